@@ -1,0 +1,10 @@
+//! Fan-out is put through the nine laws.
+
+mod subject;
+
+use subject::{AsCompleted, Ordered};
+use towpath_testkit::Conformance;
+
+fn main() {
+    Conformance::of(AsCompleted).and(Ordered).main()
+}

@@ -1,0 +1,315 @@
+//! A pattern at work: a stream of its outputs, and all that can be asked of it.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
+use tokio::task::coop;
+
+use crate::failure::{Cancelled, Failure};
+use crate::report::{Report, StageReport};
+use crate::scope::Scope;
+use crate::settings::Settings;
+use crate::source::{Closed, Feed, Filled, Inbox, Source};
+use crate::stage::{self, Deliver, Delivered, Finished, LONG_BATCH, Now, Outlet, Stage, Took, Work};
+
+/// A running pattern: a stream of its outputs.
+///
+/// Its jobs make progress whether or not anybody takes outputs, up to limit plus capacity items. It is
+/// fused: after the end it yields `None` for ever. When the end was yielded, nothing of the run is left.
+///
+/// Dropping it cancels it: every job stops at its current await, and the scope it ran in is
+/// [`closed`](Scope::closed) once they are gone.
+#[must_use = "a run that is dropped is cancelled; take its outputs, or `finish` it"]
+pub struct Run<Out> {
+    outlet: Arc<dyn Outlet<Out>>,
+    stages: Vec<Arc<dyn Stage>>,
+    scope: Scope,
+    /// Taken from the outlet and not yet yielded; they still count as in the stage.
+    held: VecDeque<Finished<Out>>,
+    /// How many are taken at once: more for a taker that is quick, whose held outputs block no room for
+    /// long, and one for a taker that is slow.
+    portion: usize,
+    took: Option<Instant>,
+    /// Of those held before, the ones yielded since the outlet was last told.
+    yielded: Delivered,
+    ended: bool,
+}
+
+impl<Out: Send + 'static> Run<Out> {
+    /// Starts a run: the author's side of a pattern.
+    ///
+    /// Items are taken from `input` by as many workers as have something to do, up to the limit, and
+    /// `work` is done with each; it begins the item, runs the job and ends it. The laws of
+    /// [`Pattern`](crate::Pattern) hold whatever `work` does: what it drops is accounted for, what panics
+    /// in it is a failure of its item, and what waits in it holds up nothing else.
+    ///
+    /// A pattern that awaits a permit before each job:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use tokio::sync::Semaphore;
+    /// use towpath_pattern::{Run, Scope, Settings, Taken};
+    ///
+    /// let permits = Arc::new(Semaphore::new(2));
+    /// let double = move |taken: Taken<u64, u64>| {
+    ///     let permits = Arc::clone(&permits);
+    ///     async move {
+    ///         let permit = permits.acquire_owned().await; // still not begun
+    ///         let (item, begun) = taken.begin();
+    ///         let result = permit.map(|_permit| item * 2).map_err(anyhow::Error::from);
+    ///         begun.end(result)
+    ///     }
+    /// };
+    /// let run = Run::spawn(Scope::default(), vec![1, 2, 3].into(), Settings::new("double", 2), double);
+    /// assert_eq!(run.collect().await?.iter().sum::<u64>(), 12);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn spawn<In: Send + 'static>(
+        scope: Scope,
+        input: Source<In>,
+        settings: Settings,
+        work: impl Work<In, Out>,
+    ) -> Self {
+        let mut stages = input.stages();
+        let outlet = stage::start(&scope, input, settings, work);
+        stages.push(Arc::clone(&outlet) as Arc<dyn Stage>);
+        Self {
+            outlet,
+            stages,
+            scope,
+            held: VecDeque::new(),
+            portion: 1,
+            took: None,
+            yielded: Delivered::default(),
+            ended: false,
+        }
+    }
+
+    /// The next output or failure; `None` at the end. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Result<Out, Failure>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// All outputs, to the end of the run. For the report as well, take [`Run::outcomes`] and then
+    /// [`Run::finish`].
+    ///
+    /// # Errors
+    ///
+    /// The first failure that the run yields; the outputs before it are dropped. Where failures do not
+    /// stop the run, it still goes to its end, and the scope hears of the next one.
+    ///
+    /// # Cancel-safety
+    ///
+    /// Dropping the future cancels the run and drops the outputs taken so far.
+    pub async fn collect(mut self) -> Result<Vec<Out>, Failure> {
+        let mut outputs = Vec::new();
+        let mut first = None;
+        while let Some(result) = self.next().await {
+            match result {
+                Ok(output) => outputs.push(output),
+                Err(failure) if first.is_none() => first = Some(failure),
+                Err(failure) => self.outlet.remember(failure),
+            }
+        }
+        first.map_or(Ok(outputs), Err)
+    }
+
+    /// Every outcome, outputs and failures in the order they are yielded: asyncio's
+    /// `gather(…, return_exceptions=True)`, where failures do not stop the run.
+    pub async fn outcomes(&mut self) -> Vec<Result<Out, Failure>> {
+        let mut outcomes = Vec::new();
+        while let Some(result) = self.next().await {
+            outcomes.push(result);
+        }
+        outcomes
+    }
+
+    /// The run as a stream that tells which input each output came from.
+    pub fn indexed(self) -> Indexed<Out> {
+        Indexed { run: self }
+    }
+
+    /// What has become of the items so far, at every stage.
+    #[must_use]
+    pub fn stats(&self) -> Vec<StageReport> {
+        self.stages.iter().map(|stage| stage.report()).collect()
+    }
+
+    /// Stops every job at its current await. What had finished is still yielded, then a failure that says
+    /// it was cancelled, unless the run had come to its end by itself or failed before.
+    pub fn cancel(&self) {
+        self.outlet.cancel(Cancelled::Run);
+    }
+
+    /// Goes to the end, discarding outputs, and reports what became of every item.
+    ///
+    /// The failures that were yielded to nobody are in the report, those met on the way among them.
+    pub async fn finish(mut self) -> Report {
+        let mut discarded = Vec::new();
+        while let Some(result) = self.next().await {
+            if let Err(failure) = result
+                && discarded.len() < Report::KEPT_FAILURES
+            {
+                discarded.push(failure);
+            }
+        }
+        discarded.extend(self.outlet.untaken());
+        discarded.truncate(Report::KEPT_FAILURES);
+        Report { stages: self.stats(), failures: discarded }
+    }
+
+    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
+        if self.held.is_empty() && !self.ended {
+            // Once a portion: to take what is held costs no more than a move.
+            let proceed = ready!(coop::poll_proceed(cx));
+            self.adapt();
+            let deliver = Deliver { before: std::mem::take(&mut self.yielded), now: Now::First };
+            let took = self.outlet.poll_take(cx, self.portion, deliver, &mut self.held);
+            proceed.made_progress();
+            self.ended = ready!(took) == Took::End;
+            self.took = Some(Instant::now());
+            return Poll::Ready(self.held.pop_front());
+        }
+        Poll::Ready(self.pop_held())
+    }
+
+    /// Sets the size of the next portion by the time it took to yield the last one.
+    fn adapt(&mut self) {
+        let Some(took) = self.took.take() else { return };
+        if took.elapsed() > LONG_BATCH {
+            self.portion = (self.portion / 2).max(1);
+        } else {
+            self.portion = (self.portion * 2).min(self.outlet.largest_portion());
+        }
+    }
+
+    fn pop_held(&mut self) -> Option<Finished<Out>> {
+        let finished = self.held.pop_front()?;
+        self.yielded.count(finished.result.as_ref().err(), self.outlet.name());
+        Some(finished)
+    }
+}
+
+// Outputs are held by value and never pinned.
+impl<Out> Unpin for Run<Out> {}
+
+impl<Out: Send + 'static> Stream for Run<Out> {
+    type Item = Result<Out, Failure>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_finished(cx).map(|finished| finished.map(|finished| finished.result))
+    }
+}
+
+impl<Out: Send + 'static> FusedStream for Run<Out> {
+    fn is_terminated(&self) -> bool {
+        self.ended && self.held.is_empty()
+    }
+}
+
+impl<Out> Drop for Run<Out> {
+    fn drop(&mut self) {
+        if let Some(failure) = self.outlet.abandon() {
+            self.scope.hear(failure);
+        }
+    }
+}
+
+impl<Out> std::fmt::Debug for Run<Out> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("stage", self.outlet.name()).finish_non_exhaustive()
+    }
+}
+
+/// A run as the source of the next stage.
+impl<Out: Send + 'static> Feed<Out> for Run<Out> {
+    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<Out>) -> Filled {
+        // What was held when the run became a source goes first; it is delivered one by one.
+        let held_before = !self.held.is_empty();
+        if !held_before {
+            let deliver = Deliver { before: std::mem::take(&mut self.yielded), now: Now::All };
+            match self.outlet.poll_take(cx, max, deliver, &mut self.held) {
+                Poll::Pending => return Filled::Waiting,
+                Poll::Ready(Took::End) => return Filled::Ended,
+                Poll::Ready(Took::Some) => {}
+            }
+        }
+        for _ in 0..max {
+            let Some(Finished { index, result, .. }) = self.held.pop_front() else { break };
+            if held_before {
+                self.yielded.count(result.as_ref().err(), self.outlet.name());
+            }
+            match result {
+                Ok(value) => into.push(index, value),
+                Err(failure) => return Filled::Failed(failure),
+            }
+        }
+        Filled::Full
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+
+    fn stages(&self) -> Vec<Arc<dyn Stage>> {
+        self.stages.clone()
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<Out>> {
+        self.outlet.cancel(Cancelled::Dropped);
+        ready!(self.outlet.poll_over(cx));
+        let mut closed = Closed::default();
+        for output in self.held.drain(..).chain(self.outlet.take_rest()) {
+            match output.result {
+                Ok(value) => closed.between.push_back((output.index, value)),
+                Err(failure) => closed.failures.push(failure),
+            }
+        }
+        closed.failures.extend(self.outlet.untaken());
+        Poll::Ready(closed)
+    }
+}
+
+/// A run that tells which input each output came from. From [`Run::indexed`].
+#[must_use = "a run that is dropped is cancelled"]
+#[derive(Debug)]
+pub struct Indexed<Out> {
+    run: Run<Out>,
+}
+
+impl<Out: Send + 'static> Indexed<Out> {
+    /// The next output or failure, with the index of its input; `None` at the end. Cancel-safe.
+    ///
+    /// A failure that concerns the run and no item of it has no index.
+    pub async fn next(&mut self) -> Option<(Option<usize>, Result<Out, Failure>)> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// The run itself again.
+    pub fn into_inner(self) -> Run<Out> {
+        self.run
+    }
+}
+
+impl<Out: Send + 'static> Stream for Indexed<Out> {
+    type Item = (Option<usize>, Result<Out, Failure>);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let finished = ready!(self.run.poll_finished(cx));
+        Poll::Ready(finished.map(|Finished { index, result, .. }| match result {
+            Ok(output) => (Some(index), Ok(output)),
+            Err(failure) => (failure.index(), Err(failure)),
+        }))
+    }
+}

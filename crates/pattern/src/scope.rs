@@ -1,0 +1,296 @@
+//! Where runs live: a cancellation token, a deadline, and a place to wait until nothing is left.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::failure::{Cancelled, Cause, Failure};
+
+/// Where runs and tasks live: Go's `context.Context` and asyncio's `TaskGroup` in one.
+///
+/// Cancelling a scope, or letting its deadline pass, stops every run, task and scope inside it at its next
+/// await. [`Scope::closed`] waits until nothing of them is left. Clones are the same scope; when the last
+/// clone is dropped, runs and inner scopes included, the scope is cancelled, so nothing outlives it unseen.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::time::Duration;
+/// use towpath_pattern::Scope;
+///
+/// let scope = Scope::new("start-up").with_timeout(Duration::from_secs(5));
+/// scope.spawn("migrate", async { Ok(()) });
+/// scope.spawn("warm the cache", async { Ok(()) });
+/// scope.closed().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scope {
+    owner: Arc<Owner>,
+}
+
+#[derive(Debug)]
+struct Owner {
+    shared: Arc<Shared>,
+    // Keeps the scopes around this one from being cancelled for want of an owner.
+    _around: Option<Scope>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.token.cancel();
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    name: Arc<str>,
+    token: CancellationToken,
+    deadline: Option<Instant>,
+    tracker: TaskTracker,
+    around: Option<Arc<Shared>>,
+    unheard: Mutex<Option<Failure>>,
+}
+
+impl Shared {
+    fn unheard(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, failure: Failure) {
+        let mut unheard = self.unheard();
+        if unheard.is_none() {
+            *unheard = Some(failure);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let unheard = self.unheard().take();
+        if let (Some(failure), Some(around)) = (unheard, &self.around) {
+            around.hear(failure);
+        }
+    }
+}
+
+impl Scope {
+    /// A scope of its own, called `name`, without a deadline.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self::build(name.into(), CancellationToken::new(), None, None)
+    }
+
+    /// A scope inside this one: it ends when this one does, or before.
+    #[must_use]
+    pub fn child(&self, name: impl Into<Arc<str>>) -> Self {
+        let shared = &self.owner.shared;
+        Self::build(name.into(), shared.token.child_token(), shared.deadline, Some(self.clone()))
+    }
+
+    /// A scope inside this one that is cancelled at `deadline`, if this one's is not earlier.
+    ///
+    /// A deadline is watched by tokio's timer: on a runtime without one, starting a run panics with tokio's
+    /// message that timers are disabled.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Instant) -> Self {
+        let shared = &self.owner.shared;
+        let earlier = shared.deadline.map_or(deadline, |around| around.min(deadline));
+        let name = Arc::clone(&shared.name);
+        Self::build(name, shared.token.child_token(), Some(earlier), Some(self.clone()))
+    }
+
+    /// As [`Scope::with_deadline`], `timeout` from now. One too long for the clock sets no deadline.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.with_deadline(deadline),
+            None => self.child(Arc::clone(&self.owner.shared.name)),
+        }
+    }
+
+    fn build(
+        name: Arc<str>,
+        token: CancellationToken,
+        deadline: Option<Instant>,
+        around: Option<Scope>,
+    ) -> Self {
+        let tracker = TaskTracker::new();
+        tracker.close();
+        let shared = Shared {
+            name,
+            token,
+            deadline,
+            tracker,
+            around: around.as_ref().map(|scope| Arc::clone(&scope.owner.shared)),
+            unheard: Mutex::new(None),
+        };
+        Self { owner: Arc::new(Owner { shared: Arc::new(shared), _around: around }) }
+    }
+
+    /// The scope's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.owner.shared.name
+    }
+
+    /// When it is cancelled by the clock, if it is.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.owner.shared.deadline
+    }
+
+    /// Its token, for code that watches for the cancellation itself. Cancelling it cancels the scope.
+    #[must_use]
+    pub fn token(&self) -> &CancellationToken {
+        &self.owner.shared.token
+    }
+
+    /// Stops every run, task and scope inside, at its next await.
+    pub fn cancel(&self) {
+        self.owner.shared.token.cancel();
+    }
+
+    /// Runs one task in the scope; `name` is the stage that its failure tells.
+    ///
+    /// The first task that fails, or panics, cancels the scope; [`Scope::closed`] returns that failure.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[track_caller]
+    pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let name = name.into();
+        let presence = self.enter();
+        tokio::spawn(async move {
+            let mut task = Some(Box::pin(task));
+            let mut stopped = pin!(presence.stopped());
+            let cause = poll_fn(|cx| {
+                if let Poll::Ready(cause) = poll_caught(&mut task, cx) {
+                    return Poll::Ready(cause);
+                }
+                let by = ready!(stopped.as_mut().poll(cx));
+                Poll::Ready((by == Cancelled::Deadline).then_some(Cause::Cancelled(by)))
+            })
+            .await;
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(task)));
+            let cause = cause.or_else(|| dropped.err().map(|payload| Cause::of_panic(&*payload)));
+            if let Some(cause) = cause {
+                presence.fail(Failure::new(None, &name, cause));
+            }
+        });
+    }
+
+    /// Waits until nothing is left in the scope: no run, no task, no inner scope's.
+    ///
+    /// It does not cancel anything: cancel first to stop what is going on. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// The first failure that nobody took: a spawned task's, or that of a run that was dropped.
+    pub async fn closed(&self) -> Result<(), Failure> {
+        self.owner.shared.tracker.wait().await;
+        match self.owner.shared.unheard().take() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves a failure that nobody took with the scope.
+    pub(crate) fn hear(&self, failure: Failure) {
+        self.owner.shared.hear(failure);
+    }
+
+    /// The mark of something that lives in this scope.
+    ///
+    /// # Panics
+    ///
+    /// Where it has a deadline and the runtime no timer: here, and not in a task that nobody watches.
+    pub(crate) fn enter(&self) -> Presence {
+        let shared = Arc::clone(&self.owner.shared);
+        if shared.deadline.is_some() {
+            drop(tokio::time::sleep(Duration::ZERO));
+        }
+        let mut tokens = vec![shared.tracker.token()];
+        let mut around = shared.around.as_ref();
+        while let Some(scope) = around {
+            tokens.push(scope.tracker.token());
+            around = scope.around.as_ref();
+        }
+        Presence { shared, _tokens: tokens }
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self::new("scope")
+    }
+}
+
+/// Held by what lives in a scope: until it is dropped the scope is not closed, nor those around it.
+///
+/// It does not own the scope: a scope whose owners are gone is cancelled, whatever is present in it.
+pub(crate) struct Presence {
+    // Dropped before the tokens, so that an unheard failure is passed on before anybody's wait ends.
+    shared: Arc<Shared>,
+    _tokens: Vec<TaskTrackerToken>,
+}
+
+impl Presence {
+    /// Waits until the scope is cancelled or its deadline passes, and says which.
+    pub(crate) async fn stopped(&self) -> Cancelled {
+        let cancelled = self.shared.token.cancelled();
+        match self.shared.deadline {
+            None => {
+                cancelled.await;
+                Cancelled::Scope
+            }
+            Some(deadline) => match tokio::time::timeout_at(deadline, cancelled).await {
+                Ok(()) => Cancelled::Scope,
+                Err(_) => Cancelled::Deadline,
+            },
+        }
+    }
+
+    /// Leaves a failure that nobody took with the scope.
+    pub(crate) fn hear(&self, failure: Failure) {
+        self.shared.hear(failure);
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.shared.hear(failure);
+        self.shared.token.cancel();
+    }
+}
+
+/// Polls a task, which is gone when this is ready; the cause is why it failed, if it did.
+fn poll_caught<F>(task: &mut Option<Pin<Box<F>>>, cx: &mut Context<'_>) -> Poll<Option<Cause>>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        let polled = task.as_mut().map_or(Poll::Ready(Ok(())), |task| task.as_mut().poll(cx));
+        if polled.is_ready() {
+            *task = None;
+        }
+        polled
+    }));
+    match polled {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(result)) => Poll::Ready(result.err().map(Cause::of_error)),
+        Err(payload) => {
+            let cause = Cause::of_panic(&*payload);
+            Poll::Ready(Some(cause))
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Where the items of a run come from.
+
+mod feed;
+mod generate;
+mod kept;
+mod stream;
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::failure::Failure;
+use crate::run::Run;
+use crate::stage::Stage;
+
+pub(crate) use feed::{Closed, Feed, Filled, Inbox, Item};
+pub use generate::Yield;
+pub use kept::Kept;
+
+/// Where the items of a run come from.
+///
+/// Whatever is `IntoIterator`, another source, or a [`Run`] becomes one with `into()`; the constructors
+/// make the others. A source is taken from only while the run has room for more, and what is taken
+/// together is no more than what is ready now. An error of the source ends it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::Source;
+///
+/// let mut countdown = Source::generate(|out| async move {
+///     for n in (1..=3).rev() {
+///         out.send(n).await;
+///     }
+/// });
+/// assert_eq!(countdown.next().await.transpose()?, Some(3));
+/// # Ok(()) }
+/// ```
+pub struct Source<T> {
+    feed: Box<dyn Feed<T>>,
+}
+
+impl<T: Send + 'static> Source<T> {
+    pub(crate) fn of(feed: impl Feed<T> + 'static) -> Self {
+        Self { feed: Box::new(feed) }
+    }
+
+    /// The items of a stream.
+    pub fn stream(stream: impl Stream<Item = T> + Send + 'static) -> Self {
+        Self::of(stream::Streamed::new(stream, Ok))
+    }
+
+    /// The items of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
+    pub fn fallible<E>(stream: impl Stream<Item = Result<T, E>> + Send + 'static) -> Self
+    where
+        E: Into<anyhow::Error> + 'static,
+    {
+        Self::of(stream::Streamed::new(stream, |item: Result<T, E>| item.map_err(Into::into)))
+    }
+
+    /// What is received from an [`async_channel`], until it is closed and empty.
+    #[must_use]
+    pub fn receiver(receiver: async_channel::Receiver<T>) -> Self {
+        Self::of(stream::Received::new(receiver))
+    }
+
+    /// A bounded channel: whoever has the sender feeds the run; the source ends when every sender is
+    /// dropped or one closes it. Sending waits while `capacity` items are in the channel.
+    ///
+    /// # Panics
+    ///
+    /// When `capacity` is zero, at the caller's location: such a channel could never hold an item.
+    #[track_caller]
+    #[must_use]
+    pub fn channel(capacity: usize) -> (async_channel::Sender<T>, Self) {
+        assert!(capacity > 0, "a channel of capacity 0 could never hold an item; use 1 or more");
+        let (sender, receiver) = async_channel::bounded(capacity);
+        (sender, Self::receiver(receiver))
+    }
+
+    /// An asynchronous generator, Python's `async def` with `yield`: what `generator` sends is the next
+    /// item, and it goes on only when that has been taken. The source ends when `generator` returns.
+    ///
+    /// It is polled as part of the source, by no task of its own; dropping the source drops it.
+    pub fn generate<F, Fut>(generator: F) -> Self
+    where
+        F: FnOnce(Yield<T>) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self::of(generate::Generated::new(generator))
+    }
+
+    /// As [`Source::generate`], of a generator that can fail: its error is a failure of the run.
+    pub fn try_generate<F, Fut>(generator: F) -> Self
+    where
+        F: FnOnce(Yield<T>) -> Fut,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        Self::of(generate::Generated::fallible(generator))
+    }
+
+    /// The source, and a handle that has, when the run is over, everything of it that was never begun.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::Source;
+    ///
+    /// let (source, kept) = Source::from(vec!["a", "b"]).kept();
+    /// drop(source); // instead of a run that was stopped
+    /// let mut rest = kept.take().expect("the source is not in use any more");
+    /// assert_eq!(rest.next().await.transpose()?, Some("a"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn kept(self) -> (Self, Kept<T>) {
+        kept::keep(self)
+    }
+
+    /// The next item, taken by hand; `None` at the end.
+    ///
+    /// # Cancel-safety
+    ///
+    /// Cancel-safe: an item is either returned or still in the source.
+    pub async fn next(&mut self) -> Option<Result<T, Failure>> {
+        let mut inbox = Inbox::default();
+        let filled = poll_fn(|cx| match self.poll_fill(cx, 1, &mut inbox) {
+            Filled::Waiting if inbox.is_empty() => Poll::Pending,
+            filled => Poll::Ready(filled),
+        })
+        .await;
+        match (inbox.pop_front(), filled) {
+            (Some(item), _) => Some(Ok(item.value)),
+            (None, Filled::Failed(failure)) => Some(Err(failure)),
+            (None, _) => None,
+        }
+    }
+}
+
+impl<T> Source<T> {
+    /// Takes up to `max` items that are ready now.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+        self.feed.fill(cx, max, into)
+    }
+
+    /// Whether it makes progress only while it is polled.
+    pub(crate) fn needs_polling(&self) -> bool {
+        self.feed.needs_polling()
+    }
+
+    /// The stages that the items have passed before.
+    pub(crate) fn stages(&self) -> Vec<Arc<dyn Stage>> {
+        self.feed.stages()
+    }
+
+    /// Stops what is behind the source, and waits until nothing of it is left.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
+        self.feed.poll_close(cx)
+    }
+
+    /// Gives back items that were taken from it and never begun, in the order of their taking.
+    pub(crate) fn give_back(&mut self, items: VecDeque<(usize, T)>) {
+        self.feed.give_back(items);
+    }
+}
+
+impl<T, I> From<I> for Source<T>
+where
+    I: IntoIterator<Item = T>,
+    I::IntoIter: Send + 'static,
+    T: Send + 'static,
+{
+    fn from(items: I) -> Self {
+        Self::of(feed::Iterated::new(items.into_iter()))
+    }
+}
+
+impl<T: Send + 'static> From<Run<T>> for Source<T> {
+    fn from(run: Run<T>) -> Self {
+        Self::of(run)
+    }
+}
+
+impl<T> std::fmt::Debug for Source<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}

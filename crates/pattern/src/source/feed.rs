@@ -1,0 +1,140 @@
+//! What stands behind a source, and the plainest one: an iterator.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::failure::Failure;
+use crate::stage::Stage;
+
+/// An item on its way: its value, and the index of the first input it came from.
+pub(crate) struct Item<T> {
+    pub(crate) index: usize,
+    /// Its place among the items of the stage that took it.
+    pub(crate) seq: u64,
+    pub(crate) value: T,
+}
+
+/// Where a feed puts what it has; it numbers the items for the stage that takes them.
+pub(crate) struct Inbox<T> {
+    items: VecDeque<Item<T>>,
+    next_seq: u64,
+}
+
+impl<T> Default for Inbox<T> {
+    fn default() -> Self {
+        Self { items: VecDeque::new(), next_seq: 0 }
+    }
+}
+
+impl<T> Inbox<T> {
+    /// Says what the next pushed item's number is.
+    pub(crate) fn number_from(&mut self, seq: u64) {
+        self.next_seq = seq;
+    }
+
+    pub(crate) fn push(&mut self, index: usize, value: T) {
+        self.items.push_back(Item { index, seq: self.next_seq, value });
+        self.next_seq += 1;
+    }
+
+    /// Takes back an item that already has its number.
+    pub(crate) fn restore(&mut self, item: Item<T>) {
+        self.items.push_back(item);
+    }
+
+    pub(crate) fn pop_front(&mut self) -> Option<Item<T>> {
+        self.items.pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Keeps the first `count` items and takes the others out; with none left, the memory goes too.
+    pub(crate) fn keep(&mut self, count: usize) -> VecDeque<Item<T>> {
+        match count {
+            0 => std::mem::take(&mut self.items),
+            _ => self.items.split_off(count.min(self.items.len())),
+        }
+    }
+}
+
+/// What came of taking items from a feed. What was put into the inbox is good in every case.
+pub(crate) enum Filled {
+    /// As many as were asked for; there may be more.
+    Full,
+    /// No more for now; the task is woken when there is.
+    Waiting,
+    /// No more, ever.
+    Ended,
+    /// A failure came where the next item would be. There may be more after it, if it came from a stage.
+    Failed(Failure),
+}
+
+/// What was found on closing a feed.
+pub(crate) struct Closed<T> {
+    /// Items that the stage behind it had finished and nobody took.
+    pub(crate) between: VecDeque<(usize, T)>,
+    /// Failures of the stages behind it that nobody took, the first cause first.
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl<T> Default for Closed<T> {
+    fn default() -> Self {
+        Self { between: VecDeque::new(), failures: Vec::new() }
+    }
+}
+
+/// What stands behind a [`Source`](crate::Source).
+pub(crate) trait Feed<T>: Send {
+    /// Puts up to `max` items (at least 1 is asked for) that are ready now into `into`.
+    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled;
+
+    /// Whether it makes progress only while it is polled.
+    fn needs_polling(&self) -> bool;
+
+    /// The stages behind it.
+    fn stages(&self) -> Vec<Arc<dyn Stage>> {
+        Vec::new()
+    }
+
+    /// Stops what is behind it; ready when nothing of that is left.
+    fn poll_close(&mut self, _cx: &mut Context<'_>) -> Poll<Closed<T>> {
+        Poll::Ready(Closed::default())
+    }
+
+    /// Items that were taken from it and never begun: dropped, unless somebody asked to keep them.
+    fn give_back(&mut self, _items: VecDeque<(usize, T)>) {}
+}
+
+/// An iterator as a feed.
+pub(crate) struct Iterated<I> {
+    items: I,
+    next_index: usize,
+}
+
+impl<I> Iterated<I> {
+    pub(crate) fn new(items: I) -> Self {
+        Self { items, next_index: 0 }
+    }
+}
+
+impl<T, I: Iterator<Item = T> + Send> Feed<T> for Iterated<I> {
+    fn fill(&mut self, _cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+        for _ in 0..max {
+            let Some(item) = self.items.next() else { return Filled::Ended };
+            into.push(self.next_index, item);
+            self.next_index += 1;
+        }
+        Filled::Full
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+}

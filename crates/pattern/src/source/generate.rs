@@ -1,0 +1,127 @@
+//! An asynchronous generator as a source.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::feed::{Feed, Filled, Inbox};
+use super::stream::source_error;
+
+/// What a generator sends its items with.
+pub struct Yield<T> {
+    slot: Arc<Mutex<Slot<T>>>,
+}
+
+struct Slot<T> {
+    item: Option<T>,
+    senders: Vec<Waker>,
+}
+
+impl<T> Yield<T> {
+    /// Makes `item` the next one of the source, and waits until it has been taken.
+    ///
+    /// # Cancel-safety
+    ///
+    /// Not cancel-safe: when the future is dropped, the item may have been put in its place, and is then
+    /// taken all the same.
+    pub async fn send(&self, item: T) {
+        let mut item = Some(item);
+        poll_fn(|cx| {
+            let mut slot = lock(&self.slot);
+            if slot.item.is_none() {
+                match item.take() {
+                    Some(item) => slot.item = Some(item),
+                    None => return Poll::Ready(()),
+                }
+            }
+            slot.senders.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Generator = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// A generator's future and the slot that it fills.
+pub(crate) struct Generated<T> {
+    generator: Option<Generator>,
+    slot: Arc<Mutex<Slot<T>>>,
+    error: Option<anyhow::Error>,
+    next_index: usize,
+}
+
+impl<T> Generated<T> {
+    pub(crate) fn new<F, Fut>(generator: F) -> Self
+    where
+        F: FnOnce(Yield<T>) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self::fallible(|out| {
+            let generator = generator(out);
+            async move {
+                generator.await;
+                Ok(())
+            }
+        })
+    }
+
+    pub(crate) fn fallible<F, Fut>(generator: F) -> Self
+    where
+        F: FnOnce(Yield<T>) -> Fut,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let slot = Arc::new(Mutex::new(Slot { item: None, senders: Vec::new() }));
+        let generator = generator(Yield { slot: Arc::clone(&slot) });
+        Self { generator: Some(Box::pin(generator)), slot, error: None, next_index: 0 }
+    }
+
+    /// The next item, if there is one now. The generator goes on only when nothing of it is left to take.
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Option<T> {
+        if let item @ Some(_) = self.take() {
+            return item;
+        }
+        if let Poll::Ready(result) = self.generator.as_mut()?.as_mut().poll(cx) {
+            self.generator = None;
+            self.error = result.err();
+        }
+        self.take()
+    }
+
+    fn take(&self) -> Option<T> {
+        let mut slot = lock(&self.slot);
+        let item = slot.item.take()?;
+        let senders = std::mem::take(&mut slot.senders);
+        drop(slot);
+        senders.into_iter().for_each(Waker::wake);
+        Some(item)
+    }
+}
+
+impl<T: Send> Feed<T> for Generated<T> {
+    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+        for _ in 0..max {
+            match self.poll_item(cx) {
+                Some(item) => into.push(self.next_index, item),
+                None if self.generator.is_some() => return Filled::Waiting,
+                None => {
+                    return match self.error.take() {
+                        Some(error) => Filled::Failed(source_error(self.next_index, error)),
+                        None => Filled::Ended,
+                    };
+                }
+            }
+            self.next_index += 1;
+        }
+        Filled::Full
+    }
+
+    fn needs_polling(&self) -> bool {
+        true
+    }
+}

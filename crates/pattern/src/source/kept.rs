@@ -1,0 +1,110 @@
+//! Getting back, by value, what a run never began.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use super::Source;
+use super::feed::{Closed, Feed, Filled, Inbox};
+use crate::stage::Stage;
+
+/// Has, when the run is over, everything of its source that was never begun. From [`Source::kept`].
+pub struct Kept<T> {
+    slot: Arc<Mutex<Option<Resumed<T>>>>,
+}
+
+impl<T: Send + 'static> Kept<T> {
+    /// What was never begun, as a source to run again or to read with [`Source::next`]: first the items
+    /// that had been taken, each with its index, then what the source still has.
+    ///
+    /// `None` while the run is not over, and when it was taken before.
+    #[must_use]
+    pub fn take(&self) -> Option<Source<T>> {
+        lock(&self.slot).take().map(Source::of)
+    }
+}
+
+fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn keep<T: Send + 'static>(source: Source<T>) -> (Source<T>, Kept<T>) {
+    let slot = Arc::new(Mutex::new(None));
+    let resumed = Resumed { unbegun: VecDeque::new(), rest: source };
+    let keeper = Keeper { resumed: Some(resumed), slot: Arc::clone(&slot) };
+    (Source::of(keeper), Kept { slot })
+}
+
+/// What was given back, followed by the rest of the source that it came from.
+struct Resumed<T> {
+    unbegun: VecDeque<(usize, T)>,
+    rest: Source<T>,
+}
+
+impl<T: Send> Feed<T> for Resumed<T> {
+    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+        for taken in 0..max {
+            match self.unbegun.pop_front() {
+                Some((index, item)) => into.push(index, item),
+                None => return self.rest.poll_fill(cx, max - taken, into),
+            }
+        }
+        Filled::Full
+    }
+
+    fn needs_polling(&self) -> bool {
+        self.rest.needs_polling()
+    }
+
+    fn stages(&self) -> Vec<Arc<dyn Stage>> {
+        self.rest.stages()
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
+        self.rest.poll_close(cx)
+    }
+
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) {
+        self.unbegun.extend(items);
+    }
+}
+
+/// Leaves the source where its [`Kept`] finds it, when the run drops it.
+struct Keeper<T> {
+    resumed: Option<Resumed<T>>,
+    slot: Arc<Mutex<Option<Resumed<T>>>>,
+}
+
+impl<T> Keeper<T> {
+    fn resumed(&mut self) -> &mut Resumed<T> {
+        self.resumed.as_mut().expect("taken only by the drop")
+    }
+}
+
+impl<T: Send> Feed<T> for Keeper<T> {
+    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+        self.resumed().fill(cx, max, into)
+    }
+
+    fn needs_polling(&self) -> bool {
+        self.resumed.as_ref().is_some_and(Feed::needs_polling)
+    }
+
+    fn stages(&self) -> Vec<Arc<dyn Stage>> {
+        self.resumed.as_ref().map_or_else(Vec::new, Feed::stages)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
+        self.resumed().poll_close(cx)
+    }
+
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) {
+        self.resumed().give_back(items);
+    }
+}
+
+impl<T> Drop for Keeper<T> {
+    fn drop(&mut self) {
+        *lock(&self.slot) = self.resumed.take();
+    }
+}

@@ -1,0 +1,382 @@
+//! The shared heart of a stage: its source, its outputs, and what is known of every item between them.
+//!
+//! One lock guards it all; it is taken once a batch. No code of the user's runs under it: the source is
+//! taken out while it is polled (*leased*), and items, outputs and wakers are dropped or woken after it.
+//!
+//! # Invariants
+//!
+//! - `occupied` counts what has been taken from the source and not been delivered, wherever it is: waiting,
+//!   in a worker's hands, finished, held back. It never exceeds the bound, because only the worker that has
+//!   the source adds to it, and asks the source for no more than the room there is.
+//! - While the source is at home and not ended, and a job is free, some worker is active or listens.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::Stage;
+use super::outputs::{Finished, Outputs};
+use super::roster::{Roster, Wakes, WorkerId};
+use crate::failure::{Cancelled, Cause, Failure};
+use crate::report::{Counts, Report};
+use crate::scope::Presence;
+use crate::settings::{OnFailure, Settings};
+use crate::source::{Closed, Item, Source};
+
+pub(crate) struct HandOff<In, Out> {
+    pub(super) settings: Settings,
+    pub(super) bound: usize,
+    /// How many workers can compute at the same time.
+    pub(super) threads: usize,
+    /// The stage whose run is the source of this one.
+    pub(super) upstream: Option<Arc<dyn Stage>>,
+    /// Set once the run is to stop, for those who are between two looks at the state.
+    stopping: AtomicBool,
+    state: Mutex<State<In, Out>>,
+}
+
+pub(super) struct State<In, Out> {
+    pub(super) supply: Supply<In>,
+    /// Taken, not begun, in nobody's hands.
+    pub(super) ready: VecDeque<Item<In>>,
+    pub(super) next_seq: u64,
+    pub(super) outputs: Outputs<Out>,
+    pub(super) occupied: usize,
+    pub(super) counts: Counts,
+    pub(super) roster: Roster,
+    pub(super) stop: Option<Stop>,
+    /// The first cause, until it is yielded.
+    pub(super) first: Option<Failure>,
+    /// Other failures that nobody took.
+    untaken: VecDeque<Failure>,
+    /// The supervisor has cleared up.
+    cleared: bool,
+    /// Nobody will take anything any more.
+    abandoned: bool,
+    pub(super) taker: Option<Waker>,
+    supervisor: Option<Waker>,
+    pub(super) watcher: Option<Waker>,
+    /// Who is to be woken once the lock is released.
+    pub(super) wakes: Wakes,
+}
+
+/// The source, and whether it may be polled.
+pub(super) struct Supply<In> {
+    /// `None` while a worker has it, to poll it.
+    pub(super) home: Option<Source<In>>,
+    /// It has nothing more, or the run is stopping.
+    pub(super) ended: bool,
+}
+
+/// Why a run stops before its source has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// A failure of this stage or of its source, or a cancellation: the first cause is known.
+    Here,
+    /// The stage before it was stopped; the cause is got from there.
+    Upstream,
+}
+
+/// What the release of the lock left to do and to know.
+pub(super) struct Released {
+    pub(super) woke: bool,
+    pub(super) hire: Option<WorkerId>,
+}
+
+impl<In, Out> HandOff<In, Out> {
+    pub(super) fn new(mut settings: Settings, source: Source<In>, threads: usize) -> Self {
+        // A name of its own tells this stage's failures from those of another of the same name.
+        settings.name = Arc::from(&*settings.name);
+        let bound = settings.bound();
+        let upstream = source.stages().pop();
+        let outputs = Outputs::new(settings.order);
+        let state = State {
+            supply: Supply { home: Some(source), ended: false },
+            ready: VecDeque::new(),
+            next_seq: 0,
+            outputs,
+            occupied: 0,
+            counts: Counts::default(),
+            roster: Roster::default(),
+            stop: None,
+            first: None,
+            untaken: VecDeque::new(),
+            cleared: false,
+            abandoned: false,
+            taker: None,
+            supervisor: None,
+            watcher: None,
+            wakes: Wakes::default(),
+        };
+        Self {
+            settings,
+            bound,
+            threads,
+            upstream,
+            stopping: AtomicBool::new(false),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<In, Out>> {
+        // Nothing that can panic on a user's account runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no more jobs are to begin.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Puts a worker's finished outputs where the taker finds them, and counts them.
+    pub(super) fn flush(&self, state: &mut State<In, Out>, outbox: &mut VecDeque<Finished<Out>>) {
+        if outbox.is_empty() {
+            return;
+        }
+        let succeeded = outbox.iter().filter(|finished| finished.result.is_ok()).count();
+        state.counts.succeeded += succeeded;
+        if succeeded == outbox.len() {
+            state.outputs.append(outbox);
+        } else {
+            for finished in outbox.drain(..) {
+                if let Err(failure) = &finished.result {
+                    state.counts.count(failure.cause());
+                }
+                self.put(state, finished);
+            }
+        }
+        state.wake_taker();
+    }
+
+    /// Puts one finished output, counted already.
+    pub(super) fn put(&self, state: &mut State<In, Out>, finished: Finished<Out>) {
+        match finished.result {
+            Err(failure) if self.settings.on_failure == OnFailure::Stop => {
+                self.stop(state, Stop::Here, Some(failure));
+            }
+            _ => state.outputs.push(finished),
+        }
+    }
+
+    /// Stops the run, for `failure` if it is known yet. Only the first cause counts; a later failure is
+    /// one that nobody took, a later cancellation nothing new.
+    pub(super) fn stop(&self, state: &mut State<In, Out>, stop: Stop, failure: Option<Failure>) {
+        if state.stop.is_some() {
+            state.remember(failure.filter(|failure| !failure.is_cancelled()));
+            return;
+        }
+        self.stopping.store(true, Ordering::Relaxed);
+        state.stop = Some(stop);
+        state.first = failure;
+        state.supply.ended = true;
+        let workers = state.roster.wake_everybody();
+        state.wakes.others.extend(workers);
+        state.wakes.others.extend(state.watcher.take());
+    }
+
+    /// Stops the run from outside, unless all its work is done.
+    pub(super) fn cancel(&self, by: Cancelled) {
+        let mut state = self.lock();
+        if !(state.is_done() && state.roster.live == 0) {
+            let failure = Failure::new(None, &self.settings.name, Cause::Cancelled(by));
+            self.stop(&mut state, Stop::Here, Some(failure));
+        }
+        release(state);
+    }
+
+    /// Stops the run for a failure that is not a job's.
+    pub(super) fn fail(&self, cause: Cause) {
+        let failure = Failure::new(None, &self.settings.name, cause);
+        let mut state = self.lock();
+        self.stop(&mut state, Stop::Here, Some(failure));
+        release(state);
+    }
+
+    /// Stops the run because the stage before it was stopped.
+    pub(super) fn stop_for_upstream(&self) {
+        let mut state = self.lock();
+        self.stop(&mut state, Stop::Upstream, None);
+        release(state);
+    }
+
+    /// Ready when no worker is left.
+    pub(super) fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.roster.live == 0 {
+            return Poll::Ready(());
+        }
+        let before = state.supervisor.replace(cx.waker().clone());
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+
+    /// Takes back an item that was dropped unbegun.
+    pub(super) fn give_back(&self, item: Item<In>) {
+        self.lock().restore(VecDeque::from([item]));
+    }
+
+    /// Counts an item that was begun and dropped.
+    #[cold]
+    pub(super) fn lose(&self, panicking: bool) {
+        let mut state = self.lock();
+        if panicking {
+            state.counts.panicked += 1;
+        } else {
+            state.counts.cancelled += 1;
+        }
+    }
+
+    /// What is left to clear up when no worker is left: the source, and the items never begun.
+    pub(super) fn remains(&self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
+        let mut state = self.lock();
+        let ready = std::mem::take(&mut state.ready);
+        state.counts.never_begun += ready.len();
+        state.supply.ended = true;
+        let source = state.supply.home.take();
+        drop(state);
+        let ready = ready.into_iter().map(|item| (item.index, item.value)).collect();
+        (source, ready)
+    }
+
+    /// Gives back what was never begun, where a runtime that is shut down left no time to clear up.
+    pub(super) fn settle(&self) {
+        if !self.lock().is_over() {
+            return;
+        }
+        let (source, unbegun) = self.remains();
+        if let Some(mut source) = source {
+            let dropped = catch_unwind(AssertUnwindSafe(move || source.give_back(unbegun)));
+            if let Err(payload) = dropped {
+                self.fail(Cause::of_panic(&*payload));
+            }
+        }
+    }
+
+    /// What was found behind the source: items on their way here, and the cause, if it lay there.
+    pub(super) fn upstream_closed(&self, closed: &mut Closed<In>) {
+        let mut state = self.lock();
+        state.counts.taken += closed.between.len();
+        state.counts.cancelled += closed.between.len();
+        for failure in closed.failures.drain(..) {
+            if state.stop == Some(Stop::Upstream) && state.first.is_none() {
+                state.first = Some(failure);
+            } else {
+                state.remember(Some(failure).filter(|failure| !failure.is_cancelled()));
+            }
+        }
+    }
+
+    /// The supervisor is gone: nothing of the run is left but outputs that nobody took yet.
+    pub(super) fn end(&self, presence: &Presence) {
+        self.cancel(Cancelled::Runtime);
+        let held_back = self.lock().outputs.take_held_back();
+        self.discard(held_back);
+        let mut state = self.lock();
+        state.cleared = true;
+        state.wake_taker();
+        let abandoned = state.abandoned;
+        release(state);
+        self.settle();
+        if abandoned && let Some(failure) = self.discard_all() {
+            presence.hear(failure);
+        }
+    }
+
+    /// Nobody will take anything any more. The failure that nobody took, if the run is over; if not, it is
+    /// stopped, and the scope hears of it at the end.
+    pub(super) fn abandon(&self) -> Option<Failure> {
+        let mut state = self.lock();
+        state.abandoned = true;
+        let over = state.is_over();
+        drop(state);
+        self.cancel(Cancelled::Dropped);
+        if over { self.discard_all() } else { None }
+    }
+
+    /// Drops every output that nobody took; the first failure that nobody took and that is not only a
+    /// cancellation.
+    fn discard_all(&self) -> Option<Failure> {
+        let outputs = self.lock().outputs.take_all();
+        self.discard(outputs);
+        let untaken = self.lock().take_untaken();
+        untaken.into_iter().find(|failure| !failure.is_cancelled())
+    }
+
+    /// Drops outputs, one by one since each may panic, and keeps the failures among them.
+    fn discard(&self, outputs: VecDeque<Finished<Out>>) {
+        for finished in outputs {
+            match finished.result {
+                Ok(output) => {
+                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                        self.fail(Cause::of_panic(&*payload));
+                    }
+                }
+                Err(failure) => self.lock().remember(Some(failure)),
+            }
+        }
+    }
+}
+
+/// Releases the lock, and then wakes whoever is to be woken.
+pub(super) fn release<In, Out>(mut state: MutexGuard<'_, State<In, Out>>) -> Released {
+    let mut wakes = std::mem::take(&mut state.wakes);
+    drop(state);
+    Released { woke: wakes.wake(), hire: wakes.hire }
+}
+
+impl<In, Out> State<In, Out> {
+    /// Puts items that were not begun where others find them, in the order in which they were taken.
+    pub(super) fn restore(&mut self, items: VecDeque<Item<In>>) {
+        for item in items.into_iter().rev() {
+            let place = self.ready.partition_point(|ready| ready.seq < item.seq);
+            self.ready.insert(place, item);
+        }
+    }
+
+    /// Keeps a failure that nobody took for the report.
+    pub(super) fn remember(&mut self, failure: Option<Failure>) {
+        if self.untaken.len() < Report::KEPT_FAILURES {
+            self.untaken.extend(failure);
+        }
+    }
+
+    /// The failures that nobody took, the first cause first.
+    pub(super) fn take_untaken(&mut self) -> Vec<Failure> {
+        let first = self.first.take();
+        first.into_iter().chain(self.untaken.drain(..)).collect()
+    }
+
+    /// No item will be begun any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.stop.is_some() || self.supply.ended && self.ready.is_empty()
+    }
+
+    /// Nothing of the run is left but outputs and failures that nobody took yet.
+    pub(super) fn is_over(&self) -> bool {
+        self.cleared && self.roster.live == 0
+    }
+
+    pub(super) fn wake_taker(&mut self) {
+        if self.is_over() || self.outputs.deliverable() > 0 {
+            self.wakes.taker = self.taker.take().or(self.wakes.taker.take());
+        }
+    }
+
+    /// Nothing more comes from the source: the parked workers find that out, and leave.
+    pub(super) fn end_supply(&mut self) {
+        self.supply.ended = true;
+        self.wakes.others.extend(self.roster.wake_parked());
+    }
+
+    /// A worker is gone.
+    pub(super) fn leave(&mut self) {
+        self.roster.live -= 1;
+        if self.roster.live == 0 {
+            self.wakes.others.extend(self.supervisor.take());
+        }
+        self.wake_taker();
+    }
+}

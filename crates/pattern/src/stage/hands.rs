@@ -1,0 +1,346 @@
+//! What a worker has in its hands, and how it polls a batch of jobs.
+//!
+//! Batches grow while jobs end without waiting, shrink to one when a job waits, and one that took over
+//! [`LONG_BATCH`] halves the next.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::task::coop;
+
+use super::HandOff;
+use super::handoff::{Stop, release};
+use super::intake::{Asking, Lease, Next};
+use super::outputs::Finished;
+use super::roster::WorkerId;
+use super::taken::{Ended, Taken};
+use super::worker::{Crew, Work};
+use crate::failure::{Cause, Failure};
+use crate::settings::OnFailure;
+use crate::source::{Filled, Inbox, Source};
+
+/// A batch that took longer is followed by one of half its size.
+pub(crate) const LONG_BATCH: Duration = Duration::from_micros(50);
+
+/// The most items in a batch: with more, the lock taken once a batch costs nothing that can be measured.
+const LARGEST_BATCH: usize = 128;
+
+/// A worker that never waited for this long lets the other tasks of its thread run.
+const LONG_SLICE: Duration = Duration::from_micros(500);
+
+/// How many outputs a worker whose job waits keeps memory for: thousands may be waiting.
+const KEPT_OUTBOX: usize = 4;
+
+/// How a worker stands with the roster.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Active,
+    /// Its job waits; its waker is at that place of the roster.
+    Waiting(usize),
+    /// It has nothing to do, and is on the roster unless somebody woke it.
+    Parked,
+    /// It is not needed any more.
+    Leaving,
+}
+
+/// What a worker has in its hands.
+pub(super) struct Hands<In, Out> {
+    handoff: Arc<HandOff<In, Out>>,
+    /// The same one, which goes through the item in hand and comes back, so that no item costs a
+    /// reference count.
+    ticket: Option<Arc<HandOff<In, Out>>>,
+    id: WorkerId,
+    mode: Mode,
+    /// How many items it took in hand, the one whose job runs included.
+    reserved: usize,
+    /// A job has failed, and stops the run as its outcome is handed on.
+    failed: bool,
+    batch: usize,
+    /// The last batch took so little that whom it wakes may wait for the next.
+    quick: bool,
+    batch_began: Option<Instant>,
+    slice_began: Option<Instant>,
+    /// Of the item whose job runs.
+    index: usize,
+    seq: u64,
+    inbox: Inbox<In>,
+    outbox: VecDeque<Finished<Out>>,
+}
+
+impl<In, Out> Hands<In, Out>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    pub(super) fn new(handoff: Arc<HandOff<In, Out>>, id: WorkerId) -> Self {
+        Self {
+            handoff,
+            ticket: None,
+            id,
+            mode: Mode::Active,
+            reserved: 0,
+            failed: false,
+            batch: 1,
+            quick: false,
+            batch_began: None,
+            slice_began: None,
+            index: 0,
+            seq: 0,
+            inbox: Inbox::default(),
+            outbox: VecDeque::new(),
+        }
+    }
+
+    /// Hands on what is finished and gets the next batch; ready with `false` when there is none.
+    pub(super) fn poll_fill<W>(&mut self, cx: &mut Context<'_>, crew: &Arc<Crew<In, Out, W>>) -> Poll<bool>
+    where
+        W: Work<In, Out>,
+    {
+        if !self.inbox.is_empty() && !self.failed && !self.handoff.is_stopping() {
+            self.batch_began = Some(Instant::now());
+            return Poll::Ready(true);
+        }
+        let tired = self.adapt();
+        let proceed = coop::poll_proceed(cx);
+        let handoff = &*crew.handoff;
+        let mut state = handoff.lock();
+        match self.mode {
+            Mode::Active | Mode::Leaving => {}
+            Mode::Waiting(place) => state.roster.resume(place),
+            Mode::Parked => state.roster.unpark(self.id),
+        }
+        self.mode = Mode::Active;
+        state.roster.disengage(std::mem::take(&mut self.reserved));
+        handoff.flush(&mut state, &mut self.outbox);
+        let woke_for_slow = state.wakes.taker.is_some() && !self.quick;
+        if (woke_for_slow || tired || proceed.is_pending()) && !state.is_done() {
+            crew.release(state);
+            return self.give_way(cx);
+        }
+        let asking = Asking { id: self.id, waker: cx.waker(), batch: self.batch };
+        let next = loop {
+            match handoff.next(&mut state, &asking, &mut self.inbox) {
+                Next::Poll(Lease { mut source, max, seq }) => {
+                    drop(state);
+                    self.batch_began = Some(Instant::now());
+                    self.inbox.number_from(seq);
+                    let inbox = &mut self.inbox;
+                    let mut fill_cx = Context::from_waker(asking.waker);
+                    let filled =
+                        catch_unwind(AssertUnwindSafe(|| source.poll_fill(&mut fill_cx, max, inbox)))
+                            .unwrap_or_else(|payload| source_panicked(&mut source, &*payload));
+                    state = handoff.lock();
+                    let next = handoff.polled(&mut state, &asking, source, filled, &mut self.inbox);
+                    if let Some(next) = next {
+                        break next;
+                    }
+                }
+                next => break next,
+            }
+        };
+        match next {
+            Next::Work => {
+                self.reserved = self.inbox.len();
+                self.batch_began.get_or_insert_with(Instant::now);
+                handoff.reinforce(&mut state);
+                if crew.release(state) { self.give_way(cx) } else { Poll::Ready(true) }
+            }
+            Next::Park => {
+                self.mode = Mode::Parked;
+                self.slice_began = None;
+                crew.release(state);
+                Poll::Pending
+            }
+            Next::Leave | Next::Poll(_) => {
+                // Not active from here on: whoever counted on this one to go on would wait for ever.
+                self.mode = Mode::Leaving;
+                state.roster.active -= 1;
+                crew.release(state);
+                Poll::Ready(false)
+            }
+        }
+    }
+
+    /// Sets the size of the next batch by the time the last one took; says whether it is time to let
+    /// other tasks run.
+    fn adapt(&mut self) -> bool {
+        let Some(began) = self.batch_began.take() else { return false };
+        let now = Instant::now();
+        let took = now - began;
+        self.quick = took < LONG_BATCH / 2;
+        if took > LONG_BATCH {
+            self.batch = (self.batch / 2).max(1);
+        } else if took < LONG_BATCH / 2 {
+            self.batch = (self.batch * 2).min(LARGEST_BATCH);
+        }
+        now - *self.slice_began.get_or_insert(began) > LONG_SLICE
+    }
+
+    /// Lets the others on this thread run first: whom this worker has just woken stands in a slot of the
+    /// thread that no other thread takes from.
+    fn give_way(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        self.slice_began = None;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Runs the jobs of the batch; pending while one of them waits.
+    pub(super) fn poll_batch<Fut, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        crew: &Arc<Crew<In, Out, W>>,
+        mut job: Pin<&mut Option<Fut>>,
+        begin: impl Fn(Taken<In, Out>) -> Fut,
+    ) -> Poll<()>
+    where
+        Fut: Future<Output = Ended<In, Out>>,
+        W: Work<In, Out>,
+    {
+        loop {
+            // Once a batch, not once a job: a panic is the only way out of it but these two.
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                loop {
+                    if self.handoff.is_stopping() {
+                        job.set(None);
+                        return Poll::Ready(());
+                    }
+                    if job.is_none() {
+                        let Some(item) = self.inbox.pop_front() else { return Poll::Ready(()) };
+                        (self.index, self.seq) = (item.index, item.seq);
+                        let handoff = self.ticket.take().unwrap_or_else(|| Arc::clone(&self.handoff));
+                        job.set(Some(begin(Taken::new(item, handoff))));
+                    }
+                    let Some(running) = job.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+                    let (ticket, result) = ready!(running.poll(cx)).into_parts();
+                    let result = match result {
+                        Ok(output) => Ok(output),
+                        Err(error) => {
+                            self.failed = self.handoff.settings.on_failure == OnFailure::Stop;
+                            Err(self.failure(Cause::of_error(error)))
+                        }
+                    };
+                    self.outbox.push_back(Finished { index: self.index, seq: self.seq, result });
+                    self.ticket = ticket;
+                    job.set(None);
+                    if self.failed {
+                        return Poll::Ready(());
+                    }
+                }
+            }));
+            match polled {
+                Ok(Poll::Ready(())) => return Poll::Ready(()),
+                Ok(Poll::Pending) => {
+                    self.wait(cx, crew);
+                    return Poll::Pending;
+                }
+                Err(payload) => {
+                    // What the panic left of the job is dropped apart: it may panic once more.
+                    let rest = catch_unwind(AssertUnwindSafe(|| job.set(None)));
+                    self.panicked(crew, &*payload, rest.err().as_deref());
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn failure(&self, cause: Cause) -> Failure {
+        Failure::new(Some(self.index), &self.handoff.settings.name, cause)
+    }
+
+    /// A job panicked, or its remains did. An item that had not ended was counted as its ticket was dropped.
+    fn panicked<W>(
+        &mut self,
+        crew: &Arc<Crew<In, Out, W>>,
+        payload: &(dyn Any + Send),
+        again: Option<&(dyn Any + Send)>,
+    ) where
+        W: Work<In, Out>,
+    {
+        let failure = self.failure(Cause::of_panic(payload));
+        let finished = Finished { index: self.index, seq: self.seq, result: Err(failure) };
+        let again = again.map(|payload| self.failure(Cause::of_panic(payload)));
+        let ended = self.ticket.is_some();
+        if ended {
+            self.outbox.pop_back();
+        }
+        let mut state = self.handoff.lock();
+        self.handoff.flush(&mut state, &mut self.outbox);
+        state.counts.panicked += usize::from(ended);
+        self.handoff.put(&mut state, finished);
+        state.remember(again);
+        state.wake_taker();
+        crew.release(state);
+    }
+
+    /// The job waits: nothing else may wait with it.
+    fn wait<W>(&mut self, cx: &Context<'_>, crew: &Arc<Crew<In, Out, W>>)
+    where
+        W: Work<In, Out>,
+    {
+        if let Mode::Waiting(_) = self.mode {
+            return;
+        }
+        self.batch = 1;
+        self.quick = false;
+        self.batch_began = None;
+        self.slice_began = None;
+        let mut state = self.handoff.lock();
+        self.handoff.flush(&mut state, &mut self.outbox);
+        state.restore(self.inbox.keep(0));
+        state.roster.reserved -= std::mem::replace(&mut self.reserved, 1) - 1;
+        self.mode = Mode::Waiting(state.roster.wait(cx.waker().clone()));
+        if state.stop.is_some() {
+            // Stopped before it was on the roster, where it would have been woken.
+            state.wakes.others.push(cx.waker().clone());
+        }
+        self.handoff.reinforce(&mut state);
+        crew.release(state);
+        if self.outbox.capacity() > KEPT_OUTBOX {
+            self.outbox = VecDeque::new();
+        }
+    }
+}
+
+/// A source that panicked is not polled again.
+fn source_panicked<T: Send + 'static>(source: &mut Source<T>, payload: &(dyn Any + Send)) -> Filled {
+    let failure = Failure::new(None, &Arc::from("source"), Cause::of_panic(payload));
+    let broken = std::mem::replace(source, Source::from([]));
+    // Its drop may panic too; the first panic is the one that is told.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+    Filled::Failed(failure)
+}
+
+impl<In, Out> Drop for Hands<In, Out> {
+    /// Takes the worker off the roster, and whatever it still has out of its hands.
+    fn drop(&mut self) {
+        let mut state = self.handoff.lock();
+        match self.mode {
+            Mode::Waiting(place) => state.roster.forget(place),
+            Mode::Leaving => {}
+            Mode::Parked if state.roster.remove(self.id) => {}
+            // Who took a parked worker off the roster, to wake it, counted it active.
+            Mode::Active | Mode::Parked => state.roster.active -= 1,
+        }
+        state.roster.disengage(self.reserved);
+        self.handoff.flush(&mut state, &mut self.outbox);
+        state.restore(self.inbox.keep(0));
+        if thread::panicking() {
+            let cause = Cause::Panicked("a worker was dropped by a panic".to_owned());
+            let failure = Failure::new(None, &self.handoff.settings.name, cause);
+            self.handoff.stop(&mut state, Stop::Here, Some(failure));
+        }
+        state.leave();
+        let over = state.is_over();
+        release(state);
+        if over {
+            self.handoff.settle();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What a worker does next: take what waits, poll the source, park, or leave.
+
+use std::task::Waker;
+
+use super::handoff::{HandOff, State, Stop};
+use super::outputs::Finished;
+use super::roster::{Listening, WorkerId};
+use crate::failure::Failure;
+use crate::settings::OnFailure;
+use crate::source::{Filled, Inbox, Source};
+
+/// What a worker is to do next.
+pub(super) enum Next<In> {
+    /// Work on what is in the inbox now.
+    Work,
+    /// Poll the source, and say what came.
+    Poll(Lease<In>),
+    /// It is on the roster of the parked.
+    Park,
+    Leave,
+}
+
+/// The source, in the hands of the one worker that polls it.
+pub(super) struct Lease<In> {
+    pub(super) source: Source<In>,
+    /// For at most so many items.
+    pub(super) max: usize,
+    /// The number of the first of them.
+    pub(super) seq: u64,
+}
+
+/// The worker that asks.
+pub(super) struct Asking<'a> {
+    pub(super) id: WorkerId,
+    pub(super) waker: &'a Waker,
+    /// How many items it would like.
+    pub(super) batch: usize,
+}
+
+impl<In, Out> HandOff<In, Out> {
+    /// How many of so many items one worker may take, so that the others find some too.
+    fn share(&self, items: usize) -> usize {
+        items.div_ceil(self.threads.min(self.settings.limit.get()))
+    }
+
+    /// How many more items may be taken in hand.
+    ///
+    /// Once a job has waited, no more than the limit are in hands: so the jobs that run are among the first
+    /// that have not ended, and one may wait for a later one. Until then a worker may have more, since each
+    /// runs one job at a time.
+    fn free(&self, state: &State<In, Out>) -> usize {
+        let limit = self.settings.limit.get();
+        if state.roster.has_waited {
+            return limit.saturating_sub(state.roster.reserved);
+        }
+        if state.roster.engaged < limit { usize::MAX } else { 0 }
+    }
+
+    /// Decides what a worker does that is active and has nothing in hand.
+    pub(super) fn next(
+        &self,
+        state: &mut State<In, Out>,
+        asking: &Asking<'_>,
+        inbox: &mut Inbox<In>,
+    ) -> Next<In> {
+        let free = self.free(state);
+        if state.stop.is_some() {
+            return Next::Leave;
+        }
+        if free > 0 && !state.ready.is_empty() {
+            let some = asking.batch.min(self.share(free)).min(self.share(state.ready.len()));
+            state.ready.drain(..some).for_each(|item| inbox.restore(item));
+            state.roster.engage(some);
+            return Next::Work;
+        }
+        if state.supply.ended {
+            return Next::Leave;
+        }
+        if let Some(source) = state.supply.home.take_if(|source| free > 0 || source.needs_polling()) {
+            let room = self.bound - state.occupied;
+            if room > 0 {
+                let begin = if free > 0 { self.share(free) } else { asking.batch };
+                let max = asking.batch.min(begin).min(self.share(room));
+                return Next::Poll(Lease { source, max, seq: state.next_seq });
+            }
+            state.supply.home = Some(source);
+            state.roster.listen(asking.id, Listening::Room, asking.waker.clone());
+            return Next::Park;
+        }
+        if state.roster.idle() < self.threads {
+            state.roster.park_idle(asking.id, asking.waker.clone());
+            return Next::Park;
+        }
+        Next::Leave
+    }
+
+    /// Takes the source back after a poll, with what came of it. `None` if the worker is to ask again.
+    pub(super) fn polled(
+        &self,
+        state: &mut State<In, Out>,
+        asking: &Asking<'_>,
+        source: Source<In>,
+        filled: Filled,
+        inbox: &mut Inbox<In>,
+    ) -> Option<Next<In>> {
+        let count = inbox.len();
+        state.next_seq += count as u64;
+        state.occupied += count;
+        state.counts.taken += count;
+        state.supply.home = Some(source);
+        let waiting = matches!(filled, Filled::Waiting);
+        match filled {
+            Filled::Full | Filled::Waiting => {}
+            Filled::Ended => state.end_supply(),
+            Filled::Failed(failure) => self.forward(state, failure),
+        }
+        if count > 0 {
+            let free = if state.stop.is_none() { self.free(state) } else { 0 };
+            state.restore(inbox.keep(free));
+            if !inbox.is_empty() {
+                state.roster.engage(inbox.len());
+                return Some(Next::Work);
+            }
+        } else if waiting && state.stop.is_none() {
+            state.roster.listen(asking.id, Listening::Source, asking.waker.clone());
+            return Some(Next::Park);
+        }
+        None
+    }
+
+    /// A failure that came from the source.
+    fn forward(&self, state: &mut State<In, Out>, failure: Failure) {
+        match self.settings.on_failure {
+            OnFailure::Stop => self.stop(state, Stop::Here, Some(failure)),
+            OnFailure::Continue => {
+                let seq = state.next_seq;
+                state.next_seq += 1;
+                state.occupied += 1;
+                let index = failure.index().unwrap_or(usize::MAX);
+                state.outputs.push(Finished { index, seq, result: Err(failure) });
+                state.wake_taker();
+            }
+        }
+    }
+
+    /// Gets one more worker going if there is something for it to do and a thread to do it on.
+    ///
+    /// A source at home counts even when there is no room: somebody has to listen for it.
+    pub(super) fn reinforce(&self, state: &mut State<In, Out>) {
+        if state.stop.is_some() || state.roster.active >= self.threads {
+            return;
+        }
+        let free = self.free(state) > 0;
+        let source = state.supply.home.as_ref().filter(|_| !state.supply.ended);
+        let open =
+            source.is_some_and(|source| free || source.needs_polling()) && !state.roster.has_listener();
+        if !(open || free && !state.ready.is_empty()) {
+            return;
+        }
+        match state.roster.wake_idle() {
+            Some(waker) => state.wakes.others.push(waker),
+            None => state.wakes.hire = Some(state.roster.hire()),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The taker's side of a stage: whoever empties its outputs, a [`Run`](crate::Run) or the next stage.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use super::Stage;
+use super::handoff::{HandOff, State};
+use super::outputs::Finished;
+use crate::failure::{Cancelled, Failure};
+use crate::report::StageReport;
+
+/// What came of taking outputs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Took {
+    /// Some outputs; there may be more.
+    Some,
+    /// The run is over, and everything of it has been taken.
+    End,
+}
+
+/// Where the outputs of a stage are taken.
+pub(crate) trait Outlet<Out>: Stage {
+    /// Moves up to `max` outputs that may be taken now to the end of `held`.
+    fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        max: usize,
+        deliver: Deliver,
+        held: &mut VecDeque<Finished<Out>>,
+    ) -> Poll<Took>;
+
+    /// How many outputs a taker may take at once and hold: with more, the workers would wait for room.
+    fn largest_portion(&self) -> usize;
+
+    /// What nobody took, of a run that is over.
+    fn take_rest(&self) -> VecDeque<Finished<Out>>;
+
+    /// Stops the run.
+    fn cancel(&self, by: Cancelled);
+
+    /// Nobody will take anything any more: stops the run. The failure that nobody took, if it is over;
+    /// if not, the scope gets it.
+    fn abandon(&self) -> Option<Failure>;
+
+    /// The failures that nobody took, the first cause first.
+    fn untaken(&self) -> Vec<Failure>;
+
+    /// Keeps a failure that nobody took.
+    fn remember(&self, failure: Failure);
+
+    /// The stage's name.
+    fn name(&self) -> &Arc<str>;
+}
+
+/// Which outputs make room for new items.
+#[derive(Clone, Copy)]
+pub(crate) struct Deliver {
+    /// Those that the taker held before and has passed on since.
+    pub(crate) before: Delivered,
+    /// Which of those that it takes now.
+    pub(crate) now: Now,
+}
+
+/// Which of the outputs that are being taken count as delivered at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Now {
+    /// The one that is yielded right away; the taker holds the others, and they count as in the stage.
+    First,
+    /// All; and no more are taken than up to the first failure.
+    All,
+}
+
+/// How many outputs were delivered, and how many of them passed through from the stage before.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Delivered {
+    pub(crate) own: usize,
+    pub(crate) passed: usize,
+}
+
+impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
+    fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        max: usize,
+        deliver: Deliver,
+        held: &mut VecDeque<Finished<Out>>,
+    ) -> Poll<Took> {
+        let mut state = self.lock();
+        if state.is_over() && state.outputs.deliverable() == 0 {
+            // Only a runtime that is shut down leaves something of the stages before.
+            drop(state);
+            ready!(self.poll_over(cx));
+            state = self.lock();
+        }
+        let mut took = Poll::Pending;
+        let mut delivered = deliver.before;
+        let mut ready = state.outputs.deliverable().min(max);
+        if deliver.now == Now::All {
+            ready = state.outputs.up_to_failure(ready);
+        }
+        if ready > 0 {
+            state.outputs.take(ready, held);
+            took = Poll::Ready(Took::Some);
+            let counted = match deliver.now {
+                Now::First => held.front(),
+                Now::All => held.back(),
+            };
+            delivered.count(counted.and_then(|finished| finished.result.as_ref().err()), &self.settings.name);
+            if deliver.now == Now::All {
+                delivered.own += ready - 1;
+            }
+        } else if state.is_over() {
+            took = Poll::Ready(match state.first.take() {
+                Some(failure) => {
+                    let index = failure.index().unwrap_or(usize::MAX);
+                    delivered.count(Some(&failure), &self.settings.name);
+                    held.push_back(Finished { index, seq: u64::MAX, result: Err(failure) });
+                    Took::Some
+                }
+                None => Took::End,
+            });
+        }
+        let room = state.deliver(delivered);
+        let before = if took.is_pending() { state.taker.replace(cx.waker().clone()) } else { None };
+        drop(state);
+        if let Some(waker) = room {
+            waker.wake();
+        }
+        drop(before);
+        took
+    }
+
+    fn largest_portion(&self) -> usize {
+        (self.bound / 8).clamp(1, 256)
+    }
+
+    fn take_rest(&self) -> VecDeque<Finished<Out>> {
+        let mut state = self.lock();
+        let mut rest = VecDeque::new();
+        let count = state.outputs.deliverable();
+        state.outputs.take(count, &mut rest);
+        rest
+    }
+
+    fn cancel(&self, by: Cancelled) {
+        HandOff::cancel(self, by);
+    }
+
+    fn abandon(&self) -> Option<Failure> {
+        HandOff::abandon(self)
+    }
+
+    fn untaken(&self) -> Vec<Failure> {
+        self.lock().take_untaken()
+    }
+
+    fn remember(&self, failure: Failure) {
+        self.lock().remember(Some(failure));
+    }
+
+    fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+}
+
+impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
+    fn report(&self) -> StageReport {
+        let state = self.lock();
+        let mut counts = state.counts;
+        // A worker may still have in hand what is already counted as panicked or cancelled.
+        counts.running = state.roster.engaged.min(counts.taken - counts.settled());
+        StageReport { stage: Arc::clone(&self.settings.name), counts }
+    }
+
+    fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.is_over() {
+            let before = state.taker.replace(cx.waker().clone());
+            drop(state);
+            drop(before);
+            return Poll::Pending;
+        }
+        drop(state);
+        self.upstream.as_ref().map_or(Poll::Ready(()), |upstream| upstream.poll_over(cx))
+    }
+
+    fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.stop.is_some() {
+            return Poll::Ready(());
+        }
+        let before = state.watcher.replace(cx.waker().clone());
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl<In, Out> State<In, Out> {
+    fn deliver(&mut self, delivered: Delivered) -> Option<Waker> {
+        self.counts.delivered += delivered.own;
+        self.occupied = self.occupied.saturating_sub(delivered.own + delivered.passed);
+        if delivered.own + delivered.passed == 0 { None } else { self.roster.wake_for_room() }
+    }
+}
+
+impl Delivered {
+    pub(crate) fn count(&mut self, failure: Option<&Failure>, stage: &Arc<str>) {
+        match failure {
+            Some(failure) if !failure.is_of(stage) => self.passed += 1,
+            _ => self.own += 1,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The finished outputs of a stage that nobody has taken yet, held back where order asks for it.
+
+use std::collections::VecDeque;
+
+use crate::failure::Failure;
+use crate::settings::Order;
+
+/// What a job made of an item.
+pub(crate) struct Finished<Out> {
+    pub(crate) index: usize,
+    /// The item's place among those the stage took.
+    pub(crate) seq: u64,
+    pub(crate) result: Result<Out, Failure>,
+}
+
+/// Finished outputs, in the order in which they may be taken.
+pub(super) enum Outputs<Out> {
+    AsCompleted(VecDeque<Finished<Out>>),
+    Ordered(Reorder<Out>),
+}
+
+/// Holds each output back until all before it are there.
+pub(super) struct Reorder<Out> {
+    /// The place of the first slot among the items the stage took.
+    next: u64,
+    slots: VecDeque<Option<Finished<Out>>>,
+    /// How many slots from the front on are filled.
+    unbroken: usize,
+}
+
+impl<Out> Outputs<Out> {
+    pub(super) fn new(order: Order) -> Self {
+        match order {
+            Order::AsCompleted => Self::AsCompleted(VecDeque::new()),
+            Order::Ordered => Self::Ordered(Reorder { next: 0, slots: VecDeque::new(), unbroken: 0 }),
+        }
+    }
+
+    pub(super) fn push(&mut self, finished: Finished<Out>) {
+        match self {
+            Self::AsCompleted(queue) => queue.push_back(finished),
+            Self::Ordered(reorder) => reorder.push(finished),
+        }
+    }
+
+    /// Takes over all of `outbox`, which is left with a buffer that was in use here if it can be.
+    pub(super) fn append(&mut self, outbox: &mut VecDeque<Finished<Out>>) {
+        match self {
+            Self::AsCompleted(queue) if queue.is_empty() => std::mem::swap(queue, outbox),
+            Self::AsCompleted(queue) => queue.append(outbox),
+            Self::Ordered(reorder) => outbox.drain(..).for_each(|finished| reorder.push(finished)),
+        }
+    }
+
+    /// How many of the first `count` there are up to the first failure, that one included.
+    pub(super) fn up_to_failure(&self, count: usize) -> usize {
+        let failed = |finished: &Finished<Out>| finished.result.is_err();
+        let place = match self {
+            Self::AsCompleted(queue) => queue.iter().take(count).position(failed),
+            Self::Ordered(reorder) => reorder.slots.iter().take(count).flatten().position(failed),
+        };
+        place.map_or(count, |place| place + 1)
+    }
+
+    /// Moves `count` of those that may be taken now to the end of `held`.
+    pub(super) fn take(&mut self, count: usize, held: &mut VecDeque<Finished<Out>>) {
+        match self {
+            Self::AsCompleted(queue) if held.is_empty() && queue.len() == count => {
+                std::mem::swap(queue, held);
+            }
+            Self::AsCompleted(queue) => held.extend(queue.drain(..count)),
+            Self::Ordered(reorder) => held.extend((0..count).filter_map(|_| reorder.pop())),
+        }
+    }
+
+    /// How many may be taken now.
+    pub(super) fn deliverable(&self) -> usize {
+        match self {
+            Self::AsCompleted(queue) => queue.len(),
+            Self::Ordered(reorder) => reorder.unbroken,
+        }
+    }
+
+    /// Takes out all that may be taken, and all that is held back.
+    pub(super) fn take_all(&mut self) -> VecDeque<Finished<Out>> {
+        match self {
+            Self::AsCompleted(queue) => std::mem::take(queue),
+            Self::Ordered(reorder) => {
+                reorder.unbroken = 0;
+                std::mem::take(&mut reorder.slots).into_iter().flatten().collect()
+            }
+        }
+    }
+
+    /// Takes out what is held back behind a gap.
+    pub(super) fn take_held_back(&mut self) -> VecDeque<Finished<Out>> {
+        match self {
+            Self::AsCompleted(_) => VecDeque::new(),
+            Self::Ordered(reorder) => reorder.slots.drain(reorder.unbroken..).flatten().collect(),
+        }
+    }
+}
+
+impl<Out> Reorder<Out> {
+    fn push(&mut self, finished: Finished<Out>) {
+        let place = usize::try_from(finished.seq - self.next).expect("held back within the bound");
+        if place >= self.slots.len() {
+            self.slots.resize_with(place + 1, || None);
+        }
+        self.slots[place] = Some(finished);
+        while matches!(self.slots.get(self.unbroken), Some(Some(_))) {
+            self.unbroken += 1;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Finished<Out>> {
+        if self.unbroken == 0 {
+            return None;
+        }
+        self.unbroken -= 1;
+        self.next += 1;
+        self.slots.pop_front().flatten()
+    }
+}

@@ -1,0 +1,156 @@
+//! An item in a worker's hands: taken, then begun, then ended. Each is accounted for if it is dropped.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::thread;
+
+use pin_project_lite::pin_project;
+
+use super::HandOff;
+use crate::job::Job;
+use crate::source::Item;
+
+/// An item that was taken from the source and whose job has not begun.
+///
+/// Dropped, the item goes back: another worker gets it, or, if the run is stopping, whoever asked for what
+/// was [kept](crate::Source::kept).
+#[must_use = "dropped, the item goes back"]
+pub struct Taken<In, Out> {
+    value: Option<In>,
+    index: usize,
+    seq: u64,
+    ticket: Ticket<In, Out>,
+}
+
+/// An item whose job has begun. Dropped, it counts as cancelled, or as panicked while a panic unwinds.
+#[must_use = "dropped, the item counts as cancelled"]
+pub struct Begun<In, Out> {
+    ticket: Ticket<In, Out>,
+}
+
+/// An item whose job has come to its end: what the work on a [`Taken`] returns.
+#[must_use = "dropped, the item counts as cancelled"]
+pub struct Ended<In, Out> {
+    ticket: Ticket<In, Out>,
+    result: anyhow::Result<Out>,
+}
+
+/// The stage an item is at. Dropped with it, the item is lost and counted as such.
+struct Ticket<In, Out>(Option<Arc<HandOff<In, Out>>>);
+
+impl<In, Out> Drop for Ticket<In, Out> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(stage) = self.0.take() {
+            stage.lose(thread::panicking());
+        }
+    }
+}
+
+impl<In, Out> Taken<In, Out> {
+    #[inline]
+    pub(super) fn new(item: Item<In>, stage: Arc<HandOff<In, Out>>) -> Self {
+        let Item { index, seq, value } = item;
+        Self { value: Some(value), index, seq, ticket: Ticket(Some(stage)) }
+    }
+
+    /// The index of the first input that the item came from.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Begins: the item, and what its end must be told to.
+    ///
+    /// # Panics
+    ///
+    /// Never: a `Taken` has its item until it is begun or dropped.
+    #[inline]
+    pub fn begin(mut self) -> (In, Begun<In, Out>) {
+        let value = self.value.take().expect("there until begun");
+        (value, Begun { ticket: Ticket(self.ticket.0.take()) })
+    }
+
+    /// Begins, runs `job` and ends: all that most patterns do with an item.
+    #[inline]
+    pub fn run<J>(self, job: &J) -> impl Future<Output = Ended<In, Out>> + Send
+    where
+        In: Send,
+        Out: Send,
+        J: Job<In, Out = Out>,
+    {
+        let (item, begun) = self.begin();
+        Running { job: job.call(item), begun: Some(begun) }
+    }
+
+    #[cold]
+    fn give_back(&mut self) {
+        if let (Some(value), Some(stage)) = (self.value.take(), self.ticket.0.take()) {
+            stage.give_back(Item { index: self.index, seq: self.seq, value });
+        }
+    }
+}
+
+pin_project! {
+    /// A job and the item it has begun. An `async` block would keep room for the job twice.
+    struct Running<F, In, Out> {
+        #[pin]
+        job: F,
+        begun: Option<Begun<In, Out>>,
+    }
+}
+
+impl<F, In, Out> Future for Running<F, In, Out>
+where
+    F: Future<Output = anyhow::Result<Out>>,
+{
+    type Output = Ended<In, Out>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let begun = LostInPanic(this.begun);
+        let result = ready!(this.job.poll(cx));
+        let begun = begun.0.take().expect("polled again after its end");
+        Poll::Ready(begun.end(result))
+    }
+}
+
+/// Lets go of the item while a panic unwinds, as an `async` block would, so that it counts as panicked.
+struct LostInPanic<'a, In, Out>(&'a mut Option<Begun<In, Out>>);
+
+impl<In, Out> Drop for LostInPanic<'_, In, Out> {
+    #[inline]
+    fn drop(&mut self) {
+        if thread::panicking() {
+            *self.0 = None;
+        }
+    }
+}
+
+impl<In, Out> Drop for Taken<In, Out> {
+    #[inline]
+    fn drop(&mut self) {
+        // In a panic the item counts as panicked: given back, it would meet the same panic again.
+        if self.value.is_some() && !thread::panicking() {
+            self.give_back();
+        }
+    }
+}
+
+impl<In, Out> Begun<In, Out> {
+    /// Ends with the job's result, which is delivered once the work returns it.
+    #[inline]
+    pub fn end(self, result: anyhow::Result<Out>) -> Ended<In, Out> {
+        Ended { ticket: self.ticket, result }
+    }
+}
+
+impl<In, Out> Ended<In, Out> {
+    #[inline]
+    pub(super) fn into_parts(mut self) -> (Option<Arc<HandOff<In, Out>>>, anyhow::Result<Out>) {
+        (self.ticket.0.take(), self.result)
+    }
+}

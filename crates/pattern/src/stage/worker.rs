@@ -1,0 +1,87 @@
+//! A worker: takes items a batch at a time, runs their jobs one after another, hands their outputs on.
+//!
+//! A batch is only ever what is ready now. When a job waits, its worker first hands on what it has
+//! finished and gives back what it has not begun, and sees that somebody else goes on; so that no item
+//! waits for another's await.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, MutexGuard};
+
+use super::HandOff;
+use super::handoff::{Released, State, release};
+use super::hands::Hands;
+use super::roster::WorkerId;
+use super::taken::{Ended, Taken};
+
+/// What is done with an item that was taken from the source: to begin it, and to end it.
+///
+/// Every `Fn(Taken<In, Out>) -> impl Future<Output = Ended<In, Out>>` is one, and so is an `Arc` of a
+/// [`Job`](crate::Job).
+pub trait Work<In, Out>: Send + Sync + 'static {
+    /// Does it for one item.
+    fn work(&self, taken: Taken<In, Out>) -> impl Future<Output = Ended<In, Out>> + Send;
+}
+
+impl<In, Out, F, Fut> Work<In, Out> for F
+where
+    F: Fn(Taken<In, Out>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Ended<In, Out>> + Send,
+{
+    fn work(&self, taken: Taken<In, Out>) -> impl Future<Output = Ended<In, Out>> + Send {
+        self(taken)
+    }
+}
+
+impl<In, J> Work<In, J::Out> for Arc<J>
+where
+    In: Send + 'static,
+    J: crate::Job<In>,
+{
+    fn work(&self, taken: Taken<In, J::Out>) -> impl Future<Output = Ended<In, J::Out>> + Send {
+        taken.run(&**self)
+    }
+}
+
+/// The work of a stage, and the heart that its workers share.
+pub(super) struct Crew<In, Out, W> {
+    pub(super) handoff: Arc<HandOff<In, Out>>,
+    work: W,
+}
+
+impl<In, Out, W> Crew<In, Out, W>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    W: Work<In, Out>,
+{
+    pub(super) fn new(handoff: Arc<HandOff<In, Out>>, work: W) -> Self {
+        Self { handoff, work }
+    }
+
+    /// Spawns a worker that is on the roster. Nobody joins it: it takes itself off, whatever becomes of it,
+    /// and the supervisor waits for that.
+    pub(super) fn spawn(self: &Arc<Self>, id: WorkerId) {
+        let crew = Arc::clone(self);
+        let mut hands = Hands::new(Arc::clone(&self.handoff), id);
+        // A block and not an `async fn`, which would keep room for its arguments twice.
+        tokio::spawn(async move {
+            while poll_fn(|cx| hands.poll_fill(cx, &crew)).await {
+                let mut job = pin!(None);
+                poll_fn(|cx| hands.poll_batch(cx, &crew, job.as_mut(), |taken| crew.work.work(taken))).await;
+            }
+            // What the work has captured goes before the worker does: a run that is over holds nothing.
+            drop(crew);
+            drop(hands);
+        });
+    }
+
+    /// Releases the lock, and then wakes and hires; says whether anybody was.
+    pub(super) fn release(self: &Arc<Self>, state: MutexGuard<'_, State<In, Out>>) -> bool {
+        let Released { woke, hire } = release(state);
+        if let Some(id) = hire {
+            self.spawn(id);
+        }
+        woke || hire.is_some()
+    }
+}

@@ -1,0 +1,159 @@
+//! The workloads: what is done with each item, and what is measured.
+//!
+//! Outputs are collected in a task of the runtime, as in a service, and not in `block_on`, whose thread
+//! every batch would have to wake.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use towpath_pattern::{Job, PatternExt};
+
+use super::process::memory_kib;
+use crate::subject::{Case, Subject};
+
+/// Rounds of hashing that take about 20 µs.
+const HASH_ROUNDS: u32 = 11_000;
+
+/// One workload of the uniform benchmark.
+pub(super) struct Workload {
+    pub(super) name: &'static str,
+    /// Whether the peak memory of the process is told.
+    pub(super) peak: bool,
+    kind: Kind,
+}
+
+enum Kind {
+    Sleep { limit: usize },
+    Noop,
+    Hash,
+    Memory,
+    Cancel,
+}
+
+pub(super) const WORKLOADS: &[Workload] = &[
+    Workload { name: "io-10k", peak: true, kind: Kind::Sleep { limit: 10_000 } },
+    Workload { name: "io-1m", peak: true, kind: Kind::Sleep { limit: 10_000 } },
+    Workload { name: "fanout-noop", peak: false, kind: Kind::Noop },
+    Workload { name: "fanout-cpu", peak: false, kind: Kind::Hash },
+    Workload { name: "memory-100k", peak: false, kind: Kind::Memory },
+    Workload { name: "cancel-10k", peak: false, kind: Kind::Cancel },
+];
+
+/// What came of one run of a workload.
+pub(super) struct Measured {
+    pub(super) answer: u64,
+    pub(super) ms: Option<f64>,
+    pub(super) bytes_each: Option<u64>,
+}
+
+pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> anyhow::Result<Measured> {
+    let runtime = Runtime::new().context("no tokio runtime")?;
+    let subject = subject.clone();
+    let measured = match workload.kind {
+        Kind::Sleep { limit } => runtime.spawn(timed(subject, Case::new(limit), items, |item: u64| async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok(item)
+        })),
+        Kind::Noop => {
+            let case = Case::new(16).capacity(1_024);
+            runtime.spawn(timed(subject, case, items, |item: u64| async move { Ok(item) }))
+        }
+        Kind::Hash => {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            let case = Case::new(cores).capacity(128);
+            runtime.spawn(timed(subject, case, items, |item: u64| async move { Ok(hash(item)) }))
+        }
+        Kind::Memory => runtime.spawn(memory(subject, items)),
+        Kind::Cancel => runtime.spawn(cancel(subject, items)),
+    };
+    runtime.block_on(measured).context("the workload panicked")?
+}
+
+/// The time from the start of a run to its end, and the sum of its outputs.
+async fn timed<S: Subject>(
+    subject: S,
+    case: Case,
+    items: u64,
+    job: impl Job<u64, Out = u64>,
+) -> anyhow::Result<Measured> {
+    let pattern = subject.pattern(case, job);
+    let began = Instant::now();
+    let mut run = pattern.run(0..items);
+    let mut answer = 0_u64;
+    while let Some(output) = run.next().await {
+        answer = answer.wrapping_add(output?);
+    }
+    Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), bytes_each: None })
+}
+
+fn hash(item: u64) -> u64 {
+    (0..HASH_ROUNDS).fold(item, |hash, _| {
+        (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1)
+    })
+}
+
+/// The memory of jobs that all wait.
+async fn memory<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
+    let gate = Arc::new(Semaphore::new(0));
+    let begun = Arc::new(Semaphore::new(0));
+    let (at_gate, told) = (Arc::clone(&gate), Arc::clone(&begun));
+    let pattern = subject.pattern(Case::new(usize::try_from(items)?), move |_: u64| {
+        let (gate, begun) = (Arc::clone(&at_gate), Arc::clone(&told));
+        async move {
+            begun.add_permits(1);
+            Ok(u64::from(gate.acquire().await.is_err()))
+        }
+    });
+    let before = memory_kib("VmRSS:");
+    let mut run = pattern.run(0..items);
+    let _all = begun.acquire_many(u32::try_from(items)?).await?;
+    let waiting = memory_kib("VmRSS:");
+    gate.close();
+    let mut answer = 0;
+    while let Some(waited) = run.next().await {
+        answer += waited?;
+    }
+    let grown = waiting.zip(before).map(|(waiting, before)| waiting.saturating_sub(before));
+    Ok(Measured { answer, ms: None, bytes_each: grown.map(|kib| kib * 1_024 / items) })
+}
+
+/// The time from a cancellation until the last job is gone.
+async fn cancel<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
+    let begun = Arc::new(Semaphore::new(0));
+    let gone = Arc::new(AtomicU64::new(0));
+    let (told, last) = (Arc::clone(&begun), Arc::clone(&gone));
+    let pattern = subject.pattern(Case::new(usize::try_from(items)?), move |item: u64| {
+        let (begun, gone) = (Arc::clone(&told), CountOnDrop(Arc::clone(&last)));
+        async move {
+            begun.add_permits(1);
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+            drop(gone);
+            Ok(item)
+        }
+    });
+    let mut run = pattern.run(0..items);
+    let _all = begun.acquire_many(u32::try_from(items)?).await?;
+    let cancelled = Instant::now();
+    run.cancel();
+    while run.next().await.is_some() {}
+    let ms = milliseconds(cancelled.elapsed());
+    Ok(Measured { answer: gone.load(Ordering::SeqCst), ms: Some(ms), bytes_each: None })
+}
+
+/// Counts the jobs that are gone.
+struct CountOnDrop(Arc<AtomicU64>);
+
+impl Drop for CountOnDrop {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}

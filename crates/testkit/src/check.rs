@@ -1,0 +1,166 @@
+//! One check: a law, what of it is promised, and how to see whether a pattern keeps the promise.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use towpath_pattern::{Order, Pattern};
+
+use crate::game::{self, Game};
+use crate::probe::{Act, Token};
+use crate::runtime::{Outcome, Runtime};
+use crate::subject::{Case, Subject};
+
+/// How many games a generated check plays, and how many with `TOWPATH_LONG=1`.
+const GAMES: u32 = 16;
+const GAMES_LONG: u32 = 1_000;
+
+/// The nine laws of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Law {
+    /// Every item is in exactly one group of the report.
+    Conservation,
+    /// Never more jobs than the limit, never more items than limit and capacity.
+    Bounds,
+    /// Nothing outlives its run.
+    Structure,
+    /// Jobs go on while nobody takes outputs.
+    Progress,
+    /// The first failure is the one that is told.
+    FirstCause,
+    /// Nothing fails unheard.
+    NoSilence,
+    /// What is cancelled stops at its next await.
+    Cancellation,
+    /// Ordered means input order, unordered as soon as ready.
+    Order,
+    /// No item waits for another's await.
+    NoAddedWait,
+}
+
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Conservation => "conservation",
+            Self::Bounds => "bounds",
+            Self::Structure => "structure",
+            Self::Progress => "progress",
+            Self::FirstCause => "first_cause",
+            Self::NoSilence => "no_silence",
+            Self::Cancellation => "cancellation",
+            Self::Order => "order",
+            Self::NoAddedWait => "no_added_wait",
+        })
+    }
+}
+
+/// A subject as the checks see it: always with the same types, so that they are compiled once.
+pub(crate) trait Testable: Send + Sync {
+    fn name(&self) -> String;
+    fn order(&self) -> Order;
+    fn stages(&self) -> usize;
+    fn job_stage(&self) -> usize;
+    fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
+
+    /// How many stages there are from the one with the job to the last.
+    fn stages_from_job(&self) -> usize {
+        self.stages() - self.job_stage()
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.order() == Order::Ordered
+    }
+}
+
+impl<S: Subject> Testable for S {
+    fn name(&self) -> String {
+        Subject::name(self)
+    }
+
+    fn order(&self) -> Order {
+        Subject::order(self)
+    }
+
+    fn stages(&self) -> usize {
+        Subject::stages(self)
+    }
+
+    fn job_stage(&self) -> usize {
+        Subject::job_stage(self)
+    }
+
+    fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {
+        Box::new(Subject::pattern(self, case, job))
+    }
+}
+
+pub(crate) type Tested = Arc<dyn Testable>;
+
+type Body = dyn Fn(&Tested, &tokio::runtime::Runtime) -> Outcome + Send + Sync;
+
+/// One check of a law.
+#[derive(Clone)]
+pub(crate) struct Check {
+    pub(crate) law: Law,
+    pub(crate) promise: &'static str,
+    pub(crate) on: &'static [Runtime],
+    applies: fn(&dyn Testable) -> bool,
+    body: Arc<Body>,
+}
+
+impl Check {
+    pub(crate) fn new<F, Fut>(law: Law, promise: &'static str, on: &'static [Runtime], body: F) -> Self
+    where
+        F: Fn(Tested) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcome>,
+    {
+        let body = move |tested: &Tested, runtime: &tokio::runtime::Runtime| {
+            runtime.block_on(body(Arc::clone(tested)))
+        };
+        Self { law, promise, on, applies: |_| true, body: Arc::new(body) }
+    }
+
+    /// A check that is made in many generated games.
+    pub(crate) fn generated<F, Fut>(law: Law, promise: &'static str, on: &'static [Runtime], body: F) -> Self
+    where
+        F: Fn(Tested, Game) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcome>,
+    {
+        let body = move |tested: &Tested, runtime: &tokio::runtime::Runtime| {
+            let play = |game| {
+                let outcome = runtime.block_on(body(Arc::clone(tested), game));
+                outcome.map_err(TestCaseError::fail)
+            };
+            match runner().run(&game::games(), play) {
+                Ok(()) => Ok(()),
+                Err(TestError::Fail(reason, game)) => Err(format!("{reason} (with {game})")),
+                Err(TestError::Abort(reason)) => Err(format!("no games could be made: {reason}")),
+            }
+        };
+        Self { law, promise, on, applies: |_| true, body: Arc::new(body) }
+    }
+
+    /// The check only for the subjects that `applies` to.
+    pub(crate) fn only(self, applies: fn(&dyn Testable) -> bool) -> Self {
+        Self { applies, ..self }
+    }
+
+    pub(crate) fn applies(&self, tested: &dyn Testable) -> bool {
+        (self.applies)(tested)
+    }
+
+    /// Makes the check, under a watchdog; a violation begins with the law's name.
+    pub(crate) fn make(&self, tested: &Tested, runtime: Runtime) -> Outcome {
+        let (tested, body) = (Arc::clone(tested), Arc::clone(&self.body));
+        let outcome = runtime.watch(move |runtime| body(&tested, runtime));
+        outcome.map_err(|violation| format!("{}: {violation}", self.law))
+    }
+}
+
+fn runner() -> TestRunner {
+    let long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
+    let cases = if long { GAMES_LONG } else { GAMES };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}

@@ -1,0 +1,99 @@
+//! The suite: every check, for every subject, on every runtime.
+
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::chained::Chained;
+use crate::check::{Check, Law, Tested};
+use crate::runtime::Runtime;
+use crate::subject::{Boxed, Subject};
+use crate::{laws, panics};
+
+/// The nine laws as a test program for any pattern.
+///
+/// ```no_run
+/// # use towpath_testkit::{Conformance, Subject};
+/// # fn conformance(as_completed: impl Subject, ordered: impl Subject) {
+/// Conformance::of(as_completed).and(ordered).main()
+/// # }
+/// ```
+///
+/// Each subject is put through it as it is, behind `dyn Pattern`, and as either part of `a.then(b)`. Every
+/// trial is named `law/what_is_promised [subject, runtime]`, and can be chosen by any part of that.
+pub struct Conformance {
+    subjects: Vec<Tested>,
+}
+
+impl Conformance {
+    /// The suite for `subject`.
+    pub fn of(subject: impl Subject) -> Self {
+        Self { subjects: Vec::new() }.and(subject)
+    }
+
+    /// The suite for `subject` as well.
+    #[must_use]
+    pub fn and(mut self, subject: impl Subject) -> Self {
+        self.subjects.push(Arc::new(Boxed(subject.clone())));
+        self.subjects.push(Arc::new(Chained::job_first(subject.clone())));
+        self.subjects.push(Arc::new(Chained::job_last(subject.clone())));
+        self.subjects.push(Arc::new(subject));
+        self
+    }
+
+    /// Runs it as a test program, with the arguments of one; exits with 0 if every law is kept, else 101.
+    pub fn main(self) -> ! {
+        panics::silence();
+        let arguments = Arguments::from_args();
+        libtest_mimic::run(&arguments, self.trials()).exit()
+    }
+
+    fn trials(&self) -> Vec<Trial> {
+        let of_subject = |subject: &Tested| {
+            let subject = Arc::clone(subject);
+            combinations(&subject)
+                .map(move |(check, runtime)| trial(check, Arc::clone(&subject), runtime))
+                .collect::<Vec<_>>()
+        };
+        self.subjects.iter().flat_map(of_subject).collect()
+    }
+}
+
+fn trial(check: Check, subject: Tested, runtime: Runtime) -> Trial {
+    let name = format!("{}/{} [{}, {runtime}]", check.law, check.promise, subject.name());
+    Trial::test(name, move || Ok(check.make(&subject, runtime)?))
+}
+
+/// The checks that apply to `subject`, each with the runtimes it is made on.
+fn combinations(subject: &Tested) -> impl Iterator<Item = (Check, Runtime)> + use<> {
+    let subject = Arc::clone(subject);
+    let applying = laws::checks().into_iter().filter(move |check| check.applies(&*subject));
+    applying.flat_map(|check| check.on.iter().map(move |runtime| (check.clone(), *runtime)))
+}
+
+/// What came of one check.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The law it is about.
+    pub law: Law,
+    /// What is promised.
+    pub promise: &'static str,
+    /// What was broken, in a sentence that begins with the law; `None` if the promise is kept.
+    pub violation: Option<String>,
+}
+
+/// Makes every check that is made on `runtime`, for `subject` as it is, and says what came of each.
+///
+/// The checks of the suite itself are tested with it: a pattern that is broken must fail the right law.
+pub fn verdicts(subject: impl Subject, runtime: Runtime) -> Vec<Verdict> {
+    panics::silence();
+    let subject: Tested = Arc::new(subject);
+    combinations(&subject)
+        .filter(|(_, on)| *on == runtime)
+        .map(|(check, _)| Verdict {
+            law: check.law,
+            promise: check.promise,
+            violation: check.make(&subject, runtime).err(),
+        })
+        .collect()
+}

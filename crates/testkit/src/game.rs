@@ -1,0 +1,174 @@
+//! Generated games: a pattern is set up and run in some way, and all that can be seen of it is noted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::{Just, Strategy, any};
+use proptest::{collection, prop_oneof, sample};
+use towpath_pattern::{Failure, OnFailure, Report, Run, Scope, StageReport};
+
+use crate::check::Testable;
+use crate::probe::{Act, End, Form, Ledger, Plan, Token, Wait};
+use crate::runtime::soon;
+use crate::subject::Case;
+
+/// How many items of a game are described one by one.
+const MOST_TOLD: usize = 6;
+
+/// A way to set a pattern up and to run it.
+#[derive(Clone, Debug)]
+pub(crate) struct Game {
+    pub(crate) case: Case,
+    pub(crate) form: Form,
+    /// What the job of each item does.
+    pub(crate) plans: Vec<Plan>,
+    /// When a game is to be stopped: after so many outputs, or milliseconds for a deadline.
+    pub(crate) stop_after: u8,
+}
+
+/// How a game is stopped before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Never,
+    Cancel,
+    CancelScope,
+    Drop,
+    Deadline,
+}
+
+/// What was seen of a game.
+pub(crate) struct Played {
+    pub(crate) ledger: Arc<Ledger>,
+    /// The index of each output, and each failure.
+    pub(crate) yielded: Vec<Result<usize, Failure>>,
+    /// Of a run that was not dropped.
+    pub(crate) report: Option<Report>,
+    pub(crate) closed: Result<(), Failure>,
+    /// The items had back, in their order.
+    pub(crate) kept: Vec<usize>,
+    /// Items that left the source in all.
+    pub(crate) taken: usize,
+    /// The most items that had left it beyond those the taker had asked for.
+    pub(crate) most_ahead: usize,
+    /// The counts after every output, while the game went on.
+    pub(crate) live: Vec<Vec<StageReport>>,
+    /// Jobs that were there when the end was yielded, or the scope closed.
+    pub(crate) left: usize,
+}
+
+pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Result<Played, String> {
+    let ledger = Ledger::new();
+    let supplied = game.form.supply(&ledger, game.plans.len());
+    let plans = game.plans.clone();
+    let pattern = tested.pattern(game.case, Act::planned(&ledger, move |index| plans[index]));
+    let mut scope = Scope::new("game");
+    if stop == Stop::Deadline {
+        scope = scope.with_timeout(Duration::from_millis(u64::from(game.stop_after)));
+    }
+
+    let mut run = Some(pattern.start(supplied.source, scope.clone()));
+    let (mut yielded, mut live) = (Vec::new(), Vec::new());
+    while let Some(taken_from) = &mut run {
+        if yielded.len() == usize::from(game.stop_after) {
+            match stop {
+                Stop::Cancel => taken_from.cancel(),
+                Stop::CancelScope => scope.cancel(),
+                Stop::Drop => run = None,
+                Stop::Never | Stop::Deadline => {}
+            }
+        }
+        let Some(run) = &mut run else { break };
+        live.push(run.stats());
+        ledger.ask();
+        match soon("the next output or the end", run.next()).await? {
+            Some(result) => yielded.push(result.map(|token: Token| token.index)),
+            None => break,
+        }
+    }
+
+    let left_at_end = ledger.seen().live;
+    let mut report = None;
+    if let Some(mut run) = run {
+        if run.next().await.is_some() {
+            return Err("an output came after the end; a run is fused".to_owned());
+        }
+        report = Some(finish(run).await?);
+    }
+    let closed = soon("the scope's end", scope.closed()).await?;
+    let left = if report.is_some() { left_at_end } else { ledger.seen().live };
+    let (taken, most_ahead) = (supplied.rest.taken(), ledger.seen().most_ahead);
+    let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
+    let kept = drain(rest).await?;
+    Ok(Played { ledger, yielded, report, closed, kept, taken, most_ahead, live, left })
+}
+
+async fn finish(run: Run<Token>) -> Result<Report, String> {
+    soon("the report", run.finish()).await
+}
+
+/// The items that a source still has.
+pub(crate) async fn drain(mut source: towpath_pattern::Source<Token>) -> Result<Vec<usize>, String> {
+    let mut indexes = Vec::new();
+    while let Some(item) = soon("the rest of the source", source.next()).await? {
+        indexes.push(item.map_err(|failure| format!("the rest of the source failed: {failure}"))?.index);
+    }
+    Ok(indexes)
+}
+
+/// Games of all kinds.
+pub(crate) fn games() -> impl Strategy<Value = Game> {
+    let wait = prop_oneof![
+        5 => Just(Wait::Not),
+        2 => (1_u8..4).prop_map(Wait::Polls),
+        2 => (1_u8..20).prop_map(Wait::Ms),
+    ];
+    let end = prop_oneof![
+        30 => Just(End::Succeed),
+        1 => Just(End::Fail),
+        1 => Just(End::Panic),
+        1 => Just(End::TimeOut),
+    ];
+    let plan = (wait, end).prop_map(|(wait, end)| Plan { wait, end });
+    let plans = (any::<bool>(), collection::vec(plan, 0..200)).prop_map(|(all_well, mut plans)| {
+        if all_well {
+            for plan in &mut plans {
+                plan.end = End::Succeed;
+            }
+        }
+        plans
+    });
+    let case = (1_usize..8, 0_usize..8, any::<bool>()).prop_map(|(limit, capacity, going_on)| {
+        let case = Case::new(limit).capacity(capacity);
+        if going_on { case.going_on() } else { case }
+    });
+    (case, sample::select(&Form::ALL[..]), plans, 0_u8..30).prop_map(|(case, form, plans, stop_after)| Game {
+        case,
+        form,
+        plans,
+        stop_after,
+    })
+}
+
+impl fmt::Display for Game {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Case { limit, capacity, on_failure } = self.case;
+        let going_on = if on_failure == OnFailure::Continue { ", going on after failures" } else { "" };
+        write!(
+            f,
+            "{} items from a source of the form {:?}, limit {limit}, capacity {}{going_on}, stop after {}",
+            self.plans.len(),
+            self.form,
+            capacity.get(),
+            self.stop_after,
+        )?;
+        let planned = || self.plans.iter().enumerate().filter(|(_, plan)| **plan != Plan::NOTHING);
+        for (index, plan) in planned().take(MOST_TOLD) {
+            write!(f, ", item {index}: {:?} and {:?}", plan.wait, plan.end)?;
+        }
+        match planned().count().saturating_sub(MOST_TOLD) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more that do something"),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The checks of the nine laws, a file a law.
+
+mod bounds;
+mod cancellation;
+mod conservation;
+mod first_cause;
+mod no_added_wait;
+mod no_silence;
+mod order;
+mod progress;
+mod structure;
+
+use crate::check::Check;
+
+/// Every check, in the order of the laws.
+pub(crate) fn checks() -> Vec<Check> {
+    [
+        conservation::checks(),
+        bounds::checks(),
+        structure::checks(),
+        progress::checks(),
+        first_cause::checks(),
+        no_silence::checks(),
+        cancellation::checks(),
+        order::checks(),
+        no_added_wait::checks(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

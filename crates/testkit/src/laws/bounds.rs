@@ -1,0 +1,131 @@
+//! Law 2, bounds: never more jobs than the limit, never more items in a stage than limit and capacity.
+
+use towpath_pattern::{OnFailure, Scope};
+
+use crate::check::{Check, Law, Testable, Tested};
+use crate::game::{Game, Stop, play};
+use crate::probe::{Act, Form, Ledger, Plan};
+use crate::runtime::{BOTH, Outcome, settle, soon};
+use crate::subject::Case;
+
+/// Limits and capacities: the least, the usual, and either much larger.
+const CASES: [(usize, usize); 6] = [(1, 0), (1, 1), (2, 0), (4, 4), (1, 20), (20, 1)];
+
+const ITEMS: usize = 200;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::Bounds;
+    vec![
+        Check::generated(law, "never_more_jobs_than_the_limit", BOTH, jobs),
+        Check::generated(law, "never_more_items_in_a_stage_than_its_bound", BOTH, items),
+        Check::new(law, "nobody_takes_and_the_source_is_left_alone_at_the_bound", BOTH, nobody_takes),
+        Check::new(law, "a_taker_that_pauses_leaves_the_bound_as_it_is", BOTH, a_taker_that_pauses),
+        Check::new(law, "failures_that_nobody_takes_count_as_well", BOTH, failures),
+        Check::new(law, "a_huge_limit_and_capacity_work", BOTH, huge),
+    ]
+}
+
+async fn jobs(tested: Tested, game: Game) -> Outcome {
+    let played = play(&*tested, &game, Stop::Never).await?;
+    let (peak, limit) = (played.ledger.seen().peak, game.case.limit);
+    if peak > limit.get() {
+        return Err(format!("{peak} jobs ran at once, and the limit is {limit}"));
+    }
+    Ok(())
+}
+
+async fn items(tested: Tested, game: Game) -> Outcome {
+    let played = play(&*tested, &game, Stop::Never).await?;
+    let bound = game.case.bound();
+    for stage in played.live.iter().flatten() {
+        let counts = &stage.counts;
+        // What is never delivered has left the stage when it is counted as such.
+        let given_up = counts.cancelled + counts.never_begun + counts.dropped;
+        let inside = counts.taken - (counts.delivered + given_up).min(counts.taken);
+        if inside > bound {
+            return Err(format!(
+                "stage `{}` had {inside} items in it, and its bound is {bound}",
+                stage.stage
+            ));
+        }
+    }
+    // All of a channel's items are handed out at once.
+    let (ahead, bound) = (played.most_ahead, bound * tested.stages());
+    if ahead > bound && game.form != Form::Channel {
+        return Err(format!("{ahead} items were taken and not asked for, and the bound is {bound}"));
+    }
+    Ok(())
+}
+
+/// Runs `job`, takes `outputs` and then no more, and sees that what was taken from the source is in bounds.
+async fn takes(tested: &dyn Testable, case: Case, form: Form, plan: Plan, outputs: usize) -> Outcome {
+    let ledger = Ledger::new();
+    let supplied = form.supply(&ledger, ITEMS);
+    let pattern = tested.pattern(case, Act::planned(&ledger, move |_| plan));
+    let mut run = pattern.start(supplied.source, Scope::default());
+    for _ in 0..outputs {
+        soon("the next output", run.next()).await?;
+    }
+    let most = outputs + case.bound() * tested.stages();
+    settle().await;
+    let taken = supplied.rest.taken();
+    let with = format!("limit {} and capacity {}, {form:?}", case.limit, case.capacity.get());
+    if taken > most {
+        return Err(format!(
+            "{taken} items were taken from the source with {outputs} outputs taken; \
+             {most} is the most allowed (with {with})"
+        ));
+    }
+    // Of an iterator, each poll is an item: one that was asked for and is not there counts as well.
+    let polls = ledger.seen().polls;
+    if polls > most && form == Form::Iterator {
+        return Err(format!("the source was polled {polls} times, and {most} is the bound (with {with})"));
+    }
+    Ok(())
+}
+
+fn cases() -> impl Iterator<Item = (Case, Form)> {
+    let cases = CASES.into_iter().map(|(limit, capacity)| Case::new(limit).capacity(capacity));
+    cases.flat_map(|case| Form::ALL.into_iter().map(move |form| (case, form)))
+}
+
+async fn nobody_takes(tested: Tested) -> Outcome {
+    for (case, form) in cases() {
+        takes(&*tested, case, form, Plan::NOTHING, 0).await?;
+    }
+    Ok(())
+}
+
+async fn a_taker_that_pauses(tested: Tested) -> Outcome {
+    for (case, form) in cases() {
+        for outputs in [1, 7, 50] {
+            takes(&*tested, case, form, Plan::NOTHING, outputs).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn failures(tested: Tested) -> Outcome {
+    for (case, form) in cases() {
+        let case = Case { on_failure: OnFailure::Continue, ..case };
+        takes(&*tested, case, form, Plan::ends(crate::probe::End::Fail), 0).await?;
+    }
+    Ok(())
+}
+
+async fn huge(tested: Tested) -> Outcome {
+    for (limit, capacity) in [(usize::MAX, 0), (1, usize::MAX), (usize::MAX, usize::MAX)] {
+        let ledger = Ledger::new();
+        let supplied = Form::Stream.supply(&ledger, 50);
+        let pattern = tested.pattern(Case::new(limit).capacity(capacity), Act::nothing(&ledger));
+        let run = pattern.start(supplied.source, Scope::default());
+        let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+        if outputs.len() != 50 {
+            return Err(format!(
+                "limit {limit} and capacity {capacity} gave {} outputs of 50",
+                outputs.len()
+            ));
+        }
+    }
+    Ok(())
+}

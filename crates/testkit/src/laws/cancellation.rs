@@ -1,0 +1,194 @@
+//! Law 7, cancellation: a cancelled scope, a passed deadline or a dropped run stops every job at its next await.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use towpath_pattern::{Run, Scope};
+
+use crate::check::{Check, Law, Tested};
+use crate::probe::{Act, Form, Ledger, Supply, Token};
+use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, settle, soon};
+use crate::subject::Case;
+
+/// As good as endless, for what should stop after a few.
+const MANY: usize = 100_000;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::Cancellation;
+    vec![
+        Check::new(law, "a_cancelled_scope_stops_every_job", BOTH, |t| stops(t, By::Scope)),
+        Check::new(law, "a_cancelled_scope_around_it_stops_every_job", BOTH, |t| stops(t, By::ScopeAround)),
+        Check::new(law, "a_cancelled_run_stops_every_job", BOTH, |t| stops(t, By::Run)),
+        Check::new(law, "a_dropped_run_stops_every_job", BOTH, |t| stops(t, By::Drop)),
+        Check::new(law, "jobs_that_are_always_ready_stop_at_their_next_await", BOTH, busy_jobs),
+        Check::new(law, "a_passed_deadline_stops_every_job_at_once", PAUSED, deadline),
+        Check::new(law, "an_endless_ready_source_stops", BOTH, endless),
+        Check::new(law, "an_endless_ready_source_stops_for_the_deadline", REAL_CLOCK, endless_until_deadline),
+        Check::new(law, "nothing_begins_in_a_scope_that_was_cancelled", BOTH, cancelled_before),
+        Check::new(law, "a_timer_fires_while_millions_of_items_are_ready", REAL_CLOCK, timer),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Scope,
+    ScopeAround,
+    Run,
+    Drop,
+}
+
+async fn stops(tested: Tested, by: By) -> Outcome {
+    for form in Form::ALL {
+        let ledger = Ledger::new();
+        let around = Scope::new("around");
+        let scope = around.child("cancellation");
+        let pattern = tested.pattern(Case::new(5), Act::for_ever(&ledger));
+        let run = pattern.start(form.supply(&ledger, 100).source, scope.clone());
+        ledger.until("as many jobs as the limit", |seen| seen.live >= 5).await?;
+        settle().await;
+        let begun = ledger.seen().begun.len();
+        let mut kept: Option<Run<Token>> = Some(run);
+        match by {
+            By::Scope => scope.cancel(),
+            By::ScopeAround => around.cancel(),
+            By::Run => kept.iter().for_each(Run::cancel),
+            By::Drop => kept = None,
+        }
+        let stopped = ledger.until("the end", |seen| seen.live == 0).await;
+        stopped.map_err(|_| format!("{} jobs went on after the end ({by:?})", ledger.seen().live))?;
+        settle().await;
+        let after = ledger.seen().begun.len() - begun;
+        if after > 0 {
+            return Err(format!("{after} jobs began after the end ({by:?})"));
+        }
+        if let Some(run) = kept {
+            soon("the end of the run", run.finish()).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn busy_jobs(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let job = Act::new(&ledger, |token: Token| async move {
+        for _ in 0..MANY {
+            tokio::task::yield_now().await;
+        }
+        Ok(token)
+    });
+    let scope = Scope::new("cancellation");
+    let source = Form::Iterator.supply(&ledger, 4).source;
+    let run = tested.pattern(Case::new(4), job).start(source, scope.clone());
+    ledger.until("as many jobs as the limit", |seen| seen.live >= 4).await?;
+    scope.cancel();
+    let report = soon("the end of the run", run.finish()).await?;
+    match report.last().succeeded {
+        0 => Ok(()),
+        jobs => Err(format!("{jobs} jobs that awaited many times went on to their end")),
+    }
+}
+
+async fn deadline(tested: Tested) -> Outcome {
+    const AFTER: Duration = Duration::from_millis(250);
+    let ledger = Ledger::new();
+    let start = Instant::now();
+    let scope = Scope::new("cancellation").with_timeout(AFTER);
+    let job = Act::new(&ledger, |token| async move {
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        Ok(token)
+    });
+    let source = Form::Iterator.supply(&ledger, 100).source;
+    let run = tested.pattern(Case::new(4), job).start(source, scope);
+    run.finish().await;
+    let took = start.elapsed();
+    // tokio's timer is exact to a millisecond.
+    if took < AFTER || took > AFTER + Duration::from_millis(2) {
+        return Err(format!("the deadline was after {AFTER:?}, and the run was over after {took:?}"));
+    }
+    match ledger.seen().live {
+        0 => Ok(()),
+        jobs => Err(format!("{jobs} jobs went on after the deadline")),
+    }
+}
+
+/// An endless source that is always ready, no-op jobs, a taker that is always ready as well.
+async fn endless(tested: Tested) -> Outcome {
+    let case = Case::new(4).capacity(64);
+    let ledger = Ledger::new();
+    let scope = Scope::new("cancellation");
+    let pattern = tested.pattern(case, Act::nothing(&ledger));
+    let mut run = pattern.start(Form::Iterator.supply(&ledger, MANY).source, scope.clone());
+    for _ in 0..1_000 {
+        soon("the next output", run.next()).await?;
+    }
+    scope.cancel();
+    settle().await;
+    let begun = ledger.seen().begun.len();
+    settle().await;
+    let after = ledger.seen().begun.len() - begun;
+    if after > 0 {
+        return Err(format!("{after} jobs began well after the scope was cancelled"));
+    }
+    let report = soon("the end of a run on an endless source", run.finish()).await?;
+    if report.stages[0].counts.taken < MANY {
+        Ok(())
+    } else {
+        Err("the scope was cancelled, and the run took all of an endless source".to_owned())
+    }
+}
+
+async fn endless_until_deadline(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let scope = Scope::new("cancellation").with_timeout(Duration::from_millis(5));
+    let pattern = tested.pattern(Case::new(4).capacity(64), Act::nothing(&ledger));
+    let mut run = pattern.start(Supply::endless(&ledger).into(), scope);
+    // Without a timer of its own: a taker that is always ready must not keep the deadline from passing.
+    let began = std::time::Instant::now();
+    while run.next().await.is_some() {
+        if began.elapsed() > Duration::from_secs(5) {
+            return Err("a deadline of 5 ms had not stopped an endless ready source after 5 s".to_owned());
+        }
+    }
+    Ok(())
+}
+
+async fn cancelled_before(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let scope = Scope::new("cancellation");
+    scope.cancel();
+    let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+    let run = pattern.start(Form::Iterator.supply(&ledger, 100).source, scope);
+    let report = soon("the end of the run", run.finish()).await?;
+    match &report.failures[..] {
+        [failure] if failure.is_cancelled() => {}
+        other => {
+            return Err(format!(
+                "a run in a cancelled scope has {} failures and not its cancellation",
+                other.len()
+            ));
+        }
+    }
+    match ledger.seen().live {
+        0 => Ok(()),
+        jobs => Err(format!("{jobs} jobs run in a cancelled scope")),
+    }
+}
+
+/// On one thread, a run of ready items and a taker that never waits leave the timer its turn.
+async fn timer(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let pattern = tested.pattern(Case::new(16), Act::nothing(&ledger));
+    let mut run = pattern.start(Supply::endless(&ledger).into(), Scope::default());
+    let began = std::time::Instant::now();
+    let taking = async {
+        while run.next().await.is_some() {
+            if began.elapsed() > Duration::from_secs(5) {
+                return;
+            }
+        }
+    };
+    match timeout(Duration::from_millis(1), taking).await {
+        Err(_) => Ok(()),
+        Ok(()) => Err("a timer of 1 ms had not fired after 5 s of ready items".to_owned()),
+    }
+}

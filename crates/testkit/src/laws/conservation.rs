@@ -1,0 +1,185 @@
+//! Law 1, conservation: every item is in exactly one group, and what was never begun can be had back.
+
+use std::collections::BTreeSet;
+
+use towpath_pattern::{Report, StageReport};
+
+use crate::check::{Check, Law, Testable, Tested};
+use crate::game::{Game, Played, Stop, play};
+use crate::probe::{Act, Fate, Form, Ledger};
+use crate::runtime::{BOTH, Outcome, PAUSED, settle, soon};
+use crate::subject::Case;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::Conservation;
+    let stopped = |promise, on, stop| {
+        Check::generated(law, promise, on, move |tested, game| every_item(tested, game, stop))
+    };
+    vec![
+        stopped("every_item_is_in_one_group", BOTH, Stop::Never),
+        stopped("every_item_is_in_one_group_when_cancelled", BOTH, Stop::Cancel),
+        stopped("every_item_is_in_one_group_when_the_scope_is_cancelled", BOTH, Stop::CancelScope),
+        stopped("every_item_is_in_one_group_when_the_deadline_passes", PAUSED, Stop::Deadline),
+        stopped("what_was_never_begun_comes_back_when_dropped", BOTH, Stop::Drop),
+        Check::generated(law, "the_counts_add_up_at_every_moment", BOTH, every_moment),
+        Check::new(law, "the_counts_of_a_run_that_stands_still_are_exact", BOTH, standing_still),
+    ]
+}
+
+async fn every_item(tested: Tested, game: Game, stop: Stop) -> Outcome {
+    let mut played = play(&*tested, &game, stop).await?;
+    if let Some(report) = &played.report {
+        sums(report)?;
+        stage_of_the_job(&*tested, &played, report)?;
+        source(&game, &played, report)?;
+    }
+    nothing_twice(&played)?;
+    if tested.stages() == 1 {
+        all_are_begun_or_kept(&game, &played)?;
+    }
+    played.report = None;
+    match played.ledger.seen().tokens {
+        0 => Ok(()),
+        left => Err(format!("{left} items were still somewhere after the run was gone")),
+    }
+}
+
+/// taken = all the groups, and nothing is going on.
+fn sums(report: &Report) -> Outcome {
+    for StageReport { stage, counts } in &report.stages {
+        let settled = counts.settled();
+        if counts.taken != settled || counts.running != 0 || counts.waiting() != 0 {
+            return Err(format!(
+                "stage `{stage}` reports {} items taken, {settled} settled, {} running and {} waiting \
+                 when it is over; the first two must be equal and the others 0",
+                counts.taken,
+                counts.running,
+                counts.waiting(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The report says of the jobs what the jobs themselves saw.
+fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> Outcome {
+    let counts = &report.stages[tested.job_stage()].counts;
+    let seen = played.ledger.seen();
+    for (what, reported, fate) in [
+        ("succeeded", counts.succeeded, Fate::Succeeded),
+        ("errored", counts.errored, Fate::Errored),
+        ("timed out", counts.timed_out, Fate::TimedOut),
+        ("panicked", counts.panicked, Fate::Panicked),
+    ] {
+        let count = seen.count(fate);
+        if reported != count {
+            return Err(format!("the report says {reported} {what}, and of the jobs {count} did"));
+        }
+    }
+    // What was on its way from the stage before counts as cancelled at this one.
+    let cancelled = seen.count(Fate::Cancelled);
+    let exact = tested.job_stage() == 0;
+    if counts.cancelled < cancelled || exact && counts.cancelled > cancelled {
+        return Err(format!(
+            "the report says {} cancelled, and of the jobs {cancelled} were dropped in the middle",
+            counts.cancelled,
+        ));
+    }
+    Ok(())
+}
+
+/// The first stage took what left the source.
+fn source(game: &Game, played: &Played, report: &Report) -> Outcome {
+    let first = &report.stages[0].counts;
+    if first.taken != played.taken {
+        return Err(format!(
+            "the first stage reports {} items taken, and {} left the source",
+            first.taken, played.taken,
+        ));
+    }
+    let (items, kept) = (game.plans.len(), played.kept.len());
+    if kept + first.taken != items + first.never_begun {
+        return Err(format!(
+            "of {items} items {} were taken and {} of those never begun, and {kept} were had back",
+            first.taken, first.never_begun,
+        ));
+    }
+    Ok(())
+}
+
+fn nothing_twice(played: &Played) -> Outcome {
+    let seen = played.ledger.seen();
+    let outputs: Vec<usize> =
+        played.yielded.iter().filter_map(|result| result.as_ref().ok().copied()).collect();
+    for (what, indexes) in [("yielded", &outputs), ("begun", &seen.begun), ("given back", &played.kept)] {
+        let mut once = BTreeSet::new();
+        if let Some(twice) = indexes.iter().find(|index| !once.insert(**index)) {
+            return Err(format!("item {twice} was {what} twice"));
+        }
+    }
+    if let Some(both) = played.kept.iter().find(|index| seen.begun.contains(index)) {
+        return Err(format!("item {both} was begun and given back as well"));
+    }
+    let succeeded: BTreeSet<_> =
+        seen.ended.iter().filter(|ended| ended.1 == Fate::Succeeded).map(|ended| ended.0).collect();
+    match outputs.iter().find(|index| !succeeded.contains(index)) {
+        Some(index) => Err(format!("an output was yielded for item {index}, whose job made none")),
+        None => Ok(()),
+    }
+}
+
+fn all_are_begun_or_kept(game: &Game, played: &Played) -> Outcome {
+    let seen = played.ledger.seen();
+    let known: BTreeSet<_> = seen.begun.iter().chain(&played.kept).copied().collect();
+    match (0..game.plans.len()).find(|index| !known.contains(index)) {
+        Some(lost) => Err(format!("item {lost} was lost: it was neither begun nor given back")),
+        None => Ok(()),
+    }
+}
+
+async fn every_moment(tested: Tested, game: Game) -> Outcome {
+    let played = play(&*tested, &game, Stop::Never).await?;
+    for StageReport { stage, counts } in played.live.iter().flatten() {
+        let known = counts.settled() + counts.running;
+        if known > counts.taken || counts.delivered > counts.taken {
+            return Err(format!(
+                "while it went on, stage `{stage}` told of {} items taken, and of {known} settled or \
+                 running and {} delivered",
+                counts.taken, counts.delivered,
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Three jobs wait and nothing else goes on: everybody can count the items.
+async fn standing_still(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let supplied = Form::Iterator.supply(&ledger, 100);
+    let pattern = tested.pattern(Case::new(3).capacity(5), Act::for_ever(&ledger));
+    let run = pattern.start(supplied.source, towpath_pattern::Scope::default());
+    ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
+    settle().await;
+
+    let stage = tested.job_stage();
+    let live = run.stats();
+    let counts = live[stage].counts;
+    let jobs = ledger.seen().live;
+    if (counts.running, counts.waiting(), counts.settled()) != (jobs, counts.taken - jobs, 0) {
+        return Err(format!(
+            "while {jobs} jobs wait and nothing else goes on, the live counts are: {counts}"
+        ));
+    }
+    let (taken, left) = (live[0].counts.taken, supplied.rest.taken());
+    if taken != left {
+        return Err(format!("{left} items left the source, and the live counts tell of {taken}"));
+    }
+    run.cancel();
+    let report = soon("the report", run.finish()).await?;
+    let after = report.stages[stage].counts;
+    if (after.succeeded, after.cancelled, after.never_begun) == (0, jobs, counts.taken - jobs) || stage > 0 {
+        Ok(())
+    } else {
+        Err(format!("{counts}; then it was cancelled, and the report says: {after}"))
+    }
+}

@@ -1,0 +1,343 @@
+//! Law 5, first cause: what had finished, then the first failure, then the end; nothing masks it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use towpath_pattern::{Cancelled, Cause, Failure, OnFailure, Scope, Source};
+
+use crate::check::{Check, Law, Testable, Tested};
+use crate::game::{Game, Played, Stop, play};
+use crate::probe::{Act, End, Fate, Form, Ledger, Plan};
+use crate::runtime::{BOTH, Outcome, PAUSED, settle, soon};
+use crate::subject::Case;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::FirstCause;
+    vec![
+        Check::generated(law, "a_failure_comes_last_and_is_the_first", PAUSED, the_first),
+        Check::generated(law, "a_failure_comes_last_and_is_no_cancellation", BOTH, comes_last),
+        Check::generated(law, "a_cancel_masks_no_failure", PAUSED, not_masked),
+        Check::generated(law, "going_on_yields_every_failure", BOTH, going_on),
+        Check::new(law, "what_had_finished_is_yielded_before_the_failure", BOTH, finished_before),
+        Check::new(law, "a_later_cancel_masks_nothing", BOTH, later_cancel),
+        Check::new(law, "a_later_failure_masks_nothing", BOTH, later_failure),
+        Check::new(law, "a_failure_of_the_source_comes_after_its_items", BOTH, of_the_source),
+        Check::new(law, "a_cancellation_says_who_cancelled", BOTH, who_cancelled),
+        Check::new(law, "a_passed_deadline_is_told_as_such", PAUSED, deadline),
+    ]
+}
+
+fn failed(fate: Fate) -> bool {
+    matches!(fate, Fate::Errored | Fate::Panicked | Fate::TimedOut)
+}
+
+/// The items whose jobs failed, in the order of their failing.
+fn failures(played: &Played) -> Vec<usize> {
+    played.ledger.seen().ended.iter().filter(|ended| failed(ended.1)).map(|ended| ended.0).collect()
+}
+
+fn describe(result: Option<&Result<usize, Failure>>) -> String {
+    match result {
+        Some(Ok(index)) => format!("the output of item {index}"),
+        Some(Err(failure)) => format!("`{failure}`"),
+        None => "the end".to_owned(),
+    }
+}
+
+/// At most one failure, and nothing after it; in order, nothing is left out before it.
+fn shape<'a>(tested: &dyn Testable, played: &'a Played) -> Result<Option<&'a Failure>, String> {
+    let place = played.yielded.iter().position(Result::is_err);
+    let outputs = place.unwrap_or(played.yielded.len());
+    if let Some(after) = played.yielded.get(outputs + 1) {
+        return Err(format!("after the failure came {} and not the end", describe(Some(after))));
+    }
+    let broken = played.yielded[..outputs]
+        .iter()
+        .enumerate()
+        .find(|(place, result)| !matches!(result, Ok(index) if index == place));
+    if let Some((place, result)) = broken.filter(|_| tested.is_ordered()) {
+        return Err(format!(
+            "at place {place} of the outputs before a failure came {}",
+            describe(Some(result))
+        ));
+    }
+    Ok(place.and_then(|place| played.yielded[place].as_ref().err()))
+}
+
+async fn the_first(tested: Tested, game: Game) -> Outcome {
+    if game.case.on_failure == OnFailure::Continue {
+        return Ok(());
+    }
+    let played = play(&*tested, &game, Stop::Never).await?;
+    let told = shape(&*tested, &played)?.map(Failure::index);
+    let first = failures(&played).first().copied().map(Some);
+    if told == first {
+        Ok(())
+    } else {
+        Err(format!("the first job that failed was that of {first:?}, and told was that of {told:?}"))
+    }
+}
+
+async fn comes_last(tested: Tested, game: Game) -> Outcome {
+    if game.case.on_failure == OnFailure::Continue {
+        return Ok(());
+    }
+    let played = play(&*tested, &game, Stop::Never).await?;
+    let told = shape(&*tested, &played)?;
+    let failed = failures(&played);
+    match told {
+        None if failed.is_empty() => Ok(()),
+        Some(failure) if failure.index().is_some_and(|index| failed.contains(&index)) => Ok(()),
+        _ => Err(format!(
+            "{} jobs failed, and the run ended with {}",
+            failed.len(),
+            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure}`")),
+        )),
+    }
+}
+
+async fn not_masked(tested: Tested, game: Game) -> Outcome {
+    if game.case.on_failure == OnFailure::Continue {
+        return Ok(());
+    }
+    let played = play(&*tested, &game, Stop::Cancel).await?;
+    let told = shape(&*tested, &played)?;
+    match failures(&played).first() {
+        Some(first) if told.and_then(Failure::index) != Some(*first) => Err(format!(
+            "item {first} failed before the run was cancelled, and the run ended with {}",
+            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure}`")),
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn going_on(tested: Tested, game: Game) -> Outcome {
+    let game = Game { case: game.case.going_on(), ..game };
+    let played = play(&*tested, &game, Stop::Never).await?;
+    let index = |result: &Result<usize, Failure>| match result {
+        Ok(index) => Some(*index),
+        Err(failure) => failure.index(),
+    };
+    let yielded: Vec<_> = played.yielded.iter().filter_map(index).collect();
+    let items = game.plans.len();
+    let each_once = yielded.iter().collect::<BTreeSet<_>>().len() == items && played.yielded.len() == items;
+    if !each_once {
+        return Err(format!("of {items} items {} outcomes were yielded", played.yielded.len()));
+    }
+    if tested.is_ordered() && !yielded.is_sorted() {
+        return Err("the failures were not yielded in their places".to_owned());
+    }
+    for (index, plan) in game.plans.iter().enumerate() {
+        let is_right = played.yielded.iter().any(|result| match (result, plan.end) {
+            (Ok(of), End::Succeed) => *of == index,
+            (Err(failure), end) if failure.index() == Some(index) => matches!(
+                (failure.cause(), end),
+                (Cause::Errored(_), End::Fail)
+                    | (Cause::Panicked(_), End::Panic)
+                    | (Cause::TimedOut(_), End::TimeOut)
+            ),
+            _ => false,
+        });
+        if !is_right {
+            return Err(format!(
+                "item {index} was to {:?}, and that was not what was yielded for it",
+                plan.end
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Item 3 fails when the three before it have ended: these are outputs, it is the failure, no more.
+async fn finished_before(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let ended = Arc::clone(&ledger);
+    let job = Act::new(&ledger, move |token| {
+        let ended = Arc::clone(&ended);
+        async move {
+            match token.index {
+                0..3 => return Ok(token),
+                _ => ended
+                    .until("the end of the three", |seen| seen.ended.len() >= 3)
+                    .await
+                    .map_err(anyhow::Error::msg)?,
+            }
+            anyhow::bail!("item 3 is bad")
+        }
+    });
+    let source = Form::Iterator.supply(&ledger, 4).source;
+    let mut run = tested.pattern(Case::new(4), job).start(source, Scope::default());
+    let mut outputs = Vec::new();
+    let failure = loop {
+        match soon("the failure", run.next()).await? {
+            Some(Ok(token)) => outputs.push(token.index),
+            Some(Err(failure)) => break failure,
+            None => return Err("a job failed, and the run ended without a failure".to_owned()),
+        }
+    };
+    // Where there is a stage behind, what is on its way to it goes no further.
+    if !tested.is_ordered() {
+        outputs.sort_unstable();
+    }
+    let all = tested.stages_from_job() > 1 || outputs.len() == 3;
+    let allowed =
+        outputs.iter().enumerate().all(|(place, index)| place == *index || all && !tested.is_ordered());
+    if !(all && allowed) {
+        return Err(format!("items 0, 1 and 2 had finished, and before the failure came {outputs:?}"));
+    }
+    let stage = run.stats()[tested.job_stage()].stage.clone();
+    is_of_job(&failure, 3, "item 3 is bad", &stage)?;
+    match soon("the end", run.next()).await? {
+        None => Ok(()),
+        Some(_) => Err("something came after the failure".to_owned()),
+    }
+}
+
+fn is_of_job(failure: &Failure, index: usize, message: &str, stage: &str) -> Outcome {
+    let is = match failure.cause() {
+        Cause::Errored(error) => error.to_string() == message,
+        _ => false,
+    };
+    if is && failure.index() == Some(index) && failure.stage() == stage {
+        Ok(())
+    } else {
+        Err(format!(
+            "item {index} failed with `{message}` at stage `{stage}`, and the failure told is `{failure}`"
+        ))
+    }
+}
+
+async fn first_failure(run: &mut towpath_pattern::Run<crate::probe::Token>) -> Result<Failure, String> {
+    while let Some(result) = soon("the failure", run.next()).await? {
+        if let Err(failure) = result {
+            return Ok(failure);
+        }
+    }
+    Err("the run ended without a failure".to_owned())
+}
+
+async fn later_cancel(tested: Tested) -> Outcome {
+    for cancel_scope in [false, true] {
+        let ledger = Ledger::new();
+        let job = Act::planned(&ledger, |index| match index {
+            5 => Plan::ends(End::Fail),
+            _ => Plan::NOTHING,
+        });
+        // As many as there is room for: nobody takes anything.
+        let source = Form::Iterator.supply(&ledger, 20).source;
+        let scope = Scope::new("first cause");
+        let mut run = tested.pattern(Case::new(10), job).start(source, scope.clone());
+        ledger.until("the failure", |seen| seen.count(Fate::Errored) == 1).await?;
+        settle().await;
+        if cancel_scope {
+            scope.cancel();
+        } else {
+            run.cancel();
+        }
+        let failure = first_failure(&mut run).await?;
+        let stage = run.stats()[tested.job_stage()].stage.clone();
+        is_of_job(&failure, 5, "job 5 failed", &stage)?;
+    }
+    Ok(())
+}
+
+/// Two jobs fail: the second because it is dropped for the first, with a panic.
+async fn later_failure(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let both = Arc::new(Notify::new());
+    let job = Act::new(&ledger, move |mut token| {
+        let both = Arc::clone(&both);
+        async move {
+            if token.index == 0 {
+                both.notified().await;
+                anyhow::bail!("the first");
+            }
+            token.explosive = true;
+            both.notify_one();
+            std::future::pending::<()>().await;
+            Ok(token)
+        }
+    });
+    let source = Form::Iterator.supply(&ledger, 2).source;
+    let mut run = tested.pattern(Case::new(2), job).start(source, Scope::default());
+    let failure = first_failure(&mut run).await?;
+    let stage = run.stats()[tested.job_stage()].stage.clone();
+    is_of_job(&failure, 0, "the first", &stage)?;
+    let report = soon("the report", run.finish()).await?;
+    match &report.failures[..] {
+        [second] if matches!(second.cause(), Cause::Panicked(_)) => Ok(()),
+        other => Err(format!(
+            "a second job panicked after the first failure; the report has {} failures and not that one",
+            other.len()
+        )),
+    }
+}
+
+async fn of_the_source(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let items = Arc::clone(&ledger);
+    let source = Source::try_generate(|out| async move {
+        for index in 0..5 {
+            out.send(items.hand_out(index)).await;
+        }
+        items.until("the end of the five", |seen| seen.ended.len() == 5).await.map_err(anyhow::Error::msg)?;
+        anyhow::bail!("the source is dry")
+    });
+    let mut run = tested.pattern(Case::new(8), Act::nothing(&ledger)).start(source, Scope::default());
+    // Where there is a stage behind, what is on its way to it goes no further.
+    let chained = tested.stages_from_job() > 1;
+    let mut outputs = 0;
+    while let Some(result) = soon("the failure", run.next()).await? {
+        let Err(failure) = result else {
+            outputs += 1;
+            continue;
+        };
+        return match failure.cause() {
+            Cause::Errored(error)
+                if error.to_string() == "the source is dry" && (outputs == 5 || chained) =>
+            {
+                Ok(())
+            }
+            _ => Err(format!("the source failed after 5 items; after {outputs} came `{failure}`")),
+        };
+    }
+    Err("the source failed, and the run ended without a failure".to_owned())
+}
+
+fn is_cancelled(failure: &Failure, by: Cancelled) -> Outcome {
+    match failure.cause() {
+        Cause::Cancelled(told) if *told == by => Ok(()),
+        _ => Err(format!("the run was stopped as {by:?}, and the failure told is `{failure}`")),
+    }
+}
+
+async fn who_cancelled(tested: Tested) -> Outcome {
+    for by in [Cancelled::Run, Cancelled::Scope] {
+        let ledger = Ledger::new();
+        let source = Form::Stream.supply(&ledger, 50).source;
+        let scope = Scope::new("first cause");
+        let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+        let mut run = pattern.start(source, scope.clone());
+        ledger.until("as many jobs as the limit", |seen| seen.live >= 4).await?;
+        if by == Cancelled::Run {
+            run.cancel();
+        } else {
+            scope.cancel();
+        }
+        is_cancelled(&first_failure(&mut run).await?, by)?;
+        if soon("the end", run.next()).await?.is_some() {
+            return Err("something came after the cancellation".to_owned());
+        }
+    }
+    Ok(())
+}
+
+async fn deadline(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let source = Form::Stream.supply(&ledger, 50).source;
+    let scope = Scope::new("first cause").with_timeout(std::time::Duration::from_secs(1));
+    let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+    let mut run = pattern.start(source, scope);
+    is_cancelled(&first_failure(&mut run).await?, Cancelled::Deadline)
+}

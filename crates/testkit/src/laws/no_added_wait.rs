@@ -1,0 +1,204 @@
+//! Law 9, no added wait: no item waits for another's await.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use towpath_pattern::{Run, Scope, Source};
+
+use crate::check::{Check, Law, Tested};
+use crate::probe::{Act, Form, Ledger, Token};
+use crate::runtime::{Outcome, PAUSED, THREADS, soon};
+use crate::subject::Case;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::NoAddedWait;
+    vec![
+        Check::new(law, "jobs_that_sleep_sleep_at_the_same_time", PAUSED, one_sleep),
+        Check::new(law, "a_slot_is_filled_as_soon_as_it_is_free", PAUSED, slots),
+        Check::new(law, "nothing_waits_behind_a_job_that_waits", PAUSED, |t| beside_a_waiting_one(t, 0)),
+        Check::new(law, "nothing_waits_beside_a_job_that_waits_after_many_that_did_not", PAUSED, |t| {
+            beside_a_waiting_one(t, 5_000)
+        }),
+        Check::new(law, "what_came_before_a_pause_of_the_source_is_yielded", PAUSED, before_a_pause),
+        Check::new(law, "an_item_that_arrives_is_begun_while_others_wait", PAUSED, arrives),
+        Check::new(law, "an_item_that_arrives_is_begun_while_another_computes", THREADS, computing_channel),
+        Check::new(law, "a_generator_goes_on_while_a_job_computes", THREADS, computing_generator),
+    ]
+}
+
+fn no_longer(took: Duration, expected: Duration, what: &str) -> Outcome {
+    // tokio's timer is exact to a millisecond, and each sleep of a row may round up.
+    if took <= expected + expected / 20 + Duration::from_millis(1) {
+        Ok(())
+    } else {
+        Err(format!("{what} took {took:?} of the clock, and {expected:?} would do"))
+    }
+}
+
+fn sleeper(ledger: &Arc<Ledger>, time: Duration) -> Act {
+    Act::new(ledger, move |token| async move {
+        sleep(time).await;
+        Ok(token)
+    })
+}
+
+async fn timed(run: Run<Token>) -> Result<Duration, String> {
+    let began = Instant::now();
+    run.collect().await.map_err(|failure| failure.to_string())?;
+    Ok(began.elapsed())
+}
+
+async fn one_sleep(tested: Tested) -> Outcome {
+    const SLEEP: Duration = Duration::from_millis(100);
+    for form in Form::ALL {
+        for limit in [100, 1_000] {
+            let ledger = Ledger::new();
+            let pattern = tested.pattern(Case::new(limit), sleeper(&ledger, SLEEP));
+            let run = pattern.start(form.supply(&ledger, 100).source, Scope::default());
+            no_longer(timed(run).await?, SLEEP, "100 jobs that sleep, under a limit that lets them")?;
+        }
+    }
+    Ok(())
+}
+
+async fn slots(tested: Tested) -> Outcome {
+    const SLEEP: Duration = Duration::from_millis(100);
+    for capacity in [0, 8, 100] {
+        let ledger = Ledger::new();
+        let pattern = tested.pattern(Case::new(8).capacity(capacity), sleeper(&ledger, SLEEP));
+        let run = pattern.start(Form::Iterator.supply(&ledger, 80).source, Scope::default());
+        no_longer(timed(run).await?, SLEEP * 10, "80 jobs that sleep, 8 at once")?;
+    }
+    Ok(())
+}
+
+/// Item `at` waits for an hour: all those before it are yielded, and those behind it done, without the clock.
+async fn beside_a_waiting_one(tested: Tested, at: usize) -> Outcome {
+    const BEHIND: usize = 100;
+    for form in Form::ALL {
+        let ledger = Ledger::new();
+        let job = Act::new(&ledger, move |token: Token| async move {
+            if token.index == at {
+                sleep(HOUR).await;
+            }
+            Ok(token)
+        });
+        let case = Case::new(2).capacity(200);
+        let source = form.supply(&ledger, at + 1 + BEHIND).source;
+        let mut run = tested.pattern(case, job).start(source, Scope::default());
+        let began = Instant::now();
+        let free = if tested.is_ordered() { at } else { at + BEHIND };
+        for taken in 0..free {
+            if soon("the next output", run.next()).await.is_err() || began.elapsed() > Duration::ZERO {
+                return Err(format!(
+                    "one item waits, and only {taken} of the {free} outputs that are free of it came \
+                     without the clock moving ({form:?})"
+                ));
+            }
+        }
+        let done = ledger.until("the jobs behind", |seen| seen.ended.len() == at + BEHIND).await;
+        if done.is_err() || began.elapsed() > Duration::ZERO {
+            let ended = ledger.seen().ended.len();
+            return Err(format!("one job waits, and only {ended} of {} others are done", at + BEHIND));
+        }
+        drop(run);
+    }
+    Ok(())
+}
+
+async fn before_a_pause(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let items = Arc::clone(&ledger);
+    let source = Source::generate(|out| async move {
+        for index in 0..2_000 {
+            if index % 777 == 776 {
+                sleep(HOUR).await;
+            }
+            out.send(items.hand_out(index)).await;
+        }
+    });
+    let pattern = tested.pattern(Case::new(4).capacity(64), Act::nothing(&ledger));
+    let mut run = pattern.start(source, Scope::default());
+    let began = Instant::now();
+    for index in 0..2_000_u32 {
+        let pauses = (index + 1) / 777;
+        if run.next().await.is_none() {
+            return Err("the run ended early".to_owned());
+        }
+        no_longer(began.elapsed(), HOUR * pauses, "what a source that pauses had given before")?;
+    }
+    Ok(())
+}
+
+async fn arrives(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let (sender, source) = Source::channel(100);
+    let run = tested.pattern(Case::new(50), sleeper(&ledger, HOUR)).start(source, Scope::default());
+    let arrival = Instant::now();
+    for index in 0..50 {
+        let _ = sender.try_send(ledger.hand_out(index));
+        let begins = ledger.until("the job", |seen| seen.begun.len() > index).await;
+        if begins.is_err() || arrival.elapsed() > Duration::ZERO {
+            return Err(format!("item {index} arrived while {index} jobs waited, and had to wait for them"));
+        }
+    }
+    drop(sender);
+    no_longer(timed(run).await?, HOUR, "50 jobs that sleep for an hour")
+}
+
+/// The first job computes until the second has begun.
+fn computes(ledger: &Arc<Ledger>) -> Act {
+    let (begun, has_begun) = mpsc::channel::<()>();
+    let has_begun = Arc::new(Mutex::new(has_begun));
+    Act::new(ledger, move |token: Token| {
+        let (begun, has_begun) = (begun.clone(), Arc::clone(&has_begun));
+        async move {
+            if token.index == 0 {
+                let waited =
+                    has_begun.lock().map(|has_begun| has_begun.recv_timeout(Duration::from_secs(10)));
+                anyhow::ensure!(matches!(waited, Ok(Ok(()))), "item 1 did not begin while item 0 computed");
+            } else {
+                begun.send(())?;
+            }
+            Ok(token)
+        }
+    })
+}
+
+async fn both(run: Run<Token>) -> Outcome {
+    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+    if outputs.len() == 2 { Ok(()) } else { Err(format!("{} outputs came of 2", outputs.len())) }
+}
+
+async fn computing_channel(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let (sender, source) = Source::channel(2);
+    let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
+    let _ = sender.try_send(ledger.hand_out(0));
+    ledger.until("the first job", |seen| seen.begun.len() == 1).await?;
+    let _ = sender.try_send(ledger.hand_out(1));
+    drop(sender);
+    both(run).await
+}
+
+async fn computing_generator(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let items = Arc::clone(&ledger);
+    let go_on = Arc::new(Notify::new());
+    let told = Arc::clone(&go_on);
+    let source = Source::generate(|out| async move {
+        out.send(items.hand_out(0)).await;
+        told.notified().await;
+        out.send(items.hand_out(1)).await;
+    });
+    let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
+    // Told from here and not by the job: what a job wakes waits in its thread's own slot.
+    ledger.until("the first job", |seen| seen.begun.len() == 1).await?;
+    go_on.notify_one();
+    both(run).await
+}

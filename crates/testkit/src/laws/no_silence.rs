@@ -1,0 +1,286 @@
+//! Law 6, no silence: a panic is a failure with its item and stage, and nothing fails unheard.
+
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use towpath_pattern::{Cancelled, Cause, Failure, Report, Run, Scope, Source};
+
+use crate::check::{Check, Law, Tested};
+use crate::game::{Game, Stop, play};
+use crate::panics;
+use crate::probe::{Act, End, Fate, Form, Ledger, Plan, Token, Wait};
+use crate::runtime::{BOTH, Outcome, UNPAUSED, settle, soon};
+use crate::subject::Case;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::NoSilence;
+    vec![
+        Check::generated(law, "every_failure_is_told_once", BOTH, |t, game| told_once(t, game, Stop::Never)),
+        Check::generated(law, "every_failure_is_told_once_when_cancelled", BOTH, |t, game| {
+            told_once(t, game, Stop::Cancel)
+        }),
+        Check::new(law, "a_panic_is_a_failure_with_message_item_and_stage", BOTH, in_the_job),
+        Check::new(law, "a_panic_before_the_first_await_is_told", BOTH, in_the_call),
+        Check::new(law, "a_panic_in_the_source_is_told", BOTH, in_the_source),
+        Check::new(law, "a_panic_in_the_drop_of_an_item_is_told", BOTH, in_a_drop),
+        Check::new(law, "a_panic_in_a_drop_during_a_cancel_is_told", BOTH, in_a_drop_during_a_cancel),
+        Check::new(law, "a_panic_in_the_drop_of_the_source_is_told", BOTH, in_the_drop_of_the_source),
+        Check::new(law, "a_failure_nobody_took_is_in_the_report", BOTH, in_the_report),
+        Check::new(law, "a_failure_of_a_dropped_run_is_told_by_the_scope", BOTH, by_the_scope),
+        Check::new(law, "a_failure_found_while_dropping_is_told_by_the_scope", BOTH, while_dropping),
+        Check::new(law, "a_runtime_that_shuts_down_ends_the_run_as_cancelled", UNPAUSED, runtime_shuts_down),
+    ]
+}
+
+/// Each job that failed is told of, either by the run or in its report, and never in both.
+async fn told_once(tested: Tested, game: Game, stop: Stop) -> Outcome {
+    let played = play(&*tested, &game, stop).await?;
+    let ended = std::mem::take(&mut played.ledger.seen().ended);
+    let failed = |fate| matches!(fate, Fate::Errored | Fate::Panicked | Fate::TimedOut);
+    let mut failed: Vec<_> = ended.into_iter().filter(|ended| failed(ended.1)).map(|ended| ended.0).collect();
+    let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
+    let untaken = played.report.iter().flat_map(|report| &report.failures);
+    let heard = played.closed.as_ref().err();
+    let told = yielded.chain(untaken).chain(heard).filter(|failure| !failure.is_cancelled());
+    let mut told: Vec<_> = told.filter_map(Failure::index).collect();
+    failed.sort_unstable();
+    told.sort_unstable();
+    if told == failed {
+        Ok(())
+    } else {
+        Err(format!("the jobs of the items {failed:?} failed, and told were failures of the items {told:?}"))
+    }
+}
+
+/// All failures of a run, yielded or in its report.
+async fn failures(mut run: Run<Token>) -> Result<Vec<Failure>, String> {
+    let mut failures = Vec::new();
+    while let Some(result) = soon("the next output or the end", run.next()).await? {
+        failures.extend(result.err());
+    }
+    let Report { failures: untaken, .. } = soon("the report", run.finish()).await?;
+    failures.extend(untaken);
+    Ok(failures)
+}
+
+fn panicked(failures: &[Failure], message: &str) -> Outcome {
+    let told = |failure: &Failure| matches!(failure.cause(), Cause::Panicked(told) if told.contains(message));
+    if failures.iter().any(told) {
+        return Ok(());
+    }
+    let told: Vec<_> = failures.iter().map(ToString::to_string).collect();
+    Err(format!("a panic said `{message}`, and the failures told are {told:?}"))
+}
+
+async fn in_the_job(tested: Tested) -> Outcome {
+    for wait in [Wait::Not, Wait::Polls(2)] {
+        let ledger = Ledger::new();
+        let job = Act::planned(&ledger, move |index| match index {
+            7 => Plan { wait, end: End::Panic },
+            _ => Plan::NOTHING,
+        });
+        let source = Form::Iterator.supply(&ledger, 20).source;
+        let run = tested.pattern(Case::new(3), job).start(source, Scope::default());
+        let stage = run.stats()[tested.job_stage()].stage.clone();
+        let failures = failures(run).await?;
+        panicked(&failures, "on purpose: job 7 panicked")?;
+        let first = &failures[0];
+        if first.index() != Some(7) || first.stage() != &*stage {
+            return Err(format!("the job of item 7 at stage `{stage}` panicked, and told was `{first}`"));
+        }
+    }
+    Ok(())
+}
+
+async fn in_the_call(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let job = Act::new(&ledger, |token: Token| {
+        if token.index == 3 {
+            panics::on_purpose("no future");
+        }
+        async move { Ok(token) }
+    });
+    let source = Form::Iterator.supply(&ledger, 20).source;
+    let run = tested.pattern(Case::new(2), job).start(source, Scope::default());
+    panicked(&failures(run).await?, "no future")
+}
+
+async fn in_the_source(tested: Tested) -> Outcome {
+    for iterator in [true, false] {
+        let ledger = Ledger::new();
+        let items = Arc::clone(&ledger);
+        let item = move |index| {
+            if index == 5 {
+                panics::on_purpose("the well is poisoned");
+            }
+            items.hand_out(index)
+        };
+        let source = if iterator {
+            Source::from((0..20).map(item))
+        } else {
+            Source::generate(|out| async move {
+                for index in 0..20 {
+                    out.send(item(index)).await;
+                }
+            })
+        };
+        let run = tested.pattern(Case::new(2), Act::nothing(&ledger)).start(source, Scope::default());
+        panicked(&failures(run).await?, "the well is poisoned")?;
+        let begun = ledger.seen().begun.len();
+        if begun > 5 {
+            return Err(format!("the source panicked after 5 items, and {begun} jobs began"));
+        }
+    }
+    Ok(())
+}
+
+async fn in_a_drop(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let job = Act::new(&ledger, |mut token: Token| async move {
+        token.explosive = token.index == 4;
+        anyhow::ensure!(token.index != 4, "the error is lost in the panic");
+        Ok(token)
+    });
+    let source = Form::Iterator.supply(&ledger, 20).source;
+    let run = tested.pattern(Case::new(2), job).start(source, Scope::default());
+    panicked(&failures(run).await?, "the drop of item 4")
+}
+
+/// A run of three jobs that wait for ever; the item of one panics when it is dropped.
+async fn explosive(tested: &Tested, ledger: &Arc<Ledger>, scope: Scope) -> Result<Run<Token>, String> {
+    let job = Act::new(ledger, |mut token: Token| async move {
+        token.explosive = token.index == 1;
+        std::future::pending::<()>().await;
+        Ok(token)
+    });
+    let source = Form::Iterator.supply(ledger, 3).source;
+    let run = tested.pattern(Case::new(3), job).start(source, scope);
+    ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
+    settle().await;
+    Ok(run)
+}
+
+async fn in_a_drop_during_a_cancel(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let run = explosive(&tested, &ledger, Scope::default()).await?;
+    run.cancel();
+    panicked(&failures(run).await?, "the drop of item 1")?;
+    match ledger.seen().live {
+        0 => Ok(()),
+        left => Err(format!("{left} jobs were left after the panic in a drop")),
+    }
+}
+
+/// An iterator whose drop panics.
+struct Grudge(std::vec::IntoIter<Token>);
+
+impl Iterator for Grudge {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        self.0.next()
+    }
+}
+
+impl Drop for Grudge {
+    fn drop(&mut self) {
+        panics::on_purpose("the source is dropped");
+    }
+}
+
+async fn in_the_drop_of_the_source(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let items: Vec<_> = (0..5).map(|index| ledger.hand_out(index)).collect();
+    let source = Source::from(Grudge(items.into_iter()));
+    let run = tested.pattern(Case::new(2), Act::nothing(&ledger)).start(source, Scope::default());
+    panicked(&failures(run).await?, "the source is dropped")
+}
+
+async fn in_the_report(tested: Tested) -> Outcome {
+    for end in [End::Fail, End::Panic, End::TimeOut] {
+        let ledger = Ledger::new();
+        let job = Act::planned(&ledger, move |index| match index {
+            7 => Plan::ends(end),
+            _ => Plan::NOTHING,
+        });
+        let source = Form::Iterator.supply(&ledger, 20).source;
+        let run = tested.pattern(Case::new(3), job).start(source, Scope::default());
+        let report = soon("the report", run.finish()).await?;
+        match &report.failures[..] {
+            [failure] if failure.index() == Some(7) => {}
+            other => {
+                let told: Vec<_> = other.iter().map(ToString::to_string).collect();
+                return Err(format!("nobody took the failure of item 7, and the report has {told:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn by_the_scope(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let job = Act::planned(&ledger, |index| match index {
+        2 => Plan::ends(End::Panic),
+        _ => Plan::NOTHING,
+    });
+    // As many as there is room for: nobody takes anything.
+    let source = Form::Iterator.supply(&ledger, 6).source;
+    let scope = Scope::new("no silence");
+    let run = tested.pattern(Case::new(3), job).start(source, scope.clone());
+    ledger.until("the panic", |seen| seen.count(Fate::Panicked) == 1).await?;
+    settle().await;
+    drop(run);
+    let told = soon("the scope's end", scope.closed()).await?;
+    panicked(&told.err().into_iter().collect::<Vec<_>>(), "job 2 panicked")
+}
+
+async fn while_dropping(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let scope = Scope::new("no silence");
+    drop(explosive(&tested, &ledger, scope.clone()).await?);
+    let told = soon("the scope's end", scope.closed()).await?;
+    panicked(&told.err().into_iter().collect::<Vec<_>>(), "the drop of item 1")
+}
+
+/// Another runtime; it is never waited for, as that is not allowed within a runtime.
+struct Other(Option<Runtime>);
+
+impl Other {
+    fn shut_down(&mut self) {
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+async fn runtime_shuts_down(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let mut other = Other(Builder::new_multi_thread().worker_threads(1).enable_time().build().ok());
+    let entered = other.0.as_ref().ok_or("no runtime")?;
+    let source = Form::Iterator.supply(&ledger, 20).source;
+    let pattern = tested.pattern(Case::new(3), Act::for_ever(&ledger));
+    let mut run = {
+        let _guard = entered.enter();
+        pattern.start(source, Scope::default())
+    };
+    ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
+    other.shut_down();
+    let Some(Err(failure)) = soon("the end of the run", run.next()).await? else {
+        return Err("the runtime was shut down in mid-run, and the run yields no failure".to_owned());
+    };
+    if !matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime)) {
+        return Err(format!("the runtime was shut down in mid-run, and told was `{failure}`"));
+    }
+    let report = soon("the report", run.finish()).await?;
+    ledger.until("the end of every job", |seen| seen.live == 0).await?;
+    let counts = report.stages[tested.job_stage()].counts;
+    if counts.taken == counts.settled() && counts.cancelled >= 3 {
+        Ok(())
+    } else {
+        Err(format!("3 jobs were running as the runtime was shut down, and the report says {counts}"))
+    }
+}

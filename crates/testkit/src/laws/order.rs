@@ -1,0 +1,174 @@
+//! Law 8, order: ordered means input order, unordered means as soon as ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use towpath_pattern::{Scope, Source};
+
+use crate::check::{Check, Law, Testable, Tested};
+use crate::game::{Game, Stop, play};
+use crate::probe::{Act, End, Form, Ledger, Token};
+use crate::runtime::{BOTH, Outcome, PAUSED, soon};
+use crate::subject::Case;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::Order;
+    let as_completed = |tested: &dyn Testable| !tested.is_ordered();
+    vec![
+        Check::generated(law, "ordered_is_input_order", BOTH, input_order).only(|t| t.is_ordered()),
+        Check::new(law, "ordered_is_input_order_when_the_last_is_first", BOTH, reversed)
+            .only(|t| t.is_ordered()),
+        Check::new(law, "unordered_is_the_order_of_completion", PAUSED, by_completion).only(as_completed),
+        Check::new(law, "unordered_holds_nothing_back", BOTH, holds_nothing_back).only(as_completed),
+        Check::new(law, "every_output_has_the_index_of_its_input", BOTH, indexes),
+        Check::new(law, "an_index_is_kept_from_run_to_run", BOTH, kept_indexes),
+    ]
+}
+
+async fn input_order(tested: Tested, mut game: Game) -> Outcome {
+    for plan in &mut game.plans {
+        plan.end = End::Succeed;
+    }
+    let played = play(&*tested, &game, Stop::Never).await?;
+    let yielded: Vec<_> = played.yielded.iter().filter_map(|result| result.as_ref().ok()).collect();
+    match yielded.iter().enumerate().find(|(place, index)| place != **index) {
+        Some((place, index)) => Err(format!("item {index} was yielded at place {place}")),
+        None if yielded.len() == game.plans.len() => Ok(()),
+        None => Err(format!("{} outputs were yielded of {}", yielded.len(), game.plans.len())),
+    }
+}
+
+/// Each job but the last of every five waits for the one behind it.
+async fn reversed(tested: Tested) -> Outcome {
+    const WINDOW: usize = 5;
+    let ledger = Ledger::new();
+    let ended = Arc::clone(&ledger);
+    let job = Act::new(&ledger, move |token: Token| {
+        let ended = Arc::clone(&ended);
+        async move {
+            let next = token.index + 1;
+            if !next.is_multiple_of(WINDOW) {
+                let is_there = |index: usize| index == next;
+                ended
+                    .until("the job behind", |seen| seen.ended.iter().any(|ended| is_there(ended.0)))
+                    .await
+                    .map_err(anyhow::Error::msg)?;
+            }
+            Ok(token)
+        }
+    });
+    let source = Form::Stream.supply(&ledger, 40).source;
+    // All at once: in what order items begin is nobody's promise.
+    let run = tested.pattern(Case::new(40), job).start(source, Scope::default());
+    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+    if outputs.iter().map(|token| token.index).eq(0..40) {
+        Ok(())
+    } else {
+        Err("items whose jobs ended the last first were not yielded in input order".to_owned())
+    }
+}
+
+async fn by_completion(tested: Tested) -> Outcome {
+    const ITEMS: usize = 10;
+    let ledger = Ledger::new();
+    let job = Act::new(&ledger, |token: Token| async move {
+        let ms = 10 * (ITEMS - token.index);
+        tokio::time::sleep(Duration::from_millis(ms as u64)).await;
+        Ok(token)
+    });
+    let source = Form::Iterator.supply(&ledger, ITEMS).source;
+    let run = tested.pattern(Case::new(ITEMS), job).start(source, Scope::default());
+    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+    let order: Vec<_> = outputs.iter().map(|token| token.index).collect();
+    if order.iter().rev().copied().eq(0..ITEMS) {
+        Ok(())
+    } else {
+        Err(format!("the jobs of {ITEMS} items ended the last first, and they were yielded as {order:?}"))
+    }
+}
+
+async fn holds_nothing_back(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let waits = Arc::clone(&gate);
+    let job = Act::new(&ledger, move |token: Token| {
+        let waits = Arc::clone(&waits);
+        async move {
+            if token.index == 0 {
+                let _ = waits.acquire().await?;
+            }
+            Ok(token)
+        }
+    });
+    let source = Form::Iterator.supply(&ledger, 40).source;
+    let mut run = tested.pattern(Case::new(2).capacity(1), job).start(source, Scope::default());
+    for taken in 0..39 {
+        let output = soon("the next output", run.next()).await;
+        match output.map_err(|_| format!("while item 0 waits, only {taken} of the 39 others were yielded"))? {
+            Some(Ok(token)) if token.index > 0 => {}
+            _ => return Err("something else than the output of an item that was ready came".to_owned()),
+        }
+    }
+    gate.add_permits(1);
+    match soon("the last output", run.next()).await? {
+        Some(Ok(token)) if token.index == 0 => Ok(()),
+        _ => Err("item 0 was let go, and something else was yielded".to_owned()),
+    }
+}
+
+async fn check_indexes(tested: &dyn Testable, case: Case, source: Source<Token>, job: Act) -> Outcome {
+    let mut run = tested.pattern(case, job).start(source, Scope::default()).indexed();
+    while let Some((index, result)) = soon("the next output", run.next()).await? {
+        let is_right = match &result {
+            Ok(token) => index == Some(token.index),
+            Err(failure) => index == failure.index() && index.is_some_and(is_unlucky),
+        };
+        if !is_right {
+            let what = result.map_or_else(
+                |failure| format!("`{failure}`"),
+                |token| format!("the output of item {}", token.index),
+            );
+            return Err(format!("{what} was yielded with the index {index:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_unlucky(index: usize) -> bool {
+    index.is_multiple_of(7)
+}
+
+/// A mix of waits and failures.
+fn mixed(ledger: &Arc<Ledger>) -> Act {
+    Act::new(ledger, |token: Token| async move {
+        for _ in 0..token.index % 5 {
+            tokio::task::yield_now().await;
+        }
+        anyhow::ensure!(!is_unlucky(token.index), "no luck");
+        Ok(token)
+    })
+}
+
+async fn indexes(tested: Tested) -> Outcome {
+    for form in Form::ALL {
+        let ledger = Ledger::new();
+        let source = form.supply(&ledger, 100).source;
+        check_indexes(&*tested, Case::new(4).going_on(), source, mixed(&ledger)).await?;
+    }
+    Ok(())
+}
+
+/// What a stopped run gave back is run again: the items keep their indexes.
+async fn kept_indexes(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let supplied = Form::Stream.supply(&ledger, 100);
+    let pattern = tested.pattern(Case::new(3).capacity(5), Act::for_ever(&ledger));
+    let run = pattern.start(supplied.source, Scope::default());
+    ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
+    run.cancel();
+    soon("the report", run.finish()).await?;
+    let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
+    let again = Ledger::new();
+    check_indexes(&*tested, Case::new(4).going_on(), rest, mixed(&again)).await
+}

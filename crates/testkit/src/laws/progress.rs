@@ -1,0 +1,149 @@
+//! Law 4, progress: jobs go on while nobody takes outputs, up to the bound, and never deadlock.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, Semaphore};
+use towpath_pattern::{Pattern, PatternExt, Run, Scope, Source};
+
+use crate::check::{Check, Law, Testable, Tested};
+use crate::probe::{Act, Form, Ledger, Plan, Token, Wait};
+use crate::runtime::{BOTH, Outcome, soon};
+use crate::subject::Case;
+
+const CASES: [(usize, usize); 5] = [(1, 0), (1, 1), (3, 0), (4, 4), (2, 40)];
+
+const ITEMS: usize = 300;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::Progress;
+    vec![
+        Check::new(law, "nobody_takes_and_jobs_go_on_to_the_bound", BOTH, nobody_takes),
+        Check::new(law, "a_taker_pauses_and_jobs_go_on_to_the_bound", BOTH, a_taker_that_pauses),
+        Check::new(law, "two_stages_under_one_semaphore_finish", BOTH, one_semaphore),
+        Check::new(law, "a_job_that_waits_for_a_later_one_finishes", BOTH, waits_for_a_later_one),
+        Check::new(law, "the_next_item_may_wait_for_the_last_output", BOTH, one_at_a_time),
+        Check::new(law, "an_empty_source_ends", BOTH, empty),
+    ]
+}
+
+async fn rest(run: Run<Token>) -> Result<usize, String> {
+    let outputs = soon("the outputs", run.collect()).await?;
+    Ok(outputs.map_err(|failure| format!("a run without failures yielded one: {failure}"))?.len())
+}
+
+fn all(outputs: usize, expected: usize) -> Outcome {
+    if outputs == expected { Ok(()) } else { Err(format!("{outputs} outputs came of {expected}")) }
+}
+
+async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
+    for (limit, capacity) in CASES {
+        for wait in [Wait::Not, Wait::Polls(1)] {
+            let case = Case::new(limit).capacity(capacity);
+            let ledger = Ledger::new();
+            let plan = Plan { wait, ..Plan::NOTHING };
+            let pattern = tested.pattern(case, Act::planned(&ledger, move |_| plan));
+            let source = Form::Iterator.supply(&ledger, ITEMS).source;
+            let mut run = pattern.start(source, Scope::default());
+            for _ in 0..taken {
+                soon("the next output", run.next()).await?;
+            }
+            // To a quick taker, room is made a portion at a time, an eighth of the bound at most.
+            let portion = if taken == 0 { 0 } else { case.bound() / 8 };
+            let reach = taken + case.bound() * tested.stages_from_job() - portion;
+            let ended = ledger.until("the bound", |seen| seen.ended.len() >= reach).await;
+            ended.map_err(|_| {
+                let ended = ledger.seen().ended.len();
+                format!(
+                    "with {taken} outputs taken and no more asked for, {ended} jobs have ended and not \
+                     {reach} (limit {limit}, capacity {capacity})"
+                )
+            })?;
+            all(rest(run).await?, ITEMS - taken)?;
+        }
+    }
+    Ok(())
+}
+
+async fn nobody_takes(tested: Tested) -> Outcome {
+    pausing(&*tested, 0).await
+}
+
+async fn a_taker_that_pauses(tested: Tested) -> Outcome {
+    pausing(&*tested, 1).await?;
+    pausing(&*tested, 10).await
+}
+
+/// A permit is released before its output is handed on.
+async fn one_semaphore(tested: Tested) -> Outcome {
+    for (limit, capacity) in CASES {
+        for permits in [1, 2] {
+            let permits = Arc::new(Semaphore::new(permits));
+            let ledger = Ledger::new();
+            let case = Case::new(limit).capacity(capacity);
+            let part = || {
+                let permits = Arc::clone(&permits);
+                let job = move |token| {
+                    let permits = Arc::clone(&permits);
+                    async move {
+                        let _permit = permits.acquire_owned().await?;
+                        tokio::task::yield_now().await;
+                        Ok(token)
+                    }
+                };
+                tested.pattern(case, Act::new(&ledger, job))
+            };
+            let source = Form::Iterator.supply(&ledger, 50).source;
+            let run = part().then(part()).start(source, Scope::default());
+            all(rest(run).await?, 50)?;
+        }
+    }
+    Ok(())
+}
+
+/// After many jobs that end at once, one that waits for the item behind it.
+async fn waits_for_a_later_one(tested: Tested) -> Outcome {
+    const FIRST: usize = 2_000;
+    let ledger = Ledger::new();
+    let later = Arc::new(Notify::new());
+    let job = Act::new(&ledger, move |token| {
+        let later = Arc::clone(&later);
+        async move {
+            match token.index {
+                FIRST => later.notified().await,
+                index if index == FIRST + 1 => later.notify_one(),
+                _ => {}
+            }
+            Ok(token)
+        }
+    });
+    let source = Form::Iterator.supply(&ledger, 2 * FIRST).source;
+    let pattern = tested.pattern(Case::new(2).capacity(500), job);
+    all(rest(pattern.start(source, Scope::default())).await?, 2 * FIRST)
+}
+
+/// The source has its next item only when the output of the last one is there.
+async fn one_at_a_time(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let (sender, source) = Source::channel(1);
+    let pattern = tested.pattern(Case::new(4), Act::nothing(&ledger));
+    let mut run = pattern.start(source, Scope::default());
+    for index in 0..200 {
+        let _ = sender.try_send(ledger.hand_out(index));
+        match soon("the output of the only item", run.next()).await? {
+            Some(Ok(token)) if token.index == index => {}
+            _ => return Err(format!("item {index} went in alone, and something else came out")),
+        }
+    }
+    drop(sender);
+    all(rest(run).await?, 0)
+}
+
+async fn empty(tested: Tested) -> Outcome {
+    for form in Form::ALL {
+        let ledger = Ledger::new();
+        let pattern = tested.pattern(Case::new(4), Act::nothing(&ledger));
+        let run = pattern.start(form.supply(&ledger, 0).source, Scope::default());
+        all(rest(run).await?, 0)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! Law 3, structure: when a run is over nothing of it is left, however it came to its end.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use towpath_pattern::Scope;
+
+use crate::check::{Check, Law, Tested};
+use crate::game::{Game, Stop, play};
+use crate::probe::{Act, End, Form, Ledger, Plan};
+use crate::runtime::{BOTH, Outcome, PAUSED, THREADS, settle, soon};
+use crate::subject::Case;
+
+pub(crate) fn checks() -> Vec<Check> {
+    let law = Law::Structure;
+    let stopped = |promise, on, stop| {
+        Check::generated(law, promise, on, move |tested, game| nothing_is_left(tested, game, stop))
+    };
+    vec![
+        stopped("nothing_is_left_at_the_end", BOTH, Stop::Never),
+        stopped("nothing_is_left_after_a_cancel", BOTH, Stop::Cancel),
+        stopped("nothing_is_left_after_a_drop_once_the_scope_is_closed", BOTH, Stop::Drop),
+        stopped("nothing_is_left_after_the_deadline", PAUSED, Stop::Deadline),
+        Check::new(law, "no_task_is_left", BOTH, no_task),
+        Check::new(law, "no_permit_is_left", BOTH, no_permit),
+        Check::new(law, "the_source_is_dropped", BOTH, no_source),
+        Check::new(law, "a_dropped_run_stops_without_being_waited_for", BOTH, dropped),
+        Check::new(law, "the_scope_waits_for_a_job_that_computes", THREADS, computing),
+    ]
+}
+
+async fn nothing_is_left(tested: Tested, game: Game, stop: Stop) -> Outcome {
+    let played = play(&*tested, &game, stop).await?;
+    match played.left {
+        0 => Ok(()),
+        jobs => Err(format!("{jobs} jobs were still there when the run was over")),
+    }
+}
+
+/// The ways in which the runs of the checks below end.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Finish,
+    Collect,
+    Fail,
+    Cancel,
+    Drop,
+}
+
+const ENDINGS: [Ending; 5] = [Ending::Finish, Ending::Collect, Ending::Fail, Ending::Cancel, Ending::Drop];
+
+/// Runs `job` on 50 items to such an ending, and waits for it.
+async fn end(tested: &Tested, ledger: &Arc<Ledger>, job: Act, ending: Ending) -> Outcome {
+    let scope = Scope::new("structure");
+    let supplied = Form::Stream.supply(ledger, 50);
+    let pattern = tested.pattern(Case::new(4), job);
+    let mut run = pattern.start(supplied.source, scope.clone());
+    if !matches!(ending, Ending::Finish | Ending::Collect) {
+        soon("the first output", run.next()).await?;
+    }
+    match ending {
+        Ending::Collect => drop(soon("the outputs", run.collect()).await?),
+        Ending::Finish | Ending::Fail => drop(soon("the report", run.finish()).await?),
+        Ending::Cancel => {
+            run.cancel();
+            soon("the report", run.finish()).await?;
+        }
+        Ending::Drop => {
+            drop(run);
+            let _ = soon("the scope's end", scope.closed()).await?;
+        }
+    }
+    Ok(())
+}
+
+fn plan(ending: Ending) -> impl Fn(usize) -> Plan + Send + Sync + 'static {
+    move |index| match ending {
+        Ending::Fail if index == 30 => Plan::ends(End::Fail),
+        _ => Plan { wait: crate::probe::Wait::Polls(2), end: End::Succeed },
+    }
+}
+
+async fn no_task(tested: Tested) -> Outcome {
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for ending in ENDINGS {
+        let ledger = Ledger::new();
+        end(&tested, &ledger, Act::planned(&ledger, plan(ending)), ending).await?;
+        // The task that said that the run is over may just be on its way out.
+        let gone = async {
+            while alive() > before {
+                tokio::task::yield_now().await;
+                settle().await;
+            }
+        };
+        soon("the end of the last task of the run", gone)
+            .await
+            .map_err(|_| format!("{} tasks of a run are left ({ending:?})", alive() - before))?;
+    }
+    Ok(())
+}
+
+async fn no_permit(tested: Tested) -> Outcome {
+    for ending in ENDINGS {
+        let permits = Arc::new(Semaphore::new(4));
+        let ledger = Ledger::new();
+        let (held, plan) = (Arc::clone(&permits), Arc::new(plan(ending)));
+        let job = Act::new(&ledger, move |token| {
+            let (held, plan) = (Arc::clone(&held), plan(token.index));
+            async move {
+                let _permit = held.acquire_owned().await?;
+                plan.carry_out(token).await
+            }
+        });
+        end(&tested, &ledger, job, ending).await?;
+        let left = permits.available_permits();
+        if left != 4 {
+            return Err(format!("{} of 4 permits are held when the run is over ({ending:?})", 4 - left));
+        }
+    }
+    Ok(())
+}
+
+async fn no_source(tested: Tested) -> Outcome {
+    for ending in ENDINGS {
+        let ledger = Ledger::new();
+        end(&tested, &ledger, Act::planned(&ledger, plan(ending)), ending).await?;
+        let seen = ledger.seen();
+        if (seen.sources, seen.tokens) != (0, 0) {
+            return Err(format!(
+                "{} sources and {} items are left when the run is over ({ending:?})",
+                seen.sources, seen.tokens,
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn dropped(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let supplied = Form::Channel.supply(&ledger, 50);
+    let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+    let scope = Scope::new("structure");
+    let run = pattern.start(supplied.source, scope.clone());
+    ledger.until("as many jobs as the limit", |seen| seen.live >= 4).await?;
+    drop(run);
+    ledger.until("the end of every job of a dropped run", |seen| seen.live == 0).await
+}
+
+/// A job that blocks its thread can't be stopped: whoever waits for the scope waits for it.
+async fn computing(tested: Tested) -> Outcome {
+    let ledger = Ledger::new();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let job = Act::new(&ledger, move |token| {
+        let released = Arc::clone(&released);
+        async move {
+            let _ = released.lock().map(|released| released.recv_timeout(Duration::from_secs(10)));
+            Ok(token)
+        }
+    });
+    let supplied = Form::Iterator.supply(&ledger, 1);
+    let scope = Scope::new("structure");
+    let run = tested.pattern(Case::new(1), job).start(supplied.source, scope.clone());
+    ledger.until("the job", |seen| seen.live >= 1).await?;
+    drop(run);
+    let mut closed = std::pin::pin!(scope.closed());
+    tokio::select! {
+        biased;
+        _ = &mut closed => return Err("the scope was closed while a job computed".to_owned()),
+        () = settle() => {}
+    }
+    let _ = release.send(());
+    let _ = soon("the scope's end", closed).await?;
+    match ledger.seen().live {
+        0 => Ok(()),
+        jobs => Err(format!("{jobs} jobs were left when the scope was closed")),
+    }
+}

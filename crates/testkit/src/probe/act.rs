@@ -1,0 +1,125 @@
+//! The jobs of the suite: written down in the ledger, and doing what a plan says.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use towpath_pattern::{Job, TimedOut};
+
+use super::ledger::{Fate, Ledger, Token};
+use crate::panics;
+use crate::runtime::is_multi_thread;
+
+type Acting = Pin<Box<dyn Future<Output = anyhow::Result<Token>> + Send>>;
+
+/// A job that is written down in the ledger. One type for all checks, so that a pattern is compiled once.
+#[derive(Clone)]
+pub(crate) struct Act {
+    ledger: Arc<Ledger>,
+    body: Arc<dyn Fn(Token) -> Acting + Send + Sync>,
+}
+
+impl Act {
+    pub(crate) fn new<F, Fut>(ledger: &Arc<Ledger>, body: F) -> Self
+    where
+        F: Fn(Token) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = anyhow::Result<Token>> + Send + 'static,
+    {
+        Self { ledger: Arc::clone(ledger), body: Arc::new(move |token| Box::pin(body(token))) }
+    }
+
+    /// A job that returns its item at once.
+    pub(crate) fn nothing(ledger: &Arc<Ledger>) -> Self {
+        Self::new(ledger, |token| async move { Ok(token) })
+    }
+
+    /// A job that never ends.
+    pub(crate) fn for_ever(ledger: &Arc<Ledger>) -> Self {
+        Self::new(ledger, |token| async move {
+            std::future::pending::<()>().await;
+            Ok(token)
+        })
+    }
+
+    /// A job that does for each item what `plan` says.
+    pub(crate) fn planned(
+        ledger: &Arc<Ledger>,
+        plan: impl Fn(usize) -> Plan + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(ledger, move |token| plan(token.index).carry_out(token))
+    }
+}
+
+impl Job<Token> for Act {
+    type Out = Token;
+
+    fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
+        let mut entry = self.ledger.begin(token.index);
+        let acting = (self.body)(token);
+        async move {
+            let result = acting.await;
+            entry.ends(match &result {
+                Ok(_) => Fate::Succeeded,
+                Err(error) if error.is::<TimedOut>() => Fate::TimedOut,
+                Err(_) => Fate::Errored,
+            });
+            result
+        }
+    }
+}
+
+/// What a job does: it waits, then it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) wait: Wait,
+    pub(crate) end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Ends at its first poll.
+    Not,
+    /// Pending so many times.
+    Polls(u8),
+    /// A sleep of so many milliseconds; on a clock that is not paused, as many polls.
+    Ms(u8),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Succeed,
+    Fail,
+    Panic,
+    TimeOut,
+}
+
+impl Plan {
+    pub(crate) const NOTHING: Self = Self { wait: Wait::Not, end: End::Succeed };
+
+    /// Ends so, at once.
+    pub(crate) fn ends(end: End) -> Self {
+        Self { wait: Wait::Not, end }
+    }
+
+    pub(crate) async fn carry_out(self, token: Token) -> anyhow::Result<Token> {
+        match self.wait {
+            Wait::Not => {}
+            Wait::Ms(ms) if !is_multi_thread() => {
+                tokio::time::sleep(Duration::from_millis(u64::from(ms))).await;
+            }
+            Wait::Polls(times) | Wait::Ms(times) => {
+                for _ in 0..times {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        let index = token.index;
+        match self.end {
+            End::Succeed => Ok(token),
+            End::Fail => anyhow::bail!("job {index} failed"),
+            End::Panic => panics::on_purpose(format_args!("job {index} panicked")),
+            End::TimeOut => Err(TimedOut { after: Duration::from_millis(1) }.into()),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The suite's own record of every item: handed out by the source, begun, ended, dropped.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use tokio::sync::Notify;
+
+use crate::panics;
+use crate::runtime::soon;
+
+/// How a job was seen to end, from inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Succeeded,
+    Errored,
+    TimedOut,
+    Panicked,
+    /// Its future was dropped before its end.
+    Cancelled,
+}
+
+/// What was seen of the items of one run.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    seen: Mutex<Seen>,
+    changed: Notify,
+}
+
+/// The state of a [`Ledger`].
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) handed_out: usize,
+    pub(crate) polls: usize,
+    pub(crate) tokens: usize,
+    pub(crate) sources: usize,
+    pub(crate) live: usize,
+    pub(crate) peak: usize,
+    /// How often the taker asked for an output.
+    pub(crate) asked: usize,
+    /// The most items handed out beyond those the taker had asked for.
+    pub(crate) most_ahead: usize,
+    /// Each job's item, in the order of their beginnings.
+    pub(crate) begun: Vec<usize>,
+    /// Each ended job's item, in the order of their ends.
+    pub(crate) ended: Vec<(usize, Fate)>,
+}
+
+impl Seen {
+    pub(crate) fn count(&self, fate: Fate) -> usize {
+        self.ended.iter().filter(|ended| ended.1 == fate).count()
+    }
+}
+
+impl Ledger {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note<T>(&self, note: impl FnOnce(&mut Seen) -> T) -> T {
+        let result = note(&mut self.seen());
+        self.changed.notify_waiters();
+        result
+    }
+
+    /// A new item, handed out by a source.
+    pub(crate) fn hand_out(self: &Arc<Self>, index: usize) -> Token {
+        self.note(|seen| {
+            seen.handed_out += 1;
+            seen.tokens += 1;
+            seen.most_ahead = seen.most_ahead.max(seen.handed_out.saturating_sub(seen.asked));
+        });
+        Token { index, explosive: false, ledger: Arc::clone(self) }
+    }
+
+    pub(super) fn source_polled(&self) {
+        self.note(|seen| seen.polls += 1);
+    }
+
+    pub(super) fn source_made(&self) {
+        self.note(|seen| seen.sources += 1);
+    }
+
+    pub(super) fn source_dropped(&self) {
+        self.note(|seen| seen.sources -= 1);
+    }
+
+    /// To be said before each output that the taker asks for.
+    pub(crate) fn ask(&self) {
+        self.note(|seen| seen.asked += 1);
+    }
+
+    /// A job begins; it lives until the entry is dropped.
+    pub(crate) fn begin(self: &Arc<Self>, index: usize) -> Entry {
+        self.note(|seen| {
+            seen.begun.push(index);
+            seen.live += 1;
+            seen.peak = seen.peak.max(seen.live);
+        });
+        Entry { index, fate: None, ledger: Arc::clone(self) }
+    }
+
+    /// Waits until what was seen is as it should be; if that never comes, says that `what` did not.
+    pub(crate) async fn until(&self, what: &str, is: impl Fn(&Seen) -> bool) -> Result<(), String> {
+        soon(what, async {
+            loop {
+                let mut changed = std::pin::pin!(self.changed.notified());
+                changed.as_mut().enable();
+                if is(&self.seen()) {
+                    return;
+                }
+                changed.await;
+            }
+        })
+        .await
+    }
+}
+
+/// An item, and the output made of it: it is counted as long as it exists.
+pub(crate) struct Token {
+    pub(crate) index: usize,
+    /// Its drop panics.
+    pub(crate) explosive: bool,
+    ledger: Arc<Ledger>,
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.ledger.note(|seen| seen.tokens -= 1);
+        if self.explosive {
+            panics::on_purpose(format_args!("the drop of item {}", self.index));
+        }
+    }
+}
+
+/// A job that is going on.
+pub(crate) struct Entry {
+    index: usize,
+    fate: Option<Fate>,
+    ledger: Arc<Ledger>,
+}
+
+impl Entry {
+    pub(super) fn ends(&mut self, fate: Fate) {
+        self.fate = Some(fate);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let otherwise = if thread::panicking() { Fate::Panicked } else { Fate::Cancelled };
+        let ended = (self.index, self.fate.unwrap_or(otherwise));
+        self.ledger.note(|seen| {
+            seen.live -= 1;
+            seen.ended.push(ended);
+        });
+    }
+}

@@ -1,0 +1,160 @@
+//! The suite itself is tested: each pattern under `broken/` breaks one law, and the suite must say which.
+//!
+//! A `Run` counts what it does by construction, so some breaks cannot be written against the public
+//! interface: nothing can be counted twice, an output cannot be yielded twice or under another item's
+//! index, a panic cannot get lost between the worker and the run, and jobs cannot be made to wait for a
+//! taker. Those laws are broken around it instead: in the job that is handed to it, in the source, the
+//! settings, the scope, or with tasks of the pattern's own.
+
+mod broken {
+    pub mod bounds;
+    pub mod cancellation;
+    pub mod conservation;
+    pub mod first_cause;
+    pub mod flaw;
+    pub mod no_added_wait;
+    pub mod no_silence;
+    pub mod order;
+    pub mod progress;
+    pub mod structure;
+}
+#[path = "../../fanout/tests/subject.rs"]
+mod fanout;
+
+use std::collections::BTreeSet;
+
+use broken::flaw::{Broken, Flaw};
+use broken::{
+    bounds, cancellation, conservation, first_cause, no_added_wait, no_silence, order, progress, structure,
+};
+use towpath_testkit::{Law, Runtime, Subject, verdicts};
+
+/// The laws that the suite says `subject` breaks, and the first sentence for each.
+fn violations(subject: impl Subject) -> Vec<(Law, String)> {
+    let failed = verdicts(subject, Runtime::CurrentThread).into_iter();
+    failed.filter_map(|verdict| Some((verdict.law, verdict.violation?))).collect()
+}
+
+/// The suite says that `flaw` breaks `law`, and, beside it, no other law than `also`: those that the same
+/// flaw breaks as well.
+#[track_caller]
+fn breaks(flaw: impl Flaw, law: Law, also: &[Law]) {
+    let violations = violations(Broken(flaw));
+    let expected: BTreeSet<_> = also.iter().copied().chain([law]).collect();
+    let told: BTreeSet<_> = violations.iter().map(|violation| violation.0).collect();
+    let text: Vec<_> = violations.iter().map(|violation| &*violation.1).collect();
+    assert_eq!(told, expected, "the suite says:\n{}", text.join("\n"));
+}
+
+#[track_caller]
+fn passes(subject: impl Subject) {
+    let violations = violations(subject);
+    assert!(violations.is_empty(), "the suite says: {violations:#?}");
+}
+
+#[test]
+fn control_fanout_passes() {
+    passes(fanout::AsCompleted);
+    passes(fanout::Ordered);
+}
+
+#[test]
+fn control_what_is_not_broken_passes() {
+    passes(Broken(broken::flaw::Sound));
+}
+
+#[test]
+fn an_item_lost_on_a_cancel_breaks_conservation() {
+    breaks(conservation::BeginsTooEarly, Law::Conservation, &[]);
+}
+
+#[test]
+fn one_job_more_than_the_limit_breaks_bounds() {
+    breaks(bounds::OneMoreJob, Law::Bounds, &[]);
+}
+
+#[test]
+fn one_item_more_than_the_capacity_breaks_bounds() {
+    breaks(bounds::OneMoreItem, Law::Bounds, &[]);
+}
+
+#[test]
+fn a_source_polled_past_the_bound_breaks_bounds() {
+    breaks(
+        bounds::FetchesAhead,
+        Law::Bounds,
+        &[Law::Conservation, Law::FirstCause, Law::NoSilence, Law::Order],
+    );
+}
+
+#[test]
+fn detached_jobs_break_structure() {
+    breaks(
+        structure::DetachesItsJobs,
+        Law::Structure,
+        &[Law::Conservation, Law::FirstCause, Law::NoSilence, Law::Cancellation],
+    );
+}
+
+#[test]
+fn a_task_left_behind_breaks_structure() {
+    breaks(structure::LeavesATask, Law::Structure, &[]);
+}
+
+#[test]
+fn jobs_that_stop_while_nobody_takes_break_progress() {
+    breaks(progress::StopsAtTheLimit, Law::Progress, &[]);
+}
+
+#[test]
+fn a_cause_told_as_cancelled_breaks_first_cause() {
+    breaks(first_cause::SaysCancelled, Law::FirstCause, &[]);
+}
+
+#[test]
+fn a_run_that_cancels_itself_on_a_failure_breaks_first_cause() {
+    breaks(first_cause::CancelsItself, Law::FirstCause, &[Law::Conservation, Law::NoSilence]);
+}
+
+#[test]
+fn a_swallowed_panic_breaks_no_silence() {
+    breaks(no_silence::SwallowsPanics, Law::NoSilence, &[Law::Conservation, Law::FirstCause]);
+}
+
+#[test]
+fn a_scope_that_is_ignored_breaks_cancellation() {
+    breaks(
+        cancellation::IgnoresItsScope,
+        Law::Cancellation,
+        &[Law::Conservation, Law::Structure, Law::FirstCause, Law::NoSilence],
+    );
+}
+
+#[test]
+fn a_deadline_that_is_ignored_breaks_cancellation() {
+    breaks(
+        cancellation::IgnoresTheDeadline,
+        Law::Cancellation,
+        &[Law::Conservation, Law::Structure, Law::FirstCause, Law::NoSilence],
+    );
+}
+
+#[test]
+fn an_order_that_is_not_kept_breaks_order() {
+    breaks(order::OutOfOrder, Law::Order, &[Law::FirstCause]);
+}
+
+#[test]
+fn outputs_held_back_for_no_order_break_order() {
+    breaks(order::HoldsBack, Law::Order, &[Law::NoAddedWait]);
+}
+
+#[test]
+fn items_numbered_anew_break_order() {
+    breaks(order::NumbersAnew, Law::Order, &[Law::Conservation]);
+}
+
+#[test]
+fn a_batch_across_a_pending_item_breaks_no_added_wait() {
+    breaks(no_added_wait::WaitsForItsNeighbour, Law::NoAddedWait, &[]);
+}

@@ -1,0 +1,62 @@
+//! Law 2, broken: more jobs, or more items, than was said.
+
+use std::sync::Arc;
+
+use towpath_pattern::{Capacity, Job, Limit, Run, Scope, Source};
+use towpath_testkit::Case;
+
+use super::flaw::{Flaw, settings};
+
+/// Runs one job more than the limit.
+#[derive(Clone)]
+pub struct OneMoreJob;
+
+impl Flaw for OneMoreJob {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let limit = Limit::new(case.limit.get().saturating_add(1));
+        let capacity = Capacity::new(case.capacity.get().saturating_sub(1));
+        Run::spawn(scope, input, settings(Case { limit, capacity, ..case }, Self::ORDER), job)
+    }
+}
+
+/// Has room for one item more than limit and capacity.
+#[derive(Clone)]
+pub struct OneMoreItem;
+
+impl Flaw for OneMoreItem {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let capacity = Capacity::new(case.capacity.get().saturating_add(1));
+        Run::spawn(scope, input, settings(Case { capacity, ..case }, Self::ORDER), job)
+    }
+}
+
+/// Fetches items on a task of its own, ahead of the room there is for them.
+#[derive(Clone)]
+pub struct FetchesAhead;
+
+impl Flaw for FetchesAhead {
+    fn start<In, J>(case: Case, job: Arc<J>, mut input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let (sender, ahead) = Source::channel(1);
+        scope.spawn("fetch", async move {
+            while let Some(item) = input.next().await {
+                if sender.send(item?).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        Run::spawn(scope, ahead, settings(case, Self::ORDER), job)
+    }
+}

@@ -1,0 +1,30 @@
+//! Law 1, broken: items that are neither begun nor given back.
+
+use std::sync::Arc;
+
+use towpath_pattern::{Job, Run, Scope, Source, Taken};
+use towpath_testkit::Case;
+
+use super::flaw::{Flaw, settings};
+
+/// Takes an item in hand before it may begin its job: cancelled in between, the item is gone.
+#[derive(Clone)]
+pub struct BeginsTooEarly;
+
+impl Flaw for BeginsTooEarly {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let work = move |taken: Taken<In, J::Out>| {
+            let job = Arc::clone(&job);
+            async move {
+                let (item, begun) = taken.begin();
+                tokio::task::yield_now().await;
+                begun.end(job.call(item).await)
+            }
+        };
+        Run::spawn(scope, input, settings(case, Self::ORDER), work)
+    }
+}

@@ -1,0 +1,64 @@
+//! Law 5, broken: the failure that is told is not the one that was first.
+
+use std::sync::Arc;
+
+use towpath_pattern::{Job, OnFailure, Run, Scope, Source, Taken, TimedOut};
+use towpath_testkit::Case;
+
+use super::flaw::{Flaw, settings};
+
+/// Tells that something was cancelled, in place of why.
+#[derive(Clone)]
+pub struct SaysCancelled;
+
+impl Flaw for SaysCancelled {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let work = move |taken: Taken<In, J::Out>| {
+            let job = Arc::clone(&job);
+            async move {
+                let (item, begun) = taken.begin();
+                let result = job.call(item).await;
+                begun.end(result.map_err(|error| {
+                    if error.is::<TimedOut>() {
+                        error
+                    } else {
+                        anyhow::anyhow!("the operation was cancelled")
+                    }
+                }))
+            }
+        };
+        Run::spawn(scope, input, settings(case, Self::ORDER), work)
+    }
+}
+
+/// Cancels all its jobs when one fails, that one included.
+#[derive(Clone)]
+pub struct CancelsItself;
+
+impl Flaw for CancelsItself {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let own = scope.child("own");
+        let inside = own.clone();
+        let work = move |taken: Taken<In, J::Out>| {
+            let (job, scope) = (Arc::clone(&job), inside.clone());
+            async move {
+                let (item, begun) = taken.begin();
+                let result = job.call(item).await;
+                if result.is_err() && case.on_failure == OnFailure::Stop {
+                    scope.cancel();
+                    tokio::task::yield_now().await;
+                }
+                begun.end(result)
+            }
+        };
+        Run::spawn(own, input, settings(case, Self::ORDER), work)
+    }
+}

@@ -1,0 +1,75 @@
+//! What the broken patterns share: each is a plain fan-out but for its flaw.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use towpath_pattern::{Job, Order, Pattern, Run, Scope, Settings, Source};
+use towpath_testkit::{Case, Subject};
+
+/// One way of being broken: how a run is started.
+pub trait Flaw: Clone + Send + Sync + 'static {
+    /// The order it claims to yield in.
+    const ORDER: Order = Order::AsCompleted;
+
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>;
+}
+
+/// The settings of a pattern that is not broken.
+pub fn settings(case: Case, order: Order) -> Settings {
+    let Case { limit, capacity, on_failure } = case;
+    Settings { capacity: Some(capacity), order, on_failure, ..Settings::new("broken", limit) }
+}
+
+/// No flaw at all.
+#[derive(Clone)]
+pub struct Sound;
+
+impl Flaw for Sound {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        Run::spawn(scope, input, settings(case, Self::ORDER), job)
+    }
+}
+
+/// The subject with a flaw.
+#[derive(Clone)]
+pub struct Broken<F>(pub F);
+
+impl<F: Flaw> Subject for Broken<F> {
+    fn name(&self) -> String {
+        "broken".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        F::ORDER
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        BrokenPattern { flaw: PhantomData::<F>, case, job: Arc::new(job) }
+    }
+}
+
+struct BrokenPattern<F, J> {
+    flaw: PhantomData<F>,
+    case: Case,
+    job: Arc<J>,
+}
+
+impl<F: Flaw, In: Send + 'static, J: Job<In>> Pattern<In> for BrokenPattern<F, J> {
+    type Out = J::Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+        let Self { flaw: PhantomData, case, job } = self;
+        F::start(*case, Arc::clone(job), input, scope)
+    }
+}

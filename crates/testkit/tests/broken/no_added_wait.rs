@@ -1,0 +1,36 @@
+//! Law 9, broken: an item waits for another's await.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use towpath_pattern::{Job, Run, Scope, Source, Taken};
+use towpath_testkit::Case;
+
+use super::flaw::{Flaw, settings};
+
+/// After a while it begins items two by two, the second when the first has ended.
+#[derive(Clone)]
+pub struct WaitsForItsNeighbour;
+
+impl Flaw for WaitsForItsNeighbour {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        const AFTER: usize = 4_096;
+        let pairs: Arc<Vec<Mutex<()>>> = Arc::new((0..500).map(|_| Mutex::new(())).collect());
+        let work = move |taken: Taken<In, J::Out>| {
+            let (job, pairs) = (Arc::clone(&job), Arc::clone(&pairs));
+            async move {
+                let pair = taken.index().checked_sub(AFTER).map(|late| &pairs[late / 2 % pairs.len()]);
+                let _turn = match pair {
+                    Some(pair) => Some(pair.lock().await),
+                    None => None,
+                };
+                taken.run(&*job).await
+            }
+        };
+        Run::spawn(scope, input, settings(case, Self::ORDER), work)
+    }
+}

@@ -1,0 +1,48 @@
+//! Law 3, broken: something outlives the run.
+
+use std::sync::Arc;
+
+use towpath_pattern::{Job, Run, Scope, Source, Taken};
+use towpath_testkit::Case;
+
+use super::flaw::{Flaw, settings};
+
+/// Runs its jobs on tasks of their own, which nobody stops.
+#[derive(Clone)]
+pub struct DetachesItsJobs;
+
+impl Flaw for DetachesItsJobs {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let work = move |taken: Taken<In, J::Out>| {
+            let job = Arc::clone(&job);
+            async move {
+                let (item, begun) = taken.begin();
+                let task = tokio::spawn(async move { job.call(item).await });
+                begun.end(match task.await {
+                    Ok(result) => result,
+                    Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+                })
+            }
+        };
+        Run::spawn(scope, input, settings(case, Self::ORDER), work)
+    }
+}
+
+/// Starts a task beside the run, and forgets it.
+#[derive(Clone)]
+pub struct LeavesATask;
+
+impl Flaw for LeavesATask {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        tokio::spawn(std::future::pending::<()>());
+        Run::spawn(scope, input, settings(case, Self::ORDER), job)
+    }
+}

@@ -1,0 +1,56 @@
+package main
+
+import "sync"
+
+// poolBuffer lets workers go on while the feeder or the collector has its turn.
+const poolBuffer = 128
+
+// goroutineEach runs the job on 0..items, a goroutine for each. The channel closes after the last result;
+// it has room for all of them, so that no goroutine lives on only to hand over its result.
+func goroutineEach(items int, job func(uint64) uint64) <-chan uint64 {
+	results := make(chan uint64, items)
+	go func() {
+		defer close(results)
+		var wg sync.WaitGroup
+		for i := range items {
+			wg.Go(func() { results <- job(uint64(i)) })
+		}
+		wg.Wait()
+	}()
+	return results
+}
+
+// pool runs the job on 0..items by a fixed number of workers. The channel closes after the last result.
+func pool(workers, items int, job func(uint64) uint64) <-chan uint64 {
+	jobs := make(chan uint64, poolBuffer)
+	results := make(chan uint64, poolBuffer)
+
+	go func() {
+		defer close(jobs)
+		for i := range items {
+			jobs <- uint64(i)
+		}
+	}()
+
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for item := range jobs {
+				results <- job(item)
+			}
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(results)
+	}()
+	return results
+}
+
+func sum(results <-chan uint64) uint64 {
+	var total uint64
+	for result := range results {
+		total += result
+	}
+	return total
+}

@@ -1,0 +1,23 @@
+"""The benchmark's workloads in Python, one per process.
+
+python peers.py list
+python peers.py run WORKLOAD SUBJECT ITEMS
+"""
+
+import sys
+
+import cancel_10k
+import io_1m
+import io_10k
+import memory_100k
+import protocol
+
+SUBJECTS = [
+    *io_10k.SUBJECTS,
+    *io_1m.SUBJECTS,
+    *memory_100k.SUBJECTS,
+    *cancel_10k.SUBJECTS,
+]
+
+if __name__ == "__main__":
+    sys.exit(protocol.main(sys.argv[1:], SUBJECTS))

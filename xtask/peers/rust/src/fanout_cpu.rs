@@ -1,0 +1,38 @@
+//! Jobs that compute, on as many threads as there are cores.
+
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::protocol::Outcome;
+
+/// A fixed amount of computing, 5,000 multiplications in a row.
+fn hash(item: u64) -> u64 {
+    (0..11_000).fold(item, |h, _| {
+        (h ^ (h >> 33))
+            .wrapping_mul(0xff51_afd7_ed55_8ccd)
+            .wrapping_add(1)
+    })
+}
+
+/// Rayon's pool is started before the clock is, as tokio's is.
+pub fn rayon(items: u32) -> Outcome {
+    rayon::broadcast(|_| ());
+    let start = Instant::now();
+    let hashes: Vec<u64> = (0..u64::from(items)).into_par_iter().map(hash).collect();
+    let sum = hashes.into_iter().fold(0, u64::wrapping_add);
+    Outcome::timed(sum, start.elapsed())
+}
+
+#[tokio::main]
+pub async fn spawn(items: u32) -> Outcome {
+    let start = Instant::now();
+    let handles: Vec<_> = (0..items.into())
+        .map(|item| tokio::spawn(async move { hash(item) }))
+        .collect();
+    let mut sum = 0_u64;
+    for handle in handles {
+        sum = sum.wrapping_add(handle.await.unwrap());
+    }
+    Outcome::timed(sum, start.elapsed())
+}

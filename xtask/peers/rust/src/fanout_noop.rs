@@ -1,0 +1,37 @@
+//! Jobs that do nothing, so that what is left is the cost of handing them out and back.
+
+use std::time::Instant;
+
+use futures_util::{StreamExt, stream};
+
+use crate::protocol::Outcome;
+
+const AT_ONCE: usize = 16;
+
+async fn noop(item: u64) -> u64 {
+    item
+}
+
+#[tokio::main]
+pub async fn buffer_unordered(items: u32) -> Outcome {
+    let start = Instant::now();
+    let sum = stream::iter(0..items.into())
+        .map(noop)
+        .buffer_unordered(AT_ONCE)
+        .fold(0, async |sum, output| sum + output)
+        .await;
+    Outcome::timed(sum, start.elapsed())
+}
+
+#[tokio::main]
+pub async fn spawn(items: u32) -> Outcome {
+    let start = Instant::now();
+    let handles: Vec<_> = (0..items.into())
+        .map(|item| tokio::spawn(noop(item)))
+        .collect();
+    let mut sum = 0;
+    for handle in handles {
+        sum += handle.await.unwrap();
+    }
+    Outcome::timed(sum, start.elapsed())
+}

@@ -1,0 +1,130 @@
+//! What every workload shares: how it is asked for, what it measures, how it answers.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+/// One way to do a workload. `run` is given the number of items.
+pub struct Subject {
+    workload: &'static str,
+    name: &'static str,
+    run: fn(u32) -> Outcome,
+}
+
+impl Subject {
+    pub const fn new(workload: &'static str, name: &'static str, run: fn(u32) -> Outcome) -> Self {
+        Self {
+            workload,
+            name,
+            run,
+        }
+    }
+}
+
+/// The line of JSON that a run prints. A workload reports only the units it has.
+#[derive(Serialize)]
+pub struct Outcome {
+    answer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_kib: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_each: Option<f64>,
+}
+
+impl Outcome {
+    pub fn timed(answer: u64, elapsed: Duration) -> Self {
+        Self {
+            answer: answer.to_string(),
+            ms: Some(elapsed.as_secs_f64() * 1000.0),
+            peak_kib: None,
+            bytes_each: None,
+        }
+    }
+
+    /// Adds the peak memory of this process, where the system tells it.
+    pub fn with_peak(self) -> Self {
+        Self {
+            peak_kib: memory_kib("VmHWM"),
+            ..self
+        }
+    }
+
+    pub fn sized(answer: u64, bytes_each: Option<f64>) -> Self {
+        Self {
+            answer: answer.to_string(),
+            ms: None,
+            peak_kib: None,
+            bytes_each,
+        }
+    }
+}
+
+/// One of the memory fields of `/proc/self/status`, where there is one.
+pub fn memory_kib(field: &str) -> Option<u32> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?
+        .trim()
+        .strip_suffix(" kB")?
+        .parse()
+        .ok()
+}
+
+/// Does what the command line asks for.
+pub fn main(subjects: &[Subject]) -> ExitCode {
+    let args: Vec<String> = env::args_os()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match answer(&args, subjects) {
+        Ok(text) => match writeln!(io::stdout(), "{text}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(problem) => {
+            eprintln!("towpath-peers: {problem:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn answer(args: &[&str], subjects: &[Subject]) -> Result<String> {
+    match *args {
+        ["list"] => {
+            let lines: Vec<_> = subjects
+                .iter()
+                .map(|subject| format!("{}\t{}", subject.workload, subject.name))
+                .collect();
+            Ok(lines.join("\n"))
+        }
+        ["run", workload, name, items] => {
+            let items = items
+                .parse()
+                .ok()
+                .filter(|&items| items > 0)
+                .with_context(|| {
+                    format!(
+                        "ITEMS is `{items}`, want a whole number from 1 to {}",
+                        u32::MAX
+                    )
+                })?;
+            let subject = subjects
+                .iter()
+                .find(|subject| subject.workload == workload && subject.name == name)
+                .with_context(|| {
+                    format!("no subject `{name}` of `{workload}`; see `towpath-peers list`")
+                })?;
+            Ok(serde_json::to_string(&(subject.run)(items))?)
+        }
+        _ => bail!("usage: towpath-peers list | towpath-peers run WORKLOAD SUBJECT ITEMS"),
+    }
+}

@@ -1,0 +1,66 @@
+//! Building executables with cargo and learning where they are.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use serde::Deserialize;
+
+use crate::workspace::{Target, Workspace};
+
+/// A built executable of a workspace member.
+pub struct Executable {
+    /// The member's package name.
+    pub package: String,
+    /// The member's folder.
+    pub dir: PathBuf,
+    /// What the manifest or the file calls it.
+    pub target: String,
+    pub path: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    package_id: Option<String>,
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+/// Runs `cargo LINE` and gives the executables of that kind (`bin`, `example`, `test`, `bench`) that it built.
+pub fn build(workspace: &Workspace, line: &str, kind: &str) -> Result<Vec<Executable>> {
+    let output = workspace
+        .cargo(&format!("{line} --message-format=json-render-diagnostics"))
+        .stdout_capture()
+        .unchecked()
+        .run()?;
+    if !output.status.success() {
+        bail!("cargo {line} failed (its messages are above)");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    Ok(executables(workspace, &messages, kind))
+}
+
+fn executables(workspace: &Workspace, messages: &str, kind: &str) -> Vec<Executable> {
+    let mut found = Vec::new();
+    // Build scripts may print lines of their own among cargo's.
+    for message in messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok()) {
+        let Message { reason, package_id: Some(id), target: Some(target), executable: Some(path) } = message
+        else {
+            continue;
+        };
+        let member = workspace.packages.iter().find(|package| package.id == id);
+        if let Some(member) = member
+            && reason == "compiler-artifact"
+            && target.kind.iter().any(|k| k == kind)
+        {
+            found.push(Executable {
+                package: member.name.clone(),
+                dir: member.dir().to_owned(),
+                target: target.name,
+                path,
+            });
+        }
+    }
+    found.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
+    found
+}

@@ -1,0 +1,164 @@
+//! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
+//!
+//! `programs` builds what is measured (with `peers_env` for Go and Python), `rounds` runs it, `report`
+//! computes the rows, `table`, `readme` and the JSON file show them.
+
+mod machine;
+mod peers_env;
+mod programs;
+mod readme;
+mod report;
+mod rounds;
+mod table;
+mod workloads;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+
+use self::machine::Machine;
+use self::programs::Subject;
+use self::report::Report;
+use self::rounds::{Plan, Progress};
+use self::workloads::{WORKLOADS, Workload};
+use crate::usage::Usage;
+use crate::workspace::Workspace;
+
+/// Measure our patterns and their peers in Go, Python and plain Rust on the same workloads.
+///
+/// Every round runs every subject once, in turn, each in a fresh process, and checks its answer. A subject
+/// whose first run took over 15 s gets that one round. Ratios are to the fastest of ours: above 1, ours is
+/// better. Go and Python come from a virtual environment that is made under target/ from
+/// xtask/peers/requirements.txt; where that cannot be, they are left out with one line that says why, or,
+/// with CI set in the environment, it is an error. A wrong answer, a crash or a timeout is an error too,
+/// after all the others were measured.
+#[derive(clap::Args)]
+#[command(after_help = crate::EXIT_STATUS, after_long_help = workload_list())]
+pub struct Args {
+    /// Write the results there as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// A hundredth of the items in three rounds: shows that everything runs, not how fast
+    #[arg(long)]
+    quick: bool,
+    /// Only this workload; may be given several times
+    #[arg(long, value_name = "WORKLOAD", value_parser = known_workloads(), hide_possible_values = true)]
+    only: Vec<String>,
+    /// The peers to compare with, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "go,python,rust")]
+    peers: Vec<Peers>,
+    /// How often each subject runs [default: 5, with --quick 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// Run nothing; write the results in this JSON file into README.md, between its bench marks
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    readme: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Peers {
+    Go,
+    Python,
+    Rust,
+    /// Ours alone
+    None,
+}
+
+fn known_workloads() -> PossibleValuesParser {
+    WORKLOADS.each_ref().map(|workload| workload.name).into()
+}
+
+fn workload_list() -> String {
+    let line = |w: &Workload| format!("  {:<13}{}\n", w.name, w.about);
+    let lines: String = WORKLOADS.iter().map(line).collect();
+    format!("Workloads:\n{lines}\n{}", crate::EXIT_STATUS)
+}
+
+pub fn run(args: &Args) -> Result<bool> {
+    let workspace = Workspace::load()?;
+    if let Some(file) = &args.readme {
+        readme::update(&workspace.root.join("README.md"), file)?;
+        return Ok(true);
+    }
+    let peers = chosen_peers(&args.peers)?;
+    if let Some(file) = &args.json {
+        report::check_writable(file)?;
+    }
+
+    let environment = peers_env::prepare(&workspace, &peers)?;
+    let programs = programs::build(&workspace, &peers, environment.as_ref())?;
+    let subjects = programs::subjects(&programs)?;
+    let machine = Machine::read(&workspace, environment.as_ref(), args.quick);
+    println!("{machine}");
+
+    let plan = plan(args);
+    let tasks = tasks(&args.only, &subjects)?;
+    let progress = Progress::new(tasks.iter().map(|(_, able)| able.len()).sum(), &plan);
+    let mut rows = Vec::new();
+    let mut failures = 0;
+    for (workload, able) in tasks {
+        let measured = rounds::measure(workload, &able, &plan, &progress);
+        let new = report::rows(workload, &measured);
+        progress.aside(|| println!("{}", table::of(workload, &new, &measured, plan.quick)));
+        failures += measured.iter().filter(|m| m.result.is_err()).count();
+        rows.extend(new);
+    }
+    progress.finish();
+
+    if let Some(file) = &args.json {
+        report::write(file, &Report { machine, rows })?;
+        eprintln!("written: {}", file.display());
+    }
+    if failures > 0 {
+        eprintln!("failed: {failures} of the subjects (see the tables)");
+    }
+    Ok(failures == 0)
+}
+
+type Task<'a> = (&'static Workload, Vec<&'a Subject<'a>>);
+
+/// The chosen workloads, each with the subjects that can do it.
+fn tasks<'a>(only: &[String], subjects: &'a [Subject<'a>]) -> Result<Vec<Task<'a>>> {
+    let mut tasks = Vec::new();
+    for workload in &WORKLOADS {
+        let chosen = only.is_empty() || only.iter().any(|name| name == workload.name);
+        if chosen {
+            let able = subjects.iter().filter(|subject| subject.workload.name == workload.name);
+            let able: Vec<_> = able.collect();
+            ensure!(!able.is_empty(), "no subject can do {}", workload.name);
+            tasks.push((workload, able));
+        }
+    }
+    Ok(tasks)
+}
+
+fn plan(args: &Args) -> Plan {
+    Plan {
+        quick: args.quick,
+        rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 5 }),
+        limit: Duration::from_secs(if args.quick { 30 } else { 120 }),
+        slow: Duration::from_secs(15),
+    }
+}
+
+fn chosen_peers(list: &[Peers]) -> Result<Vec<Peers>> {
+    if list.contains(&Peers::None) && list.len() > 1 {
+        bail!(Usage("--peers none stands alone; without it, name go, python or rust".to_owned()));
+    }
+    Ok(list.iter().copied().filter(|peers| *peers != Peers::None).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_stands_alone() {
+        assert_eq!(chosen_peers(&[Peers::None]).unwrap(), []);
+        assert_eq!(chosen_peers(&[Peers::Go, Peers::Rust]).unwrap(), [Peers::Go, Peers::Rust]);
+        assert!(chosen_peers(&[Peers::Go, Peers::None]).unwrap_err().is::<Usage>());
+    }
+}

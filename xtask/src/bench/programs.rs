@@ -1,0 +1,190 @@
+//! The programs that are measured, and what each can run.
+//!
+//! Every one of them, in whatever language, understands `list` (a line `WORKLOAD<TAB>SUBJECT` for each thing
+//! it can do) and `run WORKLOAD SUBJECT ITEMS` (one line of JSON with the answer and the measurements).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use duct::Expression;
+
+use super::Peers;
+use super::peers_env::Environment;
+use super::workloads::{WORKLOADS, Workload};
+use crate::artifacts::{self, Executable};
+use crate::process;
+use crate::workspace::{self, Workspace};
+
+const LIST_LIMIT: Duration = Duration::from_secs(30);
+
+/// A program that runs one or more subjects.
+pub struct Program {
+    /// For messages: where its source is.
+    pub source: String,
+    pub ours: bool,
+    start: Vec<OsString>,
+    /// Where Python keeps its compiled files, away from the source.
+    cache: PathBuf,
+}
+
+/// One way of doing one workload.
+pub struct Subject<'a> {
+    pub workload: &'static Workload,
+    pub name: String,
+    pub program: &'a Program,
+}
+
+impl Program {
+    pub fn with(&self, args: &[&str]) -> Expression {
+        let args = self.start[1..].iter().cloned().chain(args.iter().map(Into::into));
+        duct::cmd(&self.start[0], args)
+            .env("PYTHONPYCACHEPREFIX", &self.cache)
+            .env("RUST_BACKTRACE", "0")
+            .stdin_null()
+    }
+
+    /// A shell script that stands for a program.
+    #[cfg(test)]
+    pub fn script(script: &str) -> Self {
+        Self {
+            source: "a script".to_owned(),
+            ours: false,
+            start: ["sh", "-c", script, "sh"].map(Into::into).to_vec(),
+            cache: PathBuf::new(),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<(&'static Workload, String)>> {
+        let asked = self.with(&["list"]).stdout_capture().stderr_capture();
+        let output = process::within(LIST_LIMIT, &asked)
+            .with_context(|| format!("{} cannot be started", self.source))?
+            .with_context(|| {
+                format!("{}: `list` was not over after {} s", self.source, LIST_LIMIT.as_secs())
+            })?;
+        if !output.status.success() {
+            let (ending, line) = (process::ending(output.status), process::telling_line(&output.stderr));
+            bail!("{}: `list` ended with {ending}: {line}", self.source);
+        }
+        parse_list(&String::from_utf8_lossy(&output.stdout))
+            .with_context(|| format!("{}: `list`", self.source))
+    }
+}
+
+fn parse_list(text: &str) -> Result<Vec<(&'static Workload, String)>> {
+    let mut listed = Vec::new();
+    for line in text.lines() {
+        let (workload, subject) = line
+            .split_once('\t')
+            .with_context(|| format!("printed `{line}`; a line is WORKLOAD<TAB>SUBJECT"))?;
+        let known = WORKLOADS.map(|w| w.name).join(", ");
+        let workload = Workload::named(workload)
+            .with_context(|| format!("has the unknown workload `{workload}`; there are {known}"))?;
+        listed.push((workload, subject.to_owned()));
+    }
+    ensure!(!listed.is_empty(), "printed nothing");
+    Ok(listed)
+}
+
+/// What all the programs can run.
+pub fn subjects(programs: &[Program]) -> Result<Vec<Subject<'_>>> {
+    let mut subjects: Vec<Subject> = Vec::new();
+    for program in programs {
+        for (workload, name) in program.list()? {
+            let same = |s: &&Subject| s.workload.name == workload.name && s.name == name;
+            if let Some(other) = subjects.iter().find(same) {
+                let (here, there) = (&program.source, &other.program.source);
+                bail!("{here} and {there} both call a subject of {} `{name}`; rename one", workload.name);
+            }
+            subjects.push(Subject { workload, name, program });
+        }
+    }
+    Ok(subjects)
+}
+
+/// Builds our patterns and the chosen peers.
+pub fn build(
+    workspace: &Workspace,
+    peers: &[Peers],
+    environment: Option<&Environment>,
+) -> Result<Vec<Program>> {
+    let mut programs = ours(workspace)?;
+    if peers.contains(&Peers::Rust) {
+        programs.push(rust_peers(workspace)?);
+    }
+    if let Some(environment) = environment {
+        if peers.contains(&Peers::Go) {
+            programs.push(go_peers(workspace, environment)?);
+        }
+        if peers.contains(&Peers::Python) {
+            let script = workspace.root.join("xtask/peers/python/peers.py");
+            ensure!(script.exists(), "xtask/peers/python/peers.py is missing");
+            programs.push(program(
+                workspace,
+                "xtask/peers/python",
+                false,
+                vec![(&environment.python).into(), script.into()],
+            ));
+        }
+    }
+    Ok(programs)
+}
+
+fn program(workspace: &Workspace, source: &str, ours: bool, start: Vec<OsString>) -> Program {
+    Program { source: source.to_owned(), ours, start, cache: workspace.target.join("peers/pycache") }
+}
+
+fn ours(workspace: &Workspace) -> Result<Vec<Program>> {
+    let measured = workspace.crates_with("bench", "uniform");
+    ensure!(!measured.is_empty(), "no crate under crates/ has a bench target named uniform");
+    eprintln!("building our patterns");
+    let packages = workspace::options(&measured);
+    let line = format!("bench --no-run --bench uniform {packages}");
+    let built = artifacts::build(workspace, &line, "bench")?;
+    let ours = |b: Executable| program(workspace, &b.package, true, vec![b.path.into()]);
+    Ok(built.into_iter().map(ours).collect())
+}
+
+fn rust_peers(workspace: &Workspace) -> Result<Program> {
+    eprintln!("building the peers in Rust");
+    let line = "build --release -p towpath-peers";
+    let built = artifacts::build(workspace, line, "bin")?.into_iter().next();
+    let path = built.context("the package towpath-peers has no binary")?.path;
+    Ok(program(workspace, "xtask/peers/rust", false, vec![path.into()]))
+}
+
+/// With the environment's Go and the standard library alone.
+fn go_peers(workspace: &Workspace, environment: &Environment) -> Result<Program> {
+    eprintln!("building the peers in Go");
+    let binary = workspace.target.join("peers/go-peers").with_extension(std::env::consts::EXE_EXTENSION);
+    let source = workspace.root.join("xtask/peers/go");
+    duct::cmd!(&environment.go, "build", "-C", source, "-o", &binary, ".")
+        .env("GOTOOLCHAIN", "local")
+        .env("GOFLAGS", "-mod=mod")
+        .env("GOPROXY", "off")
+        .env("GOCACHE", workspace.target.join("peers/go-cache"))
+        .run()
+        .context("the peers in xtask/peers/go do not build (Go's messages are above)")?;
+    Ok(program(workspace, "xtask/peers/go", false, vec![binary.into()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_names_workloads_and_subjects() {
+        let listed = parse_list("io-10k\tgo WaitGroup\nio-1m\tgo semaphore\n").unwrap();
+        let names: Vec<_> = listed.iter().map(|(w, s)| (w.name, s.as_str())).collect();
+        assert_eq!(names, [("io-10k", "go WaitGroup"), ("io-1m", "go semaphore")]);
+    }
+
+    #[test]
+    fn a_bad_list_is_an_error() {
+        let said = |text| parse_list(text).err().unwrap().to_string();
+        assert!(said("io-11k\tgo").contains("unknown workload `io-11k`; there are io-10k, io-1m"));
+        assert!(said("io-10k go").contains("WORKLOAD<TAB>SUBJECT"));
+        assert_eq!(said(""), "printed nothing");
+    }
+}

@@ -1,0 +1,145 @@
+//! The last benchmark in README.md, between its marks, as one compact table.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use super::report::{self, Report, Row};
+use super::table::{number, ratio};
+
+const BEGIN: &str = "<!-- bench -->";
+const END: &str = "<!-- /bench -->";
+
+/// Replaces what stands between the marks of `readme` by what `results` holds.
+pub fn update(readme: &Path, results: &Path) -> Result<()> {
+    let report = report::read(results)?;
+    let shown = results.display();
+    ensure!(
+        !report.machine.quick,
+        "{shown} is from a quick run; the README wants a full one (without --quick)"
+    );
+    ensure!(!report.rows.is_empty(), "{shown} has no rows");
+    let text = fs::read_to_string(readme).with_context(|| format!("cannot read {}", readme.display()))?;
+    let text = between_marks(&text, &section(&report)).with_context(|| readme.display().to_string())?;
+    report::replace_file(readme, &text)
+}
+
+fn between_marks(text: &str, section: &str) -> Result<String> {
+    let once = |mark: &str| text.matches(mark).count() == 1;
+    let marks = text.find(BEGIN).zip(text.find(END)).filter(|(begin, end)| begin < end);
+    let marks = marks.filter(|_| once(BEGIN) && once(END));
+    let (begin, end) = marks
+        .with_context(|| format!("the table belongs between one line `{BEGIN}` and one line `{END}`"))?;
+    Ok(format!("{}\n{section}{}", &text[..begin + BEGIN.len()], &text[end..]))
+}
+
+fn section(report: &Report) -> String {
+    let machine = &report.machine;
+    let rounds = report.rows.iter().map(|row| row.rounds).max().unwrap_or_default();
+    let mut text = format!(
+        "Medians of {rounds} rounds, a fresh process each; in brackets, how many times the best of ours.\n\
+         {}, {} cores, {}; {}; commit {}.\n\n\
+         | workload | ours | the others |\n|---|---|---|\n",
+        machine.cpu,
+        machine.cores,
+        machine.os,
+        machine.versions(),
+        machine.commit,
+    );
+    for rows in report.rows.chunk_by(|a, b| (&a.workload, &a.unit) == (&b.workload, &b.unit)) {
+        let list = |ours: bool, show: fn(&Row) -> String| {
+            rows.iter().filter(|row| row.ours == ours).map(show).collect::<Vec<_>>().join(", ")
+        };
+        let ours = list(true, |row| format!("{} **{}**", row.subject, number(row.median)));
+        let others = list(false, |row| {
+            let once = if row.rounds == 1 { ", 1 round" } else { "" };
+            format!("{} {} ({}{once})", row.subject, number(row.median), ratio(row.ratio_to_ours))
+        });
+        let _ = writeln!(text, "| `{}`, {} | {ours} | {others} |", rows[0].workload, rows[0].unit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::machine::Machine;
+
+    fn row(subject: &str, median: f64, ratio: f64, rounds: usize, ours: bool) -> Row {
+        Row {
+            workload: "io-10k".to_owned(),
+            subject: subject.to_owned(),
+            unit: "ms".to_owned(),
+            median,
+            min: median,
+            max: median,
+            rounds,
+            ratio_to_ours: Some(ratio),
+            ours,
+        }
+    }
+
+    fn report(quick: bool) -> Report {
+        let machine = Machine {
+            cpu: "A CPU".to_owned(),
+            cores: 2,
+            os: "linux".to_owned(),
+            rustc: "1.95.0".to_owned(),
+            go: Some("1.27.3".to_owned()),
+            commit: "abc".to_owned(),
+            quick,
+            ..Machine::default()
+        };
+        let rows = vec![
+            row("fanout", 6.5, 1.0, 5, true),
+            row("go", 13.0, 2.0, 5, false),
+            row("asyncio", 2080.0, 320.0, 1, false),
+        ];
+        Report { machine, rows }
+    }
+
+    #[test]
+    fn only_what_is_between_the_marks_changes() {
+        let text = "# A\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n";
+        let once = between_marks(text, "new\n").unwrap();
+        assert_eq!(once, "# A\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n");
+        assert_eq!(between_marks(&once, "new\n").unwrap(), once);
+    }
+
+    #[test]
+    fn missing_or_doubled_marks_are_an_error() {
+        for text in [
+            "",
+            "<!-- bench -->",
+            "<!-- /bench --> <!-- bench -->",
+            "<!-- bench --><!-- bench --><!-- /bench -->",
+        ] {
+            assert!(between_marks(text, "new").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_per_workload_and_unit() {
+        let text = section(&report(false));
+        assert!(text.contains("A CPU, 2 cores, linux; rustc 1.95.0, go 1.27.3; commit abc."), "{text}");
+        let line = "| `io-10k`, ms | fanout **6.50** | go 13.0 (2.0×), asyncio 2080 (320×, 1 round) |";
+        assert_eq!(text.lines().last(), Some(line));
+    }
+
+    #[test]
+    fn a_quick_run_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let (readme, results) = (place.path().join("README.md"), place.path().join("bench.json"));
+        fs::write(&readme, "<!-- bench -->\n<!-- /bench -->\n").unwrap();
+        report::write(&results, &report(true)).unwrap();
+        let problem = update(&readme, &results).unwrap_err();
+        assert!(problem.to_string().contains("quick"), "{problem}");
+        assert_eq!(fs::read_to_string(&readme).unwrap(), "<!-- bench -->\n<!-- /bench -->\n");
+
+        report::write(&results, &report(false)).unwrap();
+        update(&readme, &results).unwrap();
+        assert!(fs::read_to_string(&readme).unwrap().contains("fanout **6.50**"));
+    }
+}

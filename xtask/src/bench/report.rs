@@ -1,0 +1,112 @@
+//! From readings to rows (median, range, ratio to ours), and the JSON file that holds them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::machine::Machine;
+use super::rounds::Measurements;
+use super::workloads::Workload;
+
+/// One run of the benchmark.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+pub struct Report {
+    pub machine: Machine,
+    pub rows: Vec<Row>,
+}
+
+/// One subject at one workload in one unit.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Row {
+    pub workload: String,
+    pub subject: String,
+    pub unit: String,
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+    pub rounds: usize,
+    /// How many times the median of the best of ours. Above 1, ours is better.
+    pub ratio_to_ours: Option<f64>,
+    pub ours: bool,
+}
+
+/// The rows of a workload: unit by unit, ours first, then the best.
+pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for &unit in workload.units {
+        let mut of_unit = Vec::new();
+        for measurements in measured {
+            let readings = measurements.result.as_deref().unwrap_or_default();
+            let mut values: Vec<f64> = readings.iter().filter_map(|reading| reading.value(unit)).collect();
+            values.sort_by(f64::total_cmp);
+            let Some(median) = median(&values) else {
+                continue;
+            };
+            of_unit.push(Row {
+                workload: workload.name.to_owned(),
+                subject: measurements.subject.clone(),
+                unit: unit.name().to_owned(),
+                median,
+                min: values[0],
+                max: values[values.len() - 1],
+                rounds: values.len(),
+                ratio_to_ours: None,
+                ours: measurements.ours,
+            });
+        }
+        of_unit.sort_by(|a, b| b.ours.cmp(&a.ours).then(a.median.total_cmp(&b.median)));
+        // Sorted, so that the first of ours is the best of ours.
+        let reference = of_unit.iter().find(|row| row.ours && row.median > 0.0).map(|row| row.median);
+        for row in &mut of_unit {
+            row.ratio_to_ours = reference.map(|reference| row.median / reference);
+        }
+        rows.extend(of_unit);
+    }
+    rows
+}
+
+fn median(sorted: &[f64]) -> Option<f64> {
+    let upper = *sorted.get(sorted.len() / 2)?;
+    if sorted.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some(f64::midpoint(sorted[sorted.len() / 2 - 1], upper))
+}
+
+/// Finds out before the long run whether the file can be written after it.
+pub fn check_writable(file: &Path) -> Result<()> {
+    anyhow::ensure!(!file.is_dir(), "--json {}: that is a folder", file.display());
+    let temporary = beside(file);
+    fs::write(&temporary, "").with_context(|| format!("--json {}: cannot write there", file.display()))?;
+    Ok(fs::remove_file(temporary)?)
+}
+
+pub fn write(file: &Path, report: &Report) -> Result<()> {
+    replace_file(file, &(serde_json::to_string_pretty(report)? + "\n"))
+}
+
+pub fn read(file: &Path) -> Result<Report> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} is not what `bench --json` writes", file.display()))
+}
+
+/// Writes the whole file or nothing.
+pub fn replace_file(file: &Path, text: &str) -> Result<()> {
+    let temporary = beside(file);
+    fs::write(&temporary, text)
+        .and_then(|()| fs::rename(&temporary, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    file.with_file_name(name)
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

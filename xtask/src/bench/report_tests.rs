@@ -1,0 +1,103 @@
+//! Medians, ratios, the order of rows, and the shape of the file.
+
+use super::*;
+use crate::bench::rounds::Reading;
+
+fn measured(subject: &str, ours: bool, ms: &[f64]) -> Measurements {
+    let reading = |ms| -> Reading {
+        serde_json::from_str(&format!(r#"{{"answer": "1", "ms": {ms}, "peak_kib": 1024}}"#)).unwrap()
+    };
+    let result = Ok(ms.iter().copied().map(reading).collect());
+    Measurements { subject: subject.to_owned(), ours, result }
+}
+
+fn rows_of(name: &str, measured: &[Measurements]) -> Vec<Row> {
+    rows(Workload::named(name).unwrap(), measured)
+}
+
+#[test]
+fn medians() {
+    assert_eq!(median(&[]), None);
+    assert_eq!(median(&[3.0]), Some(3.0));
+    assert_eq!(median(&[1.0, 2.0]), Some(1.5));
+    assert_eq!(median(&[1.0, 2.0, 9.0]), Some(2.0));
+    assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), Some(3.0));
+}
+
+#[test]
+fn ratios_are_to_the_best_of_ours_and_ours_come_first() {
+    let rows = rows_of(
+        "fanout-noop",
+        &[
+            measured("go", false, &[30.0, 10.0, 20.0]),
+            measured("pipeline", true, &[8.0]),
+            measured("fast peer", false, &[2.0]),
+            measured("fanout", true, &[5.0, 4.0, 3.0]),
+        ],
+    );
+    let short: Vec<_> =
+        rows.iter().map(|r| (r.subject.as_str(), r.median, r.ratio_to_ours, r.rounds)).collect();
+    let wanted = [
+        ("fanout", 4.0, Some(1.0), 3),
+        ("pipeline", 8.0, Some(2.0), 1),
+        ("fast peer", 2.0, Some(0.5), 1),
+        ("go", 20.0, Some(5.0), 3),
+    ];
+    assert_eq!(short, wanted);
+    assert_eq!((rows[3].min, rows[3].max), (10.0, 30.0));
+}
+
+#[test]
+fn each_unit_has_its_rows() {
+    let rows = rows_of("io-10k", &[measured("fanout", true, &[5.0]), measured("go", false, &[10.0])]);
+    let units: Vec<_> = rows.iter().map(|row| (row.unit.as_str(), row.median, row.ratio_to_ours)).collect();
+    assert_eq!(
+        units,
+        [("ms", 5.0, Some(1.0)), ("ms", 10.0, Some(2.0)), ("MiB", 1.0, Some(1.0)), ("MiB", 1.0, Some(1.0))]
+    );
+}
+
+#[test]
+fn without_ours_there_is_no_ratio() {
+    let rows = rows_of("fanout-noop", &[measured("go", false, &[10.0])]);
+    assert_eq!(rows[0].ratio_to_ours, None);
+    let rows = rows_of("fanout-noop", &[measured("fanout", true, &[0.0]), measured("go", false, &[10.0])]);
+    assert_eq!(rows[1].ratio_to_ours, None);
+}
+
+#[test]
+fn a_failed_subject_has_no_row() {
+    let failed = Measurements { subject: "go".to_owned(), ours: false, result: Err("crashed".to_owned()) };
+    assert_eq!(rows_of("fanout-noop", &[failed]), []);
+}
+
+#[test]
+fn the_file_has_the_agreed_shape() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("bench.json");
+    check_writable(&file).unwrap();
+    assert!(!file.exists());
+
+    let rows = rows_of("fanout-noop", &[measured("fanout", true, &[5.0])]);
+    let report = Report { machine: Machine::default(), rows };
+    write(&file, &report).unwrap();
+    assert_eq!(read(&file).unwrap(), report);
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    for key in ["cpu", "cores", "commit", "quick", "os", "rustc", "go", "python", "uvloop"] {
+        assert!(json["machine"].get(key).is_some(), "{key}");
+    }
+    let wanted = serde_json::json!([{
+        "workload": "fanout-noop", "subject": "fanout", "unit": "ms", "median": 5.0, "min": 5.0, "max": 5.0,
+        "rounds": 1, "ratio_to_ours": 1.0, "ours": true
+    }]);
+    assert_eq!(json["rows"], wanted);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_known_before() {
+    let place = tempfile::tempdir().unwrap();
+    assert!(check_writable(&place.path().join("missing/bench.json")).is_err());
+    assert!(check_writable(place.path()).is_err());
+}

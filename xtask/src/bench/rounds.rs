@@ -1,0 +1,170 @@
+//! Running the subjects of a workload in rounds, each run a fresh process, and checking every answer.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+
+use super::programs::Subject;
+use super::workloads::{Unit, Workload};
+use crate::process;
+
+pub struct Plan {
+    pub quick: bool,
+    pub rounds: u32,
+    /// A run that takes longer is killed.
+    pub limit: Duration,
+    /// A subject whose first run takes longer gets no second.
+    pub slow: Duration,
+}
+
+/// What one subject showed: a reading per round, or why it has none that counts.
+pub struct Measurements {
+    pub subject: String,
+    pub ours: bool,
+    pub result: Result<Vec<Reading>, String>,
+}
+
+/// What a subject prints at the end of a run.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+pub struct Reading {
+    answer: String,
+    ms: Option<f64>,
+    peak_kib: Option<f64>,
+    bytes_each: Option<f64>,
+}
+
+impl Reading {
+    pub fn value(&self, unit: Unit) -> Option<f64> {
+        match unit {
+            Unit::Ms => self.ms,
+            Unit::Mib => self.peak_kib.map(|kib| kib / 1024.0),
+            Unit::BytesEach => self.bytes_each,
+        }
+    }
+}
+
+/// Round 1 runs every subject once, in turn, round 2 again, and so on. What failed is not run again.
+pub fn measure(
+    workload: &Workload,
+    subjects: &[&Subject],
+    plan: &Plan,
+    progress: &Progress,
+) -> Vec<Measurements> {
+    let items = workload.items(plan.quick);
+    let answer = workload.answer(items).to_string();
+    let mut done: Vec<_> = subjects
+        .iter()
+        .map(|subject| Measurements {
+            subject: subject.name.clone(),
+            ours: subject.program.ours,
+            result: Ok(Vec::new()),
+        })
+        .collect();
+    let mut is_slow = vec![false; subjects.len()];
+
+    progress.begin(workload, subjects.len());
+    for round in 1..=plan.rounds {
+        for ((subject, done), is_slow) in subjects.iter().zip(&mut done).zip(&mut is_slow) {
+            if let Ok(readings) = &mut done.result
+                && !*is_slow
+            {
+                progress.show(format!("{}, round {round}: {}", workload.name, subject.name));
+                let start = Instant::now();
+                match run_once(subject, items, plan.limit).and_then(|r| checked(r, &answer, workload)) {
+                    Ok(reading) => readings.push(reading),
+                    Err(problem) => done.result = Err(problem),
+                }
+                *is_slow = start.elapsed() > plan.slow;
+            }
+            progress.step();
+        }
+    }
+    done
+}
+
+fn run_once(subject: &Subject, items: u64, limit: Duration) -> Result<Reading, String> {
+    let args = ["run", subject.workload.name, &subject.name, &items.to_string()];
+    let command = subject.program.with(&args).stdout_capture().stderr_capture();
+    let output = process::within(limit, &command)
+        .map_err(|error| format!("cannot be started: {error}"))?
+        .ok_or_else(|| format!("timed out after {} s", limit.as_secs()))?;
+    if !output.status.success() {
+        let (ending, line) = (process::ending(output.status), process::telling_line(&output.stderr));
+        return Err(format!("crashed with {ending}: {line}"));
+    }
+    parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn parse(printed: &str) -> Result<Reading, String> {
+    if printed.trim().is_empty() {
+        return Err("printed nothing".to_owned());
+    }
+    let start: String = printed.trim().chars().take(80).collect();
+    serde_json::from_str(printed).map_err(|error| format!("printed `{start}`, which is no reading ({error})"))
+}
+
+fn checked(reading: Reading, answer: &str, workload: &Workload) -> Result<Reading, String> {
+    if reading.answer != answer {
+        return Err(format!("wrong answer: {}, right is {answer}", reading.answer));
+    }
+    for &unit in workload.units {
+        match reading.value(unit) {
+            Some(value) if !value.is_finite() || value < 0.0 => {
+                return Err(format!("measured {value} {}", unit.name()));
+            }
+            None if unit == Unit::Ms || cfg!(target_os = "linux") => {
+                return Err(format!("did not measure {}", unit.name()));
+            }
+            _ => {}
+        }
+    }
+    Ok(reading)
+}
+
+/// A progress bar on a terminal; elsewhere a line per workload.
+pub struct Progress {
+    bar: ProgressBar,
+    rounds: u32,
+}
+
+impl Progress {
+    pub fn new(subjects: usize, plan: &Plan) -> Self {
+        // Draws on standard error, and nothing where that is no terminal.
+        let bar = ProgressBar::new(subjects as u64 * u64::from(plan.rounds));
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {elapsed} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Self { bar, rounds: plan.rounds }
+    }
+
+    fn begin(&self, workload: &Workload, subjects: usize) {
+        if !std::io::stderr().is_terminal() {
+            let rounds = self.rounds;
+            eprintln!("{}: {subjects} subjects, rounds: {rounds}", workload.name);
+        }
+    }
+
+    fn show(&self, message: String) {
+        self.bar.set_message(message);
+    }
+
+    fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    /// Prints something else while the bar is away.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+#[path = "rounds_tests.rs"]
+mod tests;

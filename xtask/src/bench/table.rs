@@ -1,0 +1,124 @@
+//! The results for people: a table per workload and unit.
+
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::report::Row;
+use super::rounds::Measurements;
+use super::workloads::Workload;
+
+/// The tables of a workload, and a line for each subject that failed.
+pub fn of(workload: &Workload, rows: &[Row], measured: &[Measurements], quick: bool) -> String {
+    let failed: Vec<_> = measured.iter().filter_map(|m| Some((m, m.result.as_ref().err()?))).collect();
+
+    let mut text = format!("{}: {}", workload.name, workload.about);
+    if quick {
+        let _ = write!(text, " (quick: {} items)", workload.items(quick));
+    }
+    text.push('\n');
+    for unit in workload.units {
+        let of_unit: Vec<_> = rows.iter().filter(|row| row.unit == unit.name()).collect();
+        let mut table = table(&of_unit, unit.name());
+        for (of, _) in &failed {
+            table.add_row([&marked(&of.subject, of.ours), "FAILED"]);
+        }
+        if !table.is_empty() {
+            let _ = writeln!(text, "{table}");
+        }
+    }
+    for (of, problem) in failed {
+        let _ = writeln!(text, "FAILED {} at {}: {problem}", of.subject, workload.name);
+    }
+    text
+}
+
+fn table(rows: &[&Row], unit: &str) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY);
+    table.set_header(["subject", &format!("median {unit}"), "min–max", "ratio", "rounds"]);
+    // The usual number is the most that any subject has.
+    let usual = rows.iter().map(|row| row.rounds).max().unwrap_or_default();
+    for row in rows {
+        let rounds = if row.rounds == 1 && usual > 1 { " (1 round)" } else { "" };
+        table.add_row([
+            marked(&row.subject, row.ours) + rounds,
+            number(row.median),
+            format!("{}–{}", number(row.min), number(row.max)),
+            ratio(row.ratio_to_ours),
+            row.rounds.to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn marked(subject: &str, ours: bool) -> String {
+    format!("{} {subject}", if ours { '▸' } else { ' ' })
+}
+
+/// Three digits are as many as such a measurement has.
+pub fn number(value: f64) -> String {
+    match value {
+        v if v >= 100.0 => format!("{v:.0}"),
+        v if v >= 10.0 => format!("{v:.1}"),
+        v if v >= 1.0 => format!("{v:.2}"),
+        v => format!("{v:.3}"),
+    }
+}
+
+pub fn ratio(ratio: Option<f64>) -> String {
+    ratio.map_or("–".to_owned(), |ratio| match ratio {
+        r if r >= 10.0 => format!("{r:.0}×"),
+        r if r >= 0.1 => format!("{r:.1}×"),
+        r => format!("{r:.2}×"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(subject: &str, median: f64, ratio: f64, rounds: usize, ours: bool) -> Row {
+        Row {
+            workload: "io-10k".to_owned(),
+            subject: subject.to_owned(),
+            unit: "ms".to_owned(),
+            median,
+            min: median,
+            max: median,
+            rounds,
+            ratio_to_ours: Some(ratio),
+            ours,
+        }
+    }
+
+    #[test]
+    fn tables_mark_ours_single_rounds_and_failures() {
+        let workload = Workload::named("io-10k").unwrap();
+        let rows = [row("fanout", 6.5, 1.0, 5, true), row("asyncio", 2100.0, 323.1, 1, false)];
+        let failed = Measurements {
+            subject: "go".to_owned(),
+            ours: false,
+            result: Err("timed out after 30 s".to_owned()),
+        };
+        let text = of(workload, &rows, &[failed], true);
+        assert!(text.starts_with("io-10k: "), "{text}");
+        assert!(text.contains("(quick: 100 items)"), "{text}");
+        assert!(text.contains("▸ fanout "), "{text}");
+        assert!(text.contains("asyncio (1 round)"), "{text}");
+        assert!(text.contains("323×"), "{text}");
+        assert!(text.contains("FAILED go at io-10k: timed out after 30 s"), "{text}");
+        assert_eq!(text.matches("go ").count(), 3, "{text}");
+    }
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let shown: Vec<_> = [1234.5, 99.94, 9.99, 0.1234].into_iter().map(number).collect();
+        assert_eq!(shown, ["1234", "99.9", "9.99", "0.123"]);
+        let shown: Vec<_> = [Some(32.4), Some(1.25), Some(0.04), None].into_iter().map(ratio).collect();
+        assert_eq!(shown, ["32×", "1.2×", "0.04×", "–"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! The workloads: what is done how often, in what it is measured, and what the right answer is.
+
+/// Something that every subject which can do it is measured at.
+pub struct Workload {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// Full size; `--quick` does a hundredth.
+    pub items: u64,
+    pub units: &'static [Unit],
+    answer: fn(u64) -> u64,
+}
+
+const HASH_ROUNDS: u32 = 11_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Wall time of the workload inside the process.
+    Ms,
+    /// Peak resident memory of the process.
+    Mib,
+    /// Memory of each waiting job.
+    BytesEach,
+}
+
+impl Unit {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ms => "ms",
+            Self::Mib => "MiB",
+            Self::BytesEach => "bytes each",
+        }
+    }
+}
+
+pub const WORKLOADS: [Workload; 6] = [
+    Workload {
+        name: "io-10k",
+        about: "10,000 jobs that sleep 1 ms, all at once",
+        items: 10_000,
+        units: &[Unit::Ms, Unit::Mib],
+        answer: sum,
+    },
+    Workload {
+        name: "io-1m",
+        about: "1,000,000 jobs that sleep 1 ms, at most 10,000 at once",
+        items: 1_000_000,
+        units: &[Unit::Ms, Unit::Mib],
+        answer: sum,
+    },
+    Workload {
+        name: "fanout-noop",
+        about: "1,000,000 jobs that return their item, at most 16 at once",
+        items: 1_000_000,
+        units: &[Unit::Ms],
+        answer: sum,
+    },
+    Workload {
+        name: "fanout-cpu",
+        about: "10,000 jobs of about 20 µs of hashing, as many at once as cores",
+        items: 10_000,
+        units: &[Unit::Ms],
+        answer: sum_of_hashes,
+    },
+    Workload {
+        name: "memory-100k",
+        about: "100,000 jobs that wait until they are released: memory of each",
+        items: 100_000,
+        units: &[Unit::BytesEach],
+        answer: |items| items,
+    },
+    Workload {
+        name: "cancel-10k",
+        about: "10,000 waiting jobs are cancelled: time until the last is gone",
+        items: 10_000,
+        units: &[Unit::Ms],
+        answer: |items| items,
+    },
+];
+
+impl Workload {
+    pub fn named(name: &str) -> Option<&'static Self> {
+        WORKLOADS.iter().find(|workload| workload.name == name)
+    }
+
+    pub fn items(&self, quick: bool) -> u64 {
+        if quick { self.items / 100 } else { self.items }
+    }
+
+    /// What every subject must answer.
+    pub fn answer(&self, items: u64) -> u64 {
+        (self.answer)(items)
+    }
+}
+
+fn sum(items: u64) -> u64 {
+    (0..items).fold(0, u64::wrapping_add)
+}
+
+fn sum_of_hashes(items: u64) -> u64 {
+    (0..items).map(hash).fold(0, u64::wrapping_add)
+}
+
+/// Every subject's hashing, in the same number of rounds.
+fn hash(item: u64) -> u64 {
+    let mut h = item;
+    for _ in 0..HASH_ROUNDS {
+        h ^= h >> 33;
+        h = h.wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1);
+    }
+    h
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers() {
+        let answer = |name: &str, items| Workload::named(name).unwrap().answer(items);
+        assert_eq!(answer("io-10k", 10_000), 49_995_000);
+        assert_eq!(answer("fanout-noop", 1_000_000), 499_999_500_000);
+        assert_eq!(answer("memory-100k", 100_000), 100_000);
+        assert_eq!(answer("fanout-cpu", 2), hash(0).wrapping_add(hash(1)));
+        assert_ne!(hash(0), hash(1));
+    }
+
+    #[test]
+    fn quick_is_a_hundredth_and_never_nothing() {
+        for workload in &WORKLOADS {
+            assert_eq!(workload.items(true) * 100, workload.items(false), "{}", workload.name);
+            assert!(workload.items(true) > 0);
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for workload in &WORKLOADS {
+            let found = Workload::named(workload.name).unwrap();
+            assert_eq!(found.about, workload.about);
+        }
+        assert!(Workload::named("nothing").is_none());
+    }
+}

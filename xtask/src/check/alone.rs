@@ -1,0 +1,145 @@
+//! Whether a pattern crate stands alone: copied out of the workspace, and as somebody's only dependency.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Problems;
+use crate::workspace::{Package, Workspace, cargo};
+
+/// How many crates an outside project may have that depends on one pattern and on tokio.
+const MOST_CRATES: usize = 25;
+
+/// Copies every pattern crate out and runs its tests there. What changes in the copy is the path of its
+/// neighbours, and an empty `[workspace]` that keeps cargo from finding ours.
+pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
+    let mut problems = Vec::new();
+    for package in workspace.patterns() {
+        let copy = fresh_dir(workspace, &package.folder())?;
+        copy_files(package.dir(), &copy)?;
+        let manifest = fs::read_to_string(&package.manifest_path)?;
+        fs::write(copy.join("Cargo.toml"), moved(&manifest, &workspace.root.join("crates")))?;
+        copy_lock(workspace, &copy)?;
+
+        println!("--> {} in {}", package.name, copy.display());
+        let tested = duct::cmd!(cargo(), "test")
+            .dir(&copy)
+            .env("CARGO_TARGET_DIR", alone(workspace).join("target"))
+            .run();
+        if tested.is_err() {
+            let (name, place) = (&package.name, copy.display());
+            problems.push(format!("{name}: copied out alone ({place}) its `cargo test` fails (see above)"));
+        }
+    }
+    Ok(problems)
+}
+
+/// Counts the crates of an outside project that depends on the pattern and on tokio, itself left out.
+pub fn too_many_dependencies(workspace: &Workspace) -> Result<Problems> {
+    let tokio = requirement(workspace, "tokio").unwrap_or("1");
+    let mut problems = Vec::new();
+    for package in workspace.patterns() {
+        let project = fresh_dir(workspace, &format!("user-of-{}", package.folder()))?;
+        fs::create_dir(project.join("src"))?;
+        fs::write(project.join("src/main.rs"), "fn main() {}\n")?;
+        fs::write(project.join("Cargo.toml"), users_manifest(package, tokio))?;
+        copy_lock(workspace, &project)?;
+
+        let tree = duct::cmd!(cargo(), "tree", "--quiet", "-e", "normal", "--prefix", "none")
+            .dir(&project)
+            .read()
+            .with_context(|| format!("cargo tree failed for a user of {}", package.name))?;
+        let crates = crates_in(&tree);
+        println!("--> {}: {} crates with tokio, at most {MOST_CRATES}", package.name, crates.len());
+        if crates.len() > MOST_CRATES {
+            let (name, number) = (&package.name, crates.len());
+            problems.push(format!("{name}: {number} crates in a user's tree, {MOST_CRATES} are allowed"));
+        }
+    }
+    Ok(problems)
+}
+
+fn alone(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("alone")
+}
+
+/// An empty folder for a copy; what an earlier check left there goes.
+fn fresh_dir(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let dir = alone(workspace).join("copies").join(name);
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot empty {}", dir.display()))?;
+    }
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(dir)
+}
+
+/// The same versions as the workspace's; cargo takes out of the copy what is not needed there.
+fn copy_lock(workspace: &Workspace, dir: &Path) -> Result<()> {
+    fs::copy(workspace.root.join("Cargo.lock"), dir.join("Cargo.lock")).context("cannot copy Cargo.lock")?;
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            if entry.file_name() != "target" {
+                fs::create_dir(&target)?;
+                copy_files(&path, &target)?;
+            }
+        } else {
+            fs::copy(&path, &target).with_context(|| format!("cannot copy {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The manifest of the copy: `../pattern` becomes the full path.
+fn moved(manifest: &str, crates: &Path) -> String {
+    let neighbours = format!("path = \"{}/", crates.display().to_string().replace('\\', "/"));
+    manifest.replace("path = \"../", &neighbours) + "\n[workspace]\n"
+}
+
+fn users_manifest(package: &Package, tokio: &str) -> String {
+    let path = package.dir().display().to_string().replace('\\', "/");
+    format!(
+        "[package]\nname = \"user\"\nedition = \"2024\"\npublish = false\n\n[dependencies]\n\
+         {} = {{ path = \"{path}\" }}\n\
+         tokio = {{ version = \"{tokio}\", features = [\"macros\", \"rt-multi-thread\"] }}\n\n[workspace]\n",
+        package.name,
+    )
+}
+
+fn requirement<'a>(workspace: &'a Workspace, dependency: &str) -> Option<&'a str> {
+    let mut all = workspace.packages.iter().flat_map(|package| &package.dependencies);
+    all.find(|d| d.name == dependency).map(|d| d.req.as_str())
+}
+
+/// The crates that `cargo tree --prefix none` lists under the project, which is its first line.
+fn crates_in(tree: &str) -> BTreeSet<String> {
+    let name_and_version = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    tree.lines().skip(1).filter(|line| !line.is_empty()).map(name_and_version).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_finds_its_neighbours() {
+        let manifest = "[dependencies]\na = { version = \"1\", path = \"../a\" }\nb = { path = \"../b\" }\n";
+        let wanted = "[dependencies]\na = { version = \"1\", path = \"/w/crates/a\" }\n\
+                      b = { path = \"/w/crates/b\" }\n\n[workspace]\n";
+        assert_eq!(moved(manifest, Path::new("/w/crates")), wanted);
+    }
+
+    #[test]
+    fn a_crate_counts_once() {
+        let tree =
+            "user v0.0.0 (/x)\ntokio v1.54.1\npin v0.2.1\nmacros v2.0.0 (proc-macro)\n\npin v0.2.1 (*)\n";
+        assert_eq!(crates_in(tree).len(), 3);
+    }
+}

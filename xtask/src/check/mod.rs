@@ -1,0 +1,71 @@
+//! `cargo xtask check`: format, lints, docs, manifests alike, and every pattern crate alone.
+
+mod alone;
+mod tidy;
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::process::seconds_since;
+use crate::workspace::Workspace;
+
+/// Check that everything is in order, without changing anything.
+///
+/// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; every pattern
+/// crate copied out alone still builds and passes its tests; an outside project that depends on one has at
+/// most 25 crates in its tree. Every step runs even if one before it failed; each problem is one line.
+#[derive(clap::Args)]
+#[command(after_help = crate::EXIT_STATUS)]
+pub struct Args {}
+
+/// What a step found, a line each.
+type Problems = Vec<String>;
+
+type Step = fn(&Workspace) -> Result<Problems>;
+
+pub fn run(_: &Args) -> Result<bool> {
+    let workspace = Workspace::load()?;
+    let steps: [(&str, Step); 6] = [
+        ("format", |w| Ok(cargo_step(w, "fmt --all --check"))),
+        ("clippy", |w| {
+            let line = "clippy --workspace --all-targets -- -D warnings";
+            Ok(cargo_step(w, line))
+        }),
+        ("docs", |w| Ok(cargo_step(w, "doc --workspace --no-deps"))),
+        ("alike", tidy::problems),
+        ("dependencies", alone::too_many_dependencies),
+        ("alone", alone::broken_copies),
+    ];
+    let mut all = Vec::new();
+    for (name, step) in steps {
+        println!("==> {name}");
+        let start = Instant::now();
+        let problems = step(&workspace).unwrap_or_else(|problem| vec![format!("{problem:#}")]);
+        let verdict = if problems.is_empty() { "ok".to_owned() } else { count(problems.len()) };
+        println!("<== {name}: {verdict}, {}", seconds_since(start));
+        all.extend(problems.into_iter().map(|problem| format!("{name}: {problem}")));
+    }
+    println!();
+    for problem in &all {
+        println!("{problem}");
+    }
+    println!("{} steps, {}", steps.len(), count(all.len()));
+    Ok(all.is_empty())
+}
+
+fn count(problems: usize) -> String {
+    match problems {
+        0 => "no problem".to_owned(),
+        1 => "1 problem".to_owned(),
+        n => format!("{n} problems"),
+    }
+}
+
+fn cargo_step(workspace: &Workspace, line: &str) -> Problems {
+    let command = workspace.cargo(line).env("RUSTDOCFLAGS", "-D warnings");
+    match command.run() {
+        Ok(_) => Vec::new(),
+        Err(_) => vec![format!("`cargo {line}` failed (its messages are above)")],
+    }
+}

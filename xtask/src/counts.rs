@@ -1,0 +1,110 @@
+//! How many tests passed and failed, read from what the test programs print.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub passed: u64,
+    pub failed: u64,
+}
+
+impl Counts {
+    /// From `test result: ok. 3 passed; 0 failed; …`, which libtest and libtest-mimic print per program.
+    pub fn of_libtest(output: &str) -> Self {
+        let mut counts = Self::default();
+        for line in output.lines() {
+            if let Some(("", result)) = line.trim().split_once("test result: ") {
+                counts.add_list(result.split_once(". ").map_or("", |(_, list)| list), ';');
+            }
+        }
+        counts
+    }
+
+    /// From `Summary [ 1.2s] 9 tests run: 8 passed, 1 failed, 0 skipped`, nextest's last word. The output
+    /// of failed tests, shown before it, has libtest's lines and must not count again.
+    pub fn of_nextest(output: &str) -> Self {
+        let mut counts = Self::default();
+        let summary = output.lines().rfind(|line| line.trim_start().starts_with("Summary ["));
+        if let Some((_, list)) = summary.and_then(|line| line.split_once(" run: ")) {
+            counts.add_list(list, ',');
+        }
+        counts
+    }
+
+    fn add_list(&mut self, list: &str, separator: char) {
+        for part in list.split(separator) {
+            let Some((number, word)) = part.trim().split_once(' ') else {
+                continue;
+            };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
+            // nextest: `1 passed (1 slow)`, `1 timed out`, `1 exec failed`.
+            match word.split(" (").next().unwrap_or(word) {
+                "passed" => self.passed += number,
+                "failed" | "timed out" | "exec failed" => self.failed += number,
+                _ => {}
+            }
+        }
+    }
+
+    pub fn total(self) -> u64 {
+        self.passed + self.failed
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(passed: u64, failed: u64) -> Counts {
+        Counts { passed, failed }
+    }
+
+    #[test]
+    fn libtest_programs_add_up() {
+        let output = "\
+running 2 tests
+test a ... ok
+test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+test result: FAILED. 5 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s
+";
+        assert_eq!(Counts::of_libtest(output), counts(7, 3));
+    }
+
+    #[test]
+    fn nextest_counts_once() {
+        let output = "\
+    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 5 filtered out; finished in 0.00s
+     Summary [   0.005s] 9 tests run: 6 passed (1 slow), 1 failed, 1 timed out, 1 exec failed, 2 skipped
+";
+        assert_eq!(Counts::of_nextest(output), counts(6, 3));
+        assert_eq!(Counts::of_nextest("     Summary [ 0.1s] 1 test run: 1 passed, 0 skipped"), counts(1, 0));
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        assert_eq!(Counts::of_libtest("error: could not compile"), counts(0, 0));
+        assert_eq!(Counts::of_nextest("error: no tests to run"), counts(0, 0));
+    }
+
+    #[test]
+    fn the_last_line_is_plain() {
+        assert_eq!(counts(41, 0).to_string(), "41 passed, 0 failed");
+    }
+}

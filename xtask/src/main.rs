@@ -1,0 +1,57 @@
+//! `cargo xtask`: the project's own commands. This file only reads the arguments and hands over; each
+//! command is a module of its own.
+
+#![forbid(unsafe_code)]
+
+mod artifacts;
+mod bench;
+mod check;
+mod counts;
+mod new;
+mod process;
+mod test;
+mod usage;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Test, measure and check the workspace, or begin a new pattern.
+///
+/// Patterns are found, not listed: a crate under crates/ takes part in `test` through its test target
+/// `conformance` and in `bench` through its bench target `uniform`.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_STATUS)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 all is well, 1 something failed, 2 bad usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    Test(test::Args),
+    Bench(bench::Args),
+    New(new::Args),
+    Check(check::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Check(args) => check::run(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let bad_usage = error.downcast_ref::<usage::Usage>().is_some();
+            ExitCode::from(if bad_usage { 2 } else { 1 })
+        }
+    }
+}

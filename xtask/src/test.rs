@@ -1,0 +1,170 @@
+//! `cargo xtask test`: everything that can be run is run, and a step in which nothing ran has failed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use duct::Expression;
+
+use crate::artifacts;
+use crate::counts::Counts;
+use crate::process::{self, seconds_since};
+use crate::workspace::{self, Workspace};
+
+const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Build and test everything.
+///
+/// In this order: unit and integration tests and the conformance of every pattern (by cargo-nextest where
+/// it is installed), doc tests, every example under crates/ (60 s each), and once more in release those
+/// conformance tests that are about orderings. A step in which nothing ran has failed. The last line is
+/// plain: `N passed, N failed`.
+#[derive(clap::Args)]
+#[command(after_help = crate::EXIT_STATUS)]
+pub struct Args {
+    /// Also what takes longer than five minutes (tests see it as `TOWPATH_LONG=1`)
+    #[arg(long)]
+    long: bool,
+}
+
+pub fn run(args: &Args) -> Result<bool> {
+    let session = Session { workspace: Workspace::load()?, long: args.long };
+    let steps: [(&str, Step); 4] = [
+        ("tests", Session::tests),
+        ("doc tests", Session::doc_tests),
+        ("examples", Session::examples),
+        ("orderings in release", Session::orderings),
+    ];
+    let mut total = Counts::default();
+    for (name, step) in steps {
+        println!("==> {name}");
+        let start = Instant::now();
+        let counts = step(&session).unwrap_or_else(|problem| {
+            println!("{name}: {problem:#}");
+            Counts { passed: 0, failed: 1 }
+        });
+        println!("<== {name}: {counts}, {}\n", seconds_since(start));
+        total += counts;
+    }
+    println!("{total}");
+    Ok(total.failed == 0)
+}
+
+type Step = fn(&Session) -> Result<Counts>;
+
+struct Session {
+    workspace: Workspace,
+    long: bool,
+}
+
+impl Session {
+    /// All targets are built, so that a broken benchmark shows here; those that are tests are run.
+    fn tests(&self) -> Result<Counts> {
+        let build = "test --workspace --all-targets --no-run";
+        let compiled = self.cargo(build).unchecked().run()?;
+        ensure!(compiled.status.success(), "cargo {build} failed");
+
+        if has_nextest() {
+            let all = "nextest run --workspace --no-fail-fast";
+            let (ok, said) = process::shown(&self.cargo(all))?;
+            return judged(ok, Counts::of_nextest(&said));
+        }
+        // Not `--all-targets`: that would also start the benchmarks.
+        let all = "test --workspace --no-fail-fast --lib --bins --tests --examples";
+        let (ok, said) = process::shown(&self.cargo(all))?;
+        judged(ok, Counts::of_libtest(&said))
+    }
+
+    fn doc_tests(&self) -> Result<Counts> {
+        let all = "test --workspace --no-fail-fast --doc";
+        let (ok, said) = process::shown(&self.cargo(all))?;
+        judged(ok, Counts::of_libtest(&said))
+    }
+
+    fn examples(&self) -> Result<Counts> {
+        let crates = self.workspace.root.join("crates");
+        let mut counts = Counts::default();
+        let build = "build --workspace --examples";
+        for example in artifacts::build(&self.workspace, build, "example")? {
+            if !example.dir.starts_with(&crates) {
+                continue;
+            }
+            let name = format!("{} --example {}", example.package, example.target);
+            println!("--> {name}");
+            let start = Instant::now();
+            let command = self.passing_on(duct::cmd!(example.path).dir(example.dir).stdin_null());
+            let problem = match process::within(EXAMPLE_LIMIT, &command)? {
+                Some(output) if output.status.success() => None,
+                Some(output) => Some(process::ending(output.status)),
+                None => Some(format!("not over after {} s", EXAMPLE_LIMIT.as_secs())),
+            };
+            if let Some(problem) = problem {
+                println!("{name}: {problem}");
+                counts.failed += 1;
+            } else {
+                println!("<-- {name}: ok, {}", seconds_since(start));
+                counts.passed += 1;
+            }
+        }
+        judged(true, counts)
+    }
+
+    fn orderings(&self) -> Result<Counts> {
+        let conforming = self.workspace.crates_with("test", "conformance");
+        ensure!(!conforming.is_empty(), "no crate under crates/ has a test target named conformance");
+        let packages = workspace::options(&conforming);
+        let build = format!("test --release --no-run --test conformance {packages}");
+
+        let mut total = Counts::default();
+        for harness in artifacts::build(&self.workspace, &build, "test")? {
+            println!("--> {} --test conformance -- order", harness.package);
+            let command = self.passing_on(duct::cmd!(harness.path, "order").dir(harness.dir));
+            let (ok, said) = process::shown(&command)?;
+            total += judged(ok, Counts::of_libtest(&said)).unwrap_or_else(|problem| {
+                println!("{}: {problem}", harness.package);
+                Counts { passed: 0, failed: 1 }
+            });
+        }
+        judged(true, total)
+    }
+
+    fn cargo(&self, line: &str) -> Expression {
+        self.passing_on(self.workspace.cargo(line))
+    }
+
+    fn passing_on(&self, command: Expression) -> Expression {
+        if self.long { command.env("TOWPATH_LONG", "1") } else { command }
+    }
+}
+
+fn has_nextest() -> bool {
+    let asked = duct::cmd!(workspace::cargo(), "nextest", "--version");
+    asked.stdout_null().stderr_null().run().is_ok()
+}
+
+/// A program that failed without a failed test counts as one; one that ran no test at all has failed.
+fn judged(ok: bool, mut counts: Counts) -> Result<Counts> {
+    if !ok && counts.failed == 0 {
+        counts.failed = 1;
+    }
+    ensure!(counts.total() > 0, "nothing ran");
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_in_which_nothing_ran_has_failed() {
+        let problem = judged(true, Counts::default()).unwrap_err();
+        assert_eq!(problem.to_string(), "nothing ran");
+    }
+
+    #[test]
+    fn a_failed_build_counts_as_a_failure() {
+        let counts = judged(false, Counts { passed: 3, failed: 0 }).unwrap();
+        assert_eq!(counts, Counts { passed: 3, failed: 1 });
+        let counts = judged(false, Counts { passed: 3, failed: 2 }).unwrap();
+        assert_eq!(counts, Counts { passed: 3, failed: 2 });
+    }
+}
