@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use subject::{AsCompleted, Ordered};
 use towpath_testkit::Benchmark;
 
-#[path = "../tests/subject.rs"]
+#[path = "../tests/subject/mod.rs"]
 mod subject;
 
 fn main() -> ExitCode {
