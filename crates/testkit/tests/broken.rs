@@ -18,7 +18,7 @@ mod broken {
     pub mod progress;
     pub mod structure;
 }
-#[path = "../../fanout/tests/subject.rs"]
+#[path = "../../fanout/tests/subject/mod.rs"]
 mod fanout;
 
 use std::collections::BTreeSet;

@@ -8,11 +8,7 @@ use crate::protocol::Outcome;
 
 /// A fixed amount of computing, 5,000 multiplications in a row.
 fn hash(item: u64) -> u64 {
-    (0..11_000).fold(item, |h, _| {
-        (h ^ (h >> 33))
-            .wrapping_mul(0xff51_afd7_ed55_8ccd)
-            .wrapping_add(1)
-    })
+    (0..11_000).fold(item, |h, _| (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
 }
 
 /// Rayon's pool is started before the clock is, as tokio's is.
@@ -27,9 +23,7 @@ pub fn rayon(items: u32) -> Outcome {
 #[tokio::main]
 pub async fn spawn(items: u32) -> Outcome {
     let start = Instant::now();
-    let handles: Vec<_> = (0..items.into())
-        .map(|item| tokio::spawn(async move { hash(item) }))
-        .collect();
+    let handles: Vec<_> = (0..items.into()).map(|item| tokio::spawn(async move { hash(item) })).collect();
     let mut sum = 0_u64;
     for handle in handles {
         sum = sum.wrapping_add(handle.await.unwrap());

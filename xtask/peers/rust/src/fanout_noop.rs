@@ -26,9 +26,7 @@ pub async fn buffer_unordered(items: u32) -> Outcome {
 #[tokio::main]
 pub async fn spawn(items: u32) -> Outcome {
     let start = Instant::now();
-    let handles: Vec<_> = (0..items.into())
-        .map(|item| tokio::spawn(noop(item)))
-        .collect();
+    let handles: Vec<_> = (0..items.into()).map(|item| tokio::spawn(noop(item))).collect();
     let mut sum = 0;
     for handle in handles {
         sum += handle.await.unwrap();

@@ -18,9 +18,7 @@ pub async fn io_job(item: u64) -> u64 {
 #[tokio::main]
 pub async fn spawn(items: u32) -> Outcome {
     let start = Instant::now();
-    let handles: Vec<_> = (0..items.into())
-        .map(|item| tokio::spawn(io_job(item)))
-        .collect();
+    let handles: Vec<_> = (0..items.into()).map(|item| tokio::spawn(io_job(item))).collect();
     let mut sum = 0;
     for handle in handles {
         sum += handle.await.unwrap();

@@ -21,11 +21,7 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("io-10k", "JoinSet", io_10k::join_set),
     Subject::new("io-10k", "buffer_unordered", io_10k::buffer_unordered),
     Subject::new("io-1m", "tokio spawn + Semaphore", io_1m::semaphore),
-    Subject::new(
-        "fanout-noop",
-        "buffer_unordered",
-        fanout_noop::buffer_unordered,
-    ),
+    Subject::new("fanout-noop", "buffer_unordered", fanout_noop::buffer_unordered),
     Subject::new("fanout-noop", "tokio spawn", fanout_noop::spawn),
     Subject::new("fanout-cpu", "rayon", fanout_cpu::rayon),
     Subject::new("fanout-cpu", "tokio spawn", fanout_cpu::spawn),

@@ -29,8 +29,8 @@ pub async fn spawn(items: u32) -> Outcome {
     for handle in handles {
         released += u64::from(handle.await.unwrap());
     }
-    let bytes_each = before.zip(during).map(|(before, during)| {
-        (f64::from(during) - f64::from(before)) * 1024.0 / f64::from(items)
-    });
+    let bytes_each = before
+        .zip(during)
+        .map(|(before, during)| (f64::from(during) - f64::from(before)) * 1024.0 / f64::from(items));
     Outcome::sized(released, bytes_each)
 }

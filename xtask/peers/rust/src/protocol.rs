@@ -18,11 +18,7 @@ pub struct Subject {
 
 impl Subject {
     pub const fn new(workload: &'static str, name: &'static str, run: fn(u32) -> Outcome) -> Self {
-        Self {
-            workload,
-            name,
-            run,
-        }
+        Self { workload, name, run }
     }
 }
 
@@ -50,19 +46,11 @@ impl Outcome {
 
     /// Adds the peak memory of this process, where the system tells it.
     pub fn with_peak(self) -> Self {
-        Self {
-            peak_kib: memory_kib("VmHWM"),
-            ..self
-        }
+        Self { peak_kib: memory_kib("VmHWM"), ..self }
     }
 
     pub fn sized(answer: u64, bytes_each: Option<f64>) -> Self {
-        Self {
-            answer: answer.to_string(),
-            ms: None,
-            peak_kib: None,
-            bytes_each,
-        }
+        Self { answer: answer.to_string(), ms: None, peak_kib: None, bytes_each }
     }
 }
 
@@ -80,10 +68,7 @@ pub fn memory_kib(field: &str) -> Option<u32> {
 
 /// Does what the command line asks for.
 pub fn main(subjects: &[Subject]) -> ExitCode {
-    let args: Vec<String> = env::args_os()
-        .skip(1)
-        .map(|arg| arg.to_string_lossy().into_owned())
-        .collect();
+    let args: Vec<String> = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match answer(&args, subjects) {
         Ok(text) => match writeln!(io::stdout(), "{text}") {
@@ -100,29 +85,19 @@ pub fn main(subjects: &[Subject]) -> ExitCode {
 fn answer(args: &[&str], subjects: &[Subject]) -> Result<String> {
     match *args {
         ["list"] => {
-            let lines: Vec<_> = subjects
-                .iter()
-                .map(|subject| format!("{}\t{}", subject.workload, subject.name))
-                .collect();
+            let lines: Vec<_> =
+                subjects.iter().map(|subject| format!("{}\t{}", subject.workload, subject.name)).collect();
             Ok(lines.join("\n"))
         }
         ["run", workload, name, items] => {
-            let items = items
-                .parse()
-                .ok()
-                .filter(|&items| items > 0)
-                .with_context(|| {
-                    format!(
-                        "ITEMS is `{items}`, want a whole number from 1 to {}",
-                        u32::MAX
-                    )
+            let items =
+                items.parse().ok().filter(|&items| items > 0).with_context(|| {
+                    format!("ITEMS is `{items}`, want a whole number from 1 to {}", u32::MAX)
                 })?;
             let subject = subjects
                 .iter()
                 .find(|subject| subject.workload == workload && subject.name == name)
-                .with_context(|| {
-                    format!("no subject `{name}` of `{workload}`; see `towpath-peers list`")
-                })?;
+                .with_context(|| format!("no subject `{name}` of `{workload}`; see `towpath-peers list`"))?;
             Ok(serde_json::to_string(&(subject.run)(items))?)
         }
         _ => bail!("usage: towpath-peers list | towpath-peers run WORKLOAD SUBJECT ITEMS"),
