@@ -61,7 +61,7 @@ where
     let threads = runtime.metrics().num_workers();
     let handoff = Arc::new(HandOff::new(settings, source, threads));
     let crew = Arc::new(worker::Crew::new(Arc::clone(&handoff), work));
-    let first = handoff.lock().roster.hire();
+    let first = handoff::Hire { id: handoff.lock().roster.hire(), item: None };
     let ending = supervisor::Ending::new(Arc::clone(&handoff), scope.enter());
     crew.spawn(first);
     runtime.spawn(supervisor::supervise(ending));

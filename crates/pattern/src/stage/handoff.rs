@@ -42,6 +42,8 @@ pub(super) struct State<In, Out> {
     /// Taken, not begun, in nobody's hands.
     pub(super) ready: VecDeque<Item<In>>,
     pub(super) next_seq: u64,
+    /// How many items the source is polled for, even if its taker works on one at a time.
+    pub(super) ahead: usize,
     pub(super) outputs: Outputs<Out>,
     pub(super) occupied: usize,
     pub(super) counts: Counts,
@@ -60,6 +62,15 @@ pub(super) struct State<In, Out> {
     pub(super) watcher: Option<Waker>,
     /// Who is to be woken once the lock is released.
     pub(super) wakes: Wakes,
+    /// Who is to be spawned then.
+    pub(super) hire: Option<Hire<In>>,
+}
+
+/// A worker that is on the roster and has yet to be spawned.
+pub(super) struct Hire<In> {
+    pub(super) id: WorkerId,
+    /// What it begins with.
+    pub(super) item: Option<Item<In>>,
 }
 
 /// The source, and whether it may be polled.
@@ -80,9 +91,9 @@ pub(super) enum Stop {
 }
 
 /// What the release of the lock left to do and to know.
-pub(super) struct Released {
+pub(super) struct Released<In> {
     pub(super) woke: bool,
-    pub(super) hire: Option<WorkerId>,
+    pub(super) hire: Option<Hire<In>>,
 }
 
 impl<In, Out> HandOff<In, Out> {
@@ -96,6 +107,7 @@ impl<In, Out> HandOff<In, Out> {
             supply: Supply { home: Some(source), ended: false },
             ready: VecDeque::new(),
             next_seq: 0,
+            ahead: 1,
             outputs,
             occupied: 0,
             counts: Counts::default(),
@@ -109,6 +121,7 @@ impl<In, Out> HandOff<In, Out> {
             supervisor: None,
             watcher: None,
             wakes: Wakes::default(),
+            hire: None,
         };
         Self {
             settings,
@@ -321,10 +334,11 @@ impl<In, Out> HandOff<In, Out> {
 }
 
 /// Releases the lock, and then wakes whoever is to be woken.
-pub(super) fn release<In, Out>(mut state: MutexGuard<'_, State<In, Out>>) -> Released {
+pub(super) fn release<In, Out>(mut state: MutexGuard<'_, State<In, Out>>) -> Released<In> {
     let mut wakes = std::mem::take(&mut state.wakes);
+    let hire = state.hire.take();
     drop(state);
-    Released { woke: wakes.wake(), hire: wakes.hire }
+    Released { woke: wakes.wake(), hire }
 }
 
 impl<In, Out> State<In, Out> {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::task::coop;
 
 use super::HandOff;
-use super::handoff::{Stop, release};
+use super::handoff::{Hire, Stop, release};
 use super::intake::{Asking, Lease, Next};
 use super::outputs::Finished;
 use super::roster::WorkerId;
@@ -79,13 +79,19 @@ where
     In: Send + 'static,
     Out: Send + 'static,
 {
-    pub(super) fn new(handoff: Arc<HandOff<In, Out>>, id: WorkerId) -> Self {
+    pub(super) fn new(handoff: Arc<HandOff<In, Out>>, hire: Hire<In>) -> Self {
+        let Hire { id, item } = hire;
+        let reserved = usize::from(item.is_some());
+        let mut inbox = Inbox::default();
+        if let Some(item) = item {
+            inbox.restore(item);
+        }
         Self {
             handoff,
             ticket: None,
             id,
             mode: Mode::Active,
-            reserved: 0,
+            reserved,
             failed: false,
             batch: 1,
             quick: false,
@@ -93,7 +99,7 @@ where
             slice_began: None,
             index: 0,
             seq: 0,
-            inbox: Inbox::default(),
+            inbox,
             outbox: VecDeque::new(),
         }
     }
@@ -129,15 +135,17 @@ where
             match handoff.next(&mut state, &asking, &mut self.inbox) {
                 Next::Poll(Lease { mut source, max, seq }) => {
                     drop(state);
-                    self.batch_began = Some(Instant::now());
+                    let began = Instant::now();
+                    self.batch_began = Some(began);
                     self.inbox.number_from(seq);
                     let inbox = &mut self.inbox;
                     let mut fill_cx = Context::from_waker(asking.waker);
                     let filled =
                         catch_unwind(AssertUnwindSafe(|| source.poll_fill(&mut fill_cx, max, inbox)))
                             .unwrap_or_else(|payload| source_panicked(&mut source, &*payload));
+                    let came = (filled, began.elapsed());
                     state = handoff.lock();
-                    let next = handoff.polled(&mut state, &asking, source, filled, &mut self.inbox);
+                    let next = handoff.polled(&mut state, &asking, source, came, &mut self.inbox);
                     if let Some(next) = next {
                         break next;
                     }

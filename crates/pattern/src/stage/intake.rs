@@ -1,13 +1,19 @@
 //! What a worker does next: take what waits, poll the source, park, or leave.
 
 use std::task::Waker;
+use std::time::Duration;
 
-use super::handoff::{HandOff, State, Stop};
+use super::handoff::{HandOff, Hire, State, Stop};
+use super::hands::LONG_BATCH;
 use super::outputs::Finished;
 use super::roster::{Listening, WorkerId};
 use crate::failure::Failure;
 use crate::settings::OnFailure;
 use crate::source::{Filled, Inbox, Source};
+
+/// A worker polls the source for up to so many items even if it works on one at a time: the others wait
+/// where any worker finds them, which is cheaper than a poll for each. As with batches, fewer if it took long.
+const LARGEST_AHEAD: usize = 16;
 
 /// What a worker is to do next.
 pub(super) enum Next<In> {
@@ -79,8 +85,7 @@ impl<In, Out> HandOff<In, Out> {
         if let Some(source) = state.supply.home.take_if(|source| free > 0 || source.needs_polling()) {
             let room = self.bound - state.occupied;
             if room > 0 {
-                let begin = if free > 0 { self.share(free) } else { asking.batch };
-                let max = asking.batch.min(begin).min(self.share(room));
+                let max = asking.batch.max(state.ahead).min(self.share(room));
                 return Next::Poll(Lease { source, max, seq: state.next_seq });
             }
             state.supply.home = Some(source);
@@ -94,16 +99,18 @@ impl<In, Out> HandOff<In, Out> {
         Next::Leave
     }
 
-    /// Takes the source back after a poll, with what came of it. `None` if the worker is to ask again.
+    /// Takes the source back after a poll that took so long, with what came of it. `None` if the worker is to ask again.
     pub(super) fn polled(
         &self,
         state: &mut State<In, Out>,
         asking: &Asking<'_>,
         source: Source<In>,
-        filled: Filled,
+        (filled, took): (Filled, Duration),
         inbox: &mut Inbox<In>,
     ) -> Option<Next<In>> {
         let count = inbox.len();
+        state.ahead =
+            if took > LONG_BATCH { (state.ahead / 2).max(1) } else { (state.ahead * 2).min(LARGEST_AHEAD) };
         state.next_seq += count as u64;
         state.occupied += count;
         state.counts.taken += count;
@@ -116,7 +123,7 @@ impl<In, Out> HandOff<In, Out> {
         }
         if count > 0 {
             let free = if state.stop.is_none() { self.free(state) } else { 0 };
-            state.restore(inbox.keep(free));
+            state.restore(inbox.keep(asking.batch.min(self.share(free))));
             if !inbox.is_empty() {
                 state.roster.engage(inbox.len());
                 return Some(Next::Work);
@@ -157,9 +164,12 @@ impl<In, Out> HandOff<In, Out> {
         if !(open || free && !state.ready.is_empty()) {
             return;
         }
-        match state.roster.wake_idle() {
-            Some(waker) => state.wakes.others.push(waker),
-            None => state.wakes.hire = Some(state.roster.hire()),
+        if let Some(waker) = state.roster.wake_idle() {
+            state.wakes.others.push(waker);
+            return;
         }
+        let item = if free { state.ready.pop_front() } else { None };
+        state.roster.engage(usize::from(item.is_some()));
+        state.hire = Some(Hire { id: state.roster.hire(), item });
     }
 }

@@ -10,12 +10,11 @@ use std::task::Waker;
 
 pub(super) type WorkerId = u64;
 
-/// Whom to wake and hire, decided under the lock and carried out after it.
+/// Whom to wake, decided under the lock and carried out after it.
 #[derive(Default)]
 pub(super) struct Wakes {
     pub(super) taker: Option<Waker>,
     pub(super) others: Vec<Waker>,
-    pub(super) hire: Option<WorkerId>,
 }
 
 impl Wakes {
@@ -57,7 +56,7 @@ pub(super) struct Roster {
 impl Roster {
     /// A worker takes so many items in hand.
     pub(super) fn engage(&mut self, items: usize) {
-        self.engaged += 1;
+        self.engaged += usize::from(items > 0);
         self.reserved += items;
     }
 

@@ -9,9 +9,8 @@ use std::pin::pin;
 use std::sync::{Arc, MutexGuard};
 
 use super::HandOff;
-use super::handoff::{Released, State, release};
+use super::handoff::{Hire, Released, State, release};
 use super::hands::Hands;
-use super::roster::WorkerId;
 use super::taken::{Ended, Taken};
 
 /// What is done with an item that was taken from the source: to begin it, and to end it.
@@ -61,9 +60,9 @@ where
 
     /// Spawns a worker that is on the roster. Nobody joins it: it takes itself off, whatever becomes of it,
     /// and the supervisor waits for that.
-    pub(super) fn spawn(self: &Arc<Self>, id: WorkerId) {
+    pub(super) fn spawn(self: &Arc<Self>, hire: Hire<In>) {
         let crew = Arc::clone(self);
-        let mut hands = Hands::new(Arc::clone(&self.handoff), id);
+        let mut hands = Hands::new(Arc::clone(&self.handoff), hire);
         // A block and not an `async fn`, which would keep room for its arguments twice.
         tokio::spawn(async move {
             while poll_fn(|cx| hands.poll_fill(cx, &crew)).await {
@@ -79,9 +78,7 @@ where
     /// Releases the lock, and then wakes and hires; says whether anybody was.
     pub(super) fn release(self: &Arc<Self>, state: MutexGuard<'_, State<In, Out>>) -> bool {
         let Released { woke, hire } = release(state);
-        if let Some(id) = hire {
-            self.spawn(id);
-        }
-        woke || hire.is_some()
+        let hired = hire.map(|hire| self.spawn(hire)).is_some();
+        woke || hired
     }
 }
