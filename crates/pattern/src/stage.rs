@@ -3,6 +3,7 @@
 //! [`HandOff`] is the shared heart; workers ([`worker`]) take items from it in batches and put outputs
 //! into it, the taker ([`outlet`]) empties it, and one supervisor a run stops the workers and clears up.
 
+mod clearing;
 mod handoff;
 mod hands;
 mod intake;

@@ -9,12 +9,12 @@ use towpath_pattern::{Order, Pattern};
 
 use crate::game::{self, Game};
 use crate::probe::{Act, Token};
-use crate::runtime::{Outcome, Runtime};
+use crate::runtime::{self, Outcome, Runtime};
 use crate::subject::{Case, Subject};
 
 /// How many games a generated check plays, and how many with `TOWPATH_LONG=1`.
 const GAMES: u32 = 16;
-const GAMES_LONG: u32 = 1_000;
+const GAMES_LONG: u32 = 200;
 
 /// The nine laws of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,8 +159,7 @@ impl Check {
 }
 
 fn runner() -> TestRunner {
-    let long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
-    let cases = if long { GAMES_LONG } else { GAMES };
+    let cases = if runtime::is_long() { GAMES_LONG } else { GAMES };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }

@@ -42,6 +42,8 @@ pub(crate) struct Played {
     pub(crate) ledger: Arc<Ledger>,
     /// The index of each output, and each failure.
     pub(crate) yielded: Vec<Result<usize, Failure>>,
+    /// How many jobs had ended when it was stopped.
+    pub(crate) ended_at_stop: usize,
     /// Of a run that was not dropped.
     pub(crate) report: Option<Report>,
     pub(crate) closed: Result<(), Failure>,
@@ -69,8 +71,10 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
 
     let mut run = Some(pattern.start(supplied.source, scope.clone()));
     let (mut yielded, mut live) = (Vec::new(), Vec::new());
+    let mut ended_at_stop = 0;
     while let Some(taken_from) = &mut run {
         if yielded.len() == usize::from(game.stop_after) {
+            ended_at_stop = ledger.seen().ended.len();
             match stop {
                 Stop::Cancel => taken_from.cancel(),
                 Stop::CancelScope => scope.cancel(),
@@ -100,7 +104,7 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
     let (taken, most_ahead) = (supplied.rest.taken(), ledger.seen().most_ahead);
     let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
     let kept = drain(rest).await?;
-    Ok(Played { ledger, yielded, report, closed, kept, taken, most_ahead, live, left })
+    Ok(Played { ledger, yielded, ended_at_stop, report, closed, kept, taken, most_ahead, live, left })
 }
 
 async fn finish(run: Run<Token>) -> Result<Report, String> {

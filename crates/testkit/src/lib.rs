@@ -47,7 +47,7 @@
 //! Checks are made on a current-thread runtime whose clock is paused, so that what has to do with time is
 //! exact and a hang is seen at once, and on a multi-thread one. A check that hangs all the same is given up
 //! after 20 s and fails its law, not the suite. Many checks play generated games, the same ones in every
-//! run; with `TOWPATH_LONG=1` a thousand each.
+//! run; with `TOWPATH_LONG=1` many more of them.
 //!
 //! # Who tests the suite
 //!

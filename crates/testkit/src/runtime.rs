@@ -12,6 +12,9 @@ use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 /// How long a check may take in all before it counts as hung.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
+/// The same with `TOWPATH_LONG=1`, when checks play many games.
+const WATCHDOG_LONG: Duration = Duration::from_secs(200);
+
 /// How long a check waits for one thing that must happen; on a paused clock it passes when nothing else can.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -77,8 +80,9 @@ impl Runtime {
         };
         let spawned = thread::Builder::new().name("check".to_owned()).spawn(checking);
         spawned.map_err(|error| format!("no thread for the check: {error}"))?;
-        outcome.recv_timeout(WATCHDOG).unwrap_or_else(|_| {
-            Err(format!("hung: not over after {} s, and it should take a moment", WATCHDOG.as_secs()))
+        let watchdog = if is_long() { WATCHDOG_LONG } else { WATCHDOG };
+        outcome.recv_timeout(watchdog).unwrap_or_else(|_| {
+            Err(format!("hung: not over after {} s, and it should take a moment", watchdog.as_secs()))
         })
     }
 }
@@ -99,6 +103,11 @@ pub(crate) async fn settle() {
         // The clock is paused: this is over when nothing else can happen.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Whether checks are to take as long as it needs to find the rare.
+pub(crate) fn is_long() -> bool {
+    std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
 }
 
 pub(crate) fn is_multi_thread() -> bool {

@@ -11,7 +11,6 @@
 //! - While the source is at home and not ended, and a job is free, some worker is active or listens.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -21,9 +20,8 @@ use super::outputs::{Finished, Outputs};
 use super::roster::{Roster, Wakes, WorkerId};
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::report::{Counts, Report};
-use crate::scope::Presence;
 use crate::settings::{OnFailure, Settings};
-use crate::source::{Closed, Item, Source};
+use crate::source::{Item, Source};
 
 pub(crate) struct HandOff<In, Out> {
     pub(super) settings: Settings,
@@ -54,9 +52,9 @@ pub(super) struct State<In, Out> {
     /// Other failures that nobody took.
     untaken: VecDeque<Failure>,
     /// The supervisor has cleared up.
-    cleared: bool,
+    pub(super) cleared: bool,
     /// Nobody will take anything any more.
-    abandoned: bool,
+    pub(super) abandoned: bool,
     pub(super) taker: Option<Waker>,
     supervisor: Option<Waker>,
     pub(super) watcher: Option<Waker>,
@@ -239,96 +237,6 @@ impl<In, Out> HandOff<In, Out> {
             state.counts.panicked += 1;
         } else {
             state.counts.cancelled += 1;
-        }
-    }
-
-    /// What is left to clear up when no worker is left: the source, and the items never begun.
-    pub(super) fn remains(&self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
-        let mut state = self.lock();
-        let ready = std::mem::take(&mut state.ready);
-        state.counts.never_begun += ready.len();
-        state.supply.ended = true;
-        let source = state.supply.home.take();
-        drop(state);
-        let ready = ready.into_iter().map(|item| (item.index, item.value)).collect();
-        (source, ready)
-    }
-
-    /// Gives back what was never begun, where a runtime that is shut down left no time to clear up.
-    pub(super) fn settle(&self) {
-        if !self.lock().is_over() {
-            return;
-        }
-        let (source, unbegun) = self.remains();
-        if let Some(mut source) = source {
-            let dropped = catch_unwind(AssertUnwindSafe(move || source.give_back(unbegun)));
-            if let Err(payload) = dropped {
-                self.fail(Cause::of_panic(&*payload));
-            }
-        }
-    }
-
-    /// What was found behind the source: items on their way here, and the cause, if it lay there.
-    pub(super) fn upstream_closed(&self, closed: &mut Closed<In>) {
-        let mut state = self.lock();
-        state.counts.taken += closed.between.len();
-        state.counts.cancelled += closed.between.len();
-        for failure in closed.failures.drain(..) {
-            if state.stop == Some(Stop::Upstream) && state.first.is_none() {
-                state.first = Some(failure);
-            } else {
-                state.remember(Some(failure).filter(|failure| !failure.is_cancelled()));
-            }
-        }
-    }
-
-    /// The supervisor is gone: nothing of the run is left but outputs that nobody took yet.
-    pub(super) fn end(&self, presence: &Presence) {
-        self.cancel(Cancelled::Runtime);
-        let held_back = self.lock().outputs.take_held_back();
-        self.discard(held_back);
-        let mut state = self.lock();
-        state.cleared = true;
-        state.wake_taker();
-        let abandoned = state.abandoned;
-        release(state);
-        self.settle();
-        if abandoned && let Some(failure) = self.discard_all() {
-            presence.hear(failure);
-        }
-    }
-
-    /// Nobody will take anything any more. The failure that nobody took, if the run is over; if not, it is
-    /// stopped, and the scope hears of it at the end.
-    pub(super) fn abandon(&self) -> Option<Failure> {
-        let mut state = self.lock();
-        state.abandoned = true;
-        let over = state.is_over();
-        drop(state);
-        self.cancel(Cancelled::Dropped);
-        if over { self.discard_all() } else { None }
-    }
-
-    /// Drops every output that nobody took; the first failure that nobody took and that is not only a
-    /// cancellation.
-    fn discard_all(&self) -> Option<Failure> {
-        let outputs = self.lock().outputs.take_all();
-        self.discard(outputs);
-        let untaken = self.lock().take_untaken();
-        untaken.into_iter().find(|failure| !failure.is_cancelled())
-    }
-
-    /// Drops outputs, one by one since each may panic, and keeps the failures among them.
-    fn discard(&self, outputs: VecDeque<Finished<Out>>) {
-        for finished in outputs {
-            match finished.result {
-                Ok(output) => {
-                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
-                        self.fail(Cause::of_panic(&*payload));
-                    }
-                }
-                Err(failure) => self.lock().remember(Some(failure)),
-            }
         }
     }
 }

@@ -17,14 +17,14 @@ use tokio::task::coop;
 
 use super::HandOff;
 use super::handoff::{Hire, Stop, release};
-use super::intake::{Asking, Lease, Next};
+use super::intake::{Asking, Next};
 use super::outputs::Finished;
 use super::roster::WorkerId;
 use super::taken::{Ended, Taken};
 use super::worker::{Crew, Work};
 use crate::failure::{Cause, Failure};
 use crate::settings::OnFailure;
-use crate::source::{Filled, Inbox, Source};
+use crate::source::Inbox;
 
 /// A batch that took longer is followed by one of half its size.
 pub(crate) const LONG_BATCH: Duration = Duration::from_micros(50);
@@ -131,28 +131,16 @@ where
             return self.give_way(cx);
         }
         let asking = Asking { id: self.id, waker: cx.waker(), batch: self.batch };
-        let next = loop {
-            match handoff.next(&mut state, &asking, &mut self.inbox) {
-                Next::Poll(Lease { mut source, max, seq }) => {
-                    drop(state);
-                    let began = Instant::now();
-                    self.batch_began = Some(began);
-                    self.inbox.number_from(seq);
-                    let inbox = &mut self.inbox;
-                    let mut fill_cx = Context::from_waker(asking.waker);
-                    let filled =
-                        catch_unwind(AssertUnwindSafe(|| source.poll_fill(&mut fill_cx, max, inbox)))
-                            .unwrap_or_else(|payload| source_panicked(&mut source, &*payload));
-                    let came = (filled, began.elapsed());
-                    state = handoff.lock();
-                    let next = handoff.polled(&mut state, &asking, source, came, &mut self.inbox);
-                    if let Some(next) = next {
-                        break next;
-                    }
-                }
-                next => break next,
-            }
-        };
+        let mut next = handoff.next(&mut state, &asking, &mut self.inbox);
+        if let Next::Poll(mut lease) = next {
+            drop(state);
+            let began = Instant::now();
+            self.batch_began = Some(began);
+            let filled = lease.poll(asking.waker, &mut self.inbox);
+            let took = began.elapsed();
+            state = handoff.lock();
+            next = handoff.polled(&mut state, &asking, lease, (filled, took), &mut self.inbox);
+        }
         match next {
             Next::Work => {
                 self.reserved = self.inbox.len();
@@ -160,13 +148,19 @@ where
                 handoff.reinforce(&mut state);
                 if crew.release(state) { self.give_way(cx) } else { Poll::Ready(true) }
             }
+            // Through the queue of the thread: a source that is always ready is no reason never to end.
+            Next::Ask | Next::Poll(_) => {
+                self.batch_began = None;
+                crew.release(state);
+                self.give_way(cx)
+            }
             Next::Park => {
                 self.mode = Mode::Parked;
                 self.slice_began = None;
                 crew.release(state);
                 Poll::Pending
             }
-            Next::Leave | Next::Poll(_) => {
+            Next::Leave => {
                 // Not active from here on: whoever counted on this one to go on would wait for ever.
                 self.mode = Mode::Leaving;
                 state.roster.active -= 1;
@@ -316,15 +310,6 @@ where
     }
 }
 
-/// A source that panicked is not polled again.
-fn source_panicked<T: Send + 'static>(source: &mut Source<T>, payload: &(dyn Any + Send)) -> Filled {
-    let failure = Failure::new(None, &Arc::from("source"), Cause::of_panic(payload));
-    let broken = std::mem::replace(source, Source::from([]));
-    // Its drop may panic too; the first panic is the one that is told.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
-    Filled::Failed(failure)
-}
-
 impl<In, Out> Drop for Hands<In, Out> {
     /// Takes the worker off the roster, and whatever it still has out of its hands.
     fn drop(&mut self) {
@@ -344,11 +329,12 @@ impl<In, Out> Drop for Hands<In, Out> {
             let failure = Failure::new(None, &self.handoff.settings.name, cause);
             self.handoff.stop(&mut state, Stop::Here, Some(failure));
         }
-        state.leave();
-        let over = state.is_over();
-        release(state);
-        if over {
+        if state.cleared && state.roster.live == 1 {
+            drop(state);
             self.handoff.settle();
+            state = self.handoff.lock();
         }
+        state.leave();
+        release(state);
     }
 }

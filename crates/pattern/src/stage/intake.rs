@@ -1,13 +1,15 @@
 //! What a worker does next: take what waits, poll the source, park, or leave.
 
-use std::task::Waker;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use super::handoff::{HandOff, Hire, State, Stop};
 use super::hands::LONG_BATCH;
 use super::outputs::Finished;
 use super::roster::{Listening, WorkerId};
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::settings::OnFailure;
 use crate::source::{Filled, Inbox, Source};
 
@@ -21,6 +23,8 @@ pub(super) enum Next<In> {
     Work,
     /// Poll the source, and say what came.
     Poll(Lease<In>),
+    /// Ask again.
+    Ask,
     /// It is on the roster of the parked.
     Park,
     Leave,
@@ -33,6 +37,25 @@ pub(super) struct Lease<In> {
     pub(super) max: usize,
     /// The number of the first of them.
     pub(super) seq: u64,
+    /// A second panic, of what the first one left of the source.
+    again: Option<Failure>,
+}
+
+impl<In: Send + 'static> Lease<In> {
+    /// Polls the source. One that panics is not polled again.
+    pub(super) fn poll(&mut self, waker: &Waker, inbox: &mut Inbox<In>) -> Filled {
+        inbox.number_from(self.seq);
+        let cx = &mut Context::from_waker(waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| self.source.poll_fill(cx, self.max, inbox)));
+        polled.unwrap_or_else(|payload| {
+            let stage = Arc::from("source");
+            let broken = std::mem::replace(&mut self.source, Source::from([]));
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+            let again = dropped.err().map(|payload| Cause::of_panic(&*payload));
+            self.again = again.map(|cause| Failure::new(None, &stage, cause));
+            Filled::Failed(Failure::new(None, &stage, Cause::of_panic(&*payload)))
+        })
+    }
 }
 
 /// The worker that asks.
@@ -86,7 +109,7 @@ impl<In, Out> HandOff<In, Out> {
             let room = self.bound - state.occupied;
             if room > 0 {
                 let max = asking.batch.max(state.ahead).min(self.share(room));
-                return Next::Poll(Lease { source, max, seq: state.next_seq });
+                return Next::Poll(Lease { source, max, seq: state.next_seq, again: None });
             }
             state.supply.home = Some(source);
             state.roster.listen(asking.id, Listening::Room, asking.waker.clone());
@@ -99,40 +122,41 @@ impl<In, Out> HandOff<In, Out> {
         Next::Leave
     }
 
-    /// Takes the source back after a poll that took so long, with what came of it. `None` if the worker is to ask again.
+    /// Takes the source back after a poll that took so long, with what came of it.
     pub(super) fn polled(
         &self,
         state: &mut State<In, Out>,
         asking: &Asking<'_>,
-        source: Source<In>,
+        lease: Lease<In>,
         (filled, took): (Filled, Duration),
         inbox: &mut Inbox<In>,
-    ) -> Option<Next<In>> {
+    ) -> Next<In> {
         let count = inbox.len();
         state.ahead =
             if took > LONG_BATCH { (state.ahead / 2).max(1) } else { (state.ahead * 2).min(LARGEST_AHEAD) };
         state.next_seq += count as u64;
         state.occupied += count;
         state.counts.taken += count;
-        state.supply.home = Some(source);
+        state.supply.home = Some(lease.source);
         let waiting = matches!(filled, Filled::Waiting);
         match filled {
             Filled::Full | Filled::Waiting => {}
             Filled::Ended => state.end_supply(),
             Filled::Failed(failure) => self.forward(state, failure),
         }
+        state.remember(lease.again);
         if count > 0 {
             let free = if state.stop.is_none() { self.free(state) } else { 0 };
             state.restore(inbox.keep(asking.batch.min(self.share(free))));
             if !inbox.is_empty() {
                 state.roster.engage(inbox.len());
-                return Some(Next::Work);
+                return Next::Work;
             }
         } else if waiting && state.stop.is_none() {
             state.roster.listen(asking.id, Listening::Source, asking.waker.clone());
-            return Some(Next::Park);
+            return Next::Park;
         }
-        None
+        Next::Ask
     }
 
     /// A failure that came from the source.

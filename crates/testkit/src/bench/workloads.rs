@@ -55,10 +55,12 @@ pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> a
     let runtime = Runtime::new().context("no tokio runtime")?;
     let subject = subject.clone();
     let measured = match workload.kind {
-        Kind::Sleep { limit } => runtime.spawn(timed(subject, Case::new(limit), items, |item: u64| async move {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            Ok(item)
-        })),
+        Kind::Sleep { limit } => {
+            runtime.spawn(timed(subject, Case::new(limit), items, |item: u64| async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                Ok(item)
+            }))
+        }
         Kind::Noop => {
             let case = Case::new(16).capacity(1_024);
             runtime.spawn(timed(subject, case, items, |item: u64| async move { Ok(item) }))
@@ -92,9 +94,8 @@ async fn timed<S: Subject>(
 }
 
 fn hash(item: u64) -> u64 {
-    (0..HASH_ROUNDS).fold(item, |hash, _| {
-        (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1)
-    })
+    (0..HASH_ROUNDS)
+        .fold(item, |hash, _| (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
 }
 
 /// The memory of jobs that all wait.

@@ -103,8 +103,10 @@ async fn not_masked(tested: Tested, game: Game) -> Outcome {
     }
     let played = play(&*tested, &game, Stop::Cancel).await?;
     let told = shape(&*tested, &played)?;
-    match failures(&played).first() {
-        Some(first) if told.and_then(Failure::index) != Some(*first) => Err(format!(
+    let seen = played.ledger.seen();
+    let before = &seen.ended[..played.ended_at_stop];
+    match before.iter().find(|ended| failed(ended.1)).map(|ended| ended.0) {
+        Some(first) if told.and_then(Failure::index) != Some(first) => Err(format!(
             "item {first} failed before the run was cancelled, and the run ended with {}",
             told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure}`")),
         )),

@@ -52,7 +52,7 @@ impl Flaw for NumbersAnew {
                 match item.map_err(Failure::into_cause) {
                     Ok(item) => out.send(item).await,
                     Err(Cause::Errored(error)) => return Err(error),
-                    Err(cause) => anyhow::bail!("{cause}"),
+                    Err(other) => anyhow::bail!("{other}"),
                 }
             }
             Ok(())

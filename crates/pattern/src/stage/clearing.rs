@@ -1,0 +1,107 @@
+//! What becomes of what is left when a run is over: items never begun, outputs and failures nobody took.
+//!
+//! Values of the user's are dropped here, each where its panic is caught, and never under the lock.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::handoff::{HandOff, Stop, release};
+use super::outputs::Finished;
+use crate::failure::{Cancelled, Cause, Failure};
+use crate::scope::Presence;
+use crate::source::{Closed, Source};
+
+impl<In, Out> HandOff<In, Out> {
+    /// What is left to clear up when no worker is left: the source, and the items never begun.
+    pub(super) fn remains(&self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
+        let mut state = self.lock();
+        let ready = std::mem::take(&mut state.ready);
+        state.counts.never_begun += ready.len();
+        state.supply.ended = true;
+        let source = state.supply.home.take();
+        drop(state);
+        let ready = ready.into_iter().map(|item| (item.index, item.value)).collect();
+        (source, ready)
+    }
+
+    /// Gives back what was never begun, where a runtime that is shut down left no time to clear up.
+    ///
+    /// Called before the last of supervisor and workers is gone, so before anybody can see that the run is over.
+    pub(super) fn settle(&self) {
+        let (source, unbegun) = self.remains();
+        if let Some(mut source) = source {
+            let dropped = catch_unwind(AssertUnwindSafe(move || source.give_back(unbegun)));
+            if let Err(payload) = dropped {
+                self.fail(Cause::of_panic(&*payload));
+            }
+        }
+    }
+
+    /// What was found behind the source: items on their way here, and the cause, if it lay there.
+    pub(super) fn upstream_closed(&self, closed: &mut Closed<In>) {
+        let mut state = self.lock();
+        state.counts.taken += closed.between.len();
+        state.counts.cancelled += closed.between.len();
+        for failure in closed.failures.drain(..) {
+            if state.stop == Some(Stop::Upstream) && state.first.is_none() {
+                state.first = Some(failure);
+            } else {
+                state.remember(Some(failure).filter(|failure| !failure.is_cancelled()));
+            }
+        }
+    }
+
+    /// The supervisor is gone: nothing of the run is left but outputs that nobody took yet.
+    pub(super) fn end(&self, presence: &Presence) {
+        self.cancel(Cancelled::Runtime);
+        let held_back = self.lock().outputs.take_held_back();
+        self.discard(held_back);
+        let mut state = self.lock();
+        if state.roster.live == 0 {
+            drop(state);
+            self.settle();
+            state = self.lock();
+        }
+        state.cleared = true;
+        state.wake_taker();
+        let abandoned = state.abandoned;
+        release(state);
+        if abandoned && let Some(failure) = self.discard_all() {
+            presence.hear(failure);
+        }
+    }
+
+    /// Nobody will take anything any more. The failure that nobody took, if the run is over; if not, it is
+    /// stopped, and the scope hears of it at the end.
+    pub(super) fn abandon(&self) -> Option<Failure> {
+        let mut state = self.lock();
+        state.abandoned = true;
+        let over = state.is_over();
+        drop(state);
+        self.cancel(Cancelled::Dropped);
+        if over { self.discard_all() } else { None }
+    }
+
+    /// Drops every output that nobody took; the first failure that nobody took and that is not only a
+    /// cancellation.
+    fn discard_all(&self) -> Option<Failure> {
+        let outputs = self.lock().outputs.take_all();
+        self.discard(outputs);
+        let untaken = self.lock().take_untaken();
+        untaken.into_iter().find(|failure| !failure.is_cancelled())
+    }
+
+    /// Drops outputs, one by one since each may panic, and keeps the failures among them.
+    fn discard(&self, outputs: VecDeque<Finished<Out>>) {
+        for finished in outputs {
+            match finished.result {
+                Ok(output) => {
+                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                        self.fail(Cause::of_panic(&*payload));
+                    }
+                }
+                Err(failure) => self.lock().remember(Some(failure)),
+            }
+        }
+    }
+}
