@@ -127,6 +127,10 @@ impl<Out: Send + 'static> Run<Out> {
 
     /// Every outcome, outputs and failures in the order they are yielded: asyncio's
     /// `gather(…, return_exceptions=True)`, where failures do not stop the run.
+    ///
+    /// # Cancel-safety
+    ///
+    /// Not cancel-safe: outcomes taken so far are dropped with the future.
     pub async fn outcomes(&mut self) -> Vec<Result<Out, Failure>> {
         let mut outcomes = Vec::new();
         while let Some(result) = self.next().await {
@@ -155,6 +159,10 @@ impl<Out: Send + 'static> Run<Out> {
     /// Goes to the end, discarding outputs, and reports what became of every item.
     ///
     /// The failures that were yielded to nobody are in the report, those met on the way among them.
+    ///
+    /// # Cancel-safety
+    ///
+    /// Dropping the future cancels the run.
     pub async fn finish(mut self) -> Report {
         let mut discarded = Vec::new();
         while let Some(result) = self.next().await {

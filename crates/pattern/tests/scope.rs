@@ -1,0 +1,162 @@
+//! What a scope promises to its tasks, and to whoever waits for them.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use towpath_pattern::{Cancelled, Cause, Scope};
+
+/// Counts those that are alive.
+#[derive(Clone, Default)]
+struct Alive(Arc<AtomicUsize>);
+
+struct Guard(Arc<AtomicUsize>);
+
+impl Alive {
+    fn guard(&self) -> Guard {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Guard(Arc::clone(&self.0))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A task that never ends by itself.
+async fn endless(guard: Guard) -> anyhow::Result<()> {
+    let _guard = guard;
+    pending().await
+}
+
+#[tokio::test]
+async fn closed_waits_for_every_task_and_is_fine_when_none_failed() {
+    let (scope, alive) = (Scope::new("group"), Alive::default());
+    for _ in 0..10 {
+        let guard = alive.guard();
+        scope.spawn("short", async move {
+            tokio::task::yield_now().await;
+            drop(guard);
+            Ok(())
+        });
+    }
+    scope.closed().await.expect("none failed");
+    assert_eq!(alive.count(), 0);
+}
+
+#[tokio::test]
+async fn the_first_task_that_fails_stops_the_others_and_is_told() {
+    let (scope, alive) = (Scope::new("group"), Alive::default());
+    scope.spawn("endless", endless(alive.guard()));
+    scope.spawn("failing", async { anyhow::bail!("no such host") });
+    let failure = scope.closed().await.expect_err("one failed");
+    assert_eq!(failure.to_string(), "stage `failing`: no such host");
+    assert_eq!(alive.count(), 0);
+    scope.closed().await.expect("it was told once");
+}
+
+#[tokio::test]
+async fn a_panic_of_a_task_is_told_with_its_message() {
+    let scope = Scope::new("group");
+    scope.spawn("panicking", async { panic!("on purpose") });
+    let failure = scope.closed().await.expect_err("one panicked");
+    assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "on purpose"));
+}
+
+#[tokio::test]
+async fn a_panic_in_the_drop_of_a_cancelled_task_is_told() {
+    struct Loud;
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            panic!("dropped loudly");
+        }
+    }
+    let scope = Scope::new("group");
+    scope.spawn("loud", async {
+        let _loud = Loud;
+        pending().await
+    });
+    tokio::task::yield_now().await;
+    scope.cancel();
+    let failure = scope.closed().await.expect_err("it panicked");
+    assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "dropped loudly"));
+}
+
+#[tokio::test]
+async fn a_cancelled_scope_closes_without_a_failure() {
+    let (scope, alive) = (Scope::new("group"), Alive::default());
+    scope.spawn("endless", endless(alive.guard()));
+    scope.cancel();
+    scope.closed().await.expect("a cancellation that was asked for is no failure");
+    assert_eq!(alive.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_stops_the_tasks_and_is_told() {
+    let (scope, alive) = (Scope::new("group").with_timeout(Duration::from_secs(5)), Alive::default());
+    scope.spawn("endless", endless(alive.guard()));
+    let began = Instant::now();
+    let failure = scope.closed().await.expect_err("the deadline passed");
+    assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
+    assert_eq!((began.elapsed(), alive.count()), (Duration::from_secs(5), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_deadline_is_never_later_than_the_outer_one() {
+    let outer = Scope::new("outer").with_timeout(Duration::from_secs(1));
+    let inner = outer.child("inner").with_timeout(Duration::from_secs(60));
+    assert_eq!(inner.deadline(), outer.deadline());
+    assert_eq!(inner.name(), "inner");
+}
+
+#[tokio::test]
+async fn cancelling_a_scope_reaches_inward_and_not_outward() {
+    let (outer, alive) = (Scope::new("outer"), Alive::default());
+    let (left, right) = (outer.child("left"), outer.child("right"));
+    left.spawn("endless", endless(alive.guard()));
+    right.spawn("endless", endless(alive.guard()));
+    left.cancel();
+    left.closed().await.expect("it was asked for");
+    assert_eq!(alive.count(), 1);
+    outer.cancel();
+    right.closed().await.expect("it was asked for");
+    assert_eq!(alive.count(), 0);
+}
+
+#[tokio::test]
+async fn closing_an_outer_scope_waits_for_the_inner_and_hears_what_nobody_heard_there() {
+    let (outer, alive) = (Scope::new("outer"), Alive::default());
+    let inner = outer.child("inner");
+    let guard = alive.guard();
+    inner.spawn("failing", async move {
+        tokio::task::yield_now().await;
+        drop(guard);
+        anyhow::bail!("deep inside")
+    });
+    drop(inner.clone());
+    let waits = tokio::spawn(async move { outer.closed().await });
+    tokio::task::yield_now().await;
+    drop(inner);
+    let failure = waits.await.expect("it does not panic").expect_err("one failed");
+    assert_eq!((failure.stage(), alive.count()), ("failing", 0));
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_stops_the_tasks() {
+    let (scope, alive) = (Scope::new("group"), Alive::default());
+    scope.spawn("endless", endless(alive.guard()));
+    let token = scope.token().clone();
+    drop(scope);
+    assert!(token.is_cancelled());
+    while alive.count() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

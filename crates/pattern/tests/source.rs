@@ -1,0 +1,193 @@
+//! What the sources promise.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use towpath_pattern::{
+    Cause, OnFailure, Order, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken,
+};
+
+/// Everything a source has, and the failure it ended with, if it did.
+async fn drain<T: Send + 'static>(mut source: Source<T>) -> (Vec<T>, Option<String>) {
+    let mut items = Vec::new();
+    while let Some(item) = source.next().await {
+        match item {
+            Ok(item) => items.push(item),
+            Err(failure) => return (items, Some(failure.to_string())),
+        }
+    }
+    (items, None)
+}
+
+/// A stream of what a vector has, pending once before each item.
+struct Hesitant<T>(Vec<T>, bool);
+
+impl<T: Unpin> Stream for Hesitant<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.1 = !self.1;
+        if self.1 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(if self.0.is_empty() { None } else { Some(self.0.remove(0)) })
+    }
+}
+
+/// A run in which each item of `source` is handed on as it is.
+fn hand_on(source: impl Into<Source<u64>>, on_failure: OnFailure) -> Run<u64> {
+    let settings = Settings { order: Order::Ordered, on_failure, ..Settings::new("hand on", 2) };
+    let work = |taken: Taken<u64, u64>| async move {
+        let (item, begun) = taken.begin();
+        begun.end(if item == 7 { Err(anyhow::anyhow!("seven")) } else { Ok(item) })
+    };
+    Run::spawn(Scope::default(), source.into(), settings, work)
+}
+
+#[tokio::test]
+async fn a_stream_and_a_stream_of_results_give_their_items() {
+    assert_eq!(drain(Source::stream(Hesitant(vec![1, 2, 3], false))).await, (vec![1, 2, 3], None));
+    let fallible: Vec<Result<u64, std::num::ParseIntError>> = vec![Ok(1), "x".parse(), Ok(3)];
+    let (items, failure) = drain(Source::fallible(Hesitant(fallible, false))).await;
+    let told = "item 1 at stage `source`: invalid digit found in string";
+    assert_eq!((items, failure.as_deref()), (vec![1], Some(told)));
+}
+
+#[tokio::test]
+async fn a_channel_ends_when_its_senders_are_gone() {
+    let (sender, source) = Source::channel(2);
+    let feeds = tokio::spawn(async move {
+        for item in 0..5 {
+            sender.send(item).await.expect("somebody receives");
+        }
+    });
+    assert_eq!(drain(source).await, (vec![0, 1, 2, 3, 4], None));
+    feeds.await.expect("it does not panic");
+}
+
+#[tokio::test]
+#[should_panic(expected = "a channel of capacity 0 could never hold an item; use 1 or more")]
+async fn a_channel_without_room_is_refused() {
+    let _ = Source::<u64>::channel(0);
+}
+
+#[tokio::test]
+async fn a_generator_goes_on_only_when_its_item_was_taken() {
+    let (told, sent) = async_channel::unbounded();
+    let mut source = Source::generate(move |out| async move {
+        for item in 0..3 {
+            told.send(item).await.expect("somebody listens");
+            out.send(item).await;
+        }
+    });
+    assert_eq!(sent.len(), 0);
+    source.next().await.expect("an item").expect("no failure");
+    assert_eq!(sent.len(), 1);
+    source.next().await.expect("an item").expect("no failure");
+    assert_eq!(sent.len(), 2);
+}
+
+#[tokio::test]
+async fn a_generator_may_send_from_two_places_at_once() {
+    let source = Source::generate(|out| async move {
+        let evens = async {
+            for item in [0, 2, 4] {
+                out.send(item).await;
+            }
+        };
+        let odds = async {
+            for item in [1, 3, 5] {
+                out.send(item).await;
+            }
+        };
+        tokio::join!(evens, odds);
+    });
+    let (mut items, failure) = drain(source).await;
+    items.sort_unstable();
+    assert_eq!((items, failure), (vec![0, 1, 2, 3, 4, 5], None));
+}
+
+#[tokio::test]
+async fn an_error_of_a_generator_comes_after_its_items() {
+    let source = Source::try_generate(|out| async move {
+        out.send(1).await;
+        anyhow::bail!("the page is missing")
+    });
+    let (items, failure) = drain(source).await;
+    assert_eq!((items, failure.as_deref()), (vec![1], Some("item 1 at stage `source`: the page is missing")));
+}
+
+#[tokio::test]
+async fn what_was_kept_can_be_run_again_to_the_end() {
+    let (source, kept) = Source::from(0..20_u64).kept();
+    let mut run = hand_on(source, OnFailure::Stop);
+    assert!(kept.take().is_none(), "the run is not over");
+    let first = run.outcomes().await;
+    assert!(matches!(first.last(), Some(Err(failure)) if failure.index() == Some(7)));
+    let begun = run.finish().await.last().settled();
+
+    let rest = kept.take().expect("the run is over");
+    let second = hand_on(rest, OnFailure::Continue).collect().await.expect("seven was before");
+    assert_eq!(second.last(), Some(&19));
+    assert!(second.len() <= 12 && begun + second.len() >= 20, "{begun} and {}", second.len());
+}
+
+#[tokio::test]
+async fn a_run_becomes_a_source_with_what_it_has_left() {
+    let mut first = hand_on(0..6, OnFailure::Stop);
+    assert_eq!(first.next().await.transpose().expect("no failure"), Some(0));
+    let rest = hand_on(first, OnFailure::Stop).collect().await.expect("no failure");
+    assert_eq!(rest, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn failures_pass_through_a_stage_that_continues_and_are_counted_where_they_happened() {
+    let first = hand_on(5..10, OnFailure::Continue);
+    let mut run = hand_on(first, OnFailure::Continue);
+    let outcomes = run.outcomes().await;
+    let told: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().map_err(ToString::to_string)).collect();
+    let seven = "item 2 at stage `hand on`: seven".to_owned();
+    assert_eq!(told, [Ok(&5), Ok(&6), Err(seven), Ok(&8), Ok(&9)]);
+    let Report { stages, failures } = run.finish().await;
+    let counts = |stage: &StageReport| (stage.counts.taken, stage.counts.errored, stage.counts.delivered);
+    assert_eq!(stages.iter().map(counts).collect::<Vec<_>>(), [(5, 1, 5), (4, 0, 4)]);
+    assert!(failures.is_empty());
+}
+
+#[tokio::test]
+async fn a_failure_of_the_first_stage_stops_the_second_at_once() {
+    let endless = Source::from(0..);
+    let first = hand_on(endless, OnFailure::Stop);
+    let failure = hand_on(first, OnFailure::Stop).collect().await.expect_err("item 7 fails");
+    assert_eq!((failure.index(), failure.stage()), (Some(7), "hand on"));
+    assert!(matches!(failure.cause(), Cause::Errored(_)));
+}
+
+#[tokio::test]
+async fn an_indexed_run_tells_the_input_of_each_output() {
+    let mut run = hand_on(10..13, OnFailure::Stop).indexed();
+    let mut seen = Vec::new();
+    while let Some((index, output)) = run.next().await {
+        seen.push((index, output.expect("no failure")));
+    }
+    assert_eq!(seen, [(Some(0), 10), (Some(1), 11), (Some(2), 12)]);
+    let _ = run.into_inner().stats();
+}
+
+#[tokio::test]
+async fn a_pattern_in_a_box_is_a_pattern() {
+    struct HandOn;
+    impl towpath_pattern::Pattern<u64> for HandOn {
+        type Out = u64;
+
+        fn start(&self, input: Source<u64>, _scope: Scope) -> Run<u64> {
+            hand_on(input, OnFailure::Stop)
+        }
+    }
+    let patterns = [HandOn.boxed(), HandOn.then(HandOn).boxed()];
+    for pattern in patterns {
+        assert_eq!(pattern.run([1, 2]).collect().await.expect("no failure"), [1, 2]);
+    }
+}
