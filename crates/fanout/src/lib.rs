@@ -48,8 +48,9 @@ use std::sync::Arc;
 
 use towpath_pattern::Settings;
 pub use towpath_pattern::{
-    Cancelled, Capacity, Cause, Counts, Failure, IntoLimit, Job, Kept, Limit, OnFailure, Order, Pattern,
-    PatternExt, Report, Run, Scope, Source, TimedOut,
+    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
+    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
+    async_channel,
 };
 
 /// One job per item, at most so many at once.

@@ -12,6 +12,8 @@ use std::future::Future;
 /// is_job(|x: u64| async move { Ok(x * 2) });
 /// ```
 ///
+/// An error of another type becomes anyhow's with `?`: not `work(item).await`, but `Ok(work(item).await?)`.
+///
 /// A wrapper that adds something to one job (a timeout, a retry) is a type that has a job and is a job.
 ///
 /// # Cancel-safety

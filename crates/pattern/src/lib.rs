@@ -55,7 +55,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Put it through the conformance suite of `towpath-testkit` with one line.
+//! The conformance suite of `towpath-testkit` drives it with one job an item, through every law. What is
+//! particular to a pattern (here, the second try) needs tests of its own.
 
 #![forbid(unsafe_code)]
 
@@ -69,6 +70,11 @@ mod scope;
 mod settings;
 mod source;
 mod stage;
+
+/// Jobs return `anyhow::Result`.
+pub use anyhow;
+/// The channels that [`Source::channel`] and [`Source::receiver`] are about.
+pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::Job;

@@ -87,6 +87,14 @@ impl Counts {
         self.taken.saturating_sub(self.settled() + self.running)
     }
 
+    /// The outputs and failures of this stage that are finished and have not been yielded; when the run is
+    /// over, nobody will get them.
+    #[must_use]
+    pub fn not_yielded(&self) -> usize {
+        let finished = self.succeeded + self.errored + self.panicked + self.timed_out;
+        finished.saturating_sub(self.delivered)
+    }
+
     pub(crate) fn count(&mut self, cause: &Cause) {
         match cause {
             Cause::Errored(_) => self.errored += 1,
@@ -110,6 +118,7 @@ impl fmt::Display for Counts {
             (self.never_begun, "never begun"),
             (self.running, "running"),
             (self.waiting(), "waiting"),
+            (self.not_yielded(), "not yielded"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {word}")?;

@@ -304,6 +304,20 @@ impl<Out: Send + 'static> Indexed<Out> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
+    /// As [`Run::cancel`].
+    pub fn cancel(&self) {
+        self.run.cancel();
+    }
+
+    /// As [`Run::finish`].
+    ///
+    /// # Cancel-safety
+    ///
+    /// Dropping the future cancels the run.
+    pub async fn finish(self) -> Report {
+        self.run.finish().await
+    }
+
     /// The run itself again.
     pub fn into_inner(self) -> Run<Out> {
         self.run

@@ -160,7 +160,9 @@ impl Scope {
 
     /// Runs one task in the scope; `name` is the stage that its failure tells.
     ///
-    /// The first task that fails, or panics, cancels the scope; [`Scope::closed`] returns that failure.
+    /// The first task that fails, or panics, cancels the scope; [`Scope::closed`] returns that failure. So a
+    /// task that feeds a run must not fail because the run has ended: when it cannot send any more, it returns
+    /// `Ok`. A [`Source::generate`](crate::Source::generate) needs no task at all.
     ///
     /// # Panics
     ///
@@ -197,7 +199,8 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// The first failure that nobody took: a spawned task's, or that of a run that was dropped.
+    /// The first failure that nobody took: a spawned task's, or that of a run that was dropped. A task that
+    /// the deadline cut short is a failure too; one that was cancelled by hand is none.
     pub async fn closed(&self) -> Result<(), Failure> {
         self.owner.shared.tracker.wait().await;
         match self.owner.shared.unheard().take() {

@@ -44,8 +44,8 @@ impl<S: Subject> Subject for Chained<S> {
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
-        In: Send + 'static,
-        J: Job<In>,
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
     {
         let subject = &self.subject;
         if self.job_first {

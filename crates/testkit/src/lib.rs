@@ -26,8 +26,8 @@
 //!
 //!     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
 //!     where
-//!         In: Send + 'static,
-//!         J: Job<In>,
+//!         In: Clone + Send + 'static,
+//!         J: Job<In, Out: Clone>,
 //!     {
 //!         Fanout::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure)
 //!     }

@@ -63,11 +63,12 @@ pub trait Subject: Clone + Send + Sync + 'static {
         self.stages() - 1
     }
 
-    /// The pattern.
+    /// The pattern. A pattern that must clone its items, or that yields something made of the job's outputs
+    /// (which a stage behind it turns back into one), can be a subject too.
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
-        In: Send + 'static,
-        J: Job<In>;
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>;
 }
 
 /// A subject behind `dyn Pattern`.
@@ -93,8 +94,8 @@ impl<S: Subject> Subject for Boxed<S> {
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
-        In: Send + 'static,
-        J: Job<In>,
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
     {
         self.0.pattern(case, job).boxed()
     }

@@ -27,8 +27,8 @@ impl Subject for AsCompleted {
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
-        In: Send + 'static,
-        J: Job<In>,
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
     {
         fanout::<In, J>(case, job)
     }
@@ -45,8 +45,8 @@ impl Subject for Ordered {
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
-        In: Send + 'static,
-        J: Job<In>,
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
     {
         fanout::<In, J>(case, job).ordered()
     }

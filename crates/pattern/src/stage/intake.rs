@@ -162,6 +162,10 @@ impl<In, Out> HandOff<In, Out> {
     /// A failure that came from the source.
     fn forward(&self, state: &mut State<In, Out>, failure: Failure) {
         match self.settings.on_failure {
+            // Stopped because of just this failure, before a worker came upon it.
+            OnFailure::Stop if state.stop == Some(Stop::Upstream) && state.first.is_none() => {
+                state.first = Some(failure);
+            }
             OnFailure::Stop => self.stop(state, Stop::Here, Some(failure)),
             OnFailure::Continue => {
                 let seq = state.next_seq;

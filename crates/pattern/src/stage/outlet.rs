@@ -209,6 +209,8 @@ impl Delivered {
     pub(crate) fn count(&mut self, failure: Option<&Failure>, stage: &Arc<str>) {
         match failure {
             Some(failure) if !failure.is_of(stage) => self.passed += 1,
+            // It concerns the run, and none of its items.
+            Some(failure) if failure.index().is_none() => {}
             _ => self.own += 1,
         }
     }

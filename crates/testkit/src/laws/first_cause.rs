@@ -230,7 +230,13 @@ async fn later_cancel(tested: Tested) -> Outcome {
         let source = Form::Iterator.supply(&ledger, 20).source;
         let scope = Scope::new("first cause");
         let mut run = tested.pattern(Case::new(10), job).start(source, scope.clone());
-        ledger.until("the failure", |seen| seen.count(Fate::Errored) == 1).await?;
+        // The job's end is not enough: on another thread, its worker may still have the failure in hand.
+        let known = async {
+            while run.stats()[tested.job_stage()].counts.errored == 0 {
+                settle().await;
+            }
+        };
+        soon("the failure", known).await?;
         settle().await;
         if cancel_scope {
             scope.cancel();
@@ -248,14 +254,14 @@ async fn later_cancel(tested: Tested) -> Outcome {
 async fn later_failure(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let both = Arc::new(Notify::new());
-    let job = Act::new(&ledger, move |mut token| {
+    let job = Act::new(&ledger, move |token| {
         let both = Arc::clone(&both);
         async move {
             if token.index == 0 {
                 both.notified().await;
                 anyhow::bail!("the first");
             }
-            token.explosive = true;
+            token.make_explosive();
             both.notify_one();
             std::future::pending::<()>().await;
             Ok(token)

@@ -136,8 +136,10 @@ async fn in_the_source(tested: Tested) -> Outcome {
 
 async fn in_a_drop(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
-    let job = Act::new(&ledger, |mut token: Token| async move {
-        token.explosive = token.index == 4;
+    let job = Act::new(&ledger, |token: Token| async move {
+        if token.index == 4 {
+            token.make_explosive();
+        }
         anyhow::ensure!(token.index != 4, "the error is lost in the panic");
         Ok(token)
     });
@@ -148,8 +150,10 @@ async fn in_a_drop(tested: Tested) -> Outcome {
 
 /// A run of three jobs that wait for ever; the item of one panics when it is dropped.
 async fn explosive(tested: &Tested, ledger: &Arc<Ledger>, scope: Scope) -> Result<Run<Token>, String> {
-    let job = Act::new(ledger, |mut token: Token| async move {
-        token.explosive = token.index == 1;
+    let job = Act::new(ledger, |token: Token| async move {
+        if token.index == 1 {
+            token.make_explosive();
+        }
         std::future::pending::<()>().await;
         Ok(token)
     });

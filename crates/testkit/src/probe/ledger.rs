@@ -1,5 +1,6 @@
 //! The suite's own record of every item: handed out by the source, begun, ended, dropped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -73,7 +74,9 @@ impl Ledger {
             seen.tokens += 1;
             seen.most_ahead = seen.most_ahead.max(seen.handed_out.saturating_sub(seen.asked));
         });
-        Token { index, explosive: false, ledger: Arc::clone(self) }
+        let explosive = AtomicBool::new(false);
+        let presence = Arc::new(Presence { index, explosive, ledger: Arc::clone(self) });
+        Token { index, presence }
     }
 
     pub(super) fn source_polled(&self) {
@@ -119,18 +122,30 @@ impl Ledger {
     }
 }
 
-/// An item, and the output made of it: it is counted as long as it exists.
+/// An item, and the output made of it: it is counted as long as it, or a clone of it, exists.
+#[derive(Clone)]
 pub(crate) struct Token {
     pub(crate) index: usize,
-    /// Its drop panics.
-    pub(crate) explosive: bool,
+    presence: Arc<Presence>,
+}
+
+struct Presence {
+    index: usize,
+    explosive: AtomicBool,
     ledger: Arc<Ledger>,
 }
 
-impl Drop for Token {
+impl Token {
+    /// Makes the drop of its last clone panic.
+    pub(crate) fn make_explosive(&self) {
+        self.presence.explosive.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Presence {
     fn drop(&mut self) {
         self.ledger.note(|seen| seen.tokens -= 1);
-        if self.explosive {
+        if self.explosive.load(Ordering::Relaxed) {
             panics::on_purpose(format_args!("the drop of item {}", self.index));
         }
     }

@@ -52,8 +52,8 @@ impl<F: Flaw> Subject for Broken<F> {
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
-        In: Send + 'static,
-        J: Job<In>,
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
     {
         BrokenPattern { flaw: PhantomData::<F>, case, job: Arc::new(job) }
     }
