@@ -47,6 +47,7 @@ impl Workspace {
     pub fn load() -> Result<Self> {
         let json = duct::cmd(cargo(), ["metadata", "--no-deps", "--format-version", "1"])
             .read()
+            .ok()
             .context("cargo cannot read the workspace (its message is above)")?;
         serde_json::from_str(&json).context("cargo metadata printed something unexpected")
     }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// One failure: which item, at which stage, and why.
@@ -99,11 +100,16 @@ impl Cause {
         }
     }
 
-    pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
+    /// What a panic said. Its payload is dropped here, where that may panic once more: what comes of that is
+    /// let go of for good, since there is no end to it.
+    pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         let message = payload
             .downcast_ref::<&str>()
             .map(|message| (*message).to_owned())
             .or_else(|| payload.downcast_ref::<String>().cloned());
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
         Self::Panicked(message.unwrap_or_else(|| "(a panic without a message)".to_owned()))
     }
 }

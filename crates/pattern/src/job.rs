@@ -20,6 +20,11 @@ use std::future::Future;
 ///
 /// A job's future is dropped at its current await when its run stops; write it so that it may be.
 ///
+/// # Blocking
+///
+/// A job that blocks its thread, `block_in_place` included, keeps one thread's worth of the run from going on.
+/// Blocking work belongs in `tokio::task::spawn_blocking`.
+///
 /// # Panics
 ///
 /// A job that panics fails its item with the message; it takes nothing else down.

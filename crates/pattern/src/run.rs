@@ -164,17 +164,10 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// Dropping the future cancels the run.
     pub async fn finish(mut self) -> Report {
-        let mut discarded = Vec::new();
-        while let Some(result) = self.next().await {
-            if let Err(failure) = result
-                && discarded.len() < Report::KEPT_FAILURES
-            {
-                discarded.push(failure);
-            }
+        while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
+            self.outlet.discard(VecDeque::from([finished]));
         }
-        discarded.extend(self.outlet.untaken());
-        discarded.truncate(Report::KEPT_FAILURES);
-        Report { stages: self.stats(), failures: discarded }
+        Report { stages: self.stats(), failures: self.outlet.untaken() }
     }
 
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
@@ -228,6 +221,7 @@ impl<Out: Send + 'static> FusedStream for Run<Out> {
 
 impl<Out> Drop for Run<Out> {
     fn drop(&mut self) {
+        self.outlet.discard(std::mem::take(&mut self.held));
         if let Some(failure) = self.outlet.abandon() {
             self.scope.hear(failure);
         }
@@ -284,7 +278,9 @@ impl<Out: Send + 'static> Feed<Out> for Run<Out> {
                 Err(failure) => closed.failures.push(failure),
             }
         }
-        closed.failures.extend(self.outlet.untaken());
+        let (cause, later) = self.outlet.take_failures();
+        closed.cause = cause;
+        closed.failures.extend(later);
         Poll::Ready(closed)
     }
 }

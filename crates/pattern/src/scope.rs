@@ -186,7 +186,7 @@ impl Scope {
             })
             .await;
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(task)));
-            let cause = cause.or_else(|| dropped.err().map(|payload| Cause::of_panic(&*payload)));
+            let cause = cause.or_else(|| dropped.err().map(Cause::of_panic));
             if let Some(cause) = cause {
                 presence.fail(Failure::new(None, &name, cause));
             }
@@ -195,7 +195,8 @@ impl Scope {
 
     /// Waits until nothing is left in the scope: no run, no task, no inner scope's.
     ///
-    /// It does not cancel anything: cancel first to stop what is going on. Cancel-safe.
+    /// It does not cancel anything: cancel first to stop what is going on. Cancel-safe. An inner scope that
+    /// somebody still has keeps its failures for whoever closes that one.
     ///
     /// # Errors
     ///
@@ -265,6 +266,15 @@ impl Presence {
         }
     }
 
+    /// Whether the scope is cancelled, or its deadline has passed, already.
+    pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
+        if self.shared.token.is_cancelled() {
+            return Some(Cancelled::Scope);
+        }
+        let passed = self.shared.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        passed.then_some(Cancelled::Deadline)
+    }
+
     /// Leaves a failure that nobody took with the scope.
     pub(crate) fn hear(&self, failure: Failure) {
         self.shared.hear(failure);
@@ -292,7 +302,7 @@ where
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(result)) => Poll::Ready(result.err().map(Cause::of_error)),
         Err(payload) => {
-            let cause = Cause::of_panic(&*payload);
+            let cause = Cause::of_panic(payload);
             Poll::Ready(Some(cause))
         }
     }

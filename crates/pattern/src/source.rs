@@ -7,12 +7,13 @@ mod stream;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::run::Run;
 use crate::stage::Stage;
 
@@ -40,11 +41,13 @@ pub use kept::Kept;
 /// ```
 pub struct Source<T> {
     feed: Box<dyn Feed<T>>,
+    /// It has panicked, and is not polled again.
+    broken: bool,
 }
 
 impl<T: Send + 'static> Source<T> {
     pub(crate) fn of(feed: impl Feed<T> + 'static) -> Self {
-        Self { feed: Box::new(feed) }
+        Self { feed: Box::new(feed), broken: false }
     }
 
     /// The items of a stream.
@@ -139,9 +142,16 @@ impl<T: Send + 'static> Source<T> {
 }
 
 impl<T> Source<T> {
-    /// Takes up to `max` items that are ready now.
+    /// Takes up to `max` items that are ready now. A panic is a failure, and the end.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
-        self.feed.fill(cx, max, into)
+        if self.broken {
+            return Filled::Ended;
+        }
+        let filled = catch_unwind(AssertUnwindSafe(|| self.feed.fill(cx, max, into)));
+        filled.unwrap_or_else(|payload| {
+            self.broken = true;
+            Filled::Failed(Failure::new(None, &Arc::from("source"), Cause::of_panic(payload)))
+        })
     }
 
     /// Whether it makes progress only while it is polled.
@@ -159,9 +169,10 @@ impl<T> Source<T> {
         self.feed.poll_close(cx)
     }
 
-    /// Gives back items that were taken from it and never begun, in the order of their taking.
-    pub(crate) fn give_back(&mut self, items: VecDeque<(usize, T)>) {
-        self.feed.give_back(items);
+    /// Gives back items that were taken from it and never begun, in the order of their taking; those that
+    /// nobody asked to keep are returned.
+    pub(crate) fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
+        self.feed.give_back(items)
     }
 }
 

@@ -63,7 +63,11 @@ where
     let handoff = Arc::new(HandOff::new(settings, source, threads));
     let crew = Arc::new(worker::Crew::new(Arc::clone(&handoff), work));
     let first = handoff::Hire { id: handoff.lock().roster.hire(), item: None };
-    let ending = supervisor::Ending::new(Arc::clone(&handoff), scope.enter());
+    let presence = scope.enter();
+    if let Some(by) = presence.stopped_by_now() {
+        handoff.cancel(by);
+    }
+    let ending = supervisor::Ending::new(Arc::clone(&handoff), presence);
     crew.spawn(first);
     runtime.spawn(supervisor::supervise(ending));
     handoff

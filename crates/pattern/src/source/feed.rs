@@ -80,13 +80,15 @@ pub(crate) enum Filled {
 pub(crate) struct Closed<T> {
     /// Items that the stage behind it had finished and nobody took.
     pub(crate) between: VecDeque<(usize, T)>,
-    /// Failures of the stages behind it that nobody took, the first cause first.
+    /// What stopped the stage behind it, if it was stopped and nobody took that failure.
+    pub(crate) cause: Option<Failure>,
+    /// Other failures there that nobody took.
     pub(crate) failures: Vec<Failure>,
 }
 
 impl<T> Default for Closed<T> {
     fn default() -> Self {
-        Self { between: VecDeque::new(), failures: Vec::new() }
+        Self { between: VecDeque::new(), cause: None, failures: Vec::new() }
     }
 }
 
@@ -108,8 +110,11 @@ pub(crate) trait Feed<T>: Send {
         Poll::Ready(Closed::default())
     }
 
-    /// Items that were taken from it and never begun: dropped, unless somebody asked to keep them.
-    fn give_back(&mut self, _items: VecDeque<(usize, T)>) {}
+    /// Takes back items that were taken from it and never begun, if somebody asked to keep them; if not,
+    /// returns them.
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
+        items
+    }
 }
 
 /// An iterator as a feed.

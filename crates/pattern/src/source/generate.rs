@@ -5,17 +5,23 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use tokio::sync::Semaphore;
+
 use super::feed::{Feed, Filled, Inbox};
 use super::stream::source_error;
 
 /// What a generator sends its items with.
 pub struct Yield<T> {
     slot: Arc<Mutex<Slot<T>>>,
+    /// Sends take turns, in the order in which they began.
+    turn: Semaphore,
 }
 
 struct Slot<T> {
     item: Option<T>,
-    senders: Vec<Waker>,
+    sender: Option<Waker>,
+    /// Who waits for an item, unless the generator is being polled for it just now.
+    taker: Option<Waker>,
 }
 
 impl<T> Yield<T> {
@@ -26,16 +32,22 @@ impl<T> Yield<T> {
     /// Not cancel-safe: when the future is dropped, the item may have been put in its place, and is then
     /// taken all the same.
     pub async fn send(&self, item: T) {
+        let _turn = self.turn.acquire().await;
         let mut item = Some(item);
         poll_fn(|cx| {
+            let waker = cx.waker().clone();
             let mut slot = lock(&self.slot);
             if slot.item.is_none() {
-                match item.take() {
-                    Some(item) => slot.item = Some(item),
-                    None => return Poll::Ready(()),
-                }
+                let Some(item) = item.take() else { return Poll::Ready(()) };
+                slot.item = Some(item);
             }
-            slot.senders.push(cx.waker().clone());
+            let before = slot.sender.replace(waker);
+            let taker = slot.taker.take();
+            drop(slot);
+            drop(before);
+            if let Some(taker) = taker {
+                taker.wake();
+            }
             Poll::Pending
         })
         .await;
@@ -76,30 +88,40 @@ impl<T> Generated<T> {
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let slot = Arc::new(Mutex::new(Slot { item: None, senders: Vec::new() }));
-        let generator = generator(Yield { slot: Arc::clone(&slot) });
+        let slot = Arc::new(Mutex::new(Slot { item: None, sender: None, taker: None }));
+        let generator = generator(Yield { slot: Arc::clone(&slot), turn: Semaphore::new(1) });
         Self { generator: Some(Box::pin(generator)), slot, error: None, next_index: 0 }
     }
 
     /// The next item, if there is one now. The generator goes on only when nothing of it is left to take.
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Option<T> {
-        if let item @ Some(_) = self.take() {
+        if let item @ Some(_) = self.take(None) {
             return item;
         }
         if let Poll::Ready(result) = self.generator.as_mut()?.as_mut().poll(cx) {
             self.generator = None;
             self.error = result.err();
         }
-        self.take()
+        self.take(Some(cx.waker().clone()))
     }
 
-    fn take(&self) -> Option<T> {
+    /// Takes the item that was sent; if there is none, `taker` is woken when there is.
+    fn take(&self, taker: Option<Waker>) -> Option<T> {
         let mut slot = lock(&self.slot);
-        let item = slot.item.take()?;
-        let senders = std::mem::take(&mut slot.senders);
+        let item = slot.item.take();
+        let waker = if item.is_some() {
+            slot.sender.take()
+        } else {
+            let before = std::mem::replace(&mut slot.taker, taker);
+            drop(slot);
+            drop(before);
+            return None;
+        };
         drop(slot);
-        senders.into_iter().for_each(Waker::wake);
-        Some(item)
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        item
     }
 }
 

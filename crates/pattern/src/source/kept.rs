@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::Source;
 use super::feed::{Closed, Feed, Filled, Inbox};
@@ -30,7 +30,7 @@ fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
 
 pub(super) fn keep<T: Send + 'static>(source: Source<T>) -> (Source<T>, Kept<T>) {
     let slot = Arc::new(Mutex::new(None));
-    let resumed = Resumed { unbegun: VecDeque::new(), rest: source };
+    let resumed = Resumed { unbegun: VecDeque::new(), rest: source, closed: false };
     let keeper = Keeper { resumed: Some(resumed), slot: Arc::clone(&slot) };
     (Source::of(keeper), Kept { slot })
 }
@@ -39,6 +39,8 @@ pub(super) fn keep<T: Send + 'static>(source: Source<T>) -> (Source<T>, Kept<T>)
 struct Resumed<T> {
     unbegun: VecDeque<(usize, T)>,
     rest: Source<T>,
+    /// What is behind the rest was stopped with the run that this is left of.
+    closed: bool,
 }
 
 impl<T: Send> Feed<T> for Resumed<T> {
@@ -57,15 +59,18 @@ impl<T: Send> Feed<T> for Resumed<T> {
     }
 
     fn stages(&self) -> Vec<Arc<dyn Stage>> {
-        self.rest.stages()
+        if self.closed { Vec::new() } else { self.rest.stages() }
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
-        self.rest.poll_close(cx)
+        let closed = ready!(self.rest.poll_close(cx));
+        self.closed = true;
+        Poll::Ready(closed)
     }
 
-    fn give_back(&mut self, items: VecDeque<(usize, T)>) {
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         self.unbegun.extend(items);
+        VecDeque::new()
     }
 }
 
@@ -98,8 +103,8 @@ impl<T: Send> Feed<T> for Keeper<T> {
         self.resumed().poll_close(cx)
     }
 
-    fn give_back(&mut self, items: VecDeque<(usize, T)>) {
-        self.resumed().give_back(items);
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
+        self.resumed().give_back(items)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::handoff::{HandOff, Stop, release};
+use super::handoff::{HandOff, Stop};
 use super::outputs::Finished;
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::scope::Presence;
@@ -28,12 +28,27 @@ impl<In, Out> HandOff<In, Out> {
     ///
     /// Called before the last of supervisor and workers is gone, so before anybody can see that the run is over.
     pub(super) fn settle(&self) {
-        let (source, unbegun) = self.remains();
+        let (source, mut unbegun) = self.remains();
         if let Some(mut source) = source {
-            let dropped = catch_unwind(AssertUnwindSafe(move || source.give_back(unbegun)));
-            if let Err(payload) = dropped {
-                self.fail(Cause::of_panic(&*payload));
-            }
+            unbegun = source.give_back(unbegun);
+            self.dispose(source);
+        }
+        for item in unbegun {
+            self.dispose(item);
+        }
+    }
+
+    /// Keeps a failure that nobody took.
+    pub(super) fn remember(&self, failure: Failure) {
+        let mut state = self.lock();
+        state.remember(Some(failure));
+        self.release(state);
+    }
+
+    /// Drops a value of the user's; a panic of it is a failure.
+    pub(super) fn dispose<T>(&self, value: T) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            self.fail(Cause::of_panic(payload));
         }
     }
 
@@ -42,13 +57,24 @@ impl<In, Out> HandOff<In, Out> {
         let mut state = self.lock();
         state.counts.taken += closed.between.len();
         state.counts.cancelled += closed.between.len();
-        for failure in closed.failures.drain(..) {
-            if state.stop == Some(Stop::Upstream) && state.first.is_none() {
-                state.first = Some(failure);
-            } else {
-                state.remember(Some(failure).filter(|failure| !failure.is_cancelled()));
-            }
+        // A failure there came before any cancellation here reached it: it is not masked by one.
+        let unknown = state.stop == Some(Stop::Upstream) && state.first.is_none();
+        let cancelled = state.first.as_ref().is_some_and(Failure::is_cancelled);
+        let cause = closed.cause.take();
+        if unknown || cancelled && cause.as_ref().is_some_and(|cause| !cause.is_cancelled()) {
+            state.first = cause;
+        } else {
+            state.remember(cause.filter(|cause| !cause.is_cancelled()));
         }
+        for failure in closed.failures.drain(..) {
+            state.remember(Some(failure));
+        }
+        if state.stop == Some(Stop::Upstream) && state.first.is_none() {
+            // Whatever became of the cause, a run that was stopped does not end like one that was not.
+            let cause = Cause::Cancelled(Cancelled::Scope);
+            state.first = Some(Failure::new(None, &self.settings.name, cause));
+        }
+        self.release(state);
     }
 
     /// The supervisor is gone: nothing of the run is left but outputs that nobody took yet.
@@ -65,7 +91,7 @@ impl<In, Out> HandOff<In, Out> {
         state.cleared = true;
         state.wake_taker();
         let abandoned = state.abandoned;
-        release(state);
+        self.release(state);
         if abandoned && let Some(failure) = self.discard_all() {
             presence.hear(failure);
         }
@@ -87,20 +113,24 @@ impl<In, Out> HandOff<In, Out> {
     fn discard_all(&self) -> Option<Failure> {
         let outputs = self.lock().outputs.take_all();
         self.discard(outputs);
+        let mut unheard = None;
         let untaken = self.lock().take_untaken();
-        untaken.into_iter().find(|failure| !failure.is_cancelled())
+        for failure in untaken {
+            if unheard.is_none() && !failure.is_cancelled() {
+                unheard = Some(failure);
+            } else {
+                self.dispose(failure);
+            }
+        }
+        unheard
     }
 
     /// Drops outputs, one by one since each may panic, and keeps the failures among them.
-    fn discard(&self, outputs: VecDeque<Finished<Out>>) {
+    pub(super) fn discard(&self, outputs: impl IntoIterator<Item = Finished<Out>>) {
         for finished in outputs {
             match finished.result {
-                Ok(output) => {
-                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
-                        self.fail(Cause::of_panic(&*payload));
-                    }
-                }
-                Err(failure) => self.lock().remember(Some(failure)),
+                Ok(output) => self.dispose(output),
+                Err(failure) => self.remember(failure),
             }
         }
     }

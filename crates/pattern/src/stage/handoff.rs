@@ -11,6 +11,7 @@
 //! - While the source is at home and not ended, and a job is free, some worker is active or listens.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -51,6 +52,8 @@ pub(super) struct State<In, Out> {
     pub(super) first: Option<Failure>,
     /// Other failures that nobody took.
     untaken: VecDeque<Failure>,
+    /// Failures that were only counted.
+    excess: Vec<Failure>,
     /// The supervisor has cleared up.
     pub(super) cleared: bool,
     /// Nobody will take anything any more.
@@ -113,6 +116,7 @@ impl<In, Out> HandOff<In, Out> {
             stop: None,
             first: None,
             untaken: VecDeque::new(),
+            excess: Vec::new(),
             cleared: false,
             abandoned: false,
             taker: None,
@@ -139,6 +143,29 @@ impl<In, Out> HandOff<In, Out> {
     /// Whether no more jobs are to begin.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Releases the lock, and then wakes whoever is to be woken. A taker's waker is anybody's code, so it is
+    /// the last, and one that panics fails the run.
+    pub(super) fn release(&self, mut state: MutexGuard<'_, State<In, Out>>) -> Released<In> {
+        let mut wakes = std::mem::take(&mut state.wakes);
+        let hire = state.hire.take();
+        let excess = std::mem::take(&mut state.excess);
+        drop(state);
+        for failure in excess {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(failure))) {
+                // Beyond what a report keeps.
+                drop(Cause::of_panic(payload));
+            }
+        }
+        let woke = wakes.taker.is_some() || !wakes.others.is_empty();
+        wakes.others.drain(..).for_each(Waker::wake);
+        if let Some(taker) = wakes.taker
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| taker.wake()))
+        {
+            self.fail(Cause::of_panic(payload));
+        }
+        Released { woke, hire }
     }
 
     /// Puts a worker's finished outputs where the taker finds them, and counts them.
@@ -194,7 +221,7 @@ impl<In, Out> HandOff<In, Out> {
             let failure = Failure::new(None, &self.settings.name, Cause::Cancelled(by));
             self.stop(&mut state, Stop::Here, Some(failure));
         }
-        release(state);
+        self.release(state);
     }
 
     /// Stops the run for a failure that is not a job's.
@@ -202,14 +229,14 @@ impl<In, Out> HandOff<In, Out> {
         let failure = Failure::new(None, &self.settings.name, cause);
         let mut state = self.lock();
         self.stop(&mut state, Stop::Here, Some(failure));
-        release(state);
+        self.release(state);
     }
 
     /// Stops the run because the stage before it was stopped.
     pub(super) fn stop_for_upstream(&self) {
         let mut state = self.lock();
         self.stop(&mut state, Stop::Upstream, None);
-        release(state);
+        self.release(state);
     }
 
     /// Ready when no worker is left.
@@ -241,14 +268,6 @@ impl<In, Out> HandOff<In, Out> {
     }
 }
 
-/// Releases the lock, and then wakes whoever is to be woken.
-pub(super) fn release<In, Out>(mut state: MutexGuard<'_, State<In, Out>>) -> Released<In> {
-    let mut wakes = std::mem::take(&mut state.wakes);
-    let hire = state.hire.take();
-    drop(state);
-    Released { woke: wakes.wake(), hire }
-}
-
 impl<In, Out> State<In, Out> {
     /// Puts items that were not begun where others find them, in the order in which they were taken.
     pub(super) fn restore(&mut self, items: VecDeque<Item<In>>) {
@@ -258,11 +277,18 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Keeps a failure that nobody took for the report.
+    /// Keeps a failure that nobody took for the report, or drops it once the lock is released.
     pub(super) fn remember(&mut self, failure: Option<Failure>) {
         if self.untaken.len() < Report::KEPT_FAILURES {
             self.untaken.extend(failure);
+        } else {
+            self.excess.extend(failure);
         }
+    }
+
+    /// The failures that nobody took but the first cause.
+    pub(super) fn take_later(&mut self) -> Vec<Failure> {
+        self.untaken.drain(..).collect()
     }
 
     /// The failures that nobody took, the first cause first.
@@ -282,8 +308,9 @@ impl<In, Out> State<In, Out> {
     }
 
     pub(super) fn wake_taker(&mut self) {
-        if self.is_over() || self.outputs.deliverable() > 0 {
-            self.wakes.taker = self.taker.take().or(self.wakes.taker.take());
+        if (self.is_over() || self.outputs.deliverable() > 0) && self.taker.is_some() {
+            let before = std::mem::replace(&mut self.wakes.taker, self.taker.take());
+            self.wakes.others.extend(before);
         }
     }
 

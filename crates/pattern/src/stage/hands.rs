@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::task::coop;
 
 use super::HandOff;
-use super::handoff::{Hire, Stop, release};
+use super::handoff::{Hire, Stop};
 use super::intake::{Asking, Next};
 use super::outputs::Finished;
 use super::roster::WorkerId;
@@ -62,6 +62,8 @@ pub(super) struct Hands<In, Out> {
     reserved: usize,
     /// A job has failed, and stops the run as its outcome is handed on.
     failed: bool,
+    /// It is being polled for its next batch, where no code of the user's runs but wakers.
+    busy: bool,
     batch: usize,
     /// The last batch took so little that whom it wakes may wait for the next.
     quick: bool,
@@ -93,6 +95,7 @@ where
             mode: Mode::Active,
             reserved,
             failed: false,
+            busy: false,
             batch: 1,
             quick: false,
             batch_began: None,
@@ -106,6 +109,16 @@ where
 
     /// Hands on what is finished and gets the next batch; ready with `false` when there is none.
     pub(super) fn poll_fill<W>(&mut self, cx: &mut Context<'_>, crew: &Arc<Crew<In, Out, W>>) -> Poll<bool>
+    where
+        W: Work<In, Out>,
+    {
+        self.busy = true;
+        let polled = self.fill(cx, crew);
+        self.busy = false;
+        polled
+    }
+
+    fn fill<W>(&mut self, cx: &mut Context<'_>, crew: &Arc<Crew<In, Out, W>>) -> Poll<bool>
     where
         W: Work<In, Out>,
     {
@@ -133,10 +146,13 @@ where
         let asking = Asking { id: self.id, waker: cx.waker(), batch: self.batch };
         let mut next = handoff.next(&mut state, &asking, &mut self.inbox);
         if let Next::Poll(mut lease) = next {
-            drop(state);
+            // Nobody waits for the source who was to be woken.
+            crew.release(state);
             let began = Instant::now();
             self.batch_began = Some(began);
-            let filled = lease.poll(asking.waker, &mut self.inbox);
+            self.inbox.number_from(lease.seq);
+            let fill_cx = &mut Context::from_waker(asking.waker);
+            let filled = lease.source.poll_fill(fill_cx, lease.max, &mut self.inbox);
             let took = began.elapsed();
             state = handoff.lock();
             next = handoff.polled(&mut state, &asking, lease, (filled, took), &mut self.inbox);
@@ -168,6 +184,11 @@ where
                 Poll::Ready(false)
             }
         }
+    }
+
+    /// Fails the run for what is no job's fault.
+    pub(super) fn fail(&self, cause: Cause) {
+        self.handoff.fail(cause);
     }
 
     /// Sets the size of the next batch by the time the last one took; says whether it is time to let
@@ -245,7 +266,7 @@ where
                 Err(payload) => {
                     // What the panic left of the job is dropped apart: it may panic once more.
                     let rest = catch_unwind(AssertUnwindSafe(|| job.set(None)));
-                    self.panicked(crew, &*payload, rest.err().as_deref());
+                    self.panicked(crew, payload, rest.err());
                 }
             }
         }
@@ -260,8 +281,8 @@ where
     fn panicked<W>(
         &mut self,
         crew: &Arc<Crew<In, Out, W>>,
-        payload: &(dyn Any + Send),
-        again: Option<&(dyn Any + Send)>,
+        payload: Box<dyn Any + Send>,
+        again: Option<Box<dyn Any + Send>>,
     ) where
         W: Work<In, Out>,
     {
@@ -313,6 +334,7 @@ where
 impl<In, Out> Drop for Hands<In, Out> {
     /// Takes the worker off the roster, and whatever it still has out of its hands.
     fn drop(&mut self) {
+        let broken = self.busy && thread::panicking();
         let mut state = self.handoff.lock();
         match self.mode {
             Mode::Waiting(place) => state.roster.forget(place),
@@ -324,8 +346,8 @@ impl<In, Out> Drop for Hands<In, Out> {
         state.roster.disengage(self.reserved);
         self.handoff.flush(&mut state, &mut self.outbox);
         state.restore(self.inbox.keep(0));
-        if thread::panicking() {
-            let cause = Cause::Panicked("a worker was dropped by a panic".to_owned());
+        if broken {
+            let cause = Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned());
             let failure = Failure::new(None, &self.handoff.settings.name, cause);
             self.handoff.stop(&mut state, Stop::Here, Some(failure));
         }
@@ -335,6 +357,6 @@ impl<In, Out> Drop for Hands<In, Out> {
             state = self.handoff.lock();
         }
         state.leave();
-        release(state);
+        self.handoff.release(state);
     }
 }

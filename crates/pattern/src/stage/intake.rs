@@ -1,15 +1,13 @@
 //! What a worker does next: take what waits, poll the source, park, or leave.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use super::handoff::{HandOff, Hire, State, Stop};
 use super::hands::LONG_BATCH;
 use super::outputs::Finished;
 use super::roster::{Listening, WorkerId};
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
 use crate::settings::OnFailure;
 use crate::source::{Filled, Inbox, Source};
 
@@ -37,25 +35,6 @@ pub(super) struct Lease<In> {
     pub(super) max: usize,
     /// The number of the first of them.
     pub(super) seq: u64,
-    /// A second panic, of what the first one left of the source.
-    again: Option<Failure>,
-}
-
-impl<In: Send + 'static> Lease<In> {
-    /// Polls the source. One that panics is not polled again.
-    pub(super) fn poll(&mut self, waker: &Waker, inbox: &mut Inbox<In>) -> Filled {
-        inbox.number_from(self.seq);
-        let cx = &mut Context::from_waker(waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| self.source.poll_fill(cx, self.max, inbox)));
-        polled.unwrap_or_else(|payload| {
-            let stage = Arc::from("source");
-            let broken = std::mem::replace(&mut self.source, Source::from([]));
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(broken)));
-            let again = dropped.err().map(|payload| Cause::of_panic(&*payload));
-            self.again = again.map(|cause| Failure::new(None, &stage, cause));
-            Filled::Failed(Failure::new(None, &stage, Cause::of_panic(&*payload)))
-        })
-    }
 }
 
 /// The worker that asks.
@@ -109,7 +88,9 @@ impl<In, Out> HandOff<In, Out> {
             let room = self.bound - state.occupied;
             if room > 0 {
                 let max = asking.batch.max(state.ahead).min(self.share(room));
-                return Next::Poll(Lease { source, max, seq: state.next_seq, again: None });
+                // Its poll takes the place of the listener's, whose waker the source may forget.
+                state.roster.retire_listener();
+                return Next::Poll(Lease { source, max, seq: state.next_seq });
             }
             state.supply.home = Some(source);
             state.roster.listen(asking.id, Listening::Room, asking.waker.clone());
@@ -144,7 +125,6 @@ impl<In, Out> HandOff<In, Out> {
             Filled::Ended => state.end_supply(),
             Filled::Failed(failure) => self.forward(state, failure),
         }
-        state.remember(lease.again);
         if count > 0 {
             let free = if state.stop.is_none() { self.free(state) } else { 0 };
             state.restore(inbox.keep(asking.batch.min(self.share(free))));

@@ -43,6 +43,12 @@ pub(crate) trait Outlet<Out>: Stage {
     /// if not, the scope gets it.
     fn abandon(&self) -> Option<Failure>;
 
+    /// Drops outputs that were taken and that nobody wants, and keeps the failures among them.
+    fn discard(&self, held: VecDeque<Finished<Out>>);
+
+    /// The first cause and the other failures, as far as nobody took them.
+    fn take_failures(&self) -> (Option<Failure>, Vec<Failure>);
+
     /// The failures that nobody took, the first cause first.
     fn untaken(&self) -> Vec<Failure>;
 
@@ -86,6 +92,8 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         deliver: Deliver,
         held: &mut VecDeque<Finished<Out>>,
     ) -> Poll<Took> {
+        // Cloned before the lock is taken: a waker's clone may be anybody's code.
+        let waker = cx.waker().clone();
         let mut state = self.lock();
         if state.is_over() && state.outputs.deliverable() == 0 {
             // Only a runtime that is shut down leaves something of the stages before.
@@ -122,7 +130,7 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
             });
         }
         let room = state.deliver(delivered);
-        let before = if took.is_pending() { state.taker.replace(cx.waker().clone()) } else { None };
+        let before = if took.is_pending() { state.taker.replace(waker) } else { Some(waker) };
         drop(state);
         if let Some(waker) = room {
             waker.wake();
@@ -151,12 +159,21 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         HandOff::abandon(self)
     }
 
+    fn discard(&self, held: VecDeque<Finished<Out>>) {
+        HandOff::discard(self, held);
+    }
+
+    fn take_failures(&self) -> (Option<Failure>, Vec<Failure>) {
+        let mut state = self.lock();
+        (state.first.take(), state.take_later())
+    }
+
     fn untaken(&self) -> Vec<Failure> {
         self.lock().take_untaken()
     }
 
     fn remember(&self, failure: Failure) {
-        self.lock().remember(Some(failure));
+        HandOff::remember(self, failure);
     }
 
     fn name(&self) -> &Arc<str> {
@@ -174,9 +191,10 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
     }
 
     fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
         let mut state = self.lock();
         if !state.is_over() {
-            let before = state.taker.replace(cx.waker().clone());
+            let before = state.taker.replace(waker);
             drop(state);
             drop(before);
             return Poll::Pending;
@@ -186,11 +204,12 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
     }
 
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
         let mut state = self.lock();
         if state.stop.is_some() {
             return Poll::Ready(());
         }
-        let before = state.watcher.replace(cx.waker().clone());
+        let before = state.watcher.replace(waker);
         drop(state);
         drop(before);
         Poll::Pending

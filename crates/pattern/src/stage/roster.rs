@@ -17,15 +17,6 @@ pub(super) struct Wakes {
     pub(super) others: Vec<Waker>,
 }
 
-impl Wakes {
-    /// Wakes everybody; says whether anybody was.
-    pub(super) fn wake(&mut self) -> bool {
-        let woke = self.taker.is_some() || !self.others.is_empty();
-        self.taker.take().into_iter().chain(self.others.drain(..)).for_each(Waker::wake);
-        woke
-    }
-}
-
 /// What the one listening worker waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listening {
@@ -87,6 +78,13 @@ impl Roster {
         self.active -= 1;
         if let Some((before, _, waker)) = self.listener.replace((id, what, waker)) {
             self.idle.push((before, waker));
+        }
+    }
+
+    /// The listener, if any, is idle from here on: another worker polls the source.
+    pub(super) fn retire_listener(&mut self) {
+        if let Some((id, _, waker)) = self.listener.take() {
+            self.idle.push((id, waker));
         }
     }
 

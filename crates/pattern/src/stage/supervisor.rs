@@ -44,20 +44,15 @@ async fn clear_up<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, O
     let Some(mut source) = source else { return };
     let mut closed = poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| source.poll_close(cx))).unwrap_or_else(|payload| {
-            stage.fail(Cause::of_panic(&*payload));
+            stage.fail(Cause::of_panic(payload));
             Poll::Ready(Closed::default())
         })
     })
     .await;
     stage.upstream_closed(&mut closed);
-    let dropped = catch_unwind(AssertUnwindSafe(move || {
-        source.give_back(unbegun);
-        source.give_back(closed.between);
-        drop(source);
-    }));
-    if let Err(payload) = dropped {
-        stage.fail(Cause::of_panic(&*payload));
-    }
+    let unkept = source.give_back(unbegun).into_iter().chain(source.give_back(closed.between));
+    unkept.for_each(|item| stage.dispose(item));
+    stage.dispose(source);
 }
 
 /// Tells the taker that the run is over, however that came about: a runtime that is shut down drops the

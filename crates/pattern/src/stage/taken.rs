@@ -15,7 +15,8 @@ use crate::source::Item;
 /// An item that was taken from the source and whose job has not begun.
 ///
 /// Dropped, the item goes back: another worker gets it, or, if the run is stopping, whoever asked for what
-/// was [kept](crate::Source::kept).
+/// was [kept](crate::Source::kept). It belongs to the work it was given to: moved into a task, it would be
+/// missing in the report of a run that ends before.
 #[must_use = "dropped, the item goes back"]
 pub struct Taken<In, Out> {
     value: Option<In>,
@@ -111,21 +112,25 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let begun = LostInPanic(this.begun);
+        let begun = LostInPanic { begun: this.begun, before: thread::panicking() };
         let result = ready!(this.job.poll(cx));
-        let begun = begun.0.take().expect("polled again after its end");
+        let begun = begun.begun.take().expect("polled again after its end");
         Poll::Ready(begun.end(result))
     }
 }
 
 /// Lets go of the item while a panic unwinds, as an `async` block would, so that it counts as panicked.
-struct LostInPanic<'a, In, Out>(&'a mut Option<Begun<In, Out>>);
+struct LostInPanic<'a, In, Out> {
+    begun: &'a mut Option<Begun<In, Out>>,
+    /// The thread was unwinding already, from a panic that is none of the job's.
+    before: bool,
+}
 
 impl<In, Out> Drop for LostInPanic<'_, In, Out> {
     #[inline]
     fn drop(&mut self) {
-        if thread::panicking() {
-            *self.0 = None;
+        if !self.before && thread::panicking() {
+            *self.begun = None;
         }
     }
 }

@@ -5,13 +5,15 @@
 //! waits for another's await.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, MutexGuard};
 
 use super::HandOff;
-use super::handoff::{Hire, Released, State, release};
+use super::handoff::{Hire, Released, State};
 use super::hands::Hands;
 use super::taken::{Ended, Taken};
+use crate::failure::Cause;
 
 /// What is done with an item that was taken from the source: to begin it, and to end it.
 ///
@@ -70,14 +72,17 @@ where
                 poll_fn(|cx| hands.poll_batch(cx, &crew, job.as_mut(), |taken| crew.work.work(taken))).await;
             }
             // What the work has captured goes before the worker does: a run that is over holds nothing.
-            drop(crew);
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(crew)));
+            if let Err(payload) = dropped {
+                hands.fail(Cause::of_panic(payload));
+            }
             drop(hands);
         });
     }
 
     /// Releases the lock, and then wakes and hires; says whether anybody was.
     pub(super) fn release(self: &Arc<Self>, state: MutexGuard<'_, State<In, Out>>) -> bool {
-        let Released { woke, hire } = release(state);
+        let Released { woke, hire } = self.handoff.release(state);
         let hired = hire.map(|hire| self.spawn(hire)).is_some();
         woke || hired
     }

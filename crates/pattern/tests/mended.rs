@@ -1,0 +1,286 @@
+//! Defects that were found once, each by a run that behaved otherwise than its laws say.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::task::yield_now;
+use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source};
+
+/// A run of `job` over `source`, in `scope`.
+fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
+where
+    In: Send + 'static,
+    J: Job<In>,
+{
+    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
+}
+
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+/// A stream that forgets its waker whenever it is ready, as the contract allows.
+#[derive(Clone, Default)]
+struct Forgetful(Arc<Mutex<(VecDeque<u32>, Option<Waker>)>>);
+
+impl Stream for Forgetful {
+    type Item = u32;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
+        let mut shared = self.0.lock().unwrap();
+        let item = shared.0.pop_front();
+        shared.1 = if item.is_some() { None } else { Some(cx.waker().clone()) };
+        item.map_or(Poll::Pending, |item| Poll::Ready(Some(item)))
+    }
+}
+
+impl Forgetful {
+    fn push(&self, item: u32) {
+        self.0.lock().unwrap().0.push_back(item);
+    }
+
+    fn notify(&self) {
+        let waker = self.0.lock().unwrap().1.take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[tokio::test]
+async fn a_ready_poll_by_another_worker_leaves_nobody_listening_in_vain() {
+    let source = Forgetful::default();
+    let (free, gate) = async_channel::unbounded::<()>();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let job = move |item: u32| {
+        let gate = gate.clone();
+        count.fetch_add(1, SeqCst);
+        async move {
+            match item {
+                0 => gate.recv().await?,
+                1 => std::future::pending().await,
+                _ => {}
+            }
+            Ok(item)
+        }
+    };
+    let scope = Scope::default();
+    let run = run_in(&scope, Source::stream(source.clone()), Settings::new("forgetful", 4), job);
+    source.push(0);
+    source.notify();
+    settle().await;
+    source.push(1);
+    free.try_send(()).expect("there is room");
+    settle().await;
+    source.notify();
+    settle().await;
+    source.push(2);
+    source.notify();
+    settle().await;
+    assert_eq!(begun.load(SeqCst), 3);
+    drop(run);
+}
+
+#[tokio::test]
+async fn a_failure_that_the_dropped_run_held_is_heard() {
+    for taken in 1..40 {
+        let scope = Scope::new("holding");
+        let settings =
+            Settings { order: Order::Ordered, on_failure: OnFailure::Continue, ..Settings::new("picky", 64) };
+        let job = |item: usize| async move {
+            anyhow::ensure!(item != 39, "the last");
+            Ok(item)
+        };
+        let mut run = run_in(&scope, 0..40, settings, job);
+        settle().await;
+        for _ in 0..taken {
+            run.next().await.expect("an output").expect("no failure");
+        }
+        drop(run);
+        let told = scope.closed().await.map_err(|failure| failure.to_string());
+        assert_eq!(told, Err("item 39 at stage `picky`: the last".to_owned()), "after {taken}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
+    let scope = Scope::default();
+    let first = run_in(&scope, 0..1_000_usize, Settings::new("first", 8), |item| async move { Ok(item) });
+    let (source, kept) = Source::from(first).kept();
+    let slow = |item: usize| async move {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok(item)
+    };
+    let run = run_in(&scope, source, Settings::new("second", 2), slow);
+    tokio::time::sleep(Duration::from_millis(12)).await;
+    run.cancel();
+    let report = run.finish().await;
+    let left = report.last().never_begun + report.stages[0].counts.not_yielded();
+    let rest = kept.take().expect("the run is over");
+    let outputs = run_in(&scope, rest, Settings::new("again", 2), slow).collect().await;
+    let outputs = outputs.expect("nothing stops it");
+    assert!(left > 0 && outputs.len() >= report.last().never_begun, "{report}, then {}", outputs.len());
+}
+
+#[tokio::test]
+async fn a_source_that_panicked_gives_back_what_was_never_begun() {
+    let (source, kept) = Source::stream(Breaking(0)).kept();
+    let scope = Scope::default();
+    let job = |item: u32| async move {
+        std::future::pending::<()>().await;
+        Ok(item)
+    };
+    let settings = Settings { capacity: Some(Capacity::new(8)), ..Settings::new("stuck", 1) };
+    let report = run_in(&scope, source, settings, job).finish().await;
+    let mut rest = kept.take().expect("the run is over");
+    let mut given_back = 0;
+    while let Some(item) = rest.next().await {
+        item.expect("a broken source is not polled again");
+        given_back += 1;
+    }
+    assert_eq!((given_back, report.last().never_begun), (4, 4), "{report}");
+}
+
+/// A stream of five items that panics instead of the sixth.
+struct Breaking(u32);
+
+impl Stream for Breaking {
+    type Item = u32;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+        self.0 += 1;
+        assert!(self.0 <= 5, "no more of these");
+        Poll::Ready(Some(self.0))
+    }
+}
+
+#[tokio::test]
+async fn a_generator_may_send_from_a_task_of_its_own() {
+    let mut source = Source::generate(|out| async move {
+        let sends = async move {
+            for item in 0..3 {
+                out.send(item).await;
+            }
+        };
+        tokio::spawn(sends).await.expect("it does not panic");
+    });
+    for expected in 0..3 {
+        assert_eq!(source.next().await.expect("an item").expect("no failure"), expected);
+    }
+    assert!(source.next().await.is_none());
+}
+
+#[tokio::test]
+async fn concurrent_sends_of_a_generator_take_turns() {
+    let mut source = Source::generate(|out| async move {
+        let endless = |item| {
+            let out = &out;
+            async move {
+                loop {
+                    out.send(item).await;
+                }
+            }
+        };
+        tokio::join!(endless(0), endless(1));
+    });
+    let mut sum = 0;
+    for _ in 0..100 {
+        sum += source.next().await.expect("an item").expect("no failure");
+    }
+    assert_eq!(sum, 50);
+}
+
+#[tokio::test]
+async fn nothing_begins_in_a_scope_that_was_cancelled_before() {
+    let scope = Scope::new("late");
+    scope.cancel();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let job = move |item: usize| {
+        count.fetch_add(1, SeqCst);
+        async move { Ok(item) }
+    };
+    let failure = run_in(&scope, 0..9, Settings::new("late", 4), job).collect().await;
+    assert!(failure.expect_err("it was cancelled").is_cancelled());
+    assert_eq!(begun.load(SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_failure_before_the_cancellation_is_not_masked_in_a_later_stage() {
+    let scope = Scope::default();
+    let fails = |item: usize| async move {
+        anyhow::ensure!(item != 3, "the true cause");
+        Ok(item)
+    };
+    let first = run_in(&scope, 0..9, Settings::new("first", 1), fails);
+    let waits = |item: usize| async move {
+        std::future::pending::<()>().await;
+        Ok(item)
+    };
+    let second = run_in(&scope, first, Settings::new("second", 4), waits);
+    while second.stats()[0].counts.errored == 0 {
+        yield_now().await;
+    }
+    second.cancel();
+    let failure = second.collect().await.expect_err("it failed");
+    assert_eq!(failure.to_string(), "item 3 at stage `first`: the true cause");
+}
+
+/// Panics when it is dropped, every one of them.
+#[derive(Debug)]
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        panic!("dropped loudly");
+    }
+}
+
+#[tokio::test]
+async fn many_values_that_panic_in_their_drop_end_no_process() {
+    let scope = Scope::new("loud");
+    let loud = |_: u32| async move { Ok(Loud) };
+    let report = run_in(&scope, 0..8, Settings::new("outputs", 2), loud).finish().await;
+    assert!(!report.failures.is_empty());
+
+    let stuck = |loud: Loud| async move {
+        std::mem::forget(loud);
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let items = Source::stream(Forever);
+    let run = run_in(&scope, items, Settings::new("items", 1), stuck);
+    settle().await;
+    drop(run);
+    assert!(scope.closed().await.is_err());
+}
+
+/// A stream that is always ready.
+struct Forever;
+
+impl Stream for Forever {
+    type Item = Loud;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Loud>> {
+        Poll::Ready(Some(Loud))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_drop_of_what_a_job_has_captured_is_told_with_its_message() {
+    let scope = Scope::default();
+    let captured = Loud;
+    let job = move |item: u32| {
+        let _ = &captured;
+        async move { Ok(item) }
+    };
+    let report = run_in(&scope, 0..3, Settings::new("captured", 2), job).finish().await;
+    assert_eq!(report.last().succeeded, 3);
+    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["stage `captured`: panicked: dropped loudly"]);
+}
