@@ -15,35 +15,23 @@ impl Counts {
         let mut counts = Self::default();
         for line in output.lines() {
             if let Some(("", result)) = line.trim().split_once("test result: ") {
-                counts.add_list(result.split_once(". ").map_or("", |(_, list)| list), ';');
+                counts.add_list(result.split_once(". ").map_or("", |(_, list)| list));
             }
         }
         counts
     }
 
-    /// From `Summary [ 1.2s] 9 tests run: 8 passed, 1 failed, 0 skipped`, nextest's last word. The output
-    /// of failed tests, shown before it, has libtest's lines and must not count again.
-    pub fn of_nextest(output: &str) -> Self {
-        let mut counts = Self::default();
-        let summary = output.lines().rfind(|line| line.trim_start().starts_with("Summary ["));
-        if let Some((_, list)) = summary.and_then(|line| line.split_once(" run: ")) {
-            counts.add_list(list, ',');
-        }
-        counts
-    }
-
-    fn add_list(&mut self, list: &str, separator: char) {
-        for part in list.split(separator) {
+    fn add_list(&mut self, list: &str) {
+        for part in list.split(';') {
             let Some((number, word)) = part.trim().split_once(' ') else {
                 continue;
             };
             let Ok(number) = number.parse::<u64>() else {
                 continue;
             };
-            // nextest: `1 passed (1 slow)`, `1 timed out`, `1 exec failed`.
-            match word.split(" (").next().unwrap_or(word) {
+            match word {
                 "passed" => self.passed += number,
-                "failed" | "timed out" | "exec failed" => self.failed += number,
+                "failed" => self.failed += number,
                 _ => {}
             }
         }
@@ -88,19 +76,8 @@ test result: FAILED. 5 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; 
     }
 
     #[test]
-    fn nextest_counts_once() {
-        let output = "\
-    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 5 filtered out; finished in 0.00s
-     Summary [   0.005s] 9 tests run: 6 passed (1 slow), 1 failed, 1 timed out, 1 exec failed, 2 skipped
-";
-        assert_eq!(Counts::of_nextest(output), counts(6, 3));
-        assert_eq!(Counts::of_nextest("     Summary [ 0.1s] 1 test run: 1 passed, 0 skipped"), counts(1, 0));
-    }
-
-    #[test]
     fn nothing_is_nothing() {
         assert_eq!(Counts::of_libtest("error: could not compile"), counts(0, 0));
-        assert_eq!(Counts::of_nextest("error: no tests to run"), counts(0, 0));
     }
 
     #[test]

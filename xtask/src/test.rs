@@ -14,10 +14,9 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Build and test everything.
 ///
-/// In this order: unit and integration tests and the conformance of every pattern (by cargo-nextest where
-/// it is installed), doc tests, every example under crates/ (60 s each), and once more in release those
-/// conformance tests that are about orderings. A step in which nothing ran has failed. The last line is
-/// plain: `N passed, N failed`.
+/// In this order: unit and integration tests and the conformance of every pattern, doc tests, every example
+/// under crates/ (60 s each), and once more in release those conformance tests that are about orderings. A
+/// step in which nothing ran has failed. The last line is plain: `N passed, N failed`.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS)]
 pub struct Args {
@@ -63,11 +62,6 @@ impl Session {
         let compiled = self.cargo(build).unchecked().run()?;
         ensure!(compiled.status.success(), "cargo {build} failed");
 
-        if has_nextest() {
-            let all = "nextest run --workspace --no-fail-fast";
-            let (ok, said) = process::shown(&self.cargo(all))?;
-            return judged(ok, Counts::of_nextest(&said));
-        }
         // Not `--all-targets`: that would also start the benchmarks.
         let all = "test --workspace --no-fail-fast --lib --bins --tests --examples";
         let (ok, said) = process::shown(&self.cargo(all))?;
@@ -116,8 +110,8 @@ impl Session {
 
         let mut total = Counts::default();
         for harness in artifacts::build(&self.workspace, &build, "test")? {
-            println!("--> {} --test conformance -- order", harness.package);
-            let command = self.passing_on(duct::cmd!(harness.path, "order").dir(harness.dir));
+            println!("--> {} --test conformance -- order/", harness.package);
+            let command = self.passing_on(duct::cmd!(harness.path, "order/").dir(harness.dir));
             let (ok, said) = process::shown(&command)?;
             total += judged(ok, Counts::of_libtest(&said)).unwrap_or_else(|problem| {
                 println!("{}: {problem}", harness.package);
@@ -134,11 +128,6 @@ impl Session {
     fn passing_on(&self, command: Expression) -> Expression {
         if self.long { command.env("TOWPATH_LONG", "1") } else { command }
     }
-}
-
-fn has_nextest() -> bool {
-    let asked = duct::cmd!(workspace::cargo(), "nextest", "--version");
-    asked.stdout_null().stderr_null().run().is_ok()
 }
 
 /// A program that failed without a failed test counts as one; one that ran no test at all has failed.

@@ -68,7 +68,8 @@ pub(super) struct Hands<In, Out> {
     /// The last batch took so little that whom it wakes may wait for the next.
     quick: bool,
     batch_began: Option<Instant>,
-    slice_began: Option<Instant>,
+    /// How long it has worked since others of its thread could.
+    slice: Duration,
     /// Of the item whose job runs.
     index: usize,
     seq: u64,
@@ -99,7 +100,7 @@ where
             batch: 1,
             quick: false,
             batch_began: None,
-            slice_began: None,
+            slice: Duration::ZERO,
             index: 0,
             seq: 0,
             inbox,
@@ -123,7 +124,8 @@ where
         W: Work<In, Out>,
     {
         if !self.inbox.is_empty() && !self.failed && !self.handoff.is_stopping() {
-            self.batch_began = Some(Instant::now());
+            // The time it stood in line is none of the batch's.
+            self.batch_began = self.batch_began.map(|_| Instant::now());
             return Poll::Ready(true);
         }
         let tired = self.adapt();
@@ -172,7 +174,7 @@ where
             }
             Next::Park => {
                 self.mode = Mode::Parked;
-                self.slice_began = None;
+                self.slice = Duration::ZERO;
                 crew.release(state);
                 Poll::Pending
             }
@@ -195,21 +197,21 @@ where
     /// other tasks run.
     fn adapt(&mut self) -> bool {
         let Some(began) = self.batch_began.take() else { return false };
-        let now = Instant::now();
-        let took = now - began;
+        let took = began.elapsed();
         self.quick = took < LONG_BATCH / 2;
         if took > LONG_BATCH {
             self.batch = (self.batch / 2).max(1);
         } else if took < LONG_BATCH / 2 {
             self.batch = (self.batch * 2).min(LARGEST_BATCH);
         }
-        now - *self.slice_began.get_or_insert(began) > LONG_SLICE
+        self.slice += took;
+        self.slice > LONG_SLICE
     }
 
     /// Lets the others on this thread run first: whom this worker has just woken stands in a slot of the
     /// thread that no other thread takes from.
     fn give_way(&mut self, cx: &Context<'_>) -> Poll<bool> {
-        self.slice_began = None;
+        self.slice = Duration::ZERO;
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -313,12 +315,13 @@ where
         self.batch = 1;
         self.quick = false;
         self.batch_began = None;
-        self.slice_began = None;
+        self.slice = Duration::ZERO;
+        let waker = cx.waker().clone();
         let mut state = self.handoff.lock();
         self.handoff.flush(&mut state, &mut self.outbox);
         state.restore(self.inbox.keep(0));
         state.roster.reserved -= std::mem::replace(&mut self.reserved, 1) - 1;
-        self.mode = Mode::Waiting(state.roster.wait(cx.waker().clone()));
+        self.mode = Mode::Waiting(state.roster.wait(waker));
         if state.stop.is_some() {
             // Stopped before it was on the roster, where it would have been woken.
             state.wakes.others.push(cx.waker().clone());
