@@ -151,7 +151,7 @@ fn outputs_held_back_for_no_order_break_order() {
 
 #[test]
 fn items_numbered_anew_break_order() {
-    breaks(order::NumbersAnew, Law::Order, &[Law::Conservation]);
+    breaks(order::NumbersAnew, Law::Order, &[Law::Conservation, Law::NoSilence]);
 }
 
 #[test]
