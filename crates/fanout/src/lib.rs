@@ -37,7 +37,7 @@
 //! # Cost
 //!
 //! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with room for a
-//! thousand outputs and taken in a task, where a pool of goroutines takes 80 and a task each 600; a waiting
+//! thousand outputs and taken in a task, where a pool of goroutines takes 70 and a task each 480; a waiting
 //! job costs about 700 bytes. Taken in `block_on`, whose thread is woken for each portion, it costs more,
 //! the more the less room there is. `cargo xtask bench` measures it on yours.
 //! Jobs run as tasks on the runtime's threads, as many as wait plus as many as there are threads, so a
