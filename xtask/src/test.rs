@@ -26,18 +26,18 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<bool> {
-    let session = Session { workspace: Workspace::load()?, long: args.long };
+    let tester = Tester { workspace: Workspace::load()?, long: args.long };
     let steps: [(&str, Step); 4] = [
-        ("tests", Session::tests),
-        ("doc tests", Session::doc_tests),
-        ("examples", Session::examples),
-        ("orderings in release", Session::orderings),
+        ("tests", Tester::tests),
+        ("doc tests", Tester::doc_tests),
+        ("examples", Tester::examples),
+        ("orderings in release", Tester::orderings),
     ];
     let mut total = Counts::default();
     for (name, step) in steps {
         println!("==> {name}");
         let start = Instant::now();
-        let counts = step(&session).unwrap_or_else(|problem| {
+        let counts = step(&tester).unwrap_or_else(|problem| {
             println!("{name}: {problem:#}");
             Counts { passed: 0, failed: 1 }
         });
@@ -48,14 +48,14 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(total.failed == 0)
 }
 
-type Step = fn(&Session) -> Result<Counts>;
+type Step = fn(&Tester) -> Result<Counts>;
 
-struct Session {
+struct Tester {
     workspace: Workspace,
     long: bool,
 }
 
-impl Session {
+impl Tester {
     /// All targets are built, so that a broken benchmark shows here; those that are tests are run.
     fn tests(&self) -> Result<Counts> {
         let build = "test --workspace --all-targets --no-run";

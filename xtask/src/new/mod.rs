@@ -46,7 +46,11 @@ pub fn run(args: &Args) -> Result<bool> {
 
     let name = &args.name;
     println!("crates/{name} is a pattern now, made from crates/{}. Next:", args.from);
-    println!("  1. say what it does: crates/{name}/README.md, and `description` in its Cargo.toml");
+    println!(
+        "  1. say what it does, where it still speaks of {}: README.md, `description` and `keywords` in Cargo.toml, \
+         the docs and costs in src/lib.rs, examples/",
+        args.from
+    );
     println!(
         "  2. write it: crates/{name}/src/lib.rs; cargo test -p towpath-{name} puts it through the laws"
     );
