@@ -167,7 +167,8 @@ impl<Out: Send + 'static> Run<Out> {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
             self.outlet.discard(VecDeque::from([finished]));
         }
-        Report { stages: self.stats(), failures: self.outlet.untaken() }
+        let (cause, others) = self.outlet.take_failures();
+        Report { stages: self.stats(), failures: cause.into_iter().chain(others).collect() }
     }
 
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
@@ -278,9 +279,9 @@ impl<Out: Send + 'static> Feed<Out> for Run<Out> {
                 Err(failure) => closed.failures.push(failure),
             }
         }
-        let (cause, later) = self.outlet.take_failures();
+        let (cause, others) = self.outlet.take_failures();
         closed.cause = cause;
-        closed.failures.extend(later);
+        closed.failures.extend(others);
         Poll::Ready(closed)
     }
 }

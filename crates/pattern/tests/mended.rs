@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
+use futures_util::future::join;
 use tokio::task::yield_now;
 use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source};
 
@@ -187,7 +188,8 @@ async fn concurrent_sends_of_a_generator_take_turns() {
                 }
             }
         };
-        tokio::join!(endless(0), endless(1));
+        // Polls the first one first, always: without turns the second would never send.
+        join(endless(0), endless(1)).await;
     });
     let mut sum = 0;
     for _ in 0..100 {
@@ -197,38 +199,55 @@ async fn concurrent_sends_of_a_generator_take_turns() {
 }
 
 #[tokio::test]
-async fn nothing_begins_in_a_scope_that_was_cancelled_before() {
-    let scope = Scope::new("late");
-    scope.cancel();
-    let begun = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&begun);
-    let job = move |item: usize| {
-        count.fetch_add(1, SeqCst);
-        async move { Ok(item) }
-    };
-    let failure = run_in(&scope, 0..9, Settings::new("late", 4), job).collect().await;
-    assert!(failure.expect_err("it was cancelled").is_cancelled());
-    assert_eq!(begun.load(SeqCst), 0);
+async fn nothing_begins_in_a_scope_that_was_over_before() {
+    let cancelled = Scope::new("cancelled");
+    cancelled.cancel();
+    let late = Scope::new("late").with_timeout(Duration::ZERO);
+    for scope in [cancelled, late] {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let job = move |item: usize| {
+            count.fetch_add(1, SeqCst);
+            async move { Ok(item) }
+        };
+        let failure = run_in(&scope, 0..9, Settings::new("late", 4), job).collect().await;
+        assert!(failure.expect_err("it was stopped").is_cancelled());
+        assert_eq!(begun.load(SeqCst), 0, "in `{}`", scope.name());
+    }
+}
+
+/// Cancels a scope when it is dropped.
+struct CancelsOnDrop(Scope);
+
+impl Drop for CancelsOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 #[tokio::test]
 async fn a_failure_before_the_cancellation_is_not_masked_in_a_later_stage() {
-    let scope = Scope::default();
-    let fails = |item: usize| async move {
-        anyhow::ensure!(item != 3, "the true cause");
-        Ok(item)
+    let (first_scope, second_scope) = (Scope::new("first"), Scope::new("second"));
+    let cancels = second_scope.clone();
+    // The failure stops item 0's job, whose drop cancels the later stage before that one has noticed.
+    let fails = move |item: usize| {
+        let guard = (item == 0).then(|| CancelsOnDrop(cancels.clone()));
+        async move {
+            if guard.is_some() {
+                std::future::pending::<()>().await;
+            }
+            anyhow::ensure!(item != 3, "the true cause");
+            Ok(item)
+        }
     };
-    let first = run_in(&scope, 0..9, Settings::new("first", 1), fails);
+    let first = run_in(&first_scope, 0..9, Settings::new("first", 2), fails);
     let waits = |item: usize| async move {
         std::future::pending::<()>().await;
         Ok(item)
     };
-    let second = run_in(&scope, first, Settings::new("second", 4), waits);
-    while second.stats()[0].counts.errored == 0 {
-        yield_now().await;
-    }
-    second.cancel();
+    let second = run_in(&second_scope, first, Settings::new("second", 4), waits);
     let failure = second.collect().await.expect_err("it failed");
+    assert!(second_scope.token().is_cancelled());
     assert_eq!(failure.to_string(), "item 3 at stage `first`: the true cause");
 }
 

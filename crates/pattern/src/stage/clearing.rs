@@ -114,8 +114,8 @@ impl<In, Out> HandOff<In, Out> {
         let outputs = self.lock().outputs.take_all();
         self.discard(outputs);
         let mut unheard = None;
-        let untaken = self.lock().take_untaken();
-        for failure in untaken {
+        let (cause, others) = self.lock().take_failures();
+        for failure in cause.into_iter().chain(others) {
             if unheard.is_none() && !failure.is_cancelled() {
                 unheard = Some(failure);
             } else {

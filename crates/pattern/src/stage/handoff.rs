@@ -286,15 +286,9 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// The failures that nobody took but the first cause.
-    pub(super) fn take_later(&mut self) -> Vec<Failure> {
-        self.untaken.drain(..).collect()
-    }
-
-    /// The failures that nobody took, the first cause first.
-    pub(super) fn take_untaken(&mut self) -> Vec<Failure> {
-        let first = self.first.take();
-        first.into_iter().chain(self.untaken.drain(..)).collect()
+    /// The first cause and the other failures, as far as nobody took them.
+    pub(super) fn take_failures(&mut self) -> (Option<Failure>, Vec<Failure>) {
+        (self.first.take(), self.untaken.drain(..).collect())
     }
 
     /// No item will be begun any more.

@@ -49,9 +49,6 @@ pub(crate) trait Outlet<Out>: Stage {
     /// The first cause and the other failures, as far as nobody took them.
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>);
 
-    /// The failures that nobody took, the first cause first.
-    fn untaken(&self) -> Vec<Failure>;
-
     /// Keeps a failure that nobody took.
     fn remember(&self, failure: Failure);
 
@@ -164,12 +161,7 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
     }
 
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>) {
-        let mut state = self.lock();
-        (state.first.take(), state.take_later())
-    }
-
-    fn untaken(&self) -> Vec<Failure> {
-        self.lock().take_untaken()
+        self.lock().take_failures()
     }
 
     fn remember(&self, failure: Failure) {
