@@ -7,14 +7,14 @@
 mod process;
 mod workloads;
 
+use std::future::Future;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use serde_json::json;
 
 use crate::subject::Subject;
-use workloads::{Measured, WORKLOADS, Workload};
-
-type Measure = Box<dyn Fn(&Workload, u64) -> anyhow::Result<Measured>>;
+use workloads::{Measured, WORKLOADS};
 
 /// The benchmark of the patterns of one crate: `main` of its `benches/uniform.rs`.
 ///
@@ -28,20 +28,52 @@ type Measure = Box<dyn Fn(&Workload, u64) -> anyhow::Result<Measured>>;
 /// ```
 #[must_use]
 pub struct Benchmark {
-    subjects: Vec<(String, Measure)>,
+    tasks: Vec<Task>,
+}
+
+/// One workload done by one subject.
+struct Task {
+    workload: String,
+    subject: String,
+    /// Whether the peak memory of the process is told.
+    peak: bool,
+    measure: Box<dyn Fn(u64) -> anyhow::Result<Measured>>,
 }
 
 impl Benchmark {
     /// The benchmark of `subject`.
     pub fn of<S: Subject>(subject: S) -> Self {
-        Self { subjects: Vec::new() }.and(subject)
+        Self { tasks: Vec::new() }.and(subject)
     }
 
     /// The same, and `subject` as well.
     pub fn and<S: Subject>(mut self, subject: S) -> Self {
         let name = subject.name();
-        let measure = move |workload: &Workload, items| workloads::run(&subject, workload, items);
-        self.subjects.push((name, Box::new(measure)));
+        let subject = Rc::new(subject);
+        self.tasks.extend(WORKLOADS.iter().map(|workload| {
+            let by = Rc::clone(&subject);
+            Task {
+                workload: workload.name.to_owned(),
+                subject: name.clone(),
+                peak: workload.peak,
+                measure: Box::new(move |items| workloads::run(&*by, workload, items)),
+            }
+        }));
+        self
+    }
+
+    /// The same, and a workload that is about what only this crate does: `work` is done once, with so many
+    /// items, in a task of the runtime, and returns the answer that every subject of the workload gives.
+    pub fn with<Fut>(mut self, workload: &str, subject: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
+    where
+        Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
+    {
+        self.tasks.push(Task {
+            workload: workload.to_owned(),
+            subject: subject.to_owned(),
+            peak: false,
+            measure: Box::new(move |items| workloads::run_alone(work(items))),
+        });
         self
     }
 
@@ -59,33 +91,24 @@ impl Benchmark {
                 ExitCode::SUCCESS
             }
             ["list"] => {
-                for (name, _) in &self.subjects {
-                    for workload in WORKLOADS {
-                        println!("{}\t{name}", workload.name);
-                    }
+                for Task { workload, subject, .. } in &self.tasks {
+                    println!("{workload}\t{subject}");
                 }
                 ExitCode::SUCCESS
             }
             ["run", workload, subject, items] => match self.find(workload, subject, items) {
-                Ok((measure, workload, items)) => answer(workload, measure(workload, items)),
+                Ok((task, items)) => answer(task, (task.measure)(items)),
                 Err(wrong) => refuse(&wrong),
             },
             _ => refuse("expected `list` or `run WORKLOAD SUBJECT ITEMS`"),
         }
     }
 
-    fn find(
-        &self,
-        workload: &str,
-        subject: &str,
-        items: &str,
-    ) -> Result<(&Measure, &'static Workload, u64), String> {
-        let known = WORKLOADS.iter().find(|known| known.name == workload);
-        let known = known.ok_or_else(|| format!("no workload `{workload}` here; see `list`"))?;
-        let measure = self.subjects.iter().find(|(name, _)| name == subject);
-        let (_, measure) = measure.ok_or_else(|| format!("no subject `{subject}` here; see `list`"))?;
+    fn find(&self, workload: &str, subject: &str, items: &str) -> Result<(&Task, u64), String> {
+        let task = self.tasks.iter().find(|task| task.workload == workload && task.subject == subject);
+        let task = task.ok_or_else(|| format!("`{subject}` does not do `{workload}` here; see `list`"))?;
         let items = items.parse().map_err(|error| format!("items `{items}`: {error}"))?;
-        Ok((measure, known, items))
+        Ok((task, items))
     }
 }
 
@@ -94,11 +117,11 @@ fn refuse(wrong: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn answer(workload: &Workload, measured: anyhow::Result<Measured>) -> ExitCode {
+fn answer(task: &Task, measured: anyhow::Result<Measured>) -> ExitCode {
     let Measured { answer, ms, bytes_each } = match measured {
         Ok(measured) => measured,
         Err(error) => {
-            eprintln!("{}: {error:#}", workload.name);
+            eprintln!("{}: {error:#}", task.workload);
             return ExitCode::FAILURE;
         }
     };
@@ -106,7 +129,7 @@ fn answer(workload: &Workload, measured: anyhow::Result<Measured>) -> ExitCode {
     if let Some(ms) = ms {
         line["ms"] = json!(ms);
     }
-    if workload.peak
+    if task.peak
         && let Some(peak) = process::memory_kib("VmHWM:")
     {
         line["peak_kib"] = json!(peak);

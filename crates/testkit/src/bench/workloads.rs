@@ -76,6 +76,19 @@ pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> a
     runtime.block_on(measured).context("the workload panicked")?
 }
 
+/// The time that `work` takes in a task of the runtime, and its answer.
+pub(super) fn run_alone(
+    work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
+) -> anyhow::Result<Measured> {
+    let runtime = Runtime::new().context("no tokio runtime")?;
+    let measured = runtime.spawn(async move {
+        let began = Instant::now();
+        let answer = work.await?;
+        Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), bytes_each: None })
+    });
+    runtime.block_on(measured).context("the workload panicked")?
+}
+
 /// The time from the start of a run to its end, and the sum of its outputs.
 async fn timed<S: Subject>(
     subject: S,
