@@ -17,6 +17,7 @@ type subject struct {
 
 var subjects = []subject{
 	{"io-10k", "go WaitGroup", io10kWaitGroup},
+	{"ping-pong", "go unbuffered channels", pingPongChannels},
 	{"io-1m", "go semaphore channel", io1mSemaphore},
 	{"io-1m", "go goroutine each", io1mGoroutineEach},
 	{"fanout-noop", "go goroutine each", noopGoroutineEach},
@@ -24,6 +25,12 @@ var subjects = []subject{
 	{"fanout-cpu", "go worker pool", cpuPool},
 	{"memory-100k", "go goroutines", memoryGoroutines},
 	{"cancel-10k", "go context", cancelContext},
+	{"queue-cap10", "go channel", queueChannel(1, 3, 10)},
+	{"queue-cap1024", "go channel", queueChannel(1, 3, 1024)},
+	{"queue-mn", "go channel", queueChannel(4, 4, 128)},
+	{"pipeline-cap10", "go channels", pipelineChannels(10)},
+	{"pipeline-cap1024", "go channels", pipelineChannels(1024)},
+	{"semaphore", "go channel", semaphoreChannel},
 }
 
 func main() {

@@ -1,28 +1,31 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
-//! `programs` builds what is measured (with `peers_env` for Go and Python), `rounds` runs it, `report`
-//! computes the rows, `table`, `readme` and the JSON file show them.
+//! `programs` builds what is measured (with `peers_env` for Go and Python), `session` goes through the
+//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme` and the
+//! JSON file show them.
 
+mod document;
 mod machine;
 mod peers_env;
 mod programs;
 mod readme;
 mod report;
 mod rounds;
+mod session;
 mod table;
 mod workloads;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
 use self::machine::Machine;
-use self::programs::Subject;
 use self::report::Report;
-use self::rounds::{Plan, Progress};
+use self::rounds::Plan;
+use self::session::Session;
 use self::workloads::{WORKLOADS, Workload};
 use crate::usage::Usage;
 use crate::workspace::Workspace;
@@ -31,7 +34,10 @@ use crate::workspace::Workspace;
 ///
 /// Every round runs every subject once, in turn, each in a fresh process, and checks its answer. A subject
 /// whose first run took over 15 s gets that one round. Ratios are to the fastest of ours: above 1, ours is
-/// better. Go and Python come from a virtual environment that is made under target/ from
+/// better. The table of the document that this project answers comes first, its figures for asyncio and Go
+/// beside the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
+///
+/// Go and Python come from a virtual environment that is made under target/ from
 /// xtask/peers/requirements.txt; where that cannot be, they are left out with one line that says why, or,
 /// with CI set in the environment, it is an error. A wrong answer, a crash or a timeout is an error too,
 /// after all the others were measured.
@@ -72,7 +78,7 @@ fn known_workloads() -> PossibleValuesParser {
 }
 
 fn workload_list() -> String {
-    let line = |w: &Workload| format!("  {:<13}{}\n", w.name, w.about);
+    let line = |w: &Workload| format!("  {:<18}{}\n", w.name, w.about);
     let lines: String = WORKLOADS.iter().map(line).collect();
     format!("Workloads:\n{lines}\n{}", crate::EXIT_STATUS)
 }
@@ -94,19 +100,10 @@ pub fn run(args: &Args) -> Result<bool> {
     let machine = Machine::read(&workspace, environment.as_ref(), args.quick);
     println!("{machine}");
 
-    let plan = plan(args);
-    let tasks = tasks(&args.only, &subjects)?;
-    let progress = Progress::new(tasks.iter().map(|(_, able)| able.len()).sum(), &plan);
-    let mut rows = Vec::new();
-    let mut failures = 0;
-    for (workload, able) in tasks {
-        let measured = rounds::measure(workload, &able, &plan, &progress);
-        let new = report::rows(workload, &measured);
-        progress.aside(|| println!("{}", table::of(workload, &new, &measured, plan.quick)));
-        failures += measured.iter().filter(|m| m.result.is_err()).count();
-        rows.extend(new);
-    }
-    progress.finish();
+    let tasks = session::tasks(&args.only, &subjects)?;
+    let mut session = Session::new(plan(args), &tasks);
+    session.measure_all(&tasks, |text| println!("{text}"));
+    let Session { rows, failures, .. } = session;
 
     if let Some(file) = &args.json {
         report::write(file, &Report { machine, rows })?;
@@ -116,23 +113,6 @@ pub fn run(args: &Args) -> Result<bool> {
         eprintln!("failed: {failures} of the subjects (see the tables)");
     }
     Ok(failures == 0)
-}
-
-type Task<'a> = (&'static Workload, Vec<&'a Subject<'a>>);
-
-/// The chosen workloads, each with the subjects that can do it.
-fn tasks<'a>(only: &[String], subjects: &'a [Subject<'a>]) -> Result<Vec<Task<'a>>> {
-    let mut tasks = Vec::new();
-    for workload in &WORKLOADS {
-        let chosen = only.is_empty() || only.iter().any(|name| name == workload.name);
-        if chosen {
-            let able = subjects.iter().filter(|subject| subject.workload.name == workload.name);
-            let able: Vec<_> = able.collect();
-            ensure!(!able.is_empty(), "no subject can do {}", workload.name);
-            tasks.push((workload, able));
-        }
-    }
-    Ok(tasks)
 }
 
 fn plan(args: &Args) -> Plan {

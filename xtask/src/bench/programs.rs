@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_bad_list_is_an_error() {
         let said = |text| parse_list(text).err().unwrap().to_string();
-        assert!(said("io-11k\tgo").contains("unknown workload `io-11k`; there are io-10k, io-1m"));
+        assert!(said("io-11k\tgo").contains("unknown workload `io-11k`; there are io-10k, ping-pong"));
         assert!(said("io-10k go").contains("WORKLOAD<TAB>SUBJECT"));
         assert_eq!(said(""), "printed nothing");
     }

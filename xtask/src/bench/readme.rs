@@ -1,4 +1,4 @@
-//! The last benchmark in README.md, between its marks, as one compact table.
+//! The last benchmark in README.md, between its marks: the document's table and one compact table of everything.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,11 +6,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::document;
 use super::report::{self, Report, Row};
 use super::table::{number, ratio};
 
 const BEGIN: &str = "<!-- bench -->";
 const END: &str = "<!-- /bench -->";
+const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go that this project answers: \
+                        its figures, and the best of those measured here.";
 
 /// Replaces what stands between the marks of `readme` by what `results` holds.
 pub fn update(readme: &Path, results: &Path) -> Result<()> {
@@ -38,7 +41,12 @@ fn between_marks(text: &str, section: &str) -> Result<String> {
 fn section(report: &Report) -> String {
     let machine = &report.machine;
     let rounds = report.rows.iter().map(|row| row.rounds).max().unwrap_or_default();
-    let mut text = format!(
+    let mut text = String::new();
+    if let Some(document) = document::of(&report.rows, machine.quick) {
+        text.extend([DOCUMENT, "\n\n", &document.markdown(), "\n"]);
+    }
+    let _ = write!(
+        text,
         "Medians of {rounds} rounds, a fresh process each; in brackets, how many times the best of ours.\n\
          {}, {} cores, {}; {}; commit {}.\n\n\
          | workload | ours | the others |\n|---|---|---|\n",
@@ -126,6 +134,22 @@ mod tests {
         assert!(text.contains("A CPU, 2 cores, linux; rustc 1.95.0, go 1.27.3; commit abc."), "{text}");
         let line = "| `io-10k`, ms | fanout **6.50** | go 13.0 (2.0×), asyncio 2080 (320×, 1 round) |";
         assert_eq!(text.lines().last(), Some(line));
+    }
+
+    #[test]
+    fn the_document_s_table_comes_first_where_it_was_measured() {
+        let text = section(&report(false));
+        let (document, all) = text.split_once("\n\nMedians of 5 rounds").unwrap();
+        assert!(document.starts_with(DOCUMENT), "{text}");
+        let line = "| 10,000 I/O tasks | ~2–3 s | 2080 ms, asyncio | ~0.5–1 s | 13.0 ms | 6.50 ms, fanout |";
+        assert!(document.contains(line), "{text}");
+        assert!(all.contains("| workload | ours | the others |"), "{text}");
+
+        let mut other = report(false);
+        for row in &mut other.rows {
+            "io-1m".clone_into(&mut row.workload);
+        }
+        assert!(section(&other).starts_with("Medians of 5 rounds"));
     }
 
     #[test]

@@ -34,8 +34,7 @@ pub fn of(workload: &Workload, rows: &[Row], measured: &[Measurements], quick: b
 }
 
 fn table(rows: &[&Row], unit: &str) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY);
+    let mut table = empty();
     table.set_header(["subject", &format!("median {unit}"), "min–max", "ratio", "rounds"]);
     // The usual number is the most that any subject has.
     let usual = rows.iter().map(|row| row.rounds).max().unwrap_or_default();
@@ -52,6 +51,12 @@ fn table(rows: &[&Row], unit: &str) -> Table {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    table
+}
+
+pub fn empty() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY);
     table
 }
 

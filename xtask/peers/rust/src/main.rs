@@ -1,25 +1,33 @@
-//! The benchmark's workloads on tokio, futures and rayon alone, one per process.
+//! The benchmark's workloads on tokio, rayon and other crates alone, one per process.
 //!
 //! `towpath-peers list`, or `towpath-peers run WORKLOAD SUBJECT ITEMS`.
 
 #![forbid(unsafe_code)]
 
 mod cancel_10k;
+mod channels;
 mod fanout_cpu;
 mod fanout_noop;
 mod io_10k;
 mod io_1m;
 mod memory_100k;
+mod ping_pong;
+mod pipeline;
 mod protocol;
+mod queue;
+mod semaphore;
 
 use std::process::ExitCode;
 
 use protocol::Subject;
+use queue::{CAP10, CAP1024, MN};
 
 const SUBJECTS: &[Subject] = &[
     Subject::new("io-10k", "tokio spawn", io_10k::spawn),
     Subject::new("io-10k", "JoinSet", io_10k::join_set),
     Subject::new("io-10k", "buffer_unordered", io_10k::buffer_unordered),
+    Subject::new("ping-pong", "async-channel", ping_pong::async_channel),
+    Subject::new("ping-pong", "tokio mpsc", ping_pong::mpsc),
     Subject::new("io-1m", "tokio spawn + Semaphore", io_1m::semaphore),
     Subject::new("fanout-noop", "buffer_unordered", fanout_noop::buffer_unordered),
     Subject::new("fanout-noop", "tokio spawn", fanout_noop::spawn),
@@ -27,6 +35,30 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("fanout-cpu", "tokio spawn", fanout_cpu::spawn),
     Subject::new("memory-100k", "tokio spawn", memory_100k::spawn),
     Subject::new("cancel-10k", "JoinSet", cancel_10k::join_set),
+    Subject::new("queue-cap10", "async-channel", |items| queue::mpmc(items, CAP10, async_channel::bounded)),
+    Subject::new("queue-cap10", "crossfire", |items| {
+        queue::mpmc(items, CAP10, crossfire::mpmc::bounded_async)
+    }),
+    Subject::new("queue-cap10", "flume", |items| queue::mpmc(items, CAP10, flume::bounded)),
+    Subject::new("queue-cap10", "kanal", |items| queue::mpmc(items, CAP10, kanal::bounded_async)),
+    Subject::new("queue-cap10", "tokio mpsc, 1 consumer", |items| queue::one_consumer(items, CAP10)),
+    Subject::new("queue-cap1024", "async-channel", |items| {
+        queue::mpmc(items, CAP1024, async_channel::bounded)
+    }),
+    Subject::new("queue-cap1024", "crossfire", |items| {
+        queue::mpmc(items, CAP1024, crossfire::mpmc::bounded_async)
+    }),
+    Subject::new("queue-cap1024", "flume", |items| queue::mpmc(items, CAP1024, flume::bounded)),
+    Subject::new("queue-cap1024", "kanal", |items| queue::mpmc(items, CAP1024, kanal::bounded_async)),
+    Subject::new("queue-cap1024", "tokio mpsc, 1 consumer", |items| queue::one_consumer(items, CAP1024)),
+    Subject::new("queue-mn", "async-channel", |items| queue::mpmc(items, MN, async_channel::bounded)),
+    Subject::new("queue-mn", "crossfire", |items| queue::mpmc(items, MN, crossfire::mpmc::bounded_async)),
+    Subject::new("queue-mn", "flume", |items| queue::mpmc(items, MN, flume::bounded)),
+    Subject::new("queue-mn", "kanal", |items| queue::mpmc(items, MN, kanal::bounded_async)),
+    Subject::new("queue-mn", "tokio mpsc, 1 consumer", |items| queue::one_consumer(items, MN)),
+    Subject::new("pipeline-cap10", "tokio mpsc", |items| pipeline::mpsc(items, 10)),
+    Subject::new("pipeline-cap1024", "tokio mpsc", |items| pipeline::mpsc(items, 1024)),
+    Subject::new("semaphore", "tokio Semaphore", semaphore::acquire),
 ];
 
 fn main() -> ExitCode {

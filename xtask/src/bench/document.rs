@@ -1,0 +1,151 @@
+//! The table of the document that the benchmark answers, its figures for asyncio and Go beside those
+//! measured here, and a column of ours.
+
+use std::fmt::Write;
+
+use super::report::Row;
+use super::table::{self, number};
+use super::workloads::{Unit, Workload};
+
+/// The workloads it is computed from. They are measured first, since it is shown first.
+pub const WORKLOADS: [&str; 2] = ["io-10k", "ping-pong"];
+
+const HEADER: [&str; 6] = [
+    "scenario",
+    "asyncio, the document",
+    "asyncio, measured",
+    "Go, the document",
+    "Go, measured",
+    "Towpath, measured",
+];
+
+const SCENARIOS: [Scenario; 3] = [
+    Scenario {
+        name: "10,000 I/O tasks",
+        asyncio: "~2–3 s",
+        go: "~0.5–1 s",
+        workload: "io-10k",
+        unit: Unit::Ms,
+        shown: |ms, _| format!("{} ms", number(ms)),
+    },
+    Scenario {
+        name: "memory of them",
+        asyncio: "~50 MB",
+        go: "~20 MB",
+        workload: "io-10k",
+        unit: Unit::Mib,
+        shown: |mib, _| format!("{} MiB", number(mib)),
+    },
+    Scenario {
+        name: "context switch (a hand-over)",
+        asyncio: "~1–2 µs",
+        go: "~200 ns",
+        workload: "ping-pong",
+        unit: Unit::Ms,
+        shown: |ms, items| format!("{} ns", number(nanoseconds_each(ms, items))),
+    },
+];
+
+struct Scenario {
+    name: &'static str,
+    /// As the document has it.
+    asyncio: &'static str,
+    go: &'static str,
+    workload: &'static str,
+    unit: Unit,
+    /// A measured value of so many items.
+    shown: fn(f64, u64) -> String,
+}
+
+/// Whose column a row belongs to.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Asyncio,
+    Go,
+    Towpath,
+}
+
+/// The cells of the table.
+pub struct Document {
+    lines: Vec<[String; HEADER.len()]>,
+    quick: bool,
+}
+
+/// `None` where nothing of it was measured.
+pub fn of(rows: &[Row], quick: bool) -> Option<Document> {
+    let measured = rows.iter().any(|row| WORKLOADS.contains(&row.workload.as_str()));
+    let lines = SCENARIOS.iter().map(|scenario| scenario.line(rows, quick)).collect();
+    measured.then_some(Document { lines, quick })
+}
+
+impl Scenario {
+    fn line(&self, rows: &[Row], quick: bool) -> [String; HEADER.len()] {
+        let best = |side| self.best(rows, side, quick).unwrap_or("–".to_owned());
+        [
+            self.name.to_owned(),
+            self.asyncio.to_owned(),
+            best(Side::Asyncio),
+            self.go.to_owned(),
+            best(Side::Go),
+            best(Side::Towpath),
+        ]
+    }
+
+    /// The best median of that side, and whose it is where that is not said by the column.
+    fn best(&self, rows: &[Row], side: Side, quick: bool) -> Option<String> {
+        let best = rows
+            .iter()
+            .filter(|row| row.workload == self.workload && row.unit == self.unit.name())
+            .filter(|row| Side::of(row) == Some(side))
+            .min_by(|a, b| a.median.total_cmp(&b.median))?;
+        let value = (self.shown)(best.median, Workload::named(self.workload)?.items(quick));
+        Some(match side {
+            Side::Asyncio => format!("{value}, {}", first_word(&best.subject)),
+            Side::Go => value,
+            Side::Towpath => format!("{value}, {}", best.subject),
+        })
+    }
+}
+
+impl Side {
+    /// Peers in Go and Python are called after the language or the loop; those in Rust have no column.
+    fn of(row: &Row) -> Option<Self> {
+        match first_word(&row.subject) {
+            _ if row.ours => Some(Self::Towpath),
+            "asyncio" | "uvloop" => Some(Self::Asyncio),
+            "go" => Some(Self::Go),
+            _ => None,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no workload has so many items")]
+fn nanoseconds_each(ms: f64, items: u64) -> f64 {
+    ms * 1e6 / items as f64
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}
+
+impl Document {
+    /// For a terminal.
+    pub fn text(&self) -> String {
+        let quick = if self.quick { " (quick: measured with a hundredth of the items)" } else { "" };
+        let mut table = table::empty();
+        table.set_header(HEADER).add_rows(&self.lines);
+        format!("the document's table: its figures, and the best of those measured here{quick}\n{table}\n")
+    }
+
+    pub fn markdown(&self) -> String {
+        let mut text = format!("| {} |\n|{}\n", HEADER.join(" | "), "---|".repeat(HEADER.len()));
+        for line in &self.lines {
+            let _ = writeln!(text, "| {} |", line.join(" | "));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

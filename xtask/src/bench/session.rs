@@ -1,0 +1,119 @@
+//! One go through the chosen workloads: measured one after another, shown in the order that people want.
+
+use anyhow::{Result, ensure};
+
+use super::programs::Subject;
+use super::report::{self, Row};
+use super::rounds::{self, Plan, Progress};
+use super::workloads::{WORKLOADS, Workload};
+use super::{document, table};
+
+pub type Task<'a> = (&'static Workload, Vec<&'a Subject<'a>>);
+
+/// The chosen workloads, each with the subjects that can do it. One that was not named and that none of
+/// these subjects can do is left out, and that is said.
+pub fn tasks<'a>(only: &[String], subjects: &'a [Subject<'a>]) -> Result<Vec<Task<'a>>> {
+    let mut tasks = Vec::new();
+    for workload in &WORKLOADS {
+        let chosen = only.is_empty() || only.iter().any(|name| name == workload.name);
+        if chosen {
+            let able = subjects.iter().filter(|subject| subject.workload.name == workload.name);
+            let able: Vec<_> = able.collect();
+            if able.is_empty() {
+                ensure!(only.is_empty(), "no subject can do {}", workload.name);
+                eprintln!("left out: {}: no subject can do it", workload.name);
+                continue;
+            }
+            tasks.push((workload, able));
+        }
+    }
+    Ok(tasks)
+}
+
+/// What was measured so far.
+pub struct Session {
+    plan: Plan,
+    progress: Progress,
+    pub rows: Vec<Row>,
+    pub failures: usize,
+}
+
+impl Session {
+    pub fn new(plan: Plan, tasks: &[Task]) -> Self {
+        let subjects = tasks.iter().map(|(_, able)| able.len()).sum();
+        Self { progress: Progress::new(subjects, &plan), plan, rows: Vec::new(), failures: 0 }
+    }
+
+    /// Shows tables as soon as they are there; those of the document's workloads wait for its own table,
+    /// which comes before them.
+    pub fn measure_all(&mut self, tasks: &[Task], mut show: impl FnMut(&str)) {
+        let (of_document, others): (Vec<_>, Vec<_>) =
+            tasks.iter().partition(|(workload, _)| document::WORKLOADS.contains(&workload.name));
+        let tables: Vec<_> = of_document.into_iter().map(|task| self.measure(task)).collect();
+        let document = document::of(&self.rows, self.plan.quick).map(|document| document.text());
+        for text in document.iter().chain(&tables) {
+            self.progress.aside(|| show(text));
+        }
+        for task in others {
+            let tables = self.measure(task);
+            self.progress.aside(|| show(&tables));
+        }
+        self.progress.finish();
+    }
+
+    /// Gives the tables.
+    fn measure(&mut self, (workload, able): &Task) -> String {
+        let measured = rounds::measure(workload, able, &self.plan, &self.progress);
+        let rows = report::rows(workload, &measured);
+        let tables = table::of(workload, &rows, &measured, self.plan.quick);
+        self.failures += measured.iter().filter(|m| m.result.is_err()).count();
+        self.rows.extend(rows);
+        tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::programs::Program;
+
+    fn subject<'a>(workload: &str, program: &'a Program) -> Subject<'a> {
+        Subject { workload: Workload::named(workload).unwrap(), name: "go".to_owned(), program }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_document_s_table_is_shown_before_all_others() {
+        // $2 is the workload, of which each has another answer.
+        let script = r#"case $2 in io-10k) answer=4950 ;; ping-pong) answer=10000 ;; *) answer=49995000 ;; esac
+            echo "{\"answer\": \"$answer\", \"ms\": 3, \"peak_kib\": 1024}""#;
+        let program = Program::script(script);
+        let subjects = ["io-10k", "ping-pong", "fanout-noop"].map(|workload| subject(workload, &program));
+        let minute = std::time::Duration::from_secs(60);
+        let plan = Plan { quick: true, rounds: 1, limit: minute, slow: minute };
+
+        let tasks = tasks(&[], &subjects).unwrap();
+        let mut session = Session::new(plan, &tasks);
+        let mut shown = Vec::new();
+        session.measure_all(&tasks, |text| shown.push(text.to_owned()));
+        let about: Vec<_> = shown.iter().map(|text| text.split(':').next().unwrap()).collect();
+        assert_eq!(about, ["the document's table", "io-10k", "ping-pong", "fanout-noop"]);
+        assert!(shown[0].contains(" 3.00 ms ") && shown[0].contains(" 300 ns "), "{}", shown[0]);
+        assert_eq!((session.rows.len(), session.failures), (4, 0));
+    }
+
+    #[test]
+    fn a_workload_that_nobody_can_do_is_an_error_only_where_it_was_named() {
+        let program = Program::script("");
+        let subjects = [subject("io-10k", &program)];
+        let tasks_of = |only: &[&str]| {
+            let only: Vec<_> = only.iter().map(|&name| name.to_owned()).collect();
+            let names =
+                |tasks: Vec<Task>| tasks.iter().map(|(workload, _)| workload.name).collect::<Vec<_>>();
+            tasks(&only, &subjects).map(names).map_err(|problem| problem.to_string())
+        };
+        assert_eq!(tasks_of(&[]), Ok(vec!["io-10k"]));
+        assert_eq!(tasks_of(&["io-10k"]), Ok(vec!["io-10k"]));
+        assert_eq!(tasks_of(&["semaphore"]), Err("no subject can do semaphore".to_owned()));
+    }
+}
