@@ -64,6 +64,7 @@ mod failure;
 mod job;
 mod limit;
 mod pattern;
+pub mod queue;
 mod report;
 mod run;
 mod scope;

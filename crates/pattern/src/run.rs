@@ -16,7 +16,7 @@ use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::{Closed, Feed, Filled, Inbox, Source};
-use crate::stage::{self, Deliver, Delivered, Finished, LONG_BATCH, Now, Outlet, Stage, Took, Work};
+use crate::stage::{self, Deliver, Delivered, Finished, LONG_BATCH, Now, Outcome, Outlet, Stage, Took, Work};
 
 /// A running pattern: a stream of its outputs.
 ///
@@ -39,6 +39,23 @@ pub struct Run<Out> {
     /// Of those held before, the ones yielded since the outlet was last told.
     yielded: Delivered,
     ended: bool,
+}
+
+impl Run<()> {
+    /// As [`Run::spawn`], for work that yields nothing but its failures: an item is delivered as its job ends, and
+    /// nobody has to take anything for the next to begin.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn spawn_discarding<In: Send + 'static>(
+        scope: Scope,
+        input: Source<In>,
+        settings: Settings,
+        work: impl Work<In, ()>,
+    ) -> Self {
+        Self::start(scope, input, settings, Outcome::Discarded, work)
+    }
 }
 
 impl<Out: Send + 'static> Run<Out> {
@@ -81,8 +98,18 @@ impl<Out: Send + 'static> Run<Out> {
         settings: Settings,
         work: impl Work<In, Out>,
     ) -> Self {
+        Self::start(scope, input, settings, Outcome::Yielded, work)
+    }
+
+    fn start<In: Send + 'static>(
+        scope: Scope,
+        input: Source<In>,
+        settings: Settings,
+        outcome: Outcome,
+        work: impl Work<In, Out>,
+    ) -> Self {
         let mut stages = input.stages();
-        let outlet = stage::start(&scope, input, settings, work);
+        let outlet = stage::start(&scope, input, settings, outcome, work);
         stages.push(Arc::clone(&outlet) as Arc<dyn Stage>);
         Self {
             outlet,

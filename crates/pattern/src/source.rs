@@ -3,6 +3,7 @@
 mod feed;
 mod generate;
 mod kept;
+mod produced;
 mod stream;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::failure::{Cause, Failure};
+use crate::queue;
 use crate::run::Run;
 use crate::stage::Stage;
 
@@ -104,6 +106,18 @@ impl<T: Send + 'static> Source<T> {
         Self::of(generate::Generated::fallible(generator))
     }
 
+    /// What the jobs of a run put into a queue, for the run that consumes it: with both, whoever writes a
+    /// pattern has producers and consumers.
+    ///
+    /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of this source:
+    /// so these jobs may put items, too (only ever with [`try_put`](queue::Producer::try_put): a job that waits
+    /// for room that only its like can make may wait for ever). An item put by a producer
+    /// [of an input](queue::Producer::of_input) keeps the index of that.
+    #[must_use]
+    pub fn produced(producers: Run<()>, queue: queue::Consumer<T>) -> Self {
+        Self::of(produced::Produced::new(producers, queue))
+    }
+
     /// The source, and a handle that has, when the run is over, everything of it that was never begun.
     ///
     /// ```
@@ -157,6 +171,11 @@ impl<T> Source<T> {
     /// Whether it makes progress only while it is polled.
     pub(crate) fn needs_polling(&self) -> bool {
         self.feed.needs_polling()
+    }
+
+    /// Whether its items wait in a queue, where they count.
+    pub(crate) fn is_queue(&self) -> bool {
+        self.feed.is_queue()
     }
 
     /// The stages that the items have passed before.

@@ -41,11 +41,21 @@ pub(crate) trait Stage: Send + Sync {
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
+/// What becomes of the outputs of a stage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Somebody takes them.
+    Yielded,
+    /// They are `()`: each counts as delivered as its job ends.
+    Discarded,
+}
+
 /// Starts a stage: its supervisor and its first worker.
 pub(crate) fn start<In, Out>(
     scope: &Scope,
     source: Source<In>,
     settings: Settings,
+    outcome: Outcome,
     work: impl Work<In, Out>,
 ) -> Arc<HandOff<In, Out>>
 where
@@ -60,7 +70,7 @@ where
         );
     };
     let threads = runtime.metrics().num_workers();
-    let handoff = Arc::new(HandOff::new(settings, source, threads));
+    let handoff = Arc::new(HandOff::new(settings, source, outcome, threads));
     let crew = Arc::new(worker::Crew::new(Arc::clone(&handoff), work));
     let first = handoff::Hire { id: handoff.lock().roster.hire(), item: None };
     let presence = scope.enter();

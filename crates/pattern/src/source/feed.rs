@@ -70,6 +70,8 @@ pub(crate) enum Filled {
     Full,
     /// No more for now; the task is woken when there is.
     Waiting,
+    /// No more, unless a job that runs on one of its items makes more; the task is woken then.
+    Quiet,
     /// No more, ever.
     Ended,
     /// A failure came where the next item would be. There may be more after it, if it came from a stage.
@@ -99,6 +101,11 @@ pub(crate) trait Feed<T>: Send {
 
     /// Whether it makes progress only while it is polled.
     fn needs_polling(&self) -> bool;
+
+    /// Whether its items wait in a queue, where they count: no more are taken out than are worked on.
+    fn is_queue(&self) -> bool {
+        false
+    }
 
     /// The stages behind it.
     fn stages(&self) -> Vec<Arc<dyn Stage>> {

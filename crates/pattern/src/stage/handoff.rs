@@ -16,9 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::Stage;
+use super::outlet::Delivered;
 use super::outputs::{Finished, Outputs};
 use super::roster::{Roster, Wakes, WorkerId};
+use super::{Outcome, Stage};
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::report::{Counts, Report};
 use crate::settings::{OnFailure, Settings};
@@ -27,6 +28,7 @@ use crate::source::{Item, Source};
 pub(crate) struct HandOff<In, Out> {
     pub(super) settings: Settings,
     pub(super) bound: usize,
+    outcome: Outcome,
     /// How many workers can compute at the same time.
     pub(super) threads: usize,
     /// The stage whose run is the source of this one.
@@ -98,7 +100,7 @@ pub(super) struct Released<In> {
 }
 
 impl<In, Out> HandOff<In, Out> {
-    pub(super) fn new(mut settings: Settings, source: Source<In>, threads: usize) -> Self {
+    pub(super) fn new(mut settings: Settings, source: Source<In>, outcome: Outcome, threads: usize) -> Self {
         // A name of its own tells this stage's failures from those of another of the same name.
         settings.name = Arc::from(&*settings.name);
         let bound = settings.bound();
@@ -128,6 +130,7 @@ impl<In, Out> HandOff<In, Out> {
         Self {
             settings,
             bound,
+            outcome,
             threads,
             upstream,
             stopping: AtomicBool::new(false),
@@ -173,8 +176,14 @@ impl<In, Out> HandOff<In, Out> {
         if outbox.is_empty() {
             return;
         }
-        let succeeded = outbox.iter().filter(|finished| finished.result.is_ok()).count();
+        let mut succeeded = outbox.iter().filter(|finished| finished.result.is_ok()).count();
         state.counts.succeeded += succeeded;
+        if self.outcome == Outcome::Discarded {
+            let room = state.deliver(Delivered { own: succeeded, passed: 0 });
+            state.wakes.others.extend(room);
+            outbox.retain(|finished| finished.result.is_err());
+            succeeded = 0;
+        }
         if succeeded == outbox.len() {
             state.outputs.append(outbox);
         } else {

@@ -87,7 +87,8 @@ impl<In, Out> HandOff<In, Out> {
         if let Some(source) = state.supply.home.take_if(|source| free > 0 || source.needs_polling()) {
             let room = self.bound - state.occupied;
             if room > 0 {
-                let max = asking.batch.max(state.ahead).min(self.share(room));
+                let ahead = if source.is_queue() { 1 } else { state.ahead };
+                let max = asking.batch.max(ahead).min(self.share(room));
                 // Its poll takes the place of the listener's, whose waker the source may forget.
                 state.roster.retire_listener();
                 return Next::Poll(Lease { source, max, seq: state.next_seq });
@@ -119,10 +120,12 @@ impl<In, Out> HandOff<In, Out> {
         state.occupied += count;
         state.counts.taken += count;
         state.supply.home = Some(lease.source);
-        let waiting = matches!(filled, Filled::Waiting);
+        let waiting = matches!(filled, Filled::Waiting | Filled::Quiet);
         match filled {
             Filled::Full | Filled::Waiting => {}
-            Filled::Ended => state.end_supply(),
+            // Whoever has an item in hand comes by here once more when it is done.
+            Filled::Quiet if state.roster.engaged > 0 || !state.ready.is_empty() => {}
+            Filled::Quiet | Filled::Ended => state.end_supply(),
             Filled::Failed(failure) => self.forward(state, failure),
         }
         if count > 0 {
@@ -132,7 +135,7 @@ impl<In, Out> HandOff<In, Out> {
                 state.roster.engage(inbox.len());
                 return Next::Work;
             }
-        } else if waiting && state.stop.is_none() {
+        } else if waiting && state.stop.is_none() && !state.supply.ended {
             state.roster.listen(asking.id, Listening::Source, asking.waker.clone());
             return Next::Park;
         }

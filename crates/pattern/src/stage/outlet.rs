@@ -209,7 +209,7 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
 }
 
 impl<In, Out> State<In, Out> {
-    fn deliver(&mut self, delivered: Delivered) -> Option<Waker> {
+    pub(super) fn deliver(&mut self, delivered: Delivered) -> Option<Waker> {
         self.counts.delivered += delivered.own;
         self.occupied = self.occupied.saturating_sub(delivered.own + delivered.passed);
         if delivered.own + delivered.passed == 0 { None } else { self.roster.wake_for_room() }

@@ -1,0 +1,95 @@
+//! A bounded queue between any number of producers and consumers: asyncio's `Queue`, Go's `chan`.
+//!
+//! # When not to use it
+//!
+//! - To feed a run: [`Source::channel`](crate::Source::channel).
+//! - For one answer to one request: `tokio::sync::oneshot`.
+//! - For a value of which only the latest counts: `tokio::sync::watch`; for every value to every receiver:
+//!   `tokio::sync::broadcast`.
+//!
+//! # Example
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+//! use towpath_pattern::queue;
+//!
+//! let (producer, mut consumer) = queue::fifo(10);
+//! let producing = tokio::spawn(async move {
+//!     for item in 1..=100 {
+//!         producer.put(item).await?;
+//!     }
+//!     anyhow::Ok(()) // the last producer is gone: nothing more will come
+//! });
+//! let mut sum = 0;
+//! while let Some(item) = consumer.take().await {
+//!     sum += item;
+//! }
+//! producing.await??;
+//! assert_eq!(sum, 5050);
+//! # Ok(()) }
+//! ```
+//!
+//! # The end
+//!
+//! The queue is closed when its last [`Producer`] is dropped, or its last [`Consumer`], or one of either closes it.
+//! What is in it may still be taken; what is put then comes back. To wait until every item has been taken
+//! *and* worked on, asyncio's `join`, there is [`Producer::join`]; nobody has to count with `task_done`, since
+//! a consumer has finished an item when it takes the next one or is dropped.
+//!
+//! # Batches
+//!
+//! An item handed over alone costs a lock, and often a wake-up. [`Producer::put_many`] and
+//! [`Consumer::take_many`] hand over as many as there is room for, or as are there, for the same price: with a
+//! thousand items of capacity they are about ten times as fast. Either side may use them, whatever the other does.
+
+mod consumer;
+mod line;
+mod producer;
+mod shared;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::task::coop::{self, RestoreOnPending};
+
+pub use consumer::{Consumer, TryTakeError};
+pub use producer::{Closed, Producer, TryPutError};
+use shared::Shared;
+
+/// A queue with room for `capacity` items, the oldest of which is taken first.
+///
+/// Without any capacity it is Go's unbuffered channel: an item can be put only while a consumer waits for it.
+#[must_use]
+pub fn fifo<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    queue(capacity, false)
+}
+
+/// A queue with room for `capacity` items, the newest of which is taken first: asyncio's `LifoQueue`.
+#[must_use]
+pub fn lifo<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    queue(capacity, true)
+}
+
+fn queue<T>(capacity: usize, newest_first: bool) -> (Producer<T>, Consumer<T>) {
+    let shared = Arc::new(Shared::new(capacity, newest_first));
+    (Producer::new(Arc::clone(&shared)), Consumer::new(shared))
+}
+
+/// Of the calls by one handle, so many cost a task one unit of its cooperative budget, as a batch does: a task
+/// that never has to wait lets others run every thousand items, some 50 µs, and not every hundred.
+const CALLS_A_UNIT: u8 = 8;
+
+/// Counts the calls by one handle.
+#[derive(Default)]
+struct Pace(AtomicU8);
+
+impl Pace {
+    /// Ready when the task may go on. A call that ends up waiting costs nothing.
+    fn poll_proceed(&self, cx: &mut Context<'_>) -> Poll<Option<RestoreOnPending>> {
+        // Not exact where tasks share a handle, and need not be.
+        let calls = self.0.load(Ordering::Relaxed).wrapping_add(1);
+        self.0.store(calls, Ordering::Relaxed);
+        if calls.is_multiple_of(CALLS_A_UNIT) { coop::poll_proceed(cx).map(Some) } else { Poll::Ready(None) }
+    }
+}

@@ -1,0 +1,191 @@
+//! The side of a queue where items are taken.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::Pace;
+use super::shared::{Entry, Receiving, Shared, Taking};
+use futures_core::Stream;
+
+/// Takes items from a queue. Clones take from the same queue, each item going to one of them.
+///
+/// The items it took are finished, for [`Producer::join`](super::Producer::join), when it takes again or is
+/// dropped: work on them before that. It is a stream, too.
+pub struct Consumer<T> {
+    queue: Arc<Receiving<T>>,
+    place: Option<u64>,
+    /// Taken last time.
+    in_hand: usize,
+    pace: Pace,
+}
+
+impl<T> Consumer<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+        Self::of(Arc::new(Receiving(shared)))
+    }
+
+    fn of(queue: Arc<Receiving<T>>) -> Self {
+        Self { queue, place: None, in_hand: 0, pace: Pace::default() }
+    }
+
+    /// The next item, once there is one; `None` when the queue is closed and empty. Cancel-safe.
+    pub async fn take(&mut self) -> Option<T> {
+        let mut item = None;
+        let waiting = Waiting(self);
+        poll_fn(|cx| waiting.0.poll_take(cx, 1, |entry| item = Some(entry.value))).await;
+        item
+    }
+
+    /// Takes whatever is there, `max` items at most, once there is one, and adds it to `into`; says how many.
+    /// None when the queue is closed and empty. Cancel-safe.
+    ///
+    /// # Panics
+    ///
+    /// When `max` is zero, at the caller's location.
+    #[track_caller]
+    pub fn take_many(&mut self, max: usize, into: &mut Vec<T>) -> impl Future<Output = usize> {
+        assert!(max > 0, "to take 0 items would never end; use 1 or more");
+        async move {
+            let waiting = Waiting(self);
+            poll_fn(|cx| waiting.0.poll_take(cx, max, |entry| into.push(entry.value))).await
+        }
+    }
+
+    /// The next item, if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, now or ever.
+    pub fn try_take(&mut self) -> Result<T, TryTakeError> {
+        let mut item = None;
+        let Self { queue, place, in_hand, .. } = self;
+        let taken =
+            queue.0.try_take(&mut Taking { place, in_hand, max: 1 }, |entry| item = Some(entry.value));
+        item.ok_or(if taken.is_none() { TryTakeError::Closed } else { TryTakeError::Empty })
+    }
+
+    /// Closes the queue: whatever is put from now on comes back, and the consumers take what is left.
+    pub fn close(&self) {
+        self.queue.0.close();
+    }
+
+    /// Whether it is closed; there may still be items in it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.queue.0.is_closed()
+    }
+
+    /// How many items are in the queue.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.0.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many items the queue has room for in all.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.queue.0.capacity
+    }
+
+    fn poll_take(&mut self, cx: &mut Context<'_>, max: usize, give: impl FnMut(Entry<T>)) -> Poll<usize> {
+        let proceed = ready!(self.pace.poll_proceed(cx));
+        let taken = ready!(self.poll_fill(cx, max, give));
+        if let Some(proceed) = proceed {
+            proceed.made_progress();
+        }
+        Poll::Ready(taken)
+    }
+
+    /// Takes up to `max` items, or waits in line; ready with none if the queue is closed and empty.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &Context<'_>,
+        max: usize,
+        give: impl FnMut(Entry<T>),
+    ) -> Poll<usize> {
+        let Self { queue, place, in_hand, .. } = self;
+        queue.0.poll_take(cx, &mut Taking { place, in_hand, max }, give)
+    }
+
+    pub(crate) fn is_newest_first(&self) -> bool {
+        self.queue.0.newest_first
+    }
+
+    /// Closes the queue, and takes out everything that nobody took.
+    pub(crate) fn close_and_drain(&mut self) -> VecDeque<Entry<T>> {
+        self.queue.0.close();
+        self.queue.0.drain()
+    }
+}
+
+/// A consumer that waits; out of the line when dropped.
+struct Waiting<'a, T>(&'a mut Consumer<T>);
+
+impl<T> Drop for Waiting<'_, T> {
+    fn drop(&mut self) {
+        if self.0.place.is_some() {
+            self.0.queue.0.give_up_taking(&mut self.0.place, 0);
+        }
+    }
+}
+
+impl<T> Clone for Consumer<T> {
+    fn clone(&self) -> Self {
+        Self::of(Arc::clone(&self.queue))
+    }
+}
+
+impl<T> Drop for Consumer<T> {
+    fn drop(&mut self) {
+        self.queue.0.give_up_taking(&mut self.place, self.in_hand);
+    }
+}
+
+impl<T> Stream for Consumer<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut item = None;
+        ready!(self.poll_take(cx, 1, |entry| item = Some(entry.value)));
+        Poll::Ready(item)
+    }
+}
+
+// Items are held by value and never pinned.
+impl<T> Unpin for Consumer<T> {}
+
+impl<T> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("len", &self.len()).field("capacity", &self.capacity()).finish()
+    }
+}
+
+/// Why no item could be taken at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryTakeError {
+    /// There is none now.
+    Empty,
+    /// There is none, and none will come.
+    Closed,
+}
+
+impl fmt::Display for TryTakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the queue is empty",
+            Self::Closed => "the queue is closed and empty",
+        })
+    }
+}
+
+impl std::error::Error for TryTakeError {}

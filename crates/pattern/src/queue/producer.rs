@@ -1,0 +1,223 @@
+//! The side of a queue where items are put.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+
+use super::Pace;
+use super::shared::{Giving, Putting, Shared, Supply};
+
+/// Puts items into a queue. Clones put into the same queue; with the last of them, nothing more will come.
+pub struct Producer<T> {
+    queue: Arc<Giving<T>>,
+    /// Of the input that its items come from, where they come from one.
+    index: Option<usize>,
+    pace: Pace,
+}
+
+impl<T> Producer<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+        Self { queue: Arc::new(Giving(shared)), index: None, pace: Pace::default() }
+    }
+
+    /// A producer whose items come from the input with that index: for a pattern whose jobs put.
+    #[must_use]
+    pub fn of_input(&self, index: usize) -> Self {
+        Self { index: Some(index), ..self.clone() }
+    }
+
+    /// Puts `item`, once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// The item, if the queue is closed.
+    ///
+    /// # Cancel-safety
+    ///
+    /// Dropped before its end, it has not put the item, and drops it. [`Producer::put_many`] leaves it with you.
+    pub async fn put(&self, item: T) -> Result<(), Closed<T>> {
+        let mut item = Some(item);
+        self.put_all(&mut item).await;
+        item.map_or(Ok(()), |item| Err(Closed(item)))
+    }
+
+    /// Puts all of `items`, as many at once as there is room for. What was put is no longer in `items`.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is closed; what was not put is left in `items`.
+    ///
+    /// # Cancel-safety
+    ///
+    /// Cancel-safe: what was not put is left in `items`.
+    pub async fn put_many(&self, mut items: &mut VecDeque<T>) -> Result<(), Closed> {
+        if self.put_all(&mut items).await { Ok(()) } else { Err(Closed(())) }
+    }
+
+    async fn put_all(&self, items: &mut impl Supply<T>) -> bool {
+        let mut putting = Putting { items, index: self.index };
+        let mut standing = Standing { shared: &self.queue.0, place: None };
+        poll_fn(|cx| {
+            let proceed = ready!(self.pace.poll_proceed(cx));
+            let open = ready!(self.queue.0.poll_put(cx, &mut standing.place, &mut putting));
+            if let Some(proceed) = proceed {
+                proceed.made_progress();
+            }
+            Poll::Ready(open)
+        })
+        .await
+    }
+
+    /// Puts `item` if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// The item, if the queue is full or closed.
+    pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
+        let mut item = Some(item);
+        let put = self.queue.0.try_put(&mut Putting { items: &mut item, index: self.index });
+        match item {
+            None => Ok(()),
+            Some(item) if put.is_pending() => Err(TryPutError::Full(item)),
+            Some(item) => Err(TryPutError::Closed(item)),
+        }
+    }
+
+    /// Waits until every item that was put has been taken and finished: asyncio's `join`. It closes nothing.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// If the last consumer is gone, so that what is left in the queue will never be taken.
+    pub async fn join(&self) -> Result<(), Closed> {
+        let mut joining = Joining { shared: &self.queue.0, place: None };
+        let all = poll_fn(|cx| joining.shared.poll_join(cx, &mut joining.place)).await;
+        if all { Ok(()) } else { Err(Closed(())) }
+    }
+
+    /// Closes the queue: whatever is put from now on comes back, and the consumers take what is left.
+    pub fn close(&self) {
+        self.queue.0.close();
+    }
+
+    /// Whether it is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.queue.0.is_closed()
+    }
+
+    /// How many items are in the queue.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.0.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many items the queue has room for in all.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.queue.0.capacity
+    }
+}
+
+/// A giver that may stand in line, and is out of it when dropped.
+struct Standing<'a, T> {
+    shared: &'a Shared<T>,
+    place: Option<u64>,
+}
+
+impl<T> Drop for Standing<'_, T> {
+    fn drop(&mut self) {
+        if self.place.is_some() {
+            self.shared.give_up_putting(&mut self.place);
+        }
+    }
+}
+
+struct Joining<'a, T> {
+    shared: &'a Shared<T>,
+    place: Option<u64>,
+}
+
+impl<T> Drop for Joining<'_, T> {
+    fn drop(&mut self) {
+        if self.place.is_some() {
+            self.shared.give_up_joining(&mut self.place);
+        }
+    }
+}
+
+impl<T> Clone for Producer<T> {
+    fn clone(&self) -> Self {
+        Self { queue: Arc::clone(&self.queue), index: self.index, pace: Pace::default() }
+    }
+}
+
+impl<T> fmt::Debug for Producer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").field("len", &self.len()).field("capacity", &self.capacity()).finish()
+    }
+}
+
+/// The queue is closed; what could not be put is inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Closed<T = ()>(pub T);
+
+impl<T> fmt::Display for Closed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue is closed")
+    }
+}
+
+impl<T> fmt::Debug for Closed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closed(..)")
+    }
+}
+
+impl<T> std::error::Error for Closed<T> {}
+
+/// Why an item could not be put at once; it is inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TryPutError<T> {
+    /// There is no room for it now.
+    Full(T),
+    /// The queue is closed.
+    Closed(T),
+}
+
+impl<T> TryPutError<T> {
+    /// The item.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(item) | Self::Closed(item) => item,
+        }
+    }
+}
+
+impl<T> fmt::Display for TryPutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the queue is full",
+            Self::Closed(_) => "the queue is closed",
+        })
+    }
+}
+
+impl<T> fmt::Debug for TryPutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> std::error::Error for TryPutError<T> {}

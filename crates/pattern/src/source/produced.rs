@@ -1,0 +1,74 @@
+//! The queue between producers and consumers as the source of the consumers' stage.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::feed::{Closed, Feed, Filled, Inbox};
+use crate::queue::Consumer;
+use crate::run::Run;
+use crate::stage::Stage;
+
+pub(super) struct Produced<T> {
+    producers: Run<()>,
+    /// They have all come to their end.
+    over: bool,
+    queue: Consumer<T>,
+}
+
+impl<T> Produced<T> {
+    pub(super) fn new(producers: Run<()>, queue: Consumer<T>) -> Self {
+        Self { producers, over: false, queue }
+    }
+
+    /// Takes the ends of producers, which makes room for others; a failure if one has failed.
+    fn fill_producers(&mut self, cx: &mut Context<'_>) -> Option<Filled> {
+        let mut ends = Inbox::default();
+        while !self.over {
+            match self.producers.fill(cx, usize::MAX, &mut ends) {
+                Filled::Full => drop(ends.keep(0)),
+                Filled::Waiting | Filled::Quiet => return None,
+                Filled::Ended => self.over = true,
+                failed @ Filled::Failed(_) => return Some(failed),
+            }
+        }
+        None
+    }
+}
+
+impl<T: Send> Feed<T> for Produced<T> {
+    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+        if let Some(failed) = self.fill_producers(cx) {
+            return failed;
+        }
+        // Of the newest first, a second one in hand would be older than what the job of the first puts.
+        let max = if self.queue.is_newest_first() { 1 } else { max };
+        match self.queue.poll_fill(cx, max, |entry| into.push(entry.index, entry.value)) {
+            // It may be closed while its producers still run.
+            Poll::Ready(0) if self.over => Filled::Ended,
+            Poll::Ready(1..) => Filled::Full,
+            Poll::Pending if self.over => Filled::Quiet,
+            Poll::Ready(0) | Poll::Pending => Filled::Waiting,
+        }
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+
+    fn is_queue(&self) -> bool {
+        true
+    }
+
+    fn stages(&self) -> Vec<Arc<dyn Stage>> {
+        self.producers.stages()
+    }
+
+    /// What is in the queue when no producer is left was on its way to the consumers.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
+        let producers = ready!(self.producers.poll_close(cx));
+        let mut closed = Closed { cause: producers.cause, failures: producers.failures, ..Closed::default() };
+        let left = self.queue.close_and_drain();
+        closed.between.extend(left.into_iter().map(|entry| (entry.index, entry.value)));
+        Poll::Ready(closed)
+    }
+}

@@ -1,0 +1,439 @@
+//! The queue by itself: order, bounds, closing, joining, and what a cancelled or hostile waiter may not do.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use towpath_pattern::queue::{self, Closed, Consumer, Producer, TryPutError, TryTakeError};
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Woken {
+    fn times(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A future that is polled by hand.
+struct Hand<F> {
+    future: Pin<Box<F>>,
+    woken: Arc<Woken>,
+}
+
+fn hand<F: Future>(future: F) -> Hand<F> {
+    Hand { future: Box::pin(future), woken: Arc::default() }
+}
+
+impl<F: Future> Hand<F> {
+    fn poll(&mut self) -> Poll<F::Output> {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        self.future.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+
+    fn woken(&self) -> usize {
+        self.woken.times()
+    }
+}
+
+fn filled<T: Copy>(items: &[T], capacity: usize) -> (Producer<T>, Consumer<T>) {
+    let (producer, consumer) = queue::fifo(capacity);
+    for &item in items {
+        producer.try_put(item).expect("there is room");
+    }
+    (producer, consumer)
+}
+
+#[test]
+fn the_oldest_comes_first_alone_and_in_batches() {
+    let (producer, mut consumer) = filled(&[1, 2, 3, 4, 5], 10);
+    assert_eq!(consumer.try_take(), Ok(1));
+    producer.try_put(6).unwrap();
+    let mut items = Vec::new();
+    assert_eq!(hand(consumer.take_many(3, &mut items)).poll(), Poll::Ready(3));
+    assert_eq!(hand(consumer.take_many(9, &mut items)).poll(), Poll::Ready(2));
+    assert_eq!(items, [2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn the_newest_comes_first_from_a_lifo_queue() {
+    let (producer, mut consumer) = queue::lifo(10);
+    for item in 1..=5 {
+        producer.try_put(item).unwrap();
+    }
+    assert_eq!(consumer.try_take(), Ok(5));
+    producer.try_put(6).unwrap();
+    let mut items = Vec::new();
+    assert_eq!(hand(consumer.take_many(3, &mut items)).poll(), Poll::Ready(3));
+    assert_eq!(items, [6, 4, 3]);
+}
+
+#[test]
+fn a_full_queue_gives_the_item_back_or_lets_its_producer_wait() {
+    let (producer, mut consumer) = filled(&[1, 2], 2);
+    assert_eq!(producer.try_put(3), Err(TryPutError::Full(3)));
+    let mut put = hand(producer.put(3));
+    assert!(put.poll().is_pending());
+    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!(put.woken(), 1);
+    assert_eq!(put.poll(), Poll::Ready(Ok(())));
+    assert_eq!((producer.len(), producer.capacity()), (2, 2));
+}
+
+#[test]
+fn room_that_was_made_one_by_one_is_room() {
+    let (producer, mut consumer) = filled(&(0..10).collect::<Vec<_>>(), 10);
+    for item in 0..1_000 {
+        assert_eq!(consumer.try_take(), Ok(item));
+        producer.try_put(item + 10).expect("the one that was taken made room");
+        assert_eq!(producer.try_put(0), Err(TryPutError::Full(0)));
+    }
+}
+
+#[test]
+fn without_capacity_an_item_is_put_when_a_consumer_waits_for_it() {
+    let (producer, mut consumer) = queue::fifo(0);
+    assert_eq!(producer.try_put(1), Err(TryPutError::Full(1)));
+    let mut put = hand(producer.put(1));
+    assert!(put.poll().is_pending());
+    let mut other = consumer.clone();
+    {
+        let mut take = hand(consumer.take());
+        assert!(take.poll().is_pending());
+        assert_eq!(put.woken(), 1);
+        assert_eq!(put.poll(), Poll::Ready(Ok(())));
+        assert_eq!(producer.try_put(2), Err(TryPutError::Full(2)), "one waits, and has its item");
+        assert_eq!(take.woken(), 1);
+    }
+    // Cancelled before it came to take: the item is still there.
+    assert_eq!(hand(other.take()).poll(), Poll::Ready(Some(1)));
+}
+
+#[test]
+fn a_batch_goes_in_as_far_as_there_is_room_and_the_rest_stays_with_its_owner() {
+    let (producer, mut consumer) = queue::fifo(3);
+    let mut items = VecDeque::from([1, 2, 3, 4, 5]);
+    {
+        let mut put = hand(producer.put_many(&mut items));
+        assert!(put.poll().is_pending());
+        assert_eq!(consumer.try_take(), Ok(1));
+        assert!(put.poll().is_pending());
+    }
+    assert_eq!(items, [5]);
+    let mut taken = Vec::new();
+    assert_eq!(hand(consumer.take_many(10, &mut taken)).poll(), Poll::Ready(3));
+    assert_eq!(taken, [2, 3, 4]);
+}
+
+#[test]
+fn a_producer_that_gives_up_after_it_was_called_passes_the_call_on() {
+    let (producer, mut consumer) = filled(&[1], 1);
+    let (mut first, mut second) = (hand(producer.put(2)), hand(producer.put(3)));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!((first.woken(), second.woken()), (1, 0));
+    drop(first);
+    assert_eq!(second.woken(), 1);
+    assert_eq!(second.poll(), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_consumer_that_gives_up_after_it_was_called_passes_the_call_on() {
+    let (producer, mut one) = queue::fifo(10);
+    let mut two = one.clone();
+    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    producer.try_put(1).unwrap();
+    assert_eq!((first.woken(), second.woken()), (1, 0));
+    drop(first);
+    assert_eq!(second.woken(), 1);
+    assert_eq!(second.poll(), Poll::Ready(Some(1)));
+}
+
+#[test]
+fn whoever_comes_calls_the_next_while_there_is_more() {
+    let (producer, mut one) = queue::fifo(10);
+    let mut two = one.clone();
+    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    let mut items = VecDeque::from([1, 2]);
+    assert_eq!(hand(producer.put_many(&mut items)).poll(), Poll::Ready(Ok(())));
+    assert_eq!(first.poll(), Poll::Ready(Some(1)));
+    assert_eq!(second.woken(), 1);
+    assert_eq!(second.poll(), Poll::Ready(Some(2)));
+}
+
+#[test]
+fn one_that_was_called_and_never_comes_does_not_stop_a_full_queue() {
+    let (producer, mut one) = queue::fifo(2);
+    let mut two = one.clone();
+    let (mut idle, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(idle.poll().is_pending() && second.poll().is_pending());
+    producer.try_put(1).unwrap();
+    producer.try_put(2).unwrap();
+    assert_eq!((idle.woken(), second.woken()), (1, 1));
+    assert_eq!(second.poll(), Poll::Ready(Some(1)));
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
+    let (producer, mut consumer) = queue::fifo(1);
+    let mut take = hand(consumer.take());
+    assert!(take.poll().is_pending());
+    let before = std::mem::take(&mut take.woken);
+    assert!(take.poll().is_pending());
+    producer.try_put(1).unwrap();
+    assert_eq!((before.times(), take.woken()), (0, 1));
+
+    let mut put = hand(producer.put(2));
+    assert!(put.poll().is_pending());
+    let before = std::mem::take(&mut put.woken);
+    assert!(put.poll().is_pending());
+    assert_eq!(take.poll(), Poll::Ready(Some(1)));
+    assert_eq!((before.times(), put.woken()), (0, 1));
+}
+
+#[test]
+fn closing_wakes_everybody_and_leaves_what_is_there() {
+    let (producer, consumer) = filled(&[1], 1);
+    let (mut put, mut other) = (hand(producer.put(2)), hand(producer.put(3)));
+    assert!(put.poll().is_pending() && other.poll().is_pending());
+    consumer.close();
+    assert_eq!((put.woken(), other.woken()), (1, 1));
+    assert_eq!((put.poll(), other.poll()), (Poll::Ready(Err(Closed(2))), Poll::Ready(Err(Closed(3)))));
+    assert_eq!(producer.try_put(4), Err(TryPutError::Closed(4)));
+
+    let (mut one, mut two) = (consumer.clone(), consumer);
+    assert_eq!(one.try_take(), Ok(1));
+    assert_eq!(one.try_take(), Err(TryTakeError::Closed));
+    assert_eq!(hand(two.take()).poll(), Poll::Ready(None));
+
+    let (producer, mut one) = queue::fifo::<u8>(1);
+    let mut two = one.clone();
+    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    drop(producer);
+    assert_eq!((first.woken(), second.woken()), (1, 1));
+    assert_eq!((first.poll(), second.poll()), (Poll::Ready(None), Poll::Ready(None)));
+}
+
+#[test]
+fn without_consumers_everything_that_is_put_comes_back() {
+    let (producer, consumer) = filled(&[1], 1);
+    let mut put = hand(producer.put(2));
+    assert!(put.poll().is_pending());
+    drop(consumer);
+    assert_eq!((put.woken(), put.poll()), (1, Poll::Ready(Err(Closed(2)))));
+    let mut items = VecDeque::from([3, 4]);
+    assert_eq!(hand(producer.put_many(&mut items)).poll(), Poll::Ready(Err(Closed(()))));
+    assert_eq!(items, [3, 4]);
+}
+
+#[test]
+fn a_join_waits_until_every_item_is_finished() {
+    let (producer, mut one) = filled(&[1, 2], 2);
+    let mut two = one.clone();
+    let mut join = hand(producer.join());
+    assert!(join.poll().is_pending());
+    assert_eq!((one.try_take(), two.try_take()), (Ok(1), Ok(2)));
+    assert!(join.poll().is_pending(), "both are in hand");
+    assert_eq!(one.try_take(), Err(TryTakeError::Empty));
+    assert!(join.poll().is_pending(), "the second is still in hand");
+    drop(two);
+    assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Ok(()))));
+    assert_eq!(hand(producer.join()).poll(), Poll::Ready(Ok(())), "nothing was put since");
+}
+
+#[test]
+fn a_join_ends_when_nobody_is_left_to_take() {
+    let (producer, consumer) = filled(&[1], 1);
+    let mut join = hand(producer.join());
+    assert!(join.poll().is_pending());
+    drop(consumer);
+    assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Err(Closed(())))));
+}
+
+/// A waker whose every step looks into the queue, which is locked if it is not called after the lock.
+struct Looks(Producer<u8>, AtomicUsize);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        self.1.store(self.0.len(), Ordering::SeqCst);
+    }
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        assert!(self.0.len() <= self.0.capacity());
+    }
+}
+
+#[test]
+fn wakers_may_use_the_queue_when_woken_and_when_dropped() {
+    let (producer, mut consumer) = queue::fifo::<u8>(1);
+    let waker = || Waker::from(Arc::new(Looks(producer.clone(), AtomicUsize::new(0))));
+    let mut take = pin!(consumer.take());
+    for _ in 0..3 {
+        assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+    }
+    producer.try_put(1).unwrap();
+    assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
+}
+
+/// A waker that panics.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("this waker panics");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_costs_the_others_nothing() {
+    let (producer, mut one) = queue::fifo::<u8>(1);
+    let (mut two, mut three) = (one.clone(), one.clone());
+    let mut first = hand(one.take());
+    assert!(first.poll().is_pending());
+    let mut second = pin!(two.take());
+    assert!(second.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panics)))).is_pending());
+    let mut third = hand(three.take());
+    assert!(third.poll().is_pending());
+    let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| producer.close()));
+    assert!(closing.is_err(), "the panic is somebody's: here, of whoever closed the queue");
+    assert_eq!((first.woken(), third.woken()), (1, 1));
+    assert_eq!((first.poll(), third.poll()), (Poll::Ready(None), Poll::Ready(None)));
+}
+
+#[test]
+fn items_are_dropped_without_a_deep_stack_and_a_huge_capacity_is_fine() {
+    let drops = std::thread::Builder::new().stack_size(128 * 1024).spawn(|| {
+        let (producer, consumer) = queue::fifo(usize::MAX);
+        let mut items: VecDeque<_> = (0..1_000_000).map(Some).collect();
+        assert!(hand(producer.put_many(&mut items)).poll().is_ready());
+        drop((producer, consumer));
+    });
+    drops.unwrap().join().expect("no overflow");
+}
+
+/// The timer's thread is the one that is kept busy.
+#[tokio::test]
+async fn a_queue_that_is_always_ready_lets_a_timer_fire() {
+    let (producer, mut consumer) = queue::fifo(10);
+    let busy = async {
+        for item in 0..10_000_000_u64 {
+            producer.put(item).await?;
+            consumer.take().await;
+        }
+        Ok::<_, Closed<u64>>(())
+    };
+    assert!(
+        timeout(Duration::from_millis(1), busy).await.is_err(),
+        "ten million items went before a millisecond"
+    );
+}
+
+/// Takes one item, but gives the wait up now and then.
+async fn take_with_doubts(consumer: &mut Consumer<usize>, left: &AtomicUsize) -> Option<usize> {
+    loop {
+        tokio::select! {
+            biased;
+            item = consumer.take() => return item,
+            () = tokio::task::yield_now() => {}
+        }
+        if left.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
+    const ITEMS: usize = 20_000;
+    for capacity in [0, 1, 2, 10, 1_000] {
+        let (producer, consumer) = queue::fifo(capacity);
+        let left = Arc::new(AtomicUsize::new(ITEMS));
+        let mut producing = tokio::task::JoinSet::new();
+        for kind in 0..4 {
+            let producer = producer.clone();
+            producing.spawn(async move {
+                let mut part: VecDeque<_> = (ITEMS / 4 * kind..ITEMS / 4 * (kind + 1)).collect();
+                while !part.is_empty() {
+                    if kind % 2 == 0 {
+                        producer.put(part.pop_front().unwrap()).await.unwrap();
+                    } else {
+                        tokio::select! {
+                            biased;
+                            put = producer.put_many(&mut part) => put.unwrap(),
+                            () = tokio::task::yield_now() => {}
+                        }
+                    }
+                }
+            });
+        }
+        let mut consuming = tokio::task::JoinSet::new();
+        for kind in 0..4 {
+            let (mut consumer, left) = (consumer.clone(), Arc::clone(&left));
+            consuming.spawn(async move {
+                let mut taken = Vec::new();
+                while left.load(Ordering::SeqCst) > 0 {
+                    let before = taken.len();
+                    if kind % 2 == 0 {
+                        taken.extend(take_with_doubts(&mut consumer, &left).await);
+                    } else {
+                        tokio::select! {
+                            biased;
+                            _ = consumer.take_many(7, &mut taken) => {}
+                            () = tokio::task::yield_now() => {}
+                        }
+                    }
+                    left.fetch_sub(taken.len() - before, Ordering::SeqCst);
+                }
+                taken
+            });
+        }
+        producing.join_all().await;
+        let mut taken = consuming.join_all().await.concat();
+        taken.sort_unstable();
+        assert!(taken.iter().copied().eq(0..ITEMS), "at capacity {capacity}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_sleeps_while_there_is_something_to_take() {
+    for capacity in [0, 1, 3, 64] {
+        let (producer, consumer) = queue::fifo(capacity);
+        let mut consuming = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            let mut consumer = consumer.clone();
+            consuming.spawn(async move {
+                for _ in 0..5_000 {
+                    consumer.take().await.unwrap();
+                }
+            });
+        }
+        for _ in 0..3 {
+            let producer = producer.clone();
+            consuming.spawn(async move {
+                for item in 0..5_000 {
+                    producer.put(item).await.unwrap();
+                }
+            });
+        }
+        // No close helps them: the producer and the consumer here live on.
+        let all = timeout(Duration::from_secs(30), consuming.join_all()).await;
+        assert!(all.is_ok(), "somebody sleeps at capacity {capacity}");
+    }
+}
