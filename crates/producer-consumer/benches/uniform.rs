@@ -1,0 +1,22 @@
+//! The uniform benchmark of `cargo xtask bench`, and what is done to a queue directly.
+
+use std::process::ExitCode;
+
+use subject::AsCompleted;
+use towpath_testkit::Benchmark;
+
+mod workloads;
+
+#[path = "../tests/subject/mod.rs"]
+mod subject;
+
+fn main() -> ExitCode {
+    let mut benchmark = Benchmark::of(AsCompleted);
+    for (workload, shape) in workloads::SHAPES {
+        benchmark = benchmark
+            .with(workload, "queue", move |items| workloads::in_batches(shape, items))
+            .with(workload, "queue, item by item", move |items| workloads::one_by_one(shape, items))
+            .with(workload, "producer-consumer", move |items| workloads::pattern(shape, items));
+    }
+    benchmark.with("ping-pong", "queue", workloads::ping_pong).main()
+}

@@ -1,0 +1,134 @@
+//! Items through a queue, in batches, one by one, and by the pattern; and one item back and forth.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use anyhow::Result;
+use tokio::task::JoinSet;
+use towpath_producer_consumer::queue::{self, Consumer, Producer};
+use towpath_producer_consumer::{PatternExt, ProducerConsumer, Put};
+
+const BATCH: usize = 128;
+
+/// How many put, how many take, and how many items may lie between them.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    producers: u64,
+    consumers: usize,
+    capacity: usize,
+}
+
+pub const SHAPES: [(&str, Shape); 3] = [
+    ("queue-cap10", Shape { producers: 1, consumers: 3, capacity: 10 }),
+    ("queue-cap1024", Shape { producers: 1, consumers: 3, capacity: 1_024 }),
+    ("queue-mn", Shape { producers: 4, consumers: 4, capacity: 128 }),
+];
+
+impl Shape {
+    /// What each producer puts.
+    fn parts(self, items: u64) -> impl Iterator<Item = Range<u64>> {
+        (0..self.producers)
+            .map(move |part| items * part / self.producers..items * (part + 1) / self.producers)
+    }
+
+    /// Runs a task for each producer and each consumer; the sum of what the consumers took.
+    async fn run<P, C>(
+        self,
+        items: u64,
+        put: impl Fn(Producer<u64>, Range<u64>) -> P,
+        take: impl Fn(Consumer<u64>) -> C,
+    ) -> Result<u64>
+    where
+        P: Future<Output = Result<u64>> + Send + 'static,
+        C: Future<Output = Result<u64>> + Send + 'static,
+    {
+        let (producer, consumer) = queue::fifo(self.capacity);
+        let mut tasks = JoinSet::new();
+        for part in self.parts(items) {
+            tasks.spawn(put(producer.clone(), part));
+        }
+        for _ in 0..self.consumers {
+            tasks.spawn(take(consumer.clone()));
+        }
+        drop((producer, consumer));
+        let mut sum = 0_u64;
+        while let Some(part) = tasks.join_next().await {
+            sum = sum.wrapping_add(part??);
+        }
+        Ok(sum)
+    }
+}
+
+pub async fn in_batches(shape: Shape, items: u64) -> Result<u64> {
+    let put = |producer: Producer<u64>, mut part: Range<u64>| async move {
+        let mut batch = VecDeque::with_capacity(BATCH);
+        while !part.is_empty() {
+            batch.extend(part.by_ref().take(BATCH));
+            producer.put_many(&mut batch).await?;
+        }
+        Ok(0)
+    };
+    let take = |mut consumer: Consumer<u64>| async move {
+        let (mut sum, mut batch) = (0, Vec::with_capacity(BATCH));
+        while consumer.take_many(BATCH, &mut batch).await > 0 {
+            sum += batch.drain(..).sum::<u64>();
+        }
+        Ok(sum)
+    };
+    shape.run(items, put, take).await
+}
+
+pub async fn one_by_one(shape: Shape, items: u64) -> Result<u64> {
+    let put = |producer: Producer<u64>, part: Range<u64>| async move {
+        for item in part {
+            producer.put(item).await?;
+        }
+        Ok(0)
+    };
+    let take = |mut consumer: Consumer<u64>| async move {
+        let mut sum = 0;
+        while let Some(item) = consumer.take().await {
+            sum += item;
+        }
+        Ok(sum)
+    };
+    shape.run(items, put, take).await
+}
+
+/// Each producer of the pattern puts its part one by one, each consumer returns the item.
+pub async fn pattern(shape: Shape, items: u64) -> Result<u64> {
+    let producers = usize::try_from(shape.producers)?;
+    let put = ProducerConsumer::producers(producers, |part: Range<u64>, queue: Put<u64>| async move {
+        for item in part {
+            queue.put(item).await?;
+        }
+        Ok(())
+    });
+    let both = put.consumers(shape.consumers, |item: u64| async move { Ok(item) }).capacity(shape.capacity);
+    let mut run = both.run(shape.parts(items).collect::<Vec<_>>());
+    let mut sum = 0_u64;
+    while let Some(output) = run.next().await {
+        sum = sum.wrapping_add(output?);
+    }
+    Ok(sum)
+}
+
+/// Two tasks hand a number back and forth, each adding one.
+pub async fn ping_pong(handovers: u64) -> Result<u64> {
+    let (there, mut arriving) = queue::fifo::<u64>(1);
+    let (back, mut returning) = queue::fifo::<u64>(1);
+    let other = tokio::spawn(async move {
+        while let Some(number) = arriving.take().await {
+            back.put(number + 1).await?;
+        }
+        anyhow::Ok(())
+    });
+    let mut number = 0;
+    while number < handovers {
+        there.put(number + 1).await?;
+        number = returning.take().await.unwrap_or(handovers);
+    }
+    drop(there);
+    other.await??;
+    Ok(number)
+}

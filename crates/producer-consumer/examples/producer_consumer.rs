@@ -1,0 +1,28 @@
+//! One producer, three consumers: asyncio's with `join` and three sentinels, Go's with a closed channel and a `WaitGroup`.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, Put};
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let producer = ProducerConsumer::producers(1, |items: u64, queue: Put<u64>| async move {
+        for item in 0..items {
+            sleep(Duration::from_millis(10)).await;
+            queue.put(item).await?;
+            println!("Produced {item}");
+        }
+        Ok(())
+    });
+    let consumers = producer.consumers(3, |item: u64| async move {
+        sleep(Duration::from_millis(20)).await;
+        println!("consumed {item}");
+        Ok(item)
+    });
+    let mut consumed = consumers.capacity(10).run([10]).collect().await?;
+    consumed.sort_unstable();
+    assert_eq!(consumed, (0..10).collect::<Vec<_>>());
+    println!("everything was consumed, and the consumers are gone");
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Producers that put items into one bounded queue, and consumers that take them.
+//!
+//! What asyncio does with a `Queue`, `task_done` and `join`, and Go with a channel and a `WaitGroup`: bounded, closed
+//! without sentinels, ended without counting, with nothing lost and no panic swallowed. Consumers may put, too: a
+//! crawler's frontier, which ends by itself.
+//!
+//! # When not to use it
+//!
+//! - If each input is one item: `towpath-fanout` does the job on it, without a queue.
+//! - If one piece of code makes all items: give `Source::generate` or `Source::channel` to a fan-out.
+//! - For a queue between tasks of your own: [`queue`] alone, which has no runs and no failures.
+//! - For work that must survive the process: a broker.
+//!
+//! # Example
+//!
+//! Each input starts a producer, which puts any number of items; consumers take them:
+//!
+//! ```
+//! use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Failure> {
+//!     let words = ProducerConsumer::producers(2, |text: &'static str, queue| async move {
+//!         for word in text.split(' ') {
+//!             queue.put(word).await?;
+//!         }
+//!         Ok(())
+//!     });
+//!     let lengths = words.consumers(4, |word: &'static str| async move { Ok(word.len()) }).capacity(16);
+//!     let sizes = lengths.run(["one two", "three"]).collect().await?;
+//!     assert_eq!(sizes.iter().sum::<usize>(), 11);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Consumers that put. The run ends when the queue is empty and no consumer is at work:
+//!
+//! ```
+//! use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Failure> {
+//!     let halves = ProducerConsumer::items().consumers_that_put(4, |number: u64, queue| async move {
+//!         if number > 1 {
+//!             queue.put(number / 2)?; // comes back with an error if the queue is full
+//!         }
+//!         Ok(number)
+//!     });
+//!     let seen = halves.capacity(100).run([8, 10]).collect().await?;
+//!     assert_eq!(seen.iter().sum::<u64>(), 8 + 4 + 2 + 1 + 10 + 5 + 2 + 1);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Two stages
+//!
+//! A run has two stages in its report, `producers` and `consumers`, each with a limit of its own. An item has the
+//! index of the input that its producer was started for, also when a consumer put it. Outputs come as
+//! completed. A producer that fails stops the run as a consumer does.
+
+#![forbid(unsafe_code)]
+
+mod handles;
+mod pattern;
+
+pub use handles::{Put, TryPut};
+pub use pattern::{ProducerConsumer, Producers};
+pub use towpath_pattern::{
+    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
+    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
+    async_channel, queue,
+};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

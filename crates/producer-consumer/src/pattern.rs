@@ -1,0 +1,210 @@
+//! The pattern: a stage of producers, a queue, a stage of consumers.
+
+use std::sync::Arc;
+
+use towpath_pattern::queue::{self, Producer};
+use towpath_pattern::{
+    Capacity, IntoLimit, Job, OnFailure, Pattern, Run, Scope, Settings, Source, Taken, anyhow,
+};
+
+use crate::handles::{Put, TryPut};
+
+/// Starts the stage of producers: they take `In` and put into the queue.
+type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Producer<Item>) -> Run<()> + Send + Sync;
+
+/// Starts the stage of consumers, who may put into the queue as well.
+type StartConsumers<Item, Out> =
+    dyn Fn(Source<Item>, Scope, Settings, Producer<Item>) -> Run<Out> + Send + Sync;
+
+/// Producers that put items into a queue, and consumers that take them.
+///
+/// It is a description: it can be run any number of times, also at the same time, each run with a queue of its
+/// own. Clones share the jobs.
+pub struct ProducerConsumer<In, Item, Out> {
+    producers: Producers<In, Item>,
+    consumers: Settings,
+    start: Arc<StartConsumers<Item, Out>>,
+    newest_first: bool,
+}
+
+/// Producers that are still without consumers.
+#[must_use = "producers need consumers"]
+pub struct Producers<In, Item> {
+    settings: Settings,
+    start: Arc<StartProducers<In, Item>>,
+}
+
+impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
+    /// Starts `job` for each input, at most `limit` at once; each puts any number of items into the queue.
+    ///
+    /// # Panics
+    ///
+    /// When the limit is zero, at the caller's location.
+    #[track_caller]
+    pub fn producers<P, Fut>(limit: impl IntoLimit, job: P) -> Producers<In, Item>
+    where
+        P: Fn(In, Put<Item>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send,
+    {
+        let job = Arc::new(job);
+        Producers {
+            settings: Settings { capacity: Some(Capacity::new(0)), ..Settings::new("producers", limit) },
+            start: Arc::new(move |input, scope, settings, producer| {
+                let job = Arc::clone(&job);
+                let work = move |taken: Taken<In, ()>| {
+                    let (job, put) = (Arc::clone(&job), Put::new(producer.of_input(taken.index())));
+                    async move {
+                        let (input, begun) = taken.begin();
+                        begun.end(job(input, put).await)
+                    }
+                };
+                Run::spawn_discarding(scope, input, settings, work)
+            }),
+        }
+    }
+}
+
+impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
+    /// The inputs themselves are the items, put into the queue as there is room: for consumers that put.
+    pub fn items() -> Producers<Item, Item> {
+        let put_itself = |item, queue: Put<Item>| async move {
+            // Closed only if the run is over, and this job with it.
+            queue.put(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+        };
+        ProducerConsumer::producers(1, put_itself)
+    }
+}
+
+impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
+    /// Applies `job` to each item of the queue, with at most `limit` jobs at once.
+    ///
+    /// # Panics
+    ///
+    /// When the limit is zero, at the caller's location.
+    #[track_caller]
+    #[must_use]
+    pub fn consumers<J: Job<Item>>(
+        self,
+        limit: impl IntoLimit,
+        job: J,
+    ) -> ProducerConsumer<In, Item, J::Out> {
+        let job = Arc::new(job);
+        self.with_consumers(limit.into_limit(), move |source, scope, settings, _| {
+            Run::spawn(scope, source, settings, Arc::clone(&job))
+        })
+    }
+
+    /// As [`Producers::consumers`]; each job also gets what it can put further items into the queue with. The run
+    /// ends when the queue is empty and nothing runs.
+    ///
+    /// # Panics
+    ///
+    /// When the limit is zero, at the caller's location.
+    #[track_caller]
+    #[must_use]
+    pub fn consumers_that_put<C, Fut, Out>(
+        self,
+        limit: impl IntoLimit,
+        job: C,
+    ) -> ProducerConsumer<In, Item, Out>
+    where
+        C: Fn(Item, TryPut<Item>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = anyhow::Result<Out>> + Send,
+        Out: Send + 'static,
+    {
+        let job = Arc::new(job);
+        self.with_consumers(limit.into_limit(), move |source, scope, settings, producer| {
+            let job = Arc::clone(&job);
+            let work = move |taken: Taken<Item, Out>| {
+                let (job, put) = (Arc::clone(&job), TryPut::new(producer.of_input(taken.index())));
+                async move {
+                    let (item, begun) = taken.begin();
+                    begun.end(job(item, put).await)
+                }
+            };
+            Run::spawn(scope, source, settings, work)
+        })
+    }
+
+    fn with_consumers<Out>(
+        self,
+        limit: impl IntoLimit,
+        start: impl Fn(Source<Item>, Scope, Settings, Producer<Item>) -> Run<Out> + Send + Sync + 'static,
+    ) -> ProducerConsumer<In, Item, Out> {
+        ProducerConsumer {
+            producers: self,
+            consumers: Settings::new("consumers", limit),
+            start: Arc::new(start),
+            newest_first: false,
+        }
+    }
+}
+
+impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
+    /// Has room for so many items in the queue, and for as many outputs that nobody took yet. By default as many
+    /// as there are consumers. Without any, an item is put only when a consumer is free for it.
+    #[must_use]
+    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
+        self.consumers.capacity = Some(items.into());
+        self
+    }
+
+    /// Takes the newest item of the queue first: asyncio's `LifoQueue`.
+    #[must_use]
+    pub fn lifo(mut self) -> Self {
+        self.newest_first = true;
+        self
+    }
+
+    /// What a failure of a producer or a consumer does: by default the first one stops the run.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.producers.settings.on_failure = on_failure;
+        self.consumers.on_failure = on_failure;
+        self
+    }
+
+    /// Puts `name` before the names of the stages, which are `producers` and `consumers`.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.producers.settings.name = format!("{name} producers").into();
+        self.consumers.name = format!("{name} consumers").into();
+        self
+    }
+}
+
+impl<In, Item, Out> Pattern<In> for ProducerConsumer<In, Item, Out>
+where
+    In: Send + 'static,
+    Item: Send + 'static,
+    Out: Send + 'static,
+{
+    type Out = Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
+        let Self { producers, consumers, .. } = self;
+        let room = consumers.capacity.map_or(consumers.limit.get(), Capacity::get);
+        let (producer, consumer) = if self.newest_first { queue::lifo(room) } else { queue::fifo(room) };
+        let producing = (producers.start)(input, scope.clone(), producers.settings.clone(), producer.clone());
+        let source = Source::produced(producing, consumer);
+        (self.start)(source, scope, consumers.clone(), producer)
+    }
+}
+
+impl<In, Item, Out> Clone for ProducerConsumer<In, Item, Out> {
+    fn clone(&self) -> Self {
+        let Self { producers, consumers, start, newest_first } = self;
+        Self {
+            producers: producers.clone(),
+            consumers: consumers.clone(),
+            start: Arc::clone(start),
+            newest_first: *newest_first,
+        }
+    }
+}
+
+impl<In, Item> Clone for Producers<In, Item> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone(), start: Arc::clone(&self.start) }
+    }
+}

@@ -1,0 +1,10 @@
+//! Producers and consumers are put through the nine laws.
+
+mod subject;
+
+use subject::AsCompleted;
+use towpath_testkit::Conformance;
+
+fn main() {
+    Conformance::of(AsCompleted).main()
+}

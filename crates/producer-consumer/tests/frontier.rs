@@ -1,0 +1,135 @@
+//! What consumers that put promise: the end by itself, and never a wait for room.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::sleep;
+use towpath_producer_consumer::queue::TryPutError;
+use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, Put, TryPut};
+
+/// Every number up to `most` once, found from 1 by way of `2n` and `2n + 1`.
+fn tree(most: u64) -> ProducerConsumer<u64, u64, u64> {
+    ProducerConsumer::items().consumers_that_put(4, move |number: u64, queue: TryPut<u64>| async move {
+        if number.is_multiple_of(3) {
+            sleep(Duration::from_micros(number % 50)).await;
+        }
+        for next in [2 * number, 2 * number + 1] {
+            if next <= most {
+                queue.put(next)?;
+            }
+        }
+        Ok(number)
+    })
+}
+
+async fn finds_everything(most: u64) -> Result<(), Failure> {
+    let mut found = tree(most).capacity(10_000).run([1]).collect().await?;
+    found.sort_unstable();
+    assert!(found.into_iter().eq(1..=most), "of {most}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_ends_when_the_queue_is_empty_and_nothing_runs() -> Result<(), Failure> {
+    for most in [1, 2, 7, 100, 5_000] {
+        finds_everything(most).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_run_on_many_threads_ends_neither_early_nor_never() -> Result<(), Failure> {
+    for most in (1..40).chain([1_000, 5_000]) {
+        finds_everything(most).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_consumers_wait_for_what_the_last_one_may_still_put() -> Result<(), Failure> {
+    let chain = ProducerConsumer::items().consumers_that_put(8, |left: u64, queue| async move {
+        sleep(Duration::from_secs(1)).await;
+        if left > 0 {
+            queue.put(left - 1)?;
+        }
+        Ok(left)
+    });
+    assert_eq!(chain.run([4]).collect().await?, [4, 3, 2, 1, 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failure> {
+    let greedy = ProducerConsumer::items().consumers_that_put(1, |number: u64, queue| async move {
+        if number > 0 {
+            return Ok(Vec::new());
+        }
+        let back = (1..=5).filter_map(|item| queue.put(item).err()).collect::<Vec<_>>();
+        Ok(back.into_iter().map(TryPutError::into_inner).collect())
+    });
+    let back = greedy.capacity(2).run([0]).collect().await?;
+    assert_eq!(back, [vec![3, 4, 5], vec![], vec![]]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_put_after_the_run_comes_back_as_closed() {
+    let kept = Arc::new(Mutex::new(None));
+    let keeper = Arc::clone(&kept);
+    let leaky = ProducerConsumer::items().consumers_that_put(1, move |number: u64, queue| {
+        *keeper.lock().unwrap() = Some(queue);
+        async move { Ok(number) }
+    });
+    assert_eq!(leaky.run([1]).collect().await.unwrap(), [1]);
+    let queue = kept.lock().unwrap().take().expect("the job left it here");
+    assert!(matches!(queue.put(2), Err(TryPutError::Closed(2))));
+}
+
+#[tokio::test]
+async fn what_a_consumer_puts_keeps_the_index_of_the_first_input() -> Result<(), Failure> {
+    let mut run = tree(20).capacity(100).run([4, 5]).indexed();
+    let mut seen = Vec::new();
+    while let Some((index, output)) = run.next().await {
+        seen.push((output?, index));
+    }
+    seen.sort_unstable();
+    let expected =
+        [(4, 0), (5, 1), (8, 0), (9, 0), (10, 1), (11, 1), (16, 0), (17, 0), (18, 0), (19, 0), (20, 1)];
+    assert_eq!(seen, expected.map(|(output, index)| (output, Some(index))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_newest_item_first_goes_deep_before_it_goes_wide() -> Result<(), Failure> {
+    let walk = ProducerConsumer::items().consumers_that_put(1, |number: u64, queue| async move {
+        for next in [2 * number + 1, 2 * number] {
+            if next < 8 {
+                queue.put(next)?;
+            }
+        }
+        Ok(number)
+    });
+    assert_eq!(walk.clone().capacity(10).run([1]).collect().await?, [1, 3, 2, 7, 6, 5, 4]);
+    assert_eq!(walk.capacity(10).lifo().run([1]).collect().await?, [1, 2, 4, 5, 3, 6, 7]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn producers_and_consumers_may_both_put() -> Result<(), Failure> {
+    let both = ProducerConsumer::producers(2, |n: u64, queue: Put<u64>| async move {
+        for item in 0..n {
+            sleep(Duration::from_millis(10)).await;
+            queue.put(item).await?;
+        }
+        Ok(())
+    });
+    let again = both.consumers_that_put(2, |item: u64, queue| async move {
+        if item < 100 {
+            queue.put(item + 100)?;
+        }
+        Ok(item)
+    });
+    let outputs = again.capacity(10).run([3, 2]).collect().await?;
+    assert_eq!(outputs.iter().sum::<u64>(), 3 + 303 + 1 + 201);
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! What producers and the queue between them and the consumers promise.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use towpath_producer_consumer::{
+    Failure, OnFailure, PatternExt, ProducerConsumer, Producers, Put, Report, Scope,
+};
+
+/// A producer for each input `n`: it puts `n` items, each `100 * n` and a running number.
+fn counting() -> Producers<u64, u64> {
+    ProducerConsumer::producers(2, |n: u64, queue: Put<u64>| async move {
+        for item in 0..n {
+            queue.put(100 * n + item).await?;
+        }
+        Ok(())
+    })
+}
+
+fn counts_of<'a>(report: &'a Report, stage: &str) -> &'a towpath_producer_consumer::Counts {
+    &report.stages.iter().find(|report| &*report.stage == stage).expect("a stage of that name").counts
+}
+
+#[tokio::test]
+async fn a_producer_puts_none_or_many_alone_or_in_batches() {
+    let words = ProducerConsumer::producers(2, |n: usize, queue: Put<usize>| async move {
+        let mut batch: VecDeque<_> = (0..n).collect();
+        queue.put_many(&mut batch).await?;
+        queue.put(1_000).await?;
+        Ok(())
+    });
+    let same = words.consumers(3, |item: usize| async move { Ok(item) }).capacity(2);
+    let mut outputs = same.run([0, 5, 2]).collect().await.unwrap();
+    outputs.sort_unstable();
+    assert_eq!(outputs, [0, 0, 1, 1, 2, 3, 4, 1_000, 1_000, 1_000]);
+}
+
+#[tokio::test]
+async fn an_item_has_the_index_of_the_input_of_its_producer() {
+    let same = counting().consumers(3, |item: u64| async move { Ok(item) });
+    let mut run = same.run([3, 0, 2]).indexed();
+    let mut seen = Vec::new();
+    while let Some((index, output)) = run.next().await {
+        seen.push((output.unwrap(), index.unwrap()));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [(200, 2), (201, 2), (300, 0), (301, 0), (302, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_holds_as_many_items_as_its_capacity_and_then_producers_wait() {
+    for capacity in [0, 1, 5, 40] {
+        let put = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&put);
+        let endless = ProducerConsumer::producers(1, move |(), queue: Put<()>| {
+            let put = Arc::clone(&counted);
+            async move {
+                loop {
+                    queue.put(()).await?;
+                    put.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        let forever = endless.consumers(3, |()| std::future::pending()).capacity(capacity);
+        let run: towpath_producer_consumer::Run<()> = forever.run([()]);
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(put.load(Ordering::SeqCst), capacity + 3, "with a capacity of {capacity}");
+        drop(run);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_waits_for_producers_that_take_their_time() {
+    let slow = ProducerConsumer::producers(2, |n: u64, queue: Put<u64>| async move {
+        for item in 0..n {
+            sleep(Duration::from_secs(1)).await;
+            queue.put(item).await?;
+        }
+        sleep(Duration::from_secs(60)).await;
+        Ok(())
+    });
+    let began = tokio::time::Instant::now();
+    let outputs = slow.consumers(3, |item: u64| async move { Ok(item) }).run([3, 2]).collect().await.unwrap();
+    assert_eq!((outputs.len(), began.elapsed()), (5, Duration::from_secs(63)));
+}
+
+#[tokio::test]
+async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
+    let picky = ProducerConsumer::producers(1, |n: u64, queue: Put<u64>| async move {
+        anyhow::ensure!(n != 7, "seven is not to my taste");
+        queue.put(n).await?;
+        Ok(())
+    });
+    let pass = |item: u64| async move { Ok(item) };
+    let failure = picky.clone().consumers(2, pass).run([1, 7, 3]).collect().await.unwrap_err();
+    assert_eq!(failure.to_string(), "item 1 at stage `producers`: seven is not to my taste");
+
+    let refuse = |item: u64| async move {
+        anyhow::ensure!(item != 3, "three, please not");
+        Ok(item)
+    };
+    let named = picky.clone().consumers(2, refuse).named("taste");
+    let failure = named.run([1, 2, 3]).collect().await.unwrap_err();
+    assert_eq!(failure.to_string(), "item 2 at stage `taste consumers`: three, please not");
+
+    let mut run = picky.consumers(2, refuse).on_failure(OnFailure::Continue).run([1, 7, 3, 4]);
+    let (outputs, failures): (Vec<_>, Vec<_>) = run.outcomes().await.into_iter().partition(Result::is_ok);
+    let mut outputs: Vec<_> = outputs.into_iter().map(Result::unwrap).collect();
+    let mut failures: Vec<_> = failures.into_iter().filter_map(|f| f.err()?.index()).collect();
+    outputs.sort_unstable();
+    failures.sort_unstable();
+    assert_eq!((outputs, failures), (vec![1, 4], vec![1, 2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_in_the_queue_when_a_run_is_cancelled_is_accounted_for() {
+    let forever = counting().consumers(2, |_: u64| std::future::pending()).capacity(10);
+    let run: towpath_producer_consumer::Run<()> = forever.run([8]);
+    sleep(Duration::from_millis(1)).await;
+    run.cancel();
+    let report = run.finish().await;
+    let (producers, consumers) = (counts_of(&report, "producers"), counts_of(&report, "consumers"));
+    assert_eq!((producers.taken, producers.succeeded), (1, 1));
+    assert_eq!((consumers.taken, consumers.cancelled), (8, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_run_leaves_no_producer_that_waits_for_room() {
+    let (scope, gate) = (Scope::new("test"), Arc::new(Semaphore::new(0)));
+    let alive = Arc::clone(&gate);
+    let putting = ProducerConsumer::producers(4, move |n: u64, queue: Put<u64>| {
+        let alive = Arc::clone(&alive);
+        async move {
+            queue.put(n).await?;
+            drop(alive);
+            Ok(())
+        }
+    });
+    let stuck = putting.consumers(1, |_: u64| std::future::pending()).capacity(1);
+    let run: towpath_producer_consumer::Run<()> = stuck.run_in(&scope, 0..100);
+    sleep(Duration::from_millis(1)).await;
+    assert!(Arc::strong_count(&gate) > 2, "producers wait");
+    drop((run, stuck));
+    scope.closed().await.unwrap();
+    assert_eq!(Arc::strong_count(&gate), 1);
+}
+
+/// asyncio's own example: ten items, a tenth of a second each; three consumers, two tenths each.
+#[tokio::test(start_paused = true)]
+async fn consumers_work_while_the_producer_goes_on() -> Result<(), Failure> {
+    let ten = ProducerConsumer::producers(1, |(), queue: Put<u64>| async move {
+        for item in 0..10 {
+            sleep(Duration::from_millis(100)).await;
+            queue.put(item).await?;
+        }
+        Ok(())
+    });
+    let slow = ten.consumers(3, |item: u64| async move {
+        sleep(Duration::from_millis(200)).await;
+        Ok(item)
+    });
+    let began = tokio::time::Instant::now();
+    assert_eq!(slow.run([()]).collect().await?, (0..10).collect::<Vec<_>>());
+    assert_eq!(began.elapsed(), Duration::from_millis(1_200));
+    Ok(())
+}
