@@ -1,45 +1,66 @@
-//! A subject after, or before, another run of itself: two stages, one of which only passes items on.
+//! One subject after another: the job is in one of the two, the other passes items on.
 
 use towpath_pattern::{Job, Order, Pattern, PatternExt};
 
 use crate::subject::{Case, Subject};
 
-/// A subject twice, as `a.then(b)`: the job is in one of the two stages, the other passes items on.
+/// Two subjects as `first.then(next)`: the job is in one of them, the other passes items on.
 #[derive(Clone, Debug)]
-pub struct Chained<S> {
-    subject: S,
+pub struct Chained<First, Next> {
+    first: First,
+    next: Next,
     job_first: bool,
 }
 
-impl<S: Subject> Chained<S> {
-    /// The job, and then a stage that passes its outputs on.
-    pub fn job_first(subject: S) -> Self {
-        Self { subject, job_first: true }
+impl<First: Subject, Next: Subject> Chained<First, Next> {
+    /// The job in `first`, whose outputs `next` passes on.
+    ///
+    /// # Panics
+    ///
+    /// When one is ordered and the other is not: no check tells what to expect of that.
+    #[track_caller]
+    pub fn job_first(first: First, next: Next) -> Self {
+        Self::new(first, next, true)
     }
 
-    /// A stage that passes items on, and then the job.
-    pub fn job_last(subject: S) -> Self {
-        Self { subject, job_first: false }
+    /// The job in `next`, on what `first` passes on.
+    ///
+    /// # Panics
+    ///
+    /// When one is ordered and the other is not: no check tells what to expect of that.
+    #[track_caller]
+    pub fn job_last(first: First, next: Next) -> Self {
+        Self::new(first, next, false)
+    }
+
+    #[track_caller]
+    fn new(first: First, next: Next, job_first: bool) -> Self {
+        let orders = (first.order(), next.order());
+        assert!(orders.0 == orders.1, "chain two that are ordered, or two that are not, and not {orders:?}");
+        Self { first, next, job_first }
     }
 }
 
-impl<S: Subject> Subject for Chained<S> {
+impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
     fn name(&self) -> String {
-        let name = self.subject.name();
-        if self.job_first { format!("{name}, then another") } else { format!("{name}, after another") }
+        let (first, next) = (self.first.name(), self.next.name());
+        if self.job_first {
+            format!("job in {first}, then {next}")
+        } else {
+            format!("{first}, then job in {next}")
+        }
     }
 
     fn order(&self) -> Order {
-        self.subject.order()
+        self.next.order()
     }
 
     fn stages(&self) -> usize {
-        2 * self.subject.stages()
+        self.first.stages() + self.next.stages()
     }
 
     fn job_stage(&self) -> usize {
-        let behind = if self.job_first { 0 } else { self.subject.stages() };
-        behind + self.subject.job_stage()
+        if self.job_first { self.first.job_stage() } else { self.first.stages() + self.next.job_stage() }
     }
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
@@ -47,13 +68,13 @@ impl<S: Subject> Subject for Chained<S> {
         In: Clone + Send + 'static,
         J: Job<In, Out: Clone>,
     {
-        let subject = &self.subject;
-        if self.job_first {
+        let Self { first, next, job_first } = self;
+        if *job_first {
             let pass = |output: J::Out| async move { Ok(output) };
-            subject.pattern(case, job).then(subject.pattern(case, pass)).boxed()
+            first.pattern(case, job).then(next.pattern(case, pass)).boxed()
         } else {
             let pass = |item: In| async move { Ok(item) };
-            subject.pattern(case, pass).then(subject.pattern(case, job)).boxed()
+            first.pattern(case, pass).then(next.pattern(case, job)).boxed()
         }
     }
 }

@@ -33,10 +33,16 @@ impl Conformance {
 
     /// The suite for `subject` as well.
     #[must_use]
-    pub fn and(mut self, subject: impl Subject) -> Self {
-        self.subjects.push(Arc::new(Boxed(subject.clone())));
-        self.subjects.push(Arc::new(Chained::job_first(subject.clone())));
-        self.subjects.push(Arc::new(Chained::job_last(subject.clone())));
+    pub fn and(self, subject: impl Subject) -> Self {
+        self.and_just(Boxed(subject.clone()))
+            .and_just(Chained::job_first(subject.clone(), subject.clone()))
+            .and_just(Chained::job_last(subject.clone(), subject.clone()))
+            .and_just(subject)
+    }
+
+    /// The suite for `subject` only as it is, neither behind `dyn Pattern` nor chained with itself.
+    #[must_use]
+    pub fn and_just(mut self, subject: impl Subject) -> Self {
         self.subjects.push(Arc::new(subject));
         self
     }
