@@ -1,0 +1,141 @@
+//! The pattern under a semaphore: one job per item, begun only once it holds a permit.
+
+use std::sync::Arc;
+
+use towpath_pattern::{
+    Capacity, Ended, IntoLimit, Job, Limit, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
+    Work,
+};
+
+use crate::semaphore::Semaphore;
+
+/// One job per item, begun only once it holds a permit of a [`Semaphore`].
+///
+/// The semaphore may be shared: by the runs of this pattern, by other patterns, by whoever acquires from it
+/// directly. An item whose run stops while it waits for its permit was never begun, and can be had back
+/// ([`Source::kept`]). Under a closed semaphore every item fails with [`Closed`](crate::Closed).
+///
+/// It is a description: it can be run any number of times, also at the same time. Clones share the job and
+/// the semaphore.
+///
+/// # Deadlock
+///
+/// A job must not wait for the semaphore it runs under: all permits may be held by jobs that do.
+#[derive(Debug)]
+pub struct Permitted<J> {
+    semaphore: Semaphore,
+    /// `None` is as many as there are permits.
+    limit: Option<Limit>,
+    /// Its limit is the one for where there is no permit yet.
+    settings: Settings,
+    job: Arc<J>,
+}
+
+impl<J> Permitted<J> {
+    /// Applies `job` to each item, while it holds a permit of `semaphore`.
+    #[must_use]
+    pub fn new<In>(semaphore: &Semaphore, job: J) -> Self
+    where
+        J: Job<In>,
+    {
+        let settings = Settings::new("semaphore", 1);
+        Self { semaphore: semaphore.clone(), limit: None, settings, job: Arc::new(job) }
+    }
+
+    /// At most so many items of a run wait for a permit or hold one at the same time: what the run may
+    /// have of the semaphore, and how many places in its line.
+    ///
+    /// By default as many as [there are permits](Semaphore::permits) when the run starts, and one where there
+    /// is none. The limit is a literal or a [`Limit`]; for a number known only at run time, `Limit::try_from(n)?`.
+    ///
+    /// # Panics
+    ///
+    /// When the limit is zero, at the caller's location.
+    #[track_caller]
+    #[must_use]
+    pub fn limit(mut self, limit: impl IntoLimit) -> Self {
+        self.limit = Some(limit.into_limit());
+        self
+    }
+
+    /// Yields the outputs in the order of their inputs; those that finish early are held back, as many
+    /// as the capacity has room for. They hold no permit.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.settings.order = Order::Ordered;
+        self
+    }
+
+    /// Has room for so many items beyond those that wait for a permit or hold one: above all, finished
+    /// outputs that nobody took yet. By default as many as the limit.
+    #[must_use]
+    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
+        self.settings.capacity = Some(items.into());
+        self
+    }
+
+    /// What a failure does: by default the first one stops the run. It never closes the semaphore.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.settings.on_failure = on_failure;
+        self
+    }
+
+    /// The name of the stage in failures and reports, by default `semaphore`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+}
+
+impl<J> Clone for Permitted<J> {
+    fn clone(&self) -> Self {
+        Self {
+            semaphore: self.semaphore.clone(),
+            limit: self.limit,
+            settings: self.settings.clone(),
+            job: Arc::clone(&self.job),
+        }
+    }
+}
+
+impl<In: Send + 'static, J: Job<In>> Pattern<In> for Permitted<J> {
+    type Out = J::Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+        let mut settings = self.settings.clone();
+        let permits = || Limit::try_from(self.semaphore.permits()).ok();
+        settings.limit = self.limit.or_else(permits).unwrap_or(settings.limit);
+        let work = UnderPermit { semaphore: self.semaphore.clone(), job: Arc::clone(&self.job) };
+        Run::spawn(scope, input, settings, work)
+    }
+}
+
+/// What a run does with an item. A closure would clone the semaphore for each.
+struct UnderPermit<J> {
+    semaphore: Semaphore,
+    job: Arc<J>,
+}
+
+impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
+    async fn work(&self, taken: Taken<In, J::Out>) -> Ended<In, J::Out> {
+        // A free permit costs none of the task's budget, as each batch does: out of budget, it would look
+        // like an item that waits.
+        let permit = match self.semaphore.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(_) => self.semaphore.acquire().await,
+        };
+        let (item, begun) = taken.begin();
+        let result = match permit {
+            Ok(permit) => {
+                let result = self.job.call(item).await;
+                // Before its output is handed on: a stage behind may need the permit to take it.
+                drop(permit);
+                result
+            }
+            Err(closed) => Err(closed.into()),
+        };
+        begun.end(result)
+    }
+}

@@ -1,0 +1,10 @@
+//! Jobs under a semaphore are put through the nine laws.
+
+mod subject;
+
+use subject::{AsCompleted, Ordered, TwoUnderOne};
+use towpath_testkit::Conformance;
+
+fn main() {
+    Conformance::of(AsCompleted).and(Ordered).and(TwoUnderOne).main()
+}

@@ -1,0 +1,292 @@
+//! What is particular to jobs under a semaphore: permits are shared, held while a job runs, and never lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::task::yield_now;
+use tokio::time::sleep;
+use towpath_semaphore::{Job, OnFailure, PatternExt, Permitted, Run, Scope, Semaphore, Source};
+
+/// How many jobs run at once, and the most there were.
+#[derive(Clone, Default)]
+struct Gauge(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Gauge {
+    async fn busy(&self) {
+        let (now, most) = &*self.0;
+        most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        sleep(Duration::from_millis(10)).await;
+        now.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn job(&self) -> impl Job<u64, Out = u64> + use<> {
+        let gauge = self.clone();
+        move |x: u64| {
+            let gauge = gauge.clone();
+            async move {
+                gauge.busy().await;
+                Ok(x)
+            }
+        }
+    }
+
+    fn most(&self) -> usize {
+        self.0.1.load(Ordering::Relaxed)
+    }
+}
+
+async fn pass(x: u64) -> anyhow::Result<u64> {
+    Ok(x)
+}
+
+async fn for_ever(_: u64) -> anyhow::Result<u64> {
+    std::future::pending().await
+}
+
+/// Lets everything go on that can without the clock.
+async fn settle() {
+    for _ in 0..1_000 {
+        yield_now().await;
+    }
+}
+
+fn is_whole(semaphore: &Semaphore) {
+    assert_eq!(semaphore.available(), semaphore.permits(), "a permit was lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_stages_under_one_permit_finish() {
+    let permit = Semaphore::new(1);
+    for limit in [1, 3] {
+        let gauge = Gauge::default();
+        let first = Permitted::new(&permit, gauge.job()).limit(limit);
+        let then = first.clone().then(first.capacity(0));
+        let outputs = then.run(0..20).collect().await.expect("nothing fails");
+        assert_eq!((outputs.len(), gauge.most()), (20, 1));
+        is_whole(&permit);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn two_stages_under_one_permit_finish_on_several_threads() {
+    let permit = Semaphore::new(1);
+    let pass = Permitted::new(&permit, pass).limit(4);
+    let then = pass.clone().then(pass);
+    assert_eq!(then.run(0..2_000).collect().await.expect("nothing fails").len(), 2_000);
+    is_whole(&permit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
+    let semaphore = Semaphore::new(3);
+    let gauge = Gauge::default();
+    let pattern = Permitted::new(&semaphore, gauge.job());
+    let mut runs = [pattern.run(0..300), pattern.ordered().limit(5).run(0..300)];
+    let direct = async {
+        for _ in 0..50 {
+            let _permit = semaphore.acquire().await.expect("it is open");
+            gauge.busy().await;
+        }
+    };
+    direct.await;
+    // Each got its turn: in the time of 50 turns of one in nine, the others had theirs.
+    let done = runs.each_ref().map(|run: &Run<u64>| run.stats()[0].counts.succeeded);
+    assert!(done.iter().all(|done| *done > 2), "{done:?}");
+    for run in &mut runs {
+        for outcome in run.outcomes().await {
+            outcome.expect("nothing fails");
+        }
+    }
+    assert_eq!(gauge.most(), 3);
+    is_whole(&semaphore);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_user_is_not_starved_by_runs_that_never_pause() {
+    let semaphore = Semaphore::new(2);
+    let gauge = Gauge::default();
+    let runs = [0, 1].map(|_| Permitted::new(&semaphore, gauge.job()).limit(4).run(0..10_000));
+    settle().await;
+    let began = tokio::time::Instant::now();
+    let permit = semaphore.acquire().await.expect("it is open");
+    // Eight items stood in line before it, two are let in every 10 ms.
+    assert!(began.elapsed() < Duration::from_millis(60), "it waited for {:?}", began.elapsed());
+    drop((permit, runs));
+}
+
+#[tokio::test]
+async fn a_permit_is_released_before_its_output_is_handed_on() {
+    let semaphore = Semaphore::new(1);
+    let mut run = Permitted::new(&semaphore, pass).run(0..100);
+    let mut outputs = 0;
+    while let Some(output) = run.next().await {
+        output.expect("nothing fails");
+        outputs += 1;
+        is_whole(&semaphore);
+    }
+    assert_eq!(outputs, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_is_held_as_long_as_the_job_is_there() {
+    let semaphore = Semaphore::new(2);
+    let run = Permitted::new(&semaphore, for_ever).limit(1).run([1]);
+    settle().await;
+    assert_eq!(semaphore.available(), 1);
+    drop(run);
+    settle().await;
+    is_whole(&semaphore);
+}
+
+/// A run of `pattern`, and what of its items had to be given back when it was over.
+async fn never_begun(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnce(&Run<u64>)) -> Vec<u64> {
+    let (source, kept) = Source::from(0..5).kept();
+    let run = run(source);
+    settle().await;
+    stop(&run);
+    run.finish().await;
+    let mut rest = kept.take().expect("the run is over");
+    let mut items = Vec::new();
+    while let Some(item) = rest.next().await {
+        items.push(item.expect("the rest of the source is there"));
+    }
+    items
+}
+
+#[tokio::test]
+async fn an_item_that_waits_for_its_permit_is_not_begun_and_comes_back() {
+    let semaphore = Semaphore::new(1);
+    let pattern = Permitted::new(&semaphore, for_ever).limit(3);
+    let kept = never_begun(|source| pattern.run(source), Run::cancel).await;
+    assert_eq!(kept, [1, 2, 3, 4], "one had the permit");
+    is_whole(&semaphore);
+
+    let taken = semaphore.acquire().await.expect("it is open");
+    let kept = never_begun(|source| pattern.run(source), Run::cancel).await;
+    assert_eq!(kept, [0, 1, 2, 3, 4]);
+    drop(taken);
+    is_whole(&semaphore);
+
+    let run = Permitted::new(&Semaphore::new(0), pass).limit(2).capacity(0).run(0..5);
+    settle().await;
+    run.cancel();
+    let counts = *run.finish().await.last();
+    assert_eq!((counts.taken, counts.never_begun, counts.cancelled), (2, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
+    let semaphore = Semaphore::new(3);
+    let fails = Permitted::new(&semaphore, |x: u64| async move {
+        anyhow::ensure!(x != 4, "not {x}");
+        for_ever(x).await.or(Ok(x))
+    });
+    let skipping = Permitted::new(&semaphore, |x: u64| async move {
+        anyhow::ensure!(!x.is_multiple_of(3), "not {x}");
+        assert!(!x.is_multiple_of(5), "not {x}");
+        Ok(x)
+    });
+
+    let failure = fails.limit(5).run([1, 4, 2, 3]).collect().await.expect_err("item 1 fails");
+    assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: not 4");
+    is_whole(&semaphore);
+
+    let panicked = Permitted::new(&semaphore, |x: u64| async move {
+        assert!(x != 4, "not {x}");
+        for_ever(x).await
+    });
+    let failure = panicked.run([1, 4, 2, 3]).collect().await.expect_err("item 1 panics");
+    assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: panicked: not 4");
+    is_whole(&semaphore);
+
+    let outcomes = skipping.on_failure(OnFailure::Continue).run(0..30).outcomes().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 14);
+    is_whole(&semaphore);
+
+    let waits = Permitted::new(&semaphore, for_ever).limit(7);
+    let scope = Scope::new("to be dropped");
+    let run = waits.run_in(&scope, 0..20);
+    settle().await;
+    assert_eq!(semaphore.available(), 0);
+    drop(run);
+    scope.closed().await.expect("nothing failed");
+    is_whole(&semaphore);
+
+    let scope = Scope::new("to be cancelled");
+    let run = waits.run_in(&scope, 0..20);
+    settle().await;
+    scope.cancel();
+    assert_eq!(run.finish().await.last().cancelled, 3);
+    is_whole(&semaphore);
+
+    let scope = Scope::new("hurried").with_timeout(Duration::from_millis(5));
+    waits.run_in(&scope, 0..20).collect().await.expect_err("an hour is too long");
+    is_whole(&semaphore);
+}
+
+#[tokio::test]
+async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
+    let semaphore = Semaphore::new(1);
+    let held = semaphore.acquire().await.expect("it is open");
+    let pattern = Permitted::new(&semaphore, pass).limit(2).named("downloads");
+    let mut run = pattern.clone().on_failure(OnFailure::Continue).run(0..3);
+    settle().await;
+    semaphore.close();
+    let outcomes = run.outcomes().await;
+    assert_eq!(outcomes.len(), 3);
+    for outcome in outcomes {
+        let failure = outcome.expect_err("it is closed");
+        let text = failure.to_string();
+        assert!(
+            text.ends_with("at stage `downloads`: the semaphore was closed and gives out no permit any more"),
+            "{text}"
+        );
+    }
+    let failure = pattern.run([7]).collect().await.expect_err("it is closed");
+    assert_eq!(failure.index(), Some(0));
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
+    let semaphore = Semaphore::new(2);
+    let held = semaphore.acquire().await.expect("it is open");
+    let pattern = Permitted::new(&semaphore, for_ever).capacity(0);
+    // The bound is the limit, with a capacity of 0.
+    let taken = async |run: Run<u64>| {
+        settle().await;
+        run.cancel();
+        run.finish().await.last().taken
+    };
+    assert_eq!(taken(pattern.run(0..20)).await, 2, "as many as there are, taken ones too");
+    semaphore.add_permits(3);
+    assert_eq!(taken(pattern.run(0..20)).await, 5);
+    assert_eq!(taken(pattern.clone().limit(4).run(0..20)).await, 4);
+    drop(held);
+
+    let none = Semaphore::new(0);
+    let run = Permitted::new(&none, pass).run(0..20);
+    settle().await;
+    assert_eq!(run.stats()[0].counts.taken, 1);
+    none.add_permits(1);
+    assert_eq!(run.collect().await.expect("nothing fails").len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_bounds_what_one_run_has_of_the_permits() {
+    let (semaphore, gauge) = (Semaphore::new(10), Gauge::default());
+    let outputs = Permitted::new(&semaphore, gauge.job()).limit(4).run(0..20).collect().await;
+    assert_eq!((outputs.expect("nothing fails").len(), gauge.most()), (20, 4));
+}
+
+#[tokio::test]
+async fn timers_run_beside_a_run_whose_permits_are_always_free() {
+    let pass = Permitted::new(&Semaphore::new(1), pass).capacity(100);
+    let scope = Scope::new("endless").with_timeout(Duration::from_millis(1));
+    let began = std::time::Instant::now();
+    let items = (0_u64..).take_while(move |_| began.elapsed() < Duration::from_secs(5));
+    let report = pass.run_in(&scope, Source::from(items)).finish().await;
+    let failure = report.failures.first().expect("the deadline stops it");
+    assert!(failure.is_cancelled(), "{failure}");
+}

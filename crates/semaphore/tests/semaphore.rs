@@ -1,0 +1,210 @@
+//! What the semaphore promises by itself: first come, first served, and no permit is ever lost.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::task::{JoinHandle, yield_now};
+use towpath_semaphore::{Closed, Semaphore, TryAcquireError};
+
+/// Who got a permit, in that order.
+type Line = Arc<Mutex<Vec<&'static str>>>;
+
+/// A task that stands in line for so many permits before this returns, and releases them once it has them.
+async fn stand(semaphore: &Semaphore, line: &Line, name: &'static str, count: u32) -> JoinHandle<()> {
+    let (semaphore, line) = (semaphore.clone(), Arc::clone(line));
+    let task = tokio::spawn(async move {
+        let _permit = semaphore.acquire_many(count).await.expect("it is open");
+        line.lock().unwrap().push(name);
+    });
+    yield_now().await;
+    task
+}
+
+fn served(line: &Line) -> Vec<&'static str> {
+    line.lock().unwrap().clone()
+}
+
+#[tokio::test]
+async fn first_come_is_first_served() {
+    let (semaphore, line) = (Semaphore::new(1), Line::default());
+    let permit = semaphore.acquire().await.expect("it is open");
+    let mut tasks = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        tasks.push(stand(&semaphore, &line, name, 1).await);
+    }
+    drop(permit);
+    for task in tasks {
+        task.await.expect("it does not panic");
+    }
+    assert_eq!(served(&line), ["a", "b", "c", "d"]);
+    assert_eq!((semaphore.available(), semaphore.permits()), (1, 1));
+}
+
+#[tokio::test]
+async fn who_comes_later_does_not_take_what_was_freed_for_another() {
+    let (semaphore, line) = (Semaphore::new(1), Line::default());
+    let permit = semaphore.acquire().await.expect("it is open");
+    let first = stand(&semaphore, &line, "first", 1).await;
+    drop(permit);
+    // The permit is the first one's already, though its task has not run since.
+    assert_eq!(semaphore.try_acquire().expect_err("it is taken"), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.available(), 0);
+    let _permit = semaphore.acquire().await.expect("it is open");
+    assert_eq!(served(&line), ["first"]);
+    first.await.expect("it does not panic");
+}
+
+#[tokio::test]
+async fn who_wants_many_is_passed_over_by_nobody_who_wants_one() {
+    let (semaphore, line) = (Semaphore::new(3), Line::default());
+    let permits = [semaphore.acquire().await, semaphore.acquire().await];
+    let many = stand(&semaphore, &line, "many", 3).await;
+    // One is free, and kept for it.
+    assert_eq!(semaphore.try_acquire().expect_err("it is taken"), TryAcquireError::NoPermits);
+    let one = stand(&semaphore, &line, "one", 1).await;
+    let other = stand(&semaphore, &line, "other", 1).await;
+    for permit in permits {
+        assert_eq!(served(&line), Vec::<&str>::new());
+        drop(permit);
+        yield_now().await;
+    }
+    for task in [many, one, other] {
+        task.await.expect("it does not panic");
+    }
+    assert_eq!(served(&line), ["many", "one", "other"]);
+    assert_eq!(semaphore.available(), 3);
+}
+
+#[tokio::test]
+async fn who_stops_waiting_gives_up_the_place() {
+    let (semaphore, line) = (Semaphore::new(3), Line::default());
+    let permits = semaphore.acquire_many(2).await.expect("it is open");
+    // It holds the last permit in part, and has to let go of it.
+    let gone = stand(&semaphore, &line, "gone", 3).await;
+    let next = stand(&semaphore, &line, "next", 1).await;
+    assert_eq!(served(&line), Vec::<&str>::new());
+    gone.abort();
+    assert!(gone.await.expect_err("it was aborted").is_cancelled());
+    next.await.expect("it does not panic");
+    assert_eq!(served(&line), ["next"]);
+    drop(permits);
+    assert_eq!(semaphore.available(), 3);
+}
+
+#[tokio::test]
+async fn a_permit_that_was_given_to_somebody_gone_goes_to_the_next() {
+    let (semaphore, line) = (Semaphore::new(1), Line::default());
+    let permit = semaphore.acquire().await.expect("it is open");
+    let gone = stand(&semaphore, &line, "gone", 1).await;
+    let next = stand(&semaphore, &line, "next", 1).await;
+    drop(permit);
+    gone.abort();
+    assert!(gone.await.expect_err("it was aborted").is_cancelled());
+    next.await.expect("it does not panic");
+    assert_eq!((served(&line), semaphore.available()), (vec!["next"], 1));
+}
+
+#[tokio::test]
+async fn closing_wakes_all_who_wait_and_refuses_all_who_come() {
+    let semaphore = Semaphore::new(1);
+    let permit = semaphore.acquire_owned().await.expect("it is open");
+    let waiting: Vec<_> = (1..4)
+        .map(|count| {
+            let semaphore = semaphore.clone();
+            tokio::spawn(async move { semaphore.acquire_many_owned(count).await.map(drop) })
+        })
+        .collect();
+    yield_now().await;
+    assert!(!semaphore.is_closed());
+    semaphore.clone().close();
+    for task in waiting {
+        assert_eq!(task.await.expect("it does not panic"), Err(Closed));
+    }
+    assert!(semaphore.is_closed());
+    drop(permit);
+    assert_eq!(semaphore.acquire().await.expect_err("it is closed"), Closed);
+    assert_eq!(semaphore.try_acquire().expect_err("it is closed"), TryAcquireError::Closed);
+    assert_eq!(semaphore.try_acquire_owned().expect_err("it is closed"), TryAcquireError::Closed);
+    assert_eq!(Closed.to_string(), TryAcquireError::Closed.to_string());
+}
+
+#[tokio::test]
+async fn zero_permits_are_a_semaphore_that_waits_for_its_first() {
+    let (semaphore, line) = (Semaphore::new(0), Line::default());
+    assert_eq!((semaphore.available(), semaphore.permits()), (0, 0));
+    let waiting = stand(&semaphore, &line, "waiting", 1).await;
+    assert_eq!(served(&line), Vec::<&str>::new());
+    semaphore.add_permits(2);
+    waiting.await.expect("it does not panic");
+    assert_eq!(served(&line), ["waiting"]);
+    assert_eq!((semaphore.available(), semaphore.permits()), (2, 2));
+}
+
+#[tokio::test]
+async fn several_are_taken_and_released_together() {
+    let semaphore = Semaphore::new(5);
+    let three = semaphore.try_acquire_many(3).expect("there are five");
+    assert_eq!((semaphore.available(), semaphore.permits()), (2, 5));
+    assert_eq!(semaphore.try_acquire_many(3).expect_err("there are two"), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.available(), 2, "all or none");
+    drop(three);
+    assert_eq!(semaphore.available(), 5);
+}
+
+#[tokio::test]
+async fn an_owned_permit_goes_into_a_task_and_is_released_there() {
+    let semaphore = Semaphore::new(4);
+    let one = semaphore.acquire_owned().await.expect("it is open");
+    let two = semaphore.acquire_many_owned(2).await.expect("it is open");
+    let last = semaphore.try_acquire_owned().expect("one is left");
+    assert_eq!(semaphore.available(), 0);
+    tokio::spawn(async move { drop((one, two)) }).await.expect("it does not panic");
+    assert_eq!(semaphore.available(), 3);
+    drop(last);
+    assert_eq!((semaphore.available(), semaphore.permits()), (4, 4));
+}
+
+#[tokio::test]
+async fn a_permit_becomes_an_owned_one_and_is_released_once() {
+    let semaphore = Semaphore::new(2);
+    let owned = semaphore.acquire().await.expect("it is open").into_owned();
+    assert_eq!(semaphore.available(), 1);
+    drop(owned);
+    assert_eq!((semaphore.available(), semaphore.permits()), (2, 2));
+}
+
+#[tokio::test]
+async fn an_endless_loop_over_a_free_semaphore_lets_timers_run() {
+    let semaphore = Semaphore::new(1);
+    let began = Instant::now();
+    let endless = async {
+        while began.elapsed() < Duration::from_secs(5) {
+            let _permit = semaphore.acquire().await.expect("it is open");
+        }
+    };
+    let timeout = tokio::time::timeout(Duration::from_millis(1), endless).await;
+    timeout.expect_err("the timer does not run beside it");
+}
+
+#[tokio::test]
+async fn what_spent_its_turn_on_permits_stands_in_line_all_the_same() {
+    let (semaphore, line) = (Semaphore::new(1), Line::default());
+    // More than a task may do in one turn; then it waits.
+    for _ in 0..10_000 {
+        drop(semaphore.acquire().await.expect("it is open"));
+    }
+    let permit = semaphore.acquire().await.expect("it is open");
+    let mut second = pin!(semaphore.acquire());
+    tokio::select! {
+        biased;
+        _ = &mut second => panic!("there is one permit, and it is taken"),
+        () = yield_now() => {}
+    }
+    let third = stand(&semaphore, &line, "third", 1).await;
+    drop(permit);
+    let second = second.await.expect("it is open");
+    assert_eq!(served(&line), Vec::<&str>::new());
+    drop(second);
+    third.await.expect("it does not panic");
+}
