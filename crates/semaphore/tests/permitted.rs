@@ -51,6 +51,12 @@ async fn settle() {
     }
 }
 
+/// What comes of it; where it waits for ever, on a paused clock that is seen at once.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    let outcome = tokio::time::timeout(Duration::from_secs(10), future).await;
+    outcome.expect("it should not wait for ever")
+}
+
 fn is_whole(semaphore: &Semaphore) {
     assert_eq!(semaphore.available(), semaphore.permits(), "a permit was lost");
 }
@@ -62,7 +68,7 @@ async fn two_stages_under_one_permit_finish() {
         let gauge = Gauge::default();
         let first = Permitted::new(&permit, gauge.job()).limit(limit);
         let then = first.clone().then(first.capacity(0));
-        let outputs = then.run(0..20).collect().await.expect("nothing fails");
+        let outputs = soon(then.run(0..20).collect()).await.expect("nothing fails");
         assert_eq!((outputs.len(), gauge.most()), (20, 1));
         is_whole(&permit);
     }
@@ -73,7 +79,8 @@ async fn two_stages_under_one_permit_finish_on_several_threads() {
     let permit = Semaphore::new(1);
     let pass = Permitted::new(&permit, pass).limit(4);
     let then = pass.clone().then(pass);
-    assert_eq!(then.run(0..2_000).collect().await.expect("nothing fails").len(), 2_000);
+    let outputs = soon(then.run(0..2_000).collect()).await.expect("nothing fails");
+    assert_eq!(outputs.len(), 2_000);
     is_whole(&permit);
 }
 
@@ -89,12 +96,12 @@ async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
             gauge.busy().await;
         }
     };
-    direct.await;
+    soon(direct).await;
     // Each got its turn: in the time of 50 turns of one in nine, the others had theirs.
     let done = runs.each_ref().map(|run: &Run<u64>| run.stats()[0].counts.succeeded);
     assert!(done.iter().all(|done| *done > 2), "{done:?}");
     for run in &mut runs {
-        for outcome in run.outcomes().await {
+        for outcome in soon(run.outcomes()).await {
             outcome.expect("nothing fails");
         }
     }
@@ -115,12 +122,12 @@ async fn a_direct_user_is_not_starved_by_runs_that_never_pause() {
     drop((permit, runs));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_permit_is_released_before_its_output_is_handed_on() {
     let semaphore = Semaphore::new(1);
     let mut run = Permitted::new(&semaphore, pass).run(0..100);
     let mut outputs = 0;
-    while let Some(output) = run.next().await {
+    while let Some(output) = soon(run.next()).await {
         output.expect("nothing fails");
         outputs += 1;
         is_whole(&semaphore);
@@ -154,7 +161,7 @@ async fn never_begun(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnc
     items
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_item_that_waits_for_its_permit_is_not_begun_and_comes_back() {
     let semaphore = Semaphore::new(1);
     let pattern = Permitted::new(&semaphore, for_ever).limit(3);
@@ -188,7 +195,7 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
         Ok(x)
     });
 
-    let failure = fails.limit(5).run([1, 4, 2, 3]).collect().await.expect_err("item 1 fails");
+    let failure = soon(fails.limit(5).run([1, 4, 2, 3]).collect()).await.expect_err("item 1 fails");
     assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: not 4");
     is_whole(&semaphore);
 
@@ -196,11 +203,11 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
         assert!(x != 4, "not {x}");
         for_ever(x).await
     });
-    let failure = panicked.run([1, 4, 2, 3]).collect().await.expect_err("item 1 panics");
+    let failure = soon(panicked.run([1, 4, 2, 3]).collect()).await.expect_err("item 1 panics");
     assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: panicked: not 4");
     is_whole(&semaphore);
 
-    let outcomes = skipping.on_failure(OnFailure::Continue).run(0..30).outcomes().await;
+    let outcomes = soon(skipping.on_failure(OnFailure::Continue).run(0..30).outcomes()).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 14);
     is_whole(&semaphore);
 
@@ -225,7 +232,7 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
     is_whole(&semaphore);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.acquire().await.expect("it is open");
@@ -233,7 +240,7 @@ async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
     let mut run = pattern.clone().on_failure(OnFailure::Continue).run(0..3);
     settle().await;
     semaphore.close();
-    let outcomes = run.outcomes().await;
+    let outcomes = soon(run.outcomes()).await;
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
         let failure = outcome.expect_err("it is closed");
@@ -270,7 +277,7 @@ async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
     settle().await;
     assert_eq!(run.stats()[0].counts.taken, 1);
     none.add_permits(1);
-    assert_eq!(run.collect().await.expect("nothing fails").len(), 20);
+    assert_eq!(soon(run.collect()).await.expect("nothing fails").len(), 20);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::{JoinError, JoinHandle, yield_now};
 use towpath_semaphore::{Closed, Semaphore, TryAcquireError};
 
 /// Who got a permit, in that order.
@@ -21,11 +21,17 @@ async fn stand(semaphore: &Semaphore, line: &Line, name: &'static str, count: u3
     task
 }
 
+/// What comes of a task; where it waits for ever, on a paused clock that is seen at once.
+async fn soon<T>(task: JoinHandle<T>) -> Result<T, JoinError> {
+    let outcome = tokio::time::timeout(Duration::from_secs(10), task).await;
+    outcome.expect("it should not wait for ever")
+}
+
 fn served(line: &Line) -> Vec<&'static str> {
     line.lock().unwrap().clone()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn first_come_is_first_served() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
     let permit = semaphore.acquire().await.expect("it is open");
@@ -35,13 +41,13 @@ async fn first_come_is_first_served() {
     }
     drop(permit);
     for task in tasks {
-        task.await.expect("it does not panic");
+        soon(task).await.expect("it does not panic");
     }
     assert_eq!(served(&line), ["a", "b", "c", "d"]);
     assert_eq!((semaphore.available(), semaphore.permits()), (1, 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_comes_later_does_not_take_what_was_freed_for_another() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
     let permit = semaphore.acquire().await.expect("it is open");
@@ -52,10 +58,10 @@ async fn who_comes_later_does_not_take_what_was_freed_for_another() {
     assert_eq!(semaphore.available(), 0);
     let _permit = semaphore.acquire().await.expect("it is open");
     assert_eq!(served(&line), ["first"]);
-    first.await.expect("it does not panic");
+    soon(first).await.expect("it does not panic");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_wants_many_is_passed_over_by_nobody_who_wants_one() {
     let (semaphore, line) = (Semaphore::new(3), Line::default());
     let permits = [semaphore.acquire().await, semaphore.acquire().await];
@@ -70,13 +76,13 @@ async fn who_wants_many_is_passed_over_by_nobody_who_wants_one() {
         yield_now().await;
     }
     for task in [many, one, other] {
-        task.await.expect("it does not panic");
+        soon(task).await.expect("it does not panic");
     }
     assert_eq!(served(&line), ["many", "one", "other"]);
     assert_eq!(semaphore.available(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_stops_waiting_gives_up_the_place() {
     let (semaphore, line) = (Semaphore::new(3), Line::default());
     let permits = semaphore.acquire_many(2).await.expect("it is open");
@@ -85,14 +91,14 @@ async fn who_stops_waiting_gives_up_the_place() {
     let next = stand(&semaphore, &line, "next", 1).await;
     assert_eq!(served(&line), Vec::<&str>::new());
     gone.abort();
-    assert!(gone.await.expect_err("it was aborted").is_cancelled());
-    next.await.expect("it does not panic");
+    assert!(soon(gone).await.expect_err("it was aborted").is_cancelled());
+    soon(next).await.expect("it does not panic");
     assert_eq!(served(&line), ["next"]);
     drop(permits);
     assert_eq!(semaphore.available(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_permit_that_was_given_to_somebody_gone_goes_to_the_next() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
     let permit = semaphore.acquire().await.expect("it is open");
@@ -100,12 +106,12 @@ async fn a_permit_that_was_given_to_somebody_gone_goes_to_the_next() {
     let next = stand(&semaphore, &line, "next", 1).await;
     drop(permit);
     gone.abort();
-    assert!(gone.await.expect_err("it was aborted").is_cancelled());
-    next.await.expect("it does not panic");
+    assert!(soon(gone).await.expect_err("it was aborted").is_cancelled());
+    soon(next).await.expect("it does not panic");
     assert_eq!((served(&line), semaphore.available()), (vec!["next"], 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn closing_wakes_all_who_wait_and_refuses_all_who_come() {
     let semaphore = Semaphore::new(1);
     let permit = semaphore.acquire_owned().await.expect("it is open");
@@ -119,7 +125,7 @@ async fn closing_wakes_all_who_wait_and_refuses_all_who_come() {
     assert!(!semaphore.is_closed());
     semaphore.clone().close();
     for task in waiting {
-        assert_eq!(task.await.expect("it does not panic"), Err(Closed));
+        assert_eq!(soon(task).await.expect("it does not panic"), Err(Closed));
     }
     assert!(semaphore.is_closed());
     drop(permit);
@@ -129,19 +135,19 @@ async fn closing_wakes_all_who_wait_and_refuses_all_who_come() {
     assert_eq!(Closed.to_string(), TryAcquireError::Closed.to_string());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn zero_permits_are_a_semaphore_that_waits_for_its_first() {
     let (semaphore, line) = (Semaphore::new(0), Line::default());
     assert_eq!((semaphore.available(), semaphore.permits()), (0, 0));
     let waiting = stand(&semaphore, &line, "waiting", 1).await;
     assert_eq!(served(&line), Vec::<&str>::new());
     semaphore.add_permits(2);
-    waiting.await.expect("it does not panic");
+    soon(waiting).await.expect("it does not panic");
     assert_eq!(served(&line), ["waiting"]);
     assert_eq!((semaphore.available(), semaphore.permits()), (2, 2));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn several_are_taken_and_released_together() {
     let semaphore = Semaphore::new(5);
     let three = semaphore.try_acquire_many(3).expect("there are five");
@@ -152,7 +158,7 @@ async fn several_are_taken_and_released_together() {
     assert_eq!(semaphore.available(), 5);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_owned_permit_goes_into_a_task_and_is_released_there() {
     let semaphore = Semaphore::new(4);
     let one = semaphore.acquire_owned().await.expect("it is open");
@@ -165,7 +171,7 @@ async fn an_owned_permit_goes_into_a_task_and_is_released_there() {
     assert_eq!((semaphore.available(), semaphore.permits()), (4, 4));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_permit_becomes_an_owned_one_and_is_released_once() {
     let semaphore = Semaphore::new(2);
     let owned = semaphore.acquire().await.expect("it is open").into_owned();
@@ -187,7 +193,7 @@ async fn an_endless_loop_over_a_free_semaphore_lets_timers_run() {
     timeout.expect_err("the timer does not run beside it");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_spent_its_turn_on_permits_stands_in_line_all_the_same() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
     // More than a task may do in one turn; then it waits.
@@ -206,5 +212,5 @@ async fn what_spent_its_turn_on_permits_stands_in_line_all_the_same() {
     let second = second.await.expect("it is open");
     assert_eq!(served(&line), Vec::<&str>::new());
     drop(second);
-    third.await.expect("it does not panic");
+    soon(third).await.expect("it does not panic");
 }
