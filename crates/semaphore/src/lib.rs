@@ -43,8 +43,8 @@
 //!
 //! # Cost
 //!
-//! On two cores of a shared machine, a hundred tasks that share three permits pay 16 to 50 ns an acquisition,
-//! where `tokio::sync::Semaphore::acquire` takes 130 to 165: a free permit is taken without standing in line.
+//! On two cores of a shared machine, a hundred tasks that share three permits pay about 50 ns an acquisition,
+//! where `tokio::sync::Semaphore::acquire` takes 250: a free permit is taken without standing in line.
 //! That passes nobody over, since a freed permit goes to whoever waits first before it is seen free.
 //! A job that does nothing costs about 60 ns under a semaphore, and 20 in `towpath-fanout`; one that waits,
 //! about 840 bytes, and 700 there. `cargo xtask bench` measures it on yours.
