@@ -21,6 +21,7 @@ use crate::{laws, panics};
 ///
 /// Each subject is put through it as it is, behind `dyn Pattern`, and as either part of `a.then(b)`. Every
 /// trial is named `law/what_is_promised [subject, runtime]`, and can be chosen by any part of that.
+#[derive(Default)]
 pub struct Conformance {
     subjects: Vec<Tested>,
 }
@@ -28,7 +29,7 @@ pub struct Conformance {
 impl Conformance {
     /// The suite for `subject`.
     pub fn of(subject: impl Subject) -> Self {
-        Self { subjects: Vec::new() }.and(subject)
+        Self::default().and(subject)
     }
 
     /// The suite for `subject` as well.

@@ -1,0 +1,137 @@
+//! Any two of our patterns behind each other, through the nine laws: `a.then(b)` of the patterns themselves, and
+//! of both behind `dyn Pattern`.
+
+use towpath_fanout::Fanout;
+use towpath_pattern::{Job, Order, Pattern};
+use towpath_pipeline::Pipeline;
+use towpath_producer_consumer::{ProducerConsumer, Put};
+use towpath_semaphore::{Permitted, Semaphore};
+use towpath_testkit::{Boxed, Case, Chained, Conformance, Subject};
+
+#[derive(Clone)]
+struct OfFanout;
+
+impl Subject for OfFanout {
+    fn name(&self) -> String {
+        "fanout".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::AsCompleted
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        Fanout::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure)
+    }
+}
+
+#[derive(Clone)]
+struct OfPipeline;
+
+impl Subject for OfPipeline {
+    fn name(&self) -> String {
+        "pipeline".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::AsCompleted
+    }
+
+    fn stages(&self) -> usize {
+        2
+    }
+
+    fn job_stage(&self) -> usize {
+        0
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        let pass = |output: J::Out| async move { Ok(output) };
+        let first = Pipeline::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure);
+        first.then_stage(case.limit, pass).capacity(case.capacity)
+    }
+}
+
+#[derive(Clone)]
+struct OfSemaphore;
+
+impl Subject for OfSemaphore {
+    fn name(&self) -> String {
+        "semaphore".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::AsCompleted
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        let permits = Semaphore::new(case.limit.get());
+        Permitted::new(&permits, job).limit(case.limit).capacity(case.capacity).on_failure(case.on_failure)
+    }
+}
+
+#[derive(Clone)]
+struct OfProducerConsumer;
+
+impl Subject for OfProducerConsumer {
+    fn name(&self) -> String {
+        "producer-consumer".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::AsCompleted
+    }
+
+    fn stages(&self) -> usize {
+        2
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        let put = |item: In, queue: Put<In>| async move {
+            queue.put(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+        };
+        let both = ProducerConsumer::producers(case.limit, put).consumers(case.limit, job);
+        both.capacity(case.capacity).on_failure(case.on_failure)
+    }
+}
+
+/// The job in the first of the two themselves, and in the second of the two behind `dyn Pattern`.
+fn pair(suite: Conformance, first: impl Subject, next: impl Subject) -> Conformance {
+    suite
+        .and_just(Chained::job_first(first.clone(), next.clone()))
+        .and_just(Chained::job_last(Boxed(first), Boxed(next)))
+}
+
+fn main() {
+    // What comes after itself is put through the suite in its own crate.
+    let mut suite = Conformance::default();
+    suite = pair(suite, OfFanout, OfPipeline);
+    suite = pair(suite, OfFanout, OfSemaphore);
+    suite = pair(suite, OfFanout, OfProducerConsumer);
+    suite = pair(suite, OfPipeline, OfFanout);
+    suite = pair(suite, OfPipeline, OfSemaphore);
+    suite = pair(suite, OfPipeline, OfProducerConsumer);
+    suite = pair(suite, OfSemaphore, OfFanout);
+    suite = pair(suite, OfSemaphore, OfPipeline);
+    suite = pair(suite, OfSemaphore, OfProducerConsumer);
+    suite = pair(suite, OfProducerConsumer, OfFanout);
+    suite = pair(suite, OfProducerConsumer, OfPipeline);
+    suite = pair(suite, OfProducerConsumer, OfSemaphore);
+    suite.main()
+}
