@@ -16,7 +16,7 @@ use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::{Closed, Feed, Filled, Inbox, Source};
-use crate::stage::{self, Deliver, Delivered, Finished, LONG_BATCH, Now, Outcome, Outlet, Stage, Took, Work};
+use crate::stage::{self, Delivered, Finished, LONG_BATCH, Outcome, Outlet, Stage, Took, Work};
 
 /// A running pattern: a stream of its outputs.
 ///
@@ -203,8 +203,8 @@ impl<Out: Send + 'static> Run<Out> {
             // Once a portion: to take what is held costs no more than a move.
             let proceed = ready!(coop::poll_proceed(cx));
             self.adapt();
-            let deliver = Deliver { before: std::mem::take(&mut self.yielded), now: Now::First };
-            let took = self.outlet.poll_take(cx, self.portion, deliver, &mut self.held);
+            let yielded = std::mem::take(&mut self.yielded);
+            let took = self.outlet.poll_take(cx, self.portion, yielded, &mut self.held);
             proceed.made_progress();
             self.ended = ready!(took) == Took::End;
             self.took = Some(Instant::now());
@@ -265,27 +265,30 @@ impl<Out> std::fmt::Debug for Run<Out> {
 /// A run as the source of the next stage.
 impl<Out: Send + 'static> Feed<Out> for Run<Out> {
     fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<Out>) -> Filled {
-        // What was held when the run became a source goes first; it is delivered one by one.
-        let held_before = !self.held.is_empty();
-        if !held_before {
-            let deliver = Deliver { before: std::mem::take(&mut self.yielded), now: Now::All };
-            match self.outlet.poll_take(cx, max, deliver, &mut self.held) {
+        let finished = if self.held.is_empty() {
+            if let Some(filled) = self.outlet.pass_on(max, into) {
+                return filled;
+            }
+            let yielded = std::mem::take(&mut self.yielded);
+            match self.outlet.poll_take(cx, 1, yielded, &mut self.held) {
                 Poll::Pending => return Filled::Waiting,
                 Poll::Ready(Took::End) => return Filled::Ended,
-                Poll::Ready(Took::Some) => {}
+                Poll::Ready(Took::Some) => self.held.pop_front(),
             }
-        }
-        for _ in 0..max {
-            let Some(Finished { index, result, .. }) = self.held.pop_front() else { break };
-            if held_before {
-                self.yielded.count(result.as_ref().err(), self.outlet.name());
-            }
-            match result {
-                Ok(value) => into.push(index, value),
-                Err(failure) => return Filled::Failed(failure),
-            }
+        } else {
+            // What was held when the run became a source goes first.
+            self.pop_held()
+        };
+        match finished.map(|finished| (finished.index, finished.result)) {
+            Some((index, Ok(value))) => into.push(index, value),
+            Some((_, Err(failure))) => return Filled::Failed(failure),
+            None => {}
         }
         Filled::Full
+    }
+
+    fn computes(&self) -> bool {
+        false
     }
 
     fn needs_polling(&self) -> bool {

@@ -173,6 +173,11 @@ impl<T> Source<T> {
         self.feed.needs_polling()
     }
 
+    /// Whether taking from it may take long.
+    pub(crate) fn computes(&self) -> bool {
+        self.feed.computes()
+    }
+
     /// Whether its items wait in a queue, where they count.
     pub(crate) fn is_queue(&self) -> bool {
         self.feed.is_queue()

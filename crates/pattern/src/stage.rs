@@ -24,7 +24,7 @@ use crate::source::Source;
 
 use handoff::HandOff;
 pub(crate) use hands::LONG_BATCH;
-pub(crate) use outlet::{Deliver, Delivered, Now, Outlet, Took};
+pub(crate) use outlet::{Delivered, Outlet, Took};
 pub(crate) use outputs::Finished;
 pub use taken::{Begun, Ended, Taken};
 pub use worker::Work;

@@ -102,6 +102,11 @@ pub(crate) trait Feed<T>: Send {
     /// Whether it makes progress only while it is polled.
     fn needs_polling(&self) -> bool;
 
+    /// Whether a fill may take long, as code of the user's may.
+    fn computes(&self) -> bool {
+        true
+    }
+
     /// Whether its items wait in a queue, where they count: no more are taken out than are worked on.
     fn is_queue(&self) -> bool {
         false

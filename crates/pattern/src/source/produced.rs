@@ -55,6 +55,10 @@ impl<T: Send> Feed<T> for Produced<T> {
         false
     }
 
+    fn computes(&self) -> bool {
+        false
+    }
+
     fn is_queue(&self) -> bool {
         true
     }

@@ -86,6 +86,10 @@ impl<T: Send> Feed<T> for Received<T> {
         Filled::Full
     }
 
+    fn computes(&self) -> bool {
+        false
+    }
+
     fn needs_polling(&self) -> bool {
         false
     }

@@ -128,7 +128,9 @@ where
             self.batch_began = self.batch_began.map(|_| Instant::now());
             return Poll::Ready(true);
         }
-        let tired = self.adapt();
+        // One look at the clock is the end of a batch and the beginning of the next.
+        let now = self.batch_began.is_some().then(Instant::now);
+        let tired = now.is_some_and(|now| self.adapt(now));
         let proceed = coop::poll_proceed(cx);
         let handoff = &*crew.handoff;
         let mut state = handoff.lock();
@@ -150,19 +152,19 @@ where
         if let Next::Poll(mut lease) = next {
             // Nobody waits for the source who was to be woken.
             crew.release(state);
-            let began = Instant::now();
+            let began = now.unwrap_or_else(Instant::now);
             self.batch_began = Some(began);
             self.inbox.number_from(lease.seq);
             let fill_cx = &mut Context::from_waker(asking.waker);
             let filled = lease.source.poll_fill(fill_cx, lease.max, &mut self.inbox);
-            let took = began.elapsed();
+            let took = if lease.source.computes() { began.elapsed() } else { Duration::ZERO };
             state = handoff.lock();
             next = handoff.polled(&mut state, &asking, lease, (filled, took), &mut self.inbox);
         }
         match next {
             Next::Work => {
                 self.reserved = self.inbox.len();
-                self.batch_began.get_or_insert_with(Instant::now);
+                self.batch_began.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
                 handoff.reinforce(&mut state);
                 if crew.release(state) { self.give_way(cx) } else { Poll::Ready(true) }
             }
@@ -195,9 +197,9 @@ where
 
     /// Sets the size of the next batch by the time the last one took; says whether it is time to let
     /// other tasks run.
-    fn adapt(&mut self) -> bool {
+    fn adapt(&mut self, now: Instant) -> bool {
         let Some(began) = self.batch_began.take() else { return false };
-        let took = began.elapsed();
+        let took = now.duration_since(began);
         self.quick = took < LONG_BATCH / 2;
         if took > LONG_BATCH {
             self.batch = (self.batch / 2).max(1);

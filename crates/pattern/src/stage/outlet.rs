@@ -9,6 +9,7 @@ use super::handoff::{HandOff, State};
 use super::outputs::Finished;
 use crate::failure::{Cancelled, Failure};
 use crate::report::StageReport;
+use crate::source::{Filled, Inbox};
 
 /// What came of taking outputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,14 +22,19 @@ pub(crate) enum Took {
 
 /// Where the outputs of a stage are taken.
 pub(crate) trait Outlet<Out>: Stage {
-    /// Moves up to `max` outputs that may be taken now to the end of `held`.
+    /// Moves up to `max` outputs that may be taken now to the end of `held`. The first of them is yielded right away
+    /// and counts as delivered; so do those that were `yielded` since the last time.
     fn poll_take(
         &self,
         cx: &mut Context<'_>,
         max: usize,
-        deliver: Deliver,
+        yielded: Delivered,
         held: &mut VecDeque<Finished<Out>>,
     ) -> Poll<Took>;
+
+    /// Moves up to `max` outputs that may be taken now into the next stage, where they count from here on; `None`
+    /// if there is none, for whatever reason.
+    fn pass_on(&self, max: usize, inbox: &mut Inbox<Out>) -> Option<Filled>;
 
     /// How many outputs a taker may take at once and hold: with more, the workers would wait for room.
     fn largest_portion(&self) -> usize;
@@ -56,24 +62,6 @@ pub(crate) trait Outlet<Out>: Stage {
     fn name(&self) -> &Arc<str>;
 }
 
-/// Which outputs make room for new items.
-#[derive(Clone, Copy)]
-pub(crate) struct Deliver {
-    /// Those that the taker held before and has passed on since.
-    pub(crate) before: Delivered,
-    /// Which of those that it takes now.
-    pub(crate) now: Now,
-}
-
-/// Which of the outputs that are being taken count as delivered at once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Now {
-    /// The one that is yielded right away; the taker holds the others, and they count as in the stage.
-    First,
-    /// All; and no more are taken than up to the first failure.
-    All,
-}
-
 /// How many outputs were delivered, and how many of them passed through from the stage before.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Delivered {
@@ -86,7 +74,7 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         &self,
         cx: &mut Context<'_>,
         max: usize,
-        deliver: Deliver,
+        yielded: Delivered,
         held: &mut VecDeque<Finished<Out>>,
     ) -> Poll<Took> {
         // Cloned before the lock is taken: a waker's clone may be anybody's code.
@@ -99,22 +87,13 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
             state = self.lock();
         }
         let mut took = Poll::Pending;
-        let mut delivered = deliver.before;
-        let mut ready = state.outputs.deliverable().min(max);
-        if deliver.now == Now::All {
-            ready = state.outputs.up_to_failure(ready);
-        }
+        let mut delivered = yielded;
+        let ready = state.outputs.deliverable().min(max);
         if ready > 0 {
             state.outputs.take(ready, held);
             took = Poll::Ready(Took::Some);
-            let counted = match deliver.now {
-                Now::First => held.front(),
-                Now::All => held.back(),
-            };
-            delivered.count(counted.and_then(|finished| finished.result.as_ref().err()), &self.settings.name);
-            if deliver.now == Now::All {
-                delivered.own += ready - 1;
-            }
+            let first = held.front().and_then(|finished| finished.result.as_ref().err());
+            delivered.count(first, &self.settings.name);
         } else if state.is_over() {
             took = Poll::Ready(match state.first.take() {
                 Some(failure) => {
@@ -136,8 +115,24 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         took
     }
 
+    fn pass_on(&self, max: usize, inbox: &mut Inbox<Out>) -> Option<Filled> {
+        let mut state = self.lock();
+        let (taken, failure) = state.outputs.pass_on(max, inbox);
+        if taken == 0 {
+            return None;
+        }
+        let mut delivered = Delivered { own: taken - 1, passed: 0 };
+        delivered.count(failure.as_ref(), &self.settings.name);
+        let room = state.deliver(delivered);
+        drop(state);
+        if let Some(waker) = room {
+            waker.wake();
+        }
+        Some(failure.map_or(Filled::Full, Filled::Failed))
+    }
+
     fn largest_portion(&self) -> usize {
-        (self.bound / 8).clamp(1, 256)
+        (self.bound / 8).max((self.bound / 2).min(8)).clamp(1, 256)
     }
 
     fn take_rest(&self) -> VecDeque<Finished<Out>> {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::failure::Failure;
 use crate::settings::Order;
+use crate::source::Inbox;
 
 /// What a job made of an item.
 pub(crate) struct Finished<Out> {
@@ -52,14 +53,22 @@ impl<Out> Outputs<Out> {
         }
     }
 
-    /// How many of the first `count` there are up to the first failure, that one included.
-    pub(super) fn up_to_failure(&self, count: usize) -> usize {
-        let failed = |finished: &Finished<Out>| finished.result.is_err();
-        let place = match self {
-            Self::AsCompleted(queue) => queue.iter().take(count).position(failed),
-            Self::Ordered(reorder) => reorder.slots.iter().take(count).flatten().position(failed),
-        };
-        place.map_or(count, |place| place + 1)
+    /// Moves up to `max` of those that may be taken now into `inbox`, and stops at the first failure. How many
+    /// were taken, the failure included.
+    pub(super) fn pass_on(&mut self, max: usize, inbox: &mut Inbox<Out>) -> (usize, Option<Failure>) {
+        let count = self.deliverable().min(max);
+        for taken in 1..=count {
+            let next = match self {
+                Self::AsCompleted(queue) => queue.pop_front(),
+                Self::Ordered(reorder) => reorder.pop(),
+            };
+            let Some(Finished { index, result, .. }) = next else { break };
+            match result {
+                Ok(value) => inbox.push(index, value),
+                Err(failure) => return (taken, Some(failure)),
+            }
+        }
+        (count, None)
     }
 
     /// Moves `count` of those that may be taken now to the end of `held`.
