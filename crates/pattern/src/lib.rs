@@ -60,6 +60,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aligned;
 mod failure;
 mod job;
 mod limit;

@@ -279,7 +279,7 @@ impl<Out: Send + 'static> Feed<Out> for Run<Out> {
             // What was held when the run became a source goes first.
             self.pop_held()
         };
-        match finished.map(|finished| (finished.index, finished.result)) {
+        match finished.map(|finished| (finished.place.index, finished.result)) {
             Some((index, Ok(value))) => into.push(index, value),
             Some((_, Err(failure))) => return Filled::Failed(failure),
             None => {}
@@ -305,7 +305,7 @@ impl<Out: Send + 'static> Feed<Out> for Run<Out> {
         let mut closed = Closed::default();
         for output in self.held.drain(..).chain(self.outlet.take_rest()) {
             match output.result {
-                Ok(value) => closed.between.push_back((output.index, value)),
+                Ok(value) => closed.between.push_back((output.place.index, value)),
                 Err(failure) => closed.failures.push(failure),
             }
         }
@@ -356,8 +356,8 @@ impl<Out: Send + 'static> Stream for Indexed<Out> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let finished = ready!(self.run.poll_finished(cx));
-        Poll::Ready(finished.map(|Finished { index, result, .. }| match result {
-            Ok(output) => (Some(index), Ok(output)),
+        Poll::Ready(finished.map(|Finished { place, result }| match result {
+            Ok(output) => (Some(place.index), Ok(output)),
             Err(failure) => (failure.index(), Err(failure)),
         }))
     }

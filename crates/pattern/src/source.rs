@@ -19,7 +19,7 @@ use crate::queue;
 use crate::run::Run;
 use crate::stage::Stage;
 
-pub(crate) use feed::{Closed, Feed, Filled, Inbox, Item};
+pub(crate) use feed::{Closed, Feed, Filled, Inbox, Item, Place};
 pub use generate::Yield;
 pub use kept::Kept;
 

@@ -19,12 +19,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::line::{Line, Wakes};
+use crate::aligned::Aligned;
 
 pub(super) struct Shared<T> {
     pub(super) capacity: usize,
     pub(super) newest_first: bool,
-    outlet: Mutex<Outlet<T>>,
-    inlet: Mutex<Inlet<T>>,
+    outlet: Aligned<Mutex<Outlet<T>>>,
+    inlet: Aligned<Mutex<Inlet<T>>>,
 }
 
 struct Outlet<T> {
@@ -134,7 +135,8 @@ impl<T> Shared<T> {
             takers: Line::default(),
             joiners: Line::default(),
         };
-        Self { capacity, newest_first, outlet: Mutex::new(outlet), inlet: Mutex::new(inlet) }
+        let (outlet, inlet) = (Aligned(Mutex::new(outlet)), Aligned(Mutex::new(inlet)));
+        Self { capacity, newest_first, outlet, inlet }
     }
 
     fn lock_both(&self) -> Both<'_, T> {

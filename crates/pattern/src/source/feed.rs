@@ -7,11 +7,18 @@ use std::task::{Context, Poll};
 use crate::failure::Failure;
 use crate::stage::Stage;
 
-/// An item on its way: its value, and the index of the first input it came from.
-pub(crate) struct Item<T> {
+/// Where an item stands. The two travel together from the source to the outputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// The index of the first input that it came from.
     pub(crate) index: usize,
-    /// Its place among the items of the stage that took it.
+    /// Its number among the items of the stage that took it.
     pub(crate) seq: u64,
+}
+
+/// An item on its way.
+pub(crate) struct Item<T> {
+    pub(crate) place: Place,
     pub(crate) value: T,
 }
 
@@ -34,7 +41,7 @@ impl<T> Inbox<T> {
     }
 
     pub(crate) fn push(&mut self, index: usize, value: T) {
-        self.items.push_back(Item { index, seq: self.next_seq, value });
+        self.items.push_back(Item { place: Place { index, seq: self.next_seq }, value });
         self.next_seq += 1;
     }
 

@@ -20,7 +20,7 @@ impl<In, Out> HandOff<In, Out> {
         state.supply.ended = true;
         let source = state.supply.home.take();
         drop(state);
-        let ready = ready.into_iter().map(|item| (item.index, item.value)).collect();
+        let ready = ready.into_iter().map(|item| (item.place.index, item.value)).collect();
         (source, ready)
     }
 

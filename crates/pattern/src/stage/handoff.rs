@@ -20,6 +20,7 @@ use super::outlet::Delivered;
 use super::outputs::{Finished, Outputs};
 use super::roster::{Roster, Wakes, WorkerId};
 use super::{Outcome, Stage};
+use crate::aligned::Aligned;
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::report::{Counts, Report};
 use crate::settings::{OnFailure, Settings};
@@ -35,7 +36,7 @@ pub(crate) struct HandOff<In, Out> {
     pub(super) upstream: Option<Arc<dyn Stage>>,
     /// Set once the run is to stop, for those who are between two looks at the state.
     stopping: AtomicBool,
-    state: Mutex<State<In, Out>>,
+    state: Aligned<Mutex<State<In, Out>>>,
 }
 
 pub(super) struct State<In, Out> {
@@ -134,7 +135,7 @@ impl<In, Out> HandOff<In, Out> {
             threads,
             upstream,
             stopping: AtomicBool::new(false),
-            state: Mutex::new(state),
+            state: Aligned(Mutex::new(state)),
         }
     }
 
@@ -281,7 +282,7 @@ impl<In, Out> State<In, Out> {
     /// Puts items that were not begun where others find them, in the order in which they were taken.
     pub(super) fn restore(&mut self, items: VecDeque<Item<In>>) {
         for item in items.into_iter().rev() {
-            let place = self.ready.partition_point(|ready| ready.seq < item.seq);
+            let place = self.ready.partition_point(|ready| ready.place.seq < item.place.seq);
             self.ready.insert(place, item);
         }
     }

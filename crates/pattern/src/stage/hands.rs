@@ -24,7 +24,7 @@ use super::taken::{Ended, Taken};
 use super::worker::{Crew, Work};
 use crate::failure::{Cause, Failure};
 use crate::settings::OnFailure;
-use crate::source::Inbox;
+use crate::source::{Inbox, Place};
 
 /// A batch that took longer is followed by one of half its size.
 pub(crate) const LONG_BATCH: Duration = Duration::from_micros(50);
@@ -71,8 +71,7 @@ pub(super) struct Hands<In, Out> {
     /// How long it has worked since others of its thread could.
     slice: Duration,
     /// Of the item whose job runs.
-    index: usize,
-    seq: u64,
+    place: Place,
     inbox: Inbox<In>,
     outbox: VecDeque<Finished<Out>>,
 }
@@ -101,8 +100,7 @@ where
             quick: false,
             batch_began: None,
             slice: Duration::ZERO,
-            index: 0,
-            seq: 0,
+            place: Place { index: 0, seq: 0 },
             inbox,
             outbox: VecDeque::new(),
         }
@@ -233,6 +231,8 @@ where
         loop {
             // Once a batch, not once a job: a panic is the only way out of it but these two.
             let polled = catch_unwind(AssertUnwindSafe(|| {
+                // Read from here: to load what was stored a moment ago costs more than to keep it.
+                let mut place = self.place;
                 loop {
                     if self.handoff.is_stopping() {
                         job.set(None);
@@ -240,21 +240,23 @@ where
                     }
                     if job.is_none() {
                         let Some(item) = self.inbox.pop_front() else { return Poll::Ready(()) };
-                        (self.index, self.seq) = (item.index, item.seq);
+                        place = item.place;
+                        self.place = place;
                         let handoff = self.ticket.take().unwrap_or_else(|| Arc::clone(&self.handoff));
                         job.set(Some(begin(Taken::new(item, handoff))));
                     }
                     let Some(running) = job.as_mut().as_pin_mut() else { return Poll::Ready(()) };
-                    let (ticket, result) = ready!(running.poll(cx)).into_parts();
-                    let result = match result {
-                        Ok(output) => Ok(output),
-                        Err(error) => {
-                            self.failed = self.handoff.settings.on_failure == OnFailure::Stop;
-                            Err(self.failure(Cause::of_error(error)))
+                    // In one step: to move the result first would cost more than the rest of the hand-over.
+                    match ready!(running.poll(cx)) {
+                        Ended { ticket, result: Ok(output) } => {
+                            self.outbox.push_back(Finished { place, result: Ok(output) });
+                            self.ticket = ticket.into_inner();
                         }
-                    };
-                    self.outbox.push_back(Finished { index: self.index, seq: self.seq, result });
-                    self.ticket = ticket;
+                        Ended { ticket, result: Err(error) } => {
+                            self.failed(error);
+                            self.ticket = ticket.into_inner();
+                        }
+                    }
                     job.set(None);
                     if self.failed {
                         return Poll::Ready(());
@@ -277,8 +279,15 @@ where
     }
 
     #[cold]
+    fn failed(&mut self, error: anyhow::Error) {
+        self.failed = self.handoff.settings.on_failure == OnFailure::Stop;
+        let result = Err(self.failure(Cause::of_error(error)));
+        self.outbox.push_back(Finished { place: self.place, result });
+    }
+
+    #[cold]
     fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(Some(self.index), &self.handoff.settings.name, cause)
+        Failure::new(Some(self.place.index), &self.handoff.settings.name, cause)
     }
 
     /// A job panicked, or its remains did. An item that had not ended was counted as its ticket was dropped.
@@ -291,7 +300,7 @@ where
         W: Work<In, Out>,
     {
         let failure = self.failure(Cause::of_panic(payload));
-        let finished = Finished { index: self.index, seq: self.seq, result: Err(failure) };
+        let finished = Finished { place: self.place, result: Err(failure) };
         let again = again.map(|payload| self.failure(Cause::of_panic(payload)));
         let ended = self.ticket.is_some();
         if ended {

@@ -9,7 +9,7 @@ use super::outputs::Finished;
 use super::roster::{Listening, WorkerId};
 use crate::failure::Failure;
 use crate::settings::OnFailure;
-use crate::source::{Filled, Inbox, Source};
+use crate::source::{Filled, Inbox, Place, Source};
 
 /// A worker polls the source for up to so many items even if it works on one at a time: the others wait
 /// where any worker finds them, which is cheaper than a poll for each. As with batches, fewer if it took long.
@@ -155,7 +155,7 @@ impl<In, Out> HandOff<In, Out> {
                 state.next_seq += 1;
                 state.occupied += 1;
                 let index = failure.index().unwrap_or(usize::MAX);
-                state.outputs.push(Finished { index, seq, result: Err(failure) });
+                state.outputs.push(Finished { place: Place { index, seq }, result: Err(failure) });
                 state.wake_taker();
             }
         }

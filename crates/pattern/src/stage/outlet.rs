@@ -9,7 +9,7 @@ use super::handoff::{HandOff, State};
 use super::outputs::Finished;
 use crate::failure::{Cancelled, Failure};
 use crate::report::StageReport;
-use crate::source::{Filled, Inbox};
+use crate::source::{Filled, Inbox, Place};
 
 /// What came of taking outputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
                 Some(failure) => {
                     let index = failure.index().unwrap_or(usize::MAX);
                     delivered.count(Some(&failure), &self.settings.name);
-                    held.push_back(Finished { index, seq: u64::MAX, result: Err(failure) });
+                    held.push_back(Finished { place: Place { index, seq: u64::MAX }, result: Err(failure) });
                     Took::Some
                 }
                 None => Took::End,

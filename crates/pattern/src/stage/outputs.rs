@@ -4,13 +4,11 @@ use std::collections::VecDeque;
 
 use crate::failure::Failure;
 use crate::settings::Order;
-use crate::source::Inbox;
+use crate::source::{Inbox, Place};
 
 /// What a job made of an item.
 pub(crate) struct Finished<Out> {
-    pub(crate) index: usize,
-    /// The item's place among those the stage took.
-    pub(crate) seq: u64,
+    pub(crate) place: Place,
     pub(crate) result: Result<Out, Failure>,
 }
 
@@ -62,9 +60,9 @@ impl<Out> Outputs<Out> {
                 Self::AsCompleted(queue) => queue.pop_front(),
                 Self::Ordered(reorder) => reorder.pop(),
             };
-            let Some(Finished { index, result, .. }) = next else { break };
+            let Some(Finished { place, result }) = next else { break };
             match result {
-                Ok(value) => inbox.push(index, value),
+                Ok(value) => inbox.push(place.index, value),
                 Err(failure) => return (taken, Some(failure)),
             }
         }
@@ -112,7 +110,7 @@ impl<Out> Outputs<Out> {
 
 impl<Out> Reorder<Out> {
     fn push(&mut self, finished: Finished<Out>) {
-        let place = usize::try_from(finished.seq - self.next).expect("held back within the bound");
+        let place = usize::try_from(finished.place.seq - self.next).expect("held back within the bound");
         if place >= self.slots.len() {
             self.slots.resize_with(place + 1, || None);
         }

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::HandOff;
 use crate::job::Job;
-use crate::source::Item;
+use crate::source::{Item, Place};
 
 /// An item that was taken from the source and whose job has not begun.
 ///
@@ -20,8 +20,7 @@ use crate::source::Item;
 #[must_use = "dropped, the item goes back"]
 pub struct Taken<In, Out> {
     value: Option<In>,
-    index: usize,
-    seq: u64,
+    place: Place,
     ticket: Ticket<In, Out>,
 }
 
@@ -34,12 +33,23 @@ pub struct Begun<In, Out> {
 /// An item whose job has come to its end: what the work on a [`Taken`] returns.
 #[must_use = "dropped, the item counts as cancelled"]
 pub struct Ended<In, Out> {
-    ticket: Ticket<In, Out>,
-    result: anyhow::Result<Out>,
+    pub(super) ticket: Ticket<In, Out>,
+    pub(super) result: anyhow::Result<Out>,
 }
 
 /// The stage an item is at. Dropped with it, the item is lost and counted as such.
-struct Ticket<In, Out>(Option<Arc<HandOff<In, Out>>>);
+pub(super) struct Ticket<In, Out>(Option<Arc<HandOff<In, Out>>>);
+
+impl<In, Out> Ticket<In, Out> {
+    /// The stage, to be kept: the item is accounted for.
+    #[inline]
+    pub(super) fn into_inner(mut self) -> Option<Arc<HandOff<In, Out>>> {
+        let stage = self.0.take();
+        // Nothing is left of it, and it costs to find that out for every item.
+        std::mem::forget(self);
+        stage
+    }
+}
 
 impl<In, Out> Drop for Ticket<In, Out> {
     #[inline]
@@ -53,14 +63,14 @@ impl<In, Out> Drop for Ticket<In, Out> {
 impl<In, Out> Taken<In, Out> {
     #[inline]
     pub(super) fn new(item: Item<In>, stage: Arc<HandOff<In, Out>>) -> Self {
-        let Item { index, seq, value } = item;
-        Self { value: Some(value), index, seq, ticket: Ticket(Some(stage)) }
+        let Item { place, value } = item;
+        Self { value: Some(value), place, ticket: Ticket(Some(stage)) }
     }
 
     /// The index of the first input that the item came from.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.index
+        self.place.index
     }
 
     /// Begins: the item, and what its end must be told to.
@@ -71,7 +81,10 @@ impl<In, Out> Taken<In, Out> {
     #[inline]
     pub fn begin(mut self) -> (In, Begun<In, Out>) {
         let value = self.value.take().expect("there until begun");
-        (value, Begun { ticket: Ticket(self.ticket.0.take()) })
+        let ticket = Ticket(self.ticket.0.take());
+        // As with a ticket: nothing is left.
+        std::mem::forget(self);
+        (value, Begun { ticket })
     }
 
     /// Begins, runs `job` and ends: all that most patterns do with an item.
@@ -89,7 +102,7 @@ impl<In, Out> Taken<In, Out> {
     #[cold]
     fn give_back(&mut self) {
         if let (Some(value), Some(stage)) = (self.value.take(), self.ticket.0.take()) {
-            stage.give_back(Item { index: self.index, seq: self.seq, value });
+            stage.give_back(Item { place: self.place, value });
         }
     }
 }
@@ -150,12 +163,5 @@ impl<In, Out> Begun<In, Out> {
     #[inline]
     pub fn end(self, result: anyhow::Result<Out>) -> Ended<In, Out> {
         Ended { ticket: self.ticket, result }
-    }
-}
-
-impl<In, Out> Ended<In, Out> {
-    #[inline]
-    pub(super) fn into_parts(mut self) -> (Option<Arc<HandOff<In, Out>>>, anyhow::Result<Out>) {
-        (self.ticket.0.take(), self.result)
     }
 }
