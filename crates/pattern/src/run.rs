@@ -202,21 +202,22 @@ impl<Out: Send + 'static> Run<Out> {
         if self.held.is_empty() && !self.ended {
             // Once a portion: to take what is held costs no more than a move.
             let proceed = ready!(coop::poll_proceed(cx));
-            self.adapt();
+            let now = Instant::now();
+            self.adapt(now);
             let yielded = std::mem::take(&mut self.yielded);
             let took = self.outlet.poll_take(cx, self.portion, yielded, &mut self.held);
             proceed.made_progress();
             self.ended = ready!(took) == Took::End;
-            self.took = Some(Instant::now());
+            self.took = Some(now);
             return Poll::Ready(self.held.pop_front());
         }
         Poll::Ready(self.pop_held())
     }
 
     /// Sets the size of the next portion by the time it took to yield the last one.
-    fn adapt(&mut self) {
+    fn adapt(&mut self, now: Instant) {
         let Some(took) = self.took.take() else { return };
-        if took.elapsed() > LONG_BATCH {
+        if now.duration_since(took) > LONG_BATCH {
             self.portion = (self.portion / 2).max(1);
         } else {
             self.portion = (self.portion * 2).min(self.outlet.largest_portion());

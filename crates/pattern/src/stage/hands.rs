@@ -17,7 +17,7 @@ use tokio::task::coop;
 
 use super::HandOff;
 use super::handoff::{Hire, Stop};
-use super::intake::{Asking, Next};
+use super::intake::{Asking, LARGEST_AHEAD, Next};
 use super::outputs::Finished;
 use super::roster::WorkerId;
 use super::taken::{Ended, Taken};
@@ -155,7 +155,9 @@ where
             self.inbox.number_from(lease.seq);
             let fill_cx = &mut Context::from_waker(asking.waker);
             let filled = lease.source.poll_fill(fill_cx, lease.max, &mut self.inbox);
-            let took = if lease.source.computes() { began.elapsed() } else { Duration::ZERO };
+            // How far to reach ahead is of no interest to a worker that takes more at once anyway.
+            let looks = self.batch < LARGEST_AHEAD && lease.source.computes();
+            let took = if looks { began.elapsed() } else { Duration::ZERO };
             state = handoff.lock();
             next = handoff.polled(&mut state, &asking, lease, (filled, took), &mut self.inbox);
         }

@@ -13,7 +13,7 @@ use crate::source::{Filled, Inbox, Place, Source};
 
 /// A worker polls the source for up to so many items even if it works on one at a time: the others wait
 /// where any worker finds them, which is cheaper than a poll for each. As with batches, fewer if it took long.
-const LARGEST_AHEAD: usize = 16;
+pub(super) const LARGEST_AHEAD: usize = 16;
 
 /// What a worker is to do next.
 pub(super) enum Next<In> {
