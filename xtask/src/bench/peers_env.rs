@@ -76,7 +76,9 @@ fn make(venv: &Path, python: &Path, requirements: &Path) -> Result<()> {
 
 fn is_python_3(name: &str) -> bool {
     let version = duct::cmd!(name, "--version").stderr_null().read();
-    version.is_ok_and(|version| version.starts_with("Python 3."))
+    // The peers use task groups and `except*`, which came with 3.11.
+    let minor = |version: &str| version.strip_prefix("Python 3.")?.split('.').next()?.parse::<u32>().ok();
+    version.is_ok_and(|version| minor(&version).is_some_and(|minor| minor >= 11))
 }
 
 /// Runs it without a word, unless it fails: then what it said that tells most.
