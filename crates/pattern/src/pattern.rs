@@ -26,10 +26,11 @@ use crate::source::Source;
 ///
 /// ## 2. Bounds
 ///
-/// Never more jobs than the limit; several futures that a pattern runs for one item are one job. Taken minus delivered is never more than limit plus capacity at each stage,
-/// whatever the order, what workers have in hand and finished outputs included; at that bound the source is
-/// not polled. An output is delivered when it is yielded. To a taker that is quick, room is made a portion
-/// at a time: an eighth of the bound at most.
+/// Never more jobs than the limit; several futures that a pattern runs for one item are one job. Taken minus
+/// delivered is never more than limit plus capacity at each stage, whatever the order, what workers have in
+/// hand and finished outputs included; at that bound the source is not polled. An output is delivered when it
+/// is yielded. To a taker that is quick, room is made a portion at a time: an eighth of the bound at most, or
+/// eight items where these are no more than half of it.
 ///
 /// `bounds/never_more_jobs_than_the_limit`, `bounds/never_more_items_in_a_stage_than_its_bound`
 ///

@@ -64,6 +64,8 @@ pub(super) struct Hands<In, Out> {
     failed: bool,
     /// It is being polled for its next batch, where no code of the user's runs but wakers.
     busy: bool,
+    /// How often it has looked in vain since its last batch.
+    looks: u8,
     batch: usize,
     /// The last batch took so little that whom it wakes may wait for the next.
     quick: bool,
@@ -96,6 +98,7 @@ where
             reserved,
             failed: false,
             busy: false,
+            looks: 0,
             batch: 1,
             quick: false,
             batch_began: None,
@@ -164,6 +167,7 @@ where
         match next {
             Next::Work => {
                 self.reserved = self.inbox.len();
+                self.looks = 0;
                 self.batch_began.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
                 handoff.reinforce(&mut state);
                 if crew.release(state) { self.give_way(cx) } else { Poll::Ready(true) }
@@ -178,6 +182,12 @@ where
                 self.mode = Mode::Parked;
                 self.slice = Duration::ZERO;
                 crew.release(state);
+                if self.quick && self.looks == 0 {
+                    // Whoever has room or items for it next is often about to run on this very thread; to be
+                    // woken would cost more, and start another thread for a batch's worth of work.
+                    self.looks = 1;
+                    cx.waker().wake_by_ref();
+                }
                 Poll::Pending
             }
             Next::Leave => {

@@ -47,8 +47,9 @@ async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
             for _ in 0..taken {
                 soon("the next output", run.next()).await?;
             }
-            // To a quick taker, room is made a portion at a time, an eighth of the bound at most.
-            let portion = if taken == 0 { 0 } else { case.bound() / 8 };
+            // To a quick taker, room is made a portion at a time: an eighth of the bound at most, or eight
+            // items where these are no more than half of it.
+            let portion = if taken == 0 { 0 } else { (case.bound() / 8).max((case.bound() / 2).min(8)) };
             let reach = taken + case.bound() * tested.stages_from_job() - portion;
             let ended = ledger.until("the bound", |seen| seen.ended.len() >= reach).await;
             ended.map_err(|_| {
