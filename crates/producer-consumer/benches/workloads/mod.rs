@@ -8,8 +8,6 @@ use tokio::task::JoinSet;
 use towpath_producer_consumer::queue::{self, Consumer, Producer};
 use towpath_producer_consumer::{PatternExt, ProducerConsumer, Put};
 
-const BATCH: usize = 128;
-
 /// How many put, how many take, and how many items may lie between them.
 #[derive(Clone, Copy)]
 pub struct Shape {
@@ -59,18 +57,20 @@ impl Shape {
     }
 }
 
+/// In batches as large as the queue.
 pub async fn in_batches(shape: Shape, items: u64) -> Result<u64> {
-    let put = |producer: Producer<u64>, mut part: Range<u64>| async move {
-        let mut batch = VecDeque::with_capacity(BATCH);
+    let size = shape.capacity;
+    let put = move |producer: Producer<u64>, mut part: Range<u64>| async move {
+        let mut batch = VecDeque::with_capacity(size);
         while !part.is_empty() {
-            batch.extend(part.by_ref().take(BATCH));
+            batch.extend(part.by_ref().take(size));
             producer.put_many(&mut batch).await?;
         }
         Ok(0)
     };
-    let take = |mut consumer: Consumer<u64>| async move {
-        let (mut sum, mut batch) = (0, Vec::with_capacity(BATCH));
-        while consumer.take_many(BATCH, &mut batch).await > 0 {
+    let take = move |mut consumer: Consumer<u64>| async move {
+        let (mut sum, mut batch) = (0, Vec::with_capacity(size));
+        while consumer.take_many(size, &mut batch).await > 0 {
             sum += batch.drain(..).sum::<u64>();
         }
         Ok(sum)
@@ -95,15 +95,19 @@ pub async fn one_by_one(shape: Shape, items: u64) -> Result<u64> {
     shape.run(items, put, take).await
 }
 
-/// Each producer of the pattern puts its part one by one, each consumer returns the item.
+/// Each producer of the pattern puts its part in batches, each consumer returns the item.
 pub async fn pattern(shape: Shape, items: u64) -> Result<u64> {
     let producers = usize::try_from(shape.producers)?;
-    let put = ProducerConsumer::producers(producers, |part: Range<u64>, queue: Put<u64>| async move {
-        for item in part {
-            queue.put(item).await?;
-        }
-        Ok(())
-    });
+    let size = shape.capacity;
+    let put =
+        ProducerConsumer::producers(producers, move |mut part: Range<u64>, queue: Put<u64>| async move {
+            let mut batch = VecDeque::with_capacity(size);
+            while !part.is_empty() {
+                batch.extend(part.by_ref().take(size));
+                queue.put_many(&mut batch).await?;
+            }
+            Ok(())
+        });
     let both = put.consumers(shape.consumers, |item: u64| async move { Ok(item) }).capacity(shape.capacity);
     let mut run = both.run(shape.parts(items).collect::<Vec<_>>());
     let mut sum = 0_u64;
