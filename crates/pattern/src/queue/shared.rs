@@ -189,6 +189,9 @@ impl<T> Shared<T> {
                 return Poll::Ready(open);
             }
             waker = Some(cx.waker().clone());
+        } else if putting.items.len() > self.capacity {
+            // It will wait again, however much room there is.
+            waker = Some(cx.waker().clone());
         }
         loop {
             let mut both = self.lock_both();
