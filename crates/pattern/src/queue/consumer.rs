@@ -134,7 +134,7 @@ struct Waiting<'a, T>(&'a mut Consumer<T>);
 impl<T> Drop for Waiting<'_, T> {
     fn drop(&mut self) {
         if self.0.place.is_some() {
-            self.0.queue.0.give_up_taking(&mut self.0.place, 0);
+            self.0.queue.0.give_up_taking(&mut self.0.place, &mut 0);
         }
     }
 }
@@ -147,7 +147,7 @@ impl<T> Clone for Consumer<T> {
 
 impl<T> Drop for Consumer<T> {
     fn drop(&mut self) {
-        self.queue.0.give_up_taking(&mut self.place, self.in_hand);
+        self.queue.0.give_up_taking(&mut self.place, &mut self.in_hand);
     }
 }
 

@@ -49,11 +49,13 @@ impl Line {
     }
 
     /// Leaves the line. What it returns is to be dropped once the lock is released.
+    #[inline]
     pub(super) fn leave(&mut self, place: &mut Option<u64>) -> Option<Waker> {
         let place = place.take();
         self.take_out(place)
     }
 
+    #[inline]
     fn take_out(&mut self, place: Option<u64>) -> Option<Waker> {
         let place = place?;
         if let Some(at) = self.called.iter().position(|called| called.0 == place) {
@@ -68,6 +70,7 @@ impl Line {
 
     /// Calls somebody for what is `there`, unless somebody is on the way; when it is all there can ever be,
     /// as many as it takes: one who never comes must not keep the others waiting.
+    #[inline]
     pub(super) fn call(&mut self, there: usize, at_most: usize, wakes: &mut Wakes) {
         let enough = if there < at_most { there.min(1) } else { there };
         while self.wanted < enough
@@ -112,13 +115,19 @@ impl Wakes {
     }
 
     /// Wakes them all, even if one of their wakers panics.
+    #[inline]
     pub(super) fn wake(self) {
-        let Some(first) = self.first else { return };
-        if self.others.is_empty() {
-            return first.wake();
+        match self.first {
+            None => {}
+            Some(only) if self.others.is_empty() => only.wake(),
+            Some(first) => Self::wake_all(std::iter::once(first).chain(self.others)),
         }
+    }
+
+    #[cold]
+    fn wake_all(wakers: impl Iterator<Item = Waker>) {
         let mut panicked = None;
-        for waker in std::iter::once(first).chain(self.others) {
+        for waker in wakers {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             panicked = panicked.or(woken.err());
         }

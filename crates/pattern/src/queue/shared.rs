@@ -139,6 +139,7 @@ impl<T> Shared<T> {
         Self { capacity, newest_first, outlet, inlet }
     }
 
+    #[inline]
     fn lock_both(&self) -> Both<'_, T> {
         let outlet = lock(&self.outlet);
         let mut inlet = lock(&self.inlet);
@@ -267,13 +268,14 @@ impl<T> Shared<T> {
         }
         loop {
             let mut both = self.lock_both();
-            let taken = both.take(self, taking, &mut give);
-            if taken > 0 || both.inlet.closed {
+            if both.len() > 0 || both.inlet.closed {
+                let taken = both.take(self, taking, &mut give);
                 let left = both.inlet.takers.leave(taking.place);
                 both.call_takers(self.capacity);
                 both.release(left.or(waker));
                 return Poll::Ready(taken);
             }
+            both.finish(taking.in_hand);
             if let Some(waker) = waker.take() {
                 let want = taking.max.min(self.capacity.max(1));
                 let before = both.inlet.takers.wait(taking.place, want, waker);
@@ -288,13 +290,12 @@ impl<T> Shared<T> {
         }
     }
 
-    /// A taker stops waiting, with `finished` items that it had in hand.
-    pub(super) fn give_up_taking(&self, place: &mut Option<u64>, finished: usize) {
+    /// A taker stops waiting, and has finished what it still had in hand.
+    pub(super) fn give_up_taking(&self, place: &mut Option<u64>, finished: &mut usize) {
         let mut both = self.lock_both();
         let left = both.inlet.takers.leave(place);
         both.call_takers(self.capacity);
-        both.outlet.finished += finished;
-        both.call_joiners();
+        both.finish(finished);
         both.release(left);
     }
 
@@ -367,15 +368,18 @@ impl<T> Both<'_, T> {
         self.outlet.items.len() + self.inlet.items.len()
     }
 
+    #[inline]
     fn take(&mut self, shared: &Shared<T>, taking: &mut Taking<'_>, mut give: impl FnMut(Entry<T>)) -> usize {
+        self.finish(taking.in_hand);
         let Self { outlet, inlet, .. } = self;
-        outlet.finished += std::mem::take(taking.in_hand);
         let mut taken = taking.max.min(outlet.items.len());
         give_first(taken, &mut outlet.items, &mut give);
         let more = (taking.max - taken).min(inlet.items.len());
         if shared.newest_first {
             let rest = inlet.items.len() - more;
             inlet.items.drain(rest..).rev().for_each(&mut give);
+        } else if more == inlet.items.len() {
+            give_first(more, &mut inlet.items, &mut give);
         } else if more > 0 {
             std::mem::swap(&mut outlet.items, &mut inlet.items);
             give_first(more, &mut outlet.items, &mut give);
@@ -385,9 +389,16 @@ impl<T> Both<'_, T> {
         inlet.ahead = outlet.items.len();
         if outlet.watched {
             self.call_givers(shared.capacity);
-            self.call_joiners();
         }
         taken
+    }
+
+    /// So many items are finished that were in hand.
+    fn finish(&mut self, in_hand: &mut usize) {
+        self.outlet.finished += std::mem::take(in_hand);
+        if self.outlet.watched {
+            self.call_joiners();
+        }
     }
 
     fn is_finished(&self) -> bool {
@@ -419,6 +430,7 @@ impl<T> Both<'_, T> {
     }
 
     /// Releases both locks, and then wakes whoever is to be woken and drops the waker that is not needed.
+    #[inline]
     fn release(mut self, unneeded: Option<Waker>) {
         self.outlet.watched = !(self.inlet.givers.is_empty() && self.inlet.joiners.is_empty());
         let Self { outlet, inlet, wakes } = self;
