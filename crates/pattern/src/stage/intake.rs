@@ -35,6 +35,8 @@ pub(super) struct Lease<In> {
     pub(super) max: usize,
     /// The number of the first of them.
     pub(super) seq: u64,
+    /// Nobody had an item in hand when it was taken out, and nobody can have got one since.
+    pub(super) alone: bool,
 }
 
 /// The worker that asks.
@@ -91,7 +93,8 @@ impl<In, Out> HandOff<In, Out> {
                 let max = asking.batch.max(ahead).min(self.share(room));
                 // Its poll takes the place of the listener's, whose waker the source may forget.
                 state.roster.retire_listener();
-                return Next::Poll(Lease { source, max, seq: state.next_seq });
+                let alone = state.roster.engaged == 0;
+                return Next::Poll(Lease { source, max, seq: state.next_seq, alone });
             }
             state.supply.home = Some(source);
             state.roster.listen(asking.id, Listening::Room, asking.waker.clone());
@@ -125,6 +128,8 @@ impl<In, Out> HandOff<In, Out> {
             Filled::Full | Filled::Waiting => {}
             // Whoever has an item in hand comes by here once more when it is done.
             Filled::Quiet if state.roster.engaged > 0 || !state.ready.is_empty() => {}
+            // Who had one may have put something between this poll and its end.
+            Filled::Quiet if !lease.alone => return Next::Ask,
             Filled::Quiet | Filled::Ended => state.end_supply(),
             Filled::Failed(failure) => self.forward(state, failure),
         }
