@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::future::join;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source};
+use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, queue};
 
 /// A run of `job` over `source`, in `scope`.
 fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
@@ -302,4 +302,54 @@ async fn a_panic_in_the_drop_of_what_a_job_has_captured_is_told_with_its_message
     assert_eq!(report.last().succeeded, 3);
     let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
     assert_eq!(told, ["stage `captured`: panicked: dropped loudly"]);
+}
+
+/// Whoever makes way for a worker it has just got going has not begun what it took.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_item_is_the_first_that_is_begun() {
+    for _ in 0..500 {
+        let first = Arc::new(AtomicUsize::new(usize::MAX));
+        let seen = Arc::clone(&first);
+        let work = move |taken: Taken<usize, ()>| {
+            let seen = Arc::clone(&seen);
+            async move {
+                let (item, begun) = taken.begin();
+                let _ = seen.compare_exchange(usize::MAX, item, SeqCst, SeqCst);
+                begun.end(Ok(()))
+            }
+        };
+        let run = Run::spawn(Scope::default(), (0..8).into(), Settings::new("first", 4), work);
+        run.finish().await;
+        assert_eq!(first.load(SeqCst), 0);
+    }
+}
+
+/// A producer may close the queue while others still run: the run waits for them.
+#[tokio::test(start_paused = true)]
+async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
+    let (producer, consumer) = queue::fifo::<u64>(4);
+    let closing = producer.clone();
+    let producing = Run::spawn_discarding(
+        Scope::default(),
+        vec![1, 2].into(),
+        Settings::new("producers", 2),
+        move |taken: Taken<u64, ()>| {
+            let closing = closing.clone();
+            async move {
+                let (item, begun) = taken.begin();
+                closing.try_put(item).ok();
+                closing.close();
+                tokio::time::sleep(Duration::from_secs(item)).await;
+                begun.end(Ok(()))
+            }
+        },
+    );
+    let source = Source::produced(producing, consumer);
+    let run =
+        Run::spawn(Scope::default(), source, Settings::new("consumers", 2), |taken: Taken<u64, u64>| async {
+            let (item, begun) = taken.begin();
+            begun.end(Ok(item))
+        });
+    let report = run.finish().await;
+    assert_eq!((report.stages[0].counts.succeeded, report.stages[1].counts.succeeded), (2, 1));
 }

@@ -166,10 +166,17 @@ where
         }
         match next {
             Next::Work => {
+                if handoff.reinforce(&mut state) {
+                    // The other one may run first, and then begins with what is first.
+                    state.roster.disengage(self.inbox.len());
+                    state.restore(self.inbox.keep(0));
+                    self.batch_began = None;
+                    crew.release(state);
+                    return self.give_way(cx);
+                }
                 self.reserved = self.inbox.len();
                 self.looks = 0;
                 self.batch_began.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
-                handoff.reinforce(&mut state);
                 if crew.release(state) { self.give_way(cx) } else { Poll::Ready(true) }
             }
             // Through the queue of the thread: a source that is always ready is no reason never to end.

@@ -166,26 +166,27 @@ impl<In, Out> HandOff<In, Out> {
         }
     }
 
-    /// Gets one more worker going if there is something for it to do and a thread to do it on.
+    /// Gets one more worker going if there is something for it to do and a thread to do it on; says whether.
     ///
     /// A source at home counts even when there is no room: somebody has to listen for it.
-    pub(super) fn reinforce(&self, state: &mut State<In, Out>) {
+    pub(super) fn reinforce(&self, state: &mut State<In, Out>) -> bool {
         if state.stop.is_some() || state.roster.active >= self.threads {
-            return;
+            return false;
         }
         let free = self.free(state) > 0;
         let source = state.supply.home.as_ref().filter(|_| !state.supply.ended);
         let open =
             source.is_some_and(|source| free || source.needs_polling()) && !state.roster.has_listener();
         if !(open || free && !state.ready.is_empty()) {
-            return;
+            return false;
         }
         if let Some(waker) = state.roster.wake_idle() {
             state.wakes.others.push(waker);
-            return;
+            return true;
         }
         let item = if free { state.ready.pop_front() } else { None };
         state.roster.engage(usize::from(item.is_some()));
         state.hire = Some(Hire { id: state.roster.hire(), item });
+        true
     }
 }
