@@ -67,7 +67,7 @@ pub struct Fanout<J> {
 impl<J> Fanout<J> {
     /// Applies `job` to each item, with at most `limit` jobs at once.
     ///
-    /// The limit is a literal or a [`Limit`]; for a number known only at run time, `Limit::try_from(n)?`.
+    /// The limit is a literal or a [`Limit`]; a number that is not known to be 1 or more is checked by `Limit::try_from(n)?`.
     ///
     /// # Panics
     ///

@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// One failure: which item, at which stage, and why.
 ///
 /// It is a [`std::error::Error`], so `?` works wherever an error is boxed; match on [`Failure::cause`] to
-/// tell the kinds apart. Its [`source`](Error::source) is the job's own error.
+/// tell the kinds apart, and on the job's own error inside: `Cause::Errored(error)` with `error.is::<Mine>()`. It
+/// is displayed as that error is, and its [`source`](Error::source) is that error's source.
 pub struct Failure(Box<Inner>);
 
 struct Inner {
@@ -147,9 +148,15 @@ impl fmt::Display for Failure {
 }
 
 impl fmt::Debug for Failure {
-    /// One line, as `unwrap` and `main` print it.
+    /// One line, as `unwrap` and `main` print it, with all that the error is caused by.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Failure({self})")
+        write!(f, "Failure({self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        f.write_str(")")
     }
 }
 

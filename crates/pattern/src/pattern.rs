@@ -128,6 +128,9 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     }
 
     /// This pattern, and `next` on its outputs as they come: one pattern again.
+    ///
+    /// Each part keeps its own settings. So a failure that a first part lets pass stops a next one that stops at
+    /// failures.
     fn then<Next>(self, next: Next) -> Then<Self, Next>
     where
         Self: Sized,

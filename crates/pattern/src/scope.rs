@@ -158,7 +158,7 @@ impl Scope {
         self.owner.shared.token.cancel();
     }
 
-    /// Runs one task in the scope; `name` is the stage that its failure tells.
+    /// Runs one task in the scope, as long as somebody has the scope; `name` is the stage that its failure tells.
     ///
     /// The first task that fails, or panics, cancels the scope; [`Scope::closed`] returns that failure. So a
     /// task that feeds a run must not fail because the run has ended: when it cannot send any more, it returns

@@ -86,7 +86,7 @@ pub struct Pipeline<Before, J> {
 impl<J> Pipeline<Input, J> {
     /// A pipeline of one stage: applies `job` to each item, with at most `limit` jobs at once.
     ///
-    /// The limit is a literal or a [`Limit`]; for a number known only at run time, `Limit::try_from(n)?`.
+    /// The limit is a literal or a [`Limit`]; a number that is not known to be 1 or more is checked by `Limit::try_from(n)?`.
     ///
     /// # Panics
     ///

@@ -56,7 +56,11 @@
 //!
 //! A run has two stages in its report, `producers` and `consumers`, each with a limit of its own. An item has the
 //! index of the input that its producer was started for, also when a consumer put it. Outputs come as
-//! completed. A producer that fails stops the run as a consumer does.
+//! completed. A producer that fails stops the run as a consumer does. What lies in the queue when a run is stopped is
+//! dropped and counted as cancelled at the consumers: `Source::kept` has only inputs whose producer was never begun.
+//!
+//! A consumer's put that finds the queue full comes back at once: give a frontier room for what you expect, and keep
+//! what comes back for another run. The producers fill the same room.
 
 #![forbid(unsafe_code)]
 
@@ -68,7 +72,7 @@ pub use pattern::{ProducerConsumer, Producers};
 pub use towpath_pattern::{
     Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
     Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
-    async_channel, queue,
+    async_channel, queue, queue::Closed, queue::TryPutError,
 };
 
 #[cfg(doctest)]

@@ -13,7 +13,8 @@ use crate::semaphore::Semaphore;
 ///
 /// The semaphore may be shared: by the runs of this pattern, by other patterns, by whoever acquires from it
 /// directly. An item whose run stops while it waits for its permit was never begun, and can be had back
-/// ([`Source::kept`]). Under a closed semaphore every item fails with [`Closed`](crate::Closed).
+/// ([`Source::kept`]). Under a closed semaphore every item fails with [`Closed`](crate::Closed): the first stops the
+/// run, unless it goes on after failures; then each item that its source still has fails so.
 ///
 /// It is a description: it can be run any number of times, also at the same time. Clones share the job and
 /// the semaphore.
@@ -46,7 +47,7 @@ impl<J> Permitted<J> {
     /// have of the semaphore, and how many places in its line.
     ///
     /// By default as many as [there are permits](Semaphore::permits) when the run starts, and one where there
-    /// is none. The limit is a literal or a [`Limit`]; for a number known only at run time, `Limit::try_from(n)?`.
+    /// is none. The limit is a literal or a [`Limit`]; a number that is not known to be 1 or more is checked by `Limit::try_from(n)?`.
     ///
     /// # Panics
     ///

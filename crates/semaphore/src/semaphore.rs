@@ -27,10 +27,10 @@ use crate::permit::{OwnedPermit, Permit};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Semaphore(Arc<Permits>);
+pub struct Semaphore(Arc<Inner>);
 
 #[derive(Debug)]
-struct Permits {
+struct Inner {
     free: sync::Semaphore,
     /// How many there are, taken ones included; never less than are free.
     all: AtomicUsize,
@@ -44,7 +44,7 @@ impl Semaphore {
     #[must_use]
     pub fn new(permits: usize) -> Self {
         let permits = permits.min(Self::MAX_PERMITS);
-        Self(Arc::new(Permits { free: sync::Semaphore::new(permits), all: AtomicUsize::new(permits) }))
+        Self(Arc::new(Inner { free: sync::Semaphore::new(permits), all: AtomicUsize::new(permits) }))
     }
 
     /// One permit, as soon as it is this caller's turn.

@@ -72,6 +72,7 @@ fn form_at<'a>(
 
     if let Some(after) = rest.strip_prefix(&from.camel)
         && !after.starts_with(|c: char| c.is_lowercase())
+        && !is_of_another_module(before, from)
     {
         return Some((from.camel.len(), &to.camel));
     }
@@ -93,6 +94,14 @@ fn form_at<'a>(
     let told_apart = from.kebab != from.snake;
     let snake = if told_apart { !is_kebab } else { wants_snake(before, after, is_code) };
     Some((length, if snake { &to.snake } else { &to.kebab }))
+}
+
+/// `sync::Semaphore` is tokio's: it stays.
+fn is_of_another_module(before: &str, from: &Names) -> bool {
+    let Some(path) = before.strip_suffix("::") else { return false };
+    let module = path.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    let own = ["crate", "self", "super"].contains(&module) || module.contains(&from.snake);
+    !own && module.starts_with(|c: char| c.is_lowercase())
 }
 
 /// `fanout-noop` is a workload's name and `towpath-fanout-extra` another crate's: they stay.

@@ -24,6 +24,16 @@ fn rust_code_gets_identifiers() {
 }
 
 #[test]
+fn what_another_library_calls_the_same_stays() {
+    let text =
+        "use tokio::sync; sync::Fanout::new(); tokio::sync::Fanout; crate::Fanout; towpath_fanout::Fanout";
+    let wanted = "use tokio::sync; sync::Fanout::new(); tokio::sync::Fanout; crate::RateWindow; \
+                  towpath_rate_window::RateWindow";
+    assert_eq!(rust(text), wanted);
+    assert_eq!(rust("Kind::Fanout"), "Kind::RateWindow");
+}
+
+#[test]
 fn strings_and_comments_get_prose() {
     assert_eq!(rust("stage(\"fanout\") // a fanout"), "stage(\"rate-window\") // a rate-window");
     assert_eq!(rust("r#\"a \"fanout\"\"#; fanout"), "r#\"a \"rate-window\"\"#; rate_window");

@@ -40,8 +40,8 @@ impl<T> Consumer<T> {
         item
     }
 
-    /// Takes whatever is there, `max` items at most, once there is one, and adds it to `into`; says how many.
-    /// None when the queue is closed and empty. Cancel-safe.
+    /// Takes whatever is there, `max` items at most, once there is one, and adds them to the end of `into`; says
+    /// how many: 0 when the queue is closed and empty. Cancel-safe.
     ///
     /// # Panics
     ///

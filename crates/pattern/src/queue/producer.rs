@@ -32,7 +32,7 @@ impl<T> Producer<T> {
     ///
     /// # Errors
     ///
-    /// The item, if the queue is closed.
+    /// The item, if the queue is closed. (For `?` to make anyhow's error of that, the item must be `Sync`.)
     ///
     /// # Cancel-safety
     ///

@@ -17,7 +17,8 @@ impl<T: Send + 'static> Kept<T> {
     /// What was never begun, as a source to run again or to read with [`Source::next`]: first the items
     /// that had been taken, each with its index, then what the source still has.
     ///
-    /// `None` while the run is not over, and when it was taken before.
+    /// `None` while the run is not over (it is when it has yielded its end, or when its scope is closed), and when
+    /// it was taken before.
     #[must_use]
     pub fn take(&self) -> Option<Source<T>> {
         lock(&self.slot).take().map(Source::of)
