@@ -282,14 +282,19 @@ impl Drop for Looks {
 
 #[test]
 fn wakers_may_use_the_queue_when_woken_and_when_dropped() {
-    let (producer, mut consumer) = queue::fifo::<u8>(1);
-    let waker = || Waker::from(Arc::new(Looks(producer.clone(), AtomicUsize::new(0))));
-    let mut take = pin!(consumer.take());
-    for _ in 0..3 {
-        assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
-    }
-    producer.try_put(1).unwrap();
-    assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
+    let (told, over) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (producer, mut consumer) = queue::fifo::<u8>(1);
+        let waker = || Waker::from(Arc::new(Looks(producer.clone(), AtomicUsize::new(0))));
+        let mut take = pin!(consumer.take());
+        for _ in 0..3 {
+            assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+        }
+        producer.try_put(1).unwrap();
+        assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
+        told.send(()).unwrap();
+    });
+    over.recv_timeout(Duration::from_secs(10)).expect("no deadlock, and no panic");
 }
 
 /// A waker that panics.

@@ -7,6 +7,11 @@ use tokio::time::sleep;
 use towpath_producer_consumer::queue::TryPutError;
 use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, Put, TryPut};
 
+/// A run that goes on for ever fails its test.
+async fn ends<F: Future>(run: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(100), run).await.expect("the run ends")
+}
+
 /// Every number up to `most` once, found from 1 by way of `2n` and `2n + 1`.
 fn tree(most: u64) -> ProducerConsumer<u64, u64, u64> {
     ProducerConsumer::items().consumers_that_put(4, move |number: u64, queue: TryPut<u64>| async move {
@@ -23,7 +28,7 @@ fn tree(most: u64) -> ProducerConsumer<u64, u64, u64> {
 }
 
 async fn finds_everything(most: u64) -> Result<(), Failure> {
-    let mut found = tree(most).capacity(10_000).run([1]).collect().await?;
+    let mut found = ends(tree(most).capacity(10_000).run([1]).collect()).await?;
     found.sort_unstable();
     assert!(found.into_iter().eq(1..=most), "of {most}");
     Ok(())
@@ -54,7 +59,7 @@ async fn idle_consumers_wait_for_what_the_last_one_may_still_put() -> Result<(),
         }
         Ok(left)
     });
-    assert_eq!(chain.run([4]).collect().await?, [4, 3, 2, 1, 0]);
+    assert_eq!(ends(chain.run([4]).collect()).await?, [4, 3, 2, 1, 0]);
     Ok(())
 }
 
@@ -67,7 +72,7 @@ async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failur
         let back = (1..=5).filter_map(|item| queue.put(item).err()).collect::<Vec<_>>();
         Ok(back.into_iter().map(TryPutError::into_inner).collect())
     });
-    let back = greedy.capacity(2).run([0]).collect().await?;
+    let back = ends(greedy.capacity(2).run([0]).collect()).await?;
     assert_eq!(back, [vec![3, 4, 5], vec![], vec![]]);
     Ok(())
 }
@@ -80,7 +85,7 @@ async fn a_put_after_the_run_comes_back_as_closed() {
         *keeper.lock().unwrap() = Some(queue);
         async move { Ok(number) }
     });
-    assert_eq!(leaky.run([1]).collect().await.unwrap(), [1]);
+    assert_eq!(ends(leaky.run([1]).collect()).await.unwrap(), [1]);
     let queue = kept.lock().unwrap().take().expect("the job left it here");
     assert!(matches!(queue.put(2), Err(TryPutError::Closed(2))));
 }
@@ -109,8 +114,8 @@ async fn the_newest_item_first_goes_deep_before_it_goes_wide() -> Result<(), Fai
         }
         Ok(number)
     });
-    assert_eq!(walk.clone().capacity(10).run([1]).collect().await?, [1, 3, 2, 7, 6, 5, 4]);
-    assert_eq!(walk.capacity(10).lifo().run([1]).collect().await?, [1, 2, 4, 5, 3, 6, 7]);
+    assert_eq!(ends(walk.clone().capacity(10).run([1]).collect()).await?, [1, 3, 2, 7, 6, 5, 4]);
+    assert_eq!(ends(walk.capacity(10).lifo().run([1]).collect()).await?, [1, 2, 4, 5, 3, 6, 7]);
     Ok(())
 }
 
@@ -129,7 +134,7 @@ async fn producers_and_consumers_may_both_put() -> Result<(), Failure> {
         }
         Ok(item)
     });
-    let outputs = again.capacity(10).run([3, 2]).collect().await?;
+    let outputs = ends(again.capacity(10).run([3, 2]).collect()).await?;
     assert_eq!(outputs.iter().sum::<u64>(), 3 + 303 + 1 + 201);
     Ok(())
 }

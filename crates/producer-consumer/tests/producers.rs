@@ -11,6 +11,11 @@ use towpath_producer_consumer::{
     Failure, OnFailure, PatternExt, ProducerConsumer, Producers, Put, Report, Scope,
 };
 
+/// A run that goes on for ever fails its test.
+async fn ends<F: Future>(run: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(100), run).await.expect("the run ends")
+}
+
 /// A producer for each input `n`: it puts `n` items, each `100 * n` and a running number.
 fn counting() -> Producers<u64, u64> {
     ProducerConsumer::producers(2, |n: u64, queue: Put<u64>| async move {
@@ -34,7 +39,7 @@ async fn a_producer_puts_none_or_many_alone_or_in_batches() {
         Ok(())
     });
     let same = words.consumers(3, |item: usize| async move { Ok(item) }).capacity(2);
-    let mut outputs = same.run([0, 5, 2]).collect().await.unwrap();
+    let mut outputs = ends(same.run([0, 5, 2]).collect()).await.unwrap();
     outputs.sort_unstable();
     assert_eq!(outputs, [0, 0, 1, 1, 2, 3, 4, 1_000, 1_000, 1_000]);
 }
@@ -84,7 +89,8 @@ async fn a_run_waits_for_producers_that_take_their_time() {
         Ok(())
     });
     let began = tokio::time::Instant::now();
-    let outputs = slow.consumers(3, |item: u64| async move { Ok(item) }).run([3, 2]).collect().await.unwrap();
+    let outputs =
+        ends(slow.consumers(3, |item: u64| async move { Ok(item) }).run([3, 2]).collect()).await.unwrap();
     assert_eq!((outputs.len(), began.elapsed()), (5, Duration::from_secs(63)));
 }
 
@@ -96,7 +102,7 @@ async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
         Ok(())
     });
     let pass = |item: u64| async move { Ok(item) };
-    let failure = picky.clone().consumers(2, pass).run([1, 7, 3]).collect().await.unwrap_err();
+    let failure = ends(picky.clone().consumers(2, pass).run([1, 7, 3]).collect()).await.unwrap_err();
     assert_eq!(failure.to_string(), "item 1 at stage `producers`: seven is not to my taste");
 
     let refuse = |item: u64| async move {
@@ -104,11 +110,12 @@ async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
         Ok(item)
     };
     let named = picky.clone().consumers(2, refuse).named("taste");
-    let failure = named.run([1, 2, 3]).collect().await.unwrap_err();
+    let failure = ends(named.run([1, 2, 3]).collect()).await.unwrap_err();
     assert_eq!(failure.to_string(), "item 2 at stage `taste consumers`: three, please not");
 
     let mut run = picky.consumers(2, refuse).on_failure(OnFailure::Continue).run([1, 7, 3, 4]);
-    let (outputs, failures): (Vec<_>, Vec<_>) = run.outcomes().await.into_iter().partition(Result::is_ok);
+    let (outputs, failures): (Vec<_>, Vec<_>) =
+        ends(run.outcomes()).await.into_iter().partition(Result::is_ok);
     let mut outputs: Vec<_> = outputs.into_iter().map(Result::unwrap).collect();
     let mut failures: Vec<_> = failures.into_iter().filter_map(|f| f.err()?.index()).collect();
     outputs.sort_unstable();
@@ -122,7 +129,7 @@ async fn what_lies_in_the_queue_when_a_run_is_cancelled_is_accounted_for() {
     let run: towpath_producer_consumer::Run<()> = forever.run([8]);
     sleep(Duration::from_millis(1)).await;
     run.cancel();
-    let report = run.finish().await;
+    let report = ends(run.finish()).await;
     let (producers, consumers) = (counts_of(&report, "producers"), counts_of(&report, "consumers"));
     assert_eq!((producers.taken, producers.succeeded), (1, 1));
     assert_eq!((consumers.taken, consumers.cancelled), (8, 8));
@@ -164,7 +171,7 @@ async fn consumers_work_while_the_producer_goes_on() -> Result<(), Failure> {
         Ok(item)
     });
     let began = tokio::time::Instant::now();
-    assert_eq!(slow.run([()]).collect().await?, (0..10).collect::<Vec<_>>());
+    assert_eq!(ends(slow.run([()]).collect()).await?, (0..10).collect::<Vec<_>>());
     assert_eq!(began.elapsed(), Duration::from_millis(1_200));
     Ok(())
 }
