@@ -42,6 +42,12 @@
 //! [`Consumer::take_many`] hand over as many as there is room for, or as are there, for the same price: with a
 //! thousand items of capacity they are about ten times as fast. Either side may use them, whatever the other does.
 
+//!
+//! # Computing
+//!
+//! A consumer that a put wakes may have to run on the producer's thread, and then begins at the producer's next await:
+//! one that computes for long after a put hands over with `tokio::task::yield_now` first.
+
 mod consumer;
 mod line;
 mod producer;

@@ -14,7 +14,7 @@ use tokio::task::coop;
 use crate::failure::{Cancelled, Failure};
 use crate::report::{Report, StageReport};
 use crate::scope::Scope;
-use crate::settings::Settings;
+use crate::settings::{Order, Settings};
 use crate::source::{Closed, Feed, Filled, Inbox, Source};
 use crate::stage::{self, Delivered, Finished, LONG_BATCH, Outcome, Outlet, Stage, Took, Work};
 
@@ -42,8 +42,8 @@ pub struct Run<Out> {
 }
 
 impl Run<()> {
-    /// As [`Run::spawn`], for work that yields nothing but its failures: an item is delivered as its job ends, and
-    /// nobody has to take anything for the next to begin.
+    /// As [`Run::spawn`], for work that yields nothing but its failures, as they come: an item is delivered as its
+    /// job ends, and nobody has to take anything for the next to begin.
     ///
     /// # Panics
     ///
@@ -54,6 +54,7 @@ impl Run<()> {
         settings: Settings,
         work: impl Work<In, ()>,
     ) -> Self {
+        let settings = Settings { order: Order::AsCompleted, ..settings };
         Self::start(scope, input, settings, Outcome::Discarded, work)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::future::join;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, queue};
+use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue};
 
 /// A run of `job` over `source`, in `scope`.
 fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
@@ -352,4 +352,22 @@ async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
         });
     let report = run.finish().await;
     assert_eq!((report.stages[0].counts.succeeded, report.stages[1].counts.succeeded), (2, 1));
+}
+
+/// Outputs that nobody takes are in nobody's order: a failure does not wait for one that is gone.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_discards_its_outputs_ends_however_it_is_ordered() {
+    let settings = Settings {
+        order: Order::Ordered,
+        on_failure: OnFailure::Continue,
+        capacity: Some(Capacity::new(0)),
+        ..Settings::new("discarding", 1)
+    };
+    let work = |taken: Taken<u32, ()>| async move {
+        let (item, begun) = taken.begin();
+        begun.end(if item == 0 { Ok(()) } else { Err(anyhow::anyhow!("not to my taste")) })
+    };
+    let run = Run::spawn_discarding(Scope::default(), (0..10).into(), settings, work);
+    let report = tokio::time::timeout(Duration::from_secs(10), run.finish()).await.expect("it ends");
+    assert_eq!((report.last().succeeded, report.last().errored), (1, 9));
 }

@@ -242,6 +242,30 @@ fn without_consumers_everything_that_is_put_comes_back() {
 }
 
 #[test]
+fn what_nobody_can_take_any_more_is_dropped() {
+    let (producer, consumer) = queue::fifo(2);
+    let item = Arc::new(());
+    producer.try_put(Arc::clone(&item)).unwrap();
+    drop(consumer);
+    assert_eq!(Arc::strong_count(&item), 1);
+    assert!(producer.is_empty());
+}
+
+#[test]
+fn any_number_may_want_as_much_as_they_like() {
+    let (producer, mut one) = queue::fifo(usize::MAX);
+    let mut two = one.clone();
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    let mut first = hand(one.take_many(usize::MAX, &mut few));
+    let mut second = hand(two.take_many(usize::MAX, &mut many));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    producer.try_put(1).unwrap();
+    assert_eq!(first.poll(), Poll::Ready(1));
+    producer.close();
+    assert_eq!(second.poll(), Poll::Ready(0));
+}
+
+#[test]
 fn a_join_waits_until_every_item_is_finished() {
     let (producer, mut one) = filled(&[1, 2], 2);
     let mut two = one.clone();

@@ -10,11 +10,14 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
+/// Nobody counts as wanting more, so that what all want together is a number.
+const LARGEST_WANT: usize = 1 << 20;
+
 #[derive(Default)]
 pub(super) struct Line {
     waiting: VecDeque<Waiting>,
-    /// Woken and not polled since: their place, and how much they want.
-    called: Vec<(u64, usize)>,
+    /// Woken and not polled since, in their order: their place, and how much they want.
+    called: VecDeque<(u64, usize)>,
     /// What all the called want together.
     wanted: usize,
     /// What the others want.
@@ -32,6 +35,7 @@ impl Line {
     /// Waits for `want`, at the place it had before if it had one. What it returns is to be dropped once the
     /// lock is released.
     pub(super) fn wait(&mut self, place: &mut Option<u64>, want: usize, waker: Waker) -> Option<Waker> {
+        let want = want.min(LARGEST_WANT);
         let before = self.take_out(*place);
         let place = *place.get_or_insert_with(|| {
             self.next_place += 1;
@@ -58,8 +62,8 @@ impl Line {
     #[inline]
     fn take_out(&mut self, place: Option<u64>) -> Option<Waker> {
         let place = place?;
-        if let Some(at) = self.called.iter().position(|called| called.0 == place) {
-            self.wanted -= self.called.swap_remove(at).1;
+        if let Ok(at) = self.called.binary_search_by_key(&place, |called| called.0) {
+            self.wanted -= self.called.remove(at).map_or(0, |called| called.1);
             return None;
         }
         let at = self.waiting.binary_search_by_key(&place, |waiting| waiting.place).ok()?;
@@ -68,29 +72,32 @@ impl Line {
         Some(waker)
     }
 
-    /// Calls somebody for what is `there`, unless somebody is on the way; when it is all there can ever be,
-    /// as many as it takes: one who never comes must not keep the others waiting.
+    /// Calls somebody for what is `there`, unless somebody is on the way; when it is all there can ever be, as
+    /// many as it takes: one who never comes must not keep the others waiting.
     #[inline]
     pub(super) fn call(&mut self, there: usize, at_most: usize, wakes: &mut Wakes) {
         let enough = if there < at_most { there.min(1) } else { there };
         while self.wanted < enough
-            && let Some(Waiting { place, want, waker }) = self.waiting.pop_front()
+            && let Some(first) = self.waiting.pop_front()
         {
-            self.called.push((place, want));
-            self.wanted += want;
-            self.still_wanted -= want;
-            wakes.push(waker);
+            self.still_wanted -= first.want;
+            self.call_one(first, wakes);
         }
+    }
+
+    fn call_one(&mut self, Waiting { place, want, waker }: Waiting, wakes: &mut Wakes) {
+        let at = self.called.partition_point(|called| called.0 < place);
+        self.called.insert(at, (place, want));
+        self.wanted += want;
+        wakes.push(waker);
     }
 
     /// Calls everybody: there is nothing to wait for any more.
     pub(super) fn call_all(&mut self, wakes: &mut Wakes) {
-        for Waiting { place, want, waker } in self.waiting.drain(..) {
-            self.called.push((place, want));
-            self.wanted += want;
-            wakes.push(waker);
-        }
         self.still_wanted = 0;
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.call_one(waiting, wakes);
+        }
     }
 
     /// What all who stand in line want together.

@@ -59,24 +59,9 @@ impl<T> Producer<T> {
     async fn put_all(&self, items: &mut impl Supply<T>) -> bool {
         let mut putting = Putting { items, index: self.index };
         let mut standing = Standing { shared: &self.queue.0, place: None };
-        let mut looked = false;
         poll_fn(|cx| {
             let proceed = ready!(self.pace.poll_proceed(cx));
-            let shared = &self.queue.0;
-            let put = if putting.items.len() > 1 && standing.place.is_none() && !looked {
-                let put = shared.try_put(&mut putting);
-                looked = put.is_pending();
-                if looked {
-                    // Before it stands in line with a batch: the consumers are often about to run on this very
-                    // thread, and to be called would cost more.
-                    cx.waker().wake_by_ref();
-                }
-                put
-            } else {
-                looked = false;
-                shared.poll_put(cx, &mut standing.place, &mut putting)
-            };
-            let open = ready!(put);
+            let open = ready!(self.queue.0.poll_put(cx, &mut standing.place, &mut putting));
             if let Some(proceed) = proceed {
                 proceed.made_progress();
             }

@@ -16,7 +16,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use super::line::{Line, Wakes};
 use crate::aligned::Aligned;
@@ -69,7 +69,9 @@ impl<T> Drop for Receiving<T> {
         let Both { inlet, wakes, .. } = &mut both;
         inlet.abandoned = true;
         inlet.joiners.call_all(wakes);
-        both.release(None);
+        // Whoever waits for one of these to be dropped would wait for as long as there is a producer.
+        let left = (std::mem::take(&mut both.outlet.items), std::mem::take(&mut both.inlet.items));
+        both.release(left);
     }
 }
 
@@ -173,7 +175,7 @@ impl<T> Shared<T> {
         }
         let mut both = self.lock_both();
         let put = both.inlet.put(self.capacity, putting, &mut both.wakes);
-        both.release(None);
+        both.release(());
         put
     }
 
@@ -200,7 +202,7 @@ impl<T> Shared<T> {
             if put.is_ready() {
                 let left = both.inlet.givers.leave(place);
                 both.call_givers(self.capacity);
-                both.release(left.or(waker));
+                both.release((left, waker));
                 return put;
             }
             if let Some(waker) = waker.take() {
@@ -210,7 +212,7 @@ impl<T> Shared<T> {
                 both.release(before);
                 return Poll::Pending;
             }
-            both.release(None);
+            both.release(());
             waker = Some(cx.waker().clone());
         }
     }
@@ -272,7 +274,7 @@ impl<T> Shared<T> {
                 let taken = both.take(self, taking, &mut give);
                 let left = both.inlet.takers.leave(taking.place);
                 both.call_takers(self.capacity);
-                both.release(left.or(waker));
+                both.release((left, waker));
                 return Poll::Ready(taken);
             }
             both.finish(taking.in_hand);
@@ -285,7 +287,7 @@ impl<T> Shared<T> {
                 both.release(before);
                 return Poll::Pending;
             }
-            both.release(None);
+            both.release(());
             waker = Some(cx.waker().clone());
         }
     }
@@ -325,7 +327,7 @@ impl<T> Shared<T> {
     pub(super) fn close(&self) {
         let mut both = self.lock_both();
         both.close();
-        both.release(None);
+        both.release(());
     }
 
     /// Takes out everything that was not taken.
@@ -429,15 +431,15 @@ impl<T> Both<'_, T> {
         inlet.takers.call_all(wakes);
     }
 
-    /// Releases both locks, and then wakes whoever is to be woken and drops the waker that is not needed.
+    /// Releases both locks, and then wakes whoever is to be woken and drops what is not needed any more.
     #[inline]
-    fn release(mut self, unneeded: Option<Waker>) {
+    fn release<U>(mut self, unneeded: U) {
         self.outlet.watched = !(self.inlet.givers.is_empty() && self.inlet.joiners.is_empty());
         let Self { outlet, inlet, wakes } = self;
         drop(inlet);
         drop(outlet);
-        drop(unneeded);
         wakes.wake();
+        drop(unneeded);
     }
 }
 

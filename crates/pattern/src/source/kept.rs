@@ -59,6 +59,14 @@ impl<T: Send> Feed<T> for Resumed<T> {
         self.rest.needs_polling()
     }
 
+    fn computes(&self) -> bool {
+        self.rest.computes()
+    }
+
+    fn is_queue(&self) -> bool {
+        self.rest.is_queue()
+    }
+
     fn stages(&self) -> Vec<Arc<dyn Stage>> {
         if self.closed { Vec::new() } else { self.rest.stages() }
     }
@@ -94,6 +102,14 @@ impl<T: Send> Feed<T> for Keeper<T> {
 
     fn needs_polling(&self) -> bool {
         self.resumed.as_ref().is_some_and(Feed::needs_polling)
+    }
+
+    fn computes(&self) -> bool {
+        self.resumed.as_ref().is_some_and(Feed::computes)
+    }
+
+    fn is_queue(&self) -> bool {
+        self.resumed.as_ref().is_some_and(Feed::is_queue)
     }
 
     fn stages(&self) -> Vec<Arc<dyn Stage>> {
