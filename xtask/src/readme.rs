@@ -1,5 +1,7 @@
 //! The examples of the workspace's README, which are compiled and run as doc tests. Nothing else is here.
 
+#![forbid(unsafe_code)]
+
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
