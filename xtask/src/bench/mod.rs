@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
-//! `programs` builds what is measured (with `peers_env` for Go and Python), `session` goes through the
+//! `programs` builds what is measured (with `peers_env` for Go and Python), `course` goes through the
 //! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme` and the
 //! JSON file show them.
 
+mod course;
 mod document;
 mod machine;
 mod peers_env;
@@ -11,7 +12,6 @@ mod programs;
 mod readme;
 mod report;
 mod rounds;
-mod session;
 mod table;
 mod workloads;
 
@@ -22,10 +22,10 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
+use self::course::Course;
 use self::machine::Machine;
 use self::report::Report;
 use self::rounds::Plan;
-use self::session::Session;
 use self::workloads::{WORKLOADS, Workload};
 use crate::usage::Usage;
 use crate::workspace::Workspace;
@@ -100,10 +100,10 @@ pub fn run(args: &Args) -> Result<bool> {
     let machine = Machine::read(&workspace, environment.as_ref(), args.quick);
     println!("{machine}");
 
-    let tasks = session::tasks(&args.only, &subjects)?;
-    let mut session = Session::new(plan(args), &tasks);
-    session.measure_all(&tasks, |text| println!("{text}"));
-    let Session { rows, failures, .. } = session;
+    let tasks = course::tasks(&args.only, &subjects)?;
+    let mut course = Course::new(plan(args), &tasks);
+    course.measure_all(&tasks, |text| println!("{text}"));
+    let Course { rows, failures, .. } = course;
 
     if let Some(file) = &args.json {
         report::write(file, &Report { machine, rows })?;

@@ -31,14 +31,14 @@ pub fn tasks<'a>(only: &[String], subjects: &'a [Subject<'a>]) -> Result<Vec<Tas
 }
 
 /// What was measured so far.
-pub struct Session {
+pub struct Course {
     plan: Plan,
     progress: Progress,
     pub rows: Vec<Row>,
     pub failures: usize,
 }
 
-impl Session {
+impl Course {
     pub fn new(plan: Plan, tasks: &[Task]) -> Self {
         let subjects = tasks.iter().map(|(_, able)| able.len()).sum();
         Self { progress: Progress::new(subjects, &plan), plan, rows: Vec::new(), failures: 0 }
@@ -93,13 +93,13 @@ mod tests {
         let plan = Plan { quick: true, rounds: 1, limit: minute, slow: minute };
 
         let tasks = tasks(&[], &subjects).unwrap();
-        let mut session = Session::new(plan, &tasks);
+        let mut course = Course::new(plan, &tasks);
         let mut shown = Vec::new();
-        session.measure_all(&tasks, |text| shown.push(text.to_owned()));
+        course.measure_all(&tasks, |text| shown.push(text.to_owned()));
         let about: Vec<_> = shown.iter().map(|text| text.split(':').next().unwrap()).collect();
         assert_eq!(about, ["the document's table", "io-10k", "ping-pong", "fanout-noop"]);
         assert!(shown[0].contains(" 3.00 ms ") && shown[0].contains(" 300 ns "), "{}", shown[0]);
-        assert_eq!((session.rows.len(), session.failures), (4, 0));
+        assert_eq!((course.rows.len(), course.failures), (4, 0));
     }
 
     #[test]
