@@ -1,28 +1,9 @@
 //! Wrong uses, and the messages they get.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use towpath_fanout::{Fanout, Limit, PatternExt, Scope};
-
-/// The message and the place of the panic that `wrong` makes.
-fn panic_of<R>(wrong: impl FnOnce() -> R) -> (String, Option<String>) {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _alone = ONE_AT_A_TIME.lock();
-    let place = Arc::new(Mutex::new(None));
-    let seen = Arc::clone(&place);
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        *seen.lock().unwrap() = info.location().map(Location::to_string);
-    }));
-    let caught = catch_unwind(AssertUnwindSafe(|| drop(wrong())));
-    std::panic::set_hook(before);
-    let payload = caught.expect_err("it should panic");
-    let message = payload.downcast_ref::<String>().cloned();
-    let message = message.or_else(|| payload.downcast_ref::<&str>().map(|message| (*message).to_owned()));
-    (message.expect("a message"), place.lock().unwrap().take())
-}
+use towpath_testkit::panic_of;
 
 #[test]
 fn a_limit_of_zero_panics_where_it_was_written() {

@@ -71,5 +71,6 @@ pub use bench::Benchmark;
 pub use chained::Chained;
 pub use check::Law;
 pub use conformance::{Conformance, Verdict, verdicts};
+pub use panics::panic_of;
 pub use runtime::Runtime;
 pub use subject::{Boxed, Case, Subject};

@@ -1,7 +1,7 @@
 //! Panics on purpose: the suite makes many, and none of them is worth a line on the terminal.
 
-use std::panic::{self, PanicHookInfo};
-use std::sync::Once;
+use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// How the message of every panic begins that is part of a check.
 pub(crate) const ON_PURPOSE: &str = "on purpose";
@@ -28,4 +28,29 @@ fn message<'a>(info: &'a PanicHookInfo<'_>) -> Option<&'a str> {
     let payload = info.payload();
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+/// The message of the panic that `wrong` makes, and where it was made: for tests of wrong uses.
+///
+/// # Panics
+///
+/// If `wrong` does not, or says nothing.
+#[track_caller]
+pub fn panic_of<R>(wrong: impl FnOnce() -> R) -> (String, Option<String>) {
+    // The hook is the process's.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&place);
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        *seen.lock().unwrap_or_else(PoisonError::into_inner) = info.location().map(Location::to_string);
+    }));
+    let caught = panic::catch_unwind(AssertUnwindSafe(|| drop(wrong())));
+    panic::set_hook(before);
+    let payload = caught.expect_err("it should panic");
+    let message = payload.downcast_ref::<String>().cloned();
+    let message = message.or_else(|| payload.downcast_ref::<&str>().map(|message| (*message).to_owned()));
+    let place = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    (message.expect("a message"), place)
 }
