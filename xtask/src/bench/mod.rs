@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let Course { rows, failures, .. } = course;
 
     if let Some(file) = &args.json {
-        report::write(file, &Report { machine, rows })?;
+        report::write(file, &Report { machine, rows, ..Report::default() })?;
         eprintln!("written: {}", file.display());
     }
     if failures > 0 {

@@ -105,7 +105,7 @@ mod tests {
             row("go", 13.0, 2.0, 5, false),
             row("asyncio", 2080.0, 320.0, 1, false),
         ];
-        Report { machine, rows }
+        Report { machine, rows, ..Report::default() }
     }
 
     #[test]

@@ -11,10 +11,37 @@ use super::rounds::Measurements;
 use super::workloads::Workload;
 
 /// One run of the benchmark.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Report {
     pub machine: Machine,
     pub rows: Vec<Row>,
+    #[serde(default)]
+    pub distributions: Vec<Distribution>,
+    #[serde(default)]
+    pub curves: Vec<Curve>,
+}
+
+/// How the added time of one subject at one latency workload is distributed, in its median round.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Distribution {
+    pub workload: String,
+    pub subject: String,
+    pub ours: bool,
+    /// Percentile (0 to 100) and the time in µs that so many items took at most.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// How time or memory of one subject grows with one quantity.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Curve {
+    /// What grows: `items`, `limit`, …
+    pub quantity: String,
+    pub subject: String,
+    pub unit: String,
+    /// Quantity and what was measured, in `unit`.
+    pub points: Vec<(f64, f64)>,
+    /// The slope of the fitted line on logarithmic axes: 1 is linear, 0 is flat.
+    pub exponent: f64,
 }
 
 /// One subject at one workload in one unit.

@@ -79,7 +79,7 @@ fn the_file_has_the_agreed_shape() {
     assert!(!file.exists());
 
     let rows = rows_of("fanout-noop", &[measured("fanout", true, &[5.0])]);
-    let report = Report { machine: Machine::default(), rows };
+    let report = Report { machine: Machine::default(), rows, ..Report::default() };
     write(&file, &report).unwrap();
     assert_eq!(read(&file).unwrap(), report);
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
