@@ -32,12 +32,15 @@ pub struct Run<Out> {
     scope: Scope,
     /// Taken from the outlet and not yet yielded; they still count as in the stage.
     held: VecDeque<Finished<Out>>,
-    /// How many are taken at once: more for a taker that is quick, whose held outputs block no room for
-    /// long, and one for a taker that is slow.
+    /// The outlet is told once so many were yielded: more of a taker that is quick, whose outputs block no room
+    /// for long, and each of a taker that is slow.
     portion: usize,
-    took: Option<Instant>,
-    /// Of those held before, the ones yielded since the outlet was last told.
+    /// When it was told last.
+    told: Option<Instant>,
+    /// Of those held, the ones yielded since.
     yielded: Delivered,
+    /// A portion was yielded, and the task's budget has yet to pay for it.
+    owing: bool,
     ended: bool,
 }
 
@@ -118,8 +121,9 @@ impl<Out: Send + 'static> Run<Out> {
             scope,
             held: VecDeque::new(),
             portion: 1,
-            took: None,
+            told: None,
             yielded: Delivered::default(),
+            owing: false,
             ended: false,
         }
     }
@@ -200,35 +204,45 @@ impl<Out: Send + 'static> Run<Out> {
     }
 
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
-        if self.held.is_empty() && !self.ended {
+        if self.owing {
             // Once a portion: to take what is held costs no more than a move.
-            let proceed = ready!(coop::poll_proceed(cx));
-            let now = Instant::now();
-            self.adapt(now);
+            ready!(coop::poll_proceed(cx)).made_progress();
+            self.owing = false;
+        }
+        if self.held.is_empty() && !self.ended {
+            self.owing = true;
             let yielded = std::mem::take(&mut self.yielded);
-            let took = self.outlet.poll_take(cx, self.portion, yielded, &mut self.held);
-            proceed.made_progress();
-            self.ended = ready!(took) == Took::End;
-            self.took = Some(now);
+            let took = ready!(self.outlet.poll_take(cx, usize::MAX, yielded, &mut self.held));
+            self.ended = took == Took::End;
+            self.told = None;
             return Poll::Ready(self.held.pop_front());
         }
         Poll::Ready(self.pop_held())
     }
 
-    /// Sets the size of the next portion by the time it took to yield the last one.
-    fn adapt(&mut self, now: Instant) {
-        let Some(took) = self.took.take() else { return };
-        if now.duration_since(took) > LONG_BATCH {
+    fn pop_held(&mut self) -> Option<Finished<Out>> {
+        let finished = self.held.pop_front()?;
+        match &finished.result {
+            Ok(_) => self.yielded.own += 1,
+            Err(failure) => self.yielded.count(Some(failure), self.outlet.name()),
+        }
+        if self.yielded.own + self.yielded.passed >= self.portion {
+            self.tell();
+        }
+        Some(finished)
+    }
+
+    /// Makes room for what was yielded, and sets the size of the next portion by the time this one took.
+    fn tell(&mut self) {
+        let now = Instant::now();
+        if self.told.is_some_and(|told| now.duration_since(told) > LONG_BATCH) {
             self.portion = (self.portion / 2).max(1);
         } else {
             self.portion = (self.portion * 2).min(self.outlet.largest_portion());
         }
-    }
-
-    fn pop_held(&mut self) -> Option<Finished<Out>> {
-        let finished = self.held.pop_front()?;
-        self.yielded.count(finished.result.as_ref().err(), self.outlet.name());
-        Some(finished)
+        self.told = Some(now);
+        self.owing = true;
+        self.outlet.deliver(std::mem::take(&mut self.yielded));
     }
 }
 

@@ -12,6 +12,7 @@ mod outputs;
 mod roster;
 mod supervisor;
 mod taken;
+mod tray;
 mod worker;
 
 use std::sync::Arc;
@@ -23,10 +24,10 @@ use crate::settings::Settings;
 use crate::source::Source;
 
 use handoff::HandOff;
-pub(crate) use hands::LONG_BATCH;
 pub(crate) use outlet::{Delivered, Outlet, Took};
 pub(crate) use outputs::Finished;
 pub use taken::{Begun, Ended, Taken};
+pub(crate) use tray::LONG_BATCH;
 pub use worker::Work;
 
 /// What everybody may know of a stage, whatever its items are.
@@ -72,7 +73,7 @@ where
     let threads = runtime.metrics().num_workers();
     let handoff = Arc::new(HandOff::new(settings, source, outcome, threads));
     let crew = Arc::new(worker::Crew::new(Arc::clone(&handoff), work));
-    let first = handoff::Hire { id: handoff.lock().roster.hire(), item: None };
+    let first = handoff::Hire { id: handoff.lock().roster.hire(), tray: Box::default() };
     let presence = scope.enter();
     if let Some(by) = presence.stopped_by_now() {
         handoff.cancel(by);

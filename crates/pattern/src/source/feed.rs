@@ -1,6 +1,6 @@
 //! What stands behind a source, and the plainest one: an iterator.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -62,12 +62,10 @@ impl<T> Inbox<T> {
         self.items.is_empty()
     }
 
-    /// Keeps the first `count` items and takes the others out; with none left, the memory goes too.
-    pub(crate) fn keep(&mut self, count: usize) -> VecDeque<Item<T>> {
-        match count {
-            0 => std::mem::take(&mut self.items),
-            _ => self.items.split_off(count.min(self.items.len())),
-        }
+    /// Takes out all but the first `count` items.
+    pub(crate) fn drain_after(&mut self, count: usize) -> vec_deque::Drain<'_, Item<T>> {
+        let kept = count.min(self.items.len());
+        self.items.drain(kept..)
     }
 }
 

@@ -25,7 +25,7 @@ impl<T> Produced<T> {
         let mut ends = Inbox::default();
         while !self.over {
             match self.producers.fill(cx, usize::MAX, &mut ends) {
-                Filled::Full => drop(ends.keep(0)),
+                Filled::Full => drop(ends.drain_after(0)),
                 Filled::Waiting | Filled::Quiet => return None,
                 Filled::Ended => self.over = true,
                 failed @ Filled::Failed(_) => return Some(failed),

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Waker};
 use super::outlet::Delivered;
 use super::outputs::{Finished, Outputs};
 use super::roster::{Roster, Wakes, WorkerId};
+use super::tray::Tray;
 use super::{Outcome, Stage};
 use crate::aligned::Aligned;
 use crate::failure::{Cancelled, Cause, Failure};
@@ -43,6 +44,9 @@ pub(super) struct State<In, Out> {
     pub(super) supply: Supply<In>,
     /// Taken, not begun, in nobody's hands.
     pub(super) ready: VecDeque<Item<In>>,
+    /// Empty ones, no more than threads.
+    #[expect(clippy::vec_box, reason = "they go from worker to worker as pointers")]
+    pub(super) trays: Vec<Box<Tray<In>>>,
     pub(super) next_seq: u64,
     /// How many items the source is polled for, even if its taker works on one at a time.
     pub(super) ahead: usize,
@@ -73,8 +77,8 @@ pub(super) struct State<In, Out> {
 /// A worker that is on the roster and has yet to be spawned.
 pub(super) struct Hire<In> {
     pub(super) id: WorkerId,
-    /// What it begins with.
-    pub(super) item: Option<Item<In>>,
+    /// With what it begins with, if anything.
+    pub(super) tray: Box<Tray<In>>,
 }
 
 /// The source, and whether it may be polled.
@@ -110,6 +114,7 @@ impl<In, Out> HandOff<In, Out> {
         let state = State {
             supply: Supply { home: Some(source), ended: false },
             ready: VecDeque::new(),
+            trays: Vec::new(),
             next_seq: 0,
             ahead: 1,
             outputs,
@@ -261,9 +266,19 @@ impl<In, Out> HandOff<In, Out> {
         Poll::Pending
     }
 
+    /// Takes back a worker's tray, and the items on it that were not begun.
+    pub(super) fn take_back(&self, state: &mut State<In, Out>, tray: Option<Box<Tray<In>>>) {
+        let Some(mut tray) = tray else { return };
+        state.restore(tray.inbox.drain_after(0));
+        if state.trays.len() < self.threads {
+            tray.reset();
+            state.trays.push(tray);
+        }
+    }
+
     /// Takes back an item that was dropped unbegun.
     pub(super) fn give_back(&self, item: Item<In>) {
-        self.lock().restore(VecDeque::from([item]));
+        self.lock().restore(std::iter::once(item));
     }
 
     /// Counts an item that was begun and dropped.
@@ -280,8 +295,8 @@ impl<In, Out> HandOff<In, Out> {
 
 impl<In, Out> State<In, Out> {
     /// Puts items that were not begun where others find them, in the order in which they were taken.
-    pub(super) fn restore(&mut self, items: VecDeque<Item<In>>) {
-        for item in items.into_iter().rev() {
+    pub(super) fn restore(&mut self, items: impl DoubleEndedIterator<Item = Item<In>>) {
+        for item in items.rev() {
             let place = self.ready.partition_point(|ready| ready.place.seq < item.place.seq);
             self.ready.insert(place, item);
         }

@@ -1,7 +1,4 @@
 //! What a worker has in its hands, and how it polls a batch of jobs.
-//!
-//! Batches grow while jobs end without waiting, shrink to one when a job waits, and one that took over
-//! [`LONG_BATCH`] halves the next.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -21,19 +18,11 @@ use super::intake::{Asking, LARGEST_AHEAD, Next};
 use super::outputs::Finished;
 use super::roster::WorkerId;
 use super::taken::{Ended, Taken};
+use super::tray::Tray;
 use super::worker::{Crew, Work};
 use crate::failure::{Cause, Failure};
 use crate::settings::OnFailure;
-use crate::source::{Inbox, Place};
-
-/// A batch that took longer is followed by one of half its size.
-pub(crate) const LONG_BATCH: Duration = Duration::from_micros(50);
-
-/// The most items in a batch: with more, the lock taken once a batch costs nothing that can be measured.
-const LARGEST_BATCH: usize = 128;
-
-/// A worker that never waited for this long lets the other tasks of its thread run.
-const LONG_SLICE: Duration = Duration::from_micros(500);
+use crate::source::Place;
 
 /// How many outputs a worker whose job waits keeps memory for: thousands may be waiting.
 const KEPT_OUTBOX: usize = 4;
@@ -58,23 +47,14 @@ pub(super) struct Hands<In, Out> {
     ticket: Option<Arc<HandOff<In, Out>>>,
     id: WorkerId,
     mode: Mode,
-    /// How many items it took in hand, the one whose job runs included.
-    reserved: usize,
     /// A job has failed, and stops the run as its outcome is handed on.
     failed: bool,
     /// It is being polled for its next batch, where no code of the user's runs but wakers.
     busy: bool,
-    /// How often it has looked in vain since its last batch.
-    looks: u8,
-    batch: usize,
-    /// The last batch took so little that whom it wakes may wait for the next.
-    quick: bool,
-    batch_began: Option<Instant>,
-    /// How long it has worked since others of its thread could.
-    slice: Duration,
     /// Of the item whose job runs.
     place: Place,
-    inbox: Inbox<In>,
+    /// `None` once that job has waited (it is all that is in hand then), and until the worker looks for the next item.
+    tray: Option<Box<Tray<In>>>,
     outbox: VecDeque<Finished<Out>>,
 }
 
@@ -84,27 +64,16 @@ where
     Out: Send + 'static,
 {
     pub(super) fn new(handoff: Arc<HandOff<In, Out>>, hire: Hire<In>) -> Self {
-        let Hire { id, item } = hire;
-        let reserved = usize::from(item.is_some());
-        let mut inbox = Inbox::default();
-        if let Some(item) = item {
-            inbox.restore(item);
-        }
+        let Hire { id, tray } = hire;
         Self {
             handoff,
             ticket: None,
             id,
             mode: Mode::Active,
-            reserved,
             failed: false,
             busy: false,
-            looks: 0,
-            batch: 1,
-            quick: false,
-            batch_began: None,
-            slice: Duration::ZERO,
             place: Place { index: 0, seq: 0 },
-            inbox,
+            tray: Some(tray),
             outbox: VecDeque::new(),
         }
     }
@@ -124,16 +93,24 @@ where
     where
         W: Work<In, Out>,
     {
-        if !self.inbox.is_empty() && !self.failed && !self.handoff.is_stopping() {
-            // The time it stood in line is none of the batch's.
-            self.batch_began = self.batch_began.map(|_| Instant::now());
-            return Poll::Ready(true);
-        }
-        // One look at the clock is the end of a batch and the beginning of the next.
-        let now = self.batch_began.is_some().then(Instant::now);
-        let tired = now.is_some_and(|now| self.adapt(now));
-        let proceed = coop::poll_proceed(cx);
         let handoff = &*crew.handoff;
+        if handoff.is_stopping() && self.outbox.is_empty() {
+            // With thousands of others, of whom each must get the lock once more to be gone.
+            return Poll::Ready(false);
+        }
+        let mut now = None;
+        let mut tired = false;
+        if let Some(tray) = &mut self.tray {
+            if !tray.inbox.is_empty() && !self.failed && !handoff.is_stopping() {
+                // The time it stood in line is none of the batch's.
+                tray.batch_began = tray.batch_began.map(|_| Instant::now());
+                return Poll::Ready(true);
+            }
+            // One look at the clock is the end of a batch and the beginning of the next.
+            now = tray.batch_began.is_some().then(Instant::now);
+            tired = now.is_some_and(|now| tray.adapt(now));
+        }
+        let proceed = coop::poll_proceed(cx);
         let mut state = handoff.lock();
         match self.mode {
             Mode::Active | Mode::Leaving => {}
@@ -141,58 +118,61 @@ where
             Mode::Parked => state.roster.unpark(self.id),
         }
         self.mode = Mode::Active;
-        state.roster.disengage(std::mem::take(&mut self.reserved));
+        state.roster.disengage(self.let_go());
         handoff.flush(&mut state, &mut self.outbox);
-        let woke_for_slow = state.wakes.taker.is_some() && !self.quick;
+        let tray = self.tray.get_or_insert_with(|| state.trays.pop().unwrap_or_default());
+        let woke_for_slow = state.wakes.taker.is_some() && !tray.quick;
         if (woke_for_slow || tired || proceed.is_pending()) && !state.is_done() {
             crew.release(state);
-            return self.give_way(cx);
+            return tray.give_way(cx);
         }
-        let asking = Asking { id: self.id, waker: cx.waker(), batch: self.batch };
-        let mut next = handoff.next(&mut state, &asking, &mut self.inbox);
+        let asking = Asking { id: self.id, waker: cx.waker(), batch: tray.batch };
+        let mut next = handoff.next(&mut state, &asking, &mut tray.inbox);
         if let Next::Poll(mut lease) = next {
             // Nobody waits for the source who was to be woken.
             crew.release(state);
             let began = now.unwrap_or_else(Instant::now);
-            self.batch_began = Some(began);
-            self.inbox.number_from(lease.seq);
+            tray.batch_began = Some(began);
+            tray.inbox.number_from(lease.seq);
             let fill_cx = &mut Context::from_waker(asking.waker);
-            let filled = lease.source.poll_fill(fill_cx, lease.max, &mut self.inbox);
+            let filled = lease.source.poll_fill(fill_cx, lease.max, &mut tray.inbox);
             // How far to reach ahead is of no interest to a worker that takes more at once anyway.
-            let looks = self.batch < LARGEST_AHEAD && lease.source.computes();
+            let looks = tray.batch < LARGEST_AHEAD && lease.source.computes();
             let took = if looks { began.elapsed() } else { Duration::ZERO };
             state = handoff.lock();
-            next = handoff.polled(&mut state, &asking, lease, (filled, took), &mut self.inbox);
+            next = handoff.polled(&mut state, &asking, lease, (filled, took), &mut tray.inbox);
         }
         match next {
             Next::Work => {
                 if handoff.reinforce(&mut state) {
                     // The other one may run first, and then begins with what is first.
-                    state.roster.disengage(self.inbox.len());
-                    state.restore(self.inbox.keep(0));
-                    self.batch_began = None;
+                    state.roster.disengage(tray.inbox.len());
+                    state.restore(tray.inbox.drain_after(0));
+                    tray.batch_began = None;
                     crew.release(state);
-                    return self.give_way(cx);
+                    return tray.give_way(cx);
                 }
-                self.reserved = self.inbox.len();
-                self.looks = 0;
-                self.batch_began.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
-                if crew.release(state) { self.give_way(cx) } else { Poll::Ready(true) }
+                tray.reserved = tray.inbox.len();
+                tray.several = tray.reserved > 1;
+                tray.looks = 0;
+                tray.batch_began.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
+                if crew.release(state) { tray.give_way(cx) } else { Poll::Ready(true) }
             }
             // Through the queue of the thread: a source that is always ready is no reason never to end.
             Next::Ask | Next::Poll(_) => {
-                self.batch_began = None;
+                tray.batch_began = None;
                 crew.release(state);
-                self.give_way(cx)
+                tray.give_way(cx)
             }
             Next::Park => {
                 self.mode = Mode::Parked;
-                self.slice = Duration::ZERO;
+                tray.rest();
+                tray.batch_began = None;
                 crew.release(state);
-                if self.quick && self.looks == 0 {
+                if tray.quick && tray.several && tray.looks == 0 {
                     // Whoever has room or items for it next is often about to run on this very thread; to be
                     // woken would cost more, and start another thread for a batch's worth of work.
-                    self.looks = 1;
+                    tray.looks = 1;
                     cx.waker().wake_by_ref();
                 }
                 Poll::Pending
@@ -210,29 +190,6 @@ where
     /// Fails the run for what is no job's fault.
     pub(super) fn fail(&self, cause: Cause) {
         self.handoff.fail(cause);
-    }
-
-    /// Sets the size of the next batch by the time the last one took; says whether it is time to let
-    /// other tasks run.
-    fn adapt(&mut self, now: Instant) -> bool {
-        let Some(began) = self.batch_began.take() else { return false };
-        let took = now.duration_since(began);
-        self.quick = took < LONG_BATCH / 2;
-        if took > LONG_BATCH {
-            self.batch = (self.batch / 2).max(1);
-        } else if took < LONG_BATCH / 2 {
-            self.batch = (self.batch * 2).min(LARGEST_BATCH);
-        }
-        self.slice += took;
-        self.slice > LONG_SLICE
-    }
-
-    /// Lets the others on this thread run first: whom this worker has just woken stands in a slot of the
-    /// thread that no other thread takes from.
-    fn give_way(&mut self, cx: &Context<'_>) -> Poll<bool> {
-        self.slice = Duration::ZERO;
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Runs the jobs of the batch; pending while one of them waits.
@@ -258,7 +215,8 @@ where
                         return Poll::Ready(());
                     }
                     if job.is_none() {
-                        let Some(item) = self.inbox.pop_front() else { return Poll::Ready(()) };
+                        let next = self.tray.as_mut().and_then(|tray| tray.inbox.pop_front());
+                        let Some(item) = next else { return Poll::Ready(()) };
                         place = item.place;
                         self.place = place;
                         let handoff = self.ticket.take().unwrap_or_else(|| Arc::clone(&self.handoff));
@@ -342,15 +300,13 @@ where
         if let Mode::Waiting(_) = self.mode {
             return;
         }
-        self.batch = 1;
-        self.quick = false;
-        self.batch_began = None;
-        self.slice = Duration::ZERO;
         let waker = cx.waker().clone();
+        let reserved = self.let_go();
         let mut state = self.handoff.lock();
         self.handoff.flush(&mut state, &mut self.outbox);
-        state.restore(self.inbox.keep(0));
-        state.roster.reserved -= std::mem::replace(&mut self.reserved, 1) - 1;
+        self.handoff.take_back(&mut state, self.tray.take());
+        // Of the items in hand, that of the waiting job is left.
+        state.roster.reserved -= reserved - 1;
         self.mode = Mode::Waiting(state.roster.wait(waker));
         if state.stop.is_some() {
             // Stopped before it was on the roster, where it would have been woken.
@@ -364,10 +320,18 @@ where
     }
 }
 
+impl<In, Out> Hands<In, Out> {
+    /// How many items it had in hand, the one whose job ran included.
+    fn let_go(&mut self) -> usize {
+        self.tray.as_mut().map_or(1, |tray| std::mem::take(&mut tray.reserved))
+    }
+}
+
 impl<In, Out> Drop for Hands<In, Out> {
     /// Takes the worker off the roster, and whatever it still has out of its hands.
     fn drop(&mut self) {
         let broken = self.busy && thread::panicking();
+        let reserved = self.let_go();
         let mut state = self.handoff.lock();
         match self.mode {
             Mode::Waiting(place) => state.roster.forget(place),
@@ -376,9 +340,9 @@ impl<In, Out> Drop for Hands<In, Out> {
             // Who took a parked worker off the roster, to wake it, counted it active.
             Mode::Active | Mode::Parked => state.roster.active -= 1,
         }
-        state.roster.disengage(self.reserved);
+        state.roster.disengage(reserved);
         self.handoff.flush(&mut state, &mut self.outbox);
-        state.restore(self.inbox.keep(0));
+        self.handoff.take_back(&mut state, self.tray.take());
         if broken {
             let cause = Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned());
             let failure = Failure::new(None, &self.handoff.settings.name, cause);

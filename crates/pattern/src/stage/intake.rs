@@ -4,9 +4,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::handoff::{HandOff, Hire, State, Stop};
-use super::hands::LONG_BATCH;
 use super::outputs::Finished;
 use super::roster::{Listening, WorkerId};
+use super::tray::LONG_BATCH;
 use crate::failure::Failure;
 use crate::settings::OnFailure;
 use crate::source::{Filled, Inbox, Place, Source};
@@ -135,7 +135,8 @@ impl<In, Out> HandOff<In, Out> {
         }
         if count > 0 {
             let free = if state.stop.is_none() { self.free(state) } else { 0 };
-            state.restore(inbox.keep(asking.batch.min(self.share(free))));
+            let some = asking.batch.min(self.share(free));
+            state.restore(inbox.drain_after(some));
             if !inbox.is_empty() {
                 state.roster.engage(inbox.len());
                 return Next::Work;
@@ -186,7 +187,12 @@ impl<In, Out> HandOff<In, Out> {
         }
         let item = if free { state.ready.pop_front() } else { None };
         state.roster.engage(usize::from(item.is_some()));
-        state.hire = Some(Hire { id: state.roster.hire(), item });
+        let mut tray = state.trays.pop().unwrap_or_default();
+        if let Some(item) = item {
+            tray.inbox.restore(item);
+            tray.reserved = 1;
+        }
+        state.hire = Some(Hire { id: state.roster.hire(), tray });
         true
     }
 }

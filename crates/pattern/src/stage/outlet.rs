@@ -32,11 +32,14 @@ pub(crate) trait Outlet<Out>: Stage {
         held: &mut VecDeque<Finished<Out>>,
     ) -> Poll<Took>;
 
+    /// Makes room for outputs that were taken, and yielded since.
+    fn deliver(&self, delivered: Delivered);
+
     /// Moves up to `max` outputs that may be taken now into the next stage, where they count from here on; `None`
     /// if there is none, for whatever reason.
     fn pass_on(&self, max: usize, inbox: &mut Inbox<Out>) -> Option<Filled>;
 
-    /// How many outputs a taker may take at once and hold: with more, the workers would wait for room.
+    /// After how many outputs a taker makes room at the latest: later, the workers would wait for it.
     fn largest_portion(&self) -> usize;
 
     /// What nobody took, of a run that is over.
@@ -113,6 +116,13 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         }
         drop(before);
         took
+    }
+
+    fn deliver(&self, delivered: Delivered) {
+        let room = self.lock().deliver(delivered);
+        if let Some(waker) = room {
+            waker.wake();
+        }
     }
 
     fn pass_on(&self, max: usize, inbox: &mut Inbox<Out>) -> Option<Filled> {

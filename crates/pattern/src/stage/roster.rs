@@ -155,7 +155,7 @@ impl Roster {
 
     /// Those to wake so that every worker looks at the state again, parked or waiting for its job.
     pub(super) fn wake_everybody(&mut self) -> impl Iterator<Item = Waker> + use<> {
-        let waiting: Vec<_> = self.waiting.iter().flatten().cloned().collect();
+        let waiting: Vec<_> = self.waiting.iter_mut().filter_map(Option::take).collect();
         self.wake_parked().chain(waiting)
     }
 
