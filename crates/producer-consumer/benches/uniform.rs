@@ -18,5 +18,15 @@ fn main() -> ExitCode {
             .with(workload, "queue, item by item", move |items| workloads::one_by_one(shape, items))
             .with(workload, "producer-consumer", move |items| workloads::pattern(shape, items));
     }
+    for (quantity, shape) in workloads::GROWING {
+        benchmark = benchmark
+            .growing(quantity, "queue", move |tasks, items| workloads::in_batches(shape(tasks), items))
+            .growing(quantity, "queue, item by item", move |tasks, items| {
+                workloads::one_by_one(shape(tasks), items)
+            })
+            .growing(quantity, "producer-consumer", move |tasks, items| {
+                workloads::pattern(shape(tasks), items)
+            });
+    }
     benchmark.with("ping-pong", "queue", workloads::ping_pong).main()
 }

@@ -2,18 +2,24 @@
 //!
 //! A pattern crate's `benches/uniform.rs` is a program that `cargo xtask bench` asks what it can run
 //! (`list`) and has run one workload in a process of its own (`run WORKLOAD SUBJECT ITEMS`); it answers
-//! with one line of JSON.
+//! with one line of JSON. In the same way `growths` lists the quantities that can be made larger, and `grow
+//! QUANTITY VALUE SUBJECT ITEMS` makes one as large as that.
 
+mod growth;
 mod process;
 mod workloads;
 
+use std::fmt::Display;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::str::FromStr;
 
 use serde_json::json;
 
 use crate::subject::Subject;
+use growth::QUANTITIES;
 use workloads::{Measured, WORKLOADS};
 
 /// The benchmark of the patterns of one crate: `main` of its `benches/uniform.rs`.
@@ -29,6 +35,7 @@ use workloads::{Measured, WORKLOADS};
 #[must_use]
 pub struct Benchmark {
     tasks: Vec<Task>,
+    growths: Vec<Growth>,
 }
 
 /// One workload done by one subject.
@@ -40,10 +47,19 @@ struct Task {
     measure: Box<dyn Fn(u64) -> anyhow::Result<Measured>>,
 }
 
+/// One quantity that can be made larger, of one subject.
+struct Growth {
+    quantity: String,
+    subject: String,
+    measure: Box<dyn Fn(usize, u64) -> anyhow::Result<Measured>>,
+}
+
+const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY VALUE SUBJECT ITEMS";
+
 impl Benchmark {
     /// The benchmark of `subject`.
     pub fn of<S: Subject>(subject: S) -> Self {
-        Self { tasks: Vec::new() }.and(subject)
+        Self { tasks: Vec::new(), growths: Vec::new() }.and(subject)
     }
 
     /// The same, and `subject` as well.
@@ -57,6 +73,14 @@ impl Benchmark {
                 subject: name.clone(),
                 peak: workload.peak,
                 measure: Box::new(move |items| workloads::run(&*by, workload, items)),
+            }
+        }));
+        self.growths.extend(QUANTITIES.map(|quantity| {
+            let by = Rc::clone(&subject);
+            Growth {
+                quantity: quantity.name().to_owned(),
+                subject: name.clone(),
+                measure: Box::new(move |value, items| quantity.measure(&*by, value, items)),
             }
         }));
         self
@@ -77,6 +101,26 @@ impl Benchmark {
         self
     }
 
+    /// The same, and a quantity that only this crate's patterns have: `work` is done once, with that quantity
+    /// so large and with so many items, in a task of the runtime, and returns the sum of the items, counted
+    /// from 0.
+    pub fn growing<Fut>(
+        mut self,
+        quantity: &str,
+        subject: &str,
+        work: impl Fn(usize, u64) -> Fut + 'static,
+    ) -> Self
+    where
+        Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
+    {
+        self.growths.push(Growth {
+            quantity: quantity.to_owned(),
+            subject: subject.to_owned(),
+            measure: Box::new(move |value, items| workloads::run_alone(work(value, items))),
+        });
+        self
+    }
+
     /// Answers to the arguments of this process.
     ///
     /// Without any, as `cargo test --benches` runs it, it says how it is used and succeeds.
@@ -87,7 +131,7 @@ impl Benchmark {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match *arguments.as_slice() {
             [] => {
-                println!("usage: list | run WORKLOAD SUBJECT ITEMS; `cargo xtask bench` runs everything");
+                println!("usage: {USAGE}; `cargo xtask bench` runs everything");
                 ExitCode::SUCCESS
             }
             ["list"] => {
@@ -97,19 +141,48 @@ impl Benchmark {
                 ExitCode::SUCCESS
             }
             ["run", workload, subject, items] => match self.find(workload, subject, items) {
-                Ok((task, items)) => answer(task, (task.measure)(items)),
+                Ok((task, items)) => answer(workload, task.peak, (task.measure)(items)),
                 Err(wrong) => refuse(&wrong),
             },
-            _ => refuse("expected `list` or `run WORKLOAD SUBJECT ITEMS`"),
+            ["growths"] => {
+                for Growth { quantity, subject, .. } in &self.growths {
+                    println!("{quantity}\t{subject}");
+                }
+                ExitCode::SUCCESS
+            }
+            ["grow", quantity, value, subject, items] => {
+                match self.find_growth(quantity, value, subject, items) {
+                    Ok((growth, value, items)) => answer(quantity, true, (growth.measure)(value, items)),
+                    Err(wrong) => refuse(&wrong),
+                }
+            }
+            _ => refuse(&format!("expected {USAGE}")),
         }
     }
 
     fn find(&self, workload: &str, subject: &str, items: &str) -> Result<(&Task, u64), String> {
         let task = self.tasks.iter().find(|task| task.workload == workload && task.subject == subject);
         let task = task.ok_or_else(|| format!("`{subject}` does not do `{workload}` here; see `list`"))?;
-        let items = items.parse().map_err(|error| format!("items `{items}`: {error}"))?;
-        Ok((task, items))
+        Ok((task, number("items", items)?))
     }
+
+    fn find_growth(
+        &self,
+        quantity: &str,
+        value: &str,
+        subject: &str,
+        items: &str,
+    ) -> Result<(&Growth, usize, u64), String> {
+        let growth = self.growths.iter().find(|g| g.quantity == quantity && g.subject == subject);
+        let growth =
+            growth.ok_or_else(|| format!("`{subject}` has no `{quantity}` to grow here; see `growths`"))?;
+        let value: NonZeroUsize = number(quantity, value)?;
+        Ok((growth, value.get(), number("items", items)?))
+    }
+}
+
+fn number<N: FromStr<Err: Display>>(what: &str, text: &str) -> Result<N, String> {
+    text.parse().map_err(|error| format!("{what} `{text}`: {error}"))
 }
 
 fn refuse(wrong: &str) -> ExitCode {
@@ -117,11 +190,12 @@ fn refuse(wrong: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn answer(task: &Task, measured: anyhow::Result<Measured>) -> ExitCode {
+/// `peak`: whether the peak memory of the process is told.
+fn answer(about: &str, peak: bool, measured: anyhow::Result<Measured>) -> ExitCode {
     let Measured { answer, ms, bytes_each } = match measured {
         Ok(measured) => measured,
         Err(error) => {
-            eprintln!("{}: {error:#}", task.workload);
+            eprintln!("{about}: {error:#}");
             return ExitCode::FAILURE;
         }
     };
@@ -129,9 +203,7 @@ fn answer(task: &Task, measured: anyhow::Result<Measured>) -> ExitCode {
     if let Some(ms) = ms {
         line["ms"] = json!(ms);
     }
-    if task.peak
-        && let Some(peak) = process::memory_kib("VmHWM:")
-    {
+    if peak && let Some(peak) = process::memory_kib("VmHWM:") {
         line["peak_kib"] = json!(peak);
     }
     if let Some(bytes) = bytes_each {

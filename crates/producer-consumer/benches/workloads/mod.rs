@@ -22,6 +22,14 @@ pub const SHAPES: [(&str, Shape); 3] = [
     ("queue-mn", Shape { producers: 4, consumers: 4, capacity: 128 }),
 ];
 
+/// The shape when so many put, or take, and four are at the other side.
+type Growing = fn(usize) -> Shape;
+
+pub const GROWING: [(&str, Growing); 2] = [
+    ("producers", |producers| Shape { producers: producers as u64, consumers: 4, capacity: 128 }),
+    ("consumers", |consumers| Shape { producers: 4, consumers, capacity: 128 }),
+];
+
 impl Shape {
     /// What each producer puts.
     fn parts(self, items: u64) -> impl Iterator<Item = Range<u64>> {

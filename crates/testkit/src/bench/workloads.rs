@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use towpath_pattern::{Job, PatternExt};
+use towpath_pattern::{Job, Pattern, PatternExt};
 
 use super::process::memory_kib;
 use crate::subject::{Case, Subject};
@@ -96,7 +96,11 @@ async fn timed<S: Subject>(
     items: u64,
     job: impl Job<u64, Out = u64>,
 ) -> anyhow::Result<Measured> {
-    let pattern = subject.pattern(case, job);
+    drained(subject.pattern(case, job), items).await
+}
+
+/// The same of a pattern that is made already.
+pub(super) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let mut run = pattern.run(0..items);
     let mut answer = 0_u64;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::protocol::Outcome;
 
 /// A fixed amount of computing, 5,000 multiplications in a row.
-fn hash(item: u64) -> u64 {
+pub fn hash(item: u64) -> u64 {
     (0..11_000).fold(item, |h, _| (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
 }
 

@@ -8,7 +8,7 @@ use crate::protocol::Outcome;
 
 const AT_ONCE: usize = 16;
 
-async fn noop(item: u64) -> u64 {
+pub async fn noop(item: u64) -> u64 {
     item
 }
 

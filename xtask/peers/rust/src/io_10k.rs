@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::protocol::Outcome;
 
-const AT_ONCE: usize = 10_000;
+pub const AT_ONCE: usize = 10_000;
 
 /// Stands for a call over the network.
 pub async fn io_job(item: u64) -> u64 {

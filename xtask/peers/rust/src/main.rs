@@ -10,6 +10,7 @@ mod fanout_cpu;
 mod fanout_noop;
 mod io_10k;
 mod io_1m;
+mod limits;
 mod memory_100k;
 mod ping_pong;
 mod pipeline;
@@ -19,6 +20,7 @@ mod semaphore;
 
 use std::process::ExitCode;
 
+use limits::{cache_lines, memory, steps, switches, timers};
 use protocol::Subject;
 use queue::{CAP10, CAP1024, MN};
 
@@ -59,6 +61,22 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("pipeline-cap10", "tokio mpsc", |items| pipeline::mpsc(items, 10)),
     Subject::new("pipeline-cap1024", "tokio mpsc", |items| pipeline::mpsc(items, 1024)),
     Subject::new("semaphore", "tokio Semaphore", semaphore::acquire),
+    Subject::new("io-10k", "limit: timers", timers::sleeps),
+    Subject::new("ping-pong", "limit: task switches", switches::hand_overs),
+    Subject::new("io-1m", "limit: timers", timers::sleeps),
+    Subject::new("fanout-noop", "limit: polls", steps::polls),
+    Subject::new("fanout-cpu", "limit: hashing", steps::hashing),
+    Subject::new("memory-100k", "limit: boxed futures", memory::boxed_futures),
+    Subject::new("cancel-10k", "limit: timers dropped", timers::drops),
+    Subject::new("queue-cap10", "limit: cache lines", |items| cache_lines::batches(items, 10)),
+    Subject::new("queue-cap10", "limit: task switches", |items| switches::batches(items, 10)),
+    Subject::new("queue-cap1024", "limit: cache lines", |items| cache_lines::batches(items, 1024)),
+    Subject::new("queue-cap1024", "limit: task switches", |items| switches::batches(items, 1024)),
+    Subject::new("queue-mn", "limit: cache lines", |items| cache_lines::batches(items, 128)),
+    Subject::new("queue-mn", "limit: task switches", |items| switches::batches(items, 128)),
+    Subject::new("pipeline-cap10", "limit: polls", steps::polls_in_stages),
+    Subject::new("pipeline-cap1024", "limit: polls", steps::polls_in_stages),
+    Subject::new("semaphore", "limit: compare-and-swaps", steps::compare_and_swap),
 ];
 
 fn main() -> ExitCode {

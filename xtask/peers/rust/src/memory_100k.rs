@@ -29,8 +29,11 @@ pub async fn spawn(items: u32) -> Outcome {
     for handle in handles {
         released += u64::from(handle.await.unwrap());
     }
-    let bytes_each = before
-        .zip(during)
-        .map(|(before, during)| (f64::from(during) - f64::from(before)) * 1024.0 / f64::from(items));
-    Outcome::sized(released, bytes_each)
+    Outcome::sized(released, growth(before, during, items))
+}
+
+/// The bytes for each item, where the system told the KiB before and during the wait.
+pub fn growth(before: Option<u32>, during: Option<u32>, items: u32) -> Option<f64> {
+    let (before, during) = before.zip(during)?;
+    Some((f64::from(during) - f64::from(before)) * 1024.0 / f64::from(items))
 }

@@ -1,0 +1,86 @@
+//! Growth: what becomes of a run when one quantity is made larger and the rest stays as it is.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Barrier;
+use towpath_pattern::{Pattern, PatternExt};
+
+use super::workloads::{Measured, drained};
+use crate::subject::{Case, Subject};
+
+/// What can be made larger of any pattern.
+#[derive(Clone, Copy)]
+pub(super) enum Quantity {
+    /// No-op items.
+    Items,
+    /// Jobs at once, all of which wait until as many have begun.
+    Limit,
+    /// Worker threads of the runtime, over no-op items.
+    Workers,
+    /// Patterns one behind the other, each boxed, over no-op items.
+    Stages,
+}
+
+pub(super) const QUANTITIES: [Quantity; 4] =
+    [Quantity::Items, Quantity::Limit, Quantity::Workers, Quantity::Stages];
+
+impl Quantity {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Items => "items",
+            Self::Limit => "limit",
+            Self::Workers => "workers",
+            Self::Stages => "stages",
+        }
+    }
+
+    pub(super) fn measure<S: Subject>(
+        self,
+        subject: &S,
+        value: usize,
+        items: u64,
+    ) -> anyhow::Result<Measured> {
+        let runtime = match self {
+            Self::Workers => Builder::new_multi_thread().worker_threads(value).enable_all().build(),
+            _ => Runtime::new(),
+        };
+        let runtime = runtime.context("no tokio runtime")?;
+        let subject = subject.clone();
+        let run = match self {
+            Self::Items | Self::Workers => runtime.spawn(async move {
+                // As many jobs as the most workers, so that the limit holds none of them up.
+                drained(subject.pattern(Case::new(64).capacity(1_024), noop), items).await
+            }),
+            Self::Limit => {
+                ensure!(items.is_multiple_of(value as u64), "{items} items are no multiple of {value}");
+                runtime.spawn(async move { drained(in_groups(&subject, value), items).await })
+            }
+            Self::Stages => runtime.spawn(async move { drained(in_stages(&subject, value), items).await }),
+        };
+        runtime.block_on(run).context("it panicked")?
+    }
+}
+
+async fn noop(item: u64) -> anyhow::Result<u64> {
+    Ok(item)
+}
+
+/// Each job waits until `limit` jobs wait.
+fn in_groups<S: Subject>(subject: &S, limit: usize) -> Box<dyn Pattern<u64, Out = u64>> {
+    let group = Arc::new(Barrier::new(limit));
+    let job = move |item: u64| {
+        let group = Arc::clone(&group);
+        async move {
+            group.wait().await;
+            Ok(item)
+        }
+    };
+    subject.pattern(Case::new(limit), job).boxed()
+}
+
+fn in_stages<S: Subject>(subject: &S, stages: usize) -> Box<dyn Pattern<u64, Out = u64>> {
+    let stage = || subject.pattern(Case::new(16).capacity(1_024), noop).boxed();
+    (1..stages).fold(stage(), |before, _| before.then(stage()).boxed())
+}
