@@ -2,10 +2,13 @@
 //!
 //! `programs` builds what is measured (with `peers_env` for Go and Python), `course` goes through the
 //! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme` and the
-//! JSON file show them.
+//! JSON file show them. `growth` is about how our patterns grow.
 
 mod course;
 mod document;
+mod growth;
+mod growth_fit;
+mod growth_table;
 mod machine;
 mod peers_env;
 mod programs;
@@ -23,6 +26,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
 use self::course::Course;
+use self::growth::Growth;
 use self::machine::Machine;
 use self::report::Report;
 use self::rounds::Plan;
@@ -41,6 +45,12 @@ use crate::workspace::Workspace;
 /// xtask/peers/requirements.txt; where that cannot be, they are left out with one line that says why, or,
 /// with CI set in the environment, it is an error. A wrong answer, a crash or a timeout is an error too,
 /// after all the others were measured.
+///
+/// With --growth, and without --only, no workload is measured, but how our patterns grow: time and peak memory
+/// as the items go from 1,000 to 10,000,000, the limit to 100,000, the threads of the runtime to 64, boxed
+/// stages to 32, producers and consumers to 16. The exponent is the slope on logarithmic axes: 1 is linear, 0
+/// flat. A case that grows worse than n·log n is an error, and so is memory that grows with the number of items;
+/// one that seems to is measured a second time first. With --quick it is smaller and no exponent is an error.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS, after_long_help = workload_list())]
 pub struct Args {
@@ -53,6 +63,9 @@ pub struct Args {
     /// Only this workload; may be given several times
     #[arg(long, value_name = "WORKLOAD", value_parser = known_workloads(), hide_possible_values = true)]
     only: Vec<String>,
+    /// Measure growth: alone, or after the workloads that --only names
+    #[arg(long)]
+    growth: bool,
     /// The peers to compare with, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "go,python,rust")]
     peers: Vec<Peers>,
@@ -89,7 +102,9 @@ pub fn run(args: &Args) -> Result<bool> {
         readme::update(&workspace.root.join("README.md"), file)?;
         return Ok(true);
     }
+    let wanted = Wanted::of(args);
     let peers = chosen_peers(&args.peers)?;
+    let peers = if wanted.workloads { peers } else { Vec::new() };
     if let Some(file) = &args.json {
         report::check_writable(file)?;
     }
@@ -100,19 +115,38 @@ pub fn run(args: &Args) -> Result<bool> {
     let machine = Machine::read(&workspace, environment.as_ref(), args.quick);
     println!("{machine}");
 
-    let tasks = course::tasks(&args.only, &subjects)?;
+    let tasks = if wanted.workloads { course::tasks(&args.only, &subjects)? } else { Vec::new() };
+    let cases = if wanted.growth { Some(growth::cases(&programs)?) } else { None };
     let mut course = Course::new(plan(args), &tasks);
     course.measure_all(&tasks, |text| println!("{text}"));
     let Course { rows, failures, .. } = course;
+    let grow = |cases| growth::measure(cases, &plan(args), |text| println!("{text}"));
+    let Growth { curves, problems } = cases.map(grow).unwrap_or_default();
 
     if let Some(file) = &args.json {
-        report::write(file, &Report { machine, rows, ..Report::default() })?;
+        report::write(file, &Report { machine, rows, curves, ..Report::default() })?;
         eprintln!("written: {}", file.display());
+    }
+    for problem in &problems {
+        eprintln!("error: {problem}");
     }
     if failures > 0 {
         eprintln!("failed: {failures} of the subjects (see the tables)");
     }
-    Ok(failures == 0)
+    Ok(failures == 0 && problems.is_empty())
+}
+
+/// What is to be measured.
+#[derive(Debug, PartialEq)]
+struct Wanted {
+    workloads: bool,
+    growth: bool,
+}
+
+impl Wanted {
+    fn of(args: &Args) -> Self {
+        Self { workloads: !args.growth || !args.only.is_empty(), growth: args.growth }
+    }
 }
 
 fn plan(args: &Args) -> Plan {
@@ -133,7 +167,22 @@ fn chosen_peers(list: &[Peers]) -> Result<Vec<Peers>> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args as _, FromArgMatches};
+
     use super::*;
+
+    #[test]
+    fn growth_is_measured_alone_unless_workloads_are_named() {
+        let wanted = |line: &str| {
+            let matches = Args::augment_args(clap::Command::new("bench")).get_matches_from(line.split(' '));
+            let Wanted { workloads, growth } = Wanted::of(&Args::from_arg_matches(&matches).unwrap());
+            (workloads, growth)
+        };
+        assert_eq!(wanted("bench"), (true, false));
+        assert_eq!(wanted("bench --only io-1m"), (true, false));
+        assert_eq!(wanted("bench --growth"), (false, true));
+        assert_eq!(wanted("bench --growth --only io-1m"), (true, true));
+    }
 
     #[test]
     fn none_stands_alone() {

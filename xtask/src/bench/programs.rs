@@ -1,7 +1,8 @@
 //! The programs that are measured, and what each can run.
 //!
 //! Every one of them, in whatever language, understands `list` (a line `WORKLOAD<TAB>SUBJECT` for each thing
-//! it can do) and `run WORKLOAD SUBJECT ITEMS` (one line of JSON with the answer and the measurements).
+//! it can do) and `run WORKLOAD SUBJECT ITEMS` (one line of JSON with the answer and the measurements). Ours
+//! understand what `growth` asks them, too.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -57,18 +58,22 @@ impl Program {
     }
 
     fn list(&self) -> Result<Vec<(&'static Workload, String)>> {
-        let asked = self.with(&["list"]).stdout_capture().stderr_capture();
+        parse_list(&self.says("list")?).with_context(|| format!("{}: `list`", self.source))
+    }
+
+    /// What it prints when it is asked what there is.
+    pub fn says(&self, question: &str) -> Result<String> {
+        let asked = self.with(&[question]).stdout_capture().stderr_capture();
         let output = process::within(LIST_LIMIT, &asked)
             .with_context(|| format!("{} cannot be started", self.source))?
             .with_context(|| {
-                format!("{}: `list` was not over after {} s", self.source, LIST_LIMIT.as_secs())
+                format!("{}: `{question}` was not over after {} s", self.source, LIST_LIMIT.as_secs())
             })?;
         if !output.status.success() {
             let (ending, line) = (process::ending(output.status), process::telling_line(&output.stderr));
-            bail!("{}: `list` ended with {ending}: {line}", self.source);
+            bail!("{}: `{question}` ended with {ending}: {line}", self.source);
         }
-        parse_list(&String::from_utf8_lossy(&output.stdout))
-            .with_context(|| format!("{}: `list`", self.source))
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

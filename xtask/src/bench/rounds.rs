@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
-use super::programs::Subject;
+use super::programs::{Program, Subject};
 use super::workloads::{Unit, Workload};
 use crate::process;
 
@@ -64,7 +64,7 @@ pub fn measure(
         .collect();
     let mut is_slow = vec![false; subjects.len()];
 
-    progress.begin(workload, subjects.len());
+    progress.begin(workload.name, subjects.len());
     for round in 1..=plan.rounds {
         for ((subject, done), is_slow) in subjects.iter().zip(&mut done).zip(&mut is_slow) {
             if let Ok(readings) = &mut done.result
@@ -72,7 +72,8 @@ pub fn measure(
             {
                 progress.show(format!("{}, round {round}: {}", workload.name, subject.name));
                 let start = Instant::now();
-                match run_once(subject, items, plan.limit).and_then(|r| checked(r, &answer, workload)) {
+                let reading = run_once(subject, items, plan.limit);
+                match reading.and_then(|reading| checked(reading, &answer, workload.units)) {
                     Ok(reading) => readings.push(reading),
                     Err(problem) => done.result = Err(problem),
                 }
@@ -85,8 +86,12 @@ pub fn measure(
 }
 
 fn run_once(subject: &Subject, items: u64, limit: Duration) -> Result<Reading, String> {
-    let args = ["run", subject.workload.name, &subject.name, &items.to_string()];
-    let command = subject.program.with(&args).stdout_capture().stderr_capture();
+    ask(subject.program, &["run", subject.workload.name, &subject.name, &items.to_string()], limit)
+}
+
+/// Starts the program with `args` for one reading.
+pub fn ask(program: &Program, args: &[&str], limit: Duration) -> Result<Reading, String> {
+    let command = program.with(args).stdout_capture().stderr_capture();
     let output = process::within(limit, &command)
         .map_err(|error| format!("cannot be started: {error}"))?
         .ok_or_else(|| format!("timed out after {} s", limit.as_secs()))?;
@@ -105,11 +110,12 @@ fn parse(printed: &str) -> Result<Reading, String> {
     serde_json::from_str(printed).map_err(|error| format!("printed `{start}`, which is no reading ({error})"))
 }
 
-fn checked(reading: Reading, answer: &str, workload: &Workload) -> Result<Reading, String> {
+/// The reading, if its answer is right and it has all of `units`.
+pub fn checked(reading: Reading, answer: &str, units: &[Unit]) -> Result<Reading, String> {
     if reading.answer != answer {
         return Err(format!("wrong answer: {}, right is {answer}", reading.answer));
     }
-    for &unit in workload.units {
+    for &unit in units {
         match reading.value(unit) {
             Some(value) if !value.is_finite() || value < 0.0 => {
                 return Err(format!("measured {value} {}", unit.name()));
@@ -140,18 +146,18 @@ impl Progress {
         Self { bar, rounds: plan.rounds }
     }
 
-    fn begin(&self, workload: &Workload, subjects: usize) {
+    pub fn begin(&self, what: &str, subjects: usize) {
         if !std::io::stderr().is_terminal() {
             let rounds = self.rounds;
-            eprintln!("{}: {subjects} subjects, rounds: {rounds}", workload.name);
+            eprintln!("{what}: {subjects} subjects, rounds: {rounds}");
         }
     }
 
-    fn show(&self, message: String) {
+    pub fn show(&self, message: String) {
         self.bar.set_message(message);
     }
 
-    fn step(&self) {
+    pub fn step(&self) {
         self.bar.inc(1);
     }
 

@@ -21,17 +21,17 @@ fn a_reading_is_one_line_of_json() {
 #[test]
 fn a_fast_wrong_subject_is_an_error() {
     let reading = parse("{\"answer\": \"44\", \"ms\": 0.1, \"peak_kib\": 1}").unwrap();
-    let problem = checked(reading.clone(), "45", io()).unwrap_err();
+    let problem = checked(reading.clone(), "45", io().units).unwrap_err();
     assert_eq!(problem, "wrong answer: 44, right is 45");
-    assert!(checked(reading, "44", io()).is_ok());
+    assert!(checked(reading, "44", io().units).is_ok());
 }
 
 #[test]
 fn a_reading_without_its_time_is_an_error() {
     let mut reading = parse("{\"answer\": \"45\", \"peak_kib\": 1}").unwrap();
-    assert_eq!(checked(reading.clone(), "45", io()).unwrap_err(), "did not measure ms");
+    assert_eq!(checked(reading.clone(), "45", io().units).unwrap_err(), "did not measure ms");
     reading.ms = Some(-1.0);
-    assert_eq!(checked(reading, "45", io()).unwrap_err(), "measured -1 ms");
+    assert_eq!(checked(reading, "45", io().units).unwrap_err(), "measured -1 ms");
 }
 
 /// Measures scripts at a hundredth of io-10k: 100 items, whose sum is 4950.

@@ -30,6 +30,14 @@ impl Unit {
             Self::BytesEach => "bytes each",
         }
     }
+
+    /// What it is a unit of.
+    pub fn measures(self) -> &'static str {
+        match self {
+            Self::Ms => "time",
+            Self::Mib | Self::BytesEach => "memory",
+        }
+    }
 }
 
 /// In the order in which they are measured and shown: first those of the document's table.
@@ -142,7 +150,7 @@ impl Workload {
     }
 }
 
-fn sum(items: u64) -> u64 {
+pub fn sum(items: u64) -> u64 {
     (0..items).fold(0, u64::wrapping_add)
 }
 

@@ -1,0 +1,151 @@
+//! What readings of a growing quantity amount to: a line on logarithmic axes, its slope, and the slope that is
+//! too much.
+//!
+//! The slope is the exponent: 1 is linear, 0 flat, 2 quadratic. It is fitted by least squares to the part where
+//! fixed costs (a runtime, a run's first spawn) do not dominate: from the first value on that takes four times
+//! the least of all, of which they are at most a quarter, but at least to the last three values. What never
+//! takes as much is fitted whole: it is nearly flat.
+//!
+//! A time is the least of all rounds, since a busy machine only adds to it. Too much is a slope that is 0.25
+//! above that of n·log n at the same values. To feign that, noise would have to make the largest of two decades
+//! three times as slow in every round and leave the smallest alone; a quadratic case is 0.5 or more above it.
+//! Memory, the median of the rounds, is flat up to a slope of 0.05. One byte an item is more.
+
+use super::workloads::Unit;
+
+const DOMINATED: f64 = 4.0;
+const LEAST_POINTS: usize = 3;
+const SLACK: f64 = 0.25;
+const FLAT: f64 = 0.05;
+
+pub struct Fit {
+    /// Value and what was measured there.
+    pub points: Vec<(f64, f64)>,
+    /// How many of the first points are left out of the line.
+    pub skipped: usize,
+    pub exponent: f64,
+}
+
+impl Fit {
+    /// `None` without two points, through which a line could go.
+    #[expect(clippy::cast_precision_loss, reason = "no value is so large")]
+    pub fn of(points: Vec<(u64, f64)>) -> Option<Self> {
+        let points: Vec<_> = points.into_iter().map(|(value, measured)| (value as f64, measured)).collect();
+        let least = points.iter().map(|point| point.1).min_by(f64::total_cmp)?;
+        let skipped = points.iter().position(|point| point.1 >= DOMINATED * least).unwrap_or_default();
+        let skipped = skipped.min(points.len().saturating_sub(LEAST_POINTS));
+        let exponent = slope(points[skipped..].iter().copied())?;
+        Some(Self { points, skipped, exponent })
+    }
+
+    /// From which value on the line is fitted.
+    pub fn from(&self) -> f64 {
+        self.points[self.skipped].0
+    }
+
+    /// How it grows too fast, if it does.
+    pub fn problem(&self, flat: bool) -> Option<String> {
+        let (most, wanted) = if flat {
+            (FLAT, "flat")
+        } else {
+            let log_linear = |&(value, _): &(f64, f64)| (value, value * (1.0 + value.log2()));
+            (slope(self.points[self.skipped..].iter().map(log_linear))? + SLACK, "n·log n or better")
+        };
+        let exponent = self.exponent;
+        (exponent > most).then(|| {
+            format!("grows with exponent {exponent:.2}, which is over {most:.2} and so not {wanted}")
+        })
+    }
+}
+
+/// What stands for all rounds: the least time, the median of the memory.
+pub fn typical(unit: Unit, mut measured: Vec<f64>) -> Option<f64> {
+    measured.sort_by(f64::total_cmp);
+    let at = if unit == Unit::Ms { 0 } else { measured.len() / 2 };
+    measured.get(at).copied()
+}
+
+/// By least squares on logarithmic axes.
+#[expect(clippy::cast_precision_loss, reason = "there are a dozen points")]
+fn slope(points: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    // Nothing takes less than a nanosecond; zero would have no logarithm.
+    let points: Vec<_> = points.map(|(x, y)| (x.ln(), y.max(1e-6).ln())).collect();
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / points.len() as f64;
+    let (mean_x, mean_y) = (mean(|point| point.0), mean(|point| point.1));
+    let (mut covariance, mut variance) = (0.0, 0.0);
+    for (x, y) in points {
+        covariance += (x - mean_x) * (y - mean_y);
+        variance += (x - mean_x).powi(2);
+    }
+    (variance > 0.0).then(|| covariance / variance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECADES: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+    #[expect(clippy::cast_precision_loss)]
+    fn fit(values: &[u64], measured: impl Fn(f64) -> f64) -> Fit {
+        Fit::of(values.iter().map(|&value| (value, measured(value as f64))).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_exponent_is_that_of_the_power() {
+        for power in [0.0, 0.5, 1.0, 2.0] {
+            let fit = fit(&DECADES, |n| 3.0 * n.powf(power));
+            assert!((fit.exponent - power).abs() < 1e-9, "{power}: {}", fit.exponent);
+        }
+    }
+
+    #[test]
+    fn fixed_costs_are_left_out_of_the_line() {
+        let fit = fit(&DECADES, |n| 100.0 + n / 1_000.0);
+        assert!((0.8..1.0).contains(&fit.exponent), "{}", fit.exponent);
+        assert!((fit.from() - 100_000.0).abs() < 1.0, "{}", fit.from());
+    }
+
+    #[test]
+    fn what_grows_at_the_end_only_is_still_seen() {
+        let fit = fit(&DECADES, |n| 1_000.0 + n * n / 1e10);
+        assert!(fit.skipped == 2 && fit.exponent > 0.5, "{} {}", fit.skipped, fit.exponent);
+    }
+
+    #[test]
+    fn worse_than_n_log_n_is_a_problem_and_noise_is_none() {
+        let ranges: [&[u64]; 3] = [&DECADES, &[1, 2, 4, 8, 16, 32], &[1, 2, 4, 8, 16]];
+        for values in ranges {
+            let is_problem = |measured: &dyn Fn(f64) -> f64| fit(values, measured).problem(false).is_some();
+            assert!(is_problem(&|n| n * n));
+            assert!(is_problem(&|n| 5.0 + n * n), "with a fixed cost");
+            assert!(!is_problem(&|n| n));
+            assert!(!is_problem(&|n| n * (1.0 + n.log2())));
+            assert!(!is_problem(&|_| 7.0));
+            let last = values[values.len() - 1];
+            #[expect(clippy::cast_precision_loss)]
+            let twice_at_the_end = |n: f64| if n < last as f64 { n } else { 2.0 * n };
+            assert!(!is_problem(&twice_at_the_end));
+        }
+        let said = fit(&DECADES, |n| n * n).problem(false).unwrap();
+        assert!(said.starts_with("grows with exponent 2.00, which is over 1."), "{said}");
+    }
+
+    #[test]
+    fn one_byte_an_item_is_not_flat_and_a_tenth_more_or_less_is() {
+        let mib = |bytes: f64| move |n: f64| 3.8 + bytes * n / (1024.0 * 1024.0);
+        assert!(fit(&DECADES, mib(1.0)).problem(true).unwrap().ends_with("not flat"));
+        assert!(fit(&DECADES, mib(0.0)).problem(true).is_none());
+        let measured = [3.4, 3.8, 3.5, 4.0, 4.1];
+        let noise = Fit::of(DECADES.into_iter().zip(measured).collect()).unwrap();
+        assert!(noise.problem(true).is_none(), "{}", noise.exponent);
+    }
+
+    #[test]
+    fn the_least_time_and_the_median_of_the_memory_count() {
+        assert_eq!(typical(Unit::Ms, vec![3.0, 1.0, 2.0]), Some(1.0));
+        assert_eq!(typical(Unit::Mib, vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(typical(Unit::Ms, Vec::new()), None);
+        assert!(Fit::of(vec![(1, 1.0)]).is_none());
+    }
+}
