@@ -43,7 +43,8 @@ pub fn of(of_quantity: &[Grown], quick: bool) -> String {
 
 fn cells_of(fit: Option<Fit>) -> [String; 3] {
     let Some(fit) = fit else { return ["–", "–", "–"].map(str::to_owned) };
-    let exponent = format!("{:.2}", fit.exponent);
+    // Without the sign of a negative zero.
+    let exponent = format!("{:.2}", (100.0 * fit.exponent).round() / 100.0 + 0.0);
     let from = if fit.skipped > 0 { format!(" from {} on", thousands(fit.from())) } else { String::new() };
     [number(fit.points[0].1), number(fit.points[fit.points.len() - 1].1), exponent + &from]
 }
