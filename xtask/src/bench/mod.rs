@@ -9,6 +9,7 @@ mod document;
 mod growth;
 mod growth_fit;
 mod growth_table;
+mod limits;
 mod machine;
 mod peers_env;
 mod programs;
@@ -38,7 +39,7 @@ use crate::workspace::Workspace;
 ///
 /// Every round runs every subject once, in turn, each in a fresh process, and checks its answer. A subject
 /// whose first run took over 15 s gets that one round. Ratios are to the fastest of ours: above 1, ours is
-/// better. The table of the document that this project answers comes first, its figures for asyncio and Go
+/// better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the document that this project answers comes first, its figures for asyncio and Go
 /// beside the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
 ///
 /// Go and Python come from a virtual environment that is made under target/ from
@@ -72,7 +73,7 @@ pub struct Args {
     /// How often each subject runs [default: 5, with --quick 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
-    /// Run nothing; write the results in this JSON file into README.md, between its bench marks
+    /// Run nothing; write the results in this JSON file into README.md and ARCHITECTURE.md, between their marks
     #[arg(long, value_name = "FILE", exclusive = true)]
     readme: Option<PathBuf>,
 }
@@ -99,7 +100,7 @@ fn workload_list() -> String {
 pub fn run(args: &Args) -> Result<bool> {
     let workspace = Workspace::load()?;
     if let Some(file) = &args.readme {
-        readme::update(&workspace.root.join("README.md"), file)?;
+        readme::update(&workspace.root, file)?;
         return Ok(true);
     }
     let wanted = Wanted::of(args);

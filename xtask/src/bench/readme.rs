@@ -1,22 +1,21 @@
-//! The last benchmark in README.md, between its marks: the document's table and one compact table of everything.
+//! The last benchmark in README.md, between its marks: the document's table and one compact table of everything;
+//! and in ARCHITECTURE.md the table of the limits.
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::document;
 use super::report::{self, Report, Row};
 use super::table::{number, ratio};
+use super::{document, limits};
 
-const BEGIN: &str = "<!-- bench -->";
-const END: &str = "<!-- /bench -->";
 const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go that this project answers: \
                         its figures, and the best of those measured here.";
 
-/// Replaces what stands between the marks of `readme` by what `results` holds.
-pub fn update(readme: &Path, results: &Path) -> Result<()> {
+/// Replaces what stands between the marks of README.md and ARCHITECTURE.md in `root` by what `results` holds.
+pub fn update(root: &Path, results: &Path) -> Result<()> {
     let report = report::read(results)?;
     let shown = results.display();
     ensure!(
@@ -24,18 +23,33 @@ pub fn update(readme: &Path, results: &Path) -> Result<()> {
         "{shown} is from a quick run; the README wants a full one (without --quick)"
     );
     ensure!(!report.rows.is_empty(), "{shown} has no rows");
-    let text = fs::read_to_string(readme).with_context(|| format!("cannot read {}", readme.display()))?;
-    let text = between_marks(&text, &section(&report)).with_context(|| readme.display().to_string())?;
-    report::replace_file(readme, &text)
+    let readme = marked(&root.join("README.md"), "bench", &section(&report))?;
+    let architecture = match limits::section(&report)? {
+        Some(section) => Some(marked(&root.join("ARCHITECTURE.md"), "limit", &section)?),
+        None => None,
+    };
+    for (file, text) in std::iter::once(readme).chain(architecture) {
+        report::replace_file(&file, &text)?;
+    }
+    Ok(())
 }
 
-fn between_marks(text: &str, section: &str) -> Result<String> {
+/// The file, and its text with `section` between its marks.
+fn marked(file: &Path, mark: &str, section: &str) -> Result<(PathBuf, String)> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = between_marks(&text, mark, section).with_context(|| file.display().to_string())?;
+    Ok((file.to_owned(), text))
+}
+
+fn between_marks(text: &str, mark: &str, section: &str) -> Result<String> {
+    let (begin_mark, end_mark) = (format!("<!-- {mark} -->"), format!("<!-- /{mark} -->"));
     let once = |mark: &str| text.matches(mark).count() == 1;
-    let marks = text.find(BEGIN).zip(text.find(END)).filter(|(begin, end)| begin < end);
-    let marks = marks.filter(|_| once(BEGIN) && once(END));
-    let (begin, end) = marks
-        .with_context(|| format!("the table belongs between one line `{BEGIN}` and one line `{END}`"))?;
-    Ok(format!("{}\n{section}{}", &text[..begin + BEGIN.len()], &text[end..]))
+    let marks = text.find(&begin_mark).zip(text.find(&end_mark)).filter(|(begin, end)| begin < end);
+    let marks = marks.filter(|_| once(&begin_mark) && once(&end_mark));
+    let (begin, end) = marks.with_context(|| {
+        format!("the table belongs between one line `{begin_mark}` and one line `{end_mark}`")
+    })?;
+    Ok(format!("{}\n{section}{}", &text[..begin + begin_mark.len()], &text[end..]))
 }
 
 fn section(report: &Report) -> String {
@@ -58,7 +72,11 @@ fn section(report: &Report) -> String {
     );
     for rows in report.rows.chunk_by(|a, b| (&a.workload, &a.unit) == (&b.workload, &b.unit)) {
         let list = |ours: bool, show: fn(&Row) -> String| {
-            rows.iter().filter(|row| row.ours == ours).map(show).collect::<Vec<_>>().join(", ")
+            rows.iter()
+                .filter(|row| row.ours == ours && !row.is_limit())
+                .map(show)
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let ours = list(true, |row| format!("{} **{}**", row.subject, number(row.median)));
         let others = list(false, |row| {
@@ -111,9 +129,9 @@ mod tests {
     #[test]
     fn only_what_is_between_the_marks_changes() {
         let text = "# A\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n";
-        let once = between_marks(text, "new\n").unwrap();
+        let once = between_marks(text, "bench", "new\n").unwrap();
         assert_eq!(once, "# A\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n");
-        assert_eq!(between_marks(&once, "new\n").unwrap(), once);
+        assert_eq!(between_marks(&once, "bench", "new\n").unwrap(), once);
     }
 
     #[test]
@@ -124,7 +142,7 @@ mod tests {
             "<!-- /bench --> <!-- bench -->",
             "<!-- bench --><!-- bench --><!-- /bench -->",
         ] {
-            assert!(between_marks(text, "new").is_err(), "{text}");
+            assert!(between_marks(text, "bench", "new").is_err(), "{text}");
         }
     }
 
@@ -158,12 +176,32 @@ mod tests {
         let (readme, results) = (place.path().join("README.md"), place.path().join("bench.json"));
         fs::write(&readme, "<!-- bench -->\n<!-- /bench -->\n").unwrap();
         report::write(&results, &report(true)).unwrap();
-        let problem = update(&readme, &results).unwrap_err();
+        let problem = update(place.path(), &results).unwrap_err();
         assert!(problem.to_string().contains("quick"), "{problem}");
         assert_eq!(fs::read_to_string(&readme).unwrap(), "<!-- bench -->\n<!-- /bench -->\n");
 
         report::write(&results, &report(false)).unwrap();
-        update(&readme, &results).unwrap();
+        update(place.path(), &results).unwrap();
         assert!(fs::read_to_string(&readme).unwrap().contains("fanout **6.50**"));
+    }
+
+    #[test]
+    fn limits_go_to_the_architecture_and_not_among_the_peers() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str| place.path().join(name);
+        fs::write(file("README.md"), "<!-- bench -->\n<!-- /bench -->\n").unwrap();
+        let mut measured = report(false);
+        measured.rows.push(row("limit: timers", 3.25, 0.5, 5, false));
+        report::write(&file("bench.json"), &measured).unwrap();
+
+        let problem = update(place.path(), &file("bench.json")).unwrap_err();
+        assert!(problem.to_string().contains("ARCHITECTURE.md"), "{problem}");
+        assert!(!fs::read_to_string(file("README.md")).unwrap().contains("fanout"));
+
+        fs::write(file("ARCHITECTURE.md"), "<!-- limit -->\n<!-- /limit -->\n").unwrap();
+        update(place.path(), &file("bench.json")).unwrap();
+        assert!(!fs::read_to_string(file("README.md")).unwrap().contains("limit"));
+        let architecture = fs::read_to_string(file("ARCHITECTURE.md")).unwrap();
+        assert!(architecture.contains(" | 3.25 | 6.50 | 2.0× | "), "{architecture}");
     }
 }

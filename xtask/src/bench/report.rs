@@ -59,7 +59,14 @@ pub struct Row {
     pub ours: bool,
 }
 
-/// The rows of a workload: unit by unit, ours first, then the best.
+impl Row {
+    /// Whether it is no peer, but what the machine or tokio allows: the least that every subject must do.
+    pub fn is_limit(&self) -> bool {
+        self.subject.starts_with("limit: ")
+    }
+}
+
+/// The rows of a workload: unit by unit, ours first, then the best of the others, limits last.
 pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
     let mut rows = Vec::new();
     for &unit in workload.units {
@@ -83,7 +90,8 @@ pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
                 ours: measurements.ours,
             });
         }
-        of_unit.sort_by(|a, b| b.ours.cmp(&a.ours).then(a.median.total_cmp(&b.median)));
+        let place = |row: &Row| (row.is_limit(), !row.ours);
+        of_unit.sort_by(|a, b| place(a).cmp(&place(b)).then(a.median.total_cmp(&b.median)));
         // Sorted, so that the first of ours is the best of ours.
         let reference = of_unit.iter().find(|row| row.ours && row.median > 0.0).map(|row| row.median);
         for row in &mut of_unit {

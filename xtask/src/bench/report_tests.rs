@@ -48,6 +48,18 @@ fn ratios_are_to_the_best_of_ours_and_ours_come_first() {
 }
 
 #[test]
+fn limits_come_last() {
+    let measured = [
+        measured("limit: polls", false, &[1.0]),
+        measured("go", false, &[20.0]),
+        measured("fanout", true, &[9.0]),
+    ];
+    let rows = rows_of("fanout-noop", &measured);
+    let short: Vec<_> = rows.iter().map(|row| (row.subject.as_str(), row.is_limit())).collect();
+    assert_eq!(short, [("fanout", false), ("go", false), ("limit: polls", true)]);
+}
+
+#[test]
 fn each_unit_has_its_rows() {
     let rows = rows_of("io-10k", &[measured("fanout", true, &[5.0]), measured("go", false, &[10.0])]);
     let units: Vec<_> = rows.iter().map(|row| (row.unit.as_str(), row.median, row.ratio_to_ours)).collect();

@@ -1,4 +1,4 @@
-//! The results for people: a table per workload and unit.
+//! The results for people: a table per workload and unit, and under it what the limit is.
 
 use std::fmt::Write;
 
@@ -18,7 +18,8 @@ pub fn of(workload: &Workload, rows: &[Row], measured: &[Measurements], quick: b
     }
     text.push('\n');
     for unit in workload.units {
-        let of_unit: Vec<_> = rows.iter().filter(|row| row.unit == unit.name()).collect();
+        let of_unit = rows.iter().filter(|row| row.unit == unit.name());
+        let (limits, of_unit): (Vec<_>, Vec<_>) = of_unit.partition(|row| row.is_limit());
         let mut table = table(&of_unit, unit.name());
         for (of, _) in &failed {
             table.add_row([&marked(&of.subject, of.ours), "FAILED"]);
@@ -26,11 +27,21 @@ pub fn of(workload: &Workload, rows: &[Row], measured: &[Measurements], quick: b
         if !table.is_empty() {
             let _ = writeln!(text, "{table}");
         }
+        for limit in limits {
+            let _ = writeln!(text, "{}", limit_line(limit));
+        }
     }
     for (of, problem) in failed {
         let _ = writeln!(text, "FAILED {} at {}: {problem}", of.subject, workload.name);
     }
     text
+}
+
+/// `limit: polls  0.41 ms (0.40–0.43), the best of ours 52 times that`
+fn limit_line(Row { subject, unit, median, min, max, ratio_to_ours, .. }: &Row) -> String {
+    let distance = ratio_to_ours.filter(|ratio| *ratio > 0.0).map(|ratio| number(1.0 / ratio));
+    let distance = distance.map(|times| format!(", the best of ours {times} times that")).unwrap_or_default();
+    format!("{subject}  {} {unit} ({}–{}){distance}", number(*median), number(*min), number(*max))
 }
 
 fn table(rows: &[&Row], unit: &str) -> Table {
@@ -117,6 +128,19 @@ mod tests {
         assert!(text.contains("323×"), "{text}");
         assert!(text.contains("FAILED go at io-10k: timed out after 30 s"), "{text}");
         assert_eq!(text.matches("go ").count(), 3, "{text}");
+    }
+
+    #[test]
+    fn limits_are_no_peers() {
+        let workload = Workload::named("fanout-noop").unwrap();
+        let mut rows = [row("fanout", 6.0, 1.0, 5, true), row("limit: polls", 0.5, 1.0 / 12.0, 5, false)];
+        for row in &mut rows {
+            "fanout-noop".clone_into(&mut row.workload);
+        }
+        let text = of(workload, &rows, &[], false);
+        let line = text.lines().last().unwrap();
+        assert_eq!(line, "limit: polls  0.500 ms (0.500–0.500), the best of ours 12.0 times that");
+        assert_eq!(text.matches("limit: ").count(), 1, "{text}");
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! The table of `ARCHITECTURE.md` that holds ours against what the machine or tokio allows, from the rows whose
+//! subjects are called `limit: …`.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+
+use super::report::{Report, Row};
+use super::table::{number, ratio};
+
+/// What a workload cannot be without, and what ours does besides.
+struct Words {
+    bound: &'static str,
+    why: &'static str,
+}
+
+fn words(workload: &str, unit: &str) -> Option<Words> {
+    let (bound, why) = match (workload, unit) {
+        ("io-10k" | "io-1m", "ms") => (
+            "a tokio timer set and fired for each item, on all cores, and the tick it waits for",
+            "a job that waits is a task: a spawn, a wake and a poll more for each, and its output's way to the taker",
+        ),
+        ("io-10k" | "io-1m", "MiB") => (
+            "tokio itself, and a boxed timer for each item at once",
+            "a task around each waiting job, and its place on the roster; what finishes together waits together",
+        ),
+        ("ping-pong", _) => (
+            "a wake and a poll for each hand-over, on one thread",
+            "a lock on each side of the queue and a wake a hand-over; more where the two tasks are on two threads",
+        ),
+        ("fanout-noop", _) => (
+            "a poll for each item, on all cores",
+            "one source and one taker: a lock a batch at either end; for each item the counts, its failure and its panic",
+        ),
+        ("fanout-cpu", _) => (
+            "the hashing itself, on all cores",
+            "the items are handed out in batches, and at the end a core may have nothing left to do",
+        ),
+        ("memory-100k", _) => (
+            "a boxed future that waits",
+            "a task around it, with tokio's header and scheduling, the worker in it and its place on the roster",
+        ),
+        ("cancel-10k", _) => (
+            "the timers dropped, on all cores, which share one lock of tokio's",
+            "each job is a task, and is woken and polled to be dropped; each is counted before the run is over",
+        ),
+        ("queue-cap10" | "queue-cap1024" | "queue-mn", _) => (
+            "for each fill of the queue, a task switch on one thread or cache lines between two cores",
+            "several tasks at either end: two locks and a wake a batch, and who finds nothing sleeps instead of spinning",
+        ),
+        ("pipeline-cap10" | "pipeline-cap1024", _) => (
+            "a poll for each item and stage, on one thread",
+            "each stage is bounded and counted by itself: its items are handed over in batches, no larger than its room",
+        ),
+        ("semaphore", _) => (
+            "two compare-and-swaps an acquisition, each core on a cache line of its own",
+            "one number of permits, whose cache line both cores want, and tasks that wait for their turn",
+        ),
+        _ => return None,
+    };
+    Some(Words { bound, why })
+}
+
+/// `None` where no limit was measured.
+pub fn section(report: &Report) -> Result<Option<String>> {
+    let machine = &report.machine;
+    let mut lines = String::new();
+    for rows in report.rows.chunk_by(|a, b| (&a.workload, &a.unit) == (&b.workload, &b.unit)) {
+        let least = |of: fn(&Row) -> bool| {
+            rows.iter().filter(|row| of(row)).min_by(|a, b| a.median.total_cmp(&b.median))
+        };
+        // Of several ways that are all open, the limit is that of the best.
+        let Some((limit, ours)) = least(Row::is_limit).zip(least(|row| row.ours)) else { continue };
+        let (workload, unit) = (&limit.workload, &limit.unit);
+        let Words { bound, why } = words(workload, unit)
+            .with_context(|| format!("xtask/src/bench/limits.rs has no words about {workload}, {unit}"))?;
+        let distance = ratio((limit.median > 0.0).then(|| ours.median / limit.median));
+        let _ = writeln!(
+            lines,
+            "| `{workload}`, {unit} | {bound} | {} | {} | {distance} | {why} |",
+            number(limit.median),
+            number(ours.median),
+        );
+    }
+    let about = format!(
+        "{}, {} cores; rustc {}; commit {}.",
+        machine.cpu, machine.cores, machine.rustc, machine.commit
+    );
+    let header = "| workload | what bounds it | limit | the best of ours | distance | why |\n\
+                  |---|---|---|---|---|---|\n";
+    Ok((!lines.is_empty()).then(|| format!("{about}\n\n{header}{lines}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(subject: &str, median: f64, ours: bool) -> Row {
+        Row {
+            workload: "queue-cap10".to_owned(),
+            subject: subject.to_owned(),
+            unit: "ms".to_owned(),
+            median,
+            min: median,
+            max: median,
+            rounds: 5,
+            ratio_to_ours: None,
+            ours,
+        }
+    }
+
+    #[test]
+    fn the_best_of_ours_is_held_against_the_least_limit() {
+        let rows = vec![
+            row("queue", 30.0, true),
+            row("queue, item by item", 90.0, true),
+            row("kanal", 5.0, false),
+            row("limit: cache lines", 12.0, false),
+            row("limit: task switches", 10.0, false),
+        ];
+        let text = section(&Report { rows, ..Report::default() }).unwrap().unwrap();
+        let line = text.lines().last().unwrap();
+        assert!(line.starts_with("| `queue-cap10`, ms | for each fill of the queue"), "{text}");
+        assert!(line.contains(" | 10.0 | 30.0 | 3.0× | "), "{text}");
+    }
+
+    #[test]
+    fn without_limits_there_is_no_table() {
+        let rows = vec![row("queue", 30.0, true), row("kanal", 5.0, false)];
+        assert_eq!(section(&Report { rows, ..Report::default() }).unwrap(), None);
+    }
+
+    #[test]
+    fn a_limit_without_words_is_an_error() {
+        let mut rows = vec![row("queue", 30.0, true), row("limit: light", 1.0, false)];
+        for row in &mut rows {
+            "queue-cap11".clone_into(&mut row.workload);
+        }
+        let problem = section(&Report { rows, ..Report::default() }).unwrap_err();
+        assert!(problem.to_string().ends_with("no words about queue-cap11, ms"), "{problem}");
+    }
+}
