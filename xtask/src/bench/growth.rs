@@ -100,7 +100,7 @@ impl Quantity {
     }
 
     /// Whether memory must not grow with it at all.
-    pub fn is_flat(&self, unit: Unit) -> bool {
+    fn is_flat(&self, unit: Unit) -> bool {
         unit == Unit::Mib && self.name == "items"
     }
 }
@@ -221,12 +221,12 @@ impl Grown<'_> {
             let measured = of_value.iter().filter_map(|reading| reading.value(unit)).collect();
             Some((value, growth_fit::typical(unit, measured)?))
         };
-        Fit::of(readings.iter().map(point).collect::<Option<_>>()?)
+        Fit::of(readings.iter().map(point).collect::<Option<_>>()?, self.case.quantity.is_flat(unit))
     }
 
     fn too_fast(&self) -> impl Iterator<Item = String> {
         UNITS.into_iter().filter_map(|unit| {
-            let problem = self.fit(unit)?.problem(self.case.quantity.is_flat(unit))?;
+            let problem = self.fit(unit)?.problem()?;
             Some(format!("{}: {} {problem}", self.name(), unit.measures()))
         })
     }

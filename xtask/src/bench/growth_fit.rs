@@ -9,14 +9,18 @@
 //! A time is the least of all rounds, since a busy machine only adds to it. Too much is a slope that is 0.25
 //! above that of n·log n at the same values. To feign that, noise would have to make the largest of two decades
 //! three times as slow in every round and leave the smallest alone; a quadratic case is 0.5 or more above it.
-//! Memory, the median of the rounds, is flat up to a slope of 0.05. One byte an item is more.
+//!
+//! Memory is the median of the rounds. Where it must be flat, the line is fitted to the last two decades, before
+//! which some threads may not have had anything to do, and a slope of 0.1 is too much: half as much again at the
+//! end. One byte an item is more.
 
 use super::workloads::Unit;
 
 const DOMINATED: f64 = 4.0;
 const LEAST_POINTS: usize = 3;
 const SLACK: f64 = 0.25;
-const FLAT: f64 = 0.05;
+const FLAT: f64 = 0.1;
+const TWO_DECADES: f64 = 100.0;
 
 pub struct Fit {
     /// Value and what was measured there.
@@ -24,18 +28,23 @@ pub struct Fit {
     /// How many of the first points are left out of the line.
     pub skipped: usize,
     pub exponent: f64,
+    flat: bool,
 }
 
 impl Fit {
-    /// `None` without two points, through which a line could go.
+    /// `None` without two points, through which a line could go. `flat`: it must not grow at all.
     #[expect(clippy::cast_precision_loss, reason = "no value is so large")]
-    pub fn of(points: Vec<(u64, f64)>) -> Option<Self> {
+    pub fn of(points: Vec<(u64, f64)>, flat: bool) -> Option<Self> {
         let points: Vec<_> = points.into_iter().map(|(value, measured)| (value as f64, measured)).collect();
         let least = points.iter().map(|point| point.1).min_by(f64::total_cmp)?;
-        let skipped = points.iter().position(|point| point.1 >= DOMINATED * least).unwrap_or_default();
+        let (end, _) = *points.last()?;
+        let counts = |point: &(f64, f64)| {
+            if flat { point.0 * TWO_DECADES >= end } else { point.1 >= DOMINATED * least }
+        };
+        let skipped = points.iter().position(counts).unwrap_or_default();
         let skipped = skipped.min(points.len().saturating_sub(LEAST_POINTS));
         let exponent = slope(points[skipped..].iter().copied())?;
-        Some(Self { points, skipped, exponent })
+        Some(Self { points, skipped, exponent, flat })
     }
 
     /// From which value on the line is fitted.
@@ -44,8 +53,8 @@ impl Fit {
     }
 
     /// How it grows too fast, if it does.
-    pub fn problem(&self, flat: bool) -> Option<String> {
-        let (most, wanted) = if flat {
+    pub fn problem(&self) -> Option<String> {
+        let (most, wanted) = if self.flat {
             (FLAT, "flat")
         } else {
             let log_linear = |&(value, _): &(f64, f64)| (value, value * (1.0 + value.log2()));
@@ -87,8 +96,12 @@ mod tests {
     const DECADES: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
     #[expect(clippy::cast_precision_loss)]
+    fn points(values: &[u64], measured: impl Fn(f64) -> f64) -> Vec<(u64, f64)> {
+        values.iter().map(|&value| (value, measured(value as f64))).collect()
+    }
+
     fn fit(values: &[u64], measured: impl Fn(f64) -> f64) -> Fit {
-        Fit::of(values.iter().map(|&value| (value, measured(value as f64))).collect()).unwrap()
+        Fit::of(points(values, measured), false).unwrap()
     }
 
     #[test]
@@ -116,7 +129,7 @@ mod tests {
     fn worse_than_n_log_n_is_a_problem_and_noise_is_none() {
         let ranges: [&[u64]; 3] = [&DECADES, &[1, 2, 4, 8, 16, 32], &[1, 2, 4, 8, 16]];
         for values in ranges {
-            let is_problem = |measured: &dyn Fn(f64) -> f64| fit(values, measured).problem(false).is_some();
+            let is_problem = |measured: &dyn Fn(f64) -> f64| fit(values, measured).problem().is_some();
             assert!(is_problem(&|n| n * n));
             assert!(is_problem(&|n| 5.0 + n * n), "with a fixed cost");
             assert!(!is_problem(&|n| n));
@@ -127,18 +140,18 @@ mod tests {
             let twice_at_the_end = |n: f64| if n < last as f64 { n } else { 2.0 * n };
             assert!(!is_problem(&twice_at_the_end));
         }
-        let said = fit(&DECADES, |n| n * n).problem(false).unwrap();
+        let said = fit(&DECADES, |n| n * n).problem().unwrap();
         assert!(said.starts_with("grows with exponent 2.00, which is over 1."), "{said}");
     }
 
     #[test]
     fn one_byte_an_item_is_not_flat_and_a_tenth_more_or_less_is() {
+        let problem = |points| Fit::of(points, true).unwrap().problem();
         let mib = |bytes: f64| move |n: f64| 3.8 + bytes * n / (1024.0 * 1024.0);
-        assert!(fit(&DECADES, mib(1.0)).problem(true).unwrap().ends_with("not flat"));
-        assert!(fit(&DECADES, mib(0.0)).problem(true).is_none());
-        let measured = [3.4, 3.8, 3.5, 4.0, 4.1];
-        let noise = Fit::of(DECADES.into_iter().zip(measured).collect()).unwrap();
-        assert!(noise.problem(true).is_none(), "{}", noise.exponent);
+        assert!(problem(points(&DECADES, mib(1.0))).unwrap().ends_with("not flat"));
+        assert!(problem(points(&DECADES, mib(0.0))).is_none());
+        let noise = DECADES.into_iter().zip([1.0, 3.8, 3.5, 4.0, 4.1]).collect();
+        assert!(problem(noise).is_none());
     }
 
     #[test]
@@ -146,6 +159,6 @@ mod tests {
         assert_eq!(typical(Unit::Ms, vec![3.0, 1.0, 2.0]), Some(1.0));
         assert_eq!(typical(Unit::Mib, vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(typical(Unit::Ms, Vec::new()), None);
-        assert!(Fit::of(vec![(1, 1.0)]).is_none());
+        assert!(Fit::of(vec![(1, 1.0)], true).is_none());
     }
 }
