@@ -6,7 +6,10 @@
 //! QUANTITY VALUE SUBJECT ITEMS` makes one as large as that.
 
 mod growth;
+mod latency;
+mod mixed;
 mod process;
+mod times;
 mod workloads;
 
 use std::fmt::Display;
@@ -192,7 +195,7 @@ fn refuse(wrong: &str) -> ExitCode {
 
 /// `peak`: whether the peak memory of the process is told.
 fn answer(about: &str, peak: bool, measured: anyhow::Result<Measured>) -> ExitCode {
-    let Measured { answer, ms, bytes_each } = match measured {
+    let Measured { answer, ms, bytes_each, latency } = match measured {
         Ok(measured) => measured,
         Err(error) => {
             eprintln!("{about}: {error:#}");
@@ -208,6 +211,9 @@ fn answer(about: &str, peak: bool, measured: anyhow::Result<Measured>) -> ExitCo
     }
     if let Some(bytes) = bytes_each {
         line["bytes_each"] = json!(bytes);
+    }
+    if !latency.is_empty() {
+        line["latency"] = json!(latency);
     }
     println!("{line}");
     ExitCode::SUCCESS

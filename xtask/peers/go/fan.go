@@ -21,19 +21,22 @@ func goroutineEach(items int, job func(uint64) uint64) <-chan uint64 {
 }
 
 // pool runs the job on 0..items by a fixed number of workers. The channel closes after the last result.
-func pool(workers, items int, job func(uint64) uint64) <-chan uint64 {
+func pool(count, items int, job func(uint64) uint64) <-chan uint64 {
 	jobs := make(chan uint64, poolBuffer)
-	results := make(chan uint64, poolBuffer)
-
 	go func() {
 		defer close(jobs)
 		for i := range items {
 			jobs <- uint64(i)
 		}
 	}()
+	return workers(count, poolBuffer, jobs, job)
+}
 
+// workers run the job on what is received, with room for so many results. The channel closes after the last.
+func workers[Out any](count, room int, jobs <-chan uint64, job func(uint64) Out) <-chan Out {
+	results := make(chan Out, room)
 	var wg sync.WaitGroup
-	for range workers {
+	for range count {
 		wg.Go(func() {
 			for item := range jobs {
 				results <- job(item)

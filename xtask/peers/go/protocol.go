@@ -18,6 +18,8 @@ type outcome struct {
 	Ms        *float64 `json:"ms,omitempty"`
 	PeakKiB   *uint64  `json:"peak_kib,omitempty"`
 	BytesEach *float64 `json:"bytes_each,omitempty"`
+	// Percentiles, and the µs that so many of the items took at most.
+	Latency [][2]float64 `json:"latency,omitempty"`
 }
 
 func timed(answer uint64, elapsed time.Duration) outcome {

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::programs::Subject;
-use super::report::{self, Row};
+use super::report::{self, Distribution, Row};
 use super::rounds::{self, Plan, Progress};
 use super::workloads::{WORKLOADS, Workload};
 use super::{document, table};
@@ -35,13 +35,15 @@ pub struct Course {
     plan: Plan,
     progress: Progress,
     pub rows: Vec<Row>,
+    pub distributions: Vec<Distribution>,
     pub failures: usize,
 }
 
 impl Course {
     pub fn new(plan: Plan, tasks: &[Task]) -> Self {
         let subjects = tasks.iter().map(|(_, able)| able.len()).sum();
-        Self { progress: Progress::new(subjects, &plan), plan, rows: Vec::new(), failures: 0 }
+        let progress = Progress::new(subjects, &plan);
+        Self { plan, progress, rows: Vec::new(), distributions: Vec::new(), failures: 0 }
     }
 
     /// Shows tables as soon as they are there; those of the document's workloads wait for its own table,
@@ -68,6 +70,7 @@ impl Course {
         let tables = table::of(workload, &rows, &measured, self.plan.quick);
         self.failures += measured.iter().filter(|m| m.result.is_err()).count();
         self.rows.extend(rows);
+        self.distributions.extend(report::distributions(workload, &measured));
         tables
     }
 }

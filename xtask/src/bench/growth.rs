@@ -227,7 +227,8 @@ impl Grown<'_> {
     fn too_fast(&self) -> impl Iterator<Item = String> {
         UNITS.into_iter().filter_map(|unit| {
             let problem = self.fit(unit)?.problem()?;
-            Some(format!("{}: {} {problem}", self.name(), unit.measures()))
+            let what = if unit.is_memory() { "memory" } else { "time" };
+            Some(format!("{}: {what} {problem}", self.name()))
         })
     }
 

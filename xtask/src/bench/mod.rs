@@ -39,8 +39,13 @@ use crate::workspace::Workspace;
 ///
 /// Every round runs every subject once, in turn, each in a fresh process, and checks its answer. A subject
 /// whose first run took over 15 s gets that one round. Ratios are to the fastest of ours: above 1, ours is
-/// better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the document that this project answers comes first, its figures for asyncio and Go
+/// better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the
+/// document that this project answers comes first, its figures for asyncio and Go
 /// beside the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
+///
+/// The latency workloads are open loops: when each item is due is fixed beforehand, and its time counts from
+/// then, so that waiting to be sent counts too (no coordinated omission). p99.9 and max show what one stop of
+/// the machine does. With --json, the percentiles of each subject's median round are in the file.
 ///
 /// Go and Python come from a virtual environment that is made under target/ from
 /// xtask/peers/requirements.txt; where that cannot be, they are left out with one line that says why, or,
@@ -120,12 +125,12 @@ pub fn run(args: &Args) -> Result<bool> {
     let cases = if wanted.growth { Some(growth::cases(&programs)?) } else { None };
     let mut course = Course::new(plan(args), &tasks);
     course.measure_all(&tasks, |text| println!("{text}"));
-    let Course { rows, failures, .. } = course;
+    let Course { rows, distributions, failures, .. } = course;
     let grow = |cases| growth::measure(cases, &plan(args), |text| println!("{text}"));
     let Growth { curves, problems } = cases.map(grow).unwrap_or_default();
 
     if let Some(file) = &args.json {
-        report::write(file, &Report { machine, rows, curves, ..Report::default() })?;
+        report::write(file, &Report { machine, rows, distributions, curves })?;
         eprintln!("written: {}", file.display());
     }
     for problem in &problems {

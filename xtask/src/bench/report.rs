@@ -1,5 +1,6 @@
 //! From readings to rows (median, range, ratio to ours), and the JSON file that holds them.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 use super::rounds::Measurements;
-use super::workloads::Workload;
+use super::workloads::{Unit, Workload};
 
 /// One run of the benchmark.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -100,6 +101,26 @@ pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
         rows.extend(of_unit);
     }
     rows
+}
+
+/// How the items' times of each subject are distributed, in the round whose p99 is the median.
+pub fn distributions(workload: &Workload, measured: &[Measurements]) -> Vec<Distribution> {
+    let points = |measurements: &Measurements| {
+        let mut readings: Vec<_> = measurements.result.as_deref().unwrap_or_default().iter().collect();
+        readings.retain(|reading| !reading.latency.is_empty());
+        readings
+            .sort_by(|a, b| a.value(Unit::P99).partial_cmp(&b.value(Unit::P99)).unwrap_or(Ordering::Equal));
+        readings.get(readings.len() / 2).map(|reading| reading.latency.clone())
+    };
+    let of = |measurements: &Measurements| {
+        Some(Distribution {
+            workload: workload.name.to_owned(),
+            subject: measurements.subject.clone(),
+            ours: measurements.ours,
+            points: points(measurements)?,
+        })
+    };
+    measured.iter().filter_map(of).collect()
 }
 
 fn median(sorted: &[f64]) -> Option<f64> {

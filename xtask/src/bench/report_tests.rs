@@ -70,6 +70,26 @@ fn each_unit_has_its_rows() {
 }
 
 #[test]
+fn a_distribution_is_that_of_the_round_whose_p99_is_the_median() {
+    let reading = |p50, p99| -> Reading {
+        let latency = serde_json::json!([[50.0, p50], [99.0, p99]]);
+        serde_json::from_value(serde_json::json!({ "answer": "1", "latency": latency })).unwrap()
+    };
+    let rounds = vec![reading(1.0, 30.0), reading(2.0, 10.0), reading(3.0, 20.0)];
+    let fanout = Measurements { subject: "fanout".to_owned(), ours: true, result: Ok(rounds) };
+    let failed = Measurements { subject: "go".to_owned(), ours: false, result: Err("crashed".to_owned()) };
+    let workload = Workload::named("latency-steady").unwrap();
+    let wanted = Distribution {
+        workload: "latency-steady".to_owned(),
+        subject: "fanout".to_owned(),
+        ours: true,
+        points: vec![(50.0, 3.0), (99.0, 20.0)],
+    };
+    assert_eq!(distributions(workload, &[fanout, failed]), [wanted]);
+    assert_eq!(distributions(workload, &[measured("fanout", true, &[5.0])]), []);
+}
+
+#[test]
 fn without_ours_there_is_no_ratio() {
     let rows = rows_of("fanout-noop", &[measured("go", false, &[10.0])]);
     assert_eq!(rows[0].ratio_to_ours, None);

@@ -34,6 +34,19 @@ fn a_reading_without_its_time_is_an_error() {
     assert_eq!(checked(reading, "45", io().units).unwrap_err(), "measured -1 ms");
 }
 
+#[test]
+fn the_times_of_items_are_points_of_their_distribution() {
+    let text = r#"{"answer": "45", "latency": [[50, 1.5], [99, 20], [99.9, 300.25], [100, 4000]]}"#;
+    let reading = parse(text).unwrap();
+    let told = [Unit::P50, Unit::P99, Unit::P999, Unit::Max].map(|unit| reading.value(unit));
+    assert_eq!(told, [1.5, 20.0, 300.25, 4000.0].map(Some));
+
+    let steady = Workload::named("latency-steady").unwrap();
+    assert!(checked(reading, "45", steady.units).is_ok());
+    let without = parse(r#"{"answer": "45", "latency": [[50, 1.5], [99.9, 300.25], [100, 4000]]}"#).unwrap();
+    assert_eq!(checked(without, "45", steady.units).unwrap_err(), "did not measure p99 µs");
+}
+
 /// Measures scripts at a hundredth of io-10k: 100 items, whose sum is 4950.
 fn measured(scripts: &[(&str, &Program)], slow: Duration) -> Vec<Measurements> {
     let subjects: Vec<_> = scripts

@@ -12,6 +12,9 @@ pub struct Workload {
 
 const HASH_ROUNDS: u32 = 11_000;
 
+/// What the time of single items is told in: the last two are without a floor, one stop of the machine makes them.
+const LATENCY: &[Unit] = &[Unit::P50, Unit::P99, Unit::P999, Unit::Max];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Wall time of the workload inside the process.
@@ -20,6 +23,12 @@ pub enum Unit {
     Mib,
     /// Memory of each waiting job.
     BytesEach,
+    /// The time that half of the items took at most.
+    P50,
+    P99,
+    P999,
+    /// The longest that any item took.
+    Max,
 }
 
 impl Unit {
@@ -28,20 +37,32 @@ impl Unit {
             Self::Ms => "ms",
             Self::Mib => "MiB",
             Self::BytesEach => "bytes each",
+            Self::P50 => "p50 µs",
+            Self::P99 => "p99 µs",
+            Self::P999 => "p99.9 µs",
+            Self::Max => "max µs",
         }
     }
 
-    /// What it is a unit of.
-    pub fn measures(self) -> &'static str {
+    /// Of a unit that is one point of the distribution of the items' times, which.
+    pub fn percentile(self) -> Option<f64> {
         match self {
-            Self::Ms => "time",
-            Self::Mib | Self::BytesEach => "memory",
+            Self::Ms | Self::Mib | Self::BytesEach => None,
+            Self::P50 => Some(50.0),
+            Self::P99 => Some(99.0),
+            Self::P999 => Some(99.9),
+            Self::Max => Some(100.0),
         }
+    }
+
+    /// Memory is told on Linux alone.
+    pub fn is_memory(self) -> bool {
+        matches!(self, Self::Mib | Self::BytesEach)
     }
 }
 
 /// In the order in which they are measured and shown: first those of the document's table.
-pub const WORKLOADS: [Workload; 13] = [
+pub const WORKLOADS: [Workload; 16] = [
     Workload {
         name: "io-10k",
         about: "10,000 jobs that sleep 1 ms, all at once",
@@ -90,6 +111,28 @@ pub const WORKLOADS: [Workload; 13] = [
         items: 10_000,
         units: &[Unit::Ms],
         answer: |items| items,
+    },
+    Workload {
+        name: "latency-steady",
+        about: "20,000 items due at 10,000/s to jobs that return them: from when each was due to its output",
+        items: 20_000,
+        units: LATENCY,
+        answer: sum,
+    },
+    Workload {
+        name: "latency-bursts",
+        about: "1,000,000 items due at 1,000 each millisecond to the same jobs: from due to output",
+        items: 1_000_000,
+        units: LATENCY,
+        answer: sum,
+    },
+    Workload {
+        name: "mixed",
+        about: "100,000 jobs, at most 1,000 at once: 10 % sleep 1-5 ms, 0.1 % compute 2 ms, the others return \
+                their item; of these, also from first step to output",
+        items: 100_000,
+        units: &[Unit::Ms, Unit::P50, Unit::P99],
+        answer: sum_of_mixed,
     },
     Workload {
         name: "queue-cap10",
@@ -158,6 +201,13 @@ fn sum_of_hashes(items: u64) -> u64 {
     (0..items).map(hash).fold(0, u64::wrapping_add)
 }
 
+/// One of 1,000 is hashed a hundred times.
+fn sum_of_mixed(items: u64) -> u64 {
+    let output =
+        |item| if item % 1_000 == 500 { (0..100).fold(item, |hashed, _| hash(hashed)) } else { item };
+    (0..items).map(output).fold(0, u64::wrapping_add)
+}
+
 /// Every subject's hashing, in the same number of rounds.
 fn hash(item: u64) -> u64 {
     let mut h = item;
@@ -182,6 +232,9 @@ mod tests {
         assert_eq!(answer("memory-100k", 100_000), 100_000);
         assert_eq!(answer("fanout-cpu", 2), hash(0).wrapping_add(hash(1)));
         assert_ne!(hash(0), hash(1));
+        assert_eq!(answer("latency-bursts", 1_000_000), 499_999_500_000);
+        assert_eq!(answer("mixed", 500), sum(500));
+        assert_ne!(answer("mixed", 501), sum(501));
     }
 
     #[test]

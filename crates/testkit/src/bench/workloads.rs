@@ -13,6 +13,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use towpath_pattern::{Job, Pattern, PatternExt};
 
+use super::latency::{Arrivals, latency};
+use super::mixed::mixed;
 use super::process::memory_kib;
 use crate::subject::{Case, Subject};
 
@@ -33,7 +35,12 @@ enum Kind {
     Hash,
     Memory,
     Cancel,
+    Latency(Arrivals),
+    Mixed,
 }
+
+const STEADY: Arrivals = Arrivals { burst: 1, every: Duration::from_micros(100) };
+const BURSTS: Arrivals = Arrivals { burst: 1_000, every: Duration::from_millis(1) };
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload { name: "io-10k", peak: true, kind: Kind::Sleep { limit: 10_000 } },
@@ -42,13 +49,19 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload { name: "fanout-cpu", peak: false, kind: Kind::Hash },
     Workload { name: "memory-100k", peak: false, kind: Kind::Memory },
     Workload { name: "cancel-10k", peak: false, kind: Kind::Cancel },
+    Workload { name: "latency-steady", peak: false, kind: Kind::Latency(STEADY) },
+    Workload { name: "latency-bursts", peak: false, kind: Kind::Latency(BURSTS) },
+    Workload { name: "mixed", peak: false, kind: Kind::Mixed },
 ];
 
 /// What came of one run of a workload.
+#[derive(Default)]
 pub(super) struct Measured {
     pub(super) answer: u64,
     pub(super) ms: Option<f64>,
     pub(super) bytes_each: Option<u64>,
+    /// Percentiles, and the µs that so many of its items took at most.
+    pub(super) latency: Vec<(f64, f64)>,
 }
 
 pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> anyhow::Result<Measured> {
@@ -72,6 +85,8 @@ pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> a
         }
         Kind::Memory => runtime.spawn(memory(subject, items)),
         Kind::Cancel => runtime.spawn(cancel(subject, items)),
+        Kind::Latency(arrivals) => runtime.spawn(latency(subject, arrivals, items)),
+        Kind::Mixed => runtime.spawn(mixed(subject, items)),
     };
     runtime.block_on(measured).context("the workload panicked")?
 }
@@ -84,7 +99,7 @@ pub(super) fn run_alone(
     let measured = runtime.spawn(async move {
         let began = Instant::now();
         let answer = work.await?;
-        Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), bytes_each: None })
+        Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), ..Measured::default() })
     });
     runtime.block_on(measured).context("the workload panicked")?
 }
@@ -107,10 +122,10 @@ pub(super) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -
     while let Some(output) = run.next().await {
         answer = answer.wrapping_add(output?);
     }
-    Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), bytes_each: None })
+    Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), ..Measured::default() })
 }
 
-fn hash(item: u64) -> u64 {
+pub(super) fn hash(item: u64) -> u64 {
     (0..HASH_ROUNDS)
         .fold(item, |hash, _| (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
 }
@@ -137,7 +152,7 @@ async fn memory<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> 
         answer += waited?;
     }
     let grown = waiting.zip(before).map(|(waiting, before)| waiting.saturating_sub(before));
-    Ok(Measured { answer, ms: None, bytes_each: grown.map(|kib| kib * 1_024 / items) })
+    Ok(Measured { answer, bytes_each: grown.map(|kib| kib * 1_024 / items), ..Measured::default() })
 }
 
 /// The time from a cancellation until the last job is gone.
@@ -160,7 +175,7 @@ async fn cancel<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> 
     run.cancel();
     while run.next().await.is_some() {}
     let ms = milliseconds(cancelled.elapsed());
-    Ok(Measured { answer: gone.load(Ordering::SeqCst), ms: Some(ms), bytes_each: None })
+    Ok(Measured { answer: gone.load(Ordering::SeqCst), ms: Some(ms), ..Measured::default() })
 }
 
 /// Counts the jobs that are gone.
@@ -172,6 +187,6 @@ impl Drop for CountOnDrop {
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }

@@ -10,16 +10,20 @@ mod fanout_cpu;
 mod fanout_noop;
 mod io_10k;
 mod io_1m;
+mod latency;
 mod limits;
 mod memory_100k;
+mod mixed;
 mod ping_pong;
 mod pipeline;
 mod protocol;
 mod queue;
 mod semaphore;
+mod times;
 
 use std::process::ExitCode;
 
+use latency::{BURSTS, STEADY};
 use limits::{cache_lines, memory, steps, switches, timers};
 use protocol::Subject;
 use queue::{CAP10, CAP1024, MN};
@@ -37,6 +41,10 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("fanout-cpu", "tokio spawn", fanout_cpu::spawn),
     Subject::new("memory-100k", "tokio spawn", memory_100k::spawn),
     Subject::new("cancel-10k", "JoinSet", cancel_10k::join_set),
+    Subject::new("latency-steady", "tokio mpsc", |items| latency::mpsc(items, STEADY)),
+    Subject::new("latency-bursts", "tokio mpsc", |items| latency::mpsc(items, BURSTS)),
+    Subject::new("mixed", "buffer_unordered", mixed::buffer_unordered),
+    Subject::new("mixed", "tokio spawn + Semaphore", mixed::semaphore),
     Subject::new("queue-cap10", "async-channel", |items| queue::mpmc(items, CAP10, async_channel::bounded)),
     Subject::new("queue-cap10", "crossfire", |items| {
         queue::mpmc(items, CAP10, crossfire::mpmc::bounded_async)

@@ -9,6 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use crate::times::Times;
+
 /// One way to do a workload. `run` is given the number of items.
 pub struct Subject {
     workload: &'static str,
@@ -32,6 +34,9 @@ pub struct Outcome {
     peak_kib: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes_each: Option<f64>,
+    /// Percentiles, and the µs that so many of the items took at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<Vec<(f64, f64)>>,
 }
 
 impl Outcome {
@@ -41,6 +46,7 @@ impl Outcome {
             ms: Some(elapsed.as_secs_f64() * 1000.0),
             peak_kib: None,
             bytes_each: None,
+            latency: None,
         }
     }
 
@@ -50,7 +56,15 @@ impl Outcome {
     }
 
     pub fn sized(answer: u64, bytes_each: Option<f64>) -> Self {
-        Self { answer: answer.to_string(), ms: None, peak_kib: None, bytes_each }
+        Self { answer: answer.to_string(), ms: None, peak_kib: None, bytes_each, latency: None }
+    }
+
+    pub fn of_times(answer: u64, times: &Times) -> Self {
+        Self { latency: Some(times.points()), ..Self::sized(answer, None) }
+    }
+
+    pub fn with_times(self, times: &Times) -> Self {
+        Self { latency: Some(times.points()), ..self }
     }
 }
 

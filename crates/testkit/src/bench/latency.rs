@@ -1,0 +1,98 @@
+//! Latency: the time that a pattern adds to items that arrive by a schedule.
+//!
+//! The loop is open: when an item is to arrive is fixed before the run begins, whatever becomes of the items
+//! before it, and its added time counts from then until its output is in the taker's hands. So an item
+//! that had to wait before it could even be sent has waited in the figures too; there is no coordinated
+//! omission that would have to be corrected.
+//!
+//! The items are sent by a task of the same runtime, which yields until the next is due: tokio's timer ticks
+//! once a millisecond, and a thread that spins beside the runtime would cost the jobs a core. The peers do
+//! the same with their own tasks and channels.
+
+use std::time::{Duration, Instant};
+
+use towpath_pattern::{PatternExt, Source};
+
+use super::times::Times;
+use super::workloads::Measured;
+use crate::subject::{Case, Subject};
+
+/// Jobs at once.
+const LIMIT: usize = 16;
+
+/// Items that may wait before the pattern, and outputs behind it: more than a burst.
+const ROOM: usize = 1_024;
+
+/// From the start of the run to the first arrival.
+const LEAD: Duration = Duration::from_millis(5);
+
+/// Less than this before an item is due its sender does not yield any more.
+const NEAR: Duration = Duration::from_micros(5);
+
+/// So many items together, once in so long.
+#[derive(Clone, Copy)]
+pub(super) struct Arrivals {
+    pub(super) burst: u64,
+    pub(super) every: Duration,
+}
+
+impl Arrivals {
+    /// When that item is to arrive, if the first one does at `first`.
+    fn due(self, first: Instant, item: u64) -> Instant {
+        first + Duration::from_nanos(item / self.burst * u64::from(self.every.subsec_nanos()))
+    }
+}
+
+/// The added times of `items` jobs that do nothing, and the sum of their outputs.
+pub(super) async fn latency<S: Subject>(
+    subject: S,
+    arrivals: Arrivals,
+    items: u64,
+) -> anyhow::Result<Measured> {
+    let case = Case::new(LIMIT).capacity(ROOM);
+    let pattern = subject.pattern(case, |item: u64| async move { Ok(item) });
+    let (sender, source) = Source::channel(ROOM);
+    let mut times = Times::new()?;
+    let first = Instant::now() + LEAD;
+    let mut run = pattern.run(source);
+    let sending = tokio::spawn(async move {
+        for item in 0..items {
+            until(arrivals.due(first, item)).await;
+            sender.send(item).await?;
+        }
+        anyhow::Ok(())
+    });
+    let mut answer = 0_u64;
+    while let Some(output) = run.next().await {
+        let item = output?;
+        times.record(arrivals.due(first, item).elapsed())?;
+        answer = answer.wrapping_add(item);
+    }
+    sending.await??;
+    Ok(Measured { answer, latency: times.points(), ..Measured::default() })
+}
+
+async fn until(due: Instant) {
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        if left > NEAR {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_due_at_once_and_the_next_one_when_its_time_has_come() {
+        let arrivals = Arrivals { burst: 1_000, every: Duration::from_millis(1) };
+        let first = Instant::now();
+        let due = [0, 999, 1_000, 2_500_000].map(|item| arrivals.due(first, item) - first);
+        assert_eq!(due, [0, 0, 1, 2_500].map(Duration::from_millis));
+    }
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"runtime"
+	"strconv"
+	"time"
+)
+
+const (
+	// latencyRoom is more than a burst: what may wait before the workers, and behind them.
+	latencyRoom = 1_024
+	// latencyLead is the time before the first arrival.
+	latencyLead = 5 * time.Millisecond
+	// latencyNear: less than this before an item is due its sender does not yield any more.
+	latencyNear = 5 * time.Microsecond
+)
+
+// arrivals are so many items together, once in so long.
+type arrivals struct {
+	burst int
+	every time.Duration
+}
+
+var (
+	steady = arrivals{1, 100 * time.Microsecond}
+	bursts = arrivals{1_000, time.Millisecond}
+)
+
+func (a arrivals) due(first time.Time, item int) time.Time {
+	return first.Add(time.Duration(item/a.burst) * a.every)
+}
+
+// latencyPool sends each item when it is due to a pool of workers that do nothing. The time of an item counts
+// from when it was due, by a schedule that nothing delays, until its output is received.
+func latencyPool(schedule arrivals) func(items int) outcome {
+	return func(items int) outcome {
+		first := time.Now().Add(latencyLead)
+		jobs := make(chan uint64, latencyRoom)
+		go func() {
+			defer close(jobs)
+			for item := range items {
+				until(schedule.due(first, item))
+				jobs <- uint64(item)
+			}
+		}()
+
+		times := make([]time.Duration, 0, items)
+		var total uint64
+		for item := range workers(poolWorkers, latencyRoom, jobs, noop) {
+			times = append(times, time.Since(schedule.due(first, int(item))))
+			total += item
+		}
+		return outcome{Answer: strconv.FormatUint(total, 10), Latency: points(times)}
+	}
+}
+
+// until yields: to sleep would be to wait for a timer of the system, which is less exact.
+func until(due time.Time) {
+	for {
+		left := time.Until(due)
+		if left <= 0 {
+			return
+		}
+		if left > latencyNear {
+			runtime.Gosched()
+		}
+	}
+}

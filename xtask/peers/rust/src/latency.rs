@@ -1,0 +1,88 @@
+//! Items that arrive by a schedule at a pool of workers that do nothing.
+//!
+//! The time of an item counts from when it was due, which nothing delays, until its output is received.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, mpsc};
+
+use crate::protocol::Outcome;
+use crate::times::Times;
+
+const WORKERS: usize = 16;
+
+/// What may wait before the workers, and behind them: more than a burst.
+const ROOM: usize = 1_024;
+
+/// From the start to the first arrival.
+const LEAD: Duration = Duration::from_millis(5);
+
+/// Less than this before an item is due its sender does not yield any more.
+const NEAR: Duration = Duration::from_micros(5);
+
+/// So many items together, once in so long.
+#[derive(Clone, Copy)]
+pub struct Arrivals {
+    burst: u64,
+    every: Duration,
+}
+
+pub const STEADY: Arrivals = Arrivals { burst: 1, every: Duration::from_micros(100) };
+pub const BURSTS: Arrivals = Arrivals { burst: 1_000, every: Duration::from_millis(1) };
+
+impl Arrivals {
+    fn due(self, first: Instant, item: u64) -> Instant {
+        first + Duration::from_nanos(item / self.burst * u64::from(self.every.subsec_nanos()))
+    }
+}
+
+/// The workers share the one receiver that there is under tokio's own lock, which its documentation has for
+/// what is held while one waits.
+#[tokio::main]
+pub async fn mpsc(items: u32, arrivals: Arrivals) -> Outcome {
+    let first = Instant::now() + LEAD;
+    let (jobs, received) = mpsc::channel(ROOM);
+    let (results, mut outputs) = mpsc::channel(ROOM);
+    let received = Arc::new(Mutex::new(received));
+    for _ in 0..WORKERS {
+        let (received, results) = (received.clone(), results.clone());
+        tokio::spawn(async move {
+            loop {
+                let item: Option<u64> = received.lock().await.recv().await;
+                let Some(item) = item else { break };
+                results.send(item).await.unwrap();
+            }
+        });
+    }
+    drop(results);
+    tokio::spawn(async move {
+        for item in 0..items.into() {
+            until(arrivals.due(first, item)).await;
+            jobs.send(item).await.unwrap();
+        }
+    });
+
+    let taker = tokio::spawn(async move {
+        let (mut sum, mut times) = (0, Times::new());
+        while let Some(item) = outputs.recv().await {
+            times.record(arrivals.due(first, item).elapsed());
+            sum += item;
+        }
+        Outcome::of_times(sum, &times)
+    });
+    taker.await.unwrap()
+}
+
+/// Yields: tokio's timer ticks once a millisecond.
+async fn until(due: Instant) {
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        if left > NEAR {
+            tokio::task::yield_now().await;
+        }
+    }
+}
