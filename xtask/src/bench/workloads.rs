@@ -128,8 +128,8 @@ pub const WORKLOADS: [Workload; 16] = [
     },
     Workload {
         name: "mixed",
-        about: "100,000 jobs, at most 1,000 at once: 10 % sleep 1-5 ms, 0.1 % compute 2 ms, the others return \
-                their item; of these, also from first step to output",
+        about: "100,000 jobs, at most 1,000 at once: 10 % sleep 1 to 5 ms, 1 of 1,000 computes 2 ms; percentiles \
+                of the others, from begun to output",
         items: 100_000,
         units: &[Unit::Ms, Unit::P50, Unit::P99],
         answer: sum_of_mixed,
