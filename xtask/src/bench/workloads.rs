@@ -12,7 +12,7 @@ pub struct Workload {
 
 const HASH_ROUNDS: u32 = 11_000;
 
-/// What the time of single items is told in: the last two are without a floor, one stop of the machine makes them.
+/// What the time of single items is told in. One stop of the machine makes the last two.
 const LATENCY: &[Unit] = &[Unit::P50, Unit::P99, Unit::P999, Unit::Max];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
