@@ -10,7 +10,7 @@ use super::workloads::{Unit, Workload};
 /// The workloads it is computed from. They are measured first, since it is shown first.
 pub const WORKLOADS: [&str; 2] = ["io-10k", "ping-pong"];
 
-const HEADER: [&str; 6] = [
+pub const HEADER: [&str; 6] = [
     "scenario",
     "asyncio, the document",
     "asyncio, measured",
@@ -67,7 +67,7 @@ enum Side {
 
 /// The cells of the table.
 pub struct Document {
-    lines: Vec<[String; HEADER.len()]>,
+    pub lines: Vec<[String; HEADER.len()]>,
     quick: bool,
 }
 

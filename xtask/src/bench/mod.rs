@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
 //! `programs` builds what is measured (with `peers_env` for Go and Python), `course` goes through the
-//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme` and the
-//! JSON file show them. `growth` is about how our patterns grow.
+//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme`, `page` and
+//! the JSON file show them. `growth` is about how our patterns grow.
 
 mod course;
 mod document;
@@ -11,6 +11,7 @@ mod growth_fit;
 mod growth_table;
 mod limits;
 mod machine;
+mod page;
 mod peers_env;
 mod programs;
 mod readme;
@@ -63,6 +64,13 @@ pub struct Args {
     /// Write the results there as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the results there as a page for the browser, index.html; the folder is made where it is missing
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Run nothing; make the page of --report from this JSON file
+    #[arg(long, value_name = "FILE", requires = "report",
+          conflicts_with_all = ["json", "quick", "only", "peers", "rounds"])]
+    from: Option<PathBuf>,
     /// A hundredth of the items in three rounds: shows that everything runs, not how fast
     #[arg(long)]
     quick: bool,
@@ -108,11 +116,20 @@ pub fn run(args: &Args) -> Result<bool> {
         readme::update(&workspace.root, file)?;
         return Ok(true);
     }
+    if let (Some(file), Some(folder)) = (&args.from, &args.report) {
+        let report = report::read(file)?;
+        page::prepare(folder)?;
+        page::write(folder, &report)?;
+        return Ok(true);
+    }
     let wanted = Wanted::of(args);
     let peers = chosen_peers(&args.peers)?;
     let peers = if wanted.workloads { peers } else { Vec::new() };
+    if let Some(folder) = &args.report {
+        page::prepare(folder)?;
+    }
     if let Some(file) = &args.json {
-        report::check_writable(file)?;
+        report::check_writable("--json", file)?;
     }
 
     let environment = peers_env::prepare(&workspace, &peers)?;
@@ -129,9 +146,13 @@ pub fn run(args: &Args) -> Result<bool> {
     let grow = |cases| growth::measure(cases, &plan(args), |text| println!("{text}"));
     let Growth { curves, problems } = cases.map(grow).unwrap_or_default();
 
+    let report = Report { machine, rows, distributions, curves };
     if let Some(file) = &args.json {
-        report::write(file, &Report { machine, rows, distributions, curves })?;
+        report::write(file, &report)?;
         eprintln!("written: {}", file.display());
+    }
+    if let Some(folder) = &args.report {
+        page::write(folder, &report)?;
     }
     for problem in &problems {
         eprintln!("error: {problem}");
@@ -151,7 +172,11 @@ struct Wanted {
 
 impl Wanted {
     fn of(args: &Args) -> Self {
-        Self { workloads: !args.growth || !args.only.is_empty(), growth: args.growth }
+        let whole_page = args.report.is_some() && args.only.is_empty();
+        Self {
+            workloads: !args.growth || !args.only.is_empty() || whole_page,
+            growth: args.growth || whole_page,
+        }
     }
 }
 

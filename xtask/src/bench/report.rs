@@ -132,10 +132,10 @@ fn median(sorted: &[f64]) -> Option<f64> {
 }
 
 /// Finds out before the long run whether the file can be written after it.
-pub fn check_writable(file: &Path) -> Result<()> {
-    anyhow::ensure!(!file.is_dir(), "--json {}: that is a folder", file.display());
+pub fn check_writable(option: &str, file: &Path) -> Result<()> {
+    anyhow::ensure!(!file.is_dir(), "{option} {}: that is a folder", file.display());
     let temporary = beside(file);
-    fs::write(&temporary, "").with_context(|| format!("--json {}: cannot write there", file.display()))?;
+    fs::write(&temporary, "").with_context(|| format!("{option} {}: cannot write there", file.display()))?;
     Ok(fs::remove_file(temporary)?)
 }
 

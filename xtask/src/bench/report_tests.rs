@@ -107,7 +107,7 @@ fn a_failed_subject_has_no_row() {
 fn the_file_has_the_agreed_shape() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("bench.json");
-    check_writable(&file).unwrap();
+    check_writable("--json", &file).unwrap();
     assert!(!file.exists());
 
     let rows = rows_of("fanout-noop", &[measured("fanout", true, &[5.0])]);
@@ -130,6 +130,6 @@ fn the_file_has_the_agreed_shape() {
 #[test]
 fn a_file_that_cannot_be_written_is_known_before() {
     let place = tempfile::tempdir().unwrap();
-    assert!(check_writable(&place.path().join("missing/bench.json")).is_err());
-    assert!(check_writable(place.path()).is_err());
+    assert!(check_writable("--json", &place.path().join("missing/bench.json")).is_err());
+    assert!(check_writable("--json", place.path()).is_err());
 }

@@ -71,7 +71,7 @@ pub fn empty() -> Table {
     table
 }
 
-fn marked(subject: &str, ours: bool) -> String {
+pub fn marked(subject: &str, ours: bool) -> String {
     format!("{} {subject}", if ours { '▸' } else { ' ' })
 }
 

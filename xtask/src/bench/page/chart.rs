@@ -1,0 +1,60 @@
+//! What all charts share: a size that is legible on a phone, and colours that are left to the page's CSS.
+
+use kuva::backend::svg::SvgBackend;
+use kuva::render::layout::Layout;
+use kuva::render::render::Scene;
+use kuva::render::theme::Theme;
+
+/// In px at the size of a small phone; the page scales it.
+pub const WIDTH: f64 = 320.0;
+pub const TEXT: u32 = 12;
+
+/// How many different colours the CSS has for lines.
+const COLOURS: usize = 8;
+
+pub fn colour(nth: usize) -> String {
+    format!("var(--line-{})", nth % COLOURS)
+}
+
+/// Both axes from end to end as given.
+pub fn layout(x: (f64, f64), y: (f64, f64), height: f64) -> Layout {
+    let theme = Theme {
+        background: "none".to_owned(),
+        axis_color: "var(--axis)".to_owned(),
+        grid_color: "var(--grid)".to_owned(),
+        tick_color: "var(--axis)".to_owned(),
+        text_color: "var(--ink)".to_owned(),
+        legend_bg: "none".to_owned(),
+        legend_border: "none".to_owned(),
+        ..Theme::light()
+    };
+    Layout::new(x, y)
+        .with_x_axis_min(x.0)
+        .with_x_axis_max(x.1)
+        .with_y_axis_min(y.0)
+        .with_y_axis_max(y.1)
+        .with_width(WIDTH)
+        .with_height(height)
+        .with_theme(theme)
+        .with_tick_size(TEXT)
+        .with_label_size(TEXT)
+        .with_body_size(TEXT)
+        .with_axis_line_width(1.0)
+        .with_tick_width(1.0)
+        .with_grid_line_width(1.0)
+}
+
+/// A drawing for the page, without the `<svg …>` that begins it: the library would write a file of its own
+/// there, with a namespace that HTML does not want and a fixed size.
+pub struct Drawing {
+    pub width: f64,
+    pub height: f64,
+    pub content: String,
+}
+
+pub fn drawing(scene: &Scene) -> Drawing {
+    let mut content = SvgBackend::new().render_scene(scene);
+    let start = content.find('>').map_or(0, |end| end + 1);
+    content.drain(..start);
+    Drawing { width: scene.width, height: scene.height, content }
+}

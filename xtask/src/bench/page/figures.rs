@@ -1,0 +1,207 @@
+//! Which charts a report has, and the table beside each.
+
+use super::chart::Drawing;
+use super::lines::{Line, short};
+use super::{bars, chart, lines};
+use crate::bench::report::{Curve, Distribution, Report, Row};
+use crate::bench::table::{number, ratio};
+use crate::bench::workloads::Workload;
+
+/// One kind of figure.
+pub struct Section {
+    pub title: &'static str,
+    pub about: &'static str,
+    pub figures: Vec<Figure>,
+}
+
+pub struct Figure {
+    /// What links to it: unique on the page.
+    pub id: String,
+    pub title: String,
+    pub unit: String,
+    pub about: &'static str,
+    pub drawing: Drawing,
+    /// What the drawing shows, for those who do not see it.
+    pub label: String,
+    /// One for each line of the drawing.
+    pub keys: Vec<Key>,
+    pub header: Vec<String>,
+    pub entries: Vec<Entry>,
+}
+
+/// Which line of a drawing is whose.
+pub struct Key {
+    pub name: String,
+    pub colour: String,
+    pub dashed: bool,
+    pub ours: bool,
+}
+
+/// A line of the table.
+pub struct Entry {
+    pub subject: String,
+    pub ours: bool,
+    pub cells: Vec<String>,
+}
+
+/// Those that have anything in them.
+pub fn sections(report: &Report) -> Vec<Section> {
+    let workloads = Section {
+        title: "Workloads",
+        about: "A bar is the median of all rounds; the shorter, the better. The thin line goes from the best \
+                round to the worst. ▸ marks ours, and × says how many times as long, or as much, as the best \
+                of ours. A bar with a break is longer than there is room; its figure is right.",
+        figures: report
+            .rows
+            .chunk_by(|a, b| (&a.workload, &a.unit) == (&b.workload, &b.unit))
+            .map(workload)
+            .collect(),
+    };
+    let latency = Section {
+        title: "Latency",
+        about: "What part of the items took at most how long, the slowest of them given the most room: each step \
+                to the right shows ten times rarer a delay. Lines of ours are whole, the others dashed; the \
+                longest delay of all is in the table.",
+        figures: grouped(&report.distributions, |a, b| a.workload == b.workload).iter().map(delays).collect(),
+    };
+    let growth = Section {
+        title: "Growth",
+        about: "Both axes are logarithmic: what grows with a power is a straight line. The figure behind a name is \
+                the exponent, its slope; 1 is linear, 0 is flat.",
+        figures: grouped(&report.curves, |a, b| (&a.quantity, &a.unit) == (&b.quantity, &b.unit))
+            .iter()
+            .map(curves)
+            .collect(),
+    };
+    let mut sections = vec![workloads, latency, growth];
+    sections.retain(|section| !section.figures.is_empty());
+    sections
+}
+
+/// Groups in the order of their first members, which need not stand side by side.
+fn grouped<T>(all: &[T], alike: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    for one in all {
+        match groups.iter_mut().find(|group| alike(group[0], one)) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+fn workload(rows: &[Row]) -> Figure {
+    let Row { workload, unit, .. } = &rows[0];
+    let entry = |row: &Row| Entry {
+        subject: row.subject.clone(),
+        ours: row.ours,
+        cells: vec![
+            number(row.median),
+            format!("{}–{}", number(row.min), number(row.max)),
+            ratio(row.ratio_to_ours),
+            row.rounds.to_string(),
+        ],
+    };
+    Figure {
+        id: id(&[workload, unit]),
+        title: workload.clone(),
+        unit: unit.clone(),
+        about: about(workload),
+        drawing: bars::of(rows),
+        label: format!("{workload}: a bar for the median {unit} of each subject, as in the table"),
+        keys: Vec::new(),
+        header: ["subject", &format!("median {unit}"), "min–max", "ratio", "rounds"]
+            .map(str::to_owned)
+            .to_vec(),
+        entries: rows.iter().map(entry).collect(),
+    }
+}
+
+fn delays(of: &Vec<&Distribution>) -> Figure {
+    let workload = &of[0].workload;
+    let drawn: Vec<_> = of.iter().map(|one| Line { dashed: !one.ours, points: one.points.clone() }).collect();
+    let percentiles = all_first(of.iter().map(|one| &one.points));
+    let heading = |percentile: &f64| match *percentile {
+        p if p >= 100.0 => "max".to_owned(),
+        p => format!("p{p}"),
+    };
+    Figure {
+        id: id(&[workload, "latency"]),
+        title: workload.clone(),
+        unit: "µs".to_owned(),
+        about: about(workload),
+        drawing: lines::latency(&drawn),
+        label: format!("{workload}: a line for the delays of each subject, as in the table"),
+        keys: keys(of, |one| (one.subject.clone(), one.ours), &drawn),
+        header: ["subject".to_owned()].into_iter().chain(percentiles.iter().map(heading)).collect(),
+        entries: of
+            .iter()
+            .map(|one| Entry {
+                subject: one.subject.clone(),
+                ours: one.ours,
+                cells: at_each(&percentiles, &one.points),
+            })
+            .collect(),
+    }
+}
+
+fn curves(of: &Vec<&Curve>) -> Figure {
+    let Curve { quantity, unit, .. } = of[0];
+    let drawn: Vec<_> = of.iter().map(|curve| Line { dashed: false, points: curve.points.clone() }).collect();
+    let sizes = all_first(of.iter().map(|curve| &curve.points));
+    let heading = ["subject".to_owned(), "exponent".to_owned()].into_iter();
+    Figure {
+        id: id(&["growth", quantity, unit]),
+        title: quantity.clone(),
+        unit: unit.clone(),
+        about: "",
+        drawing: lines::growth(&drawn, quantity, unit),
+        label: format!("{unit} by {quantity}: a line for each subject, as in the table"),
+        keys: keys(of, |curve| (format!("{}, {}", curve.subject, exponent(curve)), false), &drawn),
+        header: heading.chain(sizes.iter().map(|&size| short(size))).collect(),
+        entries: of
+            .iter()
+            .map(|curve| Entry {
+                subject: curve.subject.clone(),
+                ours: false,
+                cells: [exponent(curve)].into_iter().chain(at_each(&sizes, &curve.points)).collect(),
+            })
+            .collect(),
+    }
+}
+
+fn keys<T>(of: &[&T], name_and_ours: impl Fn(&T) -> (String, bool), drawn: &[Line]) -> Vec<Key> {
+    let key = |(nth, (one, line)): (usize, (&&T, &Line))| {
+        let (name, ours) = name_and_ours(one);
+        Key { name, ours, colour: chart::colour(nth), dashed: line.dashed }
+    };
+    of.iter().zip(drawn).enumerate().map(key).collect()
+}
+
+/// Never a negative zero.
+fn exponent(curve: &Curve) -> String {
+    format!("{:.2}", (curve.exponent * 100.0).round() / 100.0 + 0.0)
+}
+
+/// Every first value that occurs, from small to large.
+fn all_first<'a>(lines: impl Iterator<Item = &'a Vec<(f64, f64)>>) -> Vec<f64> {
+    let mut all: Vec<_> = lines.flatten().map(|(first, _)| *first).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    all
+}
+
+fn at_each(places: &[f64], points: &[(f64, f64)]) -> Vec<String> {
+    let at = |place: &f64| points.iter().find(|(first, _)| first.total_cmp(place).is_eq());
+    places.iter().map(|place| at(place).map_or("–".to_owned(), |(_, value)| number(*value))).collect()
+}
+
+/// Nothing where it is a workload that this version does not know.
+fn about(workload: &str) -> &'static str {
+    Workload::named(workload).map_or("", |workload| workload.about)
+}
+
+fn id(words: &[&str]) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    words.join("-").chars().map(plain).collect()
+}
