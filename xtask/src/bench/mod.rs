@@ -69,7 +69,7 @@ pub struct Args {
     report: Option<PathBuf>,
     /// Run nothing; make the page of --report from this JSON file
     #[arg(long, value_name = "FILE", requires = "report",
-          conflicts_with_all = ["json", "quick", "only", "peers", "rounds"])]
+          conflicts_with_all = ["json", "quick", "only", "growth", "peers", "rounds"])]
     from: Option<PathBuf>,
     /// A hundredth of the items in three rounds: shows that everything runs, not how fast
     #[arg(long)]
@@ -77,7 +77,7 @@ pub struct Args {
     /// Only this workload; may be given several times
     #[arg(long, value_name = "WORKLOAD", value_parser = known_workloads(), hide_possible_values = true)]
     only: Vec<String>,
-    /// Measure growth: alone, or after the workloads that --only names
+    /// Measure growth: alone, or after the workloads that --only names; --report measures both
     #[arg(long)]
     growth: bool,
     /// The peers to compare with, separated by commas
@@ -213,6 +213,8 @@ mod tests {
         assert_eq!(wanted("bench --only io-1m"), (true, false));
         assert_eq!(wanted("bench --growth"), (false, true));
         assert_eq!(wanted("bench --growth --only io-1m"), (true, true));
+        assert_eq!(wanted("bench --report page"), (true, true));
+        assert_eq!(wanted("bench --report page --only io-1m"), (true, false));
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub fn sections(report: &Report) -> Vec<Section> {
         title: "Workloads",
         about: "A bar is the median of all rounds; the shorter, the better. The thin line goes from the best \
                 round to the worst. ▸ marks ours, and × says how many times as long, or as much, as the best \
-                of ours. A bar with a break is longer than there is room; its figure is right.",
+                of ours. A bar with a break is longer than there is room; its figure is right. A limit is \
+                what the machine or tokio allows, however one does it.",
         figures: report
             .rows
             .chunk_by(|a, b| (&a.workload, &a.unit) == (&b.workload, &b.unit))
