@@ -35,6 +35,11 @@ pub fn shown(command: &Expression) -> Result<(bool, String)> {
     Ok((ended.status.success(), said))
 }
 
+/// Whether `CI` is set in the environment: then what would be left out elsewhere is an error.
+pub fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| !ci.is_empty())
+}
+
 /// How a program ended, for people: `exit status 2`, `signal 6`.
 pub fn ending(status: ExitStatus) -> String {
     #[cfg(unix)]

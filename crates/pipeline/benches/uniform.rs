@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use subject::OneStage;
-use towpath_pipeline::{PatternExt, Pipeline};
+use towpath_pipeline::{Pattern, PatternExt, Pipeline};
 use towpath_testkit::Benchmark;
 
 #[path = "../tests/subject/mod.rs"]
@@ -11,21 +11,29 @@ mod subject;
 
 fn main() -> ExitCode {
     Benchmark::of(OneStage)
-        .with("pipeline-cap10", "pipeline", |items| three_stages(items, 10))
-        .with("pipeline-cap1024", "pipeline", |items| three_stages(items, 1_024))
+        .with("pipeline-cap10", "pipeline", |items| sum(three_stages(10), 0..items))
+        .with("pipeline-cap1024", "pipeline", |items| sum(three_stages(1_024), 0..items))
+        .path("pipeline of three stages", |items| sum(three_stages(10), (0..items).map(|_| 1)))
         .main()
 }
 
-/// Sends all items through three stages that do nothing, one worker each.
-async fn three_stages(items: u64, capacity: usize) -> anyhow::Result<u64> {
+/// Three stages that do nothing, one worker each.
+fn three_stages(capacity: usize) -> impl Pattern<u64, Out = u64> {
     let pass = |item: u64| async move { Ok(item) };
-    let pipeline = Pipeline::new(1, pass)
+    Pipeline::new(1, pass)
         .capacity(capacity)
         .then_stage(1, pass)
         .capacity(capacity)
         .then_stage(1, pass)
-        .capacity(capacity);
-    let mut run = pipeline.run(0..items);
+        .capacity(capacity)
+}
+
+/// Of what comes out of it.
+async fn sum(
+    pipeline: impl Pattern<u64, Out = u64>,
+    items: impl Iterator<Item = u64> + Send + 'static,
+) -> anyhow::Result<u64> {
+    let mut run = pipeline.run(items);
     let mut sum = 0_u64;
     while let Some(output) = run.next().await {
         sum = sum.wrapping_add(output?);

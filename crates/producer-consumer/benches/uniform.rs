@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use subject::AsCompleted;
 use towpath_testkit::Benchmark;
 
+mod paths;
 mod workloads;
 
 #[path = "../tests/subject/mod.rs"]
@@ -28,5 +29,12 @@ fn main() -> ExitCode {
                 workloads::pattern(shape(tasks), items)
             });
     }
-    benchmark.with("ping-pong", "queue", workloads::ping_pong).main()
+    benchmark
+        .with("ping-pong", "queue", workloads::ping_pong)
+        .path("queue: put", paths::put)
+        .path("queue: take", paths::take)
+        .path("queue: put_many, take_many", paths::put_many_and_take_many)
+        .path("queue: try_put, try_take", paths::try_put_and_try_take)
+        .path("queue: put, take, each waiting for the other", paths::put_and_take_in_turn)
+        .main()
 }

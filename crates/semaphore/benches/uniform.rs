@@ -14,7 +14,11 @@ const TASKS: u64 = 100;
 const PERMITS: usize = 3;
 
 fn main() -> ExitCode {
-    Benchmark::of(AsCompleted).with("semaphore", "semaphore", share).main()
+    Benchmark::of(AsCompleted)
+        .with("semaphore", "semaphore", share)
+        .path("semaphore: a permit", permits)
+        .path("semaphore: a permit waited for", permits_waited_for)
+        .main()
 }
 
 /// Tasks that share the permits, and acquire one `items` times in all.
@@ -38,4 +42,33 @@ async fn share(items: u64) -> anyhow::Result<u64> {
         acquired += task??;
     }
     Ok(acquired)
+}
+
+/// Acquires and releases, with nobody else there.
+async fn permits(items: u64) -> anyhow::Result<u64> {
+    let semaphore = Semaphore::new(1);
+    let mut acquired = 0;
+    while acquired < items {
+        let _permit = semaphore.acquire().await?;
+        acquired += 1;
+    }
+    Ok(acquired)
+}
+
+/// Two tasks in turn: each has the other wait.
+async fn permits_waited_for(items: u64) -> anyhow::Result<u64> {
+    let semaphore = Semaphore::new(1);
+    let acquire = |times: u64| {
+        let semaphore = semaphore.clone();
+        async move {
+            for _ in 0..times {
+                let _permit = semaphore.acquire().await?;
+                tokio::task::yield_now().await;
+            }
+            anyhow::Ok(times)
+        }
+    };
+    let other = tokio::spawn(acquire(items / 2));
+    let mine = acquire(items - items / 2).await?;
+    Ok(mine + other.await??)
 }

@@ -3,11 +3,13 @@
 //! A pattern crate's `benches/uniform.rs` is a program that `cargo xtask bench` asks what it can run
 //! (`list`) and has run one workload in a process of its own (`run WORKLOAD SUBJECT ITEMS`); it answers
 //! with one line of JSON. In the same way `growths` lists the quantities that can be made larger, and `grow
-//! QUANTITY VALUE SUBJECT ITEMS` makes one as large as that.
+//! QUANTITY VALUE SUBJECT ITEMS` makes one as large as that. `paths` and `walk PATH ITEMS` are the same for
+//! `cargo xtask bench --counts`, which counts from outside.
 
 mod growth;
 mod latency;
 mod mixed;
+mod paths;
 mod process;
 mod times;
 mod workloads;
@@ -25,6 +27,9 @@ use crate::subject::Subject;
 use growth::QUANTITIES;
 use workloads::{Measured, WORKLOADS};
 
+const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY VALUE SUBJECT ITEMS | \
+    paths | walk PATH ITEMS";
+
 /// The benchmark of the patterns of one crate: `main` of its `benches/uniform.rs`.
 ///
 /// ```no_run
@@ -39,6 +44,7 @@ use workloads::{Measured, WORKLOADS};
 pub struct Benchmark {
     tasks: Vec<Task>,
     growths: Vec<Growth>,
+    paths: Vec<HotPath>,
 }
 
 /// One workload done by one subject.
@@ -57,17 +63,23 @@ struct Growth {
     measure: Box<dyn Fn(usize, u64) -> anyhow::Result<Measured>>,
 }
 
-const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY VALUE SUBJECT ITEMS";
+/// One way that an item can go, whose instructions are counted.
+struct HotPath {
+    name: String,
+    walk: Box<dyn Fn(u64) -> anyhow::Result<()>>,
+}
 
 impl Benchmark {
     /// The benchmark of `subject`.
     pub fn of<S: Subject>(subject: S) -> Self {
-        Self { tasks: Vec::new(), growths: Vec::new() }.and(subject)
+        Self { tasks: Vec::new(), growths: Vec::new(), paths: Vec::new() }.and(subject)
     }
 
     /// The same, and `subject` as well.
     pub fn and<S: Subject>(mut self, subject: S) -> Self {
         let name = subject.name();
+        let of_path = subject.clone();
+        let noop = move |items| paths::noop(of_path.clone(), items);
         let subject = Rc::new(subject);
         self.tasks.extend(WORKLOADS.iter().map(|workload| {
             let by = Rc::clone(&subject);
@@ -86,7 +98,7 @@ impl Benchmark {
                 measure: Box::new(move |value, items| quantity.measure(&*by, value, items)),
             }
         }));
-        self
+        self.path(&name, noop)
     }
 
     /// The same, and a workload that is about what only this crate does: `work` is done once, with so many
@@ -121,6 +133,18 @@ impl Benchmark {
             subject: subject.to_owned(),
             measure: Box::new(move |value, items| workloads::run_alone(work(value, items))),
         });
+        self
+    }
+
+    /// The same, and a hot path that only this crate has: `work` sends so many items along it, in a task of a
+    /// runtime of one thread, and returns how many there were. What it costs besides must not depend on
+    /// how many there are. A subject's no-op jobs are a path already.
+    pub fn path<Fut>(mut self, name: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
+    where
+        Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
+    {
+        let walk = move |items| paths::walk(items, work(items));
+        self.paths.push(HotPath { name: name.to_owned(), walk: Box::new(walk) });
         self
     }
 
@@ -159,6 +183,16 @@ impl Benchmark {
                     Err(wrong) => refuse(&wrong),
                 }
             }
+            ["paths"] => {
+                for HotPath { name, .. } in &self.paths {
+                    println!("{name}");
+                }
+                ExitCode::SUCCESS
+            }
+            ["walk", path, items] => match self.find_path(path, items) {
+                Ok((path, items)) => walked(path, (path.walk)(items)),
+                Err(wrong) => refuse(&wrong),
+            },
             _ => refuse(&format!("expected {USAGE}")),
         }
     }
@@ -182,6 +216,12 @@ impl Benchmark {
         let value: NonZeroUsize = number(quantity, value)?;
         Ok((growth, value.get(), number("items", items)?))
     }
+
+    fn find_path(&self, path: &str, items: &str) -> Result<(&HotPath, u64), String> {
+        let found = self.paths.iter().find(|known| known.name == path);
+        let found = found.ok_or_else(|| format!("there is no path `{path}` here; see `paths`"))?;
+        Ok((found, number("items", items)?))
+    }
 }
 
 fn number<N: FromStr<Err: Display>>(what: &str, text: &str) -> Result<N, String> {
@@ -191,6 +231,12 @@ fn number<N: FromStr<Err: Display>>(what: &str, text: &str) -> Result<N, String>
 fn refuse(wrong: &str) -> ExitCode {
     eprintln!("{wrong}");
     ExitCode::from(2)
+}
+
+fn walked(path: &HotPath, outcome: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("{}: {error:#}", path.name);
+    ExitCode::FAILURE
 }
 
 /// `peak`: whether the peak memory of the process is told.

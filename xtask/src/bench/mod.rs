@@ -2,13 +2,15 @@
 //!
 //! `programs` builds what is measured (with `peers_env` for Go and Python), `course` goes through the
 //! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme`, `page` and
-//! the JSON file show them. `growth` is about how our patterns grow.
+//! the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
+//! measures no time.
 
 mod course;
 mod document;
 mod growth;
 mod growth_fit;
 mod growth_table;
+mod hot_paths;
 mod limits;
 mod machine;
 mod page;
@@ -86,6 +88,16 @@ pub struct Args {
     /// How often each subject runs [default: 5, with --quick 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
+    /// Measure no time: count instructions and allocations per item of our hot paths under valgrind, and hold
+    /// them against xtask/hot-paths.toml
+    ///
+    /// More than 3 % off either way is an error. With no figures for this rustc nothing is held, which is an error
+    /// only where CI is set. Callgrind's files are left in target/hot-paths/, for `callgrind_annotate`.
+    #[arg(long, conflicts_with_all = ["json", "report", "quick", "only", "growth", "peers", "rounds"])]
+    counts: bool,
+    /// Keep what was counted: after a change that was meant, or for another rustc
+    #[arg(long, requires = "counts")]
+    accept: bool,
     /// Run nothing; write the results in this JSON file into README.md and ARCHITECTURE.md, between their marks
     #[arg(long, value_name = "FILE", exclusive = true)]
     readme: Option<PathBuf>,
@@ -115,6 +127,9 @@ pub fn run(args: &Args) -> Result<bool> {
     if let Some(file) = &args.readme {
         readme::update(&workspace.root, file)?;
         return Ok(true);
+    }
+    if args.counts {
+        return hot_paths::run(&workspace, args.accept);
     }
     if let (Some(file), Some(folder)) = (&args.from, &args.report) {
         let report = report::read(file)?;

@@ -29,7 +29,7 @@ pub fn prepare(workspace: &Workspace, peers: &[Peers]) -> Result<Option<Environm
         Ok(environment) => Ok(Some(environment)),
         Err(problem) => {
             let left_out = needing.join(" and ");
-            if std::env::var_os("CI").is_some_and(|ci| !ci.is_empty()) {
+            if process::is_ci() {
                 bail!("no peers in {left_out}, and CI is set: {problem:#}");
             }
             eprintln!("left out: peers in {left_out}: {problem:#}");

@@ -141,14 +141,18 @@ fn program(workspace: &Workspace, source: &str, ours: bool, start: Vec<OsString>
 }
 
 fn ours(workspace: &Workspace) -> Result<Vec<Program>> {
+    let ours = |b: Executable| program(workspace, &b.package, true, vec![b.path.into()]);
+    Ok(build_ours(workspace)?.into_iter().map(ours).collect())
+}
+
+/// The uniform benchmark of each pattern crate.
+pub fn build_ours(workspace: &Workspace) -> Result<Vec<Executable>> {
     let measured = workspace.crates_with("bench", "uniform");
     ensure!(!measured.is_empty(), "no crate under crates/ has a bench target named uniform");
     eprintln!("building our patterns");
     let packages = workspace::options(&measured);
     let line = format!("bench --no-run --bench uniform {packages}");
-    let built = artifacts::build(workspace, &line, "bench")?;
-    let ours = |b: Executable| program(workspace, &b.package, true, vec![b.path.into()]);
-    Ok(built.into_iter().map(ours).collect())
+    artifacts::build(workspace, &line, "bench")
 }
 
 fn rust_peers(workspace: &Workspace) -> Result<Program> {

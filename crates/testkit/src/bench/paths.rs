@@ -1,0 +1,38 @@
+//! The hot paths: what `cargo xtask bench --counts` has done under valgrind, item by item, to count instructions.
+//!
+//! On a runtime of one thread whose clock is paused: nothing then depends on threads or, but for what reads the
+//! machine's own clock, on how slow valgrind is.
+
+use anyhow::{Context, ensure};
+use tokio::runtime::Builder;
+use towpath_pattern::{PatternExt, Run};
+
+use crate::subject::{Case, Subject};
+
+/// Does the path for so many items; `work` returns how many there were.
+pub(super) fn walk(
+    items: u64,
+    work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
+) -> anyhow::Result<()> {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.context("no tokio runtime")?;
+    let done = runtime.block_on(runtime.spawn(work)).context("the path panicked")??;
+    ensure!(done == items, "{done} items of {items} went this way");
+    Ok(())
+}
+
+/// Jobs that return their item, through a pattern. Room for little makes batches of little: so few jobs are quick
+/// enough, under valgrind too, for the engine never to make them smaller by the clock.
+pub(super) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
+    let pattern = subject.pattern(Case::new(4).capacity(12), |item: u64| async move { Ok(item) });
+    outputs(pattern.run(0..items)).await
+}
+
+async fn outputs(mut run: Run<u64>) -> anyhow::Result<u64> {
+    let mut yielded = 0;
+    while let Some(output) = run.next().await {
+        output?;
+        yielded += 1;
+    }
+    Ok(yielded)
+}

@@ -1,0 +1,140 @@
+//! What was counted held against what is kept: the table, and what is wrong, a line each.
+
+use comfy_table::CellAlignment;
+
+use super::kept::{Figures, Kept};
+use crate::bench::table;
+
+/// How far a number of instructions may be from what is kept, either way.
+const BAND: f64 = 0.03;
+
+/// So many allocations per item are the few of a whole run.
+const FEW_ALLOCATIONS: f64 = 0.01;
+
+const RENEW: &str = "`cargo xtask bench --counts --accept`";
+
+/// One path.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    pub name: String,
+    pub counted: Figures,
+    kept: Option<Figures>,
+    /// It is known not to.
+    allocates_nothing: bool,
+}
+
+/// What there is to say of all the paths.
+pub struct Verdict {
+    pub problems: Vec<String>,
+    /// What is not held, since nothing is kept of it.
+    pub missing: Option<String>,
+}
+
+pub fn allocates(allocations: f64) -> bool {
+    allocations.abs() >= FEW_ALLOCATIONS
+}
+
+impl Compared {
+    pub fn new(name: &str, counted: Figures, kept: &Kept, compiler: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            counted,
+            kept: kept.of(compiler).and_then(|paths| paths.get(name)).copied(),
+            allocates_nothing: kept.allocates_nothing(name),
+        }
+    }
+
+    /// The same, or what was counted another time, if that is nearer to what is kept.
+    pub fn or_nearer(self, counted: Figures) -> Self {
+        let again = Self { counted, ..self.clone() };
+        let distance = |path: &Self| (!path.is_held(), path.change().unwrap_or_default().abs());
+        if distance(&again) < distance(&self) { again } else { self }
+    }
+
+    /// Nothing is wrong with it.
+    pub fn is_held(&self) -> bool {
+        self.problems().next().is_none()
+    }
+
+    /// In instructions, as a part of what is kept.
+    fn change(&self) -> Option<f64> {
+        self.kept.map(|kept| self.counted.instructions / kept.instructions - 1.0)
+    }
+
+    fn problems(&self) -> impl Iterator<Item = String> {
+        [self.out_of_band(), self.allocates_now().or_else(|| self.allocates_otherwise())]
+            .into_iter()
+            .flatten()
+    }
+
+    fn out_of_band(&self) -> Option<String> {
+        let change = self.change().filter(|change| change.abs() > BAND)?;
+        let (name, counted, kept) = (&self.name, self.counted.instructions, self.kept?.instructions);
+        let (how, todo) = if change > 0.0 {
+            ("more", format!("find out why; if it must be, {RENEW}"))
+        } else {
+            ("fewer", format!("keep that with {RENEW}"))
+        };
+        let percent = change.abs() * 100.0;
+        Some(format!(
+            "{name}: {counted:.1} instructions per item, {percent:.1} % {how} than the {kept:.1} kept; {todo}"
+        ))
+    }
+
+    /// It allocates, and did not.
+    pub fn allocates_now(&self) -> Option<String> {
+        let (name, allocations) = (&self.name, self.counted.allocations);
+        (self.allocates_nothing && allocates(allocations))
+            .then(|| format!("{name}: {allocations:.2} allocations per item, where there must be none"))
+    }
+
+    fn allocates_otherwise(&self) -> Option<String> {
+        let (name, counted, kept) = (&self.name, self.counted.allocations, self.kept?.allocations);
+        // Where they are rare, how rare depends on who has to wait for whom.
+        ((counted - kept).abs() > FEW_ALLOCATIONS.max(kept / 2.0)).then(|| {
+            format!("{name}: {counted:.2} allocations per item, {kept:.2} are kept; if it must be, {RENEW}")
+        })
+    }
+}
+
+pub fn verdict(compared: &[Compared], compiler: &str) -> Verdict {
+    let problems = compared.iter().flat_map(Compared::problems).collect();
+    let unknown: Vec<_> = compared.iter().filter(|path| path.kept.is_none()).collect();
+    let missing = match unknown.len() {
+        0 => None,
+        all if all == compared.len() => Some(format!("rustc {compiler}")),
+        _ => Some(unknown.iter().map(|path| path.name.as_str()).collect::<Vec<_>>().join(", ")),
+    };
+    let missing =
+        missing.map(|what| format!("not held, since there are no figures for {what}: add them with {RENEW}"));
+    Verdict { problems, missing }
+}
+
+/// For a terminal.
+pub fn table(compared: &[Compared]) -> String {
+    let mut table = table::empty();
+    table.set_header(["path", "instructions", "kept", "change", "allocations"]);
+    for path in compared {
+        let mark = if path.is_held() { "" } else { " !" };
+        let none = || "–".to_owned();
+        table.add_row([
+            format!("{}{mark}", path.name),
+            format!("{:.1}", path.counted.instructions),
+            path.kept.map_or_else(none, |kept| format!("{:.1}", kept.instructions)),
+            path.change().map_or_else(none, |change| format!("{:+.1} %", change * 100.0)),
+            if allocates(path.counted.allocations) {
+                format!("{:.2}", path.counted.allocations)
+            } else {
+                "0".to_owned()
+            },
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! What is held, what is not, and what `--accept` keeps.
+
+use std::fs;
+
+use super::*;
+
+const COMPILER: &str = "1.95.0 x86_64-unknown-linux-gnu";
+
+fn figures(instructions: f64, allocations: f64) -> Figures {
+    Figures { instructions, allocations }
+}
+
+/// What the file keeps of one path.
+fn kept(instructions: f64, allocations: f64) -> Kept {
+    let mut kept = Kept::default();
+    let path = Compared::new("fanout", figures(instructions, allocations), &kept, COMPILER);
+    kept.renew(COMPILER, &[path]).unwrap();
+    kept
+}
+
+fn problems(counted: Figures, kept: &Kept, compiler: &str) -> Vec<String> {
+    verdict(&[Compared::new("fanout", counted, kept, compiler)], compiler).problems
+}
+
+#[test]
+fn within_the_band_all_is_well() {
+    let kept = kept(400.0, 0.0);
+    for instructions in [388.1, 400.0, 411.9] {
+        assert_eq!(problems(figures(instructions, 0.001), &kept, COMPILER), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn outside_the_band_is_a_problem_either_way() {
+    let kept = kept(400.0, 0.0);
+    let more = "fanout: 412.1 instructions per item, 3.0 % more than the 400.0 kept; \
+                find out why; if it must be, `cargo xtask bench --counts --accept`";
+    assert_eq!(problems(figures(412.1, 0.0), &kept, COMPILER), [more]);
+    let fewer = "fanout: 200.0 instructions per item, 50.0 % fewer than the 400.0 kept; \
+                 keep that with `cargo xtask bench --counts --accept`";
+    assert_eq!(problems(figures(200.0, 0.0), &kept, COMPILER), [fewer]);
+}
+
+#[test]
+fn the_nearer_of_two_counts_is_compared() {
+    let path = Compared::new("fanout", figures(450.0, 0.0), &kept(400.0, 0.0), COMPILER);
+    let nearer = path.clone().or_nearer(figures(404.0, 0.0));
+    assert!(!path.is_held() && nearer.is_held());
+    assert!(nearer.or_nearer(figures(390.0, 0.0)).counted == figures(404.0, 0.0));
+}
+
+#[test]
+fn what_allocated_nothing_must_not_begin_under_any_compiler() {
+    let kept = kept(400.0, 0.0);
+    let wanted = ["fanout: 0.20 allocations per item, where there must be none"];
+    for compiler in [COMPILER, "2.0.0 elsewhere"] {
+        assert_eq!(problems(figures(400.0, 0.2), &kept, compiler), wanted);
+    }
+}
+
+#[test]
+fn other_allocations_are_held_both_ways() {
+    let kept = kept(400.0, 0.2);
+    for allocations in [0.11, 0.2, 0.29] {
+        assert_eq!(problems(figures(400.0, allocations), &kept, COMPILER), Vec::<String>::new());
+    }
+    let more = "fanout: 1.20 allocations per item, 0.20 are kept; \
+                if it must be, `cargo xtask bench --counts --accept`";
+    assert_eq!(problems(figures(400.0, 1.2), &kept, COMPILER), [more]);
+    assert_eq!(problems(figures(400.0, 0.0), &kept, COMPILER).len(), 1);
+}
+
+#[test]
+fn without_figures_nothing_is_held_and_that_is_said() {
+    let kept = kept(400.0, 0.0);
+    let compared = |names: &[&str], compiler| {
+        let path = |name: &&str| Compared::new(name, figures(1e6, 0.0), &kept, compiler);
+        let paths: Vec<_> = names.iter().map(path).collect();
+        verdict(&paths, compiler).missing.unwrap_or_default()
+    };
+    let end = ": add them with `cargo xtask bench --counts --accept`";
+    let start = "not held, since there are no figures for ";
+    assert_eq!(compared(&["fanout"], COMPILER), "");
+    assert_eq!(compared(&["fanout", "new", "newer"], COMPILER), format!("{start}new, newer{end}"));
+    assert_eq!(compared(&["fanout", "new"], "2.0.0 here"), format!("{start}rustc 2.0.0 here{end}"));
+    assert_eq!(problems(figures(1e6, 0.0), &kept, "2.0.0 here"), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_accepted_is_in_the_file_a_line_a_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hot-paths.toml");
+    let mut kept = Kept::read(&file).unwrap();
+    assert_eq!(kept, Kept::default());
+
+    let path = |name: &str, counted| Compared::new(name, counted, &Kept::default(), COMPILER);
+    let counted = [path("queue: put", figures(371.96, -0.0001)), path("fanout", figures(453.0, 0.1667))];
+    kept.renew(COMPILER, &counted).unwrap();
+    kept.renew("1.88.0 there", &[path("fanout", figures(500.0, 0.0))]).unwrap();
+    kept.write(&file).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let wanted = "\n[\"1.88.0 there\"]\n\"fanout\" = { instructions = 500.0, allocations = 0.00 }\n\
+                  \n[\"1.95.0 x86_64-unknown-linux-gnu\"]\n\
+                  \"fanout\" = { instructions = 453.0, allocations = 0.17 }\n\
+                  \"queue: put\" = { instructions = 372.0, allocations = 0.00 }\n";
+    assert!(text.ends_with(wanted), "{text}");
+
+    // Renewed, a path that is gone is not in it any more, and other compilers' figures are.
+    let mut kept = Kept::read(&file).unwrap();
+    kept.renew(COMPILER, &counted[1..]).unwrap();
+    kept.write(&file).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("1.88.0 there") && text.contains("453.0") && !text.contains("queue"), "{text}");
+}
+
+#[test]
+fn new_allocations_are_not_accepted() {
+    let mut kept = kept(400.0, 0.0);
+    let path = Compared::new("fanout", figures(400.0, 1.0), &kept, "2.0.0 there");
+    let problem = kept.renew("2.0.0 there", &[path]).unwrap_err().to_string();
+    assert_eq!(problem, "not accepted: fanout: 1.00 allocations per item, where there must be none");
+    assert!(kept.of("2.0.0 there").is_none());
+}
+
+#[test]
+fn a_broken_file_is_an_error_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hot-paths.toml");
+    fs::write(&file, "# figures\n[\"1.95.0\"]\nfanout = { instructions = \"few\", allocations = 0.0 }\n")
+        .unwrap();
+    let problem = Kept::read(&file).unwrap_err().to_string();
+    assert!(problem.contains("hot-paths.toml, line 3: invalid type: string \"few\""), "{problem}");
+}

@@ -1,0 +1,103 @@
+//! `cargo xtask bench --counts`: what an item costs on each hot path, in instructions and allocations, held
+//! against the figures in `xtask/hot-paths.toml`. Unlike times, these do not depend on what else the machine does.
+//!
+//! `callgrind` counts, `kept` is the file, `compare` holds the one against the other.
+
+mod callgrind;
+mod compare;
+mod kept;
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::callgrind::Callgrind;
+use self::compare::Compared;
+use self::kept::Kept;
+use super::programs;
+use crate::process;
+use crate::workspace::Workspace;
+
+const FILE: &str = "xtask/hot-paths.toml";
+
+/// What reads the machine's clock may go another way now and then; more than so often in a row it does not.
+const ATTEMPTS: usize = 3;
+
+/// Counts, shows, and says whether all is as it was; with `accept`, keeps what was counted instead.
+pub fn run(workspace: &Workspace, accept: bool) -> Result<bool> {
+    callgrind::check_installed()?;
+    let file = workspace.root.join(FILE);
+    let mut kept = Kept::read(&file)?;
+    let compiler = compiler()?;
+    let compared = count(workspace, &kept, &compiler)?;
+    println!("per item, {compiler}:\n{}", compare::table(&compared));
+    if accept {
+        kept.renew(&compiler, &compared)?;
+        kept.write(&file)?;
+        eprintln!("written: {FILE}");
+        return Ok(true);
+    }
+    let verdict = compare::verdict(&compared, &compiler);
+    for line in &verdict.problems {
+        eprintln!("{line}");
+    }
+    if let Some(missing) = verdict.missing {
+        ensure!(!process::is_ci(), "{missing}; CI is set, so that is an error");
+        eprintln!("{missing}");
+    }
+    Ok(verdict.problems.is_empty())
+}
+
+/// `1.95.0 x86_64-unknown-linux-gnu`
+fn compiler() -> Result<String> {
+    let said = duct::cmd!("rustc", "-vV").read().ok().context("`rustc -vV` failed (its message is above)")?;
+    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let (release, host) = field("release:").zip(field("host:")).context("`rustc -vV` names no release")?;
+    Ok(format!("{release} {host}"))
+}
+
+/// Every path, held against what is kept of it.
+fn count(workspace: &Workspace, kept: &Kept, compiler: &str) -> Result<Vec<Compared>> {
+    let programs = programs::build_ours(workspace)?;
+    let folder = workspace.target.join("hot-paths");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut paths: BTreeMap<String, (&str, Callgrind)> = BTreeMap::new();
+    for program in &programs {
+        let callgrind = Callgrind { program: &program.path, source: &program.package, folder: &folder };
+        for name in callgrind.paths()? {
+            if let Some((other, _)) = paths.insert(name.clone(), (&program.package, callgrind)) {
+                bail!("{other} and {} both call a path `{name}`; rename one", program.package);
+            }
+        }
+    }
+    let bar = progress(paths.len());
+    let mut compared = Vec::new();
+    for (name, (_, callgrind)) in &paths {
+        bar.set_message(name.clone());
+        let mut path = Compared::new(name, callgrind.per_item(name)?, kept, compiler);
+        for _ in 1..ATTEMPTS {
+            if path.is_held() {
+                break;
+            }
+            path = path.or_nearer(callgrind.per_item(name)?);
+        }
+        compared.push(path);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(compared)
+}
+
+fn progress(paths: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        eprintln!("counting on {paths} paths");
+    }
+    // Draws on standard error, and nothing where that is no terminal.
+    let bar = ProgressBar::new(paths as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} paths, {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
