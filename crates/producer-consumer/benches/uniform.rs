@@ -36,5 +36,6 @@ fn main() -> ExitCode {
         .path("queue: put_many, take_many", paths::put_many_and_take_many)
         .path("queue: try_put, try_take", paths::try_put_and_try_take)
         .path("queue: put, take, each waiting for the other", paths::put_and_take_in_turn)
+        .path("queue: put, take by three that wait", paths::put_and_take_by_several)
         .main()
 }

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use anyhow::Result;
+use tokio::task::JoinSet;
 use towpath_producer_consumer::queue;
 
 const CAPACITY: u64 = 50;
@@ -78,5 +79,32 @@ pub async fn put_and_take_in_turn(items: u64) -> Result<u64> {
         taken += 1;
     }
     putting.await??;
+    Ok(taken)
+}
+
+/// With room for a few, so that several are woken at once.
+pub async fn put_and_take_by_several(items: u64) -> Result<u64> {
+    let (producer, consumer) = queue::fifo(10);
+    let mut tasks = JoinSet::new();
+    for _ in 0..3 {
+        let mut consumer = consumer.clone();
+        tasks.spawn(async move {
+            let mut taken = 0;
+            while consumer.take().await.is_some() {
+                taken += 1;
+            }
+            anyhow::Ok(taken)
+        });
+    }
+    tasks.spawn(async move {
+        for item in 0..items {
+            producer.put(item).await?;
+        }
+        Ok(0)
+    });
+    let mut taken = 0;
+    while let Some(part) = tasks.join_next().await {
+        taken += part??;
+    }
     Ok(taken)
 }
