@@ -21,8 +21,8 @@ pub(super) fn walk(
     Ok(())
 }
 
-/// Jobs that return their item, through a pattern. Room for little makes batches of little: so few jobs are quick
-/// enough, under valgrind too, for the engine never to make them smaller by the clock.
+/// Jobs that return their item, through a pattern. Room for little makes batches of little: so few jobs are mostly
+/// quick enough, under valgrind too, for the engine to let the batches be as they are.
 pub(super) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
     let pattern = subject.pattern(Case::new(4).capacity(12), |item: u64| async move { Ok(item) });
     outputs(pattern.run(0..items)).await
