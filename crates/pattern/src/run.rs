@@ -5,11 +5,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use tokio::task::coop;
+use tokio::time::Instant;
 
 use crate::failure::{Cancelled, Failure};
 use crate::report::{Report, StageReport};
@@ -203,6 +203,7 @@ impl<Out: Send + 'static> Run<Out> {
         Report { stages: self.stats(), failures: cause.into_iter().chain(others).collect() }
     }
 
+    #[inline]
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
         if self.owing {
             // Once a portion: to take what is held costs no more than a move.
@@ -210,16 +211,23 @@ impl<Out: Send + 'static> Run<Out> {
             self.owing = false;
         }
         if self.held.is_empty() && !self.ended {
-            self.owing = true;
-            let yielded = std::mem::take(&mut self.yielded);
-            let took = ready!(self.outlet.poll_take(cx, usize::MAX, yielded, &mut self.held));
-            self.ended = took == Took::End;
-            self.told = None;
-            return Poll::Ready(self.held.pop_front());
+            return self.poll_refill(cx);
         }
         Poll::Ready(self.pop_held())
     }
 
+    /// Takes all there is, and yields the first.
+    #[inline(never)]
+    fn poll_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
+        self.owing = true;
+        let yielded = std::mem::take(&mut self.yielded);
+        let took = ready!(self.outlet.poll_take(cx, usize::MAX, yielded, &mut self.held));
+        self.ended = took == Took::End;
+        self.told = None;
+        Poll::Ready(self.held.pop_front())
+    }
+
+    #[inline]
     fn pop_held(&mut self) -> Option<Finished<Out>> {
         let finished = self.held.pop_front()?;
         match &finished.result {
@@ -233,6 +241,7 @@ impl<Out: Send + 'static> Run<Out> {
     }
 
     /// Makes room for what was yielded, and sets the size of the next portion by the time this one took.
+    #[inline(never)]
     fn tell(&mut self) {
         let now = Instant::now();
         if self.told.is_some_and(|told| now.duration_since(told) > LONG_BATCH) {
@@ -252,6 +261,7 @@ impl<Out> Unpin for Run<Out> {}
 impl<Out: Send + 'static> Stream for Run<Out> {
     type Item = Result<Out, Failure>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_finished(cx).map(|finished| finished.map(|finished| finished.result))
     }

@@ -62,6 +62,7 @@ use crate::workspace::Workspace;
 /// one that seems to is measured a second time first. With --quick it is smaller and no exponent is an error.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS, after_long_help = workload_list())]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Args {
     /// Write the results there as JSON
     #[arg(long, value_name = "FILE")]

@@ -8,9 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::coop;
+use tokio::time::Instant;
 
 use super::HandOff;
 use super::handoff::{Hire, Stop};

@@ -7,7 +7,9 @@
 //! Batches grow while jobs end without waiting, and one that took over [`LONG_BATCH`] halves the next.
 
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::source::Inbox;
 
@@ -20,6 +22,8 @@ const LARGEST_BATCH: usize = 128;
 /// A worker that never waited for this long lets the other tasks of its thread run.
 const LONG_SLICE: Duration = Duration::from_micros(500);
 
+// Two trays on one cache line would have two threads fight for it, item by item.
+#[repr(align(128))]
 pub(super) struct Tray<In> {
     pub(super) inbox: Inbox<In>,
     /// How many items the worker has in hand, the one whose job runs included.

@@ -1,7 +1,6 @@
 //! The hot paths: what `cargo xtask bench --counts` has done under valgrind, item by item, to count instructions.
 //!
-//! On a runtime of one thread whose clock is paused: nothing then depends on threads or, but for what reads the
-//! machine's own clock, on how slow valgrind is.
+//! On a runtime of one thread whose clock is paused: nothing then depends on threads or on how slow valgrind is.
 
 use anyhow::{Context, ensure};
 use tokio::runtime::Builder;
@@ -21,10 +20,9 @@ pub(super) fn walk(
     Ok(())
 }
 
-/// Jobs that return their item, through a pattern. Room for little makes batches of little: so few jobs are mostly
-/// quick enough, under valgrind too, for the engine to let the batches be as they are.
+/// Jobs that return their item, through a pattern.
 pub(super) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
-    let pattern = subject.pattern(Case::new(4).capacity(12), |item: u64| async move { Ok(item) });
+    let pattern = subject.pattern(Case::new(16).capacity(1_024), |item: u64| async move { Ok(item) });
     outputs(pattern.run(0..items)).await
 }
 

@@ -44,13 +44,6 @@ impl Compared {
         }
     }
 
-    /// The same, or what was counted another time, if that is nearer to what is kept.
-    pub fn or_nearer(self, counted: Figures) -> Self {
-        let again = Self { counted, ..self.clone() };
-        let distance = |path: &Self| (!path.is_held(), path.change().unwrap_or_default().abs());
-        if distance(&again) < distance(&self) { again } else { self }
-    }
-
     /// Nothing is wrong with it.
     pub fn is_held(&self) -> bool {
         self.problems().next().is_none()

@@ -42,14 +42,6 @@ fn outside_the_band_is_a_problem_either_way() {
 }
 
 #[test]
-fn the_nearer_of_two_counts_is_compared() {
-    let path = Compared::new("fanout", figures(450.0, 0.0), &kept(400.0, 0.0), COMPILER);
-    let nearer = path.clone().or_nearer(figures(404.0, 0.0));
-    assert!(!path.is_held() && nearer.is_held());
-    assert!(nearer.or_nearer(figures(390.0, 0.0)).counted == figures(404.0, 0.0));
-}
-
-#[test]
 fn what_allocated_nothing_must_not_begin_under_any_compiler() {
     let kept = kept(400.0, 0.0);
     let wanted = ["fanout: 0.20 allocations per item, where there must be none"];

@@ -22,9 +22,6 @@ use crate::workspace::Workspace;
 
 const FILE: &str = "xtask/hot-paths.toml";
 
-/// What reads the machine's clock may go another way now and then; more than so often in a row it does not.
-const ATTEMPTS: usize = 3;
-
 /// Counts, shows, and says whether all is as it was; with `accept`, keeps what was counted instead.
 pub fn run(workspace: &Workspace, accept: bool) -> Result<bool> {
     callgrind::check_installed()?;
@@ -76,14 +73,7 @@ fn count(workspace: &Workspace, kept: &Kept, compiler: &str) -> Result<Vec<Compa
     let mut compared = Vec::new();
     for (name, (_, callgrind)) in &paths {
         bar.set_message(name.clone());
-        let mut path = Compared::new(name, callgrind.per_item(name)?, kept, compiler);
-        for _ in 1..ATTEMPTS {
-            if path.is_held() {
-                break;
-            }
-            path = path.or_nearer(callgrind.per_item(name)?);
-        }
-        compared.push(path);
+        compared.push(Compared::new(name, callgrind.per_item(name)?, kept, compiler));
         bar.inc(1);
     }
     bar.finish_and_clear();
