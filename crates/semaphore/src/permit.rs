@@ -19,6 +19,7 @@ pub struct OwnedPermit {
 }
 
 impl<'a> Permit<'a> {
+    #[inline]
     pub(crate) fn new(semaphore: &'a Semaphore, count: u32) -> Self {
         Self { semaphore, count: count as usize }
     }
@@ -30,12 +31,14 @@ impl<'a> Permit<'a> {
 }
 
 impl Drop for Permit<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.semaphore.release(self.count);
     }
 }
 
 impl Drop for OwnedPermit {
+    #[inline]
     fn drop(&mut self) {
         self.semaphore.release(self.count);
     }

@@ -1,14 +1,14 @@
-//! The permits: tokio's semaphore, which knows how many there are in all, and is quick where one is free.
+//! The semaphore: what its users see of the permits, and how many there are in all.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync;
 use tokio::task::coop;
 
 use crate::permit::{OwnedPermit, Permit};
+use crate::permits::Permits;
 
 /// Permits that are acquired one by one, or several at once, and released by being dropped.
 ///
@@ -31,20 +31,20 @@ pub struct Semaphore(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    free: sync::Semaphore,
+    permits: Permits,
     /// How many there are, taken ones included; never less than are free.
     all: AtomicUsize,
 }
 
 impl Semaphore {
     /// The most permits there can be.
-    pub const MAX_PERMITS: usize = sync::Semaphore::MAX_PERMITS;
+    pub const MAX_PERMITS: usize = Permits::MAX;
 
     /// A semaphore of so many permits, 0 included. More than [`Semaphore::MAX_PERMITS`] count as that many.
     #[must_use]
     pub fn new(permits: usize) -> Self {
         let permits = permits.min(Self::MAX_PERMITS);
-        Self(Arc::new(Inner { free: sync::Semaphore::new(permits), all: AtomicUsize::new(permits) }))
+        Self(Arc::new(Inner { permits: Permits::new(permits), all: AtomicUsize::new(permits) }))
     }
 
     /// One permit, as soon as it is this caller's turn.
@@ -56,6 +56,7 @@ impl Semaphore {
     /// # Cancel-safety
     ///
     /// Cancel-safe: dropping the future gives up the place in line, and takes no permit.
+    #[inline]
     pub async fn acquire(&self) -> Result<Permit<'_>, Closed> {
         self.acquire_many(1).await
     }
@@ -69,9 +70,10 @@ impl Semaphore {
     /// # Cancel-safety
     ///
     /// As [`Semaphore::acquire`].
+    #[inline]
     pub async fn acquire_many(&self, count: u32) -> Result<Permit<'_>, Closed> {
         let proceed = poll_fn(coop::poll_proceed).await;
-        // It jumps no queue: what is freed goes to those who wait, and is never seen free.
+        // It jumps no queue: while somebody waits, none is free.
         match self.try_acquire_many(count) {
             Ok(permit) => {
                 proceed.made_progress();
@@ -80,8 +82,7 @@ impl Semaphore {
             Err(TryAcquireError::Closed) => return Err(Closed),
             Err(TryAcquireError::NoPermits) => drop(proceed),
         }
-        let acquired = self.0.free.acquire_many(count).await.map_err(|_| Closed)?;
-        acquired.forget();
+        self.0.permits.take(count as usize).await?;
         Ok(Permit::new(self, count))
     }
 
@@ -90,6 +91,7 @@ impl Semaphore {
     /// # Errors
     ///
     /// [`TryAcquireError`] when none is free, or the semaphore is closed.
+    #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
@@ -99,15 +101,10 @@ impl Semaphore {
     /// # Errors
     ///
     /// As [`Semaphore::try_acquire`]; it takes all of them or none.
+    #[inline]
     pub fn try_acquire_many(&self, count: u32) -> Result<Permit<'_>, TryAcquireError> {
-        match self.0.free.try_acquire_many(count) {
-            Ok(acquired) => {
-                acquired.forget();
-                Ok(Permit::new(self, count))
-            }
-            Err(sync::TryAcquireError::NoPermits) => Err(TryAcquireError::NoPermits),
-            Err(sync::TryAcquireError::Closed) => Err(TryAcquireError::Closed),
-        }
+        self.0.permits.try_take(count as usize)?;
+        Ok(Permit::new(self, count))
     }
 
     /// As [`Semaphore::acquire`]; the permit borrows nothing, and can be sent into a task.
@@ -156,7 +153,7 @@ impl Semaphore {
     /// How many permits are free now.
     #[must_use]
     pub fn available(&self) -> usize {
-        self.0.free.available_permits()
+        self.0.permits.free()
     }
 
     /// How many permits there are in all, taken ones included.
@@ -168,18 +165,19 @@ impl Semaphore {
     /// Gives out no further permit, and wakes all who wait with [`Closed`]. Permits already given out stay
     /// valid.
     pub fn close(&self) {
-        self.0.free.close();
+        self.0.permits.close();
     }
 
     /// Whether it is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.0.free.is_closed()
+        self.0.permits.is_closed()
     }
 
     /// Frees permits that were taken, or are new.
+    #[inline]
     pub(crate) fn release(&self, count: usize) {
-        self.0.free.add_permits(count);
+        self.0.permits.put(count);
     }
 }
 

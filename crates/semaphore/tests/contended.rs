@@ -1,0 +1,323 @@
+//! What the semaphore promises where many want it at once, on several threads, and where they give up.
+
+use std::hint::{black_box, spin_loop};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use tokio::task::{JoinSet, yield_now};
+use towpath_semaphore::{Closed, Permit, Semaphore, TryAcquireError};
+
+/// How often it was woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Bell {
+    fn rings(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<Permit<'a>, Closed>> + 'a>>;
+
+/// A place in line, which is taken before this returns.
+fn stand(semaphore: &Semaphore, count: u32) -> Acquiring<'_> {
+    let mut acquiring: Acquiring<'_> = Box::pin(semaphore.acquire_many(count));
+    assert!(poll(acquiring.as_mut(), Waker::noop()).is_none(), "there should be too few");
+    acquiring
+}
+
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Option<F::Output> {
+    match future.poll(&mut Context::from_waker(waker)) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+fn now<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
+    poll(future, Waker::noop())
+}
+
+/// Where two threads wait for each other.
+#[derive(Default)]
+struct Meeting(AtomicUsize);
+
+impl Meeting {
+    fn meet(&self) {
+        let met = (self.0.fetch_add(1, Ordering::SeqCst) / 2 + 1) * 2;
+        for looked in 0.. {
+            if self.0.load(Ordering::SeqCst) >= met {
+                return;
+            }
+            assert!(looked < 100_000_000, "the other thread is gone");
+            if looked % 100 == 99 { thread::yield_now() } else { spin_loop() }
+        }
+    }
+}
+
+/// Has another thread release the only permit while this one does `act`, again and again, a little later each
+/// time; returns how often what came of it was not `right`.
+fn wrong_while_a_permit_is_released<T, U>(
+    semaphore: &Semaphore,
+    prepare: impl Fn() -> T,
+    act: impl Fn(T) -> U,
+    right: impl Fn(U) -> bool,
+) -> usize {
+    const ROUNDS: u32 = 20_000;
+    let (meeting, mut wrong) = (Meeting::default(), 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                let permit = semaphore.try_acquire();
+                meeting.meet();
+                meeting.meet();
+                // From nothing up to some hundred nanoseconds.
+                for wait in 0..round % 64 * 8 {
+                    black_box(wait);
+                }
+                drop(permit);
+                meeting.meet();
+                meeting.meet();
+            }
+        });
+        for _ in 0..ROUNDS {
+            meeting.meet();
+            let prepared = prepare();
+            meeting.meet();
+            let done = act(prepared);
+            meeting.meet();
+            wrong += usize::from(!right(done));
+            meeting.meet();
+        }
+    });
+    wrong
+}
+
+#[test]
+fn who_joins_the_line_while_the_permit_is_released_gets_it() {
+    let semaphore = Semaphore::new(1);
+    let prepare = || (Arc::new(Bell::default()), Box::pin(semaphore.acquire()));
+    let wrong = wrong_while_a_permit_is_released(
+        &semaphore,
+        prepare,
+        |(bell, mut acquiring)| {
+            let at_once = poll(acquiring.as_mut(), &Waker::from(Arc::clone(&bell)));
+            (bell, acquiring, at_once)
+        },
+        |(bell, mut acquiring, at_once)| match at_once {
+            Some(permit) => permit.is_ok(),
+            None => bell.rings() == 1 && now(acquiring.as_mut()).is_some_and(|permit| permit.is_ok()),
+        },
+    );
+    assert_eq!((wrong, semaphore.available()), (0, 1));
+}
+
+#[test]
+fn who_is_behind_one_who_leaves_while_the_permit_is_released_gets_it() {
+    let semaphore = Semaphore::new(1);
+    let prepare = || {
+        let leaving = stand(&semaphore, 1);
+        let (bell, mut behind) = (Arc::new(Bell::default()), Box::pin(semaphore.acquire()));
+        assert!(poll(behind.as_mut(), &Waker::from(Arc::clone(&bell))).is_none(), "it is taken");
+        (leaving, bell, behind)
+    };
+    let wrong = wrong_while_a_permit_is_released(
+        &semaphore,
+        prepare,
+        |(leaving, bell, behind)| {
+            drop(leaving);
+            (bell, behind)
+        },
+        |(bell, mut behind)| bell.rings() == 1 && now(behind.as_mut()).is_some_and(|permit| permit.is_ok()),
+    );
+    assert_eq!((wrong, semaphore.available()), (0, 1));
+}
+
+#[test]
+fn a_permit_that_is_released_while_the_only_one_in_line_leaves_is_free() {
+    let semaphore = Semaphore::new(1);
+    let free = |()| semaphore.available() == 1;
+    let wrong = wrong_while_a_permit_is_released(&semaphore, || stand(&semaphore, 1), drop, free);
+    assert_eq!(wrong, 0);
+}
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(self.0 >> 33).expect("31 bits") % sides
+    }
+}
+
+/// Acquires in every way, gives up in every way, and holds what it got across a wait or not.
+async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
+    const PERMITS: usize = 4;
+    let work = async |count: u32, long: bool| {
+        let before = held.fetch_add(count as usize, Ordering::SeqCst);
+        assert!(before + count as usize <= PERMITS, "{before} were held, and {count} were given");
+        if long {
+            yield_now().await;
+        }
+        held.fetch_sub(count as usize, Ordering::SeqCst);
+    };
+    let mut dice = Dice(seed);
+    for _ in 0..1_000 {
+        let (count, long) = (1 + dice.roll(3), dice.roll(4) == 0);
+        match dice.roll(8) {
+            0 => {
+                // It stands in line and leaves, perhaps while it is served.
+                let mut acquiring = pin!(semaphore.acquire_many(count));
+                tokio::select! {
+                    biased;
+                    permit = &mut acquiring => drop(permit.expect("it is open")),
+                    () = yield_now() => {}
+                }
+            }
+            1 => {
+                if let Ok(_permit) = semaphore.try_acquire_many(count) {
+                    work(count, long).await;
+                }
+            }
+            2 => {
+                let _permit = semaphore.acquire_many_owned(count).await.expect("it is open");
+                work(count, long).await;
+            }
+            _ => {
+                let _permit = semaphore.acquire_many(count).await.expect("it is open");
+                work(count, long).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_wake_up_and_no_permit_is_lost_on_several_threads() {
+    let semaphore = Semaphore::new(2);
+    let held = Arc::default();
+    let mut tasks: JoinSet<()> =
+        (0..32).map(|seed| contend(semaphore.clone(), Arc::clone(&held), seed)).collect();
+    // Also new permits go to those who wait.
+    semaphore.add_permits(2);
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("it does not panic");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("somebody waits for ever");
+    assert_eq!((semaphore.available(), semaphore.permits()), (4, 4));
+}
+
+#[test]
+fn trying_succeeds_while_as_many_are_free_as_there_are_threads() {
+    let semaphore = Semaphore::new(3);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..20_000 {
+                    drop(semaphore.try_acquire().expect("the others have one each"));
+                }
+            });
+        }
+    });
+    assert_eq!(semaphore.available(), 3);
+}
+
+#[test]
+fn those_who_stay_are_served_in_order_when_most_of_a_long_line_leave() {
+    let semaphore = Semaphore::new(1);
+    let permit = semaphore.try_acquire().expect("it is free");
+    let mut line: Vec<_> = (0..1_000).map(|_| Some(stand(&semaphore, 1))).collect();
+    // In an order that has nothing to do with the line's, the first among them.
+    for i in 0..1_000 {
+        let at = i * 389 % 1_000;
+        if at % 7 != 3 {
+            line[at] = None;
+        }
+    }
+    let mut staying: Vec<_> = line.into_iter().flatten().collect();
+    assert_eq!(staying.len(), 143);
+    drop(permit);
+    while !staying.is_empty() {
+        assert!(staying.iter_mut().skip(1).all(|later| now(later.as_mut()).is_none()), "it was not its turn");
+        let first = now(staying.remove(0).as_mut()).expect("it is its turn");
+        drop(first.expect("it is open"));
+    }
+    assert_eq!(semaphore.available(), 1);
+}
+
+#[test]
+fn a_line_that_everybody_left_holds_nothing_back() {
+    let semaphore = Semaphore::new(3);
+    let two = semaphore.try_acquire_many(2).expect("they are free");
+    drop(stand(&semaphore, 3));
+    assert_eq!(semaphore.available(), 1);
+    drop(two);
+    assert_eq!(semaphore.available(), 3);
+}
+
+#[test]
+fn several_are_served_at_once_when_there_is_enough() {
+    let semaphore = Semaphore::new(5);
+    let all = semaphore.try_acquire_many(5).expect("they are free");
+    let mut line: Vec<_> = [2, 1, 3, 1].map(|count| stand(&semaphore, count)).into();
+    drop(all);
+    // The third waits for one more, and the last one behind it though there are two.
+    let outcomes: Vec<_> = line.iter_mut().map(|acquiring| now(acquiring.as_mut())).collect();
+    assert_eq!(outcomes.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
+    assert_eq!(semaphore.available(), 0, "what is free is kept for who waits");
+    drop(line);
+    assert_eq!(semaphore.available(), 2);
+    drop(outcomes);
+    assert_eq!(semaphore.available(), 5);
+}
+
+#[test]
+fn whoever_asked_last_is_woken() {
+    let semaphore = Semaphore::new(1);
+    let permit = semaphore.try_acquire().expect("it is free");
+    let bells = [Arc::new(Bell::default()), Arc::new(Bell::default())];
+    let mut acquiring = pin!(semaphore.acquire());
+    for bell in &bells {
+        assert!(poll(acquiring.as_mut(), &Waker::from(Arc::clone(bell))).is_none());
+    }
+    assert_eq!(Arc::strong_count(&bells[0]), 1, "the earlier waker is kept");
+    drop(permit);
+    assert_eq!(bells.map(|bell| bell.rings()), [0, 1]);
+    assert!(now(acquiring.as_mut()).is_some());
+}
+
+#[test]
+fn who_was_served_and_has_not_seen_it_when_it_closes_gets_no_permit() {
+    let semaphore = Semaphore::new(1);
+    let permit = semaphore.try_acquire().expect("it is free");
+    let mut served = stand(&semaphore, 1);
+    let mut behind = stand(&semaphore, 1);
+    drop(permit);
+    semaphore.close();
+    for acquiring in [&mut served, &mut behind] {
+        assert_eq!(now(acquiring.as_mut()).expect("it is closed").expect_err("it is closed"), Closed);
+    }
+    drop((served, behind));
+    assert_eq!((semaphore.available(), semaphore.permits()), (1, 1));
+}
+
+#[test]
+fn none_at_all_are_had_at_once_also_while_others_wait() {
+    let semaphore = Semaphore::new(0);
+    let _waiting = stand(&semaphore, 1);
+    drop(semaphore.try_acquire_many(0).expect("none are always free"));
+    assert!(now(pin!(semaphore.acquire_many(0))).is_some());
+    semaphore.close();
+    assert_eq!(semaphore.try_acquire_many(0).expect_err("it is closed"), TryAcquireError::Closed);
+}
