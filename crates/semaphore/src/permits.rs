@@ -16,13 +16,15 @@
 //!    there may be enough for whoever is first now.
 //! 4. No waker is cloned, called or dropped under the lock.
 
+use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
 use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::line::Line;
 use crate::semaphore::{Closed, TryAcquireError};
@@ -101,9 +103,9 @@ impl Permits {
         self.word.fetch_and(!LINE, AcqRel);
         let wakers = line.dissolve();
         drop(line);
-        for waker in wakers {
-            waker.wake();
-        }
+        let mut panics = Panics::default();
+        wakers.for_each(|waker| panics.wake(waker));
+        panics.resume();
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -113,20 +115,24 @@ impl Permits {
     /// Gives those who wait what is in the word, one after another, as far as it goes.
     #[cold]
     fn serve(&self) {
-        let mut more = true;
-        while more {
+        let mut panics = Panics::default();
+        loop {
             let mut line = self.line();
-            let Some((place, count)) = self.can_serve(&line) else { return };
+            let Some((place, count)) = self.can_serve(&line) else { break };
             let waker = line.pop_first();
             let no_line = if line.is_empty() { LINE } else { 0 };
             self.word.fetch_sub(count * ONE + no_line, AcqRel);
             self.served.store(place + 1, Release);
-            more = self.can_serve(&line).is_some();
+            let more = self.can_serve(&line).is_some();
             drop(line);
             if let Some(waker) = waker {
-                waker.wake();
+                panics.wake(waker);
+            }
+            if !more {
+                break;
             }
         }
+        panics.resume();
     }
 
     /// Whoever is first in line, if there is enough for it: its place, and how many it waits for.
@@ -157,6 +163,24 @@ fn without(word: usize, count: usize) -> Option<usize> {
 fn back_off() {
     for _ in 0..PAUSES {
         spin_loop();
+    }
+}
+
+/// The first panic of those who are woken: one must not cost the others their wake-up.
+#[derive(Default)]
+struct Panics(Option<Box<dyn Any + Send>>);
+
+impl Panics {
+    fn wake(&mut self, waker: Waker) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            self.0.get_or_insert(payload);
+        }
+    }
+
+    fn resume(self) {
+        if let Some(payload) = self.0 {
+            resume_unwind(payload);
+        }
     }
 }
 

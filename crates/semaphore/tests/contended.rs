@@ -321,3 +321,29 @@ fn none_at_all_are_had_at_once_also_while_others_wait() {
     semaphore.close();
     assert_eq!(semaphore.try_acquire_many(0).expect_err("it is closed"), TryAcquireError::Closed);
 }
+
+/// Panics when it is rung.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        std::panic::resume_unwind(Box::new("a broken bell"));
+    }
+}
+
+#[test]
+fn a_waker_that_panics_costs_nobody_else_the_wake_up() {
+    let wakes: [fn(&Semaphore); 2] = [|semaphore| semaphore.add_permits(2), Semaphore::close];
+    for wake in wakes {
+        let semaphore = Semaphore::new(0);
+        let bell = Arc::new(Bell::default());
+        let (mut first, mut second) = (pin!(semaphore.acquire()), pin!(semaphore.acquire()));
+        assert!(poll(first.as_mut(), &Waker::from(Arc::new(Broken))).is_none());
+        assert!(poll(second.as_mut(), &Waker::from(Arc::clone(&bell))).is_none());
+
+        let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wake(&semaphore)));
+        assert!(woken.is_err(), "the panic is nobody's secret");
+        assert_eq!(bell.rings(), 1);
+        assert!(now(second).is_some());
+    }
+}
