@@ -244,12 +244,11 @@ impl<Out: Send + 'static> Run<Out> {
     #[inline(never)]
     fn tell(&mut self) {
         let now = Instant::now();
-        if self.told.is_some_and(|told| now.duration_since(told) > LONG_BATCH) {
-            self.portion = (self.portion / 2).max(1);
-        } else {
-            self.portion = (self.portion * 2).min(self.outlet.largest_portion());
+        match self.told.replace(now) {
+            Some(told) if now.duration_since(told) > LONG_BATCH => self.portion = (self.portion / 2).max(1),
+            Some(_) => self.portion = (self.portion * 2).min(self.outlet.largest_portion()),
+            None => {}
         }
-        self.told = Some(now);
         self.owing = true;
         self.outlet.deliver(std::mem::take(&mut self.yielded));
     }
