@@ -49,6 +49,7 @@
 //! one that computes for long after a put hands over with `tokio::task::yield_now` first.
 
 mod consumer;
+mod items;
 mod line;
 mod producer;
 mod shared;
@@ -61,6 +62,7 @@ use tokio::task::coop::{self, RestoreOnPending};
 
 pub use consumer::{Consumer, TryTakeError};
 pub use producer::{Closed, Producer, TryPutError};
+pub(crate) use items::Items;
 use shared::Shared;
 
 /// A queue with room for `capacity` items, the oldest of which is taken first.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::Pace;
-use super::shared::{Entry, Receiving, Shared, Taking};
+use super::items::Items;
+use super::shared::{Receiving, Shared, Taking};
 use futures_core::Stream;
 
 /// Takes items from a queue. Clones take from the same queue, each item going to one of them.
@@ -36,8 +37,8 @@ impl<T> Consumer<T> {
     pub async fn take(&mut self) -> Option<T> {
         let mut item = None;
         let waiting = Waiting(self);
-        poll_fn(|cx| waiting.0.poll_take(cx, 1, |entry| item = Some(entry.value))).await;
-        item
+        poll_fn(|cx| waiting.0.poll_take(cx, 1, |items, _| item = items.pop())).await;
+        item.map(|(_, item)| item)
     }
 
     /// Takes whatever is there, `max` items at most, once there is one, and adds them to the end of `into`; says
@@ -51,7 +52,7 @@ impl<T> Consumer<T> {
         assert!(max > 0, "to take 0 items would never end; use 1 or more");
         async move {
             let waiting = Waiting(self);
-            poll_fn(|cx| waiting.0.poll_take(cx, max, |entry| into.push(entry.value))).await
+            poll_fn(|cx| waiting.0.poll_take(cx, max, |items, count| items.pop_many(count, into))).await
         }
     }
 
@@ -63,9 +64,8 @@ impl<T> Consumer<T> {
     pub fn try_take(&mut self) -> Result<T, TryTakeError> {
         let mut item = None;
         let Self { queue, place, in_hand, .. } = self;
-        let taken =
-            queue.0.try_take(&mut Taking { place, in_hand, max: 1 }, |entry| item = Some(entry.value));
-        item.ok_or(if taken.is_none() { TryTakeError::Closed } else { TryTakeError::Empty })
+        let taken = queue.0.try_take(&mut Taking { place, in_hand, max: 1 }, |items, _| item = items.pop());
+        item.map(|(_, item)| item).ok_or(if taken.is_none() { TryTakeError::Closed } else { TryTakeError::Empty })
     }
 
     /// Closes the queue: whatever is put from now on comes back, and the consumers take what is left.
@@ -97,7 +97,13 @@ impl<T> Consumer<T> {
         self.queue.0.capacity
     }
 
-    fn poll_take(&mut self, cx: &mut Context<'_>, max: usize, give: impl FnMut(Entry<T>)) -> Poll<usize> {
+    #[inline]
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+        give: impl FnOnce(&mut Items<T>, usize),
+    ) -> Poll<usize> {
         let proceed = ready!(self.pace.poll_proceed(cx));
         let taken = ready!(self.poll_fill(cx, max, give));
         if let Some(proceed) = proceed {
@@ -111,7 +117,7 @@ impl<T> Consumer<T> {
         &mut self,
         cx: &Context<'_>,
         max: usize,
-        give: impl FnMut(Entry<T>),
+        give: impl FnOnce(&mut Items<T>, usize),
     ) -> Poll<usize> {
         let Self { queue, place, in_hand, .. } = self;
         queue.0.poll_take(cx, &mut Taking { place, in_hand, max }, give)
@@ -122,7 +128,7 @@ impl<T> Consumer<T> {
     }
 
     /// Closes the queue, and takes out everything that nobody took.
-    pub(crate) fn close_and_drain(&mut self) -> VecDeque<Entry<T>> {
+    pub(crate) fn close_and_drain(&mut self) -> VecDeque<(usize, T)> {
         self.queue.0.close();
         self.queue.0.drain()
     }
@@ -156,8 +162,8 @@ impl<T> Stream for Consumer<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut item = None;
-        ready!(self.poll_take(cx, 1, |entry| item = Some(entry.value)));
-        Poll::Ready(item)
+        ready!(self.poll_take(cx, 1, |items, _| item = items.pop()));
+        Poll::Ready(item.map(|(_, item)| item))
     }
 }
 

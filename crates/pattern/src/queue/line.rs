@@ -1,10 +1,11 @@
 //! Who waits at one side of a queue, in the order of their coming, and who of them has been called.
 //!
-//! # Invariant
+//! # Invariants
 //!
-//! While there is something, somebody who was called is on the way, or nobody is left to call. Whoever comes,
-//! or gives up, calls the next. So nothing lies there that everybody sleeps for; and one wake-up, of one who
-//! finds more than it wants, is the price of a whole batch.
+//! - While there is something, somebody who was called is on the way, or nobody is left to call. Whoever comes,
+//!   or gives up, calls the next. So nothing lies there that everybody sleeps for; and one wake-up, of one who
+//!   finds more than it wants, is the price of a whole batch.
+//! - Who has a waker has not been called. All before `asleep` have been.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,94 +16,160 @@ const LARGEST_WANT: usize = 1 << 20;
 
 #[derive(Default)]
 pub(super) struct Line {
-    waiting: VecDeque<Waiting>,
-    /// Woken and not polled since, in their order: their place, and how much they want.
-    called: VecDeque<(u64, usize)>,
+    places: VecDeque<Place>,
+    asleep: usize,
     /// What all the called want together.
     wanted: usize,
-    /// What the others want.
-    still_wanted: usize,
-    next_place: u64,
+    /// What all want together.
+    demand: usize,
+    last_number: u64,
 }
 
-struct Waiting {
-    place: u64,
+struct Place {
+    number: u64,
     want: usize,
-    waker: Waker,
+    /// How many items of its owner are lent to the queue.
+    lent: usize,
+    waker: Option<Waker>,
 }
 
 impl Line {
     /// Waits for `want`, at the place it had before if it had one. What it returns is to be dropped once the
     /// lock is released.
-    pub(super) fn wait(&mut self, place: &mut Option<u64>, want: usize, waker: Waker) -> Option<Waker> {
+    pub(super) fn wait(
+        &mut self,
+        place: &mut Option<u64>,
+        want: usize,
+        lent: usize,
+        waker: Waker,
+    ) -> Option<Waker> {
         let want = want.min(LARGEST_WANT);
-        let before = self.take_out(*place);
-        let place = *place.get_or_insert_with(|| {
-            self.next_place += 1;
-            self.next_place
-        });
-        let at = self.waiting.partition_point(|waiting| waiting.place < place);
-        self.waiting.insert(at, Waiting { place, want, waker });
-        self.still_wanted += want;
+        let Some(at) = self.find(*place) else {
+            self.last_number += 1;
+            *place = Some(self.last_number);
+            self.places.push_back(Place { number: self.last_number, want, lent, waker: Some(waker) });
+            self.demand += want;
+            return None;
+        };
+        self.asleep = self.asleep.min(at);
+        let before = self.places[at].waker.replace(waker);
+        if before.is_none() {
+            self.wanted -= self.places[at].want;
+        }
+        self.demand = self.demand - self.places[at].want + want;
+        self.places[at].want = want;
         before
     }
 
-    /// Nobody waits who has not been called.
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.places.is_empty()
+    }
+
+    /// Whether nobody is before `place`.
+    pub(super) fn is_first(&self, place: Option<u64>) -> bool {
+        self.places.front().is_none_or(|first| Some(first.number) == place)
     }
 
     /// Leaves the line. What it returns is to be dropped once the lock is released.
     #[inline]
     pub(super) fn leave(&mut self, place: &mut Option<u64>) -> Option<Waker> {
         let place = place.take();
-        self.take_out(place)
+        if place.is_none() { None } else { self.find(place).and_then(|at| self.remove(at)) }
     }
 
     #[inline]
-    fn take_out(&mut self, place: Option<u64>) -> Option<Waker> {
-        let place = place?;
-        if let Ok(at) = self.called.binary_search_by_key(&place, |called| called.0) {
-            self.wanted -= self.called.remove(at).map_or(0, |called| called.1);
-            return None;
+    fn remove(&mut self, at: usize) -> Option<Waker> {
+        let Place { want, waker, .. } =
+            if at == 0 { self.places.pop_front() } else { self.places.remove(at) }?;
+        self.asleep -= usize::from(at < self.asleep);
+        self.demand -= want;
+        if waker.is_none() {
+            self.wanted -= want;
         }
-        let at = self.waiting.binary_search_by_key(&place, |waiting| waiting.place).ok()?;
-        let Waiting { want, waker, .. } = self.waiting.remove(at)?;
-        self.still_wanted -= want;
-        Some(waker)
+        waker
+    }
+
+    #[inline]
+    fn find(&self, place: Option<u64>) -> Option<usize> {
+        let number = place?;
+        if self.places.front().is_some_and(|first| first.number == number) {
+            return Some(0);
+        }
+        self.places.binary_search_by_key(&number, |place| place.number).ok()
+    }
+
+    /// How many items of `place` are lent; `None` if it is not in line any more.
+    pub(super) fn lent(&self, place: u64) -> Option<usize> {
+        self.find(Some(place)).map(|at| self.places[at].lent)
+    }
+
+    /// How many items are lent of those who stand before `place`.
+    pub(super) fn lent_before(&self, place: u64) -> usize {
+        self.places.iter().take_while(|before| before.number < place).map(|before| before.lent).sum()
+    }
+
+    /// Whether somebody has not been called.
+    #[inline]
+    pub(super) fn is_asleep(&self) -> bool {
+        self.asleep < self.places.len()
+    }
+
+    /// Lets up to `room` items in that are lent by the first in line, and says how many. Who has no more there
+    /// is out of the line, and woken.
+    #[cold]
+    pub(super) fn admit(&mut self, room: usize, wakes: &mut Wakes) -> usize {
+        let mut left = room;
+        while left > 0
+            && let Some(first) = self.places.front_mut()
+            && first.lent > 0
+        {
+            let count = left.min(first.lent);
+            left -= count;
+            first.lent -= count;
+            let less = first.want - first.want.min(first.lent);
+            if first.lent == 0 {
+                if let Some(waker) = self.remove(0) {
+                    wakes.push(waker);
+                }
+            } else {
+                first.want -= less;
+                self.demand -= less;
+                self.wanted -= if first.waker.is_none() { less } else { 0 };
+            }
+        }
+        room - left
     }
 
     /// Calls somebody for what is `there`, unless somebody is on the way; when it is all there can ever be, as
     /// many as it takes: one who never comes must not keep the others waiting.
     #[inline]
     pub(super) fn call(&mut self, there: usize, at_most: usize, wakes: &mut Wakes) {
-        let enough = if there < at_most { there.min(1) } else { there };
-        while self.wanted < enough
-            && let Some(first) = self.waiting.pop_front()
-        {
-            self.still_wanted -= first.want;
-            self.call_one(first, wakes);
+        if self.is_asleep() {
+            self.call_for(if there < at_most { there.min(1) } else { there }, wakes);
         }
     }
 
-    fn call_one(&mut self, Waiting { place, want, waker }: Waiting, wakes: &mut Wakes) {
-        let at = self.called.partition_point(|called| called.0 < place);
-        self.called.insert(at, (place, want));
-        self.wanted += want;
-        wakes.push(waker);
+    fn call_for(&mut self, enough: usize, wakes: &mut Wakes) {
+        while self.wanted < enough
+            && let Some(next) = self.places.get_mut(self.asleep)
+        {
+            self.asleep += 1;
+            if let Some(waker) = next.waker.take() {
+                self.wanted += next.want;
+                wakes.push(waker);
+            }
+        }
     }
 
     /// Calls everybody: there is nothing to wait for any more.
     pub(super) fn call_all(&mut self, wakes: &mut Wakes) {
-        self.still_wanted = 0;
-        for waiting in std::mem::take(&mut self.waiting) {
-            self.call_one(waiting, wakes);
-        }
+        self.call_for(usize::MAX, wakes);
     }
 
     /// What all who stand in line want together.
     pub(super) fn demand(&self) -> usize {
-        self.wanted + self.still_wanted
+        self.demand
     }
 }
 
@@ -114,6 +181,7 @@ pub(super) struct Wakes {
 }
 
 impl Wakes {
+    #[inline]
     fn push(&mut self, waker: Waker) {
         match self.first {
             None => self.first = Some(waker),

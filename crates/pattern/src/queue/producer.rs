@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use super::Pace;
-use super::shared::{Giving, Putting, Shared, Supply};
+use super::items::Supply;
+use super::shared::{Giving, Putting, Shared};
 
 /// Puts items into a queue. Clones put into the same queue; with the last of them, nothing more will come.
 pub struct Producer<T> {
@@ -56,12 +57,12 @@ impl<T> Producer<T> {
         if self.put_all(&mut items).await { Ok(()) } else { Err(Closed(())) }
     }
 
+    #[inline]
     async fn put_all(&self, items: &mut impl Supply<T>) -> bool {
-        let mut putting = Putting { items, index: self.index };
-        let mut standing = Standing { shared: &self.queue.0, place: None };
+        let mut waiting = Waiting { producer: self, place: None, items };
         poll_fn(|cx| {
             let proceed = ready!(self.pace.poll_proceed(cx));
-            let open = ready!(self.queue.0.poll_put(cx, &mut standing.place, &mut putting));
+            let open = ready!(self.queue.0.poll_put(cx, &mut waiting.putting()));
             if let Some(proceed) = proceed {
                 proceed.made_progress();
             }
@@ -77,7 +78,7 @@ impl<T> Producer<T> {
     /// The item, if the queue is full or closed.
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
         let mut item = Some(item);
-        let put = self.queue.0.try_put(&mut Putting { items: &mut item, index: self.index });
+        let put = self.queue.0.try_put(&mut Putting { place: &mut None, items: &mut item, index: self.index });
         match item {
             None => Ok(()),
             Some(item) if put.is_pending() => Err(TryPutError::Full(item)),
@@ -128,15 +129,23 @@ impl<T> Producer<T> {
 }
 
 /// A giver that may stand in line, and is out of it when dropped.
-struct Standing<'a, T> {
-    shared: &'a Shared<T>,
+struct Waiting<'a, T, S: Supply<T>> {
+    producer: &'a Producer<T>,
     place: Option<u64>,
+    items: &'a mut S,
 }
 
-impl<T> Drop for Standing<'_, T> {
+impl<T, S: Supply<T>> Waiting<'_, T, S> {
+    #[inline]
+    fn putting(&mut self) -> Putting<'_, S> {
+        Putting { place: &mut self.place, items: self.items, index: self.producer.index }
+    }
+}
+
+impl<T, S: Supply<T>> Drop for Waiting<'_, T, S> {
     fn drop(&mut self) {
         if self.place.is_some() {
-            self.shared.give_up_putting(&mut self.place);
+            self.producer.queue.0.give_up_putting(&mut self.putting());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::feed::{Closed, Feed, Filled, Inbox};
-use crate::queue::Consumer;
+use crate::queue::{Consumer, Items};
 use crate::run::Run;
 use crate::stage::Stage;
 
@@ -42,7 +42,12 @@ impl<T: Send> Feed<T> for Produced<T> {
         }
         // Of the newest first, a second one in hand would be older than what the job of the first puts.
         let max = if self.queue.is_newest_first() { 1 } else { max };
-        match self.queue.poll_fill(cx, max, |entry| into.push(entry.index, entry.value)) {
+        let take = |items: &mut Items<T>, count| {
+            for (index, value) in (0..count).map_while(|_| items.pop()) {
+                into.push(index, value);
+            }
+        };
+        match self.queue.poll_fill(cx, max, take) {
             // It may be closed while its producers still run.
             Poll::Ready(0) if self.over => Filled::Ended,
             Poll::Ready(1..) => Filled::Full,
@@ -71,8 +76,7 @@ impl<T: Send> Feed<T> for Produced<T> {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
         let producers = ready!(self.producers.poll_close(cx));
         let mut closed = Closed { cause: producers.cause, failures: producers.failures, ..Closed::default() };
-        let left = self.queue.close_and_drain();
-        closed.between.extend(left.into_iter().map(|entry| (entry.index, entry.value)));
+        closed.between.extend(self.queue.close_and_drain());
         Poll::Ready(closed)
     }
 }
