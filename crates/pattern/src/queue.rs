@@ -94,6 +94,7 @@ struct Pace(AtomicU8);
 
 impl Pace {
     /// Ready when the task may go on. A call that ends up waiting costs nothing.
+    #[inline]
     fn poll_proceed(&self, cx: &mut Context<'_>) -> Poll<Option<RestoreOnPending>> {
         // Not exact where tasks share a handle, and need not be.
         let calls = self.0.load(Ordering::Relaxed).wrapping_add(1);

@@ -162,8 +162,10 @@ impl<T> Supply<T> for Option<T> {
 
     #[inline]
     fn move_to(&mut self, count: usize, values: &mut VecDeque<T>) {
-        if count > 0 {
-            values.extend(self.take());
+        if count > 0
+            && let Some(value) = self.take()
+        {
+            values.push_back(value);
         }
     }
 

@@ -189,13 +189,26 @@ impl Wakes {
         }
     }
 
+    #[inline]
+    pub(super) fn take(&mut self) -> Option<Woken> {
+        let first = self.first.take()?;
+        Some(Woken { first, others: std::mem::take(&mut self.others) })
+    }
+}
+
+pub(super) struct Woken {
+    first: Waker,
+    others: Vec<Waker>,
+}
+
+impl Woken {
     /// Wakes them all, even if one of their wakers panics.
     #[inline]
     pub(super) fn wake(self) {
-        match self.first {
-            None => {}
-            Some(only) if self.others.is_empty() => only.wake(),
-            Some(first) => Self::wake_all(std::iter::once(first).chain(self.others)),
+        if self.others.is_empty() {
+            self.first.wake();
+        } else {
+            Self::wake_all(std::iter::once(self.first).chain(self.others));
         }
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Shared<T> {
 }
 
 struct State<T> {
+    capacity: usize,
     items: Items<T>,
     /// How many items were taken and finished, since ever.
     finished: usize,
@@ -37,6 +38,8 @@ struct State<T> {
     givers: Line,
     takers: Line,
     joiners: Line,
+    /// Whom to wake once the lock is released.
+    wakes: Wakes,
 }
 
 /// What all producers of a queue have together. With the last of them, nothing more will come.
@@ -54,13 +57,13 @@ pub(super) struct Receiving<T>(pub(super) Arc<Shared<T>>);
 impl<T> Drop for Receiving<T> {
     fn drop(&mut self) {
         let mut locked = self.0.lock();
-        locked.close();
-        locked.state.abandoned = true;
-        let Locked { state, wakes, .. } = &mut locked;
-        state.joiners.call_all(wakes);
+        let state = &mut *locked;
+        state.close();
+        state.abandoned = true;
+        state.joiners.call_all(&mut state.wakes);
         // Whoever waits for one of these to be dropped would wait for as long as there is a producer.
-        let left = locked.state.items.discard();
-        locked.release(left);
+        let left = state.items.discard();
+        self.0.release(locked, left);
     }
 }
 
@@ -82,16 +85,10 @@ pub(super) struct Putting<'a, S> {
     pub(super) index: Option<usize>,
 }
 
-/// The state, locked.
-struct Locked<'a, T> {
-    shared: &'a Shared<T>,
-    state: MutexGuard<'a, State<T>>,
-    wakes: Wakes,
-}
-
 impl<T> Shared<T> {
     pub(super) fn new(capacity: usize, newest_first: bool) -> Self {
         let state = State {
+            capacity,
             items: Items::new(newest_first),
             finished: 0,
             closed: false,
@@ -99,31 +96,45 @@ impl<T> Shared<T> {
             givers: Line::default(),
             takers: Line::default(),
             joiners: Line::default(),
+            wakes: Wakes::default(),
         };
         Self { capacity, newest_first, lately: AtomicUsize::new(0), state: Mutex::new(state) }
     }
 
     #[inline]
-    fn lock(&self) -> Locked<'_, T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         // Nothing that can panic on a user's account runs under the lock.
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { shared: self, state, wakes: Wakes::default() }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Releases the lock, and then wakes whoever is to be woken and drops what is not needed any more.
+    #[inline]
+    fn release<U>(&self, mut state: MutexGuard<'_, State<T>>, unneeded: U) {
+        self.lately.store(state.items.total(), Ordering::Relaxed);
+        match state.wakes.take() {
+            None => drop(state),
+            Some(woken) => {
+                drop(state);
+                woken.wake();
+            }
+        }
+        drop(unneeded);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().state.items.len()
+        self.lock().items.len()
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.lock().state.closed
+        self.lock().closed
     }
 
     /// Puts as many items as there is room for. Ready with `true` when all are put, with `false` when the
     /// queue is closed.
     pub(super) fn try_put<S: Supply<T>>(&self, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        let mut locked = self.lock();
-        let put = locked.put(putting);
-        locked.release(());
+        let mut state = self.lock();
+        let put = state.put(putting);
+        self.release(state, ());
         put
     }
 
@@ -137,19 +148,19 @@ impl<T> Shared<T> {
         let full = putting.place.is_none() && self.lately.load(Ordering::Relaxed) >= self.capacity;
         let mut waker = full.then(|| cx.waker().clone());
         loop {
-            let mut locked = self.lock();
-            let put = locked.put(putting);
+            let mut state = self.lock();
+            let put = state.put(putting);
             if put.is_ready() {
-                let left = locked.stop_putting(putting);
-                locked.release((left, waker));
+                let left = state.stop_putting(putting);
+                self.release(state, (left, waker));
                 return put;
             }
             if let Some(waker) = waker.take() {
-                let before = locked.wait_to_put(putting, waker);
-                locked.release(before);
+                let before = state.wait_to_put(putting, waker);
+                self.release(state, before);
                 return Poll::Pending;
             }
-            locked.release(());
+            self.release(state, ());
             waker = Some(cx.waker().clone());
         }
     }
@@ -157,10 +168,10 @@ impl<T> Shared<T> {
     /// A giver goes away; what it has lent comes back.
     #[cold]
     pub(super) fn give_up_putting<S: Supply<T>>(&self, putting: &mut Putting<'_, S>) {
-        let mut locked = self.lock();
-        locked.take_back(putting);
-        let left = locked.stop_putting(putting);
-        locked.release(left);
+        let mut state = self.lock();
+        state.take_back(putting);
+        let left = state.stop_putting(putting);
+        self.release(state, left);
     }
 
     /// Takes what is there now; `None` if the queue is closed and empty.
@@ -169,11 +180,11 @@ impl<T> Shared<T> {
         taking: &mut Taking<'_>,
         give: impl FnOnce(&mut Items<T>, usize),
     ) -> Option<usize> {
-        let mut locked = self.lock();
-        let ready = locked.ready_for(taking);
-        let left = locked.take(taking, ready, give);
-        let ended = ready == 0 && locked.state.closed;
-        locked.release(left);
+        let mut state = self.lock();
+        let ready = state.ready_for(taking);
+        let left = state.take(taking, ready, give);
+        let ended = ready == 0 && state.closed;
+        self.release(state, left);
         (!ended).then_some(ready)
     }
 
@@ -188,93 +199,90 @@ impl<T> Shared<T> {
         let empty = taking.place.is_none() && self.lately.load(Ordering::Relaxed) == 0;
         let mut waker = empty.then(|| cx.waker().clone());
         loop {
-            let mut locked = self.lock();
-            let ready = locked.ready_for(taking);
-            if ready > 0 || locked.state.closed {
-                let left = locked.take(taking, ready, give);
-                locked.release((left, waker));
+            let mut state = self.lock();
+            let ready = state.ready_for(taking);
+            if ready > 0 || state.closed {
+                let left = state.take(taking, ready, give);
+                self.release(state, (left, waker));
                 return Poll::Ready(ready);
             }
-            locked.finish(taking.in_hand);
+            state.finish(taking.in_hand);
             if let Some(waker) = waker.take() {
                 let want = taking.max.min(self.capacity.max(1));
-                let before = locked.state.takers.wait(taking.place, want, 0, waker);
+                let before = state.takers.wait(taking.place, want, 0, waker);
                 if self.capacity == 0 {
-                    locked.call_givers();
+                    state.call_givers();
                 }
-                locked.release(before);
+                self.release(state, before);
                 return Poll::Pending;
             }
-            locked.release(());
+            self.release(state, ());
             waker = Some(cx.waker().clone());
         }
     }
 
     /// A taker stops waiting, and has finished what it still had in hand.
     pub(super) fn give_up_taking(&self, place: &mut Option<u64>, finished: &mut usize) {
-        let mut locked = self.lock();
-        let left = locked.state.takers.leave(place);
-        locked.call_takers();
-        locked.finish(finished);
-        locked.release(left);
+        let mut state = self.lock();
+        let left = state.takers.leave(place);
+        state.call_takers();
+        state.finish(finished);
+        self.release(state, left);
     }
 
     /// Ready when every item was taken and finished; with `false` if that cannot be any more.
     pub(super) fn poll_join(&self, cx: &Context<'_>, place: &mut Option<u64>) -> Poll<bool> {
         let waker = cx.waker().clone();
-        let mut locked = self.lock();
-        let all = locked.state.is_finished();
-        if all || locked.state.abandoned {
-            let left = locked.state.joiners.leave(place);
-            locked.release((left, waker));
+        let mut state = self.lock();
+        let all = state.is_finished();
+        if all || state.abandoned {
+            let left = state.joiners.leave(place);
+            self.release(state, (left, waker));
             return Poll::Ready(all);
         }
-        let before = locked.state.joiners.wait(place, 1, 0, waker);
-        locked.release(before);
+        let before = state.joiners.wait(place, 1, 0, waker);
+        self.release(state, before);
         Poll::Pending
     }
 
     #[cold]
     pub(super) fn give_up_joining(&self, place: &mut Option<u64>) {
-        let mut locked = self.lock();
-        let left = locked.state.joiners.leave(place);
-        locked.release(left);
+        let mut state = self.lock();
+        let left = state.joiners.leave(place);
+        self.release(state, left);
     }
 
     /// No more items may be put; those that are there may be taken.
     pub(super) fn close(&self) {
-        let mut locked = self.lock();
-        locked.close();
-        locked.release(());
+        let mut state = self.lock();
+        state.close();
+        self.release(state, ());
     }
 
     /// Takes out everything that was not taken.
     pub(super) fn drain(&self) -> VecDeque<(usize, T)> {
-        let mut locked = self.lock();
-        let items = &mut locked.state.items;
+        let mut state = self.lock();
+        let items = &mut state.items;
         (0..items.len()).map_while(|_| items.pop()).collect()
     }
 }
 
-impl<T> Locked<'_, T> {
+impl<T> State<T> {
     /// Room for so many items, of which somebody takes `now` at once. Without any capacity, an item may come for
     /// each that is waited for.
     #[inline]
     fn room(&self, now: usize) -> usize {
-        let state = &*self.state;
-        let capacity = self.shared.capacity;
-        let most = if capacity == 0 { state.takers.demand() + now } else { capacity };
-        most.saturating_sub(state.items.len())
+        let most = if self.capacity == 0 { self.takers.demand() + now } else { self.capacity };
+        most.saturating_sub(self.items.len())
     }
 
     /// Lets in what is lent, as far as there is room.
     #[inline]
     fn admit(&mut self, now: usize) {
-        if self.state.items.lent() > 0 && !self.state.closed {
+        if self.items.lent() > 0 && !self.closed {
             let room = self.room(now);
-            let Self { state, wakes, .. } = self;
-            let count = state.givers.admit(room, wakes);
-            state.items.admit(count);
+            let count = self.givers.admit(room, &mut self.wakes);
+            self.items.admit(count);
         }
     }
 
@@ -282,19 +290,18 @@ impl<T> Locked<'_, T> {
     #[inline]
     fn put<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
         self.admit(0);
-        let lent = putting.place.and_then(|place| self.state.givers.lent(place));
+        let lent = putting.place.and_then(|place| self.givers.lent(place));
         let was_let_in = putting.place.is_some() && lent.is_none() && putting.items.len() == 0;
-        if self.state.closed && !was_let_in {
+        if self.closed && !was_let_in {
             self.take_back(putting);
             return Poll::Ready(false);
         }
         // Nobody gets in before those who have lent what they put.
-        let state = &*self.state;
         if lent.is_none_or(|lent| lent == 0)
-            && (state.items.lent() == 0 || state.givers.is_first(*putting.place))
+            && (self.items.lent() == 0 || self.givers.is_first(*putting.place))
         {
             let count = self.room(0).min(putting.items.len());
-            self.state.items.put(count, putting.index, putting.items);
+            self.items.put(count, putting.index, putting.items);
         }
         self.call_takers();
         let all = putting.items.len() == 0 && lent.is_none_or(|lent| lent == 0);
@@ -303,29 +310,28 @@ impl<T> Locked<'_, T> {
 
     /// Gets in line, or back in line, with what did not find room.
     fn wait_to_put<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>, waker: Waker) -> Option<Waker> {
-        let state = &mut *self.state;
-        let most = putting.items.len().min(self.shared.capacity.max(1));
-        let lent = putting.place.and_then(|place| state.givers.lent(place));
-        let lend = if lent.is_none() && S::LENDS && state.items.may_lend(putting.index) { most } else { 0 };
-        state.items.lend(lend, putting.index, putting.items);
+        let most = putting.items.len().min(self.capacity.max(1));
+        let lent = putting.place.and_then(|place| self.givers.lent(place));
+        let lend = if lent.is_none() && S::LENDS && self.items.may_lend(putting.index) { most } else { 0 };
+        self.items.lend(lend, putting.index, putting.items);
         let want = lent.filter(|&lent| lent > 0).unwrap_or(most);
-        state.givers.wait(putting.place, want, lend, waker)
+        self.givers.wait(putting.place, want, lend, waker)
     }
 
     #[cold]
     fn take_back<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) {
         if let Some(place) = *putting.place
-            && let Some(count) = self.state.givers.lent(place)
+            && let Some(count) = self.givers.lent(place)
         {
-            let before = self.state.givers.lent_before(place);
-            self.state.items.give_back(before, count, putting.items);
+            let before = self.givers.lent_before(place);
+            self.items.give_back(before, count, putting.items);
         }
     }
 
     /// Leaves the line. What it returns is to be dropped once the lock is released.
     #[inline]
     fn stop_putting<S>(&mut self, putting: &mut Putting<'_, S>) -> Option<Waker> {
-        let left = self.state.givers.leave(putting.place);
+        let left = self.givers.leave(putting.place);
         self.call_givers();
         left
     }
@@ -333,10 +339,10 @@ impl<T> Locked<'_, T> {
     /// How many items can be taken now.
     #[inline]
     fn ready_for(&mut self, taking: &Taking<'_>) -> usize {
-        if self.state.items.len() == 0 {
+        if self.items.len() == 0 {
             self.admit(if taking.place.is_none() { taking.max } else { 0 });
         }
-        taking.max.min(self.state.items.len())
+        taking.max.min(self.items.len())
     }
 
     /// Takes `count`, and leaves the line. What it returns is to be dropped once the lock is released.
@@ -348,9 +354,9 @@ impl<T> Locked<'_, T> {
         give: impl FnOnce(&mut Items<T>, usize),
     ) -> Option<Waker> {
         self.finish(taking.in_hand);
-        give(&mut self.state.items, count);
+        give(&mut self.items, count);
         *taking.in_hand = count;
-        let left = self.state.takers.leave(taking.place);
+        let left = self.takers.leave(taking.place);
         self.call_takers();
         self.call_givers();
         left
@@ -359,47 +365,31 @@ impl<T> Locked<'_, T> {
     /// So many items are finished that were in hand.
     #[inline]
     fn finish(&mut self, in_hand: &mut usize) {
-        let Self { state, wakes, .. } = self;
-        state.finished += std::mem::take(in_hand);
-        if !state.joiners.is_empty() && state.is_finished() {
-            state.joiners.call_all(wakes);
+        self.finished += std::mem::take(in_hand);
+        if !self.joiners.is_empty() && self.is_finished() {
+            self.joiners.call_all(&mut self.wakes);
         }
     }
 
     #[inline]
     fn call_takers(&mut self) {
-        let Self { shared, state, wakes } = self;
-        let state = &mut **state;
-        state.takers.call(state.items.len(), shared.capacity, wakes);
+        self.takers.call(self.items.len(), self.capacity, &mut self.wakes);
     }
 
     #[inline]
     fn call_givers(&mut self) {
-        if self.state.givers.is_asleep() {
+        if self.givers.is_asleep() {
             let room = self.room(0);
-            self.state.givers.call(room, room, &mut self.wakes);
+            self.givers.call(room, room, &mut self.wakes);
         }
     }
 
     fn close(&mut self) {
-        let Self { state, wakes, .. } = self;
-        state.closed = true;
-        state.givers.call_all(wakes);
-        state.takers.call_all(wakes);
+        self.closed = true;
+        self.givers.call_all(&mut self.wakes);
+        self.takers.call_all(&mut self.wakes);
     }
 
-    /// Releases the lock, and then wakes whoever is to be woken and drops what is not needed any more.
-    #[inline]
-    fn release<U>(self, unneeded: U) {
-        let Self { shared, state, wakes } = self;
-        shared.lately.store(state.items.total(), Ordering::Relaxed);
-        drop(state);
-        wakes.wake();
-        drop(unneeded);
-    }
-}
-
-impl<T> State<T> {
     fn is_finished(&self) -> bool {
         self.items.len() == 0 && self.finished == self.items.taken()
     }
