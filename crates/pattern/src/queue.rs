@@ -53,12 +53,13 @@ mod items;
 mod line;
 mod producer;
 mod shared;
+mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use tokio::task::coop::{self, RestoreOnPending};
+use tokio::task::coop;
 
 pub use consumer::{Consumer, TryTakeError};
 pub use producer::{Closed, Producer, TryPutError};
@@ -93,12 +94,20 @@ const CALLS_A_UNIT: u8 = 8;
 struct Pace(AtomicU8);
 
 impl Pace {
-    /// Ready when the task may go on. A call that ends up waiting costs nothing.
+    /// Whether this call is one that costs.
     #[inline]
-    fn poll_proceed(&self, cx: &mut Context<'_>) -> Poll<Option<RestoreOnPending>> {
+    fn is_due(&self) -> bool {
         // Not exact where tasks share a handle, and need not be.
         let calls = self.0.load(Ordering::Relaxed).wrapping_add(1);
         self.0.store(calls, Ordering::Relaxed);
-        if calls.is_multiple_of(CALLS_A_UNIT) { coop::poll_proceed(cx).map(Some) } else { Poll::Ready(None) }
+        calls.is_multiple_of(CALLS_A_UNIT)
     }
+}
+
+/// Polls at the cost of one unit, when the task has one left. If it ends up waiting it costs nothing.
+fn paced<R>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
+    let proceed = ready!(coop::poll_proceed(cx));
+    let result = ready!(poll(cx));
+    proceed.made_progress();
+    Poll::Ready(result)
 }

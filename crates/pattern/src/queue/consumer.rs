@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Pace;
+use super::{Pace, paced};
 use super::items::Items;
-use super::shared::{Receiving, Shared, Taking};
+use super::shared::{Receiving, Shared};
+use super::state::Taking;
 use futures_core::Stream;
 
 /// Takes items from a queue. Clones take from the same queue, each item going to one of them.
@@ -64,8 +65,10 @@ impl<T> Consumer<T> {
     pub fn try_take(&mut self) -> Result<T, TryTakeError> {
         let mut item = None;
         let Self { queue, place, in_hand, .. } = self;
-        let taken = queue.0.try_take(&mut Taking { place, in_hand, max: 1 }, |items, _| item = items.pop());
-        item.map(|(_, item)| item).ok_or(if taken.is_none() { TryTakeError::Closed } else { TryTakeError::Empty })
+        let taken =
+            queue.0.try_take(&mut Taking { place, in_hand, max: 1 }, &mut |items, _| item = items.pop());
+        let none = if taken.is_ready() { TryTakeError::Closed } else { TryTakeError::Empty };
+        item.map(|(_, item)| item).ok_or(none)
     }
 
     /// Closes the queue: whatever is put from now on comes back, and the consumers take what is left.
@@ -102,22 +105,32 @@ impl<T> Consumer<T> {
         &mut self,
         cx: &mut Context<'_>,
         max: usize,
-        give: impl FnOnce(&mut Items<T>, usize),
+        mut give: impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
-        let proceed = ready!(self.pace.poll_proceed(cx));
-        let taken = ready!(self.poll_fill(cx, max, give));
-        if let Some(proceed) = proceed {
-            proceed.made_progress();
+        if self.pace.is_due() {
+            self.poll_paced(cx, max, &mut give)
+        } else {
+            self.poll_fill(cx, max, &mut give)
         }
-        Poll::Ready(taken)
+    }
+
+    #[inline(never)]
+    fn poll_paced(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+        give: &mut impl FnMut(&mut Items<T>, usize),
+    ) -> Poll<usize> {
+        paced(cx, |cx| self.poll_fill(cx, max, give))
     }
 
     /// Takes up to `max` items, or waits in line; ready with none if the queue is closed and empty.
+    #[inline]
     pub(crate) fn poll_fill(
         &mut self,
         cx: &Context<'_>,
         max: usize,
-        give: impl FnOnce(&mut Items<T>, usize),
+        give: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
         let Self { queue, place, in_hand, .. } = self;
         queue.0.poll_take(cx, &mut Taking { place, in_hand, max }, give)

@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - The first `len` values are in the queue. The others are *lent*: a producer that waits has left them here,
-//!   and may have them back until they are admitted. They stand in the order in which their owners wait.
+//! - The last `lent` values are *lent*: a producer that waits has left them here, and may have them back until
+//!   they are admitted. They stand in the order in which their owners wait. The others are in the queue.
 //! - `indices`, where it is kept, has an index for each value.
 //! - In a queue that takes the newest first nothing is lent, so that the newest is the last.
 
@@ -12,7 +12,7 @@ use std::collections::vec_deque::Drain;
 
 pub(crate) struct Items<T> {
     values: VecDeque<T>,
-    len: usize,
+    lent: usize,
     /// How many were taken, since ever.
     taken: usize,
     /// Of the inputs that the items come from, from the first item on that comes from one. Until then the items
@@ -38,11 +38,11 @@ pub(super) trait Supply<T> {
 impl<T> Items<T> {
     pub(super) fn new(newest_first: bool) -> Self {
         let indices = newest_first.then(VecDeque::new);
-        Self { values: VecDeque::new(), len: 0, taken: 0, indices, newest_first }
+        Self { values: VecDeque::new(), lent: 0, taken: 0, indices, newest_first }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.values.len() - self.lent
     }
 
     /// How many there are, in the queue and lent.
@@ -51,7 +51,7 @@ impl<T> Items<T> {
     }
 
     pub(super) fn lent(&self) -> usize {
-        self.values.len() - self.len
+        self.lent
     }
 
     pub(super) fn taken(&self) -> usize {
@@ -66,14 +66,21 @@ impl<T> Items<T> {
     /// Puts `count` items of `supply` into the queue, before those that are lent.
     #[inline]
     pub(super) fn put<S: Supply<T>>(&mut self, count: usize, index: Option<usize>, supply: &mut S) {
-        self.lend(count, index, supply);
-        if self.lent() > count {
-            self.values.make_contiguous()[self.len..].rotate_right(count);
-            if let Some(indices) = &mut self.indices {
-                indices.make_contiguous()[self.len..].rotate_right(count);
-            }
+        self.number(count, index);
+        supply.move_to(count, &mut self.values);
+        if self.lent > 0 {
+            self.move_ahead(count);
         }
-        self.len += count;
+    }
+
+    /// Moves the last `count` before those that are lent.
+    #[cold]
+    fn move_ahead(&mut self, count: usize) {
+        let rest = self.len() - count;
+        self.values.make_contiguous()[rest..].rotate_right(count);
+        if let Some(indices) = &mut self.indices {
+            indices.make_contiguous()[rest..].rotate_right(count);
+        }
     }
 
     /// Lends `count` items of `supply`, behind all others.
@@ -81,16 +88,19 @@ impl<T> Items<T> {
     pub(super) fn lend<S: Supply<T>>(&mut self, count: usize, index: Option<usize>, supply: &mut S) {
         self.number(count, index);
         supply.move_to(count, &mut self.values);
+        self.lent += count;
     }
 
     /// Lets the first `count` of those that are lent into the queue.
     pub(super) fn admit(&mut self, count: usize) {
-        self.len += count;
+        self.lent -= count;
     }
 
     /// Gives back `count` of those that are lent, after the first `before` of them.
     pub(super) fn give_back<S: Supply<T>>(&mut self, before: usize, count: usize, into: &mut S) {
-        let range = self.len + before..self.len + before + count;
+        let from = self.len() + before;
+        let range = from..from + count;
+        self.lent -= count;
         if let Some(indices) = &mut self.indices {
             indices.drain(range.clone());
         }
@@ -107,7 +117,6 @@ impl<T> Items<T> {
             Some(indices) => indices.pop_front()?,
         };
         self.taken += 1;
-        self.len -= 1;
         Some((index, value))
     }
 
@@ -127,16 +136,15 @@ impl<T> Items<T> {
             indices.drain(..count);
         }
         self.taken += count;
-        self.len -= count;
     }
 
     /// Takes out all that are in the queue, not to be worked on.
     pub(super) fn discard(&mut self) -> VecDeque<T> {
         if let Some(indices) = &mut self.indices {
-            indices.drain(..self.len);
+            indices.drain(..self.values.len() - self.lent);
         }
-        self.taken += self.len;
-        let lent = self.values.split_off(std::mem::take(&mut self.len));
+        self.taken += self.len();
+        let lent = self.values.split_off(self.len());
         std::mem::replace(&mut self.values, lent)
     }
 
@@ -146,8 +154,8 @@ impl<T> Items<T> {
         if index.is_some() && self.indices.is_none() {
             self.indices = Some((self.taken..self.taken + self.values.len()).collect());
         }
+        let next = self.taken + self.len();
         if let Some(indices) = &mut self.indices {
-            let next = self.taken + self.len;
             indices.extend((next..next + count).map(|number| index.unwrap_or(number)));
         }
     }

@@ -34,22 +34,22 @@ struct Place {
 }
 
 impl Line {
-    /// Waits for `want`, at the place it had before if it had one. What it returns is to be dropped once the
-    /// lock is released.
+    /// Waits for `want`, at the place it had before if it had one.
     pub(super) fn wait(
         &mut self,
         place: &mut Option<u64>,
         want: usize,
         lent: usize,
         waker: Waker,
-    ) -> Option<Waker> {
+        wakes: &mut Wakes,
+    ) {
         let want = want.min(LARGEST_WANT);
         let Some(at) = self.find(*place) else {
             self.last_number += 1;
             *place = Some(self.last_number);
             self.places.push_back(Place { number: self.last_number, want, lent, waker: Some(waker) });
             self.demand += want;
-            return None;
+            return;
         };
         self.asleep = self.asleep.min(at);
         let before = self.places[at].waker.replace(waker);
@@ -58,7 +58,7 @@ impl Line {
         }
         self.demand = self.demand - self.places[at].want + want;
         self.places[at].want = want;
-        before
+        wakes.unneeded = before;
     }
 
     #[inline]
@@ -71,11 +71,11 @@ impl Line {
         self.places.front().is_none_or(|first| Some(first.number) == place)
     }
 
-    /// Leaves the line. What it returns is to be dropped once the lock is released.
-    #[inline]
-    pub(super) fn leave(&mut self, place: &mut Option<u64>) -> Option<Waker> {
-        let place = place.take();
-        if place.is_none() { None } else { self.find(place).and_then(|at| self.remove(at)) }
+    /// Leaves the line, if it is in it.
+    pub(super) fn leave(&mut self, place: &mut Option<u64>, wakes: &mut Wakes) {
+        if let Some(at) = self.find(place.take()) {
+            wakes.unneeded = self.remove(at);
+        }
     }
 
     #[inline]
@@ -145,11 +145,13 @@ impl Line {
     /// many as it takes: one who never comes must not keep the others waiting.
     #[inline]
     pub(super) fn call(&mut self, there: usize, at_most: usize, wakes: &mut Wakes) {
-        if self.is_asleep() {
-            self.call_for(if there < at_most { there.min(1) } else { there }, wakes);
+        let enough = if there < at_most { there.min(1) } else { there };
+        if self.wanted < enough && self.is_asleep() {
+            self.call_for(enough, wakes);
         }
     }
 
+    #[inline(never)]
     fn call_for(&mut self, enough: usize, wakes: &mut Wakes) {
         while self.wanted < enough
             && let Some(next) = self.places.get_mut(self.asleep)
@@ -173,11 +175,13 @@ impl Line {
     }
 }
 
-/// Whom to wake once the lock is released.
+/// Whom to wake once the lock is released, and what is to be dropped.
 #[derive(Default)]
 pub(super) struct Wakes {
     first: Option<Waker>,
     others: Vec<Waker>,
+    /// Not to be woken, but only dropped.
+    unneeded: Option<Waker>,
 }
 
 impl Wakes {
@@ -190,25 +194,16 @@ impl Wakes {
     }
 
     #[inline]
-    pub(super) fn take(&mut self) -> Option<Woken> {
-        let first = self.first.take()?;
-        Some(Woken { first, others: std::mem::take(&mut self.others) })
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.unneeded.is_none()
     }
-}
 
-pub(super) struct Woken {
-    first: Waker,
-    others: Vec<Waker>,
-}
-
-impl Woken {
     /// Wakes them all, even if one of their wakers panics.
-    #[inline]
     pub(super) fn wake(self) {
-        if self.others.is_empty() {
-            self.first.wake();
-        } else {
-            Self::wake_all(std::iter::once(self.first).chain(self.others));
+        match self.first {
+            None => {}
+            Some(only) if self.others.is_empty() => only.wake(),
+            first => Self::wake_all(first.into_iter().chain(self.others)),
         }
     }
 

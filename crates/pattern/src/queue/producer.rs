@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll};
 
-use super::Pace;
+use super::{Pace, paced};
 use super::items::Supply;
-use super::shared::{Giving, Putting, Shared};
+use super::shared::{Giving, Shared};
+use super::state::Putting;
 
 /// Puts items into a queue. Clones put into the same queue; with the last of them, nothing more will come.
 pub struct Producer<T> {
@@ -61,14 +62,18 @@ impl<T> Producer<T> {
     async fn put_all(&self, items: &mut impl Supply<T>) -> bool {
         let mut waiting = Waiting { producer: self, place: None, items };
         poll_fn(|cx| {
-            let proceed = ready!(self.pace.poll_proceed(cx));
-            let open = ready!(self.queue.0.poll_put(cx, &mut waiting.putting()));
-            if let Some(proceed) = proceed {
-                proceed.made_progress();
+            if self.pace.is_due() {
+                self.poll_paced(cx, &mut waiting.putting())
+            } else {
+                self.queue.0.poll_put(cx, &mut waiting.putting())
             }
-            Poll::Ready(open)
         })
         .await
+    }
+
+    #[inline(never)]
+    fn poll_paced<S: Supply<T>>(&self, cx: &mut Context<'_>, putting: &mut Putting<'_, S>) -> Poll<bool> {
+        paced(cx, |cx| self.queue.0.poll_put(cx, putting))
     }
 
     /// Puts `item` if there is room for it now.

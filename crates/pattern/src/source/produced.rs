@@ -42,12 +42,12 @@ impl<T: Send> Feed<T> for Produced<T> {
         }
         // Of the newest first, a second one in hand would be older than what the job of the first puts.
         let max = if self.queue.is_newest_first() { 1 } else { max };
-        let take = |items: &mut Items<T>, count| {
+        let mut take = |items: &mut Items<T>, count| {
             for (index, value) in (0..count).map_while(|_| items.pop()) {
                 into.push(index, value);
             }
         };
-        match self.queue.poll_fill(cx, max, take) {
+        match self.queue.poll_fill(cx, max, &mut take) {
             // It may be closed while its producers still run.
             Poll::Ready(0) if self.over => Filled::Ended,
             Poll::Ready(1..) => Filled::Full,
