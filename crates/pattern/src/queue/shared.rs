@@ -11,6 +11,9 @@ use std::task::{Context, Poll};
 use super::items::{Items, Supply};
 use super::state::{Putting, State, Taking};
 
+/// How many turns of a spin loop somebody waits who finds the lock taken: about a microsecond.
+const BACK_OFF: u32 = 50;
+
 pub(super) struct Shared<T> {
     pub(super) capacity: usize,
     pub(super) newest_first: bool,
@@ -48,14 +51,24 @@ impl<T> Shared<T> {
     /// Does something under the lock, and then wakes whoever is to be woken.
     #[inline]
     fn with<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
-        // Nothing that can panic on a user's account runs under the lock.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.try_lock().unwrap_or_else(|_| self.lock_later());
         let result = act(&mut state);
         self.lately.store(state.items.total(), Ordering::Relaxed);
         if !state.wakes.is_empty() {
             Self::wake(state);
         }
         result
+    }
+
+    /// Lets whoever holds the lock go on for a while: some operations in a row by one thread cost less than
+    /// the same by two in turn.
+    #[cold]
+    fn lock_later(&self) -> MutexGuard<'_, State<T>> {
+        for _ in 0..BACK_OFF {
+            std::hint::spin_loop();
+        }
+        // Nothing that can panic on a user's account runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[inline(never)]
