@@ -198,19 +198,17 @@ impl Wakes {
         self.first.is_none() && self.unneeded.is_none()
     }
 
-    /// Wakes them all, even if one of their wakers panics.
-    pub(super) fn wake(self) {
-        match self.first {
-            None => {}
-            Some(only) if self.others.is_empty() => only.wake(),
-            first => Self::wake_all(first.into_iter().chain(self.others)),
-        }
+    /// The waker of the only one to wake, if that is all.
+    #[inline]
+    pub(super) fn only(&mut self) -> Option<Waker> {
+        if self.others.is_empty() && self.unneeded.is_none() { self.first.take() } else { None }
     }
 
+    /// Wakes them all, even if one of their wakers panics.
     #[cold]
-    fn wake_all(wakers: impl Iterator<Item = Waker>) {
+    pub(super) fn wake(self) {
         let mut panicked = None;
-        for waker in wakers {
+        for waker in self.first.into_iter().chain(self.others) {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             panicked = panicked.or(woken.err());
         }

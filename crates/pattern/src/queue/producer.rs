@@ -40,9 +40,9 @@ impl<T> Producer<T> {
     ///
     /// Dropped before its end, it has not put the item, and drops it. [`Producer::put_many`] leaves it with you.
     pub async fn put(&self, item: T) -> Result<(), Closed<T>> {
-        let mut item = Some(item);
-        self.put_all(&mut item).await;
-        item.map_or(Ok(()), |item| Err(Closed(item)))
+        let mut giver = Giver { producer: self, place: None, items: Some(item) };
+        poll_fn(|cx| giver.poll(cx)).await;
+        giver.items.take().map_or(Ok(()), |item| Err(Closed(item)))
     }
 
     /// Puts all of `items`, as many at once as there is room for. What was put is no longer in `items`.
@@ -54,26 +54,9 @@ impl<T> Producer<T> {
     /// # Cancel-safety
     ///
     /// Cancel-safe: what was not put is left in `items`.
-    pub async fn put_many(&self, mut items: &mut VecDeque<T>) -> Result<(), Closed> {
-        if self.put_all(&mut items).await { Ok(()) } else { Err(Closed(())) }
-    }
-
-    #[inline]
-    async fn put_all(&self, items: &mut impl Supply<T>) -> bool {
-        let mut waiting = Waiting { producer: self, place: None, items };
-        poll_fn(|cx| {
-            if self.pace.is_due() {
-                self.poll_paced(cx, &mut waiting.putting())
-            } else {
-                self.queue.0.poll_put(cx, &mut waiting.putting())
-            }
-        })
-        .await
-    }
-
-    #[inline(never)]
-    fn poll_paced<S: Supply<T>>(&self, cx: &mut Context<'_>, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        paced(cx, |cx| self.queue.0.poll_put(cx, putting))
+    pub async fn put_many(&self, items: &mut VecDeque<T>) -> Result<(), Closed> {
+        let mut giver = Giver { producer: self, place: None, items };
+        if poll_fn(|cx| giver.poll(cx)).await { Ok(()) } else { Err(Closed(())) }
     }
 
     /// Puts `item` if there is room for it now.
@@ -133,24 +116,36 @@ impl<T> Producer<T> {
     }
 }
 
-/// A giver that may stand in line, and is out of it when dropped.
-struct Waiting<'a, T, S: Supply<T>> {
+/// A put under way; out of the line when dropped.
+struct Giver<'a, T, S: Supply<T>> {
     producer: &'a Producer<T>,
     place: Option<u64>,
-    items: &'a mut S,
+    items: S,
 }
 
-impl<T, S: Supply<T>> Waiting<'_, T, S> {
+impl<T, S: Supply<T>> Giver<'_, T, S> {
     #[inline]
-    fn putting(&mut self) -> Putting<'_, S> {
-        Putting { place: &mut self.place, items: self.items, index: self.producer.index }
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.producer.pace.is_due() { self.poll_paced(cx) } else { self.poll_put(cx) }
+    }
+
+    #[inline(never)]
+    fn poll_paced(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        paced(cx, |cx| self.poll_put(cx))
+    }
+
+    #[inline]
+    fn poll_put(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        let Self { producer, place, items } = self;
+        producer.queue.0.poll_put(cx, &mut Putting { place, items, index: producer.index })
     }
 }
 
-impl<T, S: Supply<T>> Drop for Waiting<'_, T, S> {
+impl<T, S: Supply<T>> Drop for Giver<'_, T, S> {
     fn drop(&mut self) {
-        if self.place.is_some() {
-            self.producer.queue.0.give_up_putting(&mut self.putting());
+        let Self { producer, place, items } = self;
+        if place.is_some() {
+            producer.queue.0.give_up_putting(&mut Putting { place, items, index: producer.index });
         }
     }
 }

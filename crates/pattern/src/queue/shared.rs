@@ -73,9 +73,14 @@ impl<T> Shared<T> {
 
     #[inline(never)]
     fn wake(mut state: MutexGuard<'_, State<T>>) {
-        let wakes = std::mem::take(&mut state.wakes);
-        drop(state);
-        wakes.wake();
+        if let Some(only) = state.wakes.only() {
+            drop(state);
+            only.wake();
+        } else {
+            let wakes = std::mem::take(&mut state.wakes);
+            drop(state);
+            wakes.wake();
+        }
     }
 
     pub(super) fn len(&self) -> usize {
