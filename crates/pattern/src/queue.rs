@@ -62,8 +62,8 @@ use std::task::{Context, Poll, ready};
 use tokio::task::coop;
 
 pub use consumer::{Consumer, TryTakeError};
-pub use producer::{Closed, Producer, TryPutError};
 pub(crate) use items::Items;
+pub use producer::{Closed, Producer, TryPutError};
 use shared::Shared;
 
 /// A queue with room for `capacity` items, the oldest of which is taken first.

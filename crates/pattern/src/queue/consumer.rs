@@ -7,10 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::{Pace, paced};
 use super::items::Items;
 use super::shared::{Receiving, Shared};
 use super::state::Taking;
+use super::{Pace, paced};
 use futures_core::Stream;
 
 /// Takes items from a queue. Clones take from the same queue, each item going to one of them.

@@ -41,7 +41,7 @@ impl Line {
         want: usize,
         lent: usize,
         waker: Waker,
-        wakes: &mut Wakes,
+        later: &mut Later,
     ) {
         let want = want.min(LARGEST_WANT);
         let Some(at) = self.find(*place) else {
@@ -58,7 +58,7 @@ impl Line {
         }
         self.demand = self.demand - self.places[at].want + want;
         self.places[at].want = want;
-        wakes.unneeded = before;
+        later.unneeded = before;
     }
 
     #[inline]
@@ -72,9 +72,9 @@ impl Line {
     }
 
     /// Leaves the line, if it is in it.
-    pub(super) fn leave(&mut self, place: &mut Option<u64>, wakes: &mut Wakes) {
+    pub(super) fn leave(&mut self, place: &mut Option<u64>, later: &mut Later) {
         if let Some(at) = self.find(place.take()) {
-            wakes.unneeded = self.remove(at);
+            later.unneeded = self.remove(at);
         }
     }
 
@@ -115,28 +115,30 @@ impl Line {
         self.asleep < self.places.len()
     }
 
-    /// Lets up to `room` items in that are lent by the first in line, and says how many. Who has no more there
-    /// is out of the line, and woken.
+    /// Lets up to `room` items in that are lent, by whoever came first, and says how many. Who has no more of them
+    /// is out of the line, and woken. Others are passed over: they may never come.
     #[cold]
-    pub(super) fn admit(&mut self, room: usize, wakes: &mut Wakes) -> usize {
-        let mut left = room;
+    pub(super) fn admit(&mut self, room: usize, later: &mut Later) -> usize {
+        let (mut left, mut at) = (room, 0);
         while left > 0
-            && let Some(first) = self.places.front_mut()
-            && first.lent > 0
+            && let Some(place) = self.places.get_mut(at)
         {
-            let count = left.min(first.lent);
+            let count = left.min(place.lent);
             left -= count;
-            first.lent -= count;
-            let less = first.want - first.want.min(first.lent);
-            if first.lent == 0 {
-                if let Some(waker) = self.remove(0) {
-                    wakes.push(waker);
+            place.lent -= count;
+            if count > 0 && place.lent == 0 {
+                if let Some(waker) = self.remove(at) {
+                    later.push(waker);
                 }
-            } else {
-                first.want -= less;
-                self.demand -= less;
-                self.wanted -= if first.waker.is_none() { less } else { 0 };
+                continue;
             }
+            if place.lent > 0 {
+                let less = place.want - place.want.min(place.lent);
+                place.want -= less;
+                self.demand -= less;
+                self.wanted -= if place.waker.is_none() { less } else { 0 };
+            }
+            at += 1;
         }
         room - left
     }
@@ -144,29 +146,29 @@ impl Line {
     /// Calls somebody for what is `there`, unless somebody is on the way; when it is all there can ever be, as
     /// many as it takes: one who never comes must not keep the others waiting.
     #[inline]
-    pub(super) fn call(&mut self, there: usize, at_most: usize, wakes: &mut Wakes) {
+    pub(super) fn call(&mut self, there: usize, at_most: usize, later: &mut Later) {
         let enough = if there < at_most { there.min(1) } else { there };
         if self.wanted < enough && self.is_asleep() {
-            self.call_for(enough, wakes);
+            self.call_for(enough, later);
         }
     }
 
     #[inline(never)]
-    fn call_for(&mut self, enough: usize, wakes: &mut Wakes) {
+    fn call_for(&mut self, enough: usize, later: &mut Later) {
         while self.wanted < enough
             && let Some(next) = self.places.get_mut(self.asleep)
         {
             self.asleep += 1;
             if let Some(waker) = next.waker.take() {
                 self.wanted += next.want;
-                wakes.push(waker);
+                later.push(waker);
             }
         }
     }
 
     /// Calls everybody: there is nothing to wait for any more.
-    pub(super) fn call_all(&mut self, wakes: &mut Wakes) {
-        self.call_for(usize::MAX, wakes);
+    pub(super) fn call_all(&mut self, later: &mut Later) {
+        self.call_for(usize::MAX, later);
     }
 
     /// What all who stand in line want together.
@@ -177,14 +179,14 @@ impl Line {
 
 /// Whom to wake once the lock is released, and what is to be dropped.
 #[derive(Default)]
-pub(super) struct Wakes {
+pub(super) struct Later {
     first: Option<Waker>,
     others: Vec<Waker>,
     /// Not to be woken, but only dropped.
     unneeded: Option<Waker>,
 }
 
-impl Wakes {
+impl Later {
     #[inline]
     fn push(&mut self, waker: Waker) {
         match self.first {
@@ -204,7 +206,7 @@ impl Wakes {
         if self.others.is_empty() && self.unneeded.is_none() { self.first.take() } else { None }
     }
 
-    /// Wakes them all, even if one of their wakers panics.
+    /// Later them all, even if one of their wakers panics.
     #[cold]
     pub(super) fn wake(self) {
         let mut panicked = None;

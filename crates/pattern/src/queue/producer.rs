@@ -6,10 +6,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Pace, paced};
 use super::items::Supply;
 use super::shared::{Giving, Shared};
 use super::state::Putting;
+use super::{Pace, paced};
 
 /// Puts items into a queue. Clones put into the same queue; with the last of them, nothing more will come.
 pub struct Producer<T> {
@@ -66,7 +66,8 @@ impl<T> Producer<T> {
     /// The item, if the queue is full or closed.
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
         let mut item = Some(item);
-        let put = self.queue.0.try_put(&mut Putting { place: &mut None, items: &mut item, index: self.index });
+        let put =
+            self.queue.0.try_put(&mut Putting { place: &mut None, items: &mut item, index: self.index });
         match item {
             None => Ok(()),
             Some(item) if put.is_pending() => Err(TryPutError::Full(item)),

@@ -48,13 +48,13 @@ impl<T> Shared<T> {
         Self { capacity, newest_first, lately: AtomicUsize::new(0), state }
     }
 
-    /// Does something under the lock, and then wakes whoever is to be woken.
+    /// Does something under the lock, and then later whoever is to be woken.
     #[inline]
     fn with<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
         let mut state = self.state.try_lock().unwrap_or_else(|_| self.lock_later());
         let result = act(&mut state);
         self.lately.store(state.items.total(), Ordering::Relaxed);
-        if !state.wakes.is_empty() {
+        if !state.later.is_empty() {
             Self::wake(state);
         }
         result
@@ -73,13 +73,13 @@ impl<T> Shared<T> {
 
     #[inline(never)]
     fn wake(mut state: MutexGuard<'_, State<T>>) {
-        if let Some(only) = state.wakes.only() {
+        if let Some(only) = state.later.only() {
             drop(state);
             only.wake();
         } else {
-            let wakes = std::mem::take(&mut state.wakes);
+            let later = std::mem::take(&mut state.later);
             drop(state);
-            wakes.wake();
+            later.wake();
         }
     }
 

@@ -15,7 +15,7 @@
 use std::task::{Poll, Waker};
 
 use super::items::{Items, Supply};
-use super::line::{Line, Wakes};
+use super::line::{Later, Line};
 
 pub(super) struct State<T> {
     capacity: usize,
@@ -29,7 +29,7 @@ pub(super) struct State<T> {
     takers: Line,
     joiners: Line,
     /// Whom to wake once the lock is released.
-    pub(super) wakes: Wakes,
+    pub(super) later: Later,
 }
 
 /// What a taker brings to the queue.
@@ -61,7 +61,7 @@ impl<T> State<T> {
             givers: Line::default(),
             takers: Line::default(),
             joiners: Line::default(),
-            wakes: Wakes::default(),
+            later: Later::default(),
         }
     }
 
@@ -88,18 +88,20 @@ impl<T> State<T> {
     /// The same for who has waited, or finds others that have.
     #[inline(never)]
     fn put_in_turn<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        self.admit(0);
-        let lent = putting.place.and_then(|place| self.givers.lent(place));
-        let was_admitted = putting.place.is_some() && lent.is_none() && putting.items.len() == 0;
-        let lends = lent.is_some_and(|lent| lent > 0);
-        // Nobody gets in before those who have lent what they put.
-        let is_next = !lends && (self.items.lent() == 0 || self.givers.is_first(*putting.place));
-        if is_next && !self.closed {
+        // Nobody gets in before those who have lent what they put, but who has waited for longer.
+        let is_first = self.givers.is_first(*putting.place) && self.lent_by(putting) == Some(0);
+        if putting.place.is_some() && !is_first {
+            self.admit(0);
+        }
+        let was_admitted =
+            putting.place.is_some() && self.lent_by(putting).is_none() && putting.items.len() == 0;
+        let has_lent = matches!(self.lent_by(putting), Some(1..));
+        if !self.closed && !has_lent && (is_first || self.items.lent() == 0) {
             let count = self.room(0).min(putting.items.len());
             self.items.put(count, putting.index, putting.items);
         }
         self.call_takers();
-        let all = was_admitted || !self.closed && !lends && putting.items.len() == 0;
+        let all = was_admitted || !self.closed && !has_lent && putting.items.len() == 0;
         if all || self.closed {
             self.stop_putting(putting);
             return Poll::Ready(all);
@@ -107,24 +109,32 @@ impl<T> State<T> {
         Poll::Pending
     }
 
+    /// How many items a giver still has lent; `None` if it is not in line.
+    fn lent_by<S>(&self, putting: &Putting<'_, S>) -> Option<usize> {
+        putting.place.and_then(|place| self.givers.lent(place))
+    }
+
     /// Lets in what is lent, as far as there is room.
     #[inline]
     fn admit(&mut self, now: usize) {
         if self.items.lent() > 0 && !self.closed {
             let room = self.room(now);
-            let count = self.givers.admit(room, &mut self.wakes);
+            let count = self.givers.admit(room, &mut self.later);
             self.items.admit(count);
         }
     }
 
     /// Gets in line, or back in line, with what did not find room.
     pub(super) fn wait_to_put<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>, waker: Waker) {
-        let most = putting.items.len().min(self.capacity.max(1));
-        let lent = putting.place.and_then(|place| self.givers.lent(place));
-        let lend = if lent.is_none() && S::LENDS && self.items.may_lend(putting.index) { most } else { 0 };
-        self.items.lend(lend, putting.index, putting.items);
-        let want = lent.filter(|&lent| lent > 0).unwrap_or(most);
-        self.givers.wait(putting.place, want, lend, waker, &mut self.wakes);
+        let rest = putting.items.len().min(self.capacity.max(1));
+        let lent_before = self.lent_by(putting);
+        if lent_before.is_none() && S::LENDS && self.items.may_lend(putting.index) {
+            self.items.lend(rest, putting.index, putting.items);
+            self.givers.wait(putting.place, rest, rest, waker, &mut self.later);
+        } else {
+            let want = lent_before.filter(|&lent| lent > 0).unwrap_or(rest);
+            self.givers.wait(putting.place, want, 0, waker, &mut self.later);
+        }
     }
 
     /// A giver leaves the line, with what it still has lent.
@@ -135,7 +145,7 @@ impl<T> State<T> {
             let before = self.givers.lent_before(place);
             self.items.give_back(before, count, putting.items);
         }
-        self.givers.leave(putting.place, &mut self.wakes);
+        self.givers.leave(putting.place, &mut self.later);
         self.call_givers();
     }
 
@@ -157,7 +167,7 @@ impl<T> State<T> {
         give(&mut self.items, count);
         *taking.in_hand = count;
         if taking.place.is_some() {
-            self.takers.leave(taking.place, &mut self.wakes);
+            self.takers.leave(taking.place, &mut self.later);
         }
         self.call_takers();
         self.call_givers();
@@ -166,7 +176,7 @@ impl<T> State<T> {
 
     pub(super) fn wait_to_take(&mut self, taking: &mut Taking<'_>, waker: Waker) {
         let want = taking.max.min(self.capacity.max(1));
-        self.takers.wait(taking.place, want, 0, waker, &mut self.wakes);
+        self.takers.wait(taking.place, want, 0, waker, &mut self.later);
         if self.capacity == 0 {
             self.call_givers();
         }
@@ -174,7 +184,7 @@ impl<T> State<T> {
 
     /// A taker leaves the line, and has finished what it had in hand.
     pub(super) fn stop_taking(&mut self, place: &mut Option<u64>, in_hand: &mut usize) {
-        self.takers.leave(place, &mut self.wakes);
+        self.takers.leave(place, &mut self.later);
         self.call_takers();
         self.finish(in_hand);
     }
@@ -184,7 +194,7 @@ impl<T> State<T> {
     fn finish(&mut self, in_hand: &mut usize) {
         self.finished += std::mem::take(in_hand);
         if !self.joiners.is_empty() && self.is_finished() {
-            self.joiners.call_all(&mut self.wakes);
+            self.joiners.call_all(&mut self.later);
         }
     }
 
@@ -199,11 +209,11 @@ impl<T> State<T> {
     }
 
     pub(super) fn wait_to_join(&mut self, place: &mut Option<u64>, waker: Waker) {
-        self.joiners.wait(place, 1, 0, waker, &mut self.wakes);
+        self.joiners.wait(place, 1, 0, waker, &mut self.later);
     }
 
     pub(super) fn stop_joining(&mut self, place: &mut Option<u64>) {
-        self.joiners.leave(place, &mut self.wakes);
+        self.joiners.leave(place, &mut self.later);
     }
 
     fn is_finished(&self) -> bool {
@@ -212,28 +222,28 @@ impl<T> State<T> {
 
     #[inline]
     fn call_takers(&mut self) {
-        self.takers.call(self.items.len(), self.capacity, &mut self.wakes);
+        self.takers.call(self.items.len(), self.capacity, &mut self.later);
     }
 
     #[inline]
     fn call_givers(&mut self) {
         if self.givers.is_asleep() {
             let room = self.room(0);
-            self.givers.call(room, room, &mut self.wakes);
+            self.givers.call(room, room, &mut self.later);
         }
     }
 
     pub(super) fn close(&mut self) {
         self.closed = true;
-        self.givers.call_all(&mut self.wakes);
-        self.takers.call_all(&mut self.wakes);
+        self.givers.call_all(&mut self.later);
+        self.takers.call_all(&mut self.later);
     }
 
     /// Closes the queue for good; what is left in it is to be dropped once the lock is released.
     pub(super) fn abandon(&mut self) -> impl Sized + use<T> {
         self.close();
         self.abandoned = true;
-        self.joiners.call_all(&mut self.wakes);
+        self.joiners.call_all(&mut self.later);
         self.items.discard()
     }
 }
