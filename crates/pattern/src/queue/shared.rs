@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 
 use super::items::{Items, Supply};
@@ -51,7 +51,12 @@ impl<T> Shared<T> {
     /// Does something under the lock, and then later whoever is to be woken.
     #[inline]
     fn with<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
-        let mut state = self.state.try_lock().unwrap_or_else(|_| self.lock_later());
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            // Nothing that can panic on a user's account runs under the lock.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => self.lock_later(),
+        };
         let result = act(&mut state);
         self.lately.store(state.items.total(), Ordering::Relaxed);
         if !state.later.is_empty() {
@@ -67,7 +72,6 @@ impl<T> Shared<T> {
         for _ in 0..BACK_OFF {
             std::hint::spin_loop();
         }
-        // Nothing that can panic on a user's account runs under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,12 +97,11 @@ impl<T> Shared<T> {
 
     /// Puts as many items as there is room for. Ready with `true` when all are put, with `false` when the
     /// queue is closed.
-    #[inline]
     pub(super) fn try_put<S: Supply<T>>(&self, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        self.with(|state| state.put(putting))
+        self.with(|state| state.put_at_once(putting))
     }
 
-    /// The same; the task is woken when there is more to do.
+    /// The same in turn; the task is woken when there is more to do.
     #[inline]
     pub(super) fn poll_put<S: Supply<T>>(
         &self,
@@ -106,7 +109,7 @@ impl<T> Shared<T> {
         putting: &mut Putting<'_, S>,
     ) -> Poll<bool> {
         if self.lately.load(Ordering::Relaxed) < self.capacity || putting.place.is_some() {
-            let put = self.try_put(putting);
+            let put = self.with(|state| state.put(putting));
             if put.is_ready() {
                 return put;
             }
@@ -135,7 +138,6 @@ impl<T> Shared<T> {
     }
 
     /// Takes what is there. Ready with how many items that are: none if the queue is closed and empty.
-    #[inline]
     pub(super) fn try_take(
         &self,
         taking: &mut Taking<'_>,
@@ -153,7 +155,7 @@ impl<T> Shared<T> {
         give: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
         if self.lately.load(Ordering::Relaxed) > 0 || taking.place.is_some() {
-            let taken = self.try_take(taking, give);
+            let taken = self.with(|state| state.take(taking, give));
             if taken.is_ready() {
                 return taken;
             }

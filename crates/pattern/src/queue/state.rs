@@ -76,8 +76,18 @@ impl<T> State<T> {
     /// Puts what there is room for. Ready with `true` when all is put, with `false` when the queue is closed.
     #[inline]
     pub(super) fn put<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        if self.closed || self.items.lent() > 0 || putting.place.is_some() {
-            return self.put_in_turn(putting);
+        if self.items.lent() > 0 || putting.place.is_some() {
+            self.put_in_turn(putting)
+        } else {
+            self.put_at_once(putting)
+        }
+    }
+
+    /// The same, before all who wait.
+    #[inline]
+    pub(super) fn put_at_once<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
+        if self.closed {
+            return Poll::Ready(false);
         }
         let count = self.room(0).min(putting.items.len());
         self.items.put(count, putting.index, putting.items);
@@ -164,7 +174,9 @@ impl<T> State<T> {
             }
         }
         let count = taking.max.min(self.items.len());
-        give(&mut self.items, count);
+        if count > 0 {
+            give(&mut self.items, count);
+        }
         *taking.in_hand = count;
         if taking.place.is_some() {
             self.takers.leave(taking.place, &mut self.later);
