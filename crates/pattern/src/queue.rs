@@ -40,8 +40,8 @@
 //!
 //! An item handed over alone costs a lock, and often a wake-up. [`Producer::put_many`] and
 //! [`Consumer::take_many`] hand over as many as there is room for, or as are there, for the same price: with a
-//! thousand items of capacity they are about ten times as fast. Either side may use them, whatever the other does.
-
+//! thousand items of capacity they are more than ten times as fast. Either side may use them, whatever the other
+//! does.
 //!
 //! # Computing
 //!

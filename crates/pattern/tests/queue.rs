@@ -164,8 +164,12 @@ fn what_a_batch_waits_to_put_is_taken_in_order_before_its_producer_comes() {
 fn a_batch_given_up_while_it_waits_comes_back_and_leaves_those_of_others() {
     let (producer, mut consumer) = queue::fifo(3);
     let (mut items, mut others) = ((1..=8).collect::<VecDeque<_>>(), VecDeque::from([11, 12]));
+    let mut between = VecDeque::from([9, 10]);
     let (mut first, mut second) = (hand(producer.put_many(&mut items)), hand(producer.put_many(&mut others)));
-    assert!(first.poll().is_pending() && second.poll().is_pending());
+    let mut given_up = hand(producer.put_many(&mut between));
+    assert!(first.poll().is_pending() && given_up.poll().is_pending() && second.poll().is_pending());
+    drop(given_up);
+    assert_eq!(between, [9, 10]);
     assert_eq!(consumer.try_take(), Ok(1));
     assert!(first.poll().is_pending(), "only one more found room");
     drop(first);
@@ -258,6 +262,56 @@ fn without_capacity_a_batch_is_taken_from_the_hand() {
 }
 
 #[test]
+fn a_batch_waits_for_room_in_a_lifo_queue_too() {
+    let (producer, mut consumer) = queue::lifo(2);
+    let producer = producer.of_input(0);
+    let mut items = VecDeque::from([1, 2, 3]);
+    let mut put = hand(producer.put_many(&mut items));
+    assert!(put.poll().is_pending());
+    assert_eq!((consumer.try_take(), put.woken()), (Ok(2), 1));
+    assert_eq!((put.poll(), taken(&mut consumer, 3)), (Poll::Ready(Ok(())), vec![3, 1]));
+}
+
+#[test]
+fn who_was_called_in_vain_is_called_again() {
+    let (producer, mut one) = queue::fifo(2);
+    let mut two = one.clone();
+    let mut take = hand(one.take());
+    for times in 1..3 {
+        assert!(take.poll().is_pending());
+        producer.try_put(times).unwrap();
+        assert_eq!((take.woken(), two.try_take()), (times, Ok(times)));
+    }
+}
+
+#[test]
+fn what_is_let_in_is_not_waited_for_any_more() {
+    let (producer, mut consumer) = filled(&[1, 2, 3], 3);
+    let (mut items, mut others) = (VecDeque::from([4, 5, 6]), VecDeque::from([7]));
+    let (mut first, mut second) = (hand(producer.put_many(&mut items)), hand(producer.put_many(&mut others)));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    assert_eq!((consumer.try_take(), first.woken()), (Ok(1), 1));
+    assert!(second.poll().is_pending(), "in passing it lets in the first one's first item");
+    assert_eq!((taken(&mut consumer, 3), second.woken()), (vec![2, 3, 4], 1));
+}
+
+#[test]
+fn a_producer_that_comes_and_lets_its_batch_in_calls_a_consumer() {
+    let (producer, mut consumer) = queue::fifo(1);
+    let (mut one, mut two) = (consumer.clone(), consumer.clone());
+    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    producer.try_put(1).unwrap();
+    let mut items = VecDeque::from([2]);
+    let mut put = hand(producer.put_many(&mut items));
+    assert!(put.poll().is_pending());
+    assert_eq!((first.woken(), consumer.try_take()), (1, Ok(1)));
+    drop(first);
+    assert_eq!((put.woken(), put.poll()), (1, Poll::Ready(Ok(()))));
+    assert_eq!((second.woken(), second.poll()), (1, Poll::Ready(Some(2))));
+}
+
+#[test]
 fn a_batch_that_exchanges_memory_with_the_queue_stays_in_order() {
     let (producer, mut consumer) = queue::fifo(8);
     let (mut items, mut into, mut expected) = (VecDeque::new(), Vec::with_capacity(8), 0..);
@@ -270,9 +324,15 @@ fn a_batch_that_exchanges_memory_with_the_queue_stays_in_order() {
         if round % 3 == 0 {
             assert_eq!(consumer.try_take().ok(), expected.next());
         }
-        into.clear();
-        assert!(hand(consumer.take_many(8, &mut into)).poll().is_ready());
-        assert!(into.iter().copied().eq(expected.by_ref().take(into.len())));
+        for most in [round % 8 + 1, 8] {
+            into.clear();
+            let there = consumer.len().min(most);
+            if there > 0 {
+                assert_eq!(hand(consumer.take_many(most, &mut into)).poll(), Poll::Ready(there));
+            }
+            assert_eq!(into.len(), there);
+            assert!(into.iter().copied().eq(expected.by_ref().take(into.len())));
+        }
     }
 }
 

@@ -47,6 +47,9 @@ impl<T> Producer<T> {
 
     /// Puts all of `items`, as many at once as there is room for. What was put is no longer in `items`.
     ///
+    /// What there is no room for waits beside the queue, no more than its capacity: consumers who come take it
+    /// from there, in its turn, even before this task runs again.
+    ///
     /// # Errors
     ///
     /// If the queue is closed; what was not put is left in `items`.
@@ -59,7 +62,7 @@ impl<T> Producer<T> {
         if poll_fn(|cx| giver.poll(cx)).await { Ok(()) } else { Err(Closed(())) }
     }
 
-    /// Puts `item` if there is room for it now.
+    /// Puts `item` if there is room for it now, before all who wait for room.
     ///
     /// # Errors
     ///
