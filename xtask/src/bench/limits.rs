@@ -46,7 +46,7 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
         ),
         ("queue-cap10" | "queue-cap1024" | "queue-mn", _) => (
             "for each fill of the queue, a task switch on one thread or cache lines between two cores",
-            "several tasks at either end: two locks and a wake a batch, and who finds nothing sleeps instead of spinning",
+            "several tasks at either end: some locks and a wake a batch, and who finds nothing sleeps instead of spinning",
         ),
         ("pipeline-cap10" | "pipeline-cap1024", _) => (
             "a poll for each item and stage, on one thread",

@@ -177,6 +177,9 @@ impl Line {
     }
 }
 
+/// A queue keeps memory for so many wakers.
+const KEPT_WAKERS: usize = 64;
+
 /// Whom to wake once the lock is released, and what is to be dropped.
 #[derive(Default)]
 pub(super) struct Later {
@@ -206,16 +209,24 @@ impl Later {
         if self.others.is_empty() && self.unneeded.is_none() { self.first.take() } else { None }
     }
 
-    /// Later them all, even if one of their wakers panics.
+    /// Wakes them all, even if one of their wakers panics. What is returned is empty, for the next time.
     #[cold]
-    pub(super) fn wake(self) {
+    pub(super) fn wake(mut self) -> Vec<Waker> {
         let mut panicked = None;
-        for waker in self.first.into_iter().chain(self.others) {
+        for waker in self.first.into_iter().chain(self.others.drain(..)) {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             panicked = panicked.or(woken.err());
         }
         if let Some(payload) = panicked {
             resume_unwind(payload);
+        }
+        self.others
+    }
+
+    /// Keeps the memory of a list of moderate length, so that to wake some together allocates nothing.
+    pub(super) fn reuse(&mut self, spare: Vec<Waker>) {
+        if self.others.capacity() == 0 && spare.capacity() <= KEPT_WAKERS {
+            self.others = spare;
         }
     }
 }

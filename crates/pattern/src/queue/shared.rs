@@ -60,7 +60,7 @@ impl<T> Shared<T> {
         let result = act(&mut state);
         self.lately.store(state.items.total(), Ordering::Relaxed);
         if !state.later.is_empty() {
-            Self::wake(state);
+            self.wake(state);
         }
         result
     }
@@ -76,14 +76,15 @@ impl<T> Shared<T> {
     }
 
     #[inline(never)]
-    fn wake(mut state: MutexGuard<'_, State<T>>) {
+    fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
         if let Some(only) = state.later.only() {
             drop(state);
             only.wake();
         } else {
             let later = std::mem::take(&mut state.later);
             drop(state);
-            later.wake();
+            let spare = later.wake();
+            self.with(|state| state.later.reuse(spare));
         }
     }
 
