@@ -462,6 +462,15 @@ fn any_number_may_want_as_much_as_they_like() {
     assert_eq!(first.poll(), Poll::Ready(1));
     producer.close();
     assert_eq!(second.poll(), Poll::Ready(0));
+
+    let (producer, mut consumer) = queue::fifo(0);
+    let mut waiting = consumer.clone();
+    let mut take = hand(waiting.take());
+    assert!(take.poll().is_pending());
+    let mut items = VecDeque::from([1, 2]);
+    let mut put = hand(producer.put_many(&mut items));
+    assert!(put.poll().is_pending());
+    assert_eq!((taken(&mut consumer, usize::MAX), taken(&mut consumer, usize::MAX)), (vec![1], vec![2]));
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl<T> Items<T> {
     pub(super) fn put<S: Supply<T>>(&mut self, count: usize, index: Option<usize>, supply: &mut S) {
         self.number(count, index);
         supply.move_to(count, &mut self.values);
-        if self.lent > 0 {
+        if self.lent > 0 && count > 0 {
             self.move_ahead(count);
         }
     }
@@ -140,11 +140,12 @@ impl<T> Items<T> {
 
     /// Takes out all that are in the queue, not to be worked on.
     pub(super) fn discard(&mut self) -> VecDeque<T> {
+        let count = self.len();
         if let Some(indices) = &mut self.indices {
-            indices.drain(..self.values.len() - self.lent);
+            indices.drain(..count);
         }
-        self.taken += self.len();
-        let lent = self.values.split_off(self.len());
+        self.taken += count;
+        let lent = self.values.split_off(count);
         std::mem::replace(&mut self.values, lent)
     }
 

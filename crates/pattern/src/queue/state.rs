@@ -69,7 +69,7 @@ impl<T> State<T> {
     /// each that is waited for.
     #[inline]
     fn room(&self, now: usize) -> usize {
-        let most = if self.capacity == 0 { self.takers.demand() + now } else { self.capacity };
+        let most = if self.capacity == 0 { self.takers.demand().saturating_add(now) } else { self.capacity };
         most.saturating_sub(self.items.len())
     }
 
