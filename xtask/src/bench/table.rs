@@ -89,7 +89,8 @@ pub fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or("–".to_owned(), |ratio| match ratio {
         r if r >= 10.0 => format!("{r:.0}×"),
         r if r >= 0.1 => format!("{r:.1}×"),
-        r => format!("{r:.2}×"),
+        r if r >= 0.01 => format!("{r:.2}×"),
+        _ => "<0.01×".to_owned(),
     })
 }
 
