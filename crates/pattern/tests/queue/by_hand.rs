@@ -1,0 +1,60 @@
+//! Futures that are polled by hand, and who counts how often he was woken.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use towpath_pattern::queue::{self, Consumer, Producer};
+
+/// Counts how often it was woken.
+#[derive(Default)]
+pub struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Woken {
+    pub fn times(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A future that is polled by hand.
+pub struct Hand<F> {
+    future: Pin<Box<F>>,
+    pub woken: Arc<Woken>,
+}
+
+pub fn hand<F: Future>(future: F) -> Hand<F> {
+    Hand { future: Box::pin(future), woken: Arc::default() }
+}
+
+impl<F: Future> Hand<F> {
+    pub fn poll(&mut self) -> Poll<F::Output> {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        self.future.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+
+    pub fn woken(&self) -> usize {
+        self.woken.times()
+    }
+}
+
+pub fn filled<T: Copy>(items: &[T], capacity: usize) -> (Producer<T>, Consumer<T>) {
+    let (producer, consumer) = queue::fifo(capacity);
+    for &item in items {
+        producer.try_put(item).expect("there is room");
+    }
+    (producer, consumer)
+}
+
+pub fn taken<T>(consumer: &mut Consumer<T>, max: usize) -> Vec<T> {
+    let mut items = Vec::new();
+    assert!(hand(consumer.take_many(max, &mut items)).poll().is_ready());
+    items
+}

@@ -1,0 +1,76 @@
+//! Who is called when there is something to take or room, and who is not passed over.
+
+use std::collections::VecDeque;
+use std::task::Poll;
+
+use towpath_pattern::queue;
+
+use crate::by_hand::{filled, hand};
+
+#[test]
+fn a_producer_that_gives_up_after_it_was_called_passes_the_call_on() {
+    let (producer, mut consumer) = filled(&[1], 1);
+    let (mut first, mut second) = (hand(producer.put(2)), hand(producer.put(3)));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!((first.woken(), second.woken()), (1, 0));
+    drop(first);
+    assert_eq!(second.woken(), 1);
+    assert_eq!(second.poll(), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_consumer_that_gives_up_after_it_was_called_passes_the_call_on() {
+    let (producer, mut one) = queue::fifo(10);
+    let mut two = one.clone();
+    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    producer.try_put(1).unwrap();
+    assert_eq!((first.woken(), second.woken()), (1, 0));
+    drop(first);
+    assert_eq!(second.woken(), 1);
+    assert_eq!(second.poll(), Poll::Ready(Some(1)));
+}
+
+#[test]
+fn whoever_comes_calls_the_next_while_there_is_more() {
+    let (producer, mut one) = queue::fifo(10);
+    let mut two = one.clone();
+    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    let mut items = VecDeque::from([1, 2]);
+    assert_eq!(hand(producer.put_many(&mut items)).poll(), Poll::Ready(Ok(())));
+    assert_eq!(first.poll(), Poll::Ready(Some(1)));
+    assert_eq!(second.woken(), 1);
+    assert_eq!(second.poll(), Poll::Ready(Some(2)));
+}
+
+#[test]
+fn one_that_was_called_and_never_comes_does_not_stop_a_full_queue() {
+    let (producer, mut one) = queue::fifo(2);
+    let mut two = one.clone();
+    let (mut idle, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(idle.poll().is_pending() && second.poll().is_pending());
+    producer.try_put(1).unwrap();
+    producer.try_put(2).unwrap();
+    assert_eq!((idle.woken(), second.woken()), (1, 1));
+    assert_eq!(second.poll(), Poll::Ready(Some(1)));
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
+    let (producer, mut consumer) = queue::fifo(1);
+    let mut take = hand(consumer.take());
+    assert!(take.poll().is_pending());
+    let before = std::mem::take(&mut take.woken);
+    assert!(take.poll().is_pending());
+    producer.try_put(1).unwrap();
+    assert_eq!((before.times(), take.woken()), (0, 1));
+
+    let mut put = hand(producer.put(2));
+    assert!(put.poll().is_pending());
+    let before = std::mem::take(&mut put.woken);
+    assert!(put.poll().is_pending());
+    assert_eq!(take.poll(), Poll::Ready(Some(1)));
+    assert_eq!((before.times(), put.woken()), (0, 1));
+}

@@ -1,0 +1,99 @@
+//! Wakers and items that do what they should not.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use towpath_pattern::queue::{self, Closed, Producer};
+
+use crate::by_hand::hand;
+
+/// A waker whose every step looks into the queue, which is locked if it is not called after the lock.
+struct Looks(Producer<u8>, AtomicUsize);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        self.1.store(self.0.len(), Ordering::SeqCst);
+    }
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        assert!(self.0.len() <= self.0.capacity());
+    }
+}
+
+#[test]
+fn wakers_may_use_the_queue_when_woken_and_when_dropped() {
+    let (told, over) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (producer, mut consumer) = queue::fifo::<u8>(1);
+        let waker = || Waker::from(Arc::new(Looks(producer.clone(), AtomicUsize::new(0))));
+        let mut take = pin!(consumer.take());
+        for _ in 0..3 {
+            assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+        }
+        producer.try_put(1).unwrap();
+        assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
+        told.send(()).unwrap();
+    });
+    over.recv_timeout(Duration::from_secs(10)).expect("no deadlock, and no panic");
+}
+
+/// A waker that panics.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("this waker panics");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_costs_the_others_nothing() {
+    let (producer, mut one) = queue::fifo::<u8>(1);
+    let (mut two, mut three) = (one.clone(), one.clone());
+    let mut first = hand(one.take());
+    assert!(first.poll().is_pending());
+    let mut second = pin!(two.take());
+    assert!(second.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panics)))).is_pending());
+    let mut third = hand(three.take());
+    assert!(third.poll().is_pending());
+    let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| producer.close()));
+    assert!(closing.is_err(), "the panic is somebody's: here, of whoever closed the queue");
+    assert_eq!((first.woken(), third.woken()), (1, 1));
+    assert_eq!((first.poll(), third.poll()), (Poll::Ready(None), Poll::Ready(None)));
+}
+
+#[test]
+fn items_are_dropped_without_a_deep_stack_and_a_huge_capacity_is_fine() {
+    let drops = std::thread::Builder::new().stack_size(128 * 1024).spawn(|| {
+        let (producer, consumer) = queue::fifo(usize::MAX);
+        let mut items: VecDeque<_> = (0..1_000_000).map(Some).collect();
+        assert!(hand(producer.put_many(&mut items)).poll().is_ready());
+        drop((producer, consumer));
+    });
+    drops.unwrap().join().expect("no overflow");
+}
+
+/// The timer's thread is the one that is kept busy.
+#[tokio::test]
+async fn a_queue_that_is_always_ready_lets_a_timer_fire() {
+    let (producer, mut consumer) = queue::fifo(10);
+    let busy = async {
+        for item in 0..10_000_000_u64 {
+            producer.put(item).await?;
+            consumer.take().await;
+        }
+        Ok::<_, Closed<u64>>(())
+    };
+    assert!(
+        timeout(Duration::from_millis(1), busy).await.is_err(),
+        "ten million items went before a millisecond"
+    );
+}

@@ -1,0 +1,8 @@
+//! The queue by itself: order, bounds, closing, joining, and what a cancelled or hostile waiter may not do.
+
+mod batches;
+mod by_hand;
+mod calls;
+mod hostile;
+mod order;
+mod threads;

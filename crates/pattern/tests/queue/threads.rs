@@ -1,0 +1,107 @@
+//! Many tasks on several threads: nothing is lost, nothing twice, and nobody sleeps for ever.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use towpath_pattern::queue::{self, Consumer};
+
+/// Takes one item, but gives the wait up now and then.
+async fn take_with_doubts(consumer: &mut Consumer<usize>, left: &AtomicUsize) -> Option<usize> {
+    loop {
+        tokio::select! {
+            biased;
+            item = consumer.take() => return item,
+            () = tokio::task::yield_now() => {}
+        }
+        if left.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
+    const ITEMS: usize = 20_000;
+    for capacity in [0, 1, 2, 10, 1_000] {
+        let (producer, consumer) = queue::fifo(capacity);
+        let left = Arc::new(AtomicUsize::new(ITEMS));
+        let mut producing = tokio::task::JoinSet::new();
+        for kind in 0..4 {
+            let producer = producer.clone();
+            producing.spawn(async move {
+                let mut part: VecDeque<_> = (ITEMS / 4 * kind..ITEMS / 4 * (kind + 1)).collect();
+                while !part.is_empty() {
+                    if kind % 2 == 0 {
+                        producer.put(part.pop_front().unwrap()).await.unwrap();
+                    } else {
+                        tokio::select! {
+                            biased;
+                            put = producer.put_many(&mut part) => put.unwrap(),
+                            () = tokio::task::yield_now() => {}
+                        }
+                    }
+                }
+            });
+        }
+        let mut consuming = tokio::task::JoinSet::new();
+        for kind in 0..4 {
+            let (mut consumer, left) = (consumer.clone(), Arc::clone(&left));
+            consuming.spawn(async move {
+                let mut taken = Vec::new();
+                while left.load(Ordering::SeqCst) > 0 {
+                    let before = taken.len();
+                    if kind % 2 == 0 {
+                        taken.extend(take_with_doubts(&mut consumer, &left).await);
+                    } else {
+                        tokio::select! {
+                            biased;
+                            _ = consumer.take_many(7, &mut taken) => {}
+                            () = tokio::task::yield_now() => {}
+                        }
+                    }
+                    left.fetch_sub(taken.len() - before, Ordering::SeqCst);
+                }
+                taken
+            });
+        }
+        producing.join_all().await;
+        let mut taken = consuming.join_all().await.concat();
+        taken.sort_unstable();
+        assert!(taken.iter().copied().eq(0..ITEMS), "at capacity {capacity}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_sleeps_while_there_is_something_to_take() {
+    for capacity in [0, 1, 3, 64] {
+        let (producer, consumer) = queue::fifo(capacity);
+        let mut consuming = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            let mut consumer = consumer.clone();
+            consuming.spawn(async move {
+                for _ in 0..5_000 {
+                    consumer.take().await.unwrap();
+                }
+            });
+        }
+        for size in [1, 1, 8] {
+            let producer = producer.clone();
+            consuming.spawn(async move {
+                for item in 0..5_000 / size {
+                    if size == 1 {
+                        producer.put(item).await.unwrap();
+                    } else {
+                        let mut items = VecDeque::from(vec![item; size]);
+                        producer.put_many(&mut items).await.unwrap();
+                    }
+                }
+            });
+        }
+        // No close helps them: the producer and the consumer here live on.
+        let all = timeout(Duration::from_secs(30), consuming.join_all()).await;
+        assert!(all.is_ok(), "somebody sleeps at capacity {capacity}");
+    }
+}
