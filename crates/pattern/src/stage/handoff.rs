@@ -44,9 +44,6 @@ pub(super) struct State<In, Out> {
     pub(super) supply: Supply<In>,
     /// Taken, not begun, in nobody's hands.
     pub(super) ready: VecDeque<Item<In>>,
-    /// Empty ones, no more than threads.
-    #[expect(clippy::vec_box, reason = "they go from worker to worker as pointers")]
-    pub(super) trays: Vec<Box<Tray<In>>>,
     pub(super) next_seq: u64,
     /// How many items the source is polled for, even if its taker works on one at a time.
     pub(super) ahead: usize,
@@ -114,7 +111,6 @@ impl<In, Out> HandOff<In, Out> {
         let state = State {
             supply: Supply { home: Some(source), ended: false },
             ready: VecDeque::new(),
-            trays: Vec::new(),
             next_seq: 0,
             ahead: 1,
             outputs,
@@ -264,16 +260,6 @@ impl<In, Out> HandOff<In, Out> {
         drop(state);
         drop(before);
         Poll::Pending
-    }
-
-    /// Takes back a worker's tray, and the items on it that were not begun.
-    pub(super) fn take_back(&self, state: &mut State<In, Out>, tray: Option<Box<Tray<In>>>) {
-        let Some(mut tray) = tray else { return };
-        state.restore(tray.inbox.drain_after(0));
-        if state.trays.len() < self.threads {
-            tray.reset();
-            state.trays.push(tray);
-        }
     }
 
     /// Takes back an item that was dropped unbegun.

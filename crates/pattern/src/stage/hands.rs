@@ -121,7 +121,7 @@ where
         self.mode = Mode::Active;
         state.roster.disengage(self.let_go());
         handoff.flush(&mut state, &mut self.outbox);
-        let tray = self.tray.get_or_insert_with(|| state.trays.pop().unwrap_or_default());
+        let tray = self.tray.get_or_insert_default();
         let woke_for_slow = state.wakes.taker.is_some() && !tray.quick;
         if (woke_for_slow || tired || proceed.is_pending()) && !state.is_done() {
             crew.release(state);
@@ -305,7 +305,9 @@ where
         let reserved = self.let_go();
         let mut state = self.handoff.lock();
         self.handoff.flush(&mut state, &mut self.outbox);
-        self.handoff.take_back(&mut state, self.tray.take());
+        if let Some(mut tray) = self.tray.take() {
+            state.restore(tray.inbox.drain_after(0));
+        }
         // Of the items in hand, that of the waiting job is left.
         state.roster.reserved -= reserved - 1;
         self.mode = Mode::Waiting(state.roster.wait(waker));
@@ -343,7 +345,9 @@ impl<In, Out> Drop for Hands<In, Out> {
         }
         state.roster.disengage(reserved);
         self.handoff.flush(&mut state, &mut self.outbox);
-        self.handoff.take_back(&mut state, self.tray.take());
+        if let Some(mut tray) = self.tray.take() {
+            state.restore(tray.inbox.drain_after(0));
+        }
         if broken {
             let cause = Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned());
             let failure = Failure::new(None, &self.handoff.settings.name, cause);

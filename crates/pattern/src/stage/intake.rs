@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::handoff::{HandOff, Hire, State, Stop};
 use super::outputs::Finished;
 use super::roster::{Listening, WorkerId};
-use super::tray::LONG_BATCH;
+use super::tray::{LONG_BATCH, Tray};
 use crate::failure::Failure;
 use crate::settings::OnFailure;
 use crate::source::{Filled, Inbox, Place, Source};
@@ -187,7 +187,7 @@ impl<In, Out> HandOff<In, Out> {
         }
         let item = if free { state.ready.pop_front() } else { None };
         state.roster.engage(usize::from(item.is_some()));
-        let mut tray = state.trays.pop().unwrap_or_default();
+        let mut tray = Box::<Tray<In>>::default();
         if let Some(item) = item {
             tray.inbox.restore(item);
             tray.reserved = 1;

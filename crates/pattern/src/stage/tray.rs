@@ -1,8 +1,7 @@
 //! What a worker needs only as long as its jobs do not wait: the items it has taken in hand, and how many
 //! it takes at once.
 //!
-//! A worker whose job waits gives its tray back to the stage, for whoever goes on: so that thousands of
-//! waiting workers have no more trays than there are threads.
+//! A worker whose job waits has none: so thousands of waiting workers have no more trays than work at a time.
 //!
 //! Batches grow while jobs end without waiting, and one that took over [`LONG_BATCH`] halves the next.
 
@@ -22,8 +21,6 @@ const LARGEST_BATCH: usize = 128;
 /// A worker that never waited for this long lets the other tasks of its thread run.
 const LONG_SLICE: Duration = Duration::from_micros(500);
 
-// Two trays on one cache line would have two threads fight for it, item by item.
-#[repr(align(128))]
 pub(super) struct Tray<In> {
     pub(super) inbox: Inbox<In>,
     /// How many items the worker has in hand, the one whose job runs included.
@@ -58,12 +55,6 @@ impl<In> Default for Tray<In> {
 }
 
 impl<In> Tray<In> {
-    /// As good as new, but for the memory. There must be no items left in it.
-    pub(super) fn reset(&mut self) {
-        let inbox = std::mem::take(&mut self.inbox);
-        *self = Self { inbox, ..Self::default() };
-    }
-
     /// Sets the size of the next batch by the time the last one took; says whether it is time to let
     /// other tasks run.
     pub(super) fn adapt(&mut self, now: Instant) -> bool {
