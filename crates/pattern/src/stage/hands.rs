@@ -155,7 +155,7 @@ where
                 }
                 tray.reserved = tray.inbox.len();
                 tray.several = tray.reserved > 1;
-                tray.looks = 0;
+                tray.looked = false;
                 tray.batch_began.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
                 if crew.release(state) { tray.give_way(cx) } else { Poll::Ready(true) }
             }
@@ -170,10 +170,10 @@ where
                 tray.rest();
                 tray.batch_began = None;
                 crew.release(state);
-                if tray.quick && tray.several && tray.looks == 0 {
+                if tray.quick && tray.several && !tray.looked {
                     // Whoever has room or items for it next is often about to run on this very thread; to be
                     // woken would cost more, and start another thread for a batch's worth of work.
-                    tray.looks = 1;
+                    tray.looked = true;
                     cx.waker().wake_by_ref();
                 }
                 Poll::Pending

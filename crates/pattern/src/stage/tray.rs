@@ -32,8 +32,8 @@ pub(super) struct Tray<In> {
     /// The last batch took so little that whom it wakes may wait for the next.
     pub(super) quick: bool,
     pub(super) batch_began: Option<Instant>,
-    /// How often the worker has looked in vain since its last batch.
-    pub(super) looks: u8,
+    /// The worker has looked in vain since its last batch.
+    pub(super) looked: bool,
     /// How long it has worked since others of its thread could.
     slice: Duration,
 }
@@ -48,7 +48,7 @@ impl<In> Default for Tray<In> {
             several: false,
             quick: false,
             batch_began: None,
-            looks: 0,
+            looked: false,
             slice,
         }
     }
