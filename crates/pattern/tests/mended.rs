@@ -375,3 +375,28 @@ async fn a_run_that_discards_its_outputs_ends_however_it_is_ordered() {
     let report = tokio::time::timeout(Duration::from_secs(10), run.finish()).await.expect("it ends");
     assert_eq!((report.last().succeeded, report.last().errored), (1, 9));
 }
+
+#[test]
+fn a_runtime_that_is_shut_down_is_told_in_whatever_order_it_drops_its_tasks() {
+    // That order comes from the tasks' numbers, of which each round uses up one more.
+    for round in 0..16 {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut run = runtime.block_on(async {
+            let job = |item: u32| async move {
+                std::future::pending::<()>().await;
+                Ok(item)
+            };
+            let run = run_in(&Scope::new("shut down"), [0, 1], Settings::new("pass", 2), job);
+            settle().await;
+            for _ in 0..round {
+                tokio::spawn(async {}).await.unwrap();
+            }
+            run
+        });
+        drop(runtime);
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let failure =
+            other.block_on(run.next()).expect("an end that says why").expect_err("it was cancelled");
+        assert_eq!(failure.to_string(), "stage `pass`: cancelled: the runtime was shut down");
+    }
+}

@@ -21,7 +21,7 @@ use super::roster::WorkerId;
 use super::taken::{Ended, Taken};
 use super::tray::Tray;
 use super::worker::{Crew, Work};
-use crate::failure::{Cause, Failure};
+use crate::failure::{Cancelled, Cause, Failure};
 use crate::settings::OnFailure;
 use crate::source::Place;
 
@@ -350,6 +350,11 @@ impl<In, Out> Drop for Hands<In, Out> {
         }
         if broken {
             let cause = Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned());
+            let failure = Failure::new(None, &self.handoff.settings.name, cause);
+            self.handoff.stop(&mut state, Stop::Here, Some(failure));
+        } else if reserved > 0 && state.stop.is_none() {
+            // Nothing but a runtime that is shut down drops a worker with an item in hand.
+            let cause = Cause::Cancelled(Cancelled::Runtime);
             let failure = Failure::new(None, &self.handoff.settings.name, cause);
             self.handoff.stop(&mut state, Stop::Here, Some(failure));
         }
