@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use crate::pool::{Back, Id, Returns};
+use crate::slot::Slot;
 
 /// A resource that a job holds, by value. Dropped, at the job's end at the latest, it goes back.
 ///
@@ -14,13 +14,18 @@ use crate::pool::{Back, Id, Returns};
 pub struct Held<S: Send + 'static> {
     /// There until it is dropped.
     state: Option<S>,
-    id: Id,
-    pool: Arc<dyn Returns<S>>,
+    slot: Arc<Slot<S>>,
+    pool: Weak<dyn Returns<S>>,
+}
+
+/// Where a resource goes that outlived its job.
+pub(crate) trait Returns<S>: Send + Sync {
+    fn take_back(self: Arc<Self>, slot: Arc<Slot<S>>);
 }
 
 impl<S: Send + 'static> Held<S> {
-    pub(crate) fn new(state: S, id: Id, pool: Arc<dyn Returns<S>>) -> Self {
-        Self { state: Some(state), id, pool }
+    pub(crate) fn new(state: S, slot: Arc<Slot<S>>, pool: Weak<dyn Returns<S>>) -> Self {
+        Self { state: Some(state), slot, pool }
     }
 
     /// Gives it back as one that is of no more use, a connection that was lost for instance: it is released when the
@@ -30,8 +35,11 @@ impl<S: Send + 'static> Held<S> {
     }
 
     fn give_back(&mut self, useless: bool) {
-        if let Some(state) = self.state.take() {
-            Arc::clone(&self.pool).give_back(self.id, Back { state, useless });
+        if let Some(state) = self.state.take()
+            && self.slot.give_back(state, useless)
+            && let Some(pool) = self.pool.upgrade()
+        {
+            pool.take_back(Arc::clone(&self.slot));
         }
     }
 }

@@ -10,7 +10,7 @@ use towpath_pattern::{
 };
 
 use crate::held::Held;
-use crate::pool::{Pool, Returns};
+use crate::pool::Pool;
 use crate::resource::{After, Resource};
 
 /// How long a release may take, unless it is told.
@@ -144,11 +144,10 @@ where
     async fn work(&self, taken: Taken<In, J::Out>) -> Ended<In, J::Out> {
         let found = self.pool.take().await;
         let (item, begun) = taken.begin();
-        let (state, lease) = match found {
+        let (held, lease) = match found {
             Ok(found) => found,
             Err(error) => return begun.end(Err(error)),
         };
-        let held = Held::new(state, lease.id, Arc::clone(&self.pool) as Arc<dyn Returns<R::State>>);
         let result = self.job.call((held, item)).await;
         lease.end(match &result {
             Ok(_) => After::Success,

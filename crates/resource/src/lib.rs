@@ -73,6 +73,7 @@ mod held;
 mod holding;
 mod pool;
 mod resource;
+mod slot;
 mod with;
 
 pub use towpath_pattern::{

@@ -4,7 +4,6 @@
 //!
 //! - `alive` counts every resource from before it is acquired until it is released, wherever it is. It never exceeds
 //!   the limit: so one that is given up is gone before another is acquired in its place.
-//! - A resource is settled, kept or released, once it was given back and its job has ended: by whichever comes second.
 //! - No code of the user's runs under the lock.
 
 use std::any::Any;
@@ -12,7 +11,7 @@ use std::future::poll_fn;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -23,9 +22,9 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use towpath_pattern::{Report, TimedOut};
 
+use crate::held::{Held, Returns};
 use crate::resource::{After, Resource};
-
-pub(crate) type Id = u64;
+use crate::slot::Slot;
 
 pub(crate) struct Pool<R: Resource> {
     resource: Arc<R>,
@@ -40,37 +39,17 @@ pub(crate) struct Pool<R: Resource> {
 }
 
 struct State<S> {
-    idle: Vec<(S, After)>,
+    idle: Vec<Arc<Slot<S>>>,
     alive: usize,
     releasing: usize,
-    next_id: Id,
-    unsettled: Vec<(Id, Half<S>)>,
     errors: Vec<anyhow::Error>,
     closing: bool,
 }
 
-/// What is known of a resource of which only one of two things has happened.
-enum Half<S> {
-    /// It was given back, perhaps as one of no more use.
-    Back(Back<S>),
-    /// Its job has ended.
-    Ended(After),
-}
-
-pub(crate) struct Back<S> {
-    pub(crate) state: S,
-    pub(crate) useless: bool,
-}
-
-/// Where a resource goes that was held.
-pub(crate) trait Returns<S>: Send + Sync {
-    fn give_back(self: Arc<Self>, id: Id, back: Back<S>);
-}
-
 /// That a job has a resource. Dropped without having [ended](Lease::end), the job was stopped or has panicked.
 pub(crate) struct Lease<'a, R: Resource> {
-    pub(crate) id: Id,
     pool: &'a Arc<Pool<R>>,
+    slot: Arc<Slot<R::State>>,
     after: Option<After>,
 }
 
@@ -78,15 +57,7 @@ impl<R: Resource> Pool<R> {
     pub(crate) fn new(resource: Arc<R>, limit: usize, release_within: Duration) -> Self {
         let releases = TaskTracker::new();
         releases.close();
-        let state = State {
-            idle: Vec::new(),
-            alive: 0,
-            releasing: 0,
-            next_id: 0,
-            unsettled: Vec::new(),
-            errors: Vec::new(),
-            closing: false,
-        };
+        let state = State { idle: Vec::new(), alive: 0, releasing: 0, errors: Vec::new(), closing: false };
         Self {
             resource,
             limit,
@@ -103,7 +74,7 @@ impl<R: Resource> Pool<R> {
     }
 
     /// A resource that is idle, or else a new one.
-    pub(crate) async fn take(self: &Arc<Self>) -> anyhow::Result<(R::State, Lease<'_, R>)> {
+    pub(crate) async fn take(self: &Arc<Self>) -> anyhow::Result<(Held<R::State>, Lease<'_, R>)> {
         if let Some(found) = self.take_idle() {
             return Ok(found);
         }
@@ -121,19 +92,19 @@ impl<R: Resource> Pool<R> {
         };
         let made = self.resource.acquire().await?;
         mem::forget(place);
-        let lease = self.lease(&mut self.lock());
-        Ok((made, lease))
+        Ok(self.lend(Arc::new(Slot::new(made))).expect("nobody else has it yet"))
     }
 
-    fn take_idle(self: &Arc<Self>) -> Option<(R::State, Lease<'_, R>)> {
-        let mut state = self.lock();
-        let (idle, _) = state.idle.pop()?;
-        Some((idle, self.lease(&mut state)))
+    fn take_idle(self: &Arc<Self>) -> Option<(Held<R::State>, Lease<'_, R>)> {
+        let slot = self.lock().idle.pop()?;
+        self.lend(slot)
     }
 
-    fn lease(self: &Arc<Self>, state: &mut State<R::State>) -> Lease<'_, R> {
-        state.next_id += 1;
-        Lease { id: state.next_id, pool: self, after: None }
+    fn lend(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<(Held<R::State>, Lease<'_, R>)> {
+        let state = slot.lend()?;
+        let pool = Arc::downgrade(self) as Weak<dyn Returns<R::State>>;
+        let held = Held::new(state, Arc::clone(&slot), pool);
+        Some((held, Lease { pool: self, slot, after: None }))
     }
 
     /// A place for one more, unless there are as many as may be.
@@ -145,16 +116,13 @@ impl<R: Resource> Pool<R> {
     }
 
     /// Keeps a resource for the next job, or releases it.
-    fn settle(
-        self: &Arc<Self>,
-        mut pool: MutexGuard<'_, State<R::State>>,
-        back: Back<R::State>,
-        after: After,
-    ) {
-        if back.useless || after == After::Panic || pool.closing {
-            self.release(pool, [(back.state, after)]);
+    fn settle(self: &Arc<Self>, slot: Arc<Slot<R::State>>) {
+        let useless = slot.is_useless();
+        let mut pool = self.lock();
+        if useless || pool.closing {
+            self.release(pool, [slot]);
         } else {
-            pool.idle.push((back.state, after));
+            pool.idle.push(slot);
             drop(pool);
             self.changed.notify_one();
         }
@@ -164,12 +132,12 @@ impl<R: Resource> Pool<R> {
     fn release(
         self: &Arc<Self>,
         mut pool: MutexGuard<'_, State<R::State>>,
-        resources: impl IntoIterator<Item = (R::State, After), IntoIter: ExactSizeIterator>,
+        slots: impl IntoIterator<Item = Arc<Slot<R::State>>, IntoIter: ExactSizeIterator>,
     ) {
-        let resources = resources.into_iter();
-        pool.releasing += resources.len();
+        let slots = slots.into_iter();
+        pool.releasing += slots.len();
         drop(pool);
-        for (state, after) in resources {
+        for (state, after) in slots.filter_map(|slot| slot.empty()) {
             let pool = Arc::clone(self);
             let release = async move {
                 let _releasing = Releasing(&*pool);
@@ -238,12 +206,8 @@ impl<R: Resource> Pool<R> {
 }
 
 impl<R: Resource> Returns<R::State> for Pool<R> {
-    fn give_back(self: Arc<Self>, id: Id, back: Back<R::State>) {
-        let mut state = self.lock();
-        match state.other_half(id) {
-            Some(Half::Ended(after)) => self.settle(state, back, after),
-            _ => state.unsettled.push((id, Half::Back(back))),
-        }
+    fn take_back(self: Arc<Self>, slot: Arc<Slot<R::State>>) {
+        self.settle(slot);
     }
 }
 
@@ -251,11 +215,6 @@ impl<S> State<S> {
     /// Somebody outside of any job has some, at the end of a run.
     fn is_held(&self) -> bool {
         self.alive > self.releasing
-    }
-
-    fn other_half(&mut self, id: Id) -> Option<Half<S>> {
-        let place = self.unsettled.iter().position(|(other, _)| *other == id)?;
-        Some(self.unsettled.swap_remove(place).1)
     }
 }
 
@@ -269,11 +228,8 @@ impl<R: Resource> Lease<'_, R> {
 impl<R: Resource> Drop for Lease<'_, R> {
     fn drop(&mut self) {
         let stopped = || if thread::panicking() { After::Panic } else { After::Cancellation };
-        let after = self.after.unwrap_or_else(stopped);
-        let mut state = self.pool.lock();
-        match state.other_half(self.id) {
-            Some(Half::Back(back)) => self.pool.settle(state, back, after),
-            _ => state.unsettled.push((self.id, Half::Ended(after))),
+        if self.slot.end(self.after.unwrap_or_else(stopped)) {
+            self.pool.settle(Arc::clone(&self.slot));
         }
     }
 }
