@@ -5,6 +5,8 @@
 
 extern crate self as towpath_pattern;
 
+pub mod explore;
+
 mod sync {
     pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
     pub(crate) use std::sync::{PoisonError, TryLockError};
