@@ -30,8 +30,8 @@ mod permits_shipped {
     pub mod semaphore;
 }
 
-use permits_shipped::{line, permit, permits};
 pub use permits_shipped::semaphore;
+use permits_shipped::{line, permit, permits};
 pub use shipped::queue;
 
 use std::sync::Arc;
@@ -59,11 +59,24 @@ pub fn with_preemptions(most: usize, model: fn()) {
 }
 
 fn explore(builder: &loom::model::Builder, model: fn()) {
-    let schedules = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&schedules);
+    let tried = Tried(Arc::default());
+    let begun = Arc::clone(&tried.0);
     builder.check(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
+        begun.fetch_add(1, Ordering::Relaxed);
         model();
     });
-    println!("{} schedules", schedules.load(Ordering::Relaxed));
+}
+
+/// Says at the end, also that of a panic, how many schedules were begun.
+struct Tried(Arc<AtomicUsize>);
+
+impl Drop for Tried {
+    fn drop(&mut self) {
+        let schedules = self.0.load(Ordering::Relaxed);
+        if std::thread::panicking() {
+            println!("schedule {schedules} failed");
+        } else {
+            println!("{schedules} schedules");
+        }
+    }
 }

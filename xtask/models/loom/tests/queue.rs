@@ -27,13 +27,15 @@ fn exhaustive_a_taker_gets_what_comes_while_it_begins_to_wait() {
 #[test]
 fn up_to_2_preemptions_two_takers_get_an_item_each() {
     with_preemptions(2, || {
-        let (producer, mut one) = queue::fifo(2);
+        let (producer, mut one) = queue::fifo(3);
         let mut two = one.clone();
-        let one = thread::spawn(move || block_on(one.take()));
-        let two = thread::spawn(move || block_on(two.take()));
+        // They live on: dropped, one would call the other.
+        let one = thread::spawn(move || (block_on(one.take()), one));
+        let two = thread::spawn(move || (block_on(two.take()), two));
         producer.try_put(1).unwrap();
         producer.try_put(2).unwrap();
-        let took = (one.join().unwrap(), two.join().unwrap());
+        let (one, two) = (one.join().unwrap(), two.join().unwrap());
+        let took = (one.0, two.0);
         assert!(matches!(took, (Some(1), Some(2)) | (Some(2), Some(1))), "{took:?}");
     });
 }

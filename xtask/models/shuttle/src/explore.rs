@@ -5,6 +5,8 @@
 
 use std::ops::RangeInclusive;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use shuttle::rand::{Rng, thread_rng};
@@ -34,9 +36,10 @@ const STACK_BYTES: usize = 128 * 1024;
 pub fn explore(schedules: usize, model: fn()) {
     let long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
     let each = schedules / 2 * if long { LONG } else { 1 };
-    let ran = run(RandomScheduler::new_from_seed(SEED, each), model)
-        + run(PctScheduler::new_from_seed(SEED, PCT_DEPTH, each), model);
-    println!("{ran} schedules");
+    let mut tried = Tried { schedules: Arc::default(), by: "chance" };
+    run(RandomScheduler::new_from_seed(SEED, each), model, &tried);
+    tried.by = "PCT";
+    run(PctScheduler::new_from_seed(SEED, PCT_DEPTH, each), model, &tried);
 }
 
 /// Runs `model` once, under a schedule that shuttle has printed.
@@ -45,17 +48,37 @@ pub fn explore(schedules: usize, model: fn()) {
 ///
 /// When it fails, and when `model` takes other steps now than it did then: the schedule says nothing any more.
 pub fn replay(schedule: &str, model: fn()) {
-    let ran = run(ReplayScheduler::new_from_encoded(schedule), model);
-    println!("{ran} schedules");
+    run(ReplayScheduler::new_from_encoded(schedule), model, &Tried { schedules: Arc::default(), by: "hand" });
 }
 
-fn run(scheduler: impl Scheduler + 'static, model: fn()) -> usize {
+fn run(scheduler: impl Scheduler + 'static, model: fn(), tried: &Tried) {
     let mut config = Config::new();
     config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
     config.stack_size = STACK_BYTES;
     // That it takes every atomic for a sequentially consistent one: loom's models are there for the others.
     config.silence_warnings = true;
-    Runner::new(scheduler, config).run(model)
+    let begun = Arc::clone(&tried.schedules);
+    Runner::new(scheduler, config).run(move || {
+        begun.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+}
+
+/// Says at the end, also that of a panic, how many schedules were begun.
+struct Tried {
+    schedules: Arc<AtomicUsize>,
+    by: &'static str,
+}
+
+impl Drop for Tried {
+    fn drop(&mut self) {
+        let schedules = self.schedules.load(Ordering::Relaxed);
+        if std::thread::panicking() {
+            println!("schedule {schedules} failed (chosen by {})", self.by);
+        } else {
+            println!("{schedules} schedules");
+        }
+    }
 }
 
 /// A number that the schedule chooses.
@@ -73,4 +96,11 @@ pub fn once_in(times: u32) -> bool {
 /// Polls a future once, for nobody.
 pub fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Lets others run for a while, however long the schedule likes.
+pub async fn a_while() {
+    for _ in 0..any(0..=12) {
+        shuttle::future::yield_now().await;
+    }
 }

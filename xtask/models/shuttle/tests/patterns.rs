@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shuttle::future::{block_on, spawn, yield_now};
-use towpath_models_shuttle::explore::{any, explore, once_in};
+use towpath_models_shuttle::explore::{a_while, any, explore, once_in};
 use towpath_models_shuttle::{
     Failure, Fanout, OnFailure, PatternExt, Permitted, Pipeline, ProducerConsumer, Report, Run, Scope,
     Semaphore, Source, anyhow,
@@ -109,6 +109,14 @@ async fn take_all(run: &mut Run<usize>) -> (Vec<usize>, Option<Failure>) {
     }
 }
 
+fn cancel_in_a_while(scope: &Scope) {
+    let scope = scope.clone();
+    spawn(async move {
+        a_while().await;
+        scope.cancel();
+    });
+}
+
 #[test]
 fn fanout_yields_an_output_for_every_item() {
     explore(6_000, || {
@@ -165,8 +173,7 @@ fn a_cancelled_fanout_accounts_for_every_item() {
         block_on(async {
             let scope = Scope::new("model");
             let mut run = fanout.run_in(&scope, 0..ITEMS);
-            let canceller = scope.clone();
-            spawn(async move { canceller.cancel() });
+            cancel_in_a_while(&scope);
             let (outputs, failure) = take_all(&mut run).await;
             assert!(failure.is_none_or(|failure| failure.is_cancelled()));
             live.is_over();
@@ -174,6 +181,33 @@ fn a_cancelled_fanout_accounts_for_every_item() {
             adds_up(&report);
             assert!(report.last().succeeded >= outputs.len(), "{report}");
             scope.closed().await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_cancel_ends_jobs_that_would_never_end() {
+    explore(5_000, || {
+        let live = Live::at_most(2);
+        let jobs = live.clone();
+        let fanout = Fanout::new(2, move |item: usize| {
+            let jobs = jobs.clone();
+            async move {
+                let _running = jobs.enter();
+                if item > 0 {
+                    std::future::pending::<()>().await;
+                }
+                Ok(item)
+            }
+        });
+        block_on(async {
+            let scope = Scope::new("model");
+            let run = fanout.run_in(&scope, 0..ITEMS);
+            cancel_in_a_while(&scope);
+            let report = run.finish().await;
+            live.is_over();
+            adds_up(&report);
+            assert!(report.failures.iter().any(Failure::is_cancelled), "{report}");
         });
     });
 }
@@ -252,8 +286,7 @@ fn what_was_never_begun_is_given_back() {
             let scope = Scope::new("model");
             let (source, kept) = Source::from(0..ITEMS).kept();
             let mut run = fanout.run_in(&scope, source);
-            let canceller = scope.clone();
-            spawn(async move { canceller.cancel() });
+            cancel_in_a_while(&scope);
             while run.next().await.is_some() {}
             let begun = {
                 let counts = *run.finish().await.last();
@@ -272,8 +305,10 @@ fn what_was_never_begun_is_given_back() {
 }
 
 /// Two stages with little room, and the jobs of each.
-fn two_stages() -> (towpath_models_shuttle::Then<impl PatternExt<usize, Out = usize>, impl PatternExt<usize, Out = usize>>, [Live; 2])
-{
+fn two_stages() -> (
+    towpath_models_shuttle::Then<impl PatternExt<usize, Out = usize>, impl PatternExt<usize, Out = usize>>,
+    [Live; 2],
+) {
     let ((first, before), (second, after)) = (fanout(), fanout());
     (first.then(second), [before, after])
 }
@@ -300,8 +335,7 @@ fn a_cancelled_chain_accounts_for_every_item_at_both_stages() {
         block_on(async {
             let scope = Scope::new("model");
             let mut run = chain.run_in(&scope, 0..ITEMS);
-            let canceller = scope.clone();
-            spawn(async move { canceller.cancel() });
+            cancel_in_a_while(&scope);
             take_all(&mut run).await;
             live.iter().for_each(Live::is_over);
             adds_up(&run.finish().await);
@@ -457,8 +491,7 @@ fn a_run_that_is_cancelled_leaves_the_permits_to_the_other() {
             let scope = Scope::new("model");
             let run = permitted(&semaphore, &live).run_in(&scope, 0..3);
             let other = permitted(&semaphore, &live).run(0..3);
-            let canceller = scope.clone();
-            spawn(async move { canceller.cancel() });
+            cancel_in_a_while(&scope);
             are_all(other.collect().await.unwrap(), 3);
             adds_up(&run.finish().await);
             scope.closed().await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
-use towpath_models_shuttle::explore::{explore, once_in, poll};
+use towpath_models_shuttle::explore::{a_while, explore, once_in, poll};
 use towpath_models_shuttle::semaphore::{Closed, Semaphore};
 
 /// A semaphore, and how many of its permits are held.
@@ -94,8 +94,9 @@ fn one_who_gives_up_leaves_what_it_was_served_to_the_next() {
         let semaphore = Watched::new(2);
         let gives_up = semaphore.visitor(2);
         let others = [1, 2].map(|count| semaphore.visitor(count));
-        gives_up.abort();
         block_on(async {
+            a_while().await;
+            gives_up.abort();
             gives_up.await.ok();
             for other in others {
                 other.await.unwrap().unwrap();

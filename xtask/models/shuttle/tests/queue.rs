@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
-use towpath_models_shuttle::explore::{any, explore, once_in, poll};
+use towpath_models_shuttle::explore::{a_while, any, explore, once_in, poll};
 use towpath_models_shuttle::queue::{self, Consumer, Producer};
 
 /// Where the items end up, whatever becomes of the task that had them.
@@ -50,9 +50,13 @@ fn queue(capacity: usize) -> (Producer<u32>, Consumer<u32>) {
     if once_in(4) { queue::lifo(capacity) } else { queue::fifo(capacity) }
 }
 
-fn take(mut consumer: Consumer<u32>, ledger: &Ledger) -> JoinHandle<()> {
+/// Takes one item. The consumer lives on: dropped, it would call the next one itself.
+fn take(mut consumer: Consumer<u32>, ledger: &Ledger) -> JoinHandle<Consumer<u32>> {
     let ledger = ledger.clone();
-    spawn(async move { ledger.note(consumer.take().await) })
+    spawn(async move {
+        ledger.note(consumer.take().await);
+        consumer
+    })
 }
 
 #[test]
@@ -63,10 +67,9 @@ fn two_takers_that_wait_get_an_item_each() {
         let takers = [take(consumer.clone(), &ledger), take(consumer, &ledger)];
         producer.try_put(1).unwrap();
         producer.try_put(2).unwrap();
-        for taker in takers {
-            block_on(taker).unwrap();
-        }
+        let consumers = takers.map(|taker| block_on(taker).unwrap());
         ledger.is_all_of(2);
+        drop(consumers);
     });
 }
 
@@ -76,10 +79,12 @@ fn a_taker_that_gives_up_leaves_the_item_to_the_other() {
         let (producer, mut consumer) = queue(1);
         let ledger = Ledger::default();
         let (gives_up, other) = (take(consumer.clone(), &ledger), take(consumer.clone(), &ledger));
-        gives_up.abort();
         block_on(async {
+            a_while().await;
+            gives_up.abort();
             producer.put(1).await.unwrap();
-            let given = if gives_up.await.is_ok() { 2 } else { 1 };
+            let has_taken = gives_up.await;
+            let given = if has_taken.is_ok() { 2 } else { 1 };
             if given == 2 {
                 producer.put(2).await.unwrap();
             }
@@ -109,9 +114,11 @@ fn a_giver_that_gives_up_within_a_batch_has_the_rest_back_and_leaves_its_room_to
             }
             consumer
         });
-        gives_up.abort();
         block_on(async {
+            a_while().await;
+            gives_up.abort();
             gives_up.await.ok();
+            assert!(producer.len() <= producer.capacity(), "{producer:?}");
             other.await.unwrap().unwrap();
             ledger.note_rest(&mut taker.await.unwrap());
         });
@@ -193,7 +200,7 @@ fn whoever_joins_is_told_when_the_last_item_is_finished() {
     explore(6_000, || {
         let (producer, consumer) = queue(2);
         let ledger = Ledger::default();
-        let takers = [consumer.clone(), consumer].map(|mut consumer| {
+        let takers = [consumer.clone(), consumer.clone()].map(|mut consumer| {
             let ledger = ledger.clone();
             spawn(async move {
                 let item = consumer.take().await;
@@ -209,6 +216,7 @@ fn whoever_joins_is_told_when_the_last_item_is_finished() {
                 taker.await.unwrap();
             }
         });
+        drop(consumer);
     });
 }
 
@@ -225,10 +233,12 @@ fn a_close_lets_everybody_go_and_drops_nothing() {
         });
         let takers = [consumer.clone(), consumer.clone()].map(|consumer| take(consumer, &ledger));
         producer.close();
-        for task in givers.into_iter().chain(takers) {
-            block_on(task).unwrap();
+        for giver in givers {
+            block_on(giver).unwrap();
         }
+        let consumers = takers.map(|taker| block_on(taker).unwrap());
         ledger.note_rest(&mut consumer);
+        drop(consumers);
         ledger.is_all_of(4);
     });
 }

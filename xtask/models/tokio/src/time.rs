@@ -49,20 +49,23 @@ impl Instant {
     }
 }
 
-
 /// As tokio's.
 pub fn sleep(_: Duration) -> impl Future<Output = ()> {
     std::future::ready(())
 }
 
-/// As tokio's; the deadline has passed when the scheduler comes to it.
+/// As tokio's; the deadline passes when the schedule likes.
 ///
 /// # Errors
 ///
 /// When it has passed before the future was ready.
 pub async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Output, error::Elapsed> {
     let mut future = pin!(future);
-    let mut alarm = shuttle::future::spawn(async {});
+    let mut alarm = shuttle::future::spawn(async {
+        for _ in 0..thread_rng().gen_range(0..=12) {
+            shuttle::future::yield_now().await;
+        }
+    });
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
