@@ -107,6 +107,35 @@ fn one_who_gives_up_leaves_what_it_was_served_to_the_next() {
 }
 
 #[test]
+fn one_who_waits_for_many_and_gives_up_lets_the_next_have_what_is_free() {
+    explore(6_000, || {
+        let semaphore = Watched::new(2);
+        let _held = semaphore.semaphore.try_acquire().unwrap();
+        let (gives_up, next) = (semaphore.visitor(2), semaphore.visitor(1));
+        block_on(async {
+            a_while().await;
+            gives_up.abort();
+            next.await.unwrap().unwrap();
+        });
+    });
+}
+
+#[test]
+fn permits_that_come_back_together_reach_all_they_are_enough_for() {
+    explore(6_000, || {
+        let semaphore = Semaphore::new(2);
+        let both = semaphore.try_acquire_many(2).unwrap();
+        let keepers = [semaphore.clone(), semaphore.clone()]
+            .map(|semaphore| spawn(async move { semaphore.acquire_owned().await }));
+        drop(both);
+        let kept = keepers.map(|keeper| block_on(keeper).unwrap().unwrap());
+        assert_eq!(semaphore.available(), 0);
+        drop(kept);
+        assert_eq!(semaphore.available(), 2);
+    });
+}
+
+#[test]
 fn permits_that_are_added_reach_those_who_wait() {
     explore(6_000, || {
         let mut semaphore = Watched::new(0);
