@@ -74,7 +74,7 @@ impl Drop for Tried {
     fn drop(&mut self) {
         let schedules = self.0.load(Ordering::Relaxed);
         if std::thread::panicking() {
-            println!("schedule {schedules} failed");
+            println!("{schedules} schedules, the last of which failed");
         } else {
             println!("{schedules} schedules");
         }

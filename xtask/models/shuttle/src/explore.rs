@@ -1,7 +1,8 @@
 //! Running a model under many schedules, or under one that was found before.
 //!
-//! Seeds are fixed, so every run tries the same schedules. One that fails is printed by shuttle, as a string that
-//! [`replay`] takes: keep it in `tests/replayed.rs`.
+//! Seeds are fixed, so every run tries the same schedules. One that fails is printed by shuttle, with its seed if it
+//! was chosen by chance: mend the fault with the help of [`replay`], and keep the seed in a test beside the model, with
+//! [`again`].
 
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -42,13 +43,24 @@ pub fn explore(schedules: usize, model: fn()) {
     run(PctScheduler::new_from_seed(SEED, PCT_DEPTH, each), model, &tried);
 }
 
-/// Runs `model` once, under a schedule that shuttle has printed.
+/// Runs `model` once, under the schedule of a seed that shuttle has printed: for what was found and mended, since it
+/// goes on where the steps are not the same any more.
 ///
 /// # Panics
 ///
-/// When it fails, and when `model` takes other steps now than it did then: the schedule says nothing any more.
+/// As [`explore`].
+pub fn again(seed: u64, model: fn()) {
+    run(RandomScheduler::new_from_seed(seed, 1), model, &Tried { schedules: Arc::default(), by: "its seed" });
+}
+
+/// Runs `model` once, under a schedule that shuttle has printed: for what was found and is not mended yet.
+///
+/// # Panics
+///
+/// As [`explore`], and when `model` takes other steps now than it did then.
 pub fn replay(schedule: &str, model: fn()) {
-    run(ReplayScheduler::new_from_encoded(schedule), model, &Tried { schedules: Arc::default(), by: "hand" });
+    let scheduler = ReplayScheduler::new_from_encoded(schedule);
+    run(scheduler, model, &Tried { schedules: Arc::default(), by: "itself" });
 }
 
 fn run(scheduler: impl Scheduler + 'static, model: fn(), tried: &Tried) {
@@ -74,7 +86,7 @@ impl Drop for Tried {
     fn drop(&mut self) {
         let schedules = self.schedules.load(Ordering::Relaxed);
         if std::thread::panicking() {
-            println!("schedule {schedules} failed (chosen by {})", self.by);
+            println!("{schedules} schedules, the last of which failed (chosen by {})", self.by);
         } else {
             println!("{schedules} schedules");
         }

@@ -6,6 +6,7 @@
 extern crate self as towpath_pattern;
 
 pub mod explore;
+pub mod jobs;
 
 mod sync {
     pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};

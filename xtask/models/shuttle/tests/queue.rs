@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
-use towpath_models_shuttle::explore::{a_while, any, explore, once_in, poll};
+use towpath_models_shuttle::explore::{a_while, again, any, explore, once_in, poll};
 use towpath_models_shuttle::queue::{self, Consumer, Producer};
 
 /// Where the items end up, whatever becomes of the task that had them.
@@ -59,18 +59,26 @@ fn take(mut consumer: Consumer<u32>, ledger: &Ledger) -> JoinHandle<Consumer<u32
     })
 }
 
+fn two_takers() {
+    let (producer, consumer) = queue(any(2..=3));
+    let ledger = Ledger::default();
+    let takers = [take(consumer.clone(), &ledger), take(consumer, &ledger)];
+    producer.try_put(1).unwrap();
+    producer.try_put(2).unwrap();
+    let consumers = takers.map(|taker| block_on(taker).unwrap());
+    ledger.is_all_of(2);
+    drop(consumers);
+}
+
 #[test]
 fn two_takers_that_wait_get_an_item_each() {
-    explore(6_000, || {
-        let (producer, consumer) = queue(any(2..=3));
-        let ledger = Ledger::default();
-        let takers = [take(consumer.clone(), &ledger), take(consumer, &ledger)];
-        producer.try_put(1).unwrap();
-        producer.try_put(2).unwrap();
-        let consumers = takers.map(|taker| block_on(taker).unwrap());
-        ledger.is_all_of(2);
-        drop(consumers);
-    });
+    explore(6_000, two_takers);
+}
+
+/// With room for three the second item calls nobody: the first taker has to.
+#[test]
+fn a_taker_calls_the_next_in_the_schedule_in_which_one_did_not() {
+    again(9_720_186_455_290_177_743, two_takers);
 }
 
 #[test]
@@ -220,25 +228,33 @@ fn whoever_joins_is_told_when_the_last_item_is_finished() {
     });
 }
 
+fn closing() {
+    let (producer, mut consumer) = queue(1);
+    let ledger = Ledger::default();
+    let givers = [1..=2, 3..=4].map(|items| {
+        let (producer, mut batch) = (producer.clone(), Batch(items.collect(), ledger.clone()));
+        spawn(async move {
+            let _ = producer.put_many(&mut batch.0).await;
+        })
+    });
+    let takers = [consumer.clone(), consumer.clone()].map(|consumer| take(consumer, &ledger));
+    producer.close();
+    for giver in givers {
+        block_on(giver).unwrap();
+    }
+    let consumers = takers.map(|taker| block_on(taker).unwrap());
+    ledger.note_rest(&mut consumer);
+    drop(consumers);
+    ledger.is_all_of(4);
+}
+
 #[test]
 fn a_close_lets_everybody_go_and_drops_nothing() {
-    explore(8_000, || {
-        let (producer, mut consumer) = queue(1);
-        let ledger = Ledger::default();
-        let givers = [1..=2, 3..=4].map(|items| {
-            let (producer, mut batch) = (producer.clone(), Batch(items.collect(), ledger.clone()));
-            spawn(async move {
-                let _ = producer.put_many(&mut batch.0).await;
-            })
-        });
-        let takers = [consumer.clone(), consumer.clone()].map(|consumer| take(consumer, &ledger));
-        producer.close();
-        for giver in givers {
-            block_on(giver).unwrap();
-        }
-        let consumers = takers.map(|taker| block_on(taker).unwrap());
-        ledger.note_rest(&mut consumer);
-        drop(consumers);
-        ledger.is_all_of(4);
-    });
+    explore(8_000, closing);
+}
+
+/// The givers had begun to wait before the queue was closed.
+#[test]
+fn a_close_lets_a_giver_go_in_the_schedule_in_which_it_did_not() {
+    again(9_409_172_840_246_399_682, closing);
 }

@@ -75,6 +75,11 @@ pub mod task {
             pub fn made_progress(&self) {}
         }
 
+        impl Drop for RestoreOnPending {
+            /// No unit is ever lacking that would have to be given back.
+            fn drop(&mut self) {}
+        }
+
         /// Pending once in so many times.
         const BUDGET: u32 = 16;
 
