@@ -52,7 +52,8 @@ pub fn run_all(workspace: &Workspace, long: bool) -> Result<Counts> {
             let start = Instant::now();
             match tried(&program.path, &program.dir, &model, long)? {
                 Ok(tried) => {
-                    println!("{name}: ok, {tried} schedules, {}", seconds_since(start));
+                    let s = if tried == 1 { "" } else { "s" };
+                    println!("{name}: ok, {tried} schedule{s}, {}", seconds_since(start));
                     schedules += tried;
                     counts.passed += 1;
                 }
@@ -93,7 +94,7 @@ fn tried(program: &Path, dir: &Path, model: &str, long: bool) -> Result<std::res
 
 /// From the line `815 schedules`; one that fails on purpose says more.
 fn schedules_in(said: &str) -> Option<u64> {
-    said.lines().find_map(|line| line.split_once(" schedules")?.0.parse().ok())
+    said.lines().find_map(|line| line.split_once(" schedule")?.0.parse().ok())
 }
 
 #[cfg(test)]

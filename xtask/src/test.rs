@@ -67,7 +67,8 @@ impl Tester {
         // Not `--all-targets`: that would also start the benchmarks.
         let mut all = "test --workspace --no-fail-fast --lib --bins --tests --examples".to_owned();
         for package in models::packages(&self.workspace) {
-            all += &format!(" --exclude {}", package.name);
+            all.push_str(" --exclude ");
+            all.push_str(&package.name);
         }
         let (ok, said) = process::shown(&self.cargo(&all))?;
         judged(ok, Counts::of_libtest(&said))

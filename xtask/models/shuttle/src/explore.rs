@@ -20,7 +20,7 @@ const SEED: u64 = 0x70_7770_6174_6800;
 const PCT_DEPTH: usize = 3;
 
 /// With `TOWPATH_LONG=1`, so many times as many schedules.
-const LONG: usize = 60;
+const LONG: usize = 50;
 
 /// More than any model needs: who gets here goes round and round.
 const MAX_STEPS: usize = 50_000;
