@@ -7,6 +7,7 @@ mod artifacts;
 mod bench;
 mod check;
 mod counts;
+mod models;
 mod new;
 mod process;
 mod test;
@@ -33,6 +34,7 @@ const EXIT_STATUS: &str = "Exit status: 0 all is well, 1 something failed, 2 bad
 #[derive(Subcommand)]
 enum Command {
     Test(test::Args),
+    Models(models::Args),
     Bench(bench::Args),
     New(new::Args),
     Check(check::Args),
@@ -41,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
+        Command::Models(args) => models::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),

@@ -7,6 +7,7 @@ use duct::Expression;
 
 use crate::artifacts;
 use crate::counts::Counts;
+use crate::models;
 use crate::process::{self, seconds_since};
 use crate::workspace::Workspace;
 
@@ -14,8 +15,8 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Build and test everything.
 ///
-/// In this order: unit and integration tests and the conformance of every pattern, doc tests, every example
-/// under crates/ (60 s each), and once more in release those conformance tests that are about orderings. A
+/// In this order: unit and integration tests and the conformance of every pattern, the models (as `cargo xtask
+/// models`), doc tests, every example under crates/ (60 s each), and once more in release those conformance tests that are about orderings. A
 /// step in which nothing ran has failed. The last line is plain: `N passed, N failed`.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS)]
@@ -27,8 +28,9 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<bool> {
     let tester = Tester { workspace: Workspace::load()?, long: args.long };
-    let steps: [(&str, Step); 4] = [
+    let steps: [(&str, Step); 5] = [
         ("tests", Tester::tests),
+        ("models", Tester::models),
         ("doc tests", Tester::doc_tests),
         ("examples", Tester::examples),
         ("orderings in release", Tester::orderings),
@@ -63,9 +65,17 @@ impl Tester {
         ensure!(compiled.status.success(), "cargo {build} failed");
 
         // Not `--all-targets`: that would also start the benchmarks.
-        let all = "test --workspace --no-fail-fast --lib --bins --tests --examples";
-        let (ok, said) = process::shown(&self.cargo(all))?;
+        let mut all = "test --workspace --no-fail-fast --lib --bins --tests --examples".to_owned();
+        for package in models::packages(&self.workspace) {
+            all.push_str(" --exclude ");
+            all.push_str(&package.name);
+        }
+        let (ok, said) = process::shown(&self.cargo(&all))?;
         judged(ok, Counts::of_libtest(&said))
+    }
+
+    fn models(&self) -> Result<Counts> {
+        judged(true, models::run_all(&self.workspace, self.long)?)
     }
 
     fn doc_tests(&self) -> Result<Counts> {

@@ -72,6 +72,7 @@ mod scope;
 mod settings;
 mod source;
 mod stage;
+mod sync;
 
 /// Jobs return `anyhow::Result`.
 pub use anyhow;

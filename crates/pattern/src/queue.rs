@@ -56,10 +56,11 @@ mod shared;
 mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::task::coop;
+
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 pub use consumer::{Consumer, TryTakeError};
 pub(crate) use items::Items;

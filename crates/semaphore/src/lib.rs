@@ -57,6 +57,7 @@ mod permit;
 mod permits;
 mod permitted;
 mod semaphore;
+mod sync;
 
 pub use towpath_pattern::{
     Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,

@@ -21,13 +21,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::line::Line;
 use crate::semaphore::{Closed, TryAcquireError};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use crate::sync::atomic::{AtomicU64, AtomicUsize};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Nothing is given out any more, and nobody waits.
 const CLOSED: usize = 1;

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::coop;
 
 use crate::permit::{OwnedPermit, Permit};
 use crate::permits::Permits;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// Permits that are acquired one by one, or several at once, and released by being dropped.
 ///

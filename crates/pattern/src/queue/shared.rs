@@ -4,12 +4,13 @@
 //! before: no code of the user's runs under the lock (see `state.rs`).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::items::{Items, Supply};
 use super::state::{Putting, State, Taking};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// How many turns of a spin loop somebody waits who finds the lock taken: about a microsecond.
 const BACK_OFF: u32 = 50;

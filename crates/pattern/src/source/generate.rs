@@ -2,13 +2,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Semaphore;
 
 use super::feed::{Feed, Filled, Inbox};
 use super::stream::source_error;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a generator sends its items with.
 pub struct Yield<T> {

@@ -1,12 +1,13 @@
 //! Getting back, by value, what a run never began.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::Source;
 use super::feed::{Closed, Feed, Filled, Inbox};
 use crate::stage::Stage;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Has, when the run is over, everything of its source that was never begun. From [`Source::kept`].
 pub struct Kept<T> {

@@ -12,8 +12,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::outlet::Delivered;
@@ -26,6 +25,8 @@ use crate::failure::{Cancelled, Cause, Failure};
 use crate::report::{Counts, Report};
 use crate::settings::{OnFailure, Settings};
 use crate::source::{Item, Source};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct HandOff<In, Out> {
     pub(super) settings: Settings,

@@ -7,13 +7,14 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::HandOff;
 use super::handoff::{Hire, Released, State};
 use super::hands::Hands;
 use super::taken::{Ended, Taken};
 use crate::failure::Cause;
+use crate::sync::MutexGuard;
 
 /// What is done with an item that was taken from the source: to begin it, and to end it.
 ///

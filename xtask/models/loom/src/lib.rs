@@ -1,0 +1,82 @@
+//! The shipped queue and permits, with loom's locks and atomics: every order of their steps is tried, and every value
+//! that an atomic may be seen to have. The models are in `tests/`.
+
+#![forbid(unsafe_code)]
+
+mod sync {
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::{PoisonError, TryLockError};
+
+    pub(crate) mod atomic {
+        pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+        // Only how often one handle was used: whatever it is seen to be, nobody waits for it.
+        pub(crate) use std::sync::atomic::AtomicU8;
+    }
+}
+
+// An inline module with the shipped folder's path, so that files are looked for there.
+#[path = "../../../../crates/pattern/src"]
+mod shipped {
+    // Only a stage uses all of it.
+    #[allow(dead_code, unused_imports)]
+    pub mod queue;
+}
+
+#[path = "../../../../crates/semaphore/src"]
+mod permits_shipped {
+    pub mod line;
+    pub mod permit;
+    pub mod permits;
+    pub mod semaphore;
+}
+
+pub use permits_shipped::semaphore;
+use permits_shipped::{line, permit, permits};
+pub use shipped::queue;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Runs `model` once for every order of its steps. Prints how many there were.
+///
+/// # Panics
+///
+/// When one of them fails, or ends with somebody who waits.
+pub fn exhaustively(model: fn()) {
+    explore(&loom::model::Builder::new(), model);
+}
+
+/// Runs `model` for every order with at most so many preemptions: those in which a thread is stopped that could
+/// go on. Prints how many there were.
+///
+/// # Panics
+///
+/// As [`exhaustively`].
+pub fn with_preemptions(most: usize, model: fn()) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(most);
+    explore(&builder, model);
+}
+
+fn explore(builder: &loom::model::Builder, model: fn()) {
+    let tried = Tried(Arc::default());
+    let begun = Arc::clone(&tried.0);
+    builder.check(move || {
+        begun.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+}
+
+/// Says at the end, also that of a panic, how many schedules were begun.
+struct Tried(Arc<AtomicUsize>);
+
+impl Drop for Tried {
+    fn drop(&mut self) {
+        let schedules = self.0.load(Ordering::Relaxed);
+        if std::thread::panicking() {
+            println!("{schedules} schedules, the last of which failed");
+        } else {
+            println!("{schedules} schedules");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! That these schedules find faults, and find them again: a hand-off with a fault of a well-known kind.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use shuttle::future::{block_on, spawn};
+use shuttle::sync::Mutex;
+use towpath_models_shuttle::explore::{again, explore, replay};
+
+/// Room for one item. Who takes looks, unlocks, and only then registers: what is given in between wakes nobody.
+#[derive(Default)]
+struct Broken {
+    item: Mutex<Option<u32>>,
+    taker: Mutex<Option<Waker>>,
+}
+
+impl Broken {
+    fn give(&self, item: u32) {
+        *self.item.lock().unwrap() = Some(item);
+        if let Some(taker) = self.taker.lock().unwrap().take() {
+            taker.wake();
+        }
+    }
+
+    async fn take(&self) -> u32 {
+        poll_fn(|cx| {
+            if let Some(item) = self.item.lock().unwrap().take() {
+                return Poll::Ready(item);
+            }
+            *self.taker.lock().unwrap() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+fn hands_over() {
+    let broken = Arc::new(Broken::default());
+    let giver = Arc::clone(&broken);
+    spawn(async move { giver.give(1) });
+    assert_eq!(block_on(broken.take()), 1);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_lost_wake_up_is_found() {
+    explore(1_000, hands_over);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_lost_wake_up_is_found_again_by_its_seed() {
+    again(11_422_428_980_724_038_679, hands_over);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_lost_wake_up_is_found_again_by_its_schedule() {
+    replay("91010b97f8bbe1bad4a7c29e0180a802", hands_over);
+}

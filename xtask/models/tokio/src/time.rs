@@ -1,0 +1,93 @@
+//! A clock that goes as the schedule likes.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use shuttle::rand::{Rng, thread_rng};
+
+/// As tokio's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(Duration);
+
+/// Between two looks at the clock as much goes by: nothing mostly, sometimes more than a batch may take.
+const STEPS: [Duration; 4] =
+    [Duration::ZERO, Duration::ZERO, Duration::from_micros(20), Duration::from_micros(80)];
+
+thread_local! {
+    // Nobody may look at it but by what has gone by since: one schedule's clock goes on from the last one's.
+    static CLOCK: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+impl Instant {
+    /// As tokio's.
+    #[must_use]
+    pub fn now() -> Self {
+        let step = STEPS[thread_rng().gen_range(0..STEPS.len())];
+        CLOCK.set(CLOCK.get() + step);
+        Self(CLOCK.get())
+    }
+
+    /// As tokio's.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Self::now().duration_since(*self)
+    }
+
+    /// As tokio's.
+    #[must_use]
+    pub fn duration_since(&self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// As tokio's.
+    #[must_use]
+    pub fn checked_add(self, time: Duration) -> Option<Self> {
+        self.0.checked_add(time).map(Self)
+    }
+}
+
+/// As tokio's.
+pub fn sleep(_: Duration) -> impl Future<Output = ()> {
+    std::future::ready(())
+}
+
+/// As tokio's; the deadline passes when the schedule likes.
+///
+/// # Errors
+///
+/// When it has passed before the future was ready.
+pub async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Output, error::Elapsed> {
+    let mut future = pin!(future);
+    let mut alarm = shuttle::future::spawn(async {
+        for _ in 0..thread_rng().gen_range(0..=12) {
+            shuttle::future::yield_now().await;
+        }
+    });
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        pin!(&mut alarm).poll(cx).map(|_| Err(error::Elapsed))
+    })
+    .await
+}
+
+/// What can go wrong.
+pub mod error {
+    use std::fmt;
+
+    /// As tokio's.
+    #[derive(Debug)]
+    pub struct Elapsed;
+
+    impl fmt::Display for Elapsed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the deadline has passed")
+        }
+    }
+
+    impl std::error::Error for Elapsed {}
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask models`: every model in a process of its own, with a time limit, since a deadlock in one may abort
+//! it or go on for ever.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::artifacts::{self, Executable};
+use crate::counts::Counts;
+use crate::process::{self, seconds_since};
+use crate::workspace::{self, Package, Workspace};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const LONG_LIMIT: Duration = Duration::from_secs(900);
+
+/// Run the models: the queue, the permits and the patterns in very many schedules.
+///
+/// They are the tests of the crates under xtask/models/, which have the shipped sources with other locks and
+/// atomics under them: loom's, for every order of the steps of something tiny, and shuttle's, for orders chosen by
+/// fixed seeds. `cargo xtask test` does the same. The line before the last says how many schedules were tried.
+#[derive(clap::Args)]
+#[command(after_help = crate::EXIT_STATUS)]
+pub struct Args {
+    /// Some ten million schedules
+    #[arg(long)]
+    long: bool,
+}
+
+pub fn run(args: &Args) -> Result<bool> {
+    let counts = run_all(&Workspace::load()?, args.long)?;
+    println!("{counts}");
+    Ok(counts.failed == 0)
+}
+
+/// The packages of models.
+pub fn packages(workspace: &Workspace) -> Vec<&Package> {
+    let models = workspace.root.join("xtask/models");
+    workspace.packages.iter().filter(|package| package.manifest_path.starts_with(&models)).collect()
+}
+
+/// Builds and runs all there are, and prints how many schedules they tried.
+pub fn run_all(workspace: &Workspace, long: bool) -> Result<Counts> {
+    let packages = packages(workspace);
+    ensure!(!packages.is_empty(), "there is no package under xtask/models");
+    let build = format!("test --no-run {}", workspace::options(&packages));
+    let mut counts = Counts::default();
+    let mut schedules = 0;
+    for program in artifacts::build(workspace, &build, "test")? {
+        for model in models(&program)? {
+            let name = format!("{} --test {} {model}", program.package, program.target);
+            let start = Instant::now();
+            match tried(&program.path, &program.dir, &model, long)? {
+                Ok(tried) => {
+                    let s = if tried == 1 { "" } else { "s" };
+                    println!("{name}: ok, {tried} schedule{s}, {}", seconds_since(start));
+                    schedules += tried;
+                    counts.passed += 1;
+                }
+                Err(problem) => {
+                    println!("{name}: {problem}");
+                    counts.failed += 1;
+                }
+            }
+        }
+    }
+    println!("{schedules} schedules of {} models", counts.total());
+    Ok(counts)
+}
+
+fn models(program: &Executable) -> Result<Vec<String>> {
+    let list = duct::cmd!(&program.path, "--list").dir(&program.dir).stderr_null().read()?;
+    Ok(list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+}
+
+/// Runs one model: how many schedules it tried, or what went wrong.
+fn tried(program: &Path, dir: &Path, model: &str, long: bool) -> Result<std::result::Result<u64, String>> {
+    let limit = if long { LONG_LIMIT } else { LIMIT };
+    let mut command = duct::cmd!(program, "--exact", model, "--nocapture").dir(dir);
+    if long {
+        command = command.env("TOWPATH_LONG", "1");
+    }
+    let Some(output) = process::within(limit, &command.stderr_to_stdout().stdout_capture())? else {
+        return Ok(Err(format!("not over after {} s", limit.as_secs())));
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Ok(Err(format!("{}\n{}", process::ending(output.status), said.trim_end())));
+    }
+    let tried =
+        schedules_in(&said).with_context(|| format!("{model} did not say how many schedules it tried"));
+    tried.map(Ok)
+}
+
+/// From the line `815 schedules`; one that fails on purpose says more.
+fn schedules_in(said: &str) -> Option<u64> {
+    said.lines().find_map(|line| line.split_once(" schedule")?.0.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_says_how_many_schedules_it_tried() {
+        let said = "\nrunning 1 test\n815 schedules\ntest a ... ok\n";
+        assert_eq!(schedules_in(said), Some(815));
+        assert_eq!(schedules_in("3 schedules, the last of which failed\n"), Some(3));
+        assert_eq!(schedules_in("running 1 test\n"), None);
+    }
+}
