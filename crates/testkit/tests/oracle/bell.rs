@@ -70,8 +70,8 @@ impl Parked {
         }
     }
 
-    /// Of one who does not wait any more.
-    pub fn is_kept_by_nobody(self) -> Result<()> {
+    /// Somebody does not wait any more.
+    pub fn leave(self) -> Result<()> {
         ensure!(self.copies() == 0, "the waker of somebody who does not wait any more is kept");
         Ok(())
     }

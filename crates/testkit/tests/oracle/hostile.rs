@@ -153,14 +153,14 @@ impl Table {
             }
             Operation::Put => {
                 let item = self.make();
-                self.sit(format!("put({})", item.number), put(producer(), item))
+                self.sit(&format!("put({})", item.number), put(producer(), item))
             }
             Operation::PutMany(count) => {
-                self.sit(format!("put_many({count} items)"), put_many(producer(), self.make_some(count)))
+                self.sit(&format!("put_many({count} items)"), put_many(producer(), self.make_some(count)))
             }
-            Operation::Take => self.sit("take()".to_owned(), take(self.consumer.clone())),
+            Operation::Take => self.sit("take()", take(self.consumer.clone())),
             Operation::TakeMany(max) => {
-                self.sit(format!("take_many({max})"), take_many(self.consumer.clone(), max))
+                self.sit(&format!("take_many({max})"), take_many(self.consumer.clone(), max))
             }
             Operation::Poll(at, other) if !self.seats.is_empty() => self.poll(at % self.seats.len(), other),
             Operation::GiveUp(at) if !self.seats.is_empty() => self.give_up(at % self.seats.len()),
@@ -189,7 +189,7 @@ impl Table {
         }
     }
 
-    fn sit(&mut self, name: String, future: Waiting) -> Result<()> {
+    fn sit(&mut self, name: &str, future: Waiting) -> Result<()> {
         let name = format!("{name} as future {}", self.next);
         self.next += 1;
         self.seats.push(Seat { name, future, parked: Parked::new(&self.deed) });
@@ -207,11 +207,11 @@ impl Table {
             Some(Poll::Ready(ended)) => {
                 self.steps.came("over");
                 self.keep(ended);
-                parked.is_kept_by_nobody()?;
+                parked.leave()?;
             }
             None => {
                 drop(future);
-                parked.is_kept_by_nobody()?;
+                parked.leave()?;
             }
         }
         Ok(())
@@ -234,7 +234,7 @@ impl Table {
         } else if let Some(ended) = self.lossless(|_| future.give_up())? {
             self.keep(ended);
         }
-        parked.is_kept_by_nobody()
+        parked.leave()
     }
 
     fn let_everybody_go_on(&mut self) -> Result<()> {

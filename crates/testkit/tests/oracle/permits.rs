@@ -213,7 +213,7 @@ impl Table {
                 self.steps.begin(format!("future {} is polled{waker}", seat.who));
                 let before = other.then(|| std::mem::replace(&mut seat.parked, Parked::new(&self.deed)));
                 self.poll(at)?;
-                before.map_or(Ok(()), |before| before.is_kept_by_nobody())
+                before.map_or(Ok(()), Parked::leave)
             }
             Operation::GiveUp(at) if !self.seats.is_empty() => self.give_up(at % self.seats.len()),
             Operation::Release(at) if !self.held.is_empty() => {
@@ -260,7 +260,7 @@ impl Table {
         self.held.extend(acquired.ok().map(|permit| (count, permit)));
         let parked = self.seats.remove(at).parked;
         self.came(&real, &expected)?;
-        parked.is_kept_by_nobody()
+        parked.leave()
     }
 
     fn give_up(&mut self, at: usize) -> Result<()> {
@@ -268,7 +268,7 @@ impl Table {
         self.steps.begin(format!("future {who} is dropped"));
         self.may_panic(|_| drop(future));
         self.model.give_up(who);
-        parked.is_kept_by_nobody()
+        parked.leave()
     }
 
     fn check(&self) -> Result<()> {

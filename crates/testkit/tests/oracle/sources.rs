@@ -94,7 +94,7 @@ fn every_list_of_operations_on_a_source_does_what_it_does_to_a_list() {
             for operation in case.operations {
                 table.operate(operation).await?;
             }
-            table.to_its_end().await
+            table.go_to_end().await
         })
     });
 }
@@ -204,7 +204,8 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
             while let Some(item) = gate.next().await {
                 out.send(item).await;
             }
-            if fails { bail!("the end is missing") } else { Ok(()) }
+            ensure!(!fails, "the end is missing");
+            Ok(())
         }),
         Form::Channel => {
             let (sender, source) = Source::channel(capacity);
@@ -397,7 +398,7 @@ impl Table {
         Ok(())
     }
 
-    async fn to_its_end(mut self) -> Result<()> {
+    async fn go_to_end(mut self) -> Result<()> {
         self.operate(Operation::Come(usize::MAX)).await?;
         self.operate(Operation::End).await?;
         for _ in 0..100 {

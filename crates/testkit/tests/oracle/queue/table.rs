@@ -144,13 +144,13 @@ impl Table {
             let left = VecDeque::from([item.number]);
             let name = format!("put({})", item.number);
             let seat = self.seat(put(producer, item), Kind::Put { left, is_batch: false });
-            return self.sit(name, seat, polled);
+            return self.sit(&name, seat, polled);
         };
         let items: VecDeque<_> = (0..count).map(|_| self.items.make(NONE_PANICS)).collect();
         let left: VecDeque<_> = items.iter().map(|item| item.number).collect();
         let name = format!("put_many({left:?})");
         let seat = self.seat(put_many(producer, items), Kind::Put { left, is_batch: true });
-        self.sit(name, seat, polled)
+        self.sit(&name, seat, polled)
     }
 
     fn begin_to_take(&mut self, who: usize, max: Option<usize>, polled: bool) -> Result<()> {
@@ -163,14 +163,14 @@ impl Table {
             Some(max) => (format!("consumer {who}: take_many({max})"), take_many(consumer, max)),
         };
         let kind = Kind::Take { max: max.unwrap_or(1) };
-        self.sit(name, Seat { who, future, kind, parked, polled: false }, polled)
+        self.sit(&name, Seat { who, future, kind, parked, polled: false }, polled)
     }
 
     fn begin_to_join(&mut self) -> Result<()> {
         let Some(producer) = self.producers.last() else { return Ok(()) };
         let future = join(Arc::clone(producer));
         let seat = self.seat(future, Kind::Join);
-        self.sit("join()".to_owned(), seat, true)
+        self.sit("join()", seat, true)
     }
 
     fn seat(&mut self, future: Waiting, kind: Kind) -> Seat {
@@ -179,7 +179,7 @@ impl Table {
         Seat { who, future, kind, parked: None, polled: false }
     }
 
-    fn sit(&mut self, name: String, seat: Seat, poll: bool) -> Result<()> {
+    fn sit(&mut self, name: &str, seat: Seat, poll: bool) -> Result<()> {
         let who = seat.who;
         self.seats.push(seat);
         if poll {
@@ -388,5 +388,5 @@ impl Table {
 
 /// What no longer waits has left no waker behind.
 fn no_copy(parked: Option<Parked>) -> Result<()> {
-    parked.map_or(Ok(()), Parked::is_kept_by_nobody)
+    parked.map_or(Ok(()), Parked::leave)
 }
