@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 
 use super::items::{Items, Supply};
+use super::line::wake;
 use super::state::{Putting, State, Taking};
 
 /// How many turns of a spin loop somebody waits who finds the lock taken: about a microsecond.
@@ -79,7 +80,7 @@ impl<T> Shared<T> {
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
         if let Some(only) = state.later.only() {
             drop(state);
-            only.wake();
+            wake(only);
         } else {
             let later = std::mem::take(&mut state.later);
             drop(state);
