@@ -45,6 +45,12 @@ async fn lets_a_timer_fire<F: Future>(what: &str, busy: impl FnOnce(Count) -> F)
     assert!(count.get() < A_FEW, "{what}: {} items went before a timer fired", count.get());
 }
 
+/// What comes of what must come to an end; on a paused clock it is seen at once if it does not.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let outcome = timeout(Duration::from_secs(10), future).await;
+    outcome.unwrap_or_else(|_| panic!("hung: {what}"))
+}
+
 /// A stream that is always ready.
 struct Endless;
 
@@ -219,7 +225,7 @@ async fn shares(capacity: usize, batch: usize, all: usize) -> ([usize; 3], [usiz
             }
         });
     }
-    tasks.join_all().await;
+    soon("consumers and producers all sleep", tasks.join_all()).await;
     (taken.map(|count| count.get()), put.map(|count| count.get() * batch))
 }
 
@@ -252,7 +258,7 @@ async fn who_wants_all_permits_again_and_again_is_not_starved_by_many_who_want_o
     }
     let mut before = 0;
     for time in 0..TIMES {
-        let permits = semaphore.acquire_many(4).await.expect("it is open");
+        let permits = soon("who wants all permits", semaphore.acquire_many(4)).await.expect("it is open");
         let since = light.get() - before;
         assert!(since <= 24, "{since} went first at time {time}: twelve hold one or wait for it");
         assert!(since > 0 || time == 0, "nobody else got one before time {time}");
@@ -282,7 +288,7 @@ async fn two_runs_under_one_semaphore_whose_jobs_never_wait_both_go_on() {
                 }
             });
         }
-        tasks.join_all().await;
+        soon("two runs under one semaphore", tasks.join_all()).await;
         let counts = counts.map(|count| count.get());
         assert!(counts.iter().all(|count| *count >= ALL / 8), "with {permits} permits: {counts:?}");
     }

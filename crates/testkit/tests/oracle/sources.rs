@@ -38,6 +38,8 @@ enum Form {
     Fallible,
     Generated,
     TryGenerated,
+    /// A generator whose items another task sends.
+    SentByTask,
     Channel,
     Queue,
     Produced,
@@ -69,6 +71,7 @@ fn cases() -> impl Strategy<Value = Case> {
         Form::Fallible,
         Form::Generated,
         Form::TryGenerated,
+        Form::SentByTask,
         Form::Channel,
         Form::Queue,
         Form::Produced,
@@ -207,6 +210,14 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
             ensure!(!fails, "the end is missing");
             Ok(())
         }),
+        Form::SentByTask => Source::try_generate(move |out| async move {
+            let sending = tokio::spawn(async move {
+                while let Some(item) = gate.next().await {
+                    out.send(item).await;
+                }
+            });
+            Ok(sending.await?)
+        }),
         Form::Channel => {
             let (sender, source) = Source::channel(capacity);
             tokio::spawn(async move {
@@ -258,6 +269,7 @@ struct Table {
     /// It has yet to fail; and it may do so before items that were on their way through a stage.
     to_fail: bool,
     early: bool,
+    by_task: bool,
     over: bool,
     deed: Deed,
     steps: Steps,
@@ -295,6 +307,7 @@ impl Table {
             taken: 0,
             to_fail: case.fails,
             early: case.stages > 0,
+            by_task: case.form == Form::SentByTask,
             over: false,
             deed: Arc::new(|_| {}),
             steps,
@@ -346,7 +359,8 @@ impl Table {
         drop(before);
         let Poll::Ready((source, next)) = polled else {
             self.waiting = Some((waiting, parked));
-            return self.came("nothing yet", !self.is_something_there());
+            // One that another task sends comes after the first poll, and whoever waits is called then.
+            return self.came("nothing yet", self.by_task || !self.is_something_there());
         };
         self.source = Some(source);
         match next.flatten() {
