@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use tokio::task::coop;
 
 use crate::failure::{Cause, Failure};
 use crate::queue;
@@ -142,9 +143,15 @@ impl<T: Send + 'static> Source<T> {
     /// Cancel-safe: an item is either returned or still in the source.
     pub async fn next(&mut self) -> Option<Result<T, Failure>> {
         let mut inbox = Inbox::default();
-        let filled = poll_fn(|cx| match self.poll_fill(cx, 1, &mut inbox) {
-            Filled::Waiting if inbox.is_empty() => Poll::Pending,
-            filled => Poll::Ready(filled),
+        let filled = poll_fn(|cx| {
+            let proceed = ready!(coop::poll_proceed(cx));
+            match self.poll_fill(cx, 1, &mut inbox) {
+                Filled::Waiting if inbox.is_empty() => Poll::Pending,
+                filled => {
+                    proceed.made_progress();
+                    Poll::Ready(filled)
+                }
+            }
         })
         .await;
         match (inbox.pop_front(), filled) {

@@ -22,6 +22,7 @@ use std::future::poll_fn;
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll, Waker};
+use std::thread::panicking;
 
 use crate::line::Line;
 use crate::semaphore::{Closed, TryAcquireError};
@@ -178,7 +179,8 @@ impl Panics {
     }
 
     fn resume(self) {
-        if let Some(payload) = self.0 {
+        // While a panic unwinds, a second one would abort the process: the first is the one that is told.
+        if let Some(payload) = self.0.filter(|_| !panicking()) {
             resume_unwind(payload);
         }
     }

@@ -286,14 +286,3 @@ async fn the_limit_bounds_what_one_run_has_of_the_permits() {
     let outputs = Permitted::new(&semaphore, gauge.job()).limit(4).run(0..20).collect().await;
     assert_eq!((outputs.expect("nothing fails").len(), gauge.most()), (20, 4));
 }
-
-#[tokio::test]
-async fn timers_run_beside_a_run_whose_permits_are_always_free() {
-    let pass = Permitted::new(&Semaphore::new(1), pass).capacity(100);
-    let scope = Scope::new("endless").with_timeout(Duration::from_millis(1));
-    let began = std::time::Instant::now();
-    let items = (0_u64..).take_while(move |_| began.elapsed() < Duration::from_secs(5));
-    let report = pass.run_in(&scope, Source::from(items)).finish().await;
-    let failure = report.failures.first().expect("the deadline stops it");
-    assert!(failure.is_cancelled(), "{failure}");
-}

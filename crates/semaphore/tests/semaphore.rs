@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle, yield_now};
 use towpath_semaphore::{Closed, Semaphore, TryAcquireError};
@@ -178,19 +178,6 @@ async fn a_permit_becomes_an_owned_one_and_is_released_once() {
     assert_eq!(semaphore.available(), 1);
     drop(owned);
     assert_eq!((semaphore.available(), semaphore.permits()), (2, 2));
-}
-
-#[tokio::test]
-async fn an_endless_loop_over_a_free_semaphore_lets_timers_run() {
-    let semaphore = Semaphore::new(1);
-    let began = Instant::now();
-    let endless = async {
-        while began.elapsed() < Duration::from_secs(5) {
-            let _permit = semaphore.acquire().await.expect("it is open");
-        }
-    };
-    let timeout = tokio::time::timeout(Duration::from_millis(1), endless).await;
-    timeout.expect_err("the timer does not run beside it");
 }
 
 #[tokio::test(start_paused = true)]

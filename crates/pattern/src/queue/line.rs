@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
+use std::thread::panicking;
 
 /// Nobody counts as wanting more, so that what all want together is a number.
 const LARGEST_WANT: usize = 1 << 20;
@@ -177,6 +178,16 @@ impl Line {
     }
 }
 
+/// Wakes one. While a panic unwinds, a second one would abort the process: the first is the one that is told.
+#[inline]
+pub(super) fn wake(waker: Waker) {
+    if panicking() {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    } else {
+        waker.wake();
+    }
+}
+
 /// A queue keeps memory for so many wakers.
 const KEPT_WAKERS: usize = 64;
 
@@ -209,7 +220,7 @@ impl Later {
         if self.others.is_empty() && self.unneeded.is_none() { self.first.take() } else { None }
     }
 
-    /// Wakes them all, even if one of their wakers panics. What is returned is empty, for the next time.
+    /// Wakes them all, even if one of their wakers panics (see [`wake`]). What is returned is empty, for the next time.
     #[cold]
     pub(super) fn wake(mut self) -> Vec<Waker> {
         let mut panicked = None;
@@ -217,7 +228,7 @@ impl Later {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             panicked = panicked.or(woken.err());
         }
-        if let Some(payload) = panicked {
+        if let Some(payload) = panicked.filter(|_| !panicking()) {
             resume_unwind(payload);
         }
         self.others

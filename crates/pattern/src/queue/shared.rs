@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::items::{Items, Supply};
+use super::line::wake;
 use super::state::{Putting, State, Taking};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -80,7 +81,7 @@ impl<T> Shared<T> {
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
         if let Some(only) = state.later.only() {
             drop(state);
-            only.wake();
+            wake(only);
         } else {
             let later = std::mem::take(&mut state.later);
             drop(state);

@@ -9,7 +9,7 @@
 //!   room, the same of givers (see `line.rs`).
 //! - A giver that waits lends its items (see `items.rs`), unless it has to be certain that a cancelled put has
 //!   put nothing. They are admitted when there is room for them and somebody comes by, in the order of the
-//!   line; a taker that comes again before the giver does finds them there.
+//!   line; a taker that comes again before the giver does finds them there. No taker sleeps while they could be.
 //! - A giver whose items were all admitted is not in line any more.
 
 use std::task::{Poll, Waker};
@@ -100,7 +100,7 @@ impl<T> State<T> {
     fn put_in_turn<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
         // Nobody gets in before those who have lent what they put, but who has waited for longer.
         let is_first = self.givers.is_first(*putting.place) && self.lent_by(putting) == Some(0);
-        if putting.place.is_some() && !is_first {
+        if !is_first {
             self.admit(0);
         }
         let was_admitted =
@@ -180,6 +180,10 @@ impl<T> State<T> {
         *taking.in_hand = count;
         if taking.place.is_some() {
             self.takers.leave(taking.place, &mut self.later);
+        }
+        if self.takers.is_asleep() && self.items.len() == 0 {
+            // Their giver may have been called, and never come.
+            self.admit(0);
         }
         self.call_takers();
         self.call_givers();

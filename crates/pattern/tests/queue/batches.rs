@@ -106,11 +106,35 @@ fn whoever_comes_later_waits_behind_a_batch_but_may_try() {
     let (mut batch, mut later) = (hand(producer.put_many(&mut items)), hand(producer.put(5)));
     assert!(batch.poll().is_pending());
     assert_eq!(consumer.try_take(), Ok(1));
-    assert!(later.poll().is_pending(), "there is room, for the batch");
     assert_eq!((producer.try_put(9), producer.try_put(9)), (Ok(()), Err(TryPutError::Full(9))));
-    assert_eq!((taken(&mut consumer, 2), taken(&mut consumer, 2)), (vec![2, 9], vec![3, 4]));
+    assert_eq!(consumer.try_take(), Ok(2));
+    assert!(later.poll().is_pending(), "there was room, for the batch");
+    assert_eq!((taken(&mut consumer, 2), taken(&mut consumer, 2)), (vec![9, 3], vec![4]));
     assert_eq!((batch.poll(), later.poll()), (Poll::Ready(Ok(())), Poll::Ready(Ok(()))));
     assert_eq!(consumer.try_take(), Ok(5));
+}
+
+#[test]
+fn a_batch_whose_producer_never_comes_keeps_neither_consumers_nor_producers_waiting() {
+    let (producer, mut one) = queue::fifo(1);
+    let mut two = one.clone();
+    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    let mut items = VecDeque::from([1, 2]);
+    let mut idle = hand(producer.put_many(&mut items));
+    assert!(idle.poll().is_pending());
+    assert_eq!(
+        (first.poll(), second.woken(), second.poll()),
+        (Poll::Ready(Some(1)), 1, Poll::Ready(Some(2)))
+    );
+
+    let (producer, mut consumer) = filled(&[1, 2], 2);
+    let mut items = VecDeque::from([3]);
+    let mut idle = hand(producer.put_many(&mut items));
+    assert!(idle.poll().is_pending());
+    assert_eq!((consumer.try_take(), consumer.try_take()), (Ok(1), Ok(2)));
+    assert_eq!((idle.woken(), hand(producer.put(4)).poll()), (1, Poll::Ready(Ok(()))));
+    assert_eq!(taken(&mut consumer, 9), [3, 4]);
 }
 
 #[test]

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use tokio::time::timeout;
-use towpath_pattern::queue::{self, Closed, Producer};
+use towpath_pattern::queue::{self, Producer};
 
 use crate::by_hand::hand;
 
@@ -79,21 +78,4 @@ fn items_are_dropped_without_a_deep_stack_and_a_huge_capacity_is_fine() {
         drop((producer, consumer));
     });
     drops.unwrap().join().expect("no overflow");
-}
-
-/// The timer's thread is the one that is kept busy.
-#[tokio::test]
-async fn a_queue_that_is_always_ready_lets_a_timer_fire() {
-    let (producer, mut consumer) = queue::fifo(10);
-    let busy = async {
-        for item in 0..10_000_000_u64 {
-            producer.put(item).await?;
-            consumer.take().await;
-        }
-        Ok::<_, Closed<u64>>(())
-    };
-    assert!(
-        timeout(Duration::from_millis(1), busy).await.is_err(),
-        "ten million items went before a millisecond"
-    );
 }

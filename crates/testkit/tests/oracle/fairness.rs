@@ -1,0 +1,295 @@
+//! What is always ready lets others run, and whoever wants a share gets one. All is counted, on one thread and a clock
+//! that is paused.
+
+use std::collections::VecDeque;
+use std::future::{poll_fn, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{advance, timeout};
+use towpath_fanout::Fanout;
+use towpath_pattern::{PatternExt, Run, Scope, Settings, Source, Taken, queue};
+use towpath_semaphore::{Permitted, Semaphore};
+
+/// What is endless ends by itself after so many items.
+const ENDLESS: usize = 300_000;
+
+/// At most so many go before others have a turn: a few budgets of a task, of some batches each.
+const A_FEW: usize = 60_000;
+
+/// Counts items.
+#[derive(Clone, Default)]
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    /// One more, and whether it should go on.
+    fn more(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) < ENDLESS
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Has `busy` count its items until a timer fires, whose time is due once another task has had a turn.
+async fn lets_a_timer_fire<F: Future>(what: &str, busy: impl FnOnce(Count) -> F) {
+    let (count, due) = (Count::default(), Duration::from_millis(1));
+    tokio::spawn(advance(due));
+    let _ = timeout(due, busy(count.clone())).await;
+    assert!(count.get() < A_FEW, "{what}: {} items went before a timer fired", count.get());
+}
+
+/// What comes of what must come to an end; on a paused clock it is seen at once if it does not.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let outcome = timeout(Duration::from_secs(10), future).await;
+    outcome.unwrap_or_else(|_| panic!("hung: {what}"))
+}
+
+/// A stream that is always ready.
+struct Endless;
+
+impl Stream for Endless {
+    type Item = usize;
+
+    fn poll_next(self: Pin<&mut Self>, _cx: &mut std::task::Context<'_>) -> Poll<Option<usize>> {
+        Poll::Ready(Some(0))
+    }
+}
+
+/// Sources that are always ready.
+fn endless() -> [(&'static str, Source<usize>); 4] {
+    let (producer, consumer) = queue::fifo(100);
+    let producing = Source::from(0_usize..);
+    let put = move |taken: Taken<usize, ()>| {
+        let producer = producer.clone();
+        async move {
+            let (item, begun) = taken.begin();
+            begun.end(producer.put(item).await.map_err(anyhow::Error::from))
+        }
+    };
+    let producers = Run::spawn_discarding(Scope::default(), producing, Settings::new("put", 2), put);
+    [
+        ("an iterator", Source::from(0..)),
+        ("a stream", Source::stream(Endless)),
+        (
+            "a generator",
+            Source::generate(|out| async move {
+                for item in 0.. {
+                    out.send(item).await;
+                }
+            }),
+        ),
+        ("producers", Source::produced(producers, consumer)),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_always_ready_lets_a_timer_fire() {
+    for (what, mut source) in endless() {
+        lets_a_timer_fire(&format!("{what}, by hand"), async |count| {
+            while count.more() && source.next().await.is_some() {}
+        })
+        .await;
+    }
+    for (what, source) in endless() {
+        let mut run = Fanout::new(4, |item: usize| ready(Ok(item))).capacity(64).run(source);
+        lets_a_timer_fire(
+            &format!("a run on {what}"),
+            async |count| while count.more() && run.next().await.is_some() {},
+        )
+        .await;
+    }
+    for (what, source) in endless() {
+        let jobs = Count::default();
+        let counting = jobs.clone();
+        let job = move |item: usize| {
+            counting.more();
+            ready(Ok(item))
+        };
+        let run = Permitted::new(&Semaphore::new(2), job).run(source);
+        lets_a_timer_fire(&format!("a run under permits on {what}"), |_| run.finish()).await;
+        assert!(
+            jobs.get() < A_FEW,
+            "a run under permits on {what}: {} jobs before a timer fired",
+            jobs.get()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_always_ready_lets_a_timer_fire() {
+    let (producer, mut consumer) = queue::fifo(10);
+    lets_a_timer_fire("items one by one", async |count| {
+        while count.more() {
+            producer.put(0).await.expect("it is open");
+            consumer.take().await;
+        }
+    })
+    .await;
+    lets_a_timer_fire("items of a stream", async |count| {
+        while count.more() {
+            let _ = producer.try_put(0);
+            poll_fn(|cx| Pin::new(&mut consumer).poll_next(cx)).await;
+        }
+    })
+    .await;
+    lets_a_timer_fire("batches", async |count| {
+        let mut taken = Vec::new();
+        while count.more() {
+            producer.put_many(&mut VecDeque::from([0; 10])).await.expect("it is open");
+            consumer.take_many(10, &mut taken).await;
+            taken.clear();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn permits_that_are_always_free_let_a_timer_fire() {
+    let semaphore = Semaphore::new(3);
+    lets_a_timer_fire("acquire", async |count| {
+        while count.more() {
+            let _permit = semaphore.acquire().await.expect("it is open");
+        }
+    })
+    .await;
+    lets_a_timer_fire("acquire_many_owned", async |count| {
+        while count.more() {
+            let _permits = semaphore.acquire_many_owned(2).await.expect("it is open");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_by_another_task_ends_a_run_that_is_always_ready() {
+    for (what, source) in endless() {
+        let scope = Scope::new("to be cancelled");
+        let mut run = Fanout::new(4, |item: usize| ready(Ok(item))).capacity(64).run_in(&scope, source);
+        let (cancelling, count) = (scope.clone(), Count::default());
+        tokio::spawn(async move { cancelling.cancel() });
+        let mut last = None;
+        while count.more()
+            && let Some(output) = run.next().await
+        {
+            last = Some(output);
+        }
+        let cancelled = last.is_some_and(|last| last.is_err_and(|failure| failure.is_cancelled()));
+        assert!(cancelled, "{what}: {} outputs, and no end by the cancellation", count.get());
+        assert!(count.get() < A_FEW, "{what}: {} outputs before the cancellation ended it", count.get());
+    }
+}
+
+/// How many items each of three took that share a queue, and each of three put, when so many went in all.
+async fn shares(capacity: usize, batch: usize, all: usize) -> ([usize; 3], [usize; 3]) {
+    let (producer, consumer) = queue::fifo(capacity);
+    let (taken, put) = ([(); 3].map(|()| Count::default()), [(); 3].map(|()| Count::default()));
+    let mut tasks = JoinSet::new();
+    for count in put.clone() {
+        let producer = producer.clone();
+        tasks.spawn(async move {
+            let mut items = VecDeque::new();
+            while count.more() {
+                items.resize(batch, 0);
+                let over = match batch {
+                    1 => producer.put(0).await.is_err(),
+                    _ => producer.put_many(&mut items).await.is_err(),
+                };
+                if over {
+                    return;
+                }
+            }
+        });
+    }
+    for count in taken.clone() {
+        let (mut consumer, counts) = (consumer.clone(), taken.clone());
+        tasks.spawn(async move {
+            let mut items = Vec::new();
+            loop {
+                items.clear();
+                if batch == 1 {
+                    items.extend(consumer.take().await);
+                } else {
+                    consumer.take_many(batch, &mut items).await;
+                }
+                count.0.fetch_add(items.len(), Ordering::Relaxed);
+                if items.is_empty() || counts.iter().map(Count::get).sum::<usize>() >= all {
+                    return consumer.close();
+                }
+            }
+        });
+    }
+    soon("consumers and producers all sleep", tasks.join_all()).await;
+    (taken.map(|count| count.get()), put.map(|count| count.get() * batch))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_consumer_and_every_producer_of_a_queue_gets_its_share() {
+    const ALL: usize = 30_000;
+    for (capacity, batch) in [(0, 1), (1, 1), (2, 1), (10, 1), (10, 5), (100, 1), (100, 100)] {
+        let (taken, put) = shares(capacity, batch, ALL).await;
+        let least = taken.iter().chain(&put).min().copied();
+        assert!(
+            least >= Some(ALL / 3 / 4),
+            "capacity {capacity}, batches of {batch}: {taken:?} taken, {put:?} put"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_all_permits_again_and_again_is_not_starved_by_many_who_want_one() {
+    const TIMES: usize = 200;
+    let (semaphore, light) = (Semaphore::new(4), Count::default());
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let (semaphore, light) = (semaphore.clone(), light.clone());
+        tasks.spawn(async move {
+            while light.more() {
+                let _permit = semaphore.acquire().await.expect("it is open");
+                yield_now().await;
+            }
+        });
+    }
+    let mut before = 0;
+    for time in 0..TIMES {
+        let permits = soon("who wants all permits", semaphore.acquire_many(4)).await.expect("it is open");
+        let since = light.get() - before;
+        assert!(since <= 24, "{since} went first at time {time}: twelve hold one or wait for it");
+        assert!(since > 0 || time == 0, "nobody else got one before time {time}");
+        before = light.get();
+        drop(permits);
+        yield_now().await;
+    }
+    tasks.shutdown().await;
+    assert_eq!(semaphore.available(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_runs_under_one_semaphore_whose_jobs_never_wait_both_go_on() {
+    const ALL: usize = 20_000;
+    for permits in [1, 3] {
+        let semaphore = Semaphore::new(permits);
+        let counts = [Count::default(), Count::default()];
+        let mut tasks = JoinSet::new();
+        for count in counts.clone() {
+            let mut run = Permitted::new(&semaphore, |item: usize| ready(Ok(item)))
+                .limit(2)
+                .run(Source::from(0_usize..));
+            let all = counts.clone();
+            tasks.spawn(async move {
+                while all.iter().map(Count::get).sum::<usize>() < ALL && run.next().await.is_some() {
+                    count.more();
+                }
+            });
+        }
+        soon("two runs under one semaphore", tasks.join_all()).await;
+        let counts = counts.map(|count| count.get());
+        assert!(counts.iter().all(|count| *count >= ALL / 8), "with {permits} permits: {counts:?}");
+    }
+}

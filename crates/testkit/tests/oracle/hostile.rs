@@ -1,0 +1,369 @@
+//! A queue among wakers that use it while they are woken and dropped, or panic, and with an item whose drop panics. What
+//! such a list of operations comes to is not told beforehand; but no item is lost, and nobody sleeps who could go on.
+
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use anyhow::{Result, bail, ensure};
+use proptest::prelude::{Just, Strategy, any};
+use proptest::{collection, prop_oneof};
+use towpath_pattern::queue::{self, Consumer, Producer};
+
+use crate::bell::{Deed, Parked};
+use crate::cases::{self, Steps};
+use crate::item::{Item, Items, NONE_PANICS};
+use crate::queue::futures::{Ended, Waiting, put, put_many, take, take_many};
+
+#[derive(Clone, Debug)]
+struct Case {
+    capacity: usize,
+    newest_first: bool,
+    wakers: Wakers,
+    /// The number of the item whose drop panics.
+    hostile_item: u32,
+    operations: Vec<Operation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wakers {
+    Take,
+    Put,
+    Panic,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    TryPut,
+    TryTake,
+    Put,
+    PutMany(usize),
+    Take,
+    TakeMany(usize),
+    Poll(usize, bool),
+    GiveUp(usize),
+    Close,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let one = || any::<usize>().prop_map(|number| number % 8);
+    let operation = prop_oneof![
+        6 => Just(Operation::TryPut),
+        6 => Just(Operation::TryTake),
+        8 => Just(Operation::Put),
+        10 => (1_usize..6).prop_map(Operation::PutMany),
+        10 => Just(Operation::Take),
+        8 => (1_usize..6).prop_map(Operation::TakeMany),
+        16 => (one(), any::<bool>()).prop_map(|(seat, other)| Operation::Poll(seat, other)),
+        8 => one().prop_map(Operation::GiveUp),
+        1 => Just(Operation::Close),
+    ];
+    let wakers = prop_oneof![Just(Wakers::Take), Just(Wakers::Put), Just(Wakers::Panic)];
+    (0_usize..4, any::<bool>(), wakers, 0_u32..20, collection::vec(operation, 1..40)).prop_map(
+        |(capacity, newest_first, wakers, hostile_item, operations)| Case {
+            capacity,
+            newest_first,
+            wakers,
+            hostile_item,
+            operations,
+        },
+    )
+}
+
+#[test]
+fn a_queue_loses_nothing_and_forgets_nobody_among_wakers_that_use_it_or_panic() {
+    cases::all(5_000, &cases(), |case, steps| {
+        // One that fails is left as it is: its drop might panic, too, and hide what was found.
+        let mut table = ManuallyDrop::new(Table::new(&case, steps));
+        for operation in case.operations {
+            table.operate(operation)?;
+        }
+        table.let_everybody_go_on()?;
+        ManuallyDrop::into_inner(table).clear_up()
+    });
+}
+
+struct Seat {
+    name: String,
+    future: Waiting,
+    parked: Parked,
+}
+
+/// What was taken, or came back.
+type Got = Arc<Mutex<Vec<Item>>>;
+
+struct Table {
+    producer: Arc<Producer<Item>>,
+    consumer: Consumer<Item>,
+    seats: Vec<Seat>,
+    items: Items,
+    got: Got,
+    hostile_item: u32,
+    panics: bool,
+    deed: Deed,
+    next: usize,
+    steps: Steps,
+}
+
+impl Table {
+    fn new(case: &Case, steps: Steps) -> Self {
+        let open = if case.newest_first { queue::lifo } else { queue::fifo };
+        let (producer, consumer) = open(case.capacity);
+        let (items, got) = (Items::default(), Got::default());
+        let deed = deed(case.wakers, &producer, &consumer, &items, &got);
+        let (order, wakers) = (if case.newest_first { "newest" } else { "oldest" }, case.wakers);
+        steps.begin(format!("a queue for {}, the {order} first, with wakers that {wakers:?}", case.capacity));
+        Self {
+            producer: Arc::new(producer),
+            consumer,
+            seats: Vec::new(),
+            items,
+            got,
+            hostile_item: case.hostile_item,
+            panics: wakers == Wakers::Panic,
+            deed,
+            next: 0,
+            steps,
+        }
+    }
+
+    fn make(&self) -> Item {
+        self.items.make(self.hostile_item)
+    }
+
+    fn make_some(&self, count: usize) -> VecDeque<Item> {
+        (0..count).map(|_| self.make()).collect()
+    }
+
+    fn operate(&mut self, operation: Operation) -> Result<()> {
+        let producer = || Arc::clone(&self.producer);
+        match operation {
+            Operation::TryPut => {
+                let item = self.make();
+                self.steps.begin(format!("try_put({})", item.number));
+                let back = self.lossless(|table| table.producer.try_put(item).err())?;
+                keep(&self.got, back.flatten().map(queue_item));
+                Ok(())
+            }
+            Operation::TryTake => {
+                self.steps.begin("try_take()".to_owned());
+                let item = self.lossless(|table| table.consumer.try_take().ok())?;
+                keep(&self.got, item.flatten());
+                Ok(())
+            }
+            Operation::Put => {
+                let item = self.make();
+                self.sit(&format!("put({})", item.number), put(producer(), item))
+            }
+            Operation::PutMany(count) => {
+                self.sit(&format!("put_many({count} items)"), put_many(producer(), self.make_some(count)))
+            }
+            Operation::Take => self.sit("take()", take(self.consumer.clone())),
+            Operation::TakeMany(max) => {
+                self.sit(&format!("take_many({max})"), take_many(self.consumer.clone(), max))
+            }
+            Operation::Poll(at, other) if !self.seats.is_empty() => self.poll(at % self.seats.len(), other),
+            Operation::GiveUp(at) if !self.seats.is_empty() => self.give_up(at % self.seats.len()),
+            Operation::Close => {
+                self.steps.begin("it is closed".to_owned());
+                self.lossless(|table| table.producer.close()).map(drop)
+            }
+            Operation::Poll(..) | Operation::GiveUp(_) => Ok(()),
+        }
+    }
+
+    /// Does what may panic because a waker does; if it does not, no item was dropped in it.
+    fn lossless<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> Result<Option<R>> {
+        let before = self.items.dropped();
+        match catch_unwind(AssertUnwindSafe(|| act(self))) {
+            Ok(done) => {
+                let lost = self.items.dropped() - before;
+                ensure!(lost == 0, "{lost} items were dropped in it");
+                Ok(Some(done))
+            }
+            Err(payload) if !self.panics => resume_unwind(payload),
+            Err(_) => {
+                self.steps.came("a panic");
+                Ok(None)
+            }
+        }
+    }
+
+    fn sit(&mut self, name: &str, future: Waiting) -> Result<()> {
+        let name = format!("{name} as future {}", self.next);
+        self.next += 1;
+        self.seats.push(Seat { name, future, parked: Parked::new(&self.deed) });
+        self.poll(self.seats.len() - 1, false)
+    }
+
+    fn poll(&mut self, at: usize, other: bool) -> Result<()> {
+        let Seat { name, mut future, mut parked } = self.seats.remove(at);
+        self.steps.begin(format!("{name} is polled{}", if other { " with another waker" } else { "" }));
+        let before = other.then(|| std::mem::replace(&mut parked, Parked::new(&self.deed)));
+        let polled = self.lossless(|_| parked.poll(|cx| future.poll(cx)))?;
+        drop(before);
+        match polled {
+            Some(Poll::Pending) => self.seats.push(Seat { name, future, parked }),
+            Some(Poll::Ready(ended)) => {
+                self.steps.came("over");
+                self.keep(ended);
+                parked.leave()?;
+            }
+            None => {
+                drop(future);
+                parked.leave()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, ended: Ended) {
+        match ended {
+            Ended::Put { left, .. } => keep(&self.got, left),
+            Ended::Taken { items, .. } => keep(&self.got, items),
+            Ended::Joined(_) => {}
+        }
+    }
+
+    fn give_up(&mut self, at: usize) -> Result<()> {
+        let Seat { name, future, parked } = self.seats.remove(at);
+        self.steps.begin(format!("{name} is dropped"));
+        if name.starts_with("put(") {
+            // The item is dropped with it.
+            let _ = catch_unwind(AssertUnwindSafe(|| future.give_up()));
+        } else if let Some(ended) = self.lossless(|_| future.give_up())? {
+            self.keep(ended);
+        }
+        parked.leave()
+    }
+
+    fn let_everybody_go_on(&mut self) -> Result<()> {
+        for _ in 0..1_000 {
+            let Some(at) = self.seats.iter().position(|seat| seat.parked.was_called()) else {
+                return self.nobody_sleeps_who_could_go_on();
+            };
+            self.poll(at, false)?;
+        }
+        bail!("they call each other again and again")
+    }
+
+    fn nobody_sleeps_who_could_go_on(&mut self) -> Result<()> {
+        let takes = |seat: &Seat| seat.name.starts_with("take");
+        let (len, capacity) = (self.consumer.len(), self.consumer.capacity());
+        let closed = self.consumer.is_closed();
+        if let Some(seat) = self.seats.iter().find(|seat| takes(seat)) {
+            ensure!(!closed && len == 0, "{} sleeps, and the queue has {len} items, or is closed", seat.name);
+            let giver = self.seats.iter().find(|seat| !takes(seat)).map(|seat| &seat.name);
+            ensure!(
+                giver.is_none(),
+                "{} sleeps, and so does {}",
+                seat.name,
+                giver.cloned().unwrap_or_default()
+            );
+        } else if let Some(seat) = self.seats.first() {
+            ensure!(!closed && len >= capacity, "{} sleeps, and there is room, or it is closed", seat.name);
+        }
+        Ok(())
+    }
+
+    fn clear_up(mut self) -> Result<()> {
+        while !self.seats.is_empty() {
+            self.give_up(0)?;
+        }
+        self.let_everybody_go_on()?;
+        let Self { producer, consumer, items, got, deed, .. } = self;
+        // It takes what is left with it, the item whose drop panics perhaps included.
+        let producer = Arc::into_inner(producer);
+        let everything = (consumer, deed, producer);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(everything)));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(got)));
+        items.each_was_dropped_once()
+    }
+}
+
+/// What is done by a waker; it has handles of its own.
+fn deed(
+    wakers: Wakers,
+    producer: &Producer<Item>,
+    consumer: &Consumer<Item>,
+    items: &Items,
+    got: &Got,
+) -> Deed {
+    let (producer, consumer) = (producer.clone(), Mutex::new(consumer.clone()));
+    let (items, got) = (items.clone(), Arc::clone(got));
+    Arc::new(move |dropped| match wakers {
+        Wakers::Take => {
+            // One that is woken by this take finds it in use.
+            let taken = consumer.try_lock().ok().and_then(|mut consumer| consumer.try_take().ok());
+            keep(&got, taken);
+        }
+        Wakers::Put => keep(&got, producer.try_put(items.make(NONE_PANICS)).err().map(queue_item)),
+        Wakers::Panic if dropped => {}
+        Wakers::Panic => resume_unwind(Box::new("a waker that panics")),
+    })
+}
+
+fn queue_item(refused: queue::TryPutError<Item>) -> Item {
+    refused.into_inner()
+}
+
+fn keep(got: &Got, items: impl IntoIterator<Item = Item>) {
+    got.lock().unwrap_or_else(PoisonError::into_inner).extend(items);
+}
+
+#[test]
+fn an_item_whose_drop_panics_is_dropped_with_the_others_and_the_queue_is_closed_to_everybody() {
+    let items = Items::default();
+    let (producer, consumer) = queue::fifo(3);
+    for _ in 0..3 {
+        assert!(producer.try_put(items.make(1)).is_ok(), "there is room");
+    }
+    let producer = Arc::new(producer);
+    let (mut single, mut batch) = (
+        put(Arc::clone(&producer), items.make(1)),
+        put_many(Arc::clone(&producer), VecDeque::from([items.make(1)])),
+    );
+    let mut join = crate::queue::futures::join(Arc::clone(&producer));
+    let deed: Deed = Arc::new(|_| {});
+    let mut parked = [(); 3].map(|()| Parked::new(&deed));
+    for (parked, future) in parked.iter_mut().zip([&mut single, &mut batch, &mut join]) {
+        assert!(parked.poll(|cx| future.poll(cx)).is_pending(), "it is full, and nothing is finished");
+    }
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(consumer)));
+    let payload = dropped.expect_err("the panic is its who dropped the consumer");
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"an item that panics"));
+    assert!(parked.iter().all(Parked::was_called), "somebody sleeps");
+    let ends = [single, batch, join].map(|mut future| Parked::new(&deed).poll(|cx| future.poll(cx)));
+    let [Poll::Ready(Ended::Put { all: single, left: one }), batch, join] = ends else {
+        panic!("a put waits")
+    };
+    let Poll::Ready(Ended::Put { all: batch, left: other }) = batch else { panic!("a batch waits") };
+    assert!(matches!(join, Poll::Ready(Ended::Joined(false))), "nobody can finish what was dropped");
+    assert_eq!((single, one.len(), batch, other.len()), (Some(false), 1, Some(false), 1));
+    assert_eq!((producer.is_closed(), producer.len(), items.dropped()), (true, 0, 3));
+}
+
+#[test]
+fn a_handle_that_is_dropped_by_a_panic_does_not_abort_though_wakers_panic() {
+    for waiting in [1, 2] {
+        let (producer, consumer) = queue::fifo(1);
+        let deed: Deed = Arc::new(|dropped| {
+            if !dropped {
+                resume_unwind(Box::new("a waker that panics"))
+            }
+        });
+        let mut seats: Vec<_> = (0..waiting).map(|_| (take(consumer.clone()), Parked::new(&deed))).collect();
+        for (take, parked) in &mut seats {
+            assert!(parked.poll(|cx| take.poll(cx)).is_pending(), "it is empty");
+        }
+        let job = catch_unwind(AssertUnwindSafe(|| {
+            let _last = producer;
+            resume_unwind(Box::new("the job's own panic"));
+        }));
+        let told = job.expect_err("it panics");
+        assert_eq!(told.downcast_ref(), Some(&"the job's own panic"));
+        assert!(seats.iter().all(|(_, parked)| parked.was_called()), "somebody sleeps");
+    }
+}

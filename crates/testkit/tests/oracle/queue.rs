@@ -1,0 +1,94 @@
+//! The queue against its model: every list of operations does to both the same, and after each of them nobody sleeps
+//! who could go on.
+
+use crate::cases;
+use proptest::prelude::{Just, Strategy, any};
+use proptest::{collection, prop_oneof};
+
+mod checks;
+pub mod futures;
+mod model;
+mod table;
+
+use table::Table;
+
+/// A queue and what is done with it. Whoever is meant by a number is the one at that place, counted round.
+#[derive(Clone, Debug)]
+struct Case {
+    capacity: usize,
+    newest_first: bool,
+    of_inputs: bool,
+    /// Whether wakers look into the queue when woken and when dropped.
+    looking: bool,
+    operations: Vec<Operation>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    TryPut,
+    TryTake(usize),
+    /// Begins a put, a batch if it says of how many, and polls it unless it is to wait for that.
+    Put(Option<usize>, bool),
+    /// Begins a take, of up to so many.
+    Take(usize, Option<usize>, bool),
+    /// Polls a consumer as the stream that it is.
+    Next(usize),
+    Join,
+    /// Polls again, with another waker or the same.
+    Poll(usize, bool),
+    /// Drops what waits.
+    GiveUp(usize),
+    CloneProducer,
+    CloneConsumer,
+    DropProducer,
+    DropConsumer(usize),
+    CloseByProducer,
+    CloseByConsumer,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let one = || any::<usize>().prop_map(|number| number % 8);
+    let polled = || prop_oneof![9 => Just(true), 1 => Just(false)];
+    let operation = prop_oneof![
+        8 => Just(Operation::TryPut),
+        8 => one().prop_map(Operation::TryTake),
+        12 => polled().prop_map(|polled| Operation::Put(None, polled)),
+        16 => (0_usize..7, polled()).prop_map(|(count, polled)| Operation::Put(Some(count), polled)),
+        12 => (one(), polled()).prop_map(|(who, polled)| Operation::Take(who, None, polled)),
+        12 => (one(), 1_usize..7, polled()).prop_map(|(who, max, polled)| Operation::Take(who, Some(max), polled)),
+        6 => one().prop_map(Operation::Next),
+        3 => Just(Operation::Join),
+        24 => (one(), any::<bool>()).prop_map(|(who, other)| Operation::Poll(who, other)),
+        12 => one().prop_map(Operation::GiveUp),
+        3 => Just(Operation::CloneProducer),
+        8 => Just(Operation::CloneConsumer),
+        1 => Just(Operation::DropProducer),
+        4 => one().prop_map(Operation::DropConsumer),
+        1 => Just(Operation::CloseByProducer),
+        1 => Just(Operation::CloseByConsumer),
+    ];
+    let operations = collection::vec(operation, 1..60);
+    let order = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (0_usize..5, order, any::<bool>(), any::<bool>(), operations).prop_map(
+        |(capacity, newest_first, of_inputs, looking, operations)| Case {
+            capacity,
+            newest_first,
+            of_inputs,
+            looking,
+            operations,
+        },
+    )
+}
+
+#[test]
+fn every_list_of_operations_on_a_queue_does_what_it_does_to_a_list() {
+    cases::all(6_000, &cases(), |case, steps| {
+        let mut table = Table::new(&case, steps);
+        for operation in case.operations {
+            table.operate(operation)?;
+            table.check()?;
+        }
+        table.let_everybody_go_on()?;
+        table.clear_up()
+    });
+}

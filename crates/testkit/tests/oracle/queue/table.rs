@@ -1,0 +1,392 @@
+//! A queue, those who use it, and the model that everything is done to as well.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
+
+use anyhow::{Result, bail, ensure};
+use futures_core::Stream;
+use towpath_pattern::queue::{self, Consumer, Producer, TryPutError, TryTakeError};
+
+use super::futures::{Ended, Waiting, join, put, put_many, take, take_many};
+use super::model::{Model, Took, Who};
+use super::{Case, Operation};
+use crate::bell::{Deed, Parked};
+use crate::cases::Steps;
+use crate::item::{Item, Items, NONE_PANICS};
+
+/// A consumer that nobody uses just now; it may stand in line all the same, as a stream that was polled.
+pub(super) struct Resting {
+    pub(super) who: Who,
+    pub(super) consumer: Consumer<Item>,
+    pub(super) parked: Option<Parked>,
+}
+
+/// A future that has not ended.
+pub(super) struct Seat {
+    pub(super) who: Who,
+    future: Waiting,
+    pub(super) kind: Kind,
+    /// How it waits, if it was polled.
+    pub(super) parked: Option<Parked>,
+    polled: bool,
+}
+
+pub(super) enum Kind {
+    /// What of it is not in the queue, nor lent.
+    Put {
+        left: VecDeque<u32>,
+        is_batch: bool,
+    },
+    Take {
+        max: usize,
+    },
+    Join,
+}
+
+pub(super) struct Table {
+    pub(super) model: Model,
+    pub(super) producers: Vec<Arc<Producer<Item>>>,
+    pub(super) consumers: Vec<Resting>,
+    pub(super) seats: Vec<Seat>,
+    pub(super) items: Items,
+    deed: Deed,
+    next: Who,
+    steps: Steps,
+}
+
+impl Table {
+    pub(super) fn new(case: &Case, steps: Steps) -> Self {
+        let open = if case.newest_first { queue::lifo } else { queue::fifo };
+        let (producer, consumer) = open(case.capacity);
+        let producer = Arc::new(if case.of_inputs { producer.of_input(7) } else { producer });
+        let seen: Arc<Mutex<Weak<Producer<Item>>>> = Arc::new(Mutex::new(Arc::downgrade(&producer)));
+        let looking = case.looking;
+        let deed: Deed = Arc::new(move |_| {
+            let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(producer) = seen.upgrade().filter(|_| looking) {
+                let _ = (producer.len(), producer.is_closed());
+            }
+        });
+        let order = if case.newest_first { "newest" } else { "oldest" };
+        let wakers = if looking { "wakers that look into it" } else { "wakers that count" };
+        steps.begin(format!("a queue for {}, the {order} first, with {wakers}", case.capacity));
+        Self {
+            model: Model::new(case.capacity, case.newest_first),
+            producers: vec![producer],
+            consumers: vec![Resting { who: 0, consumer, parked: None }],
+            seats: Vec::new(),
+            items: Items::default(),
+            deed,
+            next: 1,
+            steps,
+        }
+    }
+
+    pub(super) fn operate(&mut self, operation: Operation) -> Result<()> {
+        let outcome = self.do_one(operation);
+        self.count_handles();
+        outcome
+    }
+
+    fn do_one(&mut self, operation: Operation) -> Result<()> {
+        match operation {
+            Operation::TryPut => self.try_put(),
+            Operation::TryTake(who) => self.try_take(who),
+            Operation::Put(count, polled) => self.begin_to_put(count, polled),
+            Operation::Take(who, max, polled) => self.begin_to_take(who, max, polled),
+            Operation::Next(who) => self.poll_stream(who),
+            Operation::Join => self.begin_to_join(),
+            Operation::Poll(seat, other) if !self.seats.is_empty() => {
+                self.poll(seat % self.seats.len(), other)
+            }
+            Operation::GiveUp(seat) if !self.seats.is_empty() => self.give_up(seat % self.seats.len()),
+            _ => self.handle(operation),
+        }
+    }
+
+    fn try_put(&mut self) -> Result<()> {
+        let Some(producer) = self.producers.last() else { return Ok(()) };
+        let item = self.items.make(NONE_PANICS);
+        let number = item.number;
+        self.steps.begin(format!("try_put({number})"));
+        let put = producer.try_put(item).map_err(|refused| matches!(refused, TryPutError::Closed(_)));
+        let expected = self.model.try_put(number);
+        self.came(&put, &expected)
+    }
+
+    pub(super) fn try_take(&mut self, who: usize) -> Result<()> {
+        if self.consumers.is_empty() {
+            return Ok(());
+        }
+        let at = who % self.consumers.len();
+        let Resting { who, consumer, parked } = &mut self.consumers[at];
+        self.steps.begin(format!("consumer {who}: try_take()"));
+        let took = match consumer.try_take() {
+            Ok(item) => Took::Some(vec![item.number]),
+            Err(TryTakeError::Empty) => Took::NoneNow,
+            Err(TryTakeError::Closed) => Took::NoneEver,
+        };
+        if took != Took::NoneNow {
+            no_copy(parked.take())?;
+        }
+        let expected = self.model.take(*who, 1);
+        self.came(&took, &expected)
+    }
+
+    fn begin_to_put(&mut self, count: Option<usize>, polled: bool) -> Result<()> {
+        let Some(producer) = self.producers.last() else { return Ok(()) };
+        let producer = Arc::clone(producer);
+        let Some(count) = count else {
+            let item = self.items.make(NONE_PANICS);
+            let left = VecDeque::from([item.number]);
+            let name = format!("put({})", item.number);
+            let seat = self.seat(put(producer, item), Kind::Put { left, is_batch: false });
+            return self.sit(&name, seat, polled);
+        };
+        let items: VecDeque<_> = (0..count).map(|_| self.items.make(NONE_PANICS)).collect();
+        let left: VecDeque<_> = items.iter().map(|item| item.number).collect();
+        let name = format!("put_many({left:?})");
+        let seat = self.seat(put_many(producer, items), Kind::Put { left, is_batch: true });
+        self.sit(&name, seat, polled)
+    }
+
+    fn begin_to_take(&mut self, who: usize, max: Option<usize>, polled: bool) -> Result<()> {
+        if self.consumers.is_empty() {
+            return Ok(());
+        }
+        let Resting { who, consumer, parked } = self.consumers.remove(who % self.consumers.len());
+        let (name, future) = match max {
+            None => (format!("consumer {who}: take()"), take(consumer)),
+            Some(max) => (format!("consumer {who}: take_many({max})"), take_many(consumer, max)),
+        };
+        let kind = Kind::Take { max: max.unwrap_or(1) };
+        self.sit(&name, Seat { who, future, kind, parked, polled: false }, polled)
+    }
+
+    fn begin_to_join(&mut self) -> Result<()> {
+        let Some(producer) = self.producers.last() else { return Ok(()) };
+        let future = join(Arc::clone(producer));
+        let seat = self.seat(future, Kind::Join);
+        self.sit("join()", seat, true)
+    }
+
+    fn seat(&mut self, future: Waiting, kind: Kind) -> Seat {
+        let who = self.next;
+        self.next += 1;
+        Seat { who, future, kind, parked: None, polled: false }
+    }
+
+    fn sit(&mut self, name: &str, seat: Seat, poll: bool) -> Result<()> {
+        let who = seat.who;
+        self.seats.push(seat);
+        if poll {
+            return self.poll_as(format!("{name} as future {who}"), self.seats.len() - 1, true);
+        }
+        self.steps.begin(format!("{name} as future {who}, not polled"));
+        Ok(())
+    }
+
+    pub(super) fn poll(&mut self, at: usize, other: bool) -> Result<()> {
+        let waker = if other { " with another waker" } else { "" };
+        self.poll_as(format!("future {} is polled{waker}", self.seats[at].who), at, other)
+    }
+
+    fn poll_as(&mut self, step: String, at: usize, other: bool) -> Result<()> {
+        self.steps.begin(step);
+        let seat = &mut self.seats[at];
+        let before = seat.parked.take();
+        let (mut parked, before) = match before {
+            Some(parked) if !other => (parked, None),
+            before => (Parked::new(&self.deed), before),
+        };
+        let waited = std::mem::replace(&mut seat.polled, true);
+        let polled = parked.poll(|cx| seat.future.poll(cx));
+        no_copy(before)?;
+        let who = seat.who;
+        match (&mut seat.kind, polled) {
+            (Kind::Put { left, is_batch }, polled) => {
+                let expected = self.model.put(who, waited, *is_batch, left);
+                let (all, back) = match polled {
+                    Poll::Pending => (None, None),
+                    Poll::Ready(Ended::Put { all, left }) => (all, Some(left)),
+                    Poll::Ready(_) => bail!("a put ended as something else"),
+                };
+                let should_be_left = left.clone();
+                self.came(&all, &expected)?;
+                if let Some(back) = back {
+                    return self.came_back(at, parked, back, &should_be_left);
+                }
+            }
+            (Kind::Take { max }, polled) => {
+                let expected = self.model.take(who, *max);
+                if expected == Took::NoneNow {
+                    self.model.wait_to_take(who);
+                }
+                let Poll::Ready(ended) = polled else {
+                    self.seats[at].parked = Some(parked);
+                    return self.came(&Took::NoneNow, &expected);
+                };
+                let Ended::Taken { consumer, items } = ended else { bail!("a take ended as something else") };
+                self.seats.remove(at);
+                self.consumers.push(Resting { who, consumer, parked: None });
+                let numbers: Vec<_> = items.iter().map(|item| item.number).collect();
+                drop(items);
+                let took = if numbers.is_empty() { Took::NoneEver } else { Took::Some(numbers) };
+                self.came(&took, &expected)?;
+                return no_copy(Some(parked));
+            }
+            (Kind::Join, polled) => {
+                let joined = match polled {
+                    Poll::Pending => None,
+                    Poll::Ready(Ended::Joined(all)) => Some(all),
+                    Poll::Ready(_) => bail!("a join ended as something else"),
+                };
+                self.came(&joined, &self.model.joined())?;
+                if joined.is_some() {
+                    self.seats.remove(at);
+                    return no_copy(Some(parked));
+                }
+            }
+        }
+        self.seats[at].parked = Some(parked);
+        Ok(())
+    }
+
+    /// A put is over, and what was not put is back.
+    fn came_back(
+        &mut self,
+        at: usize,
+        parked: Parked,
+        back: VecDeque<Item>,
+        expected: &VecDeque<u32>,
+    ) -> Result<()> {
+        let seat = self.seats.remove(at);
+        drop(seat);
+        let back: VecDeque<_> = back.into_iter().map(|item| item.number).collect();
+        ensure!(back == *expected, "{back:?} came back, and not {expected:?}");
+        no_copy(Some(parked))
+    }
+
+    pub(super) fn poll_stream(&mut self, who: usize) -> Result<()> {
+        if self.consumers.is_empty() {
+            return Ok(());
+        }
+        let at = who % self.consumers.len();
+        let Resting { who, consumer, parked } = &mut self.consumers[at];
+        let who = *who;
+        self.steps.begin(format!("consumer {who}: next()"));
+        let before = parked.take();
+        let mut now = Parked::new(&self.deed);
+        let polled = now.poll(|cx| Pin::new(consumer).poll_next(cx));
+        no_copy(before)?;
+        let expected = self.model.take(who, 1);
+        let took = match polled {
+            Poll::Pending => {
+                *parked = Some(now);
+                self.model.wait_to_take(who);
+                Took::NoneNow
+            }
+            Poll::Ready(Some(item)) => Took::Some(vec![item.number]),
+            Poll::Ready(None) => Took::NoneEver,
+        };
+        self.came(&took, &expected)
+    }
+
+    pub(super) fn give_up(&mut self, at: usize) -> Result<()> {
+        let Seat { who, future, kind, parked, polled } = self.seats.remove(at);
+        self.steps.begin(format!("future {who} is dropped"));
+        match (future.give_up(), kind) {
+            (Ended::Put { left: back, .. }, Kind::Put { mut left, is_batch }) => {
+                self.model.give_up_putting(who, &mut left);
+                let back: VecDeque<_> = back.into_iter().map(|item| item.number).collect();
+                if !is_batch {
+                    left.clear();
+                }
+                ensure!(back == left, "{back:?} came back, and not {left:?}");
+            }
+            (Ended::Taken { consumer, items }, Kind::Take { .. }) => {
+                ensure!(items.is_empty(), "{} items came to a take that was dropped", items.len());
+                if !polled {
+                    // It stands where it stood before.
+                    self.consumers.push(Resting { who, consumer, parked });
+                    return Ok(());
+                }
+                self.model.give_up_taking(who);
+                self.consumers.push(Resting { who, consumer, parked: None });
+            }
+            (Ended::Joined(_), Kind::Join) => {}
+            _ => bail!("a future ended as something else"),
+        }
+        no_copy(parked)
+    }
+
+    fn handle(&mut self, operation: Operation) -> Result<()> {
+        match operation {
+            Operation::CloneProducer => {
+                let clone = self.producers.last().map(|producer| Arc::new(Producer::clone(producer)));
+                self.steps.begin("a producer is cloned".to_owned());
+                self.producers.extend(clone);
+            }
+            Operation::CloneConsumer => {
+                let Some(first) = self.consumers.first() else { return Ok(()) };
+                let consumer = first.consumer.clone();
+                self.steps.begin(format!("consumer {} comes", self.next));
+                self.consumers.push(Resting { who: self.next, consumer, parked: None });
+                self.next += 1;
+            }
+            Operation::DropProducer => {
+                self.steps.begin("a producer is dropped".to_owned());
+                drop(self.producers.pop());
+            }
+            Operation::DropConsumer(who) if !self.consumers.is_empty() => {
+                let Resting { who, consumer, parked } = self.consumers.remove(who % self.consumers.len());
+                self.steps.begin(format!("consumer {who} is dropped"));
+                drop(consumer);
+                self.model.give_up_taking(who);
+                self.model.in_hand.remove(&who);
+                no_copy(parked)?;
+            }
+            Operation::CloseByProducer => {
+                if let Some(producer) = self.producers.last() {
+                    self.steps.begin("a producer closes it".to_owned());
+                    producer.close();
+                    self.model.closed = true;
+                }
+            }
+            Operation::CloseByConsumer => {
+                if let Some(resting) = self.consumers.last() {
+                    self.steps.begin("a consumer closes it".to_owned());
+                    resting.consumer.close();
+                    self.model.closed = true;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the last handle of a side is gone.
+    pub(super) fn count_handles(&mut self) {
+        let takes = |seat: &Seat| matches!(seat.kind, Kind::Take { .. });
+        if self.producers.is_empty() && self.seats.iter().all(takes) {
+            self.model.closed = true;
+        }
+        if self.consumers.is_empty() && !self.seats.iter().any(takes) {
+            self.model.abandon();
+        }
+    }
+
+    fn came<T: Debug + PartialEq>(&self, real: &T, expected: &T) -> Result<()> {
+        self.steps.came(format_args!("{real:?}"));
+        ensure!(real == expected, "it came to {real:?}, and should to {expected:?}");
+        Ok(())
+    }
+}
+
+/// What no longer waits has left no waker behind.
+fn no_copy(parked: Option<Parked>) -> Result<()> {
+    parked.map_or(Ok(()), Parked::leave)
+}

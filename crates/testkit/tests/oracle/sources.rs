@@ -1,0 +1,437 @@
+//! Every kind of source against a plain list, by itself and behind stages: its items come in their order as soon as
+//! they are there, whoever waits for one is called, and none is lost with a wait that was given up.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use futures_core::Stream;
+use proptest::prelude::{Just, Strategy, any};
+use proptest::{collection, prop_oneof, sample};
+use towpath_pattern::{Failure, Kept, Order, Run, Scope, Settings, Source, Taken, queue};
+
+use crate::bell::{Deed, Parked};
+use crate::cases::{self, Steps};
+use crate::item::{Item, Items, NONE_PANICS};
+use crate::waiting::Waiting;
+
+/// A source, and what is done with it.
+#[derive(Clone, Debug)]
+struct Case {
+    form: Form,
+    /// How many items it has, room for how many is in what it has to go through, and whether it fails at its end.
+    items: usize,
+    capacity: usize,
+    fails: bool,
+    /// Stages that it goes through.
+    stages: usize,
+    operations: Vec<Operation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Iterator,
+    Stream,
+    Fallible,
+    Generated,
+    TryGenerated,
+    /// A generator whose items another task sends.
+    SentByTask,
+    Channel,
+    Queue,
+    Produced,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    /// So many more items are there.
+    Come(usize),
+    End,
+    /// Asks for the next item, or asks again, with another waker or the same.
+    Poll(bool),
+    GiveUp,
+    /// Drops the source, and goes on with what was kept of it.
+    Resume,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let operation = prop_oneof![
+        6 => (1_usize..4).prop_map(Operation::Come),
+        1 => Just(Operation::End),
+        12 => any::<bool>().prop_map(Operation::Poll),
+        3 => Just(Operation::GiveUp),
+        2 => Just(Operation::Resume),
+    ];
+    let forms = [
+        Form::Iterator,
+        Form::Stream,
+        Form::Fallible,
+        Form::Generated,
+        Form::TryGenerated,
+        Form::SentByTask,
+        Form::Channel,
+        Form::Queue,
+        Form::Produced,
+    ];
+    let stages = prop_oneof![3 => Just(0), 1 => Just(1), 1 => Just(2)];
+    let operations = collection::vec(operation, 1..40);
+    (sample::select(forms.to_vec()), 0_usize..16, 1_usize..4, any::<bool>(), stages, operations).prop_map(
+        |(form, items, capacity, fails, stages, operations)| {
+            let fails = fails && matches!(form, Form::Fallible | Form::TryGenerated);
+            Case { form, items, capacity, fails, stages, operations }
+        },
+    )
+}
+
+#[test]
+fn every_list_of_operations_on_a_source_does_what_it_does_to_a_list() {
+    cases::all(2_000, &cases(), |case, steps| {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        runtime.block_on(async {
+            let mut table = Table::new(&case, steps);
+            settle().await;
+            for operation in case.operations {
+                table.operate(operation).await?;
+            }
+            table.go_to_end().await
+        })
+    });
+}
+
+/// Where items come from: as many as were let through.
+#[derive(Clone)]
+struct Gate(Arc<Mutex<Gated>>);
+
+struct Gated {
+    items: Items,
+    /// Of so many, so many were let through, and so many went.
+    all: usize,
+    come: usize,
+    gone: usize,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, Gated> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<Option<Item>> {
+        let mut gate = self.lock();
+        if gate.gone < gate.come {
+            gate.gone += 1;
+            return Poll::Ready(Some(gate.items.make(NONE_PANICS)));
+        }
+        if gate.ended {
+            return Poll::Ready(None);
+        }
+        gate.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    async fn next(&self) -> Option<Item> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// Lets more through, or says that no more will come.
+    fn open(&self, more: usize, ended: bool) {
+        let mut gate = self.lock();
+        if !gate.ended {
+            gate.come = gate.come.saturating_add(more).min(gate.all);
+        }
+        gate.ended |= ended;
+        let waker = gate.waker.take();
+        drop(gate);
+        waker.map(Waker::wake).unwrap_or_default();
+    }
+}
+
+impl Stream for Gate {
+    type Item = Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        self.poll(cx)
+    }
+}
+
+/// The items of a stream, and an error behind them.
+struct Failing(Gate, bool);
+
+impl Stream for Failing {
+    type Item = Result<Item>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Item>>> {
+        self.0.poll(cx).map(|item| match item {
+            None if std::mem::take(&mut self.1) => Some(Err(anyhow!("the end is missing"))),
+            item => item.map(Ok),
+        })
+    }
+}
+
+/// The clock is paused: this is over when nothing else can happen.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// A run in which each item is handed on as it is.
+fn hand_on(source: Source<Item>, capacity: usize) -> Run<Item> {
+    let settings =
+        Settings { order: Order::Ordered, capacity: Some(capacity.into()), ..Settings::new("hand on", 2) };
+    Run::spawn(Scope::default(), source, settings, |taken: Taken<Item, Item>| async move {
+        let (item, begun) = taken.begin();
+        begun.end(Ok(item))
+    })
+}
+
+/// A source of that form; a task of the case's own feeds what has to be fed.
+fn source(case: &Case, gate: Gate) -> Source<Item> {
+    let (capacity, fails) = (case.capacity, case.fails);
+    match case.form {
+        Form::Iterator => {
+            let items = gate.lock().items.clone();
+            Source::from((0..case.items).map(move |_| items.make(NONE_PANICS)))
+        }
+        Form::Stream => Source::stream(gate),
+        Form::Fallible => Source::fallible(Failing(gate, fails)),
+        Form::Generated => Source::generate(|out| async move {
+            while let Some(item) = gate.next().await {
+                out.send(item).await;
+            }
+        }),
+        Form::TryGenerated => Source::try_generate(move |out| async move {
+            while let Some(item) = gate.next().await {
+                out.send(item).await;
+            }
+            ensure!(!fails, "the end is missing");
+            Ok(())
+        }),
+        Form::SentByTask => Source::try_generate(move |out| async move {
+            let sending = tokio::spawn(async move {
+                while let Some(item) = gate.next().await {
+                    out.send(item).await;
+                }
+            });
+            Ok(sending.await?)
+        }),
+        Form::Channel => {
+            let (sender, source) = Source::channel(capacity);
+            tokio::spawn(async move {
+                while let Some(item) = gate.next().await {
+                    if sender.send(item).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            source
+        }
+        Form::Queue => {
+            let (producer, consumer) = queue::fifo(capacity);
+            tokio::spawn(async move {
+                while let Some(item) = gate.next().await {
+                    if producer.put(item).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            Source::stream(consumer)
+        }
+        Form::Produced => {
+            let (producer, consumer) = queue::fifo(capacity);
+            let put = move |taken: Taken<Item, ()>| {
+                let producer = producer.of_input(taken.index());
+                async move {
+                    let (item, begun) = taken.begin();
+                    let put = producer.put(item).await;
+                    begun.end(put.map_err(|_| anyhow!("the queue is closed")))
+                }
+            };
+            let producers =
+                Run::spawn_discarding(Scope::default(), Source::stream(gate), Settings::new("put", 1), put);
+            Source::produced(producers, consumer)
+        }
+    }
+}
+
+type Next = (Source<Item>, Option<Option<Result<Item, Failure>>>);
+
+struct Table {
+    source: Option<Source<Item>>,
+    kept: Kept<Item>,
+    waiting: Option<(Waiting<Next>, Parked)>,
+    gate: Gate,
+    items: Items,
+    taken: usize,
+    /// It has yet to fail; and it may do so before items that were on their way through a stage.
+    to_fail: bool,
+    early: bool,
+    by_task: bool,
+    over: bool,
+    deed: Deed,
+    steps: Steps,
+}
+
+impl Table {
+    fn new(case: &Case, steps: Steps) -> Self {
+        let items = Items::default();
+        let given = case.form == Form::Iterator;
+        let gated = Gated {
+            items: items.clone(),
+            all: case.items,
+            come: if given { case.items } else { 0 },
+            gone: 0,
+            ended: given,
+            waker: None,
+        };
+        let gate = Gate(Arc::new(Mutex::new(gated)));
+        let mut source = source(case, gate.clone());
+        for _ in 0..case.stages {
+            source = hand_on(source, case.capacity).into();
+        }
+        let fails = if case.fails { " that fails at its end" } else { "" };
+        steps.begin(format!(
+            "a source {:?} of {} items{fails}, behind {} stages",
+            case.form, case.items, case.stages
+        ));
+        let (source, kept) = source.kept();
+        Self {
+            source: Some(source),
+            kept,
+            waiting: None,
+            gate,
+            items,
+            taken: 0,
+            to_fail: case.fails,
+            early: case.stages > 0,
+            by_task: case.form == Form::SentByTask,
+            over: false,
+            deed: Arc::new(|_| {}),
+            steps,
+        }
+    }
+
+    async fn operate(&mut self, operation: Operation) -> Result<()> {
+        match operation {
+            Operation::Come(more) => {
+                self.steps.begin(format!("{more} more come"));
+                self.gate.open(more, false);
+            }
+            Operation::End => {
+                self.steps.begin("no more come".to_owned());
+                self.gate.open(0, true);
+            }
+            Operation::Poll(other) => self.poll(other)?,
+            Operation::GiveUp => self.give_up()?,
+            Operation::Resume => {
+                self.give_up()?;
+                self.steps.begin("the source is dropped, and what was kept of it goes on".to_owned());
+                drop(self.source.take());
+                let rest = self.kept.take().ok_or_else(|| anyhow!("nothing was kept"))?;
+                let (source, kept) = rest.kept();
+                (self.source, self.kept) = (Some(source), kept);
+            }
+        }
+        settle().await;
+        self.check()
+    }
+
+    /// What comes next: an item, the failure, the end, or nothing yet.
+    fn poll(&mut self, other: bool) -> Result<()> {
+        let waker = if other { " with another waker" } else { "" };
+        self.steps.begin(format!("the next is asked for{waker}"));
+        let (mut waiting, mut parked, before) = match (self.waiting.take(), self.source.take()) {
+            (Some((waiting, parked)), _) if !other => (waiting, parked, None),
+            (Some((waiting, parked)), _) => (waiting, Parked::new(&self.deed), Some(parked)),
+            (None, Some(mut source)) => {
+                let next = Waiting::new(|gives_up| async move {
+                    let next = gives_up.or(source.next()).await;
+                    (source, next)
+                });
+                (next, Parked::new(&self.deed), None)
+            }
+            (None, None) => bail!("the source is nowhere"),
+        };
+        let polled = parked.poll(|cx| waiting.poll(cx));
+        drop(before);
+        let Poll::Ready((source, next)) = polled else {
+            self.waiting = Some((waiting, parked));
+            // One that another task sends comes after the first poll, and whoever waits is called then.
+            return self.came("nothing yet", self.by_task || !self.is_something_there());
+        };
+        self.source = Some(source);
+        match next.flatten() {
+            Some(Ok(item)) => {
+                let (number, expected) = (item.number as usize, self.taken);
+                let there = !self.over && self.taken < self.gate.lock().come;
+                self.taken += 1;
+                self.came(format_args!("item {number}"), there && number == expected)
+            }
+            Some(Err(failure)) => {
+                let on_time = self.to_fail && self.is_at_end() && (self.early || self.is_all_taken());
+                (self.to_fail, self.over) = (false, true);
+                self.came(format_args!("the failure {failure}"), on_time)
+            }
+            None => {
+                let on_time = self.over || !self.to_fail && self.is_at_end() && self.is_all_taken();
+                self.over = true;
+                self.came("the end", on_time)
+            }
+        }
+    }
+
+    fn give_up(&mut self) -> Result<()> {
+        let Some((waiting, parked)) = self.waiting.take() else { return Ok(()) };
+        self.steps.begin("the wait for the next is dropped".to_owned());
+        let (source, next) = waiting.give_up();
+        self.source = Some(source);
+        drop(parked);
+        ensure!(next.is_none(), "something came to a wait that was dropped");
+        Ok(())
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.gate.lock().ended
+    }
+
+    fn is_all_taken(&self) -> bool {
+        self.taken == self.gate.lock().come
+    }
+
+    /// Whether an item, the failure or the end is there to be had.
+    fn is_something_there(&self) -> bool {
+        self.over || self.is_at_end() || !self.is_all_taken()
+    }
+
+    fn check(&self) -> Result<()> {
+        let sleeps = self.waiting.as_ref().is_some_and(|(_, parked)| !parked.was_called());
+        ensure!(!sleeps || !self.is_something_there(), "whoever waits for the next sleeps, and it is there");
+        Ok(())
+    }
+
+    async fn go_to_end(mut self) -> Result<()> {
+        self.operate(Operation::Come(usize::MAX)).await?;
+        self.operate(Operation::End).await?;
+        for _ in 0..100 {
+            if self.over {
+                break;
+            }
+            self.operate(Operation::Poll(false)).await?;
+        }
+        ensure!(self.over, "the end does not come");
+        self.operate(Operation::Poll(false)).await?;
+        let Self { source, kept, items, .. } = self;
+        drop((source, kept.take(), kept));
+        settle().await;
+        items.each_was_dropped_once()
+    }
+
+    fn came(&self, what: impl std::fmt::Display, right: bool) -> Result<()> {
+        ensure!(right, "{what} came, after {} items", self.taken);
+        self.steps.came(what);
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! Futures that keep what they borrow when they are dropped before their end.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// A future that ends early, too, when it gives up.
+pub struct Waiting<T> {
+    future: Pin<Box<dyn Future<Output = T>>>,
+    gives_up: GivesUp,
+}
+
+#[derive(Clone, Default)]
+pub struct GivesUp(Rc<Cell<bool>>);
+
+impl<T> Waiting<T> {
+    pub fn new<F: Future<Output = T> + 'static>(future: impl FnOnce(GivesUp) -> F) -> Self {
+        let gives_up = GivesUp::default();
+        Self { future: Box::pin(future(gives_up.clone())), gives_up }
+    }
+
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        self.future.as_mut().poll(cx)
+    }
+
+    /// Drops the future that it waits for, and hands back what that had borrowed.
+    pub fn give_up(mut self) -> T {
+        self.gives_up.0.set(true);
+        match self.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => unreachable!("it waits for nothing any more"),
+        }
+    }
+}
+
+impl GivesUp {
+    /// What comes of `future`, unless it is dropped before.
+    pub async fn or<F: Future>(self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|cx| if self.0.get() { Poll::Ready(None) } else { future.as_mut().poll(cx).map(Some) }).await
+    }
+}
