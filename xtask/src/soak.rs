@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<bool> {
 /// Small enough to be typed again.
 fn seed_of_now() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    u64::from(since.subsec_nanos() / 1_000)
+    u64::from(since.subsec_micros())
 }
 
 fn programs(workspace: &Workspace, only: Option<&str>) -> Result<Vec<(String, Executable)>> {

@@ -115,7 +115,7 @@ impl Soak {
         };
         let course = Course { soak: self, seed, heap, tells: true };
         match course.go(first, until) {
-            Ok(_) => ExitCode::SUCCESS,
+            Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         }
     }

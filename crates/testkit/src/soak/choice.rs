@@ -138,13 +138,13 @@ impl Round {
             spawned: runs > 1 || rng.bool(),
             around: one_of(rng, &[(3, 0), (3, 1), (2, 2), (1, 5)]),
             all_stop: (rng.u32(..8) == 0).then(|| scope_stop(rng)),
-            runs: (0..runs).map(|_| Choice::choose(rng, tested, many_at_once)).collect(),
+            runs: (0..runs).map(|_| Choice::choose(rng, on, tested, many_at_once)).collect(),
         }
     }
 }
 
 impl Choice {
-    fn choose(rng: &mut Rng, tested: &[Tested], many_at_once: bool) -> Self {
+    fn choose(rng: &mut Rng, on: On, tested: &[Tested], many_at_once: bool) -> Self {
         let parts = if many_at_once { 1 } else { one_of(rng, &[(4, 1), (3, 2), (2, 3)]) };
         let parts: Vec<_> = (0..parts).map(|_| Part::choose(rng, tested, many_at_once)).collect();
         let least_limit = parts.iter().map(|part| part.case.limit.get()).min().unwrap_or(1);
@@ -156,7 +156,7 @@ impl Choice {
             rng.usize(..=up_to).min(most_items)
         };
         let stop = stop(rng, items);
-        Self { parts, supplying: supplying(rng, items, stop), taker: taker(rng, items), stop }
+        Self { parts, supplying: supplying(rng, on, items, stop), taker: taker(rng, items), stop }
     }
 
     /// Whether a failure of an item may stop the run.
@@ -231,7 +231,7 @@ fn scope_stop(rng: &mut Rng) -> ScopeStop {
     }
 }
 
-fn supplying(rng: &mut Rng, items: usize, stop: Stop) -> Supplying {
+fn supplying(rng: &mut Rng, on: On, items: usize, stop: Stop) -> Supplying {
     let pauses = rng.u32(..4) == 0;
     let feeding = one_of(
         rng,
@@ -249,13 +249,21 @@ fn supplying(rng: &mut Rng, items: usize, stop: Stop) -> Supplying {
     );
     let at = rng.usize(..=items);
     let ends = match rng.u32(..10) {
-        // An endless one needs somebody who is sure to stop it.
-        0 if matches!(stop, Stop::DropAt(..) | Stop::Scope(..)) => Ends::Never,
+        0 if is_sure(on, stop) => Ends::Never,
         1 => Ends::Failing(at),
         2 => Ends::Panicking(at),
         _ => Ends::Well,
     };
     Supplying { feeding, ends: feeding.allowed(ends), items }
+}
+
+/// Whether it stops even a run that is always ready, during which a paused clock stands still.
+fn is_sure(on: On, stop: Stop) -> bool {
+    match stop {
+        Stop::Never | Stop::Cancel(_) => false,
+        Stop::DropAt(_) | Stop::Scope(ScopeStop::CancelAfter(_)) => true,
+        Stop::Scope(_) => on != On::Paused,
+    }
 }
 
 fn taker(rng: &mut Rng, items: usize) -> Taker {

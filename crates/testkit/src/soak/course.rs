@@ -22,6 +22,7 @@ struct Watched {
 }
 
 /// How long a course is.
+#[derive(Clone, Copy)]
 pub(super) enum Until {
     Runs(u64),
     Seconds(f64),
@@ -137,15 +138,12 @@ impl Runtimes {
             Chosen::Particular(_, on, _) => *on,
         };
         let mut runtimes = self.0.borrow_mut();
-        let place = runtimes.iter().position(|(kind, _)| *kind == on);
-        let place = match place {
-            Some(place) => place,
-            None => {
-                let runtime = on.build().map_err(|error| format!("no runtime with {on}: {error}"))?;
-                runtimes.push((on, runtime));
-                runtimes.len() - 1
-            }
-        };
+        let known = runtimes.iter().position(|(kind, _)| *kind == on);
+        if known.is_none() {
+            let runtime = on.build().map_err(|error| format!("no runtime with {on}: {error}"))?;
+            runtimes.push((on, runtime));
+        }
+        let place = known.unwrap_or(runtimes.len() - 1);
         let runtime = &runtimes[place].1;
         let made = catch_unwind(AssertUnwindSafe(|| match chosen {
             Chosen::Round(round) => runtime.block_on(round.play()).map(|items| items as u64),

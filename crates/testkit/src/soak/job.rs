@@ -68,7 +68,6 @@ impl Mood {
             waits = ways[rng.usize(..ways.len())];
         }
         match waits {
-            Waits::Never | Waits::Mixed => {}
             Waits::Yields => {
                 for _ in 0..rng.usize(..5) {
                     tokio::task::yield_now().await;
@@ -82,7 +81,7 @@ impl Mood {
                 }
             }
             Waits::ForAnInnerRun if rng.usize(..4) == 0 => inner.run(rng.usize(..20)).await?,
-            Waits::ForAnInnerRun => {}
+            Waits::Never | Waits::Mixed | Waits::ForAnInnerRun => {}
         }
         if rng.u32(..1_000) >= self.fails {
             return Ok(token);

@@ -216,7 +216,7 @@ fn order(choice: &Choice, seen: &Seen) -> Outcome {
     }
 }
 
-fn is_of_an_item(failure: &&Failure) -> bool {
+fn is_of_an_item(failure: &Failure) -> bool {
     !failure.is_cancelled() && failure.stage() != "source"
 }
 
@@ -243,7 +243,7 @@ fn told(choice: &Choice, seen: &Seen) -> Outcome {
             return Ok(());
         }
         // Of a run that was dropped, or collected, one failure that was not taken is heard, whatever it is.
-        let taken = yielded.chain(collected).filter(is_of_an_item).count();
+        let taken = yielded.chain(collected).filter(|failure| is_of_an_item(failure)).count();
         return match heard {
             None if failed.len() > taken => Err(format!(
                 "no_silence: {} jobs failed, {taken} failures were taken, and the scope has heard of none",
@@ -252,7 +252,7 @@ fn told(choice: &Choice, seen: &Seen) -> Outcome {
             _ => Ok(()),
         };
     };
-    let told = yielded.chain(&report.failures).chain(heard).filter(is_of_an_item);
+    let told = yielded.chain(&report.failures).chain(heard).filter(|failure| is_of_an_item(failure));
     let mut told: Vec<_> = told.filter_map(Failure::index).collect();
     told.sort_unstable();
     if told == failed || report.failures.len() >= Report::KEPT_FAILURES {
