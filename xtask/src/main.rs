@@ -10,6 +10,7 @@ mod counts;
 mod models;
 mod new;
 mod process;
+mod soak;
 mod test;
 mod usage;
 mod workspace;
@@ -18,10 +19,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Test, measure and check the workspace, or begin a new pattern.
+/// Test, measure, check and soak the workspace, or begin a new pattern.
 ///
 /// Patterns are found, not listed: a crate under crates/ takes part in `test` through its test target
-/// `conformance` and in `bench` through its bench target `uniform`.
+/// `conformance`, in `bench` through its bench target `uniform`, in `soak` through its test target `soak`.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_STATUS)]
 struct Cli {
@@ -38,6 +39,7 @@ enum Command {
     Bench(bench::Args),
     New(new::Args),
     Check(check::Args),
+    Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Soak(args) => soak::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

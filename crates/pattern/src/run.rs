@@ -143,18 +143,18 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// # Cancel-safety
     ///
-    /// Dropping the future cancels the run and drops the outputs taken so far.
+    /// Dropping the future cancels the run and drops the outputs taken so far; the scope hears of a failure.
     pub async fn collect(mut self) -> Result<Vec<Out>, Failure> {
         let mut outputs = Vec::new();
-        let mut first = None;
+        let mut first = Untold { failure: None, scope: self.scope.clone() };
         while let Some(result) = self.next().await {
             match result {
                 Ok(output) => outputs.push(output),
-                Err(failure) if first.is_none() => first = Some(failure),
+                Err(failure) if first.failure.is_none() => first.failure = Some(failure),
                 Err(failure) => self.outlet.remember(failure),
             }
         }
-        first.map_or(Ok(outputs), Err)
+        first.failure.take().map_or(Ok(outputs), Err)
     }
 
     /// Every outcome, outputs and failures in the order they are yielded: asyncio's
@@ -251,6 +251,20 @@ impl<Out: Send + 'static> Run<Out> {
         }
         self.owing = true;
         self.outlet.deliver(std::mem::take(&mut self.yielded));
+    }
+}
+
+/// A failure that is to be returned: the scope hears of it if that never happens.
+struct Untold {
+    failure: Option<Failure>,
+    scope: Scope,
+}
+
+impl Drop for Untold {
+    fn drop(&mut self) {
+        if let Some(failure) = self.failure.take() {
+            self.scope.hear(failure);
+        }
     }
 }
 

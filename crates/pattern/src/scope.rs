@@ -41,12 +41,17 @@ pub struct Scope {
 struct Owner {
     shared: Arc<Shared>,
     // Keeps the scopes around this one from being cancelled for want of an owner.
-    _around: Option<Scope>,
+    around: Option<Scope>,
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
         self.shared.token.cancel();
+        // One by one: scopes may be nested deeper than a stack is.
+        let mut around = self.around.take();
+        while let Some(scope) = around {
+            around = Arc::into_inner(scope.owner).and_then(|mut owner| owner.around.take());
+        }
     }
 }
 
@@ -71,13 +76,22 @@ impl Shared {
             *unheard = Some(failure);
         }
     }
+
+    /// Passes on what nobody has heard to the scope around this one, which it gives.
+    fn leave(&mut self) -> Option<Arc<Self>> {
+        let around = self.around.take()?;
+        if let Some(failure) = self.unheard().take() {
+            around.hear(failure);
+        }
+        Some(around)
+    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let unheard = self.unheard().take();
-        if let (Some(failure), Some(around)) = (unheard, &self.around) {
-            around.hear(failure);
+        let mut around = self.leave();
+        while let Some(shared) = around {
+            around = Arc::into_inner(shared).and_then(|mut shared| shared.leave());
         }
     }
 }
@@ -133,7 +147,7 @@ impl Scope {
             around: around.as_ref().map(|scope| Arc::clone(&scope.owner.shared)),
             unheard: Mutex::new(None),
         };
-        Self { owner: Arc::new(Owner { shared: Arc::new(shared), _around: around }) }
+        Self { owner: Arc::new(Owner { shared: Arc::new(shared), around }) }
     }
 
     /// The scope's name.

@@ -109,6 +109,28 @@ async fn a_failure_that_the_dropped_run_held_is_heard() {
     }
 }
 
+#[tokio::test]
+async fn a_failure_that_a_dropped_collect_had_taken_is_heard() {
+    let scope = Scope::new("collecting");
+    let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("picky", 2) };
+    let job = |item: usize| async move {
+        if item == 1 {
+            std::future::pending::<()>().await;
+        }
+        anyhow::ensure!(item != 0, "the first");
+        Ok(item)
+    };
+    let mut collecting = Box::pin(run_in(&scope, 0..2, settings, job).collect());
+    tokio::select! {
+        biased;
+        _ = &mut collecting => unreachable!("item 1 waits for ever"),
+        () = settle() => {}
+    }
+    drop(collecting);
+    let told = scope.closed().await.map_err(|failure| failure.to_string());
+    assert_eq!(told, Err("item 0 at stage `picky`: the first".to_owned()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
     let scope = Scope::default();

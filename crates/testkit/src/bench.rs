@@ -10,7 +10,7 @@ mod growth;
 mod latency;
 mod mixed;
 mod paths;
-mod process;
+pub(crate) mod process;
 mod times;
 mod workloads;
 

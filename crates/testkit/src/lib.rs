@@ -63,8 +63,10 @@ mod conformance;
 mod game;
 mod laws;
 mod panics;
+mod polls;
 mod probe;
 mod runtime;
+mod soak;
 mod subject;
 
 pub use bench::Benchmark;
@@ -72,5 +74,9 @@ pub use chained::Chained;
 pub use check::Law;
 pub use conformance::{Conformance, Verdict, verdicts};
 pub use panics::panic_of;
+/// The allocator that a [`Soak`] asks how much is allocated.
+pub use peak_alloc::PeakAlloc;
+pub use polls::until_poll;
 pub use runtime::Runtime;
+pub use soak::Soak;
 pub use subject::{Boxed, Case, Subject};

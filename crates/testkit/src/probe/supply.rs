@@ -31,7 +31,7 @@ impl Form {
         let source = match self {
             Self::Iterator => Source::from(supply),
             Self::Stream => Source::stream(supply),
-            Self::Halting => Source::stream(Supply { halting: true, ..supply }),
+            Self::Halting => Source::stream(supply.halting(true)),
             Self::Generator => Source::generate(|out| async move {
                 for token in supply {
                     out.send(token).await;
@@ -90,6 +90,11 @@ impl Supply {
 
     pub(crate) fn endless(ledger: &Arc<Ledger>) -> Self {
         Self::new(ledger, usize::MAX)
+    }
+
+    /// As a stream, pending before every third item.
+    pub(crate) fn halting(self, halting: bool) -> Self {
+        Self { halting, ..self }
     }
 }
 

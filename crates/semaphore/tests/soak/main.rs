@@ -1,0 +1,21 @@
+//! The soak of `cargo xtask soak`, of the pattern and of a semaphore by itself; as a test, a few runs of it.
+
+mod permits;
+#[path = "../subject/mod.rs"]
+mod subject;
+
+use std::process::ExitCode;
+
+use subject::{AsCompleted, Ordered, TwoUnderOne};
+use towpath_testkit::{PeakAlloc, Soak};
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+fn main() -> ExitCode {
+    Soak::of(AsCompleted)
+        .and(Ordered)
+        .and(TwoUnderOne)
+        .with("permits", permits::soak)
+        .main(|| HEAP.current_usage())
+}

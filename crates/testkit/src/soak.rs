@@ -1,0 +1,143 @@
+//! The soak: runs chosen at random, one after another for as long as one likes, and nothing may be lost.
+//!
+//! A crate's `tests/soak.rs` is a program that `cargo xtask soak` starts with `soak SEED SECONDS`, or with `again
+//! SEED RUN SECONDS` for one run, again and again; it answers with a line of JSON for each. As a test, without such
+//! arguments, it makes a few runs of a fixed seed.
+
+mod choice;
+mod course;
+mod flat;
+mod job;
+mod round;
+mod source;
+mod taker;
+mod verdict;
+
+use std::fmt::Display;
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::check::Tested;
+use crate::panics;
+use crate::runtime::is_long;
+use crate::subject::Subject;
+use course::{Course, Until};
+
+const USAGE: &str = "soak SEED SECONDS | again SEED RUN SECONDS";
+
+/// The seed of the test, and how many runs it makes.
+const TEST_SEED: u64 = 1;
+const TEST_RUNS: u64 = 60;
+const TEST_RUNS_LONG: u64 = 3_000;
+
+/// How long anything may take that should take a moment, on a machine that does something else as well.
+const AT_MOST: Duration = Duration::from_secs(60);
+
+type Work = dyn Fn(u64) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send>> + Send + Sync;
+
+/// Something done to what only this crate has.
+#[derive(Clone)]
+pub(crate) struct Particular {
+    name: Arc<str>,
+    work: Arc<Work>,
+}
+
+/// The soak of the patterns of one crate: `main` of its `tests/soak.rs`.
+///
+/// ```no_run
+/// # use towpath_testkit::{PeakAlloc, Soak, Subject};
+/// # use std::process::ExitCode;
+/// # fn of<S: Subject>(subject: S) -> ExitCode {
+/// #[global_allocator]
+/// static HEAP: PeakAlloc = PeakAlloc;
+///
+/// Soak::of(subject).main(|| HEAP.current_usage())
+/// # }
+/// ```
+///
+/// In each run up to three of the subjects, chosen with their settings, their jobs, a source, a taker and what stops
+/// them, run behind each other.
+#[must_use]
+pub struct Soak {
+    tested: Vec<Tested>,
+    particular: Vec<Particular>,
+}
+
+impl Soak {
+    /// The soak of `subject`.
+    pub fn of(subject: impl Subject) -> Self {
+        Self { tested: vec![Arc::new(subject)], particular: Vec::new() }
+    }
+
+    /// The same, and `subject` as well.
+    pub fn and(mut self, subject: impl Subject) -> Self {
+        self.tested.push(Arc::new(subject));
+        self
+    }
+
+    /// The same, and what only this crate has: `work` does with it what it chooses by the seed it is given, in a task
+    /// of the runtime, and returns how many items there were, or what was wrong.
+    pub fn with<Fut>(mut self, name: &str, work: impl Fn(u64) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
+    {
+        let work = move |seed| -> Pin<Box<dyn Future<Output = _> + Send>> { Box::pin(work(seed)) };
+        self.particular.push(Particular { name: name.into(), work: Arc::new(work) });
+        self
+    }
+
+    /// Answers to the arguments of this process. `heap` tells how many bytes are allocated now.
+    #[must_use]
+    pub fn main(self, heap: fn() -> usize) -> ExitCode {
+        panics::silence();
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let chosen = match *arguments.as_slice() {
+            ["soak", seed, seconds] => number("SEED", seed)
+                .and_then(|seed| Ok((seed, 0, Until::Seconds(number("SECONDS", seconds)?)))),
+            ["again", seed, run, seconds] => number("SEED", seed).and_then(|seed| {
+                Ok((seed, number("RUN", run)?, Until::AgainFor(number("SECONDS", seconds)?)))
+            }),
+            _ => return self.test(heap),
+        };
+        let (seed, first, until) = match chosen {
+            Ok(chosen) => chosen,
+            Err(wrong) => {
+                eprintln!("{wrong}; expected {USAGE}");
+                return ExitCode::from(2);
+            }
+        };
+        let course = Course { soak: self, seed, heap, tells: true };
+        match course.go(first, until) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        }
+    }
+
+    fn test(self, heap: fn() -> usize) -> ExitCode {
+        let runs = if is_long() { TEST_RUNS_LONG } else { TEST_RUNS };
+        let name = format!("soak/nothing_is_lost [{runs} runs of seed {TEST_SEED}]");
+        let trial = Trial::test(name, move || {
+            let course = Course { soak: self, seed: TEST_SEED, heap, tells: false };
+            course.go(0, Until::Runs(runs))?;
+            Ok(())
+        });
+        libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+    }
+}
+
+fn number<N: FromStr<Err: Display>>(what: &str, text: &str) -> Result<N, String> {
+    text.parse().map_err(|error| format!("{what} `{text}`: {error}"))
+}
+
+/// Waits for what must happen; if it does not, says that `what` did not.
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
+    let waited = tokio::time::timeout(AT_MOST, future).await;
+    waited.map_err(|_| format!("progress: hung: {what} did not come within {} s", AT_MOST.as_secs()))
+}

@@ -1,0 +1,207 @@
+//! One run after another, each under a watchdog, with the memory looked at in between.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::runtime::{Builder, Runtime};
+
+use super::choice::{self, On, Round};
+use super::flat::Flat;
+use super::{AT_MOST, Particular, Soak, within};
+
+/// One run of so many is of what only the crate has, where there is any.
+const PARTICULAR: u32 = 4;
+
+/// A run as it is watched from outside.
+struct Watched {
+    number: u64,
+    what: String,
+}
+
+/// How long a course is.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    Runs(u64),
+    Seconds(f64),
+    /// The first run again and again, once at least.
+    AgainFor(f64),
+}
+
+pub(super) struct Course {
+    pub(super) soak: Soak,
+    pub(super) seed: u64,
+    pub(super) heap: fn() -> usize,
+    /// Prints a line of JSON before each run, and at the end.
+    pub(super) tells: bool,
+}
+
+/// What was done so far.
+#[derive(Default)]
+struct Done {
+    runs: u64,
+    items: u64,
+}
+
+/// What is done in one run.
+enum Chosen {
+    Round(Round),
+    Particular(Particular, On, u64),
+}
+
+impl Course {
+    /// Makes its runs; the error says which one broke what, and what it was.
+    pub(super) fn go(self, first: u64, until: Until) -> Result<(), String> {
+        let start = Instant::now();
+        let passed = |seconds: f64| start.elapsed().as_secs_f64() >= seconds;
+        let runtimes = Runtimes::default();
+        let watchdog = Watchdog::start(self.tells);
+        let mut flat = Flat::new(self.heap);
+        let mut done = Done::default();
+        let outcome = loop {
+            let (number, is_over) = match until {
+                Until::Runs(runs) => (first + done.runs, done.runs >= runs),
+                Until::Seconds(seconds) => (first + done.runs, passed(seconds)),
+                Until::AgainFor(seconds) => (first, done.runs > 0 && passed(seconds)),
+            };
+            if is_over {
+                break Ok(());
+            }
+            self.tell(&done, number, &flat);
+            let chosen = self.choose(number);
+            let what = chosen.describe();
+            watchdog.watch(Some(Watched { number, what: what.clone() }));
+            let outcome = runtimes.make(chosen);
+            watchdog.watch(None);
+            let outcome = outcome.and_then(|items| flat.look(done.runs).map(|()| items));
+            match outcome {
+                Ok(items) => done.items += items,
+                Err(problem) => break Err(self.failed(number, &problem, &what)),
+            }
+            done.runs += 1;
+        };
+        if outcome.is_ok() && self.tells {
+            let (runs, items) = (done.runs, done.items);
+            println!("{}", json!({ "over": true, "runs": runs, "items": items, "memory": flat.to_string() }));
+        }
+        outcome
+    }
+
+    fn choose(&self, number: u64) -> Chosen {
+        let mut rng = choice::numbers(self.seed, number);
+        let Soak { tested, particular } = &self.soak;
+        if !particular.is_empty() && rng.u32(..PARTICULAR) == 0 {
+            let particular = particular[rng.usize(..particular.len())].clone();
+            return Chosen::Particular(particular, choice::on(&mut rng), rng.u64(..));
+        }
+        Chosen::Round(Round::choose(&mut rng, tested))
+    }
+
+    fn tell(&self, done: &Done, number: u64, flat: &Flat) {
+        if self.tells {
+            let Done { runs, items } = done;
+            println!(
+                "{}",
+                json!({ "run": number, "runs": runs, "items": items, "memory": flat.to_string() })
+            );
+        }
+    }
+
+    fn failed(&self, number: u64, problem: &str, what: &str) -> String {
+        if self.tells {
+            println!("{}", json!({ "failed": problem, "run": number, "what": what }));
+        }
+        format!("{problem} (run {number} of seed {}: {what})", self.seed)
+    }
+}
+
+impl Chosen {
+    fn describe(&self) -> String {
+        match self {
+            Self::Round(round) => round.to_string(),
+            Self::Particular(particular, on, seed) => format!("{}, {on}, seed {seed}", particular.name),
+        }
+    }
+}
+
+/// The runtimes, kept for the whole course: what leaks into one shows.
+#[derive(Default)]
+struct Runtimes(std::cell::RefCell<Vec<(On, Runtime)>>);
+
+impl Runtimes {
+    /// Makes one run, and says how many items there were.
+    fn make(&self, chosen: Chosen) -> Result<u64, String> {
+        let on = match &chosen {
+            Chosen::Round(round) => round.on,
+            Chosen::Particular(_, on, _) => *on,
+        };
+        let mut runtimes = self.0.borrow_mut();
+        let known = runtimes.iter().position(|(kind, _)| *kind == on);
+        if known.is_none() {
+            let runtime = on.build().map_err(|error| format!("no runtime with {on}: {error}"))?;
+            runtimes.push((on, runtime));
+        }
+        let place = known.unwrap_or(runtimes.len() - 1);
+        let runtime = &runtimes[place].1;
+        let made = catch_unwind(AssertUnwindSafe(|| match chosen {
+            Chosen::Round(round) => runtime.block_on(round.play()).map(|items| items as u64),
+            Chosen::Particular(particular, _, seed) => runtime.block_on(async {
+                let worked = within(&particular.name, tokio::spawn((particular.work)(seed))).await?;
+                let worked = worked.map_err(|error| error.to_string());
+                worked.and_then(|items| items.map_err(|error| format!("{error:#}")))
+            }),
+        }));
+        made.unwrap_or_else(|_| Err("no_silence: a panic came out of a run, not as a failure".to_owned()))
+    }
+}
+
+impl On {
+    fn build(self) -> std::io::Result<Runtime> {
+        match self {
+            Self::Paused => Builder::new_current_thread().enable_time().start_paused(true).build(),
+            Self::OneThread => Builder::new_current_thread().enable_time().build(),
+            Self::Workers(workers) => {
+                Builder::new_multi_thread().worker_threads(workers).enable_time().build()
+            }
+        }
+    }
+}
+
+/// Ends the process when a run does not end: what hangs a thread can be ended in no other way.
+struct Watchdog(mpsc::Sender<Option<Watched>>);
+
+impl Watchdog {
+    fn start(tells: bool) -> Self {
+        let (watch, watched) = mpsc::channel::<Option<Watched>>();
+        let watching = move || {
+            let mut now: Option<Watched> = None;
+            loop {
+                // Later than what waits inside of the run, which says more.
+                let limit = if now.is_some() { AT_MOST * 2 } else { Duration::MAX };
+                match (watched.recv_timeout(limit), now) {
+                    (Ok(next), _) => now = next,
+                    (Err(RecvTimeoutError::Timeout), Some(Watched { number, what })) => {
+                        let problem = format!("hung: not over after {} s", limit.as_secs());
+                        if tells {
+                            println!("{}", json!({ "failed": problem, "run": number, "what": what }));
+                        }
+                        eprintln!("run {number} {problem} ({what})");
+                        std::process::exit(1);
+                    }
+                    (Err(_), _) => return,
+                }
+            }
+        };
+        thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(watching)
+            .expect("a thread for the watchdog");
+        Self(watch)
+    }
+
+    fn watch(&self, run: Option<Watched>) {
+        self.0.send(run).expect("the watchdog watches as long as it is there");
+    }
+}

@@ -1,0 +1,84 @@
+//! Whether memory stays flat: what is allocated between two runs, and what the process has.
+
+use std::fmt;
+
+use crate::bench::process;
+
+/// The first runs, after which memory may not grow.
+const WARM_UP: u64 = 400;
+
+/// The heap between two runs has what runtimes and threads keep for themselves, which varies by a little.
+const HEAP_MAY_GROW: usize = 256 << 10;
+
+/// The process keeps what the largest run of all needed, and fragments.
+const RESIDENT_MAY_GROW_KIB: u64 = 64 << 10;
+
+/// How often the process is asked: it costs as much as a small run.
+const ASK_EVERY: u64 = 50;
+
+/// The least and the most since the warm-up.
+#[derive(Clone, Copy)]
+struct Range<T> {
+    least: T,
+    most: T,
+}
+
+pub(super) struct Flat {
+    heap: fn() -> usize,
+    of_heap: Option<Range<usize>>,
+    /// In KiB; `None` where nothing tells it, too.
+    of_process: Option<Range<u64>>,
+    most_in_warm_up: (usize, u64),
+}
+
+impl Flat {
+    pub(super) fn new(heap: fn() -> usize) -> Self {
+        Self { heap, of_heap: None, of_process: None, most_in_warm_up: (0, 0) }
+    }
+
+    /// After `runs` runs, between two of them.
+    pub(super) fn look(&mut self, runs: u64) -> Result<(), String> {
+        let heap = (self.heap)();
+        let resident = runs.is_multiple_of(ASK_EVERY).then(|| process::memory_kib("VmRSS:")).flatten();
+        if runs < WARM_UP {
+            let most = &mut self.most_in_warm_up;
+            *most = (most.0.max(heap), most.1.max(resident.unwrap_or(0)));
+            return Ok(());
+        }
+        widen(&mut self.of_heap, heap);
+        if let Some(resident) = resident {
+            widen(&mut self.of_process, resident);
+        }
+        let (heap_then, resident_then) = self.most_in_warm_up;
+        if heap > heap_then + HEAP_MAY_GROW {
+            return Err(format!(
+                "structure: {} KiB are allocated after {runs} runs, and were at most {} after the first {WARM_UP}",
+                heap >> 10,
+                heap_then >> 10
+            ));
+        }
+        match resident {
+            Some(now) if now > resident_then + RESIDENT_MAY_GROW_KIB => Err(format!(
+                "structure: the process has {now} KiB after {runs} runs, and had {resident_then} after the first \
+                 {WARM_UP}"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn widen<T: Ord + Copy>(range: &mut Option<Range<T>>, value: T) {
+    let Range { least, most } = range.unwrap_or(Range { least: value, most: value });
+    *range = Some(Range { least: least.min(value), most: most.max(value) });
+}
+
+impl fmt::Display for Flat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Range { least, most }) = self.of_heap else { return f.write_str("warming up") };
+        write!(f, "{} to {} KiB allocated between runs", least >> 10, most >> 10)?;
+        match self.of_process {
+            Some(Range { least, most }) => write!(f, ", {} to {} MiB resident", least >> 10, most >> 10),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One round: its runs are started, taken from, stopped, and looked at when nothing of them may be left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use towpath_pattern::{Failure, Pattern, PatternExt, Scope, Source};
+
+use super::choice::{Choice, Round, ScopeStop, Stop};
+use super::job::Inner;
+use super::source::Ends;
+use super::taker::{self, Taken};
+use super::{verdict, within};
+use crate::probe::{Ledger, Token};
+
+/// What was seen of one run.
+pub(super) struct Seen {
+    pub(super) taken: Taken,
+    /// One for each part.
+    pub(super) ledgers: Vec<Arc<Ledger>>,
+    /// How many items there are in all, and those that were had back.
+    pub(super) items: usize,
+    pub(super) kept: Vec<usize>,
+    /// The most items that had left the source beyond those asked for; `None` where a task feeds it.
+    pub(super) most_ahead: Option<usize>,
+    pub(super) closed: Result<(), Failure>,
+    /// Stopped from outside, perhaps.
+    pub(super) outside: bool,
+}
+
+impl Round {
+    /// Plays it, and says how many items there were.
+    pub(super) async fn play(self) -> Result<usize, String> {
+        let (outermost, stopper) = scope(Scope::new("round"), self.all_stop);
+        let around = (0..self.around).fold(outermost.clone(), |scope, _| scope.child("around"));
+        let outside = self.all_stop.is_some();
+        let mut items = 0;
+        if self.spawned {
+            let start = |choice: Choice| tokio::spawn(play(choice, around.clone(), outside));
+            let playing: Vec<_> = self.runs.into_iter().map(start).collect();
+            for run in playing {
+                items += run
+                    .await
+                    .map_err(|error| format!("no_silence: a panic came out of a run: {error}"))??;
+            }
+        } else {
+            for choice in self.runs {
+                items += play(choice, around.clone(), outside).await?;
+            }
+        }
+        join(stopper, "the task that stops the scope").await?;
+        drop(around);
+        let told = within("the end of the outermost scope", outermost.closed()).await?;
+        told.map_err(|failure| {
+            format!("no_silence: all scopes inside told theirs, and the outermost has `{failure}`")
+        })?;
+        drop(outermost);
+        no_task().await?;
+        Ok(items)
+    }
+}
+
+/// The scope with its deadline, and the task that cancels it.
+fn scope(scope: Scope, stop: Option<ScopeStop>) -> (Scope, Option<JoinHandle<()>>) {
+    let stopped = scope.clone();
+    match stop {
+        None => (scope, None),
+        Some(ScopeStop::DeadlineMs(ms)) => (scope.with_timeout(Duration::from_millis(ms)), None),
+        Some(ScopeStop::CancelAfter(times)) => {
+            let stopping = async move {
+                for _ in 0..times {
+                    tokio::task::yield_now().await;
+                }
+                stopped.cancel();
+            };
+            (scope, Some(tokio::spawn(stopping)))
+        }
+        Some(ScopeStop::CancelAfterMicros(micros)) => {
+            let stopping = async move {
+                tokio::time::sleep(Duration::from_micros(micros)).await;
+                stopped.cancel();
+            };
+            (scope, Some(tokio::spawn(stopping)))
+        }
+    }
+}
+
+async fn join(task: Option<JoinHandle<()>>, what: &str) -> Result<(), String> {
+    let Some(task) = task else { return Ok(()) };
+    within(what, task).await?.map_err(|error| format!("{what} failed: {error}"))
+}
+
+async fn play(choice: Choice, around: Scope, outside: bool) -> Result<usize, String> {
+    let stop = if let Stop::Scope(stop) = choice.stop { Some(stop) } else { None };
+    let (scope, stopper) = scope(around.child("run"), stop);
+    drop(around);
+    let ledgers: Vec<_> = choice.parts.iter().map(|_| Ledger::new()).collect();
+    let inside = Ledger::new();
+    let supplied = choice.supplying.start(&ledgers[0]);
+
+    let first = &choice.parts[0].tested;
+    let inner = Inner { tested: first.clone(), ledger: Arc::clone(&inside), scope: scope.clone() };
+    let parts = choice.parts.iter().zip(&ledgers);
+    let parts =
+        parts.map(|(part, ledger)| part.tested.pattern(part.case, part.mood.job(ledger, inner.clone())));
+    let run = composed(parts.collect()).run_in(&scope, supplied.source);
+    drop(inner);
+
+    let taken = taker::take(run, &choice, &ledgers).await?;
+    let closed = within("the end of the run's scope", scope.closed()).await?;
+    let outside = outside || choice.stop != Stop::Never;
+    join(stopper, "the task that stops the run's scope").await?;
+    drop(scope);
+
+    let (handed_out, most_ahead) = {
+        let seen = ledgers[0].seen();
+        (seen.handed_out, supplied.is_lazy.then_some(seen.most_ahead))
+    };
+    let rest = supplied.kept.take();
+    let rest = rest.ok_or("structure: the run is over, and its source was not given back")?;
+    let is_endless = choice.supplying.ends == Ends::Never;
+    let items = if is_endless { handed_out } else { choice.supplying.count() };
+    let kept = within("the rest of the source", drain(rest, items, is_endless)).await?;
+    join(supplied.feeder, "the task that feeds the source").await?;
+
+    let seen = Seen { taken, ledgers, items, kept, most_ahead, closed, outside };
+    verdict::of(&choice, &seen)?;
+    let inner_items = verdict::nothing_is_left(&inside)?;
+    Ok(seen.items + inner_items)
+}
+
+type Boxed = Box<dyn Pattern<Token, Out = Token>>;
+
+fn composed(parts: Vec<Boxed>) -> Boxed {
+    let mut parts = parts.into_iter();
+    let first = parts.next().expect("a run has a part");
+    parts.fold(first, |first, next| first.then(next).boxed())
+}
+
+/// The items that the source still has; of one that has no end, those below `items`.
+async fn drain(mut source: Source<Token>, items: usize, is_endless: bool) -> Vec<usize> {
+    let mut indexes = Vec::new();
+    while let Some(Ok(token)) = source.next().await {
+        if is_endless && token.index >= items {
+            break;
+        }
+        indexes.push(token.index);
+    }
+    indexes
+}
+
+/// Waits for the last task of the round, which may just be on its way out.
+async fn no_task() -> Result<(), String> {
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let gone = async {
+        for _ in 0..100 {
+            if alive() == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        while alive() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = within("the end of the last task", gone).await;
+    waited.map_err(|_| format!("structure: {} tasks are left when every run is over", alive()))
+}

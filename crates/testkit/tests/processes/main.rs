@@ -1,0 +1,9 @@
+//! What may kill a process, each in a process of its own: how that ends, and what it says.
+
+mod child;
+mod patterns;
+mod runtimes;
+mod stack;
+mod threads;
+mod timers;
+mod unwinding;

@@ -1,0 +1,269 @@
+//! `cargo xtask soak`: runs chosen at random for as long as one likes, and nothing may be lost.
+
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+
+use crate::artifacts::{self, Executable};
+use crate::process;
+use crate::usage::Usage;
+use crate::workspace::{self, Workspace};
+
+/// Off a terminal, a line so often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Run patterns with random settings for minutes, and see that nothing is lost.
+///
+/// Sources, jobs, failures, takers, scopes and runtimes are chosen for each run by the seed and the run's number. After
+/// each, items are counted one by one, and no job, task or item may be left; memory may not grow. A crate under
+/// crates/ takes part through its test target `soak`; they share the time. The first failure ends it, and tells the
+/// command that makes the same run again. The last line is plain: `N runs, M items, nothing lost`.
+#[derive(clap::Args)]
+#[command(after_help = crate::EXIT_STATUS)]
+pub struct Args {
+    /// How long, in minutes; 1 by default, and with --run as long as one run takes
+    #[arg(long, value_name = "N")]
+    minutes: Option<f64>,
+    /// What is chosen; without it, another seed each time
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Only that crate: its folder under crates/
+    #[arg(long, value_name = "CRATE")]
+    only: Option<String>,
+    /// Only that run of the seed, again and again: what it does in each is chosen alike, and the threads are as they are
+    #[arg(long, value_name = "K", requires = "seed", requires = "only")]
+    run: Option<u64>,
+}
+
+pub fn run(args: &Args) -> Result<bool> {
+    let minutes = args.minutes.unwrap_or(if args.run.is_some() { 0.0 } else { 1.0 });
+    if !(minutes.is_finite() && minutes >= 0.0) {
+        bail!(Usage(format!("--minutes {minutes}: it must be a number of minutes, 0 or more")));
+    }
+    let seed = args.seed.unwrap_or_else(seed_of_now);
+    let workspace = Workspace::load()?;
+    let programs = programs(&workspace, args.only.as_deref())?;
+    #[allow(clippy::cast_precision_loss, reason = "there are few")]
+    let seconds = minutes * 60.0 / programs.len() as f64;
+    eprintln!("seed {seed}, {seconds:.0} s for each of {} crates", programs.len());
+
+    let mut total = Said::default();
+    for (folder, program) in &programs {
+        let soaking = Soaking { folder, program, seed, run: args.run, seconds };
+        match soaking.run(&total)? {
+            Ok(said) => {
+                println!("{folder}: {} runs, {} items; {}", said.runs, said.items, said.memory);
+                total.runs += said.runs;
+                total.items += said.items;
+            }
+            Err(Failed { problem, run, what }) => {
+                println!("{folder}: {problem}");
+                println!("in run {run} of seed {seed}: {what}");
+                println!("again: cargo xtask soak --seed {seed} --only {folder} --run {run} --minutes 1");
+                return Ok(false);
+            }
+        }
+    }
+    println!("{} runs, {} items, nothing lost", total.runs, total.items);
+    Ok(true)
+}
+
+/// Small enough to be typed again.
+fn seed_of_now() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    u64::from(since.subsec_micros())
+}
+
+fn programs(workspace: &Workspace, only: Option<&str>) -> Result<Vec<(String, Executable)>> {
+    let mut soaked = workspace.crates_with("test", "soak");
+    ensure!(!soaked.is_empty(), "no crate under crates/ has a test target named soak");
+    if let Some(only) = only {
+        let known: Vec<_> = soaked.iter().map(|package| package.folder()).collect();
+        soaked.retain(|package| package.folder() == only);
+        if soaked.is_empty() {
+            bail!(Usage(format!("--only {only}: no such crate has a soak; there are: {}", known.join(", "))));
+        }
+    }
+    eprintln!("building what is soaked");
+    let line = format!("test --release --no-run --test soak {}", workspace::options(&soaked));
+    let built = artifacts::build(workspace, &line, "test")?;
+    let named = |program: Executable| {
+        let package = soaked.iter().find(|package| package.name == program.package);
+        package.map(|package| (package.folder(), program)).context("cargo built something else")
+    };
+    built.into_iter().map(named).collect()
+}
+
+/// What a program says before each run, and at the end.
+#[derive(Clone, Default, Deserialize)]
+struct Said {
+    runs: u64,
+    items: u64,
+    memory: String,
+    run: Option<u64>,
+    #[serde(default)]
+    over: bool,
+}
+
+/// What it says of a run that failed.
+#[derive(Deserialize)]
+struct Failed {
+    #[serde(rename = "failed")]
+    problem: String,
+    run: u64,
+    what: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Failed(Failed),
+    Said(Said),
+}
+
+/// One program at work.
+struct Soaking<'a> {
+    folder: &'a str,
+    program: &'a Executable,
+    seed: u64,
+    run: Option<u64>,
+    seconds: f64,
+}
+
+impl Soaking<'_> {
+    /// Runs the program to its end; `before` is what others have done.
+    fn run(&self, before: &Said) -> Result<Result<Said, Failed>> {
+        let Self { folder, program, seed, run, seconds } = self;
+        let (seed, seconds) = (seed.to_string(), seconds.to_string());
+        let args = match run {
+            Some(run) => vec!["again".to_owned(), seed, run.to_string(), seconds],
+            None => vec!["soak".to_owned(), seed, seconds],
+        };
+        let errors = tempfile::tempfile().context("no temporary file for what the program says is wrong")?;
+        let command = duct::cmd(&program.path, args).dir(&program.dir).stdin_null().unchecked();
+        let reader = command.env("RUST_BACKTRACE", "0").stderr_file(errors.try_clone()?).reader()?;
+        let progress = Progress::new(folder, self.seconds);
+        let mut last = Said::default();
+        for line in BufReader::new(&reader).lines() {
+            let line = line?;
+            match serde_json::from_str(&line) {
+                Ok(Line::Said(said)) => {
+                    progress.show(before, &said);
+                    last = said;
+                }
+                Ok(Line::Failed(failed)) => {
+                    progress.bar.finish_and_clear();
+                    return Ok(Err(failed));
+                }
+                Err(_) => bail!("{folder}: its soak printed `{line}`, which says nothing of a run"),
+            }
+        }
+        progress.bar.finish_and_clear();
+        let ended = reader.try_wait()?.context("the program closed its output and went on")?.status;
+        if last.over && ended.success() {
+            return Ok(Ok(last));
+        }
+        Ok(Err(Failed {
+            problem: format!("the program ended with {}", process::ending(ended)),
+            run: last.run.unwrap_or_default(),
+            what: process::telling_line(&said_in(errors)?),
+        }))
+    }
+}
+
+fn said_in(mut file: std::fs::File) -> Result<Vec<u8>> {
+    use std::io::{Read, Seek};
+    let mut said = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut said)?;
+    Ok(said)
+}
+
+/// A progress bar on a terminal; elsewhere a line a minute.
+struct Progress {
+    bar: ProgressBar,
+    folder: String,
+    start: Instant,
+    told: std::cell::Cell<Instant>,
+}
+
+impl Progress {
+    fn new(folder: &str, seconds: f64) -> Self {
+        // Draws on standard error, and nothing where that is no terminal.
+        let bar = ProgressBar::new(Duration::from_secs_f64(seconds).as_secs());
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} s {msg}") {
+            bar.set_style(style);
+        }
+        let now = Instant::now();
+        Self { bar, folder: folder.to_owned(), start: now, told: now.into() }
+    }
+
+    fn show(&self, before: &Said, said: &Said) {
+        let (folder, memory) = (&self.folder, &said.memory);
+        let text = || {
+            let (runs, items) = (before.runs + said.runs, before.items + said.items);
+            format!("{folder}: {runs} runs, {items} items, nothing lost; {memory}")
+        };
+        if std::io::stderr().is_terminal() {
+            self.bar.set_position(self.start.elapsed().as_secs());
+            self.bar.set_message(text());
+        } else if self.told.get().elapsed() >= TELL_EVERY {
+            self.told.set(Instant::now());
+            eprintln!("{} s, {}", self.start.elapsed().as_secs(), text());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(script: &str) -> Result<Said, Failed> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("soak");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let program = Executable {
+            package: "towpath-x".to_owned(),
+            dir: dir.path().to_owned(),
+            target: "soak".to_owned(),
+            path,
+        };
+        let soaking = Soaking { folder: "x", program: &program, seed: 7, run: None, seconds: 1.0 };
+        soaking.run(&Said::default()).unwrap()
+    }
+
+    const RUN: &str = r#"echo '{"run": 5, "runs": 5, "items": 50, "memory": "flat"}'"#;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_program_that_says_it_is_over_has_lost_nothing() {
+        let over = r#"echo '{"over": true, "runs": 6, "items": 60, "memory": "flat"}'"#;
+        let said = script(&format!("{RUN}; {over}")).unwrap_or_else(|failed| panic!("{}", failed.problem));
+        assert_eq!((said.runs, said.items), (6, 60));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_failed_run_is_told_with_its_number() {
+        let failed = r#"echo '{"failed": "an item was lost", "run": 6, "what": "fanout"}'; exit 1"#;
+        let failed = script(&format!("{RUN}; {failed}")).err().unwrap();
+        assert_eq!(
+            (failed.problem.as_str(), failed.run, failed.what.as_str()),
+            ("an item was lost", 6, "fanout")
+        );
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_program_that_dies_has_failed_in_the_run_it_had_begun() {
+        let failed = script(&format!("{RUN}; echo 'out of luck' >&2; kill -ABRT $$")).err().unwrap();
+        assert_eq!((failed.problem.as_str(), failed.run), ("the program ended with signal 6", 5));
+        assert_eq!(failed.what, "out of luck");
+        assert_eq!(script(RUN).err().unwrap().problem, "the program ended with exit status 0");
+    }
+}
