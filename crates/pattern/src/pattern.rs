@@ -95,7 +95,8 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime; where the scope has a deadline, without timers, too.
+    #[track_caller]
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 }
 
@@ -113,7 +114,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, at the caller's location (behind `dyn Pattern`, at its own).
+    #[track_caller]
     fn run(&self, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), Scope::default())
     }
@@ -122,7 +124,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, at the caller's location (behind `dyn Pattern`, at its own).
+    #[track_caller]
     fn run_in(&self, scope: &Scope, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), scope.clone())
     }

@@ -63,6 +63,7 @@ mod conformance;
 mod game;
 mod laws;
 mod panics;
+mod polls;
 mod probe;
 mod runtime;
 mod subject;
