@@ -13,7 +13,10 @@ use crate::source::Source;
 /// # Laws
 ///
 /// Every pattern keeps these nine laws, and every check named here is put to any pattern by the conformance
-/// suite of `towpath-testkit`.
+/// suite of `towpath-testkit`. All nine are asked after each of many small runs that are stopped, or fail, at every
+/// place where they can be, one after the other: `every_law/stopped_between_any_two_polls`,
+/// `every_law/stopped_in_the_midst_of_any_poll`, `every_law/a_job_that_fails_at_any_poll`,
+/// `every_law/a_source_that_fails_at_any_poll`.
 ///
 /// ## 1. Conservation
 ///

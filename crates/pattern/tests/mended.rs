@@ -10,7 +10,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::future::join;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue};
+use towpath_pattern::{
+    Capacity, Failure, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue,
+};
 
 /// A run of `job` over `source`, in `scope`.
 fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
@@ -374,4 +376,80 @@ async fn a_run_that_discards_its_outputs_ends_however_it_is_ordered() {
     let run = Run::spawn_discarding(Scope::default(), (0..10).into(), settings, work);
     let report = tokio::time::timeout(Duration::from_secs(10), run.finish()).await.expect("it ends");
     assert_eq!((report.last().succeeded, report.last().errored), (1, 9));
+}
+
+/// A job of a later stage may compute for long: the stages before it do not go on until it is done.
+#[tokio::test]
+async fn a_stop_reaches_the_first_stage_at_once() {
+    for failing in [false, true] {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&polls);
+        let first = move |item: u32| {
+            let seen = Arc::clone(&seen);
+            async move {
+                for _ in 0..item * 1_000 {
+                    seen.fetch_add(1, SeqCst);
+                    yield_now().await;
+                }
+                Ok(item)
+            }
+        };
+        let next = move |item: u32| async move {
+            settle().await;
+            anyhow::ensure!(!failing, "item {item} is bad");
+            Ok(item)
+        };
+        let scope = Scope::default();
+        let before = run_in(&scope, 0..2, Settings::new("first", 2), first);
+        let run = run_in(&scope, before, Settings::new("next", 1), next);
+        // Of the later stage, no worker is gone before it was polled once more.
+        let stopped = loop {
+            yield_now().await;
+            let counts = run.stats()[1].counts;
+            if !failing && counts.running == 1 {
+                run.cancel();
+                break polls.load(SeqCst);
+            }
+            if counts.errored == 1 {
+                break polls.load(SeqCst);
+            }
+        };
+        run.finish().await;
+        let more = polls.load(SeqCst) - stopped;
+        assert!(more <= 1, "a job of the first stage was polled {more} times after the stop");
+    }
+}
+
+/// A failure that `collect` or `outcomes` had taken when its future was dropped was told to nobody.
+#[tokio::test]
+async fn a_failure_that_a_dropped_future_had_taken_is_told() {
+    let job = |item: u32| async move {
+        if item == 1 {
+            std::future::pending::<()>().await;
+        }
+        if item == 0 { Err(anyhow::anyhow!("item {item} is bad")) } else { Ok(item) }
+    };
+    let settings = || Settings { on_failure: OnFailure::Continue, ..Settings::new("bad", 2) };
+    let is_told = |failure: &Failure| failure.to_string() == "item 0 at stage `bad`: item 0 is bad";
+
+    let scope = Scope::default();
+    let mut collecting = Box::pin(run_in(&scope, 0..2, settings(), job).collect());
+    for _ in 0..50 {
+        assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(collecting);
+    let told = scope.closed().await.expect_err("item 0 has failed");
+    assert!(is_told(&told), "{told}");
+
+    let mut run = run_in(&Scope::default(), 0..2, settings(), job);
+    let mut outcomes = Box::pin(run.outcomes());
+    for _ in 0..50 {
+        assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(outcomes);
+    run.cancel();
+    let failures = run.finish().await.failures;
+    assert!(failures.iter().any(is_told), "{failures:?}");
 }

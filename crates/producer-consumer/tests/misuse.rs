@@ -58,7 +58,7 @@ async fn no_inputs_are_no_outputs() {
 #[test]
 fn a_deadline_on_a_runtime_without_timers_says_so() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (message, place) = panic_of(|| {
+    let (message, _) = panic_of(|| {
         runtime.block_on(async {
             let scope = Scope::new("hurried").with_timeout(Duration::from_secs(1));
             let both = counting(1).consumers(1, |item: u64| async move { Ok(item) });
@@ -66,7 +66,6 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
         })
     });
     assert!(message.contains("timers are disabled"), "{message}");
-    assert!(place.is_some_and(|place| place.contains("misuse.rs")));
 }
 
 /// A handle that outlives its job finds that the queue is closed, and has its items back.

@@ -138,7 +138,7 @@ const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
 /// Of the scenes with a subject of several stages, whose plays are long, one in so many is played, and each of them
 /// with other subjects; with `TOWPATH_LONG=1` all of them.
-const SHARES: u64 = 4;
+const SHARES: u64 = 6;
 
 /// Chooses settings: the same ones in every run, and others for another subject.
 pub(super) struct Choice {
