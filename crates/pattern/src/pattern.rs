@@ -13,7 +13,10 @@ use crate::source::Source;
 /// # Laws
 ///
 /// Every pattern keeps these nine laws, and every check named here is put to any pattern by the conformance
-/// suite of `towpath-testkit`.
+/// suite of `towpath-testkit`. All nine are asked after each of many small runs that are stopped, or fail, at every
+/// place where they can be, one after the other: `every_law/stopped_between_any_two_polls`,
+/// `every_law/stopped_in_the_midst_of_any_poll`, `every_law/a_job_that_fails_at_any_poll`,
+/// `every_law/a_source_that_fails_at_any_poll`.
 ///
 /// ## 1. Conservation
 ///
@@ -95,7 +98,8 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime; where the scope has a deadline, without timers, too.
+    #[track_caller]
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 }
 
@@ -113,7 +117,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, at the caller's location (behind `dyn Pattern`, at its own).
+    #[track_caller]
     fn run(&self, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), Scope::default())
     }
@@ -122,7 +127,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, at the caller's location (behind `dyn Pattern`, at its own).
+    #[track_caller]
     fn run_in(&self, scope: &Scope, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), scope.clone())
     }

@@ -15,7 +15,7 @@ use crate::failure::{Cancelled, Failure};
 use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
-use crate::source::{Closed, Feed, Filled, Inbox, Source};
+use crate::source::{Closed, Feed, Filled, Inbox, Place, Source};
 use crate::stage::{self, Delivered, Finished, LONG_BATCH, Outcome, Outlet, Stage, Took, Work};
 
 /// A running pattern: a stream of its outputs.
@@ -50,7 +50,8 @@ impl Run<()> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, at the caller's location; where the scope has a deadline, without timers, too.
+    #[track_caller]
     pub fn spawn_discarding<In: Send + 'static>(
         scope: Scope,
         input: Source<In>,
@@ -95,7 +96,8 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, at the caller's location; where the scope has a deadline, without timers, too.
+    #[track_caller]
     pub fn spawn<In: Send + 'static>(
         scope: Scope,
         input: Source<In>,
@@ -105,6 +107,7 @@ impl<Out: Send + 'static> Run<Out> {
         Self::start(scope, input, settings, Outcome::Yielded, work)
     }
 
+    #[track_caller]
     fn start<In: Send + 'static>(
         scope: Scope,
         input: Source<In>,
@@ -143,18 +146,21 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// # Cancel-safety
     ///
-    /// Dropping the future cancels the run and drops the outputs taken so far; the scope hears of a failure.
+    /// Dropping the future cancels the run and drops the outputs taken so far. The scope hears of a failure.
     pub async fn collect(mut self) -> Result<Vec<Out>, Failure> {
         let mut outputs = Vec::new();
-        let mut first = Untold { failure: None, scope: self.scope.clone() };
+        let mut first = Gathered::of(&self);
         while let Some(result) = self.next().await {
             match result {
                 Ok(output) => outputs.push(output),
-                Err(failure) if first.failure.is_none() => first.failure = Some(failure),
+                Err(failure) if first.results.is_empty() => first.results.push(Err(failure)),
                 Err(failure) => self.outlet.remember(failure),
             }
         }
-        first.failure.take().map_or(Ok(outputs), Err)
+        match first.results.pop() {
+            Some(Err(failure)) => Err(failure),
+            _ => Ok(outputs),
+        }
     }
 
     /// Every outcome, outputs and failures in the order they are yielded: asyncio's
@@ -162,13 +168,13 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// # Cancel-safety
     ///
-    /// Not cancel-safe: outcomes taken so far are dropped with the future.
+    /// Not cancel-safe: outputs taken so far are dropped with the future. The failures among them are in the report.
     pub async fn outcomes(&mut self) -> Vec<Result<Out, Failure>> {
-        let mut outcomes = Vec::new();
+        let mut outcomes = Gathered::of(self);
         while let Some(result) = self.next().await {
-            outcomes.push(result);
+            outcomes.results.push(result);
         }
-        outcomes
+        std::mem::take(&mut outcomes.results)
     }
 
     /// The run as a stream that tells which input each output came from.
@@ -254,16 +260,24 @@ impl<Out: Send + 'static> Run<Out> {
     }
 }
 
-/// A failure that is to be returned: the scope hears of it if that never happens.
-struct Untold {
-    failure: Option<Failure>,
-    scope: Scope,
+/// What was taken for a future that may be dropped before it returns it: the failures are told all the same.
+struct Gathered<Out> {
+    outlet: Arc<dyn Outlet<Out>>,
+    results: Vec<Result<Out, Failure>>,
 }
 
-impl Drop for Untold {
+impl<Out> Gathered<Out> {
+    fn of(run: &Run<Out>) -> Self {
+        Self { outlet: Arc::clone(&run.outlet), results: Vec::new() }
+    }
+}
+
+impl<Out> Drop for Gathered<Out> {
     fn drop(&mut self) {
-        if let Some(failure) = self.failure.take() {
-            self.scope.hear(failure);
+        if !self.results.is_empty() {
+            let nowhere = Place { index: usize::MAX, seq: u64::MAX };
+            let results = self.results.drain(..);
+            self.outlet.discard(results.map(|result| Finished { place: nowhere, result }).collect());
         }
     }
 }

@@ -4,9 +4,10 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -173,7 +174,8 @@ impl Scope {
         self.owner.shared.token.cancel();
     }
 
-    /// Runs one task in the scope, as long as somebody has the scope; `name` is the stage that its failure tells.
+    /// Runs one task in the scope, as long as somebody has the scope; `name` is the stage that its failure tells. In
+    /// a scope that is cancelled, or whose deadline has passed, it is never begun.
     ///
     /// The first task that fails, or panics, cancels the scope; [`Scope::closed`] returns that failure. So a
     /// task that feeds a run must not fail because the run has ended: when it cannot send any more, it returns
@@ -181,25 +183,35 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, at the caller's location; where the scope has a deadline, without timers, too.
     #[track_caller]
     pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let name = name.into();
+        let Ok(runtime) = Handle::try_current() else {
+            panic!(
+                "the task `{name}` was spawned outside a tokio runtime; spawn it within `#[tokio::main]`, \
+                 `Runtime::block_on` or a task"
+            );
+        };
         let presence = self.enter();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let mut task = Some(Box::pin(task));
-            let mut stopped = pin!(presence.stopped());
-            let cause = poll_fn(|cx| {
-                if let Poll::Ready(cause) = poll_caught(&mut task, cx) {
-                    return Poll::Ready(cause);
-                }
-                let by = ready!(stopped.as_mut().poll(cx));
-                Poll::Ready((by == Cancelled::Deadline).then_some(Cause::Cancelled(by)))
-            })
-            .await;
+            let cut_short = |by| (by == Cancelled::Deadline).then_some(Cause::Cancelled(by));
+            let cause = if let Some(by) = presence.stopped_by_now() {
+                cut_short(by)
+            } else {
+                let mut stopped = pin!(presence.stopped());
+                poll_fn(|cx| {
+                    if let Poll::Ready(cause) = poll_caught(&mut task, cx) {
+                        return Poll::Ready(cause);
+                    }
+                    stopped.as_mut().poll(cx).map(cut_short)
+                })
+                .await
+            };
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(task)));
             let cause = cause.or_else(|| dropped.err().map(Cause::of_panic));
             if let Some(cause) = cause {
@@ -235,6 +247,7 @@ impl Scope {
     /// # Panics
     ///
     /// Where it has a deadline and the runtime no timer: here, and not in a task that nobody watches.
+    #[track_caller]
     pub(crate) fn enter(&self) -> Presence {
         let shared = Arc::clone(&self.owner.shared);
         if shared.deadline.is_some() {

@@ -24,6 +24,9 @@ pub(crate) use feed::{Closed, Feed, Filled, Inbox, Item, Place};
 pub use generate::Yield;
 pub use kept::Kept;
 
+/// The largest capacity of a channel, far beyond what is of use.
+const LARGEST_CHANNEL: usize = 1 << 24;
+
 /// Where the items of a run come from.
 ///
 /// Whatever is `IntoIterator`, another source, or a [`Run`] becomes one with `into()`; the constructors
@@ -73,15 +76,21 @@ impl<T: Send + 'static> Source<T> {
     }
 
     /// A bounded channel: whoever has the sender feeds the run; the source ends when every sender is
-    /// dropped or one closes it. Sending waits while `capacity` items are in the channel.
+    /// dropped or one closes it. Sending waits while `capacity` items are in the channel. Memory for all of them is
+    /// taken at once.
     ///
     /// # Panics
     ///
-    /// When `capacity` is zero, at the caller's location: such a channel could never hold an item.
+    /// When `capacity` is zero, since such a channel could never hold an item, or more than 16,777,216; at the
+    /// caller's location.
     #[track_caller]
     #[must_use]
     pub fn channel(capacity: usize) -> (async_channel::Sender<T>, Self) {
         assert!(capacity > 0, "a channel of capacity 0 could never hold an item; use 1 or more");
+        assert!(
+            capacity <= LARGEST_CHANNEL,
+            "a channel takes memory for all of its {capacity} items at once; use {LARGEST_CHANNEL} or fewer"
+        );
         let (sender, receiver) = async_channel::bounded(capacity);
         (sender, Self::receiver(receiver))
     }

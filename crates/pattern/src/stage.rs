@@ -35,6 +35,9 @@ pub(crate) trait Stage: Send + Sync {
     /// What has become of its items so far.
     fn report(&self) -> StageReport;
 
+    /// Stops it: the stage after it takes nothing any more.
+    fn stop(&self);
+
     /// Ready when nothing is left of it, nor of the stages before it.
     fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()>;
 
@@ -52,6 +55,7 @@ pub(crate) enum Outcome {
 }
 
 /// Starts a stage: its supervisor and its first worker.
+#[track_caller]
 pub(crate) fn start<In, Out>(
     scope: &Scope,
     source: Source<In>,

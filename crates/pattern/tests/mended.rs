@@ -10,7 +10,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::future::join;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue};
+use towpath_pattern::{
+    Capacity, Failure, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue,
+};
 
 /// A run of `job` over `source`, in `scope`.
 fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
@@ -107,28 +109,6 @@ async fn a_failure_that_the_dropped_run_held_is_heard() {
         let told = scope.closed().await.map_err(|failure| failure.to_string());
         assert_eq!(told, Err("item 39 at stage `picky`: the last".to_owned()), "after {taken}");
     }
-}
-
-#[tokio::test]
-async fn a_failure_that_a_dropped_collect_had_taken_is_heard() {
-    let scope = Scope::new("collecting");
-    let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("picky", 2) };
-    let job = |item: usize| async move {
-        if item == 1 {
-            std::future::pending::<()>().await;
-        }
-        anyhow::ensure!(item != 0, "the first");
-        Ok(item)
-    };
-    let mut collecting = Box::pin(run_in(&scope, 0..2, settings, job).collect());
-    tokio::select! {
-        biased;
-        _ = &mut collecting => unreachable!("item 1 waits for ever"),
-        () = settle() => {}
-    }
-    drop(collecting);
-    let told = scope.closed().await.map_err(|failure| failure.to_string());
-    assert_eq!(told, Err("item 0 at stage `picky`: the first".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -421,4 +401,79 @@ fn a_runtime_that_is_shut_down_is_told_in_whatever_order_it_drops_its_tasks() {
             other.block_on(run.next()).expect("an end that says why").expect_err("it was cancelled");
         assert_eq!(failure.to_string(), "stage `pass`: cancelled: the runtime was shut down");
     }
+}
+
+/// A job of a later stage may compute for long: the stages before it do not go on until it is done.
+#[tokio::test]
+async fn a_stop_reaches_the_first_stage_at_once() {
+    for failing in [false, true] {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&polls);
+        let first = move |item: u32| {
+            let seen = Arc::clone(&seen);
+            async move {
+                for _ in 0..item * 1_000 {
+                    seen.fetch_add(1, SeqCst);
+                    yield_now().await;
+                }
+                Ok(item)
+            }
+        };
+        let next = move |item: u32| async move {
+            settle().await;
+            anyhow::ensure!(!failing, "item {item} is bad");
+            Ok(item)
+        };
+        let scope = Scope::default();
+        let before = run_in(&scope, 0..2, Settings::new("first", 2), first);
+        let run = run_in(&scope, before, Settings::new("next", 1), next);
+        // Of the later stage, no worker is gone before it was polled once more.
+        let stopped = loop {
+            yield_now().await;
+            let counts = run.stats()[1].counts;
+            if !failing && counts.running == 1 {
+                run.cancel();
+                break polls.load(SeqCst);
+            }
+            if counts.errored == 1 {
+                break polls.load(SeqCst);
+            }
+        };
+        run.finish().await;
+        let more = polls.load(SeqCst) - stopped;
+        assert!(more <= 1, "a job of the first stage was polled {more} times after the stop");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_a_dropped_future_had_taken_is_told() {
+    let job = |item: u32| async move {
+        if item == 1 {
+            std::future::pending::<()>().await;
+        }
+        if item == 0 { Err(anyhow::anyhow!("item {item} is bad")) } else { Ok(item) }
+    };
+    let settings = || Settings { on_failure: OnFailure::Continue, ..Settings::new("bad", 2) };
+    let is_told = |failure: &Failure| failure.to_string() == "item 0 at stage `bad`: item 0 is bad";
+
+    let scope = Scope::default();
+    let mut collecting = Box::pin(run_in(&scope, 0..2, settings(), job).collect());
+    for _ in 0..50 {
+        assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(collecting);
+    let told = scope.closed().await.expect_err("item 0 has failed");
+    assert!(is_told(&told), "{told}");
+
+    let mut run = run_in(&Scope::default(), 0..2, settings(), job);
+    let mut outcomes = Box::pin(run.outcomes());
+    for _ in 0..50 {
+        assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(outcomes);
+    run.cancel();
+    let failures = run.finish().await.failures;
+    assert!(failures.iter().any(is_told), "{failures:?}");
 }

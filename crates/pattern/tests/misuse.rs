@@ -1,6 +1,6 @@
-//! What cannot be a job or a limit is refused by the compiler, with a reason.
+//! What cannot be a job or a limit, and a run that was finished and is used, is refused by the compiler, with a reason.
 
 #[test]
-fn what_cannot_be_a_job_or_a_limit_is_refused_with_a_reason() {
+fn what_the_compiler_can_see_is_refused_with_a_reason() {
     trybuild::TestCases::new().compile_fail("tests/misuse/*.rs");
 }

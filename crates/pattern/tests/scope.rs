@@ -1,8 +1,9 @@
 //! What a scope promises to its tasks, and to whoever waits for them.
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -147,6 +148,42 @@ async fn closing_an_outer_scope_waits_for_the_inner_and_hears_what_nobody_heard_
     drop(inner);
     let failure = waits.await.expect("it does not panic").expect_err("one failed");
     assert_eq!((failure.stage(), alive.count()), ("failing", 0));
+}
+
+/// A future of `closed` polled so many times and dropped has taken nothing from the next one.
+#[tokio::test]
+async fn the_wait_for_the_end_may_be_dropped_at_every_poll() {
+    for polls in 0..12 {
+        let (outer, alive) = (Scope::new("outer"), Alive::default());
+        let inner = outer.child("inner").child("innermost");
+        let guard = alive.guard();
+        inner.spawn("failing", async move {
+            for _ in 0..5 {
+                tokio::task::yield_now().await;
+            }
+            drop(guard);
+            anyhow::bail!("deep inside")
+        });
+        let waited = {
+            let mut closed = Box::pin(inner.closed());
+            let mut waited = None;
+            for _ in 0..polls {
+                if let Poll::Ready(told) = closed.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    waited = Some(told);
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            waited
+        };
+        let told = match waited {
+            Some(told) => told,
+            None => inner.closed().await,
+        };
+        assert_eq!(told.expect_err("one failed").to_string(), "stage `failing`: deep inside");
+        outer.closed().await.expect("it was told once");
+        assert_eq!(alive.count(), 0);
+    }
 }
 
 #[tokio::test]

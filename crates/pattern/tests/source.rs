@@ -74,6 +74,14 @@ async fn a_channel_without_room_is_refused() {
 }
 
 #[tokio::test]
+#[should_panic(
+    expected = "a channel takes memory for all of its 18446744073709551615 items at once; use 16777216 or fewer"
+)]
+async fn a_channel_larger_than_any_memory_is_refused() {
+    let _ = Source::<u64>::channel(usize::MAX);
+}
+
+#[tokio::test]
 async fn a_generator_goes_on_only_when_its_item_was_taken() {
     let (told, sent) = async_channel::unbounded();
     let mut source = Source::generate(move |out| async move {

@@ -12,6 +12,7 @@ pub trait Upstream<In>: Send + Sync {
     type Out: Send + 'static;
 
     /// Starts it on `input`.
+    #[track_caller]
     fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<Self::Out>;
 }
 
@@ -42,6 +43,7 @@ where
 
 impl<Before, J> Pipeline<Before, J> {
     /// Starts all the stages, the last of which is the run's.
+    #[track_caller]
     pub(crate) fn spawn<In>(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Run<J::Out>
     where
         In: Send + 'static,

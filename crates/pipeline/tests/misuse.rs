@@ -35,8 +35,11 @@ fn a_limit_known_at_run_time_is_checked_without_a_panic() {
 #[test]
 fn a_run_outside_a_runtime_says_what_to_do() {
     let double = Pipeline::new(2, |x: u64| async move { Ok(x * 2) });
-    let (message, _) = panic_of(|| double.run([1]));
+    let line = line!() + 1;
+    let (message, place) = panic_of(|| double.run([1]));
     assert!(message.starts_with("a run of `stage 1` was started outside a tokio runtime; start it"));
+    let place = place.expect("a place");
+    assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Wrong uses, and the messages they get.
 
-use towpath_producer_consumer::{PatternExt, ProducerConsumer, Producers, Put};
+use std::time::Duration;
+
+use towpath_producer_consumer::{
+    PatternExt, ProducerConsumer, Producers, Put, Scope, TryPutError, anyhow, async_channel,
+};
 use towpath_testkit::panic_of;
 
 fn counting(limit: usize) -> Producers<u64, u64> {
@@ -49,4 +53,50 @@ async fn no_inputs_are_no_outputs() {
     let both = counting(1).consumers(1, |item: u64| async move { Ok(item) });
     assert!(both.run([]).collect().await.expect("it does not fail").is_empty());
     assert!(both.run([0, 0]).collect().await.expect("it does not fail").is_empty(), "nothing was put");
+}
+
+#[test]
+fn a_deadline_on_a_runtime_without_timers_says_so() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (message, _) = panic_of(|| {
+        runtime.block_on(async {
+            let scope = Scope::new("hurried").with_timeout(Duration::from_secs(1));
+            let both = counting(1).consumers(1, |item: u64| async move { Ok(item) });
+            both.run_in(&scope, [1]).collect().await
+        })
+    });
+    assert!(message.contains("timers are disabled"), "{message}");
+}
+
+/// A handle that outlives its job finds that the queue is closed, and has its items back.
+#[tokio::test]
+async fn what_is_put_when_the_run_is_over_comes_back() {
+    let (outlives, handles) = async_channel::unbounded();
+    let producing = ProducerConsumer::producers(1, move |_: u64, queue: Put<u64>| {
+        let outlives = outlives.clone();
+        async move {
+            queue.put(1).await?;
+            Ok(outlives.try_send(queue)?)
+        }
+    });
+    let both = producing.consumers(1, |item: u64| async move { Ok(item) });
+    assert_eq!(both.run([0]).collect().await.expect("it does not fail"), [1]);
+    let queue = handles.try_recv().expect("the job left it");
+    let refused = queue.put(2).await.expect_err("the run is over");
+    assert_eq!((refused.to_string(), refused.0), ("the queue is closed".to_owned(), 2));
+    let mut many = [3, 4].into();
+    queue.put_many(&mut many).await.expect_err("the run is over");
+    assert_eq!(many, [3, 4]);
+}
+
+#[tokio::test]
+async fn a_consumer_that_finds_the_queue_full_has_its_item_back() {
+    let both = ProducerConsumer::items().consumers_that_put(1, |item: u64, queue| async move {
+        match queue.put(item + 1) {
+            Err(TryPutError::Full(back)) if back == item + 1 => anyhow::bail!("{}", TryPutError::Full(back)),
+            _ => Ok(item),
+        }
+    });
+    let failure = both.capacity(0).run([1]).collect().await.expect_err("there is no room at all");
+    assert_eq!(failure.to_string(), "item 0 at stage `consumers`: the queue is full");
 }

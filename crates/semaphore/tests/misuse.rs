@@ -1,9 +1,16 @@
 //! Wrong uses, and the messages they get.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use towpath_semaphore::{Limit, PatternExt, Permitted, Scope, Semaphore};
 use towpath_testkit::panic_of;
+
+fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
 
 #[test]
 fn a_limit_of_zero_panics_where_it_was_written() {
@@ -25,8 +32,11 @@ fn a_limit_known_at_run_time_is_checked_without_a_panic() {
 #[test]
 fn a_run_outside_a_runtime_says_what_to_do() {
     let double = Permitted::new(&Semaphore::new(2), |x: u64| async move { Ok(x * 2) });
-    let (message, _) = panic_of(|| double.run([1]));
+    let line = line!() + 1;
+    let (message, place) = panic_of(|| double.run([1]));
     assert!(message.starts_with("a run of `semaphore` was started outside a tokio runtime; start it"));
+    let place = place.expect("a place");
+    assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
 #[test]
@@ -76,4 +86,63 @@ async fn no_items_are_no_outputs_and_want_no_permit() {
     let pass = Permitted::new(&Semaphore::new(0), |x: u64| async move { Ok(x) });
     let outputs = pass.run(Vec::new()).collect().await;
     assert!(outputs.expect("it does not fail").is_empty());
+}
+
+#[tokio::test]
+async fn more_permits_than_there_ever_are_can_be_waited_for_and_given_up() {
+    let semaphore = Semaphore::new(2);
+    assert_eq!(
+        semaphore.try_acquire_many(u32::MAX).expect_err("there are two").to_string(),
+        "fewer permits are free than were asked for"
+    );
+    let mut many = Box::pin(semaphore.acquire_many(u32::MAX));
+    assert!(poll_once(many.as_mut()).is_pending());
+    let mut one = Box::pin(semaphore.acquire());
+    assert!(poll_once(one.as_mut()).is_pending(), "nobody passes whoever waits for many");
+    drop(many);
+    assert!(matches!(poll_once(one.as_mut()), Poll::Ready(Ok(_))));
+    drop(one);
+    assert_eq!(semaphore.available(), 2);
+}
+
+#[tokio::test]
+async fn no_permits_are_had_at_once_and_give_nothing_back() {
+    let semaphore = Semaphore::new(0);
+    drop(semaphore.acquire_many(0).await.expect("it is open"));
+    drop(semaphore.try_acquire_many(0).expect("it is open"));
+    assert_eq!((semaphore.available(), semaphore.permits()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_closed_semaphore_says_so_to_whoever_comes_and_to_a_run() {
+    const SAYS: &str = "the semaphore was closed and gives out no permit any more";
+    let semaphore = Semaphore::new(2);
+    semaphore.close();
+    assert_eq!(semaphore.acquire().await.expect_err("it is closed").to_string(), SAYS);
+    assert_eq!(semaphore.acquire_many(0).await.expect_err("it is closed").to_string(), SAYS);
+    assert_eq!(semaphore.try_acquire().expect_err("it is closed").to_string(), SAYS);
+    let failure = Permitted::new(&semaphore, |x: u64| async move { Ok(x) }).run([1]).collect().await;
+    assert_eq!(
+        failure.expect_err("it is closed").to_string(),
+        format!("item 0 at stage `semaphore`: {SAYS}")
+    );
+}
+
+/// What the documentation warns of: nothing detects it, and whoever stops the run gets everything back.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_waits_for_its_own_semaphore_waits_until_its_run_is_stopped() {
+    let semaphore = Semaphore::new(2);
+    let own = semaphore.clone();
+    let twice = Permitted::new(&semaphore, move |x: u64| {
+        let own = own.clone();
+        async move {
+            let _second = own.acquire_many_owned(2).await?;
+            Ok(x)
+        }
+    });
+    let scope = Scope::new("stopped").with_timeout(Duration::from_secs(1));
+    let failure =
+        twice.run_in(&scope, 0..5).collect().await.expect_err("nobody can have three permits of two");
+    assert_eq!(failure.to_string(), "stage `semaphore`: cancelled: the deadline passed");
+    assert_eq!(semaphore.available(), 2);
 }

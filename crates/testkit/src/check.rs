@@ -9,7 +9,7 @@ use towpath_pattern::{Order, Pattern};
 
 use crate::game::{self, Game};
 use crate::probe::{Act, Token};
-use crate::runtime::{self, Outcome, Runtime};
+use crate::runtime::{self, Outcome, Runtime, STEPPED};
 use crate::subject::{Case, Subject};
 
 /// How many games a generated check plays, and how many with `TOWPATH_LONG=1`.
@@ -37,6 +37,33 @@ pub enum Law {
     Order,
     /// No item waits for another's await.
     NoAddedWait,
+}
+
+impl Law {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Conservation,
+        Self::Bounds,
+        Self::Structure,
+        Self::Progress,
+        Self::FirstCause,
+        Self::NoSilence,
+        Self::Cancellation,
+        Self::Order,
+        Self::NoAddedWait,
+    ];
+}
+
+/// A law that was broken, and the sentence that says how.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) law: Law,
+    pub(crate) what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.law, self.what)
+    }
 }
 
 impl fmt::Display for Law {
@@ -97,12 +124,13 @@ impl<S: Subject> Testable for S {
 
 pub(crate) type Tested = Arc<dyn Testable>;
 
-type Body = dyn Fn(&Tested, &tokio::runtime::Runtime) -> Outcome + Send + Sync;
+type Body = dyn Fn(&Tested, &tokio::runtime::Runtime) -> Vec<Violation> + Send + Sync;
 
-/// One check of a law.
+/// One check of a law, or of all.
 #[derive(Clone)]
 pub(crate) struct Check {
-    pub(crate) law: Law,
+    /// `None` is all of them.
+    pub(crate) law: Option<Law>,
     pub(crate) promise: &'static str,
     pub(crate) on: &'static [Runtime],
     applies: fn(&dyn Testable) -> bool,
@@ -115,10 +143,30 @@ impl Check {
         F: Fn(Tested) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcome>,
     {
+        Self::of(law, promise, on, move |tested, runtime| runtime.block_on(body(Arc::clone(tested))))
+    }
+
+    fn of<F>(law: Law, promise: &'static str, on: &'static [Runtime], body: F) -> Self
+    where
+        F: Fn(&Tested, &tokio::runtime::Runtime) -> Outcome + Send + Sync + 'static,
+    {
+        let body = move |tested: &Tested, runtime: &tokio::runtime::Runtime| {
+            let broken = body(tested, runtime).err();
+            broken.map(|what| Violation { law, what }).into_iter().collect()
+        };
+        Self { law: Some(law), promise, on, applies: |_| true, body: Arc::new(body) }
+    }
+
+    /// A check of all laws, made at every poll.
+    pub(crate) fn sweep<F, Fut>(promise: &'static str, body: F) -> Self
+    where
+        F: Fn(Tested) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Vec<Violation>>,
+    {
         let body = move |tested: &Tested, runtime: &tokio::runtime::Runtime| {
             runtime.block_on(body(Arc::clone(tested)))
         };
-        Self { law, promise, on, applies: |_| true, body: Arc::new(body) }
+        Self { law: None, promise, on: STEPPED, applies: |_| true, body: Arc::new(body) }
     }
 
     /// A check that is made in many generated games.
@@ -127,7 +175,7 @@ impl Check {
         F: Fn(Tested, Game) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcome>,
     {
-        let body = move |tested: &Tested, runtime: &tokio::runtime::Runtime| {
+        Self::of(law, promise, on, move |tested, runtime| {
             let play = |game| {
                 let outcome = runtime.block_on(body(Arc::clone(tested), game));
                 outcome.map_err(TestCaseError::fail)
@@ -137,8 +185,7 @@ impl Check {
                 Err(TestError::Fail(reason, game)) => Err(format!("{reason} (with {game})")),
                 Err(TestError::Abort(reason)) => Err(format!("no games could be made: {reason}")),
             }
-        };
-        Self { law, promise, on, applies: |_| true, body: Arc::new(body) }
+        })
     }
 
     /// The check only for the subjects that `applies` to.
@@ -150,11 +197,17 @@ impl Check {
         (self.applies)(tested)
     }
 
-    /// Makes the check, under a watchdog; a violation begins with the law's name.
-    pub(crate) fn make(&self, tested: &Tested, runtime: Runtime) -> Outcome {
+    /// Makes the check, under a watchdog; says what was broken.
+    pub(crate) fn make(&self, tested: &Tested, runtime: Runtime) -> Vec<Violation> {
         let (tested, body) = (Arc::clone(tested), Arc::clone(&self.body));
-        let outcome = runtime.watch(move |runtime| body(&tested, runtime));
-        outcome.map_err(|violation| format!("{}: {violation}", self.law))
+        let broken = runtime.watch(move |runtime| body(&tested, runtime));
+        broken.unwrap_or_else(|what| vec![Violation { law: self.law.unwrap_or(Law::Progress), what }])
+    }
+
+    /// `law/what_is_promised`.
+    pub(crate) fn name(&self) -> String {
+        let law = self.law.map_or_else(|| "every_law".to_owned(), |law| law.to_string());
+        format!("{law}/{}", self.promise)
     }
 }
 

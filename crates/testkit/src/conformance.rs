@@ -8,7 +8,7 @@ use crate::chained::Chained;
 use crate::check::{Check, Law, Tested};
 use crate::runtime::Runtime;
 use crate::subject::{Boxed, Subject};
-use crate::{laws, panics};
+use crate::{laws, panics, polls};
 
 /// The nine laws as a test program for any pattern.
 ///
@@ -67,14 +67,21 @@ impl Conformance {
 }
 
 fn trial(check: Check, subject: Tested, runtime: Runtime) -> Trial {
-    let name = format!("{}/{} [{}, {runtime}]", check.law, check.promise, subject.name());
-    Trial::test(name, move || Ok(check.make(&subject, runtime)?))
+    let name = format!("{} [{}, {runtime}]", check.name(), subject.name());
+    Trial::test(name, move || {
+        let broken = check.make(&subject, runtime);
+        if broken.is_empty() {
+            return Ok(());
+        }
+        Err(broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n").into())
+    })
 }
 
 /// The checks that apply to `subject`, each with the runtimes it is made on.
 fn combinations(subject: &Tested) -> impl Iterator<Item = (Check, Runtime)> + use<> {
     let subject = Arc::clone(subject);
-    let applying = laws::checks().into_iter().filter(move |check| check.applies(&*subject));
+    let checks = laws::checks().into_iter().chain(polls::checks());
+    let applying = checks.filter(move |check| check.applies(&*subject));
     applying.flat_map(|check| check.on.iter().map(move |runtime| (check.clone(), *runtime)))
 }
 
@@ -97,10 +104,14 @@ pub fn verdicts(subject: impl Subject, runtime: Runtime) -> Vec<Verdict> {
     let subject: Tested = Arc::new(subject);
     combinations(&subject)
         .filter(|(_, on)| *on == runtime)
-        .map(|(check, _)| Verdict {
-            law: check.law,
-            promise: check.promise,
-            violation: check.make(&subject, runtime).err(),
+        .flat_map(|(check, _)| {
+            let broken = check.make(&subject, runtime);
+            let laws: Vec<_> = check.law.map_or(Law::ALL.to_vec(), |law| vec![law]);
+            laws.into_iter().map(move |law| Verdict {
+                law,
+                promise: check.promise,
+                violation: broken.iter().find(|broken| broken.law == law).map(ToString::to_string),
+            })
         })
         .collect()
 }

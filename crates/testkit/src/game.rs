@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{collection, prop_oneof, sample};
-use towpath_pattern::{Failure, OnFailure, Report, Run, Scope, StageReport};
+use towpath_pattern::{Failure, OnFailure, Report, Run, Scope, Source, StageReport};
 
 use crate::check::Testable;
 use crate::probe::{Act, End, Form, Ledger, Plan, Token, Wait};
@@ -112,12 +112,25 @@ async fn finish(run: Run<Token>) -> Result<Report, String> {
 }
 
 /// The items that a source still has.
-pub(crate) async fn drain(mut source: towpath_pattern::Source<Token>) -> Result<Vec<usize>, String> {
+pub(crate) async fn drain(source: Source<Token>) -> Result<Vec<usize>, String> {
+    match drain_to_failure(source).await? {
+        (indexes, None) => Ok(indexes),
+        (_, Some(failure)) => Err(format!("the rest of the source failed: {failure}")),
+    }
+}
+
+/// The items that a source still has, and the failure they end with.
+pub(crate) async fn drain_to_failure(
+    mut source: Source<Token>,
+) -> Result<(Vec<usize>, Option<Failure>), String> {
     let mut indexes = Vec::new();
     while let Some(item) = soon("the rest of the source", source.next()).await? {
-        indexes.push(item.map_err(|failure| format!("the rest of the source failed: {failure}"))?.index);
+        match item {
+            Ok(token) => indexes.push(token.index),
+            Err(failure) => return Ok((indexes, Some(failure))),
+        }
     }
-    Ok(indexes)
+    Ok((indexes, None))
 }
 
 /// Games of all kinds.

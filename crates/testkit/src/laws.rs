@@ -1,9 +1,9 @@
 //! The checks of the nine laws, a file a law.
 
-mod bounds;
+pub(crate) mod bounds;
 mod cancellation;
-mod conservation;
-mod first_cause;
+pub(crate) mod conservation;
+pub(crate) mod first_cause;
 mod no_added_wait;
 mod no_silence;
 mod order;

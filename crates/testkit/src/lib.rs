@@ -49,6 +49,9 @@
 //! after 20 s and fails its law, not the suite. Many checks play generated games, the same ones in every
 //! run; with `TOWPATH_LONG=1` many more of them.
 //!
+//! The trials named `every_law/…` play small runs, always the same, on a runtime that makes one poll at a time. Each
+//! run is played again and again, and each time stopped one poll later, until its end.
+//!
 //! # Who tests the suite
 //!
 //! `tests/broken/` has patterns that are broken on purpose, at least one for each law; [`verdicts`] must
@@ -68,6 +71,7 @@ mod probe;
 mod runtime;
 mod soak;
 mod subject;
+mod until_poll;
 
 pub use bench::Benchmark;
 pub use chained::Chained;
@@ -76,7 +80,7 @@ pub use conformance::{Conformance, Verdict, verdicts};
 pub use panics::panic_of;
 /// The allocator that a [`Soak`] asks how much is allocated.
 pub use peak_alloc::PeakAlloc;
-pub use polls::until_poll;
 pub use runtime::Runtime;
 pub use soak::Soak;
 pub use subject::{Boxed, Case, Subject};
+pub use until_poll::until_poll;

@@ -1,15 +1,115 @@
-//! Futures that are given up at some poll.
+//! All nine laws at every poll: a run is stopped, or fails, at each place where it can be, one after the other.
+//!
+//! A play is a small run of a few items, always the same, in which the runtime makes one poll at a time. It is
+//! played again and again, and each time stopped one poll later, or one moment later in the midst of a poll, to
+//! its end. After each, every law is asked. A pattern is put through it by being in the suite.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+mod judge;
+mod play;
+mod scene;
 
-/// The future's output; `None` when it was dropped at that poll, the first being 1: woken, perhaps, and not polled.
-pub async fn until_poll<F: Future>(poll: usize, future: F) -> Option<F::Output> {
-    let (mut future, mut polls) = (pin!(future), 0);
-    poll_fn(|cx| {
-        polls += 1;
-        if polls == poll { Poll::Ready(None) } else { future.as_mut().poll(cx).map(Some) }
-    })
-    .await
+use towpath_pattern::OnFailure;
+
+use crate::check::{Check, Law, Testable, Tested, Violation};
+use crate::probe::{End, Form, Plan, SourceFault, Wait};
+use crate::runtime;
+use judge::judge;
+use play::play;
+use scene::{Choice, Place, Scene, Stop, scenes};
+
+pub(crate) fn checks() -> Vec<Check> {
+    vec![
+        Check::sweep("stopped_between_any_two_polls", between_polls),
+        Check::sweep("stopped_in_the_midst_of_any_poll", in_mid_poll),
+        Check::sweep("a_job_that_fails_at_any_poll", failing_jobs),
+        Check::sweep("a_source_that_fails_at_any_poll", failing_sources),
+    ]
+}
+
+/// How many different plays there are of each kind.
+fn each() -> usize {
+    if runtime::is_long() { 12 } else { 1 }
+}
+
+async fn between_polls(tested: Tested) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    for scene in scenes(&mut Choice::for_subject(&*tested), &Stop::ALL, each()) {
+        let mut polls = 0;
+        while broken.is_empty() && plays(&*tested, &scene, Place::Poll(polls), &mut broken).await {
+            polls += 1;
+        }
+    }
+    broken
+}
+
+/// A run cannot be dropped while it is polled itself; there it goes on to its end, and so many moments later again.
+const MOMENTS_LEFT_OUT: usize = 10;
+
+async fn in_mid_poll(tested: Tested) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    for scene in scenes(&mut Choice::for_subject(&*tested), &Stop::FROM_INSIDE, each()) {
+        let (mut moments, mut left_out) = (0, 0);
+        while broken.is_empty() && left_out < MOMENTS_LEFT_OUT {
+            let stopped = plays(&*tested, &scene, Place::Moment(moments), &mut broken).await;
+            left_out = if stopped { 0 } else { left_out + 1 };
+            moments += 1;
+        }
+    }
+    broken
+}
+
+const POLICIES: [OnFailure; 2] = [OnFailure::Stop, OnFailure::Continue];
+
+async fn failing_jobs(tested: Tested) -> Vec<Violation> {
+    const ITEMS: usize = 6;
+    let mut choice = Choice::for_subject(&*tested);
+    let mut broken = Vec::new();
+    for (index, polls) in (0..ITEMS).flat_map(|index| (0..4).map(move |polls| (index, polls))) {
+        for end in [End::Fail, End::Panic, End::TimeOut] {
+            for on_failure in POLICIES {
+                let mut scene = choice.unstopped(on_failure);
+                scene.plans = vec![Plan { wait: Wait::Polls(1), end: End::Succeed }; ITEMS];
+                scene.plans[index] = Plan { wait: Wait::Polls(polls), end };
+                if broken.is_empty() && choice.is_next() {
+                    plays(&*tested, &scene, Place::End, &mut broken).await;
+                }
+            }
+        }
+    }
+    broken
+}
+
+async fn failing_sources(tested: Tested) -> Vec<Violation> {
+    let mut choice = Choice::for_subject(&*tested);
+    let mut broken = Vec::new();
+    for (at, panics) in (0..9).flat_map(|at| [(at, false), (at, true)]) {
+        for form in [Form::Iterator, Form::Stream, Form::Halting, Form::Generator] {
+            for on_failure in POLICIES {
+                let scene = choice.unstopped(on_failure);
+                let scene = Scene { form, fault: Some(SourceFault { at, panics }), ..scene };
+                if broken.is_empty() && choice.is_next() {
+                    plays(&*tested, &scene, Place::End, &mut broken).await;
+                }
+            }
+        }
+    }
+    broken
+}
+
+/// Plays it and asks every law, of what was seen and of a run after it; says whether it was stopped before its end.
+async fn plays(tested: &dyn Testable, scene: &Scene, place: Place, broken: &mut Vec<Violation>) -> bool {
+    let hung = |what| Violation { law: Law::Progress, what };
+    let mut stopped = false;
+    match play(tested, scene, place).await {
+        Ok(witness) => {
+            stopped = witness.stopped.is_some();
+            broken.extend(judge(tested, scene, &witness));
+            broken.extend(witness.runs_again(scene).await.err().map(hung));
+        }
+        Err(what) => broken.push(hung(what)),
+    }
+    for violation in broken {
+        violation.what = format!("{} ({}, with {scene})", violation.what, place.told(scene.stop));
+    }
+    stopped
 }

@@ -7,4 +7,4 @@ mod supply;
 
 pub(crate) use act::{Act, End, Plan, Wait};
 pub(crate) use ledger::{Fate, Ledger, Token};
-pub(crate) use supply::{Form, Supply};
+pub(crate) use supply::{Form, SOURCE_FAILED, SourceFault, Supply};

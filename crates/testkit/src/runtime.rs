@@ -29,6 +29,8 @@ pub enum Runtime {
     CurrentThread,
     /// One thread and the real clock.
     RealClock,
+    /// One thread and a paused clock; the check has its turn after each poll of a task.
+    Stepped,
     /// Three workers and the real clock.
     MultiThread,
 }
@@ -39,6 +41,8 @@ pub(crate) const BOTH: &[Runtime] = &[Runtime::CurrentThread, Runtime::MultiThre
 pub(crate) const PAUSED: &[Runtime] = &[Runtime::CurrentThread];
 /// For what waits for another runtime: a paused clock does not know that something goes on there.
 pub(crate) const UNPAUSED: &[Runtime] = &[Runtime::RealClock, Runtime::MultiThread];
+/// For what is done between two polls.
+pub(crate) const STEPPED: &[Runtime] = &[Runtime::Stepped];
 /// For what has to do with threads.
 pub(crate) const THREADS: &[Runtime] = &[Runtime::MultiThread];
 /// For what has to do with the timer itself.
@@ -49,6 +53,7 @@ impl fmt::Display for Runtime {
         f.write_str(match self {
             Self::CurrentThread => "current-thread",
             Self::RealClock => "current-thread with a real clock",
+            Self::Stepped => "poll by poll",
             Self::MultiThread => "multi-thread",
         })
     }
@@ -59,21 +64,24 @@ impl Runtime {
         match self {
             Self::CurrentThread => Builder::new_current_thread().enable_time().start_paused(true).build(),
             Self::RealClock => Builder::new_current_thread().enable_time().build(),
+            Self::Stepped => {
+                Builder::new_current_thread().enable_time().start_paused(true).event_interval(1).build()
+            }
             Self::MultiThread => Builder::new_multi_thread().worker_threads(3).enable_time().build(),
         }
     }
 
     /// Runs `check` on such a runtime. One that hangs is left behind on its thread.
-    pub(crate) fn watch(
+    pub(crate) fn watch<T: Send + 'static>(
         self,
-        check: impl FnOnce(&tokio::runtime::Runtime) -> Outcome + Send + 'static,
-    ) -> Outcome {
+        check: impl FnOnce(&tokio::runtime::Runtime) -> T + Send + 'static,
+    ) -> Result<T, String> {
         let (done, outcome) = mpsc::channel();
         let checking = move || {
             let runtime = self.build().map_err(|error| format!("no runtime: {error}"));
             let outcome = runtime.as_ref().map_err(Clone::clone).and_then(|runtime| {
                 catch_unwind(AssertUnwindSafe(|| check(runtime)))
-                    .unwrap_or_else(|_| Err("a panic came out of the pattern, not as a failure".to_owned()))
+                    .map_err(|_| "a panic came out of the pattern, not as a failure".to_owned())
             });
             // Whoever waits need not wait for the runtime's end as well: what a broken pattern left may block it.
             let _ = done.send(outcome);

@@ -29,9 +29,9 @@ use broken::{
 };
 use towpath_testkit::{Law, Runtime, Subject, verdicts};
 
-/// The laws that the suite says `subject` breaks, and the first sentence for each.
-fn violations(subject: impl Subject) -> Vec<(Law, String)> {
-    let failed = verdicts(subject, Runtime::CurrentThread).into_iter();
+/// The laws that the suite says `subject` breaks on such a runtime, and the first sentence for each.
+fn violations(subject: impl Subject, on: Runtime) -> Vec<(Law, String)> {
+    let failed = verdicts(subject, on).into_iter();
     failed.filter_map(|verdict| Some((verdict.law, verdict.violation?))).collect()
 }
 
@@ -39,7 +39,7 @@ fn violations(subject: impl Subject) -> Vec<(Law, String)> {
 /// flaw breaks as well.
 #[track_caller]
 fn breaks(flaw: impl Flaw, law: Law, also: &[Law]) {
-    let violations = violations(Broken(flaw));
+    let violations = violations(Broken(flaw), Runtime::CurrentThread);
     let expected: BTreeSet<_> = also.iter().copied().chain([law]).collect();
     let told: BTreeSet<_> = violations.iter().map(|violation| violation.0).collect();
     let text: Vec<_> = violations.iter().map(|violation| &*violation.1).collect();
@@ -48,8 +48,17 @@ fn breaks(flaw: impl Flaw, law: Law, also: &[Law]) {
 
 #[track_caller]
 fn passes(subject: impl Subject) {
-    let violations = violations(subject);
-    assert!(violations.is_empty(), "the suite says: {violations:#?}");
+    for on in [Runtime::CurrentThread, Runtime::Stepped] {
+        let violations = violations(subject.clone(), on);
+        assert!(violations.is_empty(), "the suite says: {violations:#?}");
+    }
+}
+
+/// What stops a run at every poll, and nothing else, says that `subject` breaks `law`.
+#[track_caller]
+fn breaks_at_a_poll(subject: impl Subject, law: Law) {
+    let violations = violations(subject, Runtime::Stepped);
+    assert!(violations.iter().any(|violation| violation.0 == law), "the suite says: {violations:#?}");
 }
 
 #[test]
@@ -157,4 +166,20 @@ fn items_numbered_anew_break_order() {
 #[test]
 fn a_batch_across_a_pending_item_breaks_no_added_wait() {
     breaks(no_added_wait::WaitsForItsNeighbour, Law::NoAddedWait, &[]);
+}
+
+#[test]
+fn a_flaw_of_any_law_is_seen_at_some_poll() {
+    breaks_at_a_poll(Broken(conservation::BeginsTooEarly), Law::Conservation);
+    breaks_at_a_poll(Broken(bounds::OneMoreJob), Law::Bounds);
+    breaks_at_a_poll(Broken(bounds::OneMoreItem), Law::Bounds);
+    breaks_at_a_poll(Broken(structure::LeavesATask), Law::Structure);
+    breaks_at_a_poll(progress::ForgetsItsPermits, Law::Progress);
+    breaks_at_a_poll(Broken(first_cause::CancelsItself), Law::FirstCause);
+    breaks_at_a_poll(Broken(no_silence::SwallowsPanics), Law::NoSilence);
+    breaks_at_a_poll(Broken(cancellation::IgnoresItsScope), Law::Cancellation);
+    breaks_at_a_poll(Broken(cancellation::IgnoresTheDeadline), Law::Cancellation);
+    breaks_at_a_poll(Broken(order::OutOfOrder), Law::Order);
+    breaks_at_a_poll(Broken(order::HoldsBack), Law::Order);
+    breaks_at_a_poll(Broken(no_added_wait::Naps), Law::NoAddedWait);
 }

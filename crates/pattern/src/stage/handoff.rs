@@ -166,6 +166,12 @@ impl<In, Out> HandOff<In, Out> {
         }
         let woke = wakes.taker.is_some() || !wakes.others.is_empty();
         wakes.others.drain(..).for_each(Waker::wake);
+        if wakes.upstream
+            && let Some(upstream) = &self.upstream
+        {
+            // At once, and not when the supervisor comes to close it: a job of this stage may compute for long.
+            upstream.stop();
+        }
         if let Some(taker) = wakes.taker
             && let Err(payload) = catch_unwind(AssertUnwindSafe(|| taker.wake()))
         {
@@ -224,6 +230,7 @@ impl<In, Out> HandOff<In, Out> {
         let workers = state.roster.wake_everybody();
         state.wakes.others.extend(workers);
         state.wakes.others.extend(state.watcher.take());
+        state.wakes.upstream = true;
     }
 
     /// Stops the run from outside, unless all its work is done.

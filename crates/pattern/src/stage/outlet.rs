@@ -187,6 +187,10 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
         StageReport { stage: Arc::clone(&self.settings.name), counts }
     }
 
+    fn stop(&self) {
+        HandOff::cancel(self, Cancelled::Dropped);
+    }
+
     fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut state = self.lock();

@@ -15,6 +15,8 @@ pub(super) type WorkerId = u64;
 pub(super) struct Wakes {
     pub(super) taker: Option<Waker>,
     pub(super) others: Vec<Waker>,
+    /// The stage before is to stop, too.
+    pub(super) upstream: bool,
 }
 
 /// What the one listening worker waits for.

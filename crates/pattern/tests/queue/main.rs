@@ -5,4 +5,5 @@ mod by_hand;
 mod calls;
 mod hostile;
 mod order;
+mod polls;
 mod threads;

@@ -3,7 +3,7 @@
 use towpath_pattern::{OnFailure, Scope};
 
 use crate::check::{Check, Law, Testable, Tested};
-use crate::game::{Game, Stop, play};
+use crate::game::{Game, Played, Stop, play};
 use crate::probe::{Act, Form, Ledger, Plan};
 use crate::runtime::{BOTH, Outcome, settle, soon};
 use crate::subject::Case;
@@ -27,7 +27,11 @@ pub(crate) fn checks() -> Vec<Check> {
 
 async fn jobs(tested: Tested, game: Game) -> Outcome {
     let played = play(&*tested, &game, Stop::Never).await?;
-    let (peak, limit) = (played.ledger.seen().peak, game.case.limit);
+    within_the_limit(game.case, &played)
+}
+
+pub(crate) fn within_the_limit(case: Case, played: &Played) -> Outcome {
+    let (peak, limit) = (played.ledger.seen().peak, case.limit);
     if peak > limit.get() {
         return Err(format!("{peak} jobs ran at once, and the limit is {limit}"));
     }
@@ -36,7 +40,11 @@ async fn jobs(tested: Tested, game: Game) -> Outcome {
 
 async fn items(tested: Tested, game: Game) -> Outcome {
     let played = play(&*tested, &game, Stop::Never).await?;
-    let bound = game.case.bound();
+    within_the_bound(&*tested, game.case, game.form, &played)
+}
+
+pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, played: &Played) -> Outcome {
+    let bound = case.bound();
     for stage in played.live.iter().flatten() {
         let counts = &stage.counts;
         // What is never delivered has left the stage when it is counted as such.
@@ -51,7 +59,7 @@ async fn items(tested: Tested, game: Game) -> Outcome {
     }
     // All of a channel's items are handed out at once.
     let (ahead, bound) = (played.most_ahead, bound * tested.stages());
-    if ahead > bound && game.form != Form::Channel {
+    if ahead > bound && form != Form::Channel {
         return Err(format!("{ahead} items were taken and not asked for, and the bound is {bound}"));
     }
     Ok(())

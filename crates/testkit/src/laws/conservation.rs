@@ -28,20 +28,26 @@ pub(crate) fn checks() -> Vec<Check> {
 
 async fn every_item(tested: Tested, game: Game, stop: Stop) -> Outcome {
     let mut played = play(&*tested, &game, stop).await?;
+    let items = game.plans.len();
     if let Some(report) = &played.report {
-        sums(report)?;
-        stage_of_the_job(&*tested, &played, report)?;
-        source(&game, &played, report)?;
+        adds_up(&*tested, &played, report)?;
+        source(items, &played, report)?;
     }
     nothing_twice(&played)?;
     if tested.stages() == 1 {
-        all_are_begun_or_kept(&game, &played)?;
+        all_are_begun_or_kept(items, &played)?;
     }
     played.report = None;
     match played.ledger.seen().tokens {
         0 => Ok(()),
         left => Err(format!("{left} items were still somewhere after the run was gone")),
     }
+}
+
+/// Each stage's groups add up, and those of the job's stage are what the jobs saw.
+pub(crate) fn adds_up(tested: &dyn Testable, played: &Played, report: &Report) -> Outcome {
+    sums(report)?;
+    stage_of_the_job(tested, played, report)
 }
 
 /// taken = all the groups, and nothing is going on.
@@ -89,7 +95,7 @@ fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> 
 }
 
 /// The first stage took what left the source.
-fn source(game: &Game, played: &Played, report: &Report) -> Outcome {
+pub(crate) fn source(items: usize, played: &Played, report: &Report) -> Outcome {
     let first = &report.stages[0].counts;
     if first.taken != played.taken {
         return Err(format!(
@@ -97,7 +103,7 @@ fn source(game: &Game, played: &Played, report: &Report) -> Outcome {
             first.taken, played.taken,
         ));
     }
-    let (items, kept) = (game.plans.len(), played.kept.len());
+    let kept = played.kept.len();
     if kept + first.taken != items + first.never_begun {
         return Err(format!(
             "of {items} items {} were taken and {} of those never begun, and {kept} were had back",
@@ -107,7 +113,7 @@ fn source(game: &Game, played: &Played, report: &Report) -> Outcome {
     Ok(())
 }
 
-fn nothing_twice(played: &Played) -> Outcome {
+pub(crate) fn nothing_twice(played: &Played) -> Outcome {
     let seen = played.ledger.seen();
     let outputs: Vec<usize> =
         played.yielded.iter().filter_map(|result| result.as_ref().ok().copied()).collect();
@@ -128,10 +134,10 @@ fn nothing_twice(played: &Played) -> Outcome {
     }
 }
 
-fn all_are_begun_or_kept(game: &Game, played: &Played) -> Outcome {
+pub(crate) fn all_are_begun_or_kept(items: usize, played: &Played) -> Outcome {
     let seen = played.ledger.seen();
     let known: BTreeSet<_> = seen.begun.iter().chain(&played.kept).copied().collect();
-    match (0..game.plans.len()).find(|index| !known.contains(index)) {
+    match (0..items).find(|index| !known.contains(index)) {
         Some(lost) => Err(format!("item {lost} was lost: it was neither begun nor given back")),
         None => Ok(()),
     }

@@ -28,7 +28,7 @@ pub(crate) fn checks() -> Vec<Check> {
     ]
 }
 
-fn failed(fate: Fate) -> bool {
+pub(crate) fn failed(fate: Fate) -> bool {
     matches!(fate, Fate::Errored | Fate::Panicked | Fate::TimedOut)
 }
 
@@ -46,7 +46,7 @@ fn describe(result: Option<&Result<usize, Failure>>) -> String {
 }
 
 /// At most one failure, and nothing after it; in order, nothing is left out before it.
-fn shape<'a>(tested: &dyn Testable, played: &'a Played) -> Result<Option<&'a Failure>, String> {
+pub(crate) fn shape<'a>(tested: &dyn Testable, played: &'a Played) -> Result<Option<&'a Failure>, String> {
     let place = played.yielded.iter().position(Result::is_err);
     let outputs = place.unwrap_or(played.yielded.len());
     if let Some(after) = played.yielded.get(outputs + 1) {
@@ -117,12 +117,17 @@ async fn not_masked(tested: Tested, game: Game) -> Outcome {
 async fn going_on(tested: Tested, game: Game) -> Outcome {
     let game = Game { case: game.case.going_on(), ..game };
     let played = play(&*tested, &game, Stop::Never).await?;
+    every_outcome(&*tested, &game.plans, &played)
+}
+
+/// Each item has its one outcome, and it is the one that was planned.
+pub(crate) fn every_outcome(tested: &dyn Testable, plans: &[Plan], played: &Played) -> Outcome {
     let index = |result: &Result<usize, Failure>| match result {
         Ok(index) => Some(*index),
         Err(failure) => failure.index(),
     };
     let yielded: Vec<_> = played.yielded.iter().filter_map(index).collect();
-    let items = game.plans.len();
+    let items = plans.len();
     let each_once = yielded.iter().collect::<BTreeSet<_>>().len() == items && played.yielded.len() == items;
     if !each_once {
         return Err(format!("of {items} items {} outcomes were yielded", played.yielded.len()));
@@ -130,7 +135,7 @@ async fn going_on(tested: Tested, game: Game) -> Outcome {
     if tested.is_ordered() && !yielded.is_sorted() {
         return Err("the failures were not yielded in their places".to_owned());
     }
-    for (index, plan) in game.plans.iter().enumerate() {
+    for (index, plan) in plans.iter().enumerate() {
         let is_right = played.yielded.iter().any(|result| match (result, plan.end) {
             (Ok(of), End::Succeed) => *of == index,
             (Err(failure), end) if failure.index() == Some(index) => matches!(

@@ -1,6 +1,6 @@
 //! The jobs of the suite: written down in the ledger, and doing what a plan says.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,9 +56,14 @@ impl Job<Token> for Act {
 
     fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
         let mut entry = self.ledger.begin(token.index);
-        let acting = (self.body)(token);
+        let mut acting = (self.body)(token);
         async move {
-            let result = acting.await;
+            let result = poll_fn(|cx| {
+                entry.polled();
+                acting.as_mut().poll(cx)
+            })
+            .await;
+            drop(acting);
             entry.ends(match &result {
                 Ok(_) => Fate::Succeeded,
                 Err(error) if error.is::<TimedOut>() => Fate::TimedOut,

@@ -25,6 +25,14 @@ pub(crate) enum Fate {
 pub(crate) struct Ledger {
     seen: Mutex<Seen>,
     changed: Notify,
+    alarm: Mutex<Option<Alarm>>,
+}
+
+/// What is to be done at a certain moment, in the midst of whatever the pattern is doing then.
+struct Alarm {
+    /// So many moments from now.
+    moments: usize,
+    action: Box<dyn FnOnce() + Send>,
 }
 
 /// The state of a [`Ledger`].
@@ -44,6 +52,12 @@ pub(crate) struct Seen {
     pub(crate) begun: Vec<usize>,
     /// Each ended job's item, in the order of their ends.
     pub(crate) ended: Vec<(usize, Fate)>,
+    /// The item of each poll of a job.
+    pub(crate) job_polls: Vec<usize>,
+    /// The source has failed, as it was to.
+    pub(crate) source_failed: bool,
+    /// How much has been seen in all.
+    pub(crate) moments: usize,
 }
 
 impl Seen {
@@ -62,9 +76,44 @@ impl Ledger {
     }
 
     fn note<T>(&self, note: impl FnOnce(&mut Seen) -> T) -> T {
-        let result = note(&mut self.seen());
+        let result = {
+            let mut seen = self.seen();
+            seen.moments += 1;
+            note(&mut seen)
+        };
         self.changed.notify_waiters();
+        self.ring();
         result
+    }
+
+    /// Does `action` in the midst of the moment that comes after so many others: while a job, or the source, is
+    /// polled, or an item dropped.
+    pub(crate) fn after(&self, moments: usize, action: impl FnOnce() + Send + 'static) {
+        *self.alarm() = Some(Alarm { moments, action: Box::new(action) });
+    }
+
+    /// Forgets what was to be done.
+    pub(crate) fn call_off(&self) {
+        let alarm = self.alarm().take();
+        drop(alarm);
+    }
+
+    fn alarm(&self) -> MutexGuard<'_, Option<Alarm>> {
+        self.alarm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) {
+        let due = {
+            let mut alarm = self.alarm();
+            let due = alarm.take_if(|alarm| alarm.moments == 0);
+            if let Some(alarm) = &mut *alarm {
+                alarm.moments -= 1;
+            }
+            due
+        };
+        if let Some(alarm) = due {
+            (alarm.action)();
+        }
     }
 
     /// A new item, handed out by a source.
@@ -83,6 +132,14 @@ impl Ledger {
         self.note(|seen| seen.polls += 1);
     }
 
+    pub(super) fn source_failed(&self) {
+        self.note(|seen| seen.source_failed = true);
+    }
+
+    pub(super) fn job_polled(&self, index: usize) {
+        self.note(|seen| seen.job_polls.push(index));
+    }
+
     pub(super) fn source_made(&self) {
         self.note(|seen| seen.sources += 1);
     }
@@ -94,6 +151,11 @@ impl Ledger {
     /// To be said before each output that the taker asks for.
     pub(crate) fn ask(&self) {
         self.note(|seen| seen.asked += 1);
+    }
+
+    /// To be said by a taker that takes whatever comes.
+    pub(crate) fn ask_for_all(&self) {
+        self.note(|seen| seen.asked = usize::MAX);
     }
 
     /// A job begins; it lives until the entry is dropped.
@@ -159,6 +221,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    pub(super) fn polled(&self) {
+        self.ledger.job_polled(self.index);
+    }
+
     pub(super) fn ends(&mut self, fate: Fate) {
         self.fate = Some(fate);
     }

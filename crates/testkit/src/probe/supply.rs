@@ -8,6 +8,7 @@ use futures_core::Stream;
 use towpath_pattern::{Kept, Source};
 
 use super::ledger::{Ledger, Token};
+use crate::panics;
 
 /// The forms a source can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,32 @@ impl Form {
 
     /// A source of this form with the items `0..items`.
     pub(crate) fn supply(self, ledger: &Arc<Ledger>, items: usize) -> Supplied {
-        let supply = Supply::new(ledger, items);
+        self.supply_until(ledger, items, None)
+    }
+
+    /// The same, of a source that fails. An iterator and a channel cannot return an error; a stream does it for them.
+    pub(crate) fn supply_until(
+        self,
+        ledger: &Arc<Ledger>,
+        items: usize,
+        fault: Option<SourceFault>,
+    ) -> Supplied {
+        let supply = Supply { fault, ..Supply::new(ledger, items) };
+        let source = match self {
+            _ if fault.is_none() => return self.sound(ledger, supply, items),
+            Self::Generator => Source::try_generate(|out| async move {
+                for token in supply.failing() {
+                    out.send(token?).await;
+                }
+                Ok(())
+            }),
+            Self::Iterator if fault.is_some_and(|fault| fault.panics) => Source::from(supply),
+            _ => Source::fallible(Failing(supply.halting(self == Self::Halting))),
+        };
+        Supplied::of(source, ledger, || 0)
+    }
+
+    fn sound(self, ledger: &Arc<Ledger>, supply: Supply, items: usize) -> Supplied {
         let mut in_channel: Box<dyn Fn() -> usize + Send> = Box::new(|| 0);
         let source = match self {
             Self::Iterator => Source::from(supply),
@@ -48,16 +74,36 @@ impl Form {
                 source
             }
         };
-        let (source, kept) = source.kept();
-        Supplied { source, kept, rest: Rest { ledger: Arc::clone(ledger), in_channel } }
+        Supplied::of(source, ledger, in_channel)
     }
 }
+
+/// At which poll a source fails, counted from zero, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SourceFault {
+    pub(crate) at: usize,
+    pub(crate) panics: bool,
+}
+
+/// What the failure of a source says.
+pub(crate) const SOURCE_FAILED: &str = "the source is dry";
 
 /// A source, what gives back what was never begun, and what tells how much was taken.
 pub(crate) struct Supplied {
     pub(crate) source: Source<Token>,
     pub(crate) kept: Kept<Token>,
     pub(crate) rest: Rest,
+}
+
+impl Supplied {
+    fn of(
+        source: Source<Token>,
+        ledger: &Arc<Ledger>,
+        in_channel: impl Fn() -> usize + Send + 'static,
+    ) -> Self {
+        let (source, kept) = source.kept();
+        Self { source, kept, rest: Rest { ledger: Arc::clone(ledger), in_channel: Box::new(in_channel) } }
+    }
 }
 
 /// Tells how much was taken from a source.
@@ -79,13 +125,15 @@ pub(crate) struct Supply {
     items: usize,
     halting: bool,
     halted: bool,
+    polls: usize,
+    fault: Option<SourceFault>,
     _alive: Alive,
 }
 
 impl Supply {
     pub(crate) fn new(ledger: &Arc<Ledger>, items: usize) -> Self {
         let (ledger, alive) = (Arc::clone(ledger), Alive::new(ledger));
-        Self { ledger, next: 0, items, halting: false, halted: false, _alive: alive }
+        Self { ledger, next: 0, items, halting: false, halted: false, polls: 0, fault: None, _alive: alive }
     }
 
     pub(crate) fn endless(ledger: &Arc<Ledger>) -> Self {
@@ -96,18 +144,58 @@ impl Supply {
     pub(crate) fn halting(self, halting: bool) -> Self {
         Self { halting, ..self }
     }
+
+    /// Counts a poll, which may be the one at which it fails.
+    fn poll(&mut self) -> anyhow::Result<()> {
+        self.ledger.source_polled();
+        let poll = self.polls;
+        self.polls += 1;
+        match self.fault {
+            Some(fault) if fault.at == poll => {
+                self.ledger.source_failed();
+                if fault.panics {
+                    panics::on_purpose(SOURCE_FAILED);
+                }
+                Err(anyhow::anyhow!(SOURCE_FAILED))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn hand_out(&mut self) -> Option<Token> {
+        let index = self.next;
+        (index < self.items).then(|| {
+            self.next += 1;
+            self.ledger.hand_out(index)
+        })
+    }
+
+    /// Its items, to the one that it fails at.
+    fn failing(mut self) -> impl Iterator<Item = anyhow::Result<Token>> + Send {
+        std::iter::from_fn(move || match self.poll() {
+            Ok(()) => self.hand_out().map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    fn poll_take(&mut self, cx: &Context<'_>) -> Poll<Option<Token>> {
+        if self.halting && self.next.is_multiple_of(3) && !self.halted {
+            self.halted = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.halted = false;
+        Poll::Ready(self.hand_out())
+    }
 }
 
 impl Iterator for Supply {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        self.ledger.source_polled();
-        let index = self.next;
-        (index < self.items).then(|| {
-            self.next += 1;
-            self.ledger.hand_out(index)
-        })
+        // An iterator has no other way to fail than to panic.
+        let _ = self.poll();
+        self.hand_out()
     }
 }
 
@@ -115,13 +203,22 @@ impl Stream for Supply {
     type Item = Token;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Token>> {
-        if self.halting && self.next.is_multiple_of(3) && !self.halted {
-            self.halted = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        let _ = self.poll();
+        self.poll_take(cx)
+    }
+}
+
+/// The supply as a stream that can return an error.
+struct Failing(Supply);
+
+impl Stream for Failing {
+    type Item = anyhow::Result<Token>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.0.poll() {
+            Ok(()) => self.0.poll_take(cx).map(|token| token.map(Ok)),
+            Err(error) => Poll::Ready(Some(Err(error))),
         }
-        self.halted = false;
-        Poll::Ready(self.next())
     }
 }
 

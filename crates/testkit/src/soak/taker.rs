@@ -7,9 +7,9 @@ use towpath_pattern::{Failure, Indexed, Report, Run, StageReport};
 
 use super::choice::{Choice, Pause, Stop, With};
 use super::within;
-use crate::polls::until_poll;
 use crate::probe::{Ledger, Token};
 use crate::runtime::Outcome;
+use crate::until_poll::until_poll;
 
 /// What was had of a run.
 #[derive(Default)]

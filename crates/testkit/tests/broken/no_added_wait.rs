@@ -1,12 +1,34 @@
 //! Law 9, broken: an item waits for another's await.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use towpath_pattern::{Job, Run, Scope, Source, Taken};
 use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
+
+/// Lets a moment pass before it begins an item that is there.
+#[derive(Clone)]
+pub struct Naps;
+
+impl Flaw for Naps {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let work = move |taken: Taken<In, J::Out>| {
+            let job = Arc::clone(&job);
+            async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                taken.run(&*job).await
+            }
+        };
+        Run::spawn(scope, input, settings(case, Self::ORDER), work)
+    }
+}
 
 /// After a while it begins items two by two, the second when the first has ended.
 #[derive(Clone)]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::{Capacity, Job, Run, Scope, Source};
-use towpath_testkit::Case;
+use tokio::sync::Semaphore;
+use towpath_pattern::{Capacity, Job, Order, Pattern, Run, Scope, Source, Taken};
+use towpath_testkit::{Case, Subject};
 
 use super::flaw::{Flaw, settings};
 
@@ -19,5 +20,54 @@ impl Flaw for StopsAtTheLimit {
     {
         let capacity = Capacity::new(0);
         Run::spawn(scope, input, settings(Case { capacity, ..case }, Self::ORDER), job)
+    }
+}
+
+/// Takes a permit for each job, and does not put it back when the job is stopped: for a later run there are fewer.
+#[derive(Clone)]
+pub struct ForgetsItsPermits;
+
+struct Permitted<J> {
+    permits: Arc<Semaphore>,
+    case: Case,
+    job: Arc<J>,
+}
+
+impl Subject for ForgetsItsPermits {
+    fn name(&self) -> String {
+        "broken".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::AsCompleted
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        let permits = case.limit.get().min(Semaphore::MAX_PERMITS);
+        Permitted { permits: Arc::new(Semaphore::new(permits)), case, job: Arc::new(job) }
+    }
+}
+
+impl<In: Send + 'static, J: Job<In>> Pattern<In> for Permitted<J> {
+    type Out = J::Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+        let (permits, job) = (Arc::clone(&self.permits), Arc::clone(&self.job));
+        let work = move |taken: Taken<In, J::Out>| {
+            let (permits, job) = (Arc::clone(&permits), Arc::clone(&job));
+            async move {
+                if let Ok(permit) = permits.acquire().await {
+                    permit.forget();
+                }
+                let ended = taken.run(&*job).await;
+                permits.add_permits(1);
+                ended
+            }
+        };
+        Run::spawn(scope, input, settings(self.case, Order::AsCompleted), work)
     }
 }

@@ -1,0 +1,137 @@
+//! Who waits for permits may be dropped at every step, served or not, polled again or not, and the semaphore may be
+//! closed at every step: nobody else is passed over, and no permit is lost or doubled.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use towpath_semaphore::{Closed, Permit, Semaphore};
+
+const PERMITS: usize = 3;
+/// How many permits each of those who come wants.
+const WANTED: [u32; 6] = [1, 3, 0, 2, 1, 2];
+
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit<'a>, Closed>> + 'a>>;
+
+/// One of those who come, until it was served or is gone.
+struct Comer<'a> {
+    who: usize,
+    waiting: Waiting<'a>,
+}
+
+struct Line<'a> {
+    semaphore: &'a Semaphore,
+    waiting: VecDeque<Comer<'a>>,
+    held: VecDeque<(usize, Permit<'a>)>,
+    served: Vec<usize>,
+    refused: Vec<usize>,
+}
+
+impl<'a> Line<'a> {
+    fn comes(&mut self, who: usize) {
+        let semaphore = self.semaphore;
+        let wanted = WANTED[who];
+        let waiting: Waiting<'a> = if wanted == 1 {
+            Box::pin(semaphore.acquire())
+        } else {
+            Box::pin(semaphore.acquire_many(wanted))
+        };
+        self.waiting.push_back(Comer { who, waiting });
+    }
+
+    /// Everybody but `asleep` is polled.
+    fn poll(&mut self, asleep: Option<usize>) {
+        let Self { waiting, held, served, refused, .. } = self;
+        waiting.retain_mut(|comer| {
+            if asleep == Some(comer.who) {
+                return true;
+            }
+            match comer.waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(permit)) => {
+                    served.push(comer.who);
+                    held.push_back((comer.who, permit));
+                }
+                Poll::Ready(Err(Closed)) => refused.push(comer.who),
+            }
+            false
+        });
+        let held: usize = self.held.iter().map(|(who, _)| WANTED[*who] as usize).sum();
+        assert!(held + self.semaphore.available() <= PERMITS, "more permits than there are");
+    }
+
+    fn goes(&mut self, who: usize) {
+        self.waiting.retain(|comer| comer.who != who);
+    }
+}
+
+/// All come, one a step, and then each step the one who has held its permit longest goes. At step `at` `victim` is
+/// dropped; it is polled once only if it is `asleep`.
+fn play(victim: usize, at: usize, asleep: bool) {
+    let with = format!("who is dropped: {victim} at step {at}, asleep: {asleep}");
+    let semaphore = Semaphore::new(PERMITS);
+    let (waiting, held) = (VecDeque::new(), VecDeque::new());
+    let mut line = Line { semaphore: &semaphore, waiting, held, served: Vec::new(), refused: Vec::new() };
+    for step in 0..4 * WANTED.len() {
+        if step < WANTED.len() {
+            line.comes(step);
+        } else {
+            drop(line.held.pop_front());
+        }
+        if step == at {
+            line.goes(victim);
+        }
+        line.poll((asleep && step > victim).then_some(victim));
+    }
+    line.goes(victim);
+    line.poll(None);
+    for _ in WANTED {
+        drop(line.held.pop_front());
+        line.poll(None);
+    }
+    let others: Vec<_> = (0..WANTED.len()).filter(|who| *who != victim).collect();
+    let mut served: Vec<_> = line.served.iter().copied().filter(|who| *who != victim).collect();
+    let in_turn: Vec<_> = served.iter().copied().filter(|who| WANTED[*who] > 0).collect();
+    assert!(in_turn.is_sorted(), "served in the order of their coming: {in_turn:?} ({with})");
+    served.sort_unstable();
+    assert_eq!(served, others, "who was served ({with})");
+    drop(line);
+    assert_eq!(semaphore.available(), PERMITS, "free at the end ({with})");
+}
+
+#[test]
+fn who_waits_may_be_dropped_at_every_step() {
+    for victim in 0..WANTED.len() {
+        for at in victim..4 * WANTED.len() {
+            play(victim, at, false);
+            play(victim, at, true);
+        }
+    }
+}
+
+#[test]
+fn it_may_be_closed_at_every_step() {
+    for at in 0..3 * WANTED.len() {
+        let semaphore = Semaphore::new(PERMITS);
+        let (waiting, held) = (VecDeque::new(), VecDeque::new());
+        let mut line = Line { semaphore: &semaphore, waiting, held, served: Vec::new(), refused: Vec::new() };
+        for step in 0..3 * WANTED.len() {
+            if step == at {
+                semaphore.close();
+            }
+            if step < WANTED.len() {
+                line.comes(step);
+            } else {
+                drop(line.held.pop_front());
+            }
+            line.poll(None);
+        }
+        assert!(line.waiting.is_empty(), "somebody waits at a semaphore that was closed at step {at}");
+        let mut all: Vec<_> = line.served.iter().chain(&line.refused).copied().collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..WANTED.len()), "each is served or refused (closed at step {at})");
+        drop(line);
+        assert_eq!(semaphore.available(), PERMITS, "free at the end (closed at step {at})");
+    }
+}

@@ -1,0 +1,278 @@
+//! The nine laws, asked of what was seen of one play.
+
+use std::time::Duration;
+
+use towpath_pattern::{Cancelled, Cause, Failure, OnFailure};
+
+use super::play::{Marks, Witness};
+use super::scene::{Scene, Stop, Taker};
+use crate::check::{Law, Testable, Violation};
+use crate::laws::{bounds, conservation, first_cause};
+use crate::probe::{End, Fate, SOURCE_FAILED};
+use crate::runtime::Outcome;
+
+type Question = fn(&dyn Testable, &Scene, &Witness) -> Outcome;
+
+/// The laws that a play can break; that it came to its end is the fourth.
+const QUESTIONS: [(Law, Question); 8] = [
+    (Law::Conservation, conservation),
+    (Law::Bounds, bounds),
+    (Law::Structure, structure),
+    (Law::FirstCause, first_cause),
+    (Law::NoSilence, no_silence),
+    (Law::Cancellation, cancellation),
+    (Law::Order, order),
+    (Law::NoAddedWait, no_added_wait),
+];
+
+/// Every law that the play has broken.
+pub(super) fn judge(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Vec<Violation> {
+    let broken = QUESTIONS.iter().filter_map(|(law, asks)| Some((*law, asks(tested, scene, witness).err()?)));
+    broken.map(|(law, what)| Violation { law, what }).collect()
+}
+
+fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
+    let played = &witness.played;
+    // What a source that failed would still have had is nobody's.
+    let items = if scene.fault.is_some() { played.ledger.seen().handed_out } else { scene.plans.len() };
+    if let Some(report) = &played.report {
+        conservation::adds_up(tested, played, report)?;
+        conservation::source(items, played, report)?;
+    }
+    conservation::nothing_twice(played)?;
+    if tested.stages() == 1 {
+        conservation::all_are_begun_or_kept(items, played)?;
+    }
+    let seen = played.ledger.seen();
+    match (seen.tokens, seen.sources) {
+        (0, 0) => Ok(()),
+        (items, sources) => Err(format!("{items} items and {sources} sources were left when all was over")),
+    }
+}
+
+fn bounds(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
+    bounds::within_the_limit(scene.case, &witness.played)?;
+    let failed = scene.plans.iter().any(|plan| plan.end != End::Succeed) || scene.fault.is_some();
+    let passes_on = scene.case.on_failure == OnFailure::Continue && failed;
+    if passes_on && scene.case.capacity.get() == 0 && tested.stages() > 1 {
+        // A queue without capacity lets an item in when a consumer is free for it, who may then take a failure
+        // that came from a stage before.
+        return Ok(());
+    }
+    bounds::within_the_bound(tested, scene.case, scene.form, &witness.played)
+}
+
+fn structure(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
+    match (witness.played.left, witness.tasks_left) {
+        (0, 0) => Ok(()),
+        (jobs, tasks) => Err(format!("{jobs} jobs and {tasks} tasks were left when the run was over")),
+    }
+}
+
+/// The failures that were told, in the order of the telling, those of cancellations included.
+fn told(witness: &Witness) -> Vec<&Failure> {
+    let played = &witness.played;
+    let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
+    let untaken = played.report.iter().flat_map(|report| &report.failures);
+    let heard = played.closed.as_ref().err().into_iter().chain(witness.around.as_ref().err());
+    yielded.chain(untaken).chain(heard).collect()
+}
+
+fn of_the_source(failure: &Failure) -> bool {
+    failure.stage() == "source"
+}
+
+/// The items whose jobs failed, in the order of their failing.
+fn failed_jobs(ended: &[(usize, Fate)]) -> Vec<usize> {
+    ended.iter().filter(|ended| first_cause::failed(ended.1)).map(|ended| ended.0).collect()
+}
+
+fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
+    let played = &witness.played;
+    let source_failed = witness.source_failed;
+    let ended = played.ledger.seen().ended.clone();
+    let is_stopped = witness.stopped.is_some() && scene.stop != Stop::LetGo;
+    if scene.case.on_failure == OnFailure::Continue {
+        let all = !is_stopped && !source_failed && scene.taker == Taker::Next;
+        return if all { first_cause::every_outcome(tested, &scene.plans, played) } else { Ok(()) };
+    }
+    if scene.taker == Taker::Next {
+        first_cause::shape(tested, played)?;
+    }
+    let told = told(witness);
+    let cause = told.first().copied();
+    let is_of_job = |failure: &Failure, index| !of_the_source(failure) && failure.index() == Some(index);
+    let before = witness.stopped.filter(|_| is_stopped).map_or(&ended[..], |marks| &ended[..marks.ended]);
+    let first = failed_jobs(before).first().copied();
+    match (first, cause) {
+        _ if witness.dropped => Ok(()),
+        (Some(first), Some(cause)) if is_of_job(cause, first) => Ok(()),
+        // Which of the two came first, the ledger does not tell.
+        (_, Some(cause)) if source_failed && of_the_source(cause) => Ok(()),
+        (Some(first), _) => Err(format!(
+            "the job of item {first} was the first that failed, and the cause told is {}",
+            text(cause)
+        )),
+        (None, None) => all_came_to_their_end(scene, witness, is_stopped),
+        (None, Some(cause)) if is_stopped => is_the_stop(scene, &ended, cause),
+        (None, Some(cause)) => Err(format!("nothing failed and nobody stopped it, and told was `{cause}`")),
+    }
+}
+
+fn text(failure: Option<&Failure>) -> String {
+    failure.map_or_else(|| "none".to_owned(), |failure| format!("`{failure}`"))
+}
+
+/// A run that tells no failure has done everything, whatever it was to be stopped by.
+fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> Outcome {
+    let items = scene.plans.len();
+    let succeeded = witness.played.ledger.seen().count(Fate::Succeeded);
+    if succeeded == items {
+        return Ok(());
+    }
+    let how = if is_stopped { "was stopped" } else { "was not stopped" };
+    Err(format!("the run {how}, {succeeded} of {items} jobs came to their end, and no failure was told"))
+}
+
+/// The cause is who stopped it, or a job that failed before anybody knew.
+fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outcome {
+    let by = match scene.stop {
+        Stop::CancelRun => Cancelled::Run,
+        Stop::Deadline => Cancelled::Deadline,
+        Stop::CancelScope | Stop::CancelScopeAround => Cancelled::Scope,
+        Stop::Drop | Stop::LetGo => Cancelled::Dropped,
+    };
+    match cause.cause() {
+        Cause::Cancelled(told) if *told == by => Ok(()),
+        Cause::Cancelled(_) => {
+            Err(format!("the play was stopped by {:?}, and told was `{cause}`", scene.stop))
+        }
+        _ if failed_jobs(ended).first().copied() == cause.index() => Ok(()),
+        _ => Err(format!("no job had failed before the stop, and told was `{cause}`")),
+    }
+}
+
+/// Each failure of a job is told once, with its message and its stage. A run that was dropped tells one of them.
+fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
+    let source_failed = witness.source_failed;
+    let ended = witness.played.ledger.seen().ended.clone();
+    let told: Vec<_> = told(witness).into_iter().filter(|failure| !failure.is_cancelled()).collect();
+    for failure in &told {
+        says_what_happened(scene, witness, failure)?;
+    }
+    let mut failed = failed_jobs(&ended);
+    let mut jobs: Vec<_> =
+        told.iter().filter(|failure| !of_the_source(failure)).filter_map(|failure| failure.index()).collect();
+    let source = told.iter().filter(|failure| of_the_source(failure)).count();
+    failed.sort_unstable();
+    jobs.sort_unstable();
+    let all = failed.len() + usize::from(source_failed);
+    let is_right = if witness.dropped || witness.collected {
+        // Beside what was yielded, the scope hears of one.
+        let yielded = witness.played.yielded.iter().filter_map(|result| result.as_ref().err());
+        let yielded = yielded.filter(|failure| !failure.is_cancelled()).count();
+        let least = yielded + usize::from(all > yielded);
+        let unique = jobs.windows(2).all(|two| two[0] != two[1]);
+        unique && jobs.iter().all(|index| failed.contains(index)) && jobs.len() + source == least
+    } else {
+        jobs == failed && source == usize::from(source_failed)
+    };
+    if is_right {
+        return Ok(());
+    }
+    let and = if source_failed { " and the source" } else { "" };
+    Err(format!(
+        "the jobs of the items {failed:?}{and} failed, and told were failures of the items {jobs:?}, and \
+         {source} of the source"
+    ))
+}
+
+fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Outcome {
+    let text = failure.to_string();
+    let (stage, says) = if of_the_source(failure) {
+        ("source", SOURCE_FAILED.to_owned())
+    } else {
+        let Some(index) = failure.index() else { return Err(format!("`{text}` is nobody's failure")) };
+        let says = match scene.plans.get(index).map(|plan| plan.end) {
+            Some(End::Panic) => format!("panicked: on purpose: job {index} panicked"),
+            Some(End::Fail) => format!("job {index} failed"),
+            Some(End::TimeOut) => "timed out: no result within 1ms".to_owned(),
+            Some(End::Succeed) | None => {
+                return Err(format!("told was `{text}`, and that job was to succeed"));
+            }
+        };
+        (&*witness.stage, says)
+    };
+    if failure.stage() == stage && text.contains(&says) {
+        Ok(())
+    } else {
+        Err(format!("told was `{text}`, and it should have been `{says}` at stage `{stage}`"))
+    }
+}
+
+/// Once it is stopped no job begins, and each that goes on is polled no more than once.
+fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
+    let Some(Marks { begun, job_polls, in_mid_poll, .. }) = witness.stopped else { return Ok(()) };
+    if scene.stop == Stop::LetGo {
+        return Ok(());
+    }
+    let seen = witness.played.ledger.seen();
+    let after = &seen.begun[begun..];
+    let at_once = matches!(scene.stop, Stop::CancelRun | Stop::Drop);
+    if at_once && !after.is_empty() {
+        return Err(format!("the jobs of the items {after:?} began after the run was stopped"));
+    }
+    let most = match scene.stop {
+        // The timer has its turn after a poll.
+        Stop::Deadline => 2,
+        _ => usize::from(!at_once || in_mid_poll),
+    };
+    let polls = &seen.job_polls[job_polls..];
+    let times = |index: usize| polls.iter().filter(|polled| **polled == index).count();
+    match (0..scene.plans.len()).map(|index| (index, times(index))).find(|(_, times)| *times > most) {
+        Some((index, times)) => {
+            Err(format!("the job of item {index} was polled {times} times after the run was stopped"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// In order: nothing but the unbroken prefix. As completed, in one stage: just as the jobs end.
+fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
+    let played = &witness.played;
+    if tested.is_ordered() {
+        let index = |result: &Result<usize, Failure>| match result {
+            Ok(index) => Some(*index),
+            Err(failure) if of_the_source(failure) || failure.is_cancelled() => None,
+            Err(failure) => failure.index(),
+        };
+        // A failure that stops the run comes where the prefix is broken.
+        let stops = |place: usize| place + 1 == played.yielded.len() && played.yielded[place].is_err();
+        let mut places = played.yielded.iter().map(index).enumerate();
+        let wrong =
+            places.find(|(place, index)| index.is_some_and(|index| index != *place) && !stops(*place));
+        return match wrong {
+            Some((place, Some(index))) => Err(format!("item {index} was yielded at place {place}")),
+            _ => Ok(()),
+        };
+    }
+    if tested.stages() > 1 {
+        return Ok(());
+    }
+    let outputs: Vec<_> = played.yielded.iter().filter_map(|result| result.as_ref().ok().copied()).collect();
+    let seen = played.ledger.seen();
+    let ended: Vec<_> =
+        seen.ended.iter().filter(|ended| ended.1 == Fate::Succeeded).map(|ended| ended.0).collect();
+    if ended.starts_with(&outputs) {
+        Ok(())
+    } else {
+        Err(format!("the jobs ended in the order {ended:?}, and the outputs came in the order {outputs:?}"))
+    }
+}
+
+fn no_added_wait(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
+    match witness.waited {
+        Duration::ZERO => Ok(()),
+        waited => Err(format!("{waited:?} passed on a clock that moves only while nothing can go on")),
+    }
+}

@@ -1,0 +1,439 @@
+//! One play: the runtime makes one poll at a time, and between two, or in the midst of one, the run is stopped.
+//!
+//! A [`Runtime::Stepped`](crate::Runtime::Stepped) gives the check its turn after each poll of a task. So every
+//! await of the run's own tasks (workers, supervisor, clearing up) is a place where the check may act, and the
+//! taker's future is polled by the check, by hand.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Barrier;
+use tokio::time::Instant;
+use towpath_pattern::{Failure, Pattern, Report, Run, Scope, StageReport};
+
+use super::scene::{Pace, Place, Scene, Stop, Taker};
+use crate::check::Testable;
+use crate::game::{Played, drain_to_failure};
+use crate::probe::{Act, Ledger, Token};
+use crate::runtime::soon;
+
+/// More polls than any play takes.
+const MOST_POLLS: usize = 5_000;
+/// So many polls in which nothing was seen are the end of what goes on by itself.
+const STILL: usize = 25;
+/// A late taker is polled once in so many.
+const LATE: usize = 7;
+/// The deadline of those that have one.
+const DEADLINE: Duration = Duration::from_secs(1);
+/// What the clock is moved by to pass it: tokio's timer is exact to a millisecond.
+const PAST_THE_DEADLINE: Duration = Duration::from_millis(1_001);
+
+/// What had been seen when the play was stopped.
+#[derive(Clone, Copy)]
+pub(super) struct Marks {
+    pub(super) begun: usize,
+    pub(super) ended: usize,
+    pub(super) job_polls: usize,
+    /// A job may have been at its next poll already.
+    pub(super) in_mid_poll: bool,
+}
+
+impl Marks {
+    fn of(ledger: &Ledger, in_mid_poll: bool) -> Self {
+        let seen = ledger.seen();
+        let (begun, ended) = (seen.begun.len(), seen.ended.len());
+        Self { begun, ended, job_polls: seen.job_polls.len(), in_mid_poll }
+    }
+}
+
+/// What was seen of a play.
+pub(super) struct Witness {
+    pub(super) played: Played,
+    /// It was stopped before its end.
+    pub(super) stopped: Option<Marks>,
+    /// The source has failed, as it was to.
+    pub(super) source_failed: bool,
+    /// All outputs were had by `collect`.
+    pub(super) collected: bool,
+    /// The run was dropped, so that nobody has its report.
+    pub(super) dropped: bool,
+    pub(super) around: Result<(), Failure>,
+    /// The name of the stage with the job.
+    pub(super) stage: String,
+    /// What the clock was moved by, beyond what the check itself moved it by.
+    pub(super) waited: Duration,
+    pub(super) tasks_left: usize,
+    pattern: Box<dyn Pattern<Token, Out = Token>>,
+    gate: Gate,
+}
+
+/// Once it is there, jobs wait in it for each other.
+type Gate = Arc<Mutex<Option<Arc<Barrier>>>>;
+
+/// What the taker has seen.
+#[derive(Default)]
+struct Notes {
+    yielded: Vec<Result<usize, Failure>>,
+    live: Vec<Vec<StageReport>>,
+    report: Option<Report>,
+    collected: bool,
+    /// Jobs that were there when it had come to the end.
+    left: usize,
+    after_the_end: bool,
+}
+
+type Taking = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The taker's future, where whoever drops the run finds it.
+#[derive(Clone)]
+struct Slot(Arc<Mutex<Option<Taking>>>);
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Taking>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ready when it came to its end, and when it was dropped.
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut taking = self.lock();
+        let polled = taking.as_mut().map_or(Poll::Ready(()), |taking| taking.as_mut().poll(cx));
+        if polled.is_ready() {
+            *taking = None;
+        }
+        polled
+    }
+
+    /// Drops the run, unless it is being polled just now; says whether it did.
+    fn drop_run(&self) -> bool {
+        let taking = match self.0.try_lock() {
+            Ok(mut taking) => taking.take(),
+            Err(TryLockError::Poisoned(taking)) => taking.into_inner().take(),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        taking.map(drop).is_some()
+    }
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// `future` to its end, or `None` when it was told to let go of it.
+async fn unless_told<F: Future>(let_go: &AtomicBool, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let_go.swap(false, Ordering::Relaxed) {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// What the taker is told, at its next poll.
+#[derive(Default)]
+struct Told {
+    /// To drop the future that it polls.
+    let_go: AtomicBool,
+    /// To cancel the run then.
+    cancel: AtomicBool,
+}
+
+/// What the taker does with the run.
+async fn take(
+    mut run: Run<Token>,
+    taker: Taker,
+    told: Arc<Told>,
+    (ledger, notes): (Arc<Ledger>, Arc<Mutex<Notes>>),
+) {
+    let let_go = |run: &Run<Token>| {
+        if told.cancel.load(Ordering::Relaxed) {
+            run.cancel();
+        }
+    };
+    let note = || notes.lock().unwrap_or_else(PoisonError::into_inner);
+    let index = |token: Token| token.index;
+    if taker != Taker::Next && taker != Taker::Nobody {
+        ledger.ask_for_all();
+    }
+    match taker {
+        Taker::Next => loop {
+            let live = run.stats();
+            note().live.push(live);
+            ledger.ask();
+            match unless_told(&told.let_go, run.next()).await {
+                None => let_go(&run),
+                Some(Some(result)) => note().yielded.push(result.map(index)),
+                Some(None) => break,
+            }
+        },
+        Taker::Outcomes => match unless_told(&told.let_go, run.outcomes()).await {
+            None => let_go(&run),
+            Some(outcomes) => {
+                note().yielded.extend(outcomes.into_iter().map(|result| result.map(index)));
+            }
+        },
+        Taker::Collect => {
+            let outputs = run.collect().await;
+            let left = ledger.seen().live;
+            let mut notes = note();
+            (notes.left, notes.collected) = (left, true);
+            return match outputs {
+                Ok(outputs) => notes.yielded.extend(outputs.into_iter().map(|token| Ok(token.index))),
+                Err(failure) => notes.yielded.push(Err(failure)),
+            };
+        }
+        Taker::Finish => {}
+        Taker::Nobody => {
+            unless_told(&told.let_go, std::future::pending::<()>()).await;
+            let_go(&run);
+            ledger.ask_for_all();
+        }
+    }
+    if taker == Taker::Next {
+        let left = ledger.seen().live;
+        let after = run.next().await.is_some();
+        let mut notes = note();
+        (notes.left, notes.after_the_end) = (left, after);
+    }
+    let report = run.finish().await;
+    let left = ledger.seen().live;
+    let mut notes = note();
+    notes.left = notes.left.max(left);
+    notes.report = Some(report);
+}
+
+/// The runtime makes one poll of one task.
+async fn one_poll() {
+    let mut made = false;
+    poll_fn(|cx| {
+        if made {
+            return Poll::Ready(());
+        }
+        made = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Waits for the scope's end, and lets go of the first future that does so.
+async fn closed(scope: &Scope) -> Result<Result<(), Failure>, String> {
+    if let Poll::Ready(closed) = pin!(scope.closed()).poll(&mut Context::from_waker(Waker::noop())) {
+        return Ok(closed);
+    }
+    soon("the scope's end", scope.closed()).await
+}
+
+/// What has to be at hand to stop a play.
+struct Stage {
+    around: Scope,
+    scope: Scope,
+    slot: Slot,
+    told: Arc<Told>,
+}
+
+impl Stage {
+    fn let_go(&self) {
+        self.told.let_go.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops it, other than by the clock; says whether that was possible.
+    fn stop(&self, stop: Stop) -> bool {
+        match stop {
+            Stop::LetGo => self.let_go(),
+            Stop::CancelRun => {
+                self.told.cancel.store(true, Ordering::Relaxed);
+                self.let_go();
+            }
+            Stop::CancelScope => self.scope.cancel(),
+            Stop::CancelScopeAround => self.around.cancel(),
+            Stop::Drop => return self.slot.drop_run(),
+            Stop::Deadline => {}
+        }
+        true
+    }
+}
+
+/// Plays `scene`, stopped at `place`. An error is a hang.
+pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> Result<Witness, String> {
+    let began = Instant::now();
+    let ledger = Ledger::new();
+    let supplied = scene.form.supply_until(&ledger, scene.plans.len(), scene.fault);
+    let plans = scene.plans.clone();
+    let gate = Gate::default();
+    let gated = Arc::clone(&gate);
+    let pattern = tested.pattern(
+        scene.case,
+        Act::new(&ledger, move |token| {
+            let plan = plans[token.index];
+            let gate = gated.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            async move {
+                match gate {
+                    None => plan.carry_out(token).await,
+                    Some(gate) => {
+                        gate.wait().await;
+                        Ok(token)
+                    }
+                }
+            }
+        }),
+    );
+    let around = Scope::new("around");
+    let mut scope = around.child("every poll");
+    if scene.stop == Stop::Deadline {
+        scope = scope.with_timeout(DEADLINE);
+    }
+    let run = pattern.start(supplied.source, scope.clone());
+    let stage = run.stats()[tested.job_stage()].stage.to_string();
+    let told = Arc::new(Told::default());
+    let notes = Arc::new(Mutex::new(Notes::default()));
+    let taking = take(run, scene.taker, Arc::clone(&told), (Arc::clone(&ledger), Arc::clone(&notes)));
+    let slot = Slot(Arc::new(Mutex::new(Some(Box::pin(taking)))));
+    let at_hand = Arc::new(Stage { around: around.clone(), scope: scope.clone(), slot, told });
+
+    let marks: Arc<Mutex<Option<Marks>>> = Arc::default();
+    if let Place::Moment(moments) = place {
+        let (at_hand, stop) = (Arc::clone(&at_hand), scene.stop);
+        let (marks, of) = (Arc::clone(&marks), Arc::downgrade(&ledger));
+        ledger.after(moments, move || {
+            let before = of.upgrade().map(|ledger| Marks::of(&ledger, true));
+            if at_hand.stop(stop) {
+                *marks.lock().unwrap_or_else(PoisonError::into_inner) = before;
+            }
+        });
+    }
+    let marked = || *marks.lock().unwrap_or_else(PoisonError::into_inner);
+    let over = step(scene, place, &ledger, &at_hand, &|| marked().is_some()).await?;
+    ledger.call_off();
+    let mut stopped = marked();
+    if !over && stopped.is_none() && matches!(place, Place::Poll(_)) {
+        stopped = Some(Marks::of(&ledger, false));
+        at_hand.stop(scene.stop);
+        if scene.stop == Stop::Deadline {
+            tokio::time::advance(PAST_THE_DEADLINE).await;
+        }
+    }
+    if stopped.is_some() && scene.taker == Taker::Nobody {
+        at_hand.let_go();
+    }
+    let moved =
+        if stopped.is_some() && scene.stop == Stop::Deadline { PAST_THE_DEADLINE } else { Duration::ZERO };
+
+    soon("the end of the run", poll_fn(|cx| at_hand.slot.poll(cx))).await?;
+    let inner = closed(&scope).await?;
+    let left = ledger.seen().live;
+    drop((at_hand, scope));
+    let outer = closed(&around).await?;
+    let waited = began.elapsed().saturating_sub(moved);
+    let tasks_left = tasks_left().await;
+
+    let Notes { yielded, live, report, collected, left: left_at_end, after_the_end } =
+        std::mem::take(&mut *notes.lock().unwrap_or_else(PoisonError::into_inner));
+    if after_the_end {
+        return Err("an output came after the end; a run is fused".to_owned());
+    }
+    let (taken, most_ahead) = (supplied.rest.taken(), ledger.seen().most_ahead);
+    let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
+    let source_failed = ledger.seen().source_failed;
+    let (kept, failure) = drain_to_failure(rest).await?;
+    if let Some(failure) = failure.filter(|_| scene.fault.is_none() || source_failed) {
+        return Err(format!("the rest of the source failed: {failure}"));
+    }
+    let dropped = report.is_none() && !collected;
+    let ended_at_stop = stopped.map_or(0, |marks| marks.ended);
+    let left = left.max(left_at_end);
+    let played =
+        Played { ledger, yielded, ended_at_stop, report, closed: inner, kept, taken, most_ahead, live, left };
+    Ok(Witness {
+        played,
+        stopped,
+        source_failed,
+        collected,
+        dropped,
+        around: outer,
+        stage,
+        waited,
+        tasks_left,
+        pattern,
+        gate,
+    })
+}
+
+/// One poll of a task after the other, and the taker's between them, up to the place where it is stopped; says
+/// whether the run had come to its end before.
+async fn step(
+    scene: &Scene,
+    place: Place,
+    ledger: &Ledger,
+    at_hand: &Stage,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<bool, String> {
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let (mut still, mut moments) = (0, 0);
+    for polls in 0..MOST_POLLS {
+        if place == Place::Poll(polls) || is_stopped() {
+            return Ok(false);
+        }
+        let is_due = match scene.pace {
+            Pace::Always => true,
+            Pace::Woken => woken.0.load(Ordering::Relaxed),
+            Pace::Late => polls % LATE == 0 && woken.0.load(Ordering::Relaxed),
+        };
+        if is_due {
+            woken.0.store(false, Ordering::Relaxed);
+            if at_hand.slot.poll(&mut Context::from_waker(&waker)).is_ready() {
+                return Ok(!is_stopped());
+            }
+        }
+        one_poll().await;
+        let now = ledger.seen().moments;
+        still = if now == moments { still + 1 } else { 0 };
+        moments = now;
+        if scene.taker == Taker::Nobody && still == STILL {
+            at_hand.let_go();
+            return Ok(true);
+        }
+    }
+    Err(format!("hung: not over after {MOST_POLLS} polls"))
+}
+
+/// How many tasks there still are once those that said that the run is over had time to go.
+async fn tasks_left() -> usize {
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    for _ in 0..STILL {
+        if alive() == 0 {
+            break;
+        }
+        one_poll().await;
+    }
+    alive()
+}
+
+impl Witness {
+    /// The same pattern once more, with as many jobs as may run, each of which waits for all the others: nothing
+    /// that the first run held is missing.
+    pub(super) async fn runs_again(self, scene: &Scene) -> Result<(), String> {
+        let limit = scene.case.limit.get();
+        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(limit)));
+        let source = scene.form.supply(&Ledger::new(), limit).source;
+        let run = self.pattern.start(source, Scope::new("again"));
+        let what = "the end of the next run of the pattern, which needs the whole limit";
+        let outputs = soon(what, run.collect()).await?.map_err(|failure| failure.to_string())?;
+        tasks_left().await;
+        match outputs.len() {
+            all if all == limit => Ok(()),
+            fewer => Err(format!("the next run of the pattern yielded {fewer} outputs of {limit}")),
+        }
+    }
+}
