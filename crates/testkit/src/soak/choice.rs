@@ -143,6 +143,9 @@ impl Round {
     }
 }
 
+/// Stages of an endless source have room for fewer items.
+const ENDLESS_BOUND: usize = 100_000;
+
 impl Choice {
     fn choose(rng: &mut Rng, on: On, tested: &[Tested], many_at_once: bool) -> Self {
         let parts = if many_at_once { 1 } else { one_of(rng, &[(4, 1), (3, 2), (2, 3)]) };
@@ -156,7 +159,9 @@ impl Choice {
             rng.usize(..=up_to).min(most_items)
         };
         let stop = stop(rng, items);
-        Self { parts, supplying: supplying(rng, on, items, stop), taker: taker(rng, items), stop }
+        // What is always ready fills a stage that has room without end, before anything stops it.
+        let may_be_endless = is_sure(on, stop) && parts.iter().all(|part| part.case.bound() < ENDLESS_BOUND);
+        Self { parts, supplying: supplying(rng, items, may_be_endless), taker: taker(rng, items), stop }
     }
 
     /// Whether a failure of an item may stop the run.
@@ -231,7 +236,7 @@ fn scope_stop(rng: &mut Rng) -> ScopeStop {
     }
 }
 
-fn supplying(rng: &mut Rng, on: On, items: usize, stop: Stop) -> Supplying {
+fn supplying(rng: &mut Rng, items: usize, may_be_endless: bool) -> Supplying {
     let pauses = rng.u32(..4) == 0;
     let feeding = one_of(
         rng,
@@ -249,7 +254,7 @@ fn supplying(rng: &mut Rng, on: On, items: usize, stop: Stop) -> Supplying {
     );
     let at = rng.usize(..=items);
     let ends = match rng.u32(..10) {
-        0 if is_sure(on, stop) => Ends::Never,
+        0 if may_be_endless => Ends::Never,
         1 => Ends::Failing(at),
         2 => Ends::Panicking(at),
         _ => Ends::Well,
