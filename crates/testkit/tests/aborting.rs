@@ -58,7 +58,7 @@ fn built() -> Result<std::path::PathBuf, String> {
     let built = duct::cmd(env!("CARGO"), line.split_whitespace()).dir(env!("CARGO_MANIFEST_DIR"));
     let messages = built.read().map_err(|error| format!("cargo {line}: {error}"))?;
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let path = messages.filter_map(|message| Some(message.get("executable")?.as_str()?.into())).last();
+    let path = messages.filter_map(|message| Some(message.get("executable")?.as_str()?.into())).next_back();
     path.ok_or_else(|| format!("cargo {line} built no program"))
 }
 

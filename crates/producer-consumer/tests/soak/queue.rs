@@ -54,16 +54,16 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
     }
     ensure!(consumer.is_empty(), "{} items are left in a queue that all were taken from", consumer.len());
 
-    let (puts, takes) = (put.len(), taken.len());
+    let (items, out) = (put.len(), taken.len());
     let (put, taken): (BTreeSet<_>, BTreeSet<_>) = (put.into_iter().collect(), taken.into_iter().collect());
-    ensure!(takes == taken.len(), "{} items were taken twice", takes - taken.len());
+    ensure!(out == taken.len(), "{} items were taken twice", out - taken.len());
     if let Some((of, number)) = put.difference(&taken).next() {
-        anyhow::bail!("item {number} of producer {of} was put and never taken, with {puts} put");
+        anyhow::bail!("item {number} of producer {of} was put and never taken, with {items} put");
     }
     if let Some((of, number)) = taken.difference(&put).next() {
         anyhow::bail!("item {number} of producer {of} was taken, and its put was not over");
     }
-    Ok(puts as u64)
+    Ok(items as u64)
 }
 
 /// Puts the items below `each` in every way there is, and says which of them were put.

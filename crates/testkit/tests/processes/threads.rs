@@ -50,10 +50,7 @@ fn a_job_that_gets_no_thread_is_a_failure_of_its_item() {
             let outcomes = runtime.block_on(async { pattern.run(0..10).outcomes().await });
             let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
             let [failure] = failures[..] else { panic!("{name}: {} failures", failures.len()) };
-            let message = match failure.cause() {
-                Cause::Panicked(message) => message,
-                _ => panic!("{name}: {failure}"),
-            };
+            let Cause::Panicked(message) = failure.cause() else { panic!("{name}: {failure}") };
             assert!(message.contains("spawn worker thread"), "{name}: {message}");
             assert_eq!((failure.index(), outcomes.len()), (Some(3), 10), "{name}");
         }

@@ -12,9 +12,7 @@ use crate::patterns;
 
 /// An item whose last clone panics when it is dropped.
 #[derive(Clone)]
-struct Grenade {
-    _pin: Arc<Explosive>,
-}
+struct Grenade(Arc<Explosive>);
 
 struct Explosive(usize);
 
@@ -25,7 +23,7 @@ impl Drop for Explosive {
 }
 
 fn grenade(number: usize) -> Grenade {
-    Grenade { _pin: Arc::new(Explosive(number)) }
+    Grenade(Arc::new(Explosive(number)))
 }
 
 async fn settle() {
@@ -75,7 +73,7 @@ fn a_job_that_panics_and_whose_item_panics_in_its_drop_is_an_abort_that_says_so(
         "unwinding::a_job_that_panics_and_whose_item_panics_in_its_drop_is_an_abort_that_says_so",
         || {
             let job = |item: Grenade| async move {
-                assert!(Arc::strong_count(&item._pin) > 1, "the job");
+                assert!(Arc::strong_count(&item.0) > 1, "the job");
                 Ok(item)
             };
             let named = patterns::all(Case::new(2), &job).remove(0);
