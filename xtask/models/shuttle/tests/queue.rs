@@ -112,10 +112,10 @@ fn a_giver_that_gives_up_within_a_batch_has_the_rest_back_and_leaves_its_room_to
         let gives_up = spawn(async move { giver.put_many(&mut batch.0).await });
         let other = producer.clone();
         let other = spawn(async move { other.put(5).await });
-        let taken = ledger.clone();
+        let book = ledger.clone();
         let taker = spawn(async move {
             while let Some(item) = consumer.take().await {
-                taken.note([item]);
+                book.note([item]);
                 if item == 5 {
                     break;
                 }
