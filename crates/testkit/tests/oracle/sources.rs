@@ -266,10 +266,10 @@ struct Table {
     gate: Gate,
     items: Items,
     taken: usize,
-    /// It has yet to fail; and it may do so before items that were on their way through a stage.
+    form: Form,
+    stages: usize,
+    /// It has yet to fail.
     to_fail: bool,
-    early: bool,
-    by_task: bool,
     over: bool,
     deed: Deed,
     steps: Steps,
@@ -306,8 +306,8 @@ impl Table {
             items,
             taken: 0,
             to_fail: case.fails,
-            early: case.stages > 0,
-            by_task: case.form == Form::SentByTask,
+            form: case.form,
+            stages: case.stages,
             over: false,
             deed: Arc::new(|_| {}),
             steps,
@@ -360,7 +360,7 @@ impl Table {
         let Poll::Ready((source, next)) = polled else {
             self.waiting = Some((waiting, parked));
             // One that another task sends comes after the first poll, and whoever waits is called then.
-            return self.came("nothing yet", self.by_task || !self.is_something_there());
+            return self.came("nothing yet", self.form == Form::SentByTask || !self.is_something_there());
         };
         self.source = Some(source);
         match next.flatten() {
@@ -371,7 +371,8 @@ impl Table {
                 self.came(format_args!("item {number}"), there && number == expected)
             }
             Some(Err(failure)) => {
-                let on_time = self.to_fail && self.is_at_end() && (self.early || self.is_all_taken());
+                // It stops a stage, and with it what is on its way there.
+                let on_time = self.to_fail && self.is_at_end() && (self.stages > 0 || self.is_all_taken());
                 (self.to_fail, self.over) = (false, true);
                 self.came(format_args!("the failure {failure}"), on_time)
             }

@@ -1,0 +1,72 @@
+//! Waits that are given up leave nothing behind, also behind somebody who stays in line. Alone in its process, whose
+//! memory is measured.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use towpath_pattern::queue;
+use towpath_semaphore::Semaphore;
+
+/// So many give up; one entry in a line has 32 bytes or more.
+const TIMES: usize = 200_000;
+
+/// What may be due to the allocator.
+const MOST_BYTES_EACH: usize = 8;
+
+/// What the process has in memory, in bytes; zero where nothing tells.
+fn resident() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default() * 4_096
+}
+
+/// Has a future wait and be dropped, again and again.
+fn stays_flat<F: Future>(what: &str, mut wait: impl FnMut() -> F) {
+    let before = resident();
+    for _ in 0..TIMES {
+        assert!(pin!(wait()).poll(&mut Context::from_waker(Waker::noop())).is_pending(), "{what}: it waits");
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < TIMES * MOST_BYTES_EACH, "{what}: {TIMES} that gave up left {grown} bytes");
+}
+
+#[test]
+fn many_waits_that_are_given_up_leave_nothing_behind() {
+    for_permits();
+    for_room();
+    for_an_item();
+}
+
+fn for_permits() {
+    let semaphore = Semaphore::new(1);
+    let mut first = pin!(semaphore.acquire_many(2));
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "there is one");
+    stays_flat("acquire", || semaphore.acquire());
+}
+
+fn for_room() {
+    let (producer, consumer) = queue::fifo(1);
+    producer.try_put(0).expect("there is room");
+    let mut items = VecDeque::from([1]);
+    let mut first = pin!(producer.put_many(&mut items));
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it is full");
+    stays_flat("put", || producer.put(2));
+    stays_flat("put_many", || async { producer.put_many(&mut VecDeque::from([3])).await });
+    assert_eq!(consumer.len(), 1);
+}
+
+fn for_an_item() {
+    let (producer, mut consumer) = queue::fifo::<u8>(1);
+    let others = consumer.clone();
+    let mut first = pin!(consumer.take());
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it is empty");
+    stays_flat("take", || {
+        let mut consumer = others.clone();
+        async move { consumer.take().await }
+    });
+    stays_flat("join", || async {
+        let _ = producer.try_put(0);
+        producer.join().await
+    });
+}
