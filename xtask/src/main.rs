@@ -7,6 +7,8 @@ mod artifacts;
 mod bench;
 mod check;
 mod counts;
+mod environment;
+mod guide;
 mod new;
 mod process;
 mod test;
@@ -36,6 +38,7 @@ enum Command {
     Bench(bench::Args),
     New(new::Args),
     Check(check::Args),
+    Guide(guide::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Guide(args) => guide::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
