@@ -39,7 +39,7 @@ impl Book {
     /// The folder of the translation, where there is one.
     pub fn translation(&self) -> Option<PathBuf> {
         let dir = self.docs.join(TRANSLATION);
-        self.pages.contains_key(&dir.join(SUMMARY)).then_some(dir)
+        self.pages.keys().any(|path| path.starts_with(&dir)).then_some(dir)
     }
 
     /// Whether the topic's page shows each of its programs and what they print. The older form of a topic may be
@@ -172,3 +172,7 @@ impl Book {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pages_tests.rs"]
+mod tests;

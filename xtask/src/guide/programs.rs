@@ -23,7 +23,13 @@ pub struct Program<'a> {
     start: Vec<PathBuf>,
 }
 
-impl Program<'_> {
+impl<'a> Program<'a> {
+    /// One that cannot be started.
+    #[cfg(test)]
+    pub fn of(topic: &'a Topic, language: Language) -> Self {
+        Self { topic, language, start: Vec::new() }
+    }
+
     /// `TOPIC, LANGUAGE`
     pub fn name(&self) -> String {
         format!("{}, {}", self.topic.name, self.language.name())

@@ -75,3 +75,64 @@ fn refusals(topic: &Topic, ran: &[&Ran]) -> Problems {
     };
     ran[1..].iter().filter_map(differs).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::guide::topic::Language;
+
+    /// A topic in two languages, of which these are the outputs, and what is expected of them.
+    fn judged(
+        expected: Option<&str>,
+        python: Result<&str>,
+        go: Result<&str>,
+    ) -> (Problems, Problems, Option<String>) {
+        let dir = TempDir::new().unwrap();
+        let settings = "title = \"Gather\"\nlanguages = [\"python\", \"go\"]\nunordered = [\"got\"]\n";
+        fs::write(dir.path().join("topic.toml"), settings).unwrap();
+        let file = dir.path().join("expected.txt");
+        if let Some(expected) = expected {
+            fs::write(&file, expected).unwrap();
+        }
+        let mut topic = Topic::load(dir.path()).unwrap();
+        topic.name = "gather".to_owned();
+        let programs = [Language::Python, Language::Go].map(|language| Program::of(&topic, language));
+        let ran = |program, said: Result<&str>| Ran { program, said: said.map(str::to_owned) };
+        let [p, g] = &programs;
+        let ran = [ran(p, python), ran(g, go)];
+        let told = problems(&ran);
+        let refused = accept(&[&topic], &ran).unwrap();
+        (told, refused, fs::read_to_string(file).ok())
+    }
+
+    #[test]
+    fn a_program_that_says_something_else_is_named_with_the_lines() {
+        let (told, refused, kept) = judged(Some("a\nb\n"), Ok("a\nb\n"), Ok("a\nc\n"));
+        assert_eq!(told, ["gather, go: it does not print what expected.txt says\n    - b\n    + c"]);
+        assert_eq!(
+            refused,
+            ["gather, go: not accepted: it does not print what python does\n    - b\n    + c"]
+        );
+        assert_eq!(kept.as_deref(), Some("a\nb\n"));
+    }
+
+    #[test]
+    fn what_all_languages_say_is_accepted() {
+        let (told, refused, kept) = judged(None, Ok("got 1\ngot 2\n"), Ok("got 2\ngot 1\n"));
+        assert_eq!(told.len(), 2);
+        assert!(told[0].contains("expected.txt is missing; `--accept` writes it"), "{}", told[0]);
+        assert_eq!((refused, kept.as_deref()), (Vec::new(), Some("got 1\ngot 2\n")));
+    }
+
+    #[test]
+    fn what_a_program_says_before_it_fails_is_not_accepted() {
+        let failed = || Err(anyhow!("exit status 1: no such page"));
+        let (told, refused, kept) = judged(Some("a\n"), Ok("b\n"), failed());
+        assert_eq!(told[1], "gather, go: exit status 1: no such page");
+        assert_eq!(refused, ["gather, go: exit status 1: no such page"]);
+        assert_eq!(kept.as_deref(), Some("a\n"));
+    }
+}
