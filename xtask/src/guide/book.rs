@@ -1,7 +1,7 @@
 //! `--book`: the pages made into a book by mdBook, both editions, in `target/guide`.
 //!
-//! mdBook is a program of its own under `target/`, of one version: as a library it would bring more crates than all
-//! the rest of this workspace, and would be no quicker to build.
+//! mdBook is a program of its own under `target/`, of one version. As a library of xtask it would bring some sixty
+//! crates that nothing else here needs, and be no quicker to build.
 
 use std::path::{Path, PathBuf};
 

@@ -54,29 +54,20 @@ pub fn run(args: &Args) -> Result<bool> {
     let docs = workspace.root.join("docs");
     let topics = topic::all(&docs.join("guide/src/bin"))?;
     let chosen = topic::chosen(&topics, &args.only)?;
-    let book = Book::read(&docs)?;
+    if args.book {
+        let book = Book::read(&docs)?;
+        book::build(&workspace, &docs, &book)?;
+        return Ok(told(&of_pages(&book, &chosen, true)?, "the book is built", "every page is in order"));
+    }
 
     let mut problems = Vec::new();
     for topic in &chosen {
         problems.extend(topic.problems()?);
     }
-    let whole_folders = problems.is_empty();
-    for topic in &chosen {
-        problems.extend(book.problems_of(topic));
-    }
-    if args.only.is_empty() {
-        problems.extend(book.problems()?);
-    }
-    if args.book {
-        book::build(&workspace, &docs, &book)?;
-        return Ok(told(&problems, "the book is built", "every page is in order"));
-    }
-    if !whole_folders {
+    if !problems.is_empty() {
         return Ok(told(&problems, "nothing was run", ""));
     }
-
-    let needing = needing(&chosen);
-    let environment = environment::prepare(&workspace, &needing)?;
+    let environment = environment::prepare(&workspace, &needing(&chosen))?;
     let guide = docs.join("guide");
     if let Some(environment) = &environment {
         problems.extend(programs::lint(&guide, &chosen, environment)?);
@@ -88,8 +79,18 @@ pub fn run(args: &Args) -> Result<bool> {
     } else {
         problems.extend(verdict::problems(&ran));
     }
+    problems.extend(of_pages(&Book::read(&docs)?, &chosen, args.only.is_empty())?);
     let counts = format!("{}, {}", count(chosen.len(), "topic"), count(programs.len(), "program"));
     Ok(told(&problems, &counts, "all agree"))
+}
+
+/// What is wrong with the pages of these topics, or with all.
+fn of_pages(book: &Book, topics: &[&Topic], all: bool) -> Result<Problems> {
+    let mut problems: Vec<_> = topics.iter().flat_map(|topic| book.problems_of(topic)).collect();
+    if all {
+        problems.extend(book.problems()?);
+    }
+    Ok(problems)
 }
 
 /// Prints the problems and a last line: what was done, and `well` or how many problems there are. Gives whether

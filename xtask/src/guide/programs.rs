@@ -23,13 +23,7 @@ pub struct Program<'a> {
     start: Vec<PathBuf>,
 }
 
-impl<'a> Program<'a> {
-    /// One that cannot be started.
-    #[cfg(test)]
-    pub fn of(topic: &'a Topic, language: Language) -> Self {
-        Self { topic, language, start: Vec::new() }
-    }
-
+impl Program<'_> {
     /// `TOPIC, LANGUAGE`
     pub fn name(&self) -> String {
         format!("{}, {}", self.topic.name, self.language.name())
@@ -38,6 +32,14 @@ impl<'a> Program<'a> {
     pub fn with(&self, arg: Option<&str>) -> Expression {
         let args = self.start[1..].iter().map(|path| path.as_os_str()).chain(arg.map(OsStr::new));
         duct::cmd(&self.start[0], args).dir(&self.topic.dir).env("RUST_BACKTRACE", "0").stdin_null()
+    }
+}
+
+#[cfg(test)]
+impl<'a> Program<'a> {
+    /// One that cannot be started.
+    pub fn of(topic: &'a Topic, language: Language) -> Self {
+        Self { topic, language, start: Vec::new() }
     }
 }
 
