@@ -1,4 +1,4 @@
-// A function is called and waited for, or started with go.
+// A call runs where it stands; with go it runs beside whoever started it.
 package main
 
 import (
@@ -9,21 +9,18 @@ import (
 
 const second = 10 * time.Millisecond
 
-func hello(name string) {
-	fmt.Printf("Hello from %s\n", name)
-	time.Sleep(second)
-	fmt.Printf("World of %s\n", name)
+func hello() {
+	fmt.Println("Hello")
+	time.Sleep(4 * second)
+	fmt.Println("World")
 }
 
 func main() {
-	hello("the one awaited")
+	hello()
+	fmt.Println("Now as a task")
 	var wg sync.WaitGroup
-	made := make(chan struct{})
-	wg.Go(func() {
-		<-made // a goroutine may begin at any time
-		hello("the task")
-	})
-	fmt.Println("The task is made")
-	close(made)
+	wg.Go(hello)
+	time.Sleep(2 * second)
+	fmt.Println("Meanwhile, in main")
 	wg.Wait()
 }

@@ -1,21 +1,23 @@
-"""A coroutine does nothing until it is awaited or made a task."""
+"""A coroutine runs where it is awaited; as a task it runs beside whoever made it."""
 
 import asyncio
 
 SECOND = 0.01
 
 
-async def hello(name: str) -> None:
-    print(f"Hello from {name}")
-    await asyncio.sleep(SECOND)
-    print(f"World of {name}")
+async def hello() -> None:
+    print("Hello")
+    await asyncio.sleep(4 * SECOND)
+    print("World")
 
 
 async def main() -> None:
-    await hello("the one awaited")
-    task = asyncio.create_task(hello("the task"))
-    print("The task is made")
-    await task
+    await hello()
+    print("Now as a task")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hello())
+        await asyncio.sleep(2 * SECOND)
+        print("Meanwhile, in main")
 
 
 asyncio.run(main())
