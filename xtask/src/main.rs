@@ -7,6 +7,8 @@ mod artifacts;
 mod bench;
 mod check;
 mod counts;
+mod environment;
+mod guide;
 mod models;
 mod new;
 mod process;
@@ -40,6 +42,7 @@ enum Command {
     New(new::Args),
     Check(check::Args),
     Soak(soak::Args),
+    Guide(guide::Args),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Guide(args) => guide::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -58,14 +58,17 @@ struct Tester {
 }
 
 impl Tester {
-    /// All targets are built, so that a broken benchmark shows here; those that are tests are run.
+    /// All targets are built, so that a broken benchmark shows here; those that are tests are run. The programs of
+    /// the guide have no tests, and `cargo xtask guide` runs them.
     fn tests(&self) -> Result<Counts> {
-        let build = "test --workspace --all-targets --no-run";
+        let build = "test --workspace --exclude towpath-guide --all-targets --no-run";
         let compiled = self.cargo(build).unchecked().run()?;
         ensure!(compiled.status.success(), "cargo {build} failed");
 
         // Not `--all-targets`: that would also start the benchmarks.
-        let mut all = "test --workspace --no-fail-fast --lib --bins --tests --examples".to_owned();
+        let mut all =
+            "test --workspace --exclude towpath-guide --no-fail-fast --lib --bins --tests --examples"
+                .to_owned();
         for package in models::packages(&self.workspace) {
             all.push_str(" --exclude ");
             all.push_str(&package.name);
@@ -79,7 +82,7 @@ impl Tester {
     }
 
     fn doc_tests(&self) -> Result<Counts> {
-        let all = "test --workspace --no-fail-fast --doc";
+        let all = "test --workspace --exclude towpath-guide --no-fail-fast --doc";
         let (ok, said) = process::shown(&self.cargo(all))?;
         judged(ok, Counts::of_libtest(&said))
     }
@@ -87,7 +90,7 @@ impl Tester {
     fn examples(&self) -> Result<Counts> {
         let crates = self.workspace.root.join("crates");
         let mut counts = Counts::default();
-        let build = "build --workspace --examples";
+        let build = "build --workspace --exclude towpath-guide --examples";
         for example in artifacts::build(&self.workspace, build, "example")? {
             if !example.dir.starts_with(&crates) {
                 continue;
@@ -115,7 +118,7 @@ impl Tester {
     fn orderings(&self) -> Result<Counts> {
         let conforming = self.workspace.crates_with("test", "conformance");
         ensure!(!conforming.is_empty(), "no crate under crates/ has a test target named conformance");
-        let build = "test --workspace --release --no-run --test conformance";
+        let build = "test --workspace --exclude towpath-guide --release --no-run --test conformance";
 
         let mut total = Counts::default();
         for harness in artifacts::build(&self.workspace, build, "test")? {

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-use super::peers_env::Environment;
+use crate::environment::Environment;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -32,7 +32,7 @@ impl Machine {
             os: os(),
             rustc: second_word(said(&duct::cmd!("rustc", "--version"))).unwrap_or("unknown".to_owned()),
             go: environment
-                .and_then(|e| said(&duct::cmd!(&e.go, "env", "GOVERSION").env("GOTOOLCHAIN", "local")))
+                .and_then(|e| said(&e.go(["env", "GOVERSION"])))
                 .map(|version| version.trim_start_matches("go").to_owned()),
             python: python("import platform; print(platform.python_version())"),
             uvloop: python("import uvloop; print(uvloop.__version__)"),

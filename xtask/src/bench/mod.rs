@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
-//! `programs` builds what is measured (with `peers_env` for Go and Python), `course` goes through the
+//! `programs` builds what is measured, `course` goes through the
 //! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme`, `page` and
 //! the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
 //! measures no time.
@@ -14,7 +14,6 @@ mod hot_paths;
 mod limits;
 mod machine;
 mod page;
-mod peers_env;
 mod programs;
 mod readme;
 mod report;
@@ -35,6 +34,7 @@ use self::machine::Machine;
 use self::report::Report;
 use self::rounds::Plan;
 use self::workloads::{WORKLOADS, Workload};
+use crate::environment;
 use crate::usage::Usage;
 use crate::workspace::Workspace;
 
@@ -51,7 +51,7 @@ use crate::workspace::Workspace;
 /// the machine does. With --json, the percentiles of each subject's median round are in the file.
 ///
 /// Go and Python come from a virtual environment that is made under target/ from
-/// xtask/peers/requirements.txt; where that cannot be, they are left out with one line that says why, or,
+/// xtask/requirements.txt; where that cannot be, they are left out with one line that says why, or,
 /// with CI set in the environment, it is an error. A wrong answer, a crash or a timeout is an error too,
 /// after all the others were measured.
 ///
@@ -148,7 +148,7 @@ pub fn run(args: &Args) -> Result<bool> {
         report::check_writable("--json", file)?;
     }
 
-    let environment = peers_env::prepare(&workspace, &peers)?;
+    let environment = environment::prepare(&workspace, &needing(&peers))?;
     let programs = programs::build(&workspace, &peers, environment.as_ref())?;
     let subjects = programs::subjects(&programs)?;
     let machine = Machine::read(&workspace, environment.as_ref(), args.quick);
@@ -210,6 +210,12 @@ fn chosen_peers(list: &[Peers]) -> Result<Vec<Peers>> {
         bail!(Usage("--peers none stands alone; without it, name go, python or rust".to_owned()));
     }
     Ok(list.iter().copied().filter(|peers| *peers != Peers::None).collect())
+}
+
+/// What of these wants Go or Python, for people.
+fn needing(peers: &[Peers]) -> Vec<&'static str> {
+    let named = [("peers in Go", Peers::Go), ("peers in Python", Peers::Python)];
+    named.into_iter().filter(|(_, wanted)| peers.contains(wanted)).map(|(name, _)| name).collect()
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 use duct::Expression;
 
 use super::Peers;
-use super::peers_env::Environment;
 use super::workloads::{WORKLOADS, Workload};
 use crate::artifacts::{self, Executable};
+use crate::environment::Environment;
 use crate::process;
 use crate::workspace::{self, Workspace};
 
@@ -168,11 +168,16 @@ fn go_peers(workspace: &Workspace, environment: &Environment) -> Result<Program>
     eprintln!("building the peers in Go");
     let binary = workspace.target.join("peers/go-peers").with_extension(std::env::consts::EXE_EXTENSION);
     let source = workspace.root.join("xtask/peers/go");
-    duct::cmd!(&environment.go, "build", "-C", source, "-o", &binary, ".")
-        .env("GOTOOLCHAIN", "local")
-        .env("GOFLAGS", "-mod=mod")
-        .env("GOPROXY", "off")
-        .env("GOCACHE", workspace.target.join("peers/go-cache"))
+    let args = [
+        "build".as_ref(),
+        "-C".as_ref(),
+        source.as_os_str(),
+        "-o".as_ref(),
+        binary.as_os_str(),
+        ".".as_ref(),
+    ];
+    environment
+        .go(args)
         .run()
         .ok()
         .context("the peers in xtask/peers/go do not build (Go's messages are above)")?;

@@ -32,7 +32,7 @@ pub fn run(_: &Args) -> Result<bool> {
             let line = "clippy --workspace --all-targets -- -D warnings";
             Ok(cargo_step(w, line))
         }),
-        ("docs", |w| Ok(cargo_step(w, "doc --workspace --no-deps"))),
+        ("docs", |w| Ok(cargo_step(w, "doc --workspace --exclude towpath-guide --no-deps"))),
         ("alike", tidy::problems),
         ("dependencies", alone::too_many_dependencies),
         ("alone", alone::broken_copies),

@@ -1,27 +1,43 @@
-//! The virtual environment that gives the peers their Go and their uvloop, under `target/`.
+//! The virtual environment under `target/` with the Go, the Python and the Python packages of the benchmark's
+//! peers and of the guide's programs.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use duct::Expression;
 
-use super::Peers;
 use crate::process;
 use crate::workspace::Workspace;
 
 pub struct Environment {
     pub python: PathBuf,
-    pub go: PathBuf,
+    pub ruff: PathBuf,
+    go: PathBuf,
+    go_cache: PathBuf,
 }
 
-/// Makes the environment if a chosen peer needs it. `None`: none does, or it cannot be and that was said.
-pub fn prepare(workspace: &Workspace, peers: &[Peers]) -> Result<Option<Environment>> {
-    let needing: Vec<_> = [("Go", Peers::Go), ("Python", Peers::Python)]
-        .iter()
-        .filter(|(_, p)| peers.contains(p))
-        .map(|(n, _)| *n)
-        .collect();
+impl Environment {
+    /// `go ARGS`, with nothing from the network.
+    pub fn go<U: Into<OsString>>(&self, args: impl IntoIterator<Item = U>) -> Expression {
+        duct::cmd(&self.go, args)
+            .env("GOTOOLCHAIN", "local")
+            .env("GOFLAGS", "-mod=mod")
+            .env("GOPROXY", "off")
+            .env("GOCACHE", &self.go_cache)
+    }
+
+    /// Where `gofmt` is, beside the real `go`.
+    pub fn gofmt(&self) -> Result<PathBuf> {
+        let root = self.go(["env", "GOROOT"]).read().context("`go env GOROOT` failed")?;
+        Ok(Path::new(&root).join("bin/gofmt"))
+    }
+}
+
+/// Makes the environment where `needing`, which names what wants Go or Python, is not empty. `None`: nothing
+/// needs it, or it cannot be and that was said; where CI is set, that is an error.
+pub fn prepare(workspace: &Workspace, needing: &[&str]) -> Result<Option<Environment>> {
     if needing.is_empty() {
         return Ok(None);
     }
@@ -30,9 +46,9 @@ pub fn prepare(workspace: &Workspace, peers: &[Peers]) -> Result<Option<Environm
         Err(problem) => {
             let left_out = needing.join(" and ");
             if process::is_ci() {
-                bail!("no peers in {left_out}, and CI is set: {problem:#}");
+                bail!("no {left_out}, and CI is set: {problem:#}");
             }
-            eprintln!("left out: peers in {left_out}: {problem:#}");
+            eprintln!("left out: {left_out}: {problem:#}");
             Ok(None)
         }
     }
@@ -40,11 +56,16 @@ pub fn prepare(workspace: &Workspace, peers: &[Peers]) -> Result<Option<Environm
 
 /// The environment, made anew when the requirements are others than it was made from.
 fn environment(workspace: &Workspace) -> Result<Environment> {
-    let requirements = workspace.root.join("xtask/peers/requirements.txt");
+    let requirements = workspace.root.join("xtask/requirements.txt");
     let wanted = fs::read_to_string(&requirements)?;
     let venv = workspace.target.join("peers/venv");
     let bin = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
-    let environment = Environment { python: bin.join("python"), go: bin.join("go") };
+    let environment = Environment {
+        python: bin.join("python"),
+        ruff: bin.join("ruff"),
+        go: bin.join("go"),
+        go_cache: workspace.target.join("peers/go-cache"),
+    };
 
     // Written last, so that a half-made environment is never taken for a whole one.
     let stamp = venv.join("made-from.txt");
@@ -64,7 +85,7 @@ fn make(venv: &Path, python: &Path, requirements: &Path) -> Result<()> {
     let Some(system) = ["python3", "python"].into_iter().find(|name| is_python_3(name)) else {
         bail!("there is no Python 3 on the path");
     };
-    eprintln!("making {} for the peers in Go and Python", venv.display());
+    eprintln!("making {} with Go and what Python needs", venv.display());
     if venv.exists() {
         fs::remove_dir_all(venv)?;
     }

@@ -1,0 +1,48 @@
+//! `--book`: the pages made into a book by mdBook, both editions, in `target/guide`.
+//!
+//! mdBook is a program of its own under `target/`, of one version. As a library of xtask it would bring some sixty
+//! crates that nothing else here needs, and be no quicker to build.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::pages::Book;
+use crate::workspace::Workspace;
+
+const VERSION: &str = "0.5.4";
+
+pub fn build(workspace: &Workspace, docs: &Path, book: &Book) -> Result<()> {
+    let mdbook = mdbook(workspace)?;
+    let into = workspace.target.join("guide");
+    let mut editions = vec![(docs.to_owned(), into.clone())];
+    // After the original, which empties its folder.
+    editions.extend(book.translation().map(|dir| (dir, into.join("zh"))));
+    for (pages, into) in editions {
+        let args = ["build".as_ref(), pages.as_os_str(), "--dest-dir".as_ref(), into.as_os_str()];
+        let built = duct::cmd(&mdbook, args).env("RUST_LOG", "warn").run();
+        built
+            .ok()
+            .with_context(|| format!("mdBook cannot build {} (its messages are above)", pages.display()))?;
+    }
+    println!("{}", into.join("index.html").display());
+    Ok(())
+}
+
+/// The program, built where it is not there yet. Unoptimised: the book takes a second or two either way.
+fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
+    let root = workspace.target.join("mdbook");
+    let program = root.join("bin/mdbook").with_extension(std::env::consts::EXE_EXTENSION);
+    let version = duct::cmd!(&program, "--version").stderr_null().read();
+    if version.is_ok_and(|version| version == format!("mdbook v{VERSION}")) {
+        return Ok(program);
+    }
+    eprintln!("building mdBook {VERSION} in {}", root.display());
+    let line = format!(
+        "install mdbook --version {VERSION} --locked --debug --force --quiet --no-default-features --features search"
+    );
+    let installed =
+        workspace.cargo(&line).env("CARGO_INSTALL_ROOT", &root).env("CARGO_TARGET_DIR", root.join("build"));
+    installed.run().ok().with_context(|| format!("cargo {line} failed (its messages are above)"))?;
+    Ok(program)
+}

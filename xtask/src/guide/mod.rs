@@ -1,0 +1,116 @@
+//! `cargo xtask guide`: the programs of the guide, run and compared in all their languages, and its pages.
+//!
+//! `topic` reads the folders, `programs` lints and builds, `runs` runs with `site` for the crawlers, `verdict`
+//! holds the outputs against the expected ones with `compare`; `pages` and `page` are about the text, and `book`
+//! is what is read.
+
+mod book;
+mod compare;
+mod page;
+mod pages;
+mod programs;
+mod runs;
+mod site;
+mod topic;
+mod verdict;
+
+use anyhow::Result;
+
+use self::pages::Book;
+use self::topic::{Language, Topic};
+use crate::environment;
+use crate::workspace::Workspace;
+
+/// Run every program of the guide and compare what they print, or build the book.
+///
+/// Each topic under docs/guide/src/bin has the same small program in Python, Go and Rust. All are linted (gofmt,
+/// go vet, ruff), built and run, and must end well, print nothing to standard error, and print what the file
+/// beside them says; so they print the same. Lines with a prefix that topic.toml calls unordered may change
+/// places among themselves. Checked too: that each topic's page shows its programs, that SUMMARY.md lists every
+/// page, and that every include, link and anchor leads somewhere.
+///
+/// Go and Python come from a virtual environment that is made under target/ from xtask/requirements.txt; where
+/// that cannot be, they are left out with one line that says why, or, with CI set in the environment, it is an
+/// error.
+#[derive(clap::Args)]
+#[command(after_help = crate::EXIT_STATUS)]
+pub struct Args {
+    /// Only this topic; may be given several times. The book as a whole is not checked then
+    #[arg(long, value_name = "TOPIC")]
+    only: Vec<String>,
+    /// Write what the programs print as what is expected, where the languages that should agree do
+    #[arg(long)]
+    accept: bool,
+    /// Check the pages and build the book in target/guide; run nothing
+    #[arg(long, conflicts_with_all = ["only", "accept"])]
+    book: bool,
+}
+
+/// What is wrong, a line each; those of outputs that differ have the differing lines below.
+type Problems = Vec<String>;
+
+pub fn run(args: &Args) -> Result<bool> {
+    let workspace = Workspace::load()?;
+    let docs = workspace.root.join("docs");
+    let topics = topic::all(&docs.join("guide/src/bin"))?;
+    let chosen = topic::chosen(&topics, &args.only)?;
+    if args.book {
+        let book = Book::read(&docs)?;
+        book::build(&workspace, &docs, &book)?;
+        return Ok(told(&of_pages(&book, &chosen, true)?, "the book is built", "every page is in order"));
+    }
+
+    let mut problems = Vec::new();
+    for topic in &chosen {
+        problems.extend(topic.problems()?);
+    }
+    if !problems.is_empty() {
+        return Ok(told(&problems, "nothing was run", ""));
+    }
+    let environment = environment::prepare(&workspace, &needing(&chosen))?;
+    let guide = docs.join("guide");
+    if let Some(environment) = &environment {
+        problems.extend(programs::lint(&guide, &chosen, environment)?);
+    }
+    let programs = programs::build(&workspace, &guide, &chosen, environment.as_ref())?;
+    let ran = runs::all(&programs, &workspace.target.join("guide-programs/said"))?;
+    if args.accept {
+        problems.extend(verdict::accept(&chosen, &ran)?);
+    } else {
+        problems.extend(verdict::problems(&ran));
+    }
+    problems.extend(of_pages(&Book::read(&docs)?, &chosen, args.only.is_empty())?);
+    let counts = format!("{}, {}", count(chosen.len(), "topic"), count(programs.len(), "program"));
+    Ok(told(&problems, &counts, "all agree"))
+}
+
+/// What is wrong with the pages of these topics, or with all.
+fn of_pages(book: &Book, topics: &[&Topic], all: bool) -> Result<Problems> {
+    let mut problems: Vec<_> = topics.iter().flat_map(|topic| book.problems_of(topic)).collect();
+    if all {
+        problems.extend(book.problems()?);
+    }
+    Ok(problems)
+}
+
+/// Prints the problems and a last line: what was done, and `well` or how many problems there are. Gives whether
+/// there are none.
+fn told(problems: &[String], done: &str, well: &str) -> bool {
+    for problem in problems {
+        println!("{problem}");
+    }
+    let verdict = if problems.is_empty() { well } else { &count(problems.len(), "problem") };
+    println!("{done}, {verdict}");
+    problems.is_empty()
+}
+
+/// What of these wants the environment, for people.
+fn needing(topics: &[&Topic]) -> Vec<&'static str> {
+    let written = |language| topics.iter().any(|topic| topic.languages.contains(&language));
+    let named = [("programs in Go", Language::Go), ("programs in Python", Language::Python)];
+    named.into_iter().filter(|(_, language)| written(*language)).map(|(name, _)| name).collect()
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

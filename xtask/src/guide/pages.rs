@@ -1,0 +1,178 @@
+//! What is checked of the pages: that they show every program, that all of them are in the summary, that what
+//! they include is there and their links lead somewhere, and that both editions have the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Problems;
+use super::page::{Page, joined};
+use super::topic::{Topic, files};
+
+const SUMMARY: &str = "SUMMARY.md";
+const TRANSLATION: &str = "zh";
+
+/// Both editions, read. Folders that hold no pages are left out.
+pub struct Book {
+    docs: PathBuf,
+    pages: BTreeMap<PathBuf, Page>,
+}
+
+impl Book {
+    pub fn read(docs: &Path) -> Result<Self> {
+        let mut pages = BTreeMap::new();
+        let mut dirs = vec![docs.to_owned()];
+        while let Some(dir) = dirs.pop() {
+            for path in files(&dir)? {
+                if path.is_dir() && path != docs.join("guide") {
+                    dirs.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "md") {
+                    pages.insert(path.clone(), Page::read(&path)?);
+                }
+            }
+        }
+        Ok(Self { docs: docs.to_owned(), pages })
+    }
+
+    /// The folder of the translation, where there is one.
+    pub fn translation(&self) -> Option<PathBuf> {
+        let dir = self.docs.join(TRANSLATION);
+        self.pages.keys().any(|path| path.starts_with(&dir)).then_some(dir)
+    }
+
+    /// Whether the topic's page shows each of its programs and what they print. The older form of a topic may be
+    /// shown on the page of the topic.
+    pub fn problems_of(&self, topic: &Topic) -> Problems {
+        let of = |name: &str| self.pages.get(&self.docs.join("topics").join(name).with_extension("md"));
+        let older = topic.name.strip_suffix("_older");
+        let Some(page) = of(&topic.name).or_else(|| older.and_then(of)) else {
+            return vec![format!("{0}: there is no page docs/topics/{0}.md", topic.name)];
+        };
+        let mut wanted = BTreeSet::new();
+        for &language in &topic.languages {
+            wanted.insert(topic.program(language));
+            if older.is_none() {
+                wanted.insert(topic.expected(language));
+            }
+        }
+        let shown = |file: &PathBuf| page.includes.iter().any(|(include, _)| include == file);
+        let missing = wanted.into_iter().filter(|file| !shown(file));
+        missing
+            .map(|file| format!("{}: it does not include {}", self.name(&page.path), self.name(&file)))
+            .collect()
+    }
+
+    /// What is wrong with the book as a whole.
+    pub fn problems(&self) -> Result<Problems> {
+        let mut problems = self.unlisted(&self.docs);
+        if let Some(dir) = self.translation() {
+            problems.extend(self.unlisted(&dir));
+            problems.extend(self.untranslated(&dir));
+        }
+        for page in self.pages.values() {
+            let mut found = Vec::new();
+            for (file, part) in &page.includes {
+                found.extend(self.broken_include(file, part.as_deref())?);
+            }
+            found.extend(page.links.iter().filter_map(|link| self.broken_link(page, link)));
+            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", self.name(&page.path))));
+        }
+        Ok(problems)
+    }
+
+    fn name(&self, path: &Path) -> String {
+        let root = self.docs.parent().unwrap_or(&self.docs);
+        path.strip_prefix(root).unwrap_or(path).display().to_string()
+    }
+
+    /// Pages of the edition in `dir` that its summary does not list. (What it lists and is not there is a broken
+    /// link of it.)
+    fn unlisted(&self, dir: &Path) -> Problems {
+        let Some(summary) = self.pages.get(&dir.join(SUMMARY)) else {
+            return vec![format!("{} is missing", self.name(&dir.join(SUMMARY)))];
+        };
+        let listed: BTreeSet<_> = summary.links.iter().map(|link| joined(dir, link)).collect();
+        let translation = self.docs.join(TRANSLATION);
+        let of_edition = |path: &&PathBuf| {
+            path.starts_with(dir) && (dir == translation || !path.starts_with(&translation))
+        };
+        let pages = self.pages.keys().filter(of_edition).filter(|path| **path != summary.path);
+        let unlisted = pages.filter(|path| !listed.contains(*path));
+        unlisted.map(|path| format!("{}: {SUMMARY} does not list it", self.name(path))).collect()
+    }
+
+    /// Where the topics of the translation in `dir` are not those of the original, or include something else.
+    fn untranslated(&self, dir: &Path) -> Problems {
+        let includes = |page: &Page| page.includes.iter().cloned().collect::<BTreeSet<_>>();
+        let mut problems = Vec::new();
+        let topics = |dir: &Path| -> Vec<&Page> {
+            let dir = dir.join("topics");
+            self.pages.values().filter(|page| page.path.starts_with(&dir)).collect()
+        };
+        let counterpart = |page: &Page, from: &Path, to: &Path| {
+            let path = to.join(page.path.strip_prefix(from).unwrap_or(&page.path));
+            (self.pages.get(&path), self.name(&path))
+        };
+        for page in topics(&self.docs) {
+            let here = self.name(&page.path);
+            match counterpart(page, &self.docs, dir) {
+                (None, path) => problems.push(format!("{here}: there is no {path}")),
+                (Some(other), path) => {
+                    for (file, _) in includes(page).symmetric_difference(&includes(other)) {
+                        let file = self.name(file);
+                        problems.push(format!("{here} and {path}: only one of them includes {file}"));
+                    }
+                }
+            }
+        }
+        for page in topics(dir) {
+            if let (None, path) = counterpart(page, dir, &self.docs) {
+                problems.push(format!("{}: there is no {path}", self.name(&page.path)));
+            }
+        }
+        problems
+    }
+
+    fn broken_include(&self, file: &Path, part: Option<&str>) -> Result<Option<String>> {
+        let name = self.name(file);
+        if !file.is_file() {
+            return Ok(Some(format!("it includes {name}, which is not there")));
+        }
+        let Some(part) = part else { return Ok(None) };
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+        let has =
+            |mark: &str| text.split_whitespace().collect::<Vec<_>>().windows(2).any(|w| w == [mark, part]);
+        let whole = has("ANCHOR:") && has("ANCHOR_END:");
+        Ok((!whole).then(|| format!("it includes the part `{part}` of {name}, which has no such anchor")))
+    }
+
+    fn broken_link(&self, page: &Page, link: &str) -> Option<String> {
+        if link.contains("://") || link.starts_with("mailto:") {
+            return None;
+        }
+        let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+        let dir = page.path.parent().unwrap_or(&self.docs);
+        let target = if path.is_empty() { page.path.clone() } else { joined(dir, path) };
+        if !target.starts_with(&self.docs) || target.starts_with(self.docs.join("guide")) {
+            return Some(format!("the link {link} leads out of the book"));
+        }
+        match (self.pages.get(&target), anchor) {
+            (None, None) if target.is_file() => None,
+            (None, _) => Some(format!("the link {link} leads nowhere")),
+            // Named README.md for those who read the folder; in the book it is the index.
+            (Some(_), _) if path.ends_with("README.md") && !page.path.ends_with(SUMMARY) => {
+                Some(format!("the link {link} is none in the book, where that page is index.html"))
+            }
+            (Some(target), Some(anchor)) if !target.anchors.contains(anchor) => {
+                Some(format!("the link {link} leads to a heading that is not there"))
+            }
+            (Some(_), _) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "pages_tests.rs"]
+mod tests;

@@ -1,0 +1,132 @@
+//! What the pages are checked for, each on a small book of its own.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::Book;
+use crate::guide::topic::Topic;
+
+const INDEX: &str = "# Home\n\n[gather](topics/gather.md#mind)\n";
+const SUMMARY: &str = "[Home](README.md)\n- [Gather](topics/gather.md)\n";
+const PAGE: &str = "# Gather\n\n```python\n{{#include ../guide/src/bin/gather/main.py}}\n```\n\n```text\n\
+    {{#include ../guide/src/bin/gather/expected.txt}}\n```\n\n## Mind\n\n[itself](#gather) [home](../SUMMARY.md)\n";
+
+/// A book without a problem, and then these files.
+fn book(files: &[(&str, &str)]) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let whole = [
+        ("README.md", INDEX),
+        ("SUMMARY.md", SUMMARY),
+        ("topics/gather.md", PAGE),
+        ("guide/src/bin/gather/topic.toml", "title = \"Gather\"\nlanguages = [\"python\"]\n"),
+        ("guide/src/bin/gather/main.py", "print(1)\n"),
+        ("guide/src/bin/gather/expected.txt", "1\n"),
+    ];
+    for (name, text) in whole.iter().chain(files) {
+        let path = dir.path().join("docs").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+fn problems(files: &[(&str, &str)]) -> Vec<String> {
+    let dir = book(files);
+    let docs = dir.path().join("docs");
+    let book = Book::read(&docs).unwrap();
+    let topic = Topic::load(&docs.join("guide/src/bin/gather")).unwrap();
+    let mut problems = topic.problems().unwrap();
+    problems.extend(book.problems_of(&topic));
+    problems.extend(book.problems().unwrap());
+    problems
+}
+
+/// The same page with one thing changed.
+fn changed(from: &str, to: &str) -> String {
+    assert!(PAGE.contains(from));
+    PAGE.replace(from, to)
+}
+
+#[test]
+fn a_whole_book_has_no_problem() {
+    assert_eq!(problems(&[]), Vec::<String>::new());
+}
+
+#[test]
+fn a_page_that_loses_an_include_is_caught() {
+    let page = changed("{{#include ../guide/src/bin/gather/main.py}}", "print(1)");
+    let said = problems(&[("topics/gather.md", &page)]);
+    assert_eq!(said, ["docs/topics/gather.md: it does not include docs/guide/src/bin/gather/main.py"]);
+}
+
+#[test]
+fn an_include_of_nothing_is_caught() {
+    let page = changed("## Mind", "{{#include ../gone.txt}}\n{{#include ../SUMMARY.md:part}}\n\n## Mind");
+    let expected = [
+        "docs/topics/gather.md: it includes docs/gone.txt, which is not there",
+        "docs/topics/gather.md: it includes the part `part` of docs/SUMMARY.md, which has no such anchor",
+    ];
+    assert_eq!(problems(&[("topics/gather.md", &page)]), expected);
+}
+
+#[test]
+fn a_link_to_nowhere_is_caught() {
+    let link = |to: &str| problems(&[("topics/gather.md", &changed("#gather", to))]);
+    assert_eq!(link("gathr.md"), ["docs/topics/gather.md: the link gathr.md leads nowhere"]);
+    assert_eq!(
+        link("../../README.md"),
+        ["docs/topics/gather.md: the link ../../README.md leads out of the book"]
+    );
+    assert_eq!(link("gather.html"), ["docs/topics/gather.md: the link gather.html leads nowhere"]);
+    assert!(link("../README.md")[0].contains("is none in the book"));
+    assert_eq!(link("https://example.com/"), Vec::<String>::new());
+}
+
+#[test]
+fn an_anchor_without_its_heading_is_caught() {
+    let page = changed("## Mind", "## Mind this");
+    let said = problems(&[("topics/gather.md", &page)]);
+    assert_eq!(said, ["docs/README.md: the link topics/gather.md#mind leads to a heading that is not there"]);
+}
+
+#[test]
+fn the_summary_and_the_pages_are_the_same() {
+    let said = problems(&[("topics/pipeline.md", "# Pipeline\n")]);
+    assert_eq!(said, ["docs/topics/pipeline.md: SUMMARY.md does not list it"]);
+    let said = problems(&[("SUMMARY.md", &format!("{SUMMARY}- [Gone](gone.md)\n"))]);
+    assert_eq!(said, ["docs/SUMMARY.md: the link gone.md leads nowhere"]);
+}
+
+#[test]
+fn both_editions_have_the_same_topics_and_includes() {
+    let page = PAGE.replace("../guide", "../../guide").replace("[home](../SUMMARY.md)", "");
+    let edition = |page| {
+        problems(&[("zh/SUMMARY.md", "- [Gather](topics/gather.md)\n"), ("zh/topics/gather.md", page)])
+    };
+    assert_eq!(edition(&page), Vec::<String>::new());
+    let shorter = page.replace("{{#include ../../guide/src/bin/gather/main.py}}", "");
+    let said = edition(&shorter);
+    assert_eq!(said.len(), 1);
+    assert!(said[0].ends_with("only one of them includes docs/guide/src/bin/gather/main.py"), "{}", said[0]);
+    let said = problems(&[("zh/SUMMARY.md", "# 目录\n")]);
+    assert_eq!(said, ["docs/topics/gather.md: there is no docs/zh/topics/gather.md"]);
+}
+
+#[test]
+fn a_folder_has_what_its_settings_say() {
+    let said = problems(&[("guide/src/bin/gather/main.go", "package main\n")]);
+    assert_eq!(said, ["gather: topic.toml does not name main.go's language"]);
+    let said = problems(&[("guide/src/bin/gather/main.py", "time.sleep(1)\n")]);
+    assert_eq!(said, ["gather: main.py has `sleep(` and does not declare `SECOND = 0.01`"]);
+    let said = problems(&[("guide/src/bin/gather/expected.go.txt", "1\n")]);
+    assert_eq!(said, ["gather: nothing is compared with expected.go.txt; delete it"]);
+}
+
+#[test]
+fn a_setting_with_a_slip_is_an_error() {
+    let dir = book(&[("guide/src/bin/gather/topic.toml", "title = \"Gather\"\nunorderd = [\"\"]\n")]);
+    let loaded = Topic::load(&dir.path().join("docs/guide/src/bin/gather"));
+    let said = format!("{:#}", loaded.err().unwrap());
+    assert!(said.contains("topic.toml is not right") && said.contains("unorderd"), "{said}");
+}

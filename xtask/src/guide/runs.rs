@@ -1,0 +1,91 @@
+//! Running the programs, a few at a time, and keeping what each said.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::programs::Program;
+use super::site::Site;
+use crate::process;
+
+/// A program is killed after this. It should take a second or two, on a machine that does nothing else.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A program, and what it said, or what went wrong with it.
+pub struct Ran<'a> {
+    pub program: &'a Program<'a>,
+    pub said: Result<String>,
+}
+
+/// Runs each once, as many at a time as there are cores, and gives them in their order.
+pub fn all<'a>(programs: &'a [Program<'a>], outputs: &Path) -> Result<Vec<Ran<'a>>> {
+    fs::create_dir_all(outputs).with_context(|| format!("cannot make {}", outputs.display()))?;
+    let workers = thread::available_parallelism().map_or(2, NonZero::get).max(2);
+    let bar = bar(programs.len());
+    let waiting = Mutex::new(programs.iter().enumerate());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut ran = Vec::new();
+        while let Some((place, program)) = next() {
+            bar.set_message(program.name());
+            ran.push((place, Ran { program, said: run(program, outputs) }));
+            bar.inc(1);
+        }
+        ran
+    };
+    let mut ran = thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let joined = threads.into_iter().map(|thread| thread.join().ok().context("a thread panicked"));
+        joined.collect::<Result<Vec<_>>>().map(|ran| ran.into_iter().flatten().collect::<Vec<_>>())
+    })?;
+    bar.finish_and_clear();
+    ran.sort_by_key(|(place, _)| *place);
+    Ok(ran.into_iter().map(|(_, ran)| ran).collect())
+}
+
+/// A progress bar on a terminal; elsewhere one line.
+fn bar(programs: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        eprintln!("running {programs} programs");
+    }
+    let bar = ProgressBar::new(programs as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} programs, {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}
+
+fn run(program: &Program, outputs: &Path) -> Result<String> {
+    if !program.topic.site {
+        return run_with(program, None, outputs);
+    }
+    let site = Site::serve()?;
+    let said = run_with(program, Some(&site.address), outputs)?;
+    site.visits().check()?;
+    Ok(said)
+}
+
+/// Into files, since whoever the program leaves behind would keep a pipe open.
+fn run_with(program: &Program, arg: Option<&str>, outputs: &Path) -> Result<String> {
+    let file = |kind| outputs.join(format!("{}.{}.{kind}", program.topic.name, program.language.name()));
+    let (out, err) = (file("out"), file("err"));
+    let command = program.with(arg).stdout_path(&out).stderr_path(&err);
+    let ended = process::within(LIMIT, &command).context("cannot be started")?;
+    let (said, complaint) = (fs::read(&out)?, fs::read(&err)?);
+    let ended = ended.with_context(|| {
+        let printed = String::from_utf8_lossy(&said).lines().count();
+        format!("not over after {} s, having printed {printed} lines", LIMIT.as_secs())
+    })?;
+    let telling = process::telling_line(&complaint);
+    ensure!(ended.status.success(), "{}: {telling}", process::ending(ended.status));
+    ensure!(complaint.is_empty(), "wrote to standard error: {telling}");
+    String::from_utf8(said).context("printed something that is not UTF-8")
+}

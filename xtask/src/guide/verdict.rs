@@ -1,0 +1,138 @@
+//! Holding what the programs said against what is expected, and keeping it anew with `--accept`.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use super::Problems;
+use super::compare::{canonical, difference};
+use super::programs::Program;
+use super::runs::Ran;
+use super::topic::Topic;
+
+/// What is wrong, a problem each.
+pub fn problems(ran: &[Ran]) -> Problems {
+    ran.iter().filter_map(|ran| problem(ran).map(|problem| told(ran.program, &problem))).collect()
+}
+
+fn told(program: &Program, problem: &str) -> String {
+    format!("{}: {problem}", program.name())
+}
+
+fn problem(ran: &Ran) -> Option<String> {
+    let (topic, file) = (ran.program.topic, ran.program.topic.expected(ran.program.language));
+    let said = match &ran.said {
+        Ok(said) => canonical(said, &topic.unordered),
+        Err(problem) => return Some(format!("{problem:#}")),
+    };
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let Ok(expected) = fs::read_to_string(&file) else {
+        return Some(format!("{name} is missing; `--accept` writes it"));
+    };
+    let difference = difference(&canonical(&expected, &topic.unordered), &said);
+    (!difference.is_empty()).then(|| format!("it does not print what {name} says{difference}"))
+}
+
+/// Writes the expected outputs that are others now, and gives why some could not be written: a program failed,
+/// is left out, or differs from another language's that should say the same.
+pub fn accept(topics: &[&Topic], ran: &[Ran]) -> Result<Problems> {
+    let mut problems = Vec::new();
+    for topic in topics {
+        let ran: Vec<_> = ran.iter().filter(|ran| ran.program.topic.name == topic.name).collect();
+        let refused = refusals(topic, &ran);
+        if refused.is_empty() {
+            for ran in ran.iter().filter(|ran| problem(ran).is_some()) {
+                let file = topic.expected(ran.program.language);
+                let said = ran.said.as_deref().unwrap_or_default();
+                fs::write(&file, said).with_context(|| format!("cannot write {}", file.display()))?;
+                eprintln!("written: {}", file.display());
+            }
+        }
+        problems.extend(refused);
+    }
+    Ok(problems)
+}
+
+fn refusals(topic: &Topic, ran: &[&Ran]) -> Problems {
+    let failure = |ran: &&Ran| Some(told(ran.program, &format!("{:#}", ran.said.as_ref().err()?)));
+    let failures: Vec<_> = ran.iter().filter_map(failure).collect();
+    if !failures.is_empty() {
+        return failures;
+    }
+    if ran.len() < topic.languages.len() {
+        return vec![format!("{}: not accepted: a language is left out", topic.name)];
+    }
+    if !topic.same {
+        return Vec::new();
+    }
+    let said = |ran: &Ran| canonical(ran.said.as_deref().unwrap_or_default(), &topic.unordered);
+    let first = ran[0];
+    let differs = |other: &&Ran| {
+        let difference = difference(&said(first), &said(other));
+        let than = first.program.language.name();
+        let problem = || format!("not accepted: it does not print what {than} does{difference}");
+        (!difference.is_empty()).then(|| told(other.program, &problem()))
+    };
+    ran[1..].iter().filter_map(differs).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::guide::topic::Language;
+
+    /// A topic in two languages, of which these are the outputs, and what is expected of them.
+    fn judged(
+        expected: Option<&str>,
+        python: Result<&str>,
+        go: Result<&str>,
+    ) -> (Problems, Problems, Option<String>) {
+        let dir = TempDir::new().unwrap();
+        let settings = "title = \"Gather\"\nlanguages = [\"python\", \"go\"]\nunordered = [\"got\"]\n";
+        fs::write(dir.path().join("topic.toml"), settings).unwrap();
+        let file = dir.path().join("expected.txt");
+        if let Some(expected) = expected {
+            fs::write(&file, expected).unwrap();
+        }
+        let mut topic = Topic::load(dir.path()).unwrap();
+        topic.name = "gather".to_owned();
+        let programs = [Language::Python, Language::Go].map(|language| Program::of(&topic, language));
+        let ran = |program, said: Result<&str>| Ran { program, said: said.map(str::to_owned) };
+        let [p, g] = &programs;
+        let ran = [ran(p, python), ran(g, go)];
+        let told = problems(&ran);
+        let refused = accept(&[&topic], &ran).unwrap();
+        (told, refused, fs::read_to_string(file).ok())
+    }
+
+    #[test]
+    fn a_program_that_says_something_else_is_named_with_the_lines() {
+        let (told, refused, kept) = judged(Some("a\nb\n"), Ok("a\nb\n"), Ok("a\nc\n"));
+        assert_eq!(told, ["gather, go: it does not print what expected.txt says\n    - b\n    + c"]);
+        assert_eq!(
+            refused,
+            ["gather, go: not accepted: it does not print what python does\n    - b\n    + c"]
+        );
+        assert_eq!(kept.as_deref(), Some("a\nb\n"));
+    }
+
+    #[test]
+    fn what_all_languages_say_is_accepted() {
+        let (told, refused, kept) = judged(None, Ok("got 1\ngot 2\n"), Ok("got 2\ngot 1\n"));
+        assert_eq!(told.len(), 2);
+        assert!(told[0].contains("expected.txt is missing; `--accept` writes it"), "{}", told[0]);
+        assert_eq!((refused, kept.as_deref()), (Vec::new(), Some("got 1\ngot 2\n")));
+    }
+
+    #[test]
+    fn what_a_program_says_before_it_fails_is_not_accepted() {
+        let failed = || Err(anyhow!("exit status 1: no such page"));
+        let (told, refused, kept) = judged(Some("a\n"), Ok("b\n"), failed());
+        assert_eq!(told[1], "gather, go: exit status 1: no such page");
+        assert_eq!(refused, ["gather, go: exit status 1: no such page"]);
+        assert_eq!(kept.as_deref(), Some("a\n"));
+    }
+}
