@@ -48,7 +48,6 @@ func main() {
 			}
 		})
 	}
-
 	read(&early)
 	weather.publish("rain")
 	read(&late)

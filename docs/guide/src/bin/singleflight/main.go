@@ -4,47 +4,46 @@ package main
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const second = 10 * time.Millisecond
 
-type flight struct {
-	landed chan struct{} // closed once page is set
-	page   string
-}
-
 type pages struct {
 	mu      sync.Mutex
-	flights map[string]*flight
-	loads   int
+	flights map[string]func() string
+	loads   atomic.Int64
 }
 
 func (p *pages) get(name string) string {
 	p.mu.Lock()
-	if f, ok := p.flights[name]; ok {
-		p.mu.Unlock()
-		<-f.landed
-		return f.page
+	flight, ok := p.flights[name]
+	if !ok {
+		flight = sync.OnceValue(func() string {
+			defer p.land(name)
+			return p.load(name)
+		})
+		p.flights[name] = flight
 	}
-	f := &flight{landed: make(chan struct{})}
-	p.flights[name] = f
-	p.loads++
-	version := p.loads
 	p.mu.Unlock()
+	return flight()
+}
 
-	time.Sleep(6 * second) // the load
-	f.page = fmt.Sprintf("%s, version %d", name, version)
+func (p *pages) load(name string) string {
+	version := p.loads.Add(1)
+	time.Sleep(6 * second)
+	return fmt.Sprintf("%s, version %d", name, version)
+}
 
+func (p *pages) land(name string) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	delete(p.flights, name)
-	p.mu.Unlock()
-	close(f.landed)
-	return f.page
 }
 
 func main() {
-	pages := pages{flights: make(map[string]*flight)}
+	pages := pages{flights: make(map[string]func() string)}
 	var results [5]string
 	var callers sync.WaitGroup
 	for i := range results {
@@ -55,5 +54,5 @@ func main() {
 		fmt.Println(page)
 	}
 	fmt.Println("later:", pages.get("home"))
-	fmt.Println(pages.loads, "loads for 6 calls")
+	fmt.Println(pages.loads.Load(), "loads for 6 calls")
 }
