@@ -17,7 +17,7 @@ func main() {
 	pages := []struct {
 		name    string
 		seconds int
-	}{{"A", 9}, {"B", 3}, {"C", 6}}
+	}{{"A", 15}, {"B", 5}, {"C", 10}}
 
 	results := make(chan string, len(pages))
 	for _, page := range pages {

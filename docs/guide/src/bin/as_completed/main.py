@@ -12,7 +12,7 @@ async def fetch(page, seconds):
 
 async def main():
     async with asyncio.TaskGroup() as group:
-        pages = [("A", 9), ("B", 3), ("C", 6)]
+        pages = [("A", 15), ("B", 5), ("C", 10)]
         tasks = [group.create_task(fetch(page, seconds)) for page, seconds in pages]
         for ready in asyncio.as_completed(tasks):
             print(await ready)

@@ -10,7 +10,7 @@ async def handle(number):
     print(f"request {number} begins")
     if number == 3:
         signal.raise_signal(signal.SIGINT)  # somebody presses Ctrl-C
-    await asyncio.sleep(20 * SECOND)
+    await asyncio.sleep(30 * SECOND)
     print(f"request {number} is done")
 
 
@@ -24,7 +24,7 @@ async def main():
             number += 1
             requests.create_task(handle(number))
             try:
-                async with asyncio.timeout(4 * SECOND):
+                async with asyncio.timeout(6 * SECOND):
                     await stop.wait()
             except TimeoutError:
                 pass  # the next request is here

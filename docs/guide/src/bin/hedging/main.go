@@ -35,7 +35,7 @@ func hedged(first, other replica) string {
 	select {
 	case answer := <-answers:
 		return answer
-	case <-time.After(10 * second):
+	case <-time.After(20 * second):
 		requests.Go(func() { other.ask(ctx, answers) })
 		return <-answers
 	}

@@ -14,7 +14,7 @@ async def ask(replica, seconds):
 async def hedged(first, second):
     tasks = [asyncio.create_task(ask(*first))]
     try:
-        done, _ = await asyncio.wait(tasks, timeout=10 * SECOND)
+        done, _ = await asyncio.wait(tasks, timeout=20 * SECOND)
         if not done:
             tasks.append(asyncio.create_task(ask(*second)))
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -15,7 +15,7 @@ async fn ask(replica: &str, takes: Duration) -> String {
 
 async fn hedged(first: impl Future<Output = String>, second: impl Future<Output = String>) -> String {
     let mut first = pin!(first);
-    if let Ok(answer) = timeout(10 * SECOND, &mut first).await {
+    if let Ok(answer) = timeout(20 * SECOND, &mut first).await {
         return answer;
     }
     tokio::select! {

@@ -9,15 +9,15 @@ async def deliver(queue, items, first):
     await asyncio.sleep(first * SECOND)
     for item in items:
         await queue.put(item)
-        await asyncio.sleep(8 * SECOND)
+        await asyncio.sleep(12 * SECOND)
     await queue.put(None)
 
 
 async def main():
     news, mail = asyncio.Queue(10), asyncio.Queue(10)
     async with asyncio.TaskGroup() as group:
-        group.create_task(deliver(news, ["rain", "sun"], first=2))
-        group.create_task(deliver(mail, ["a letter", "a card"], first=6))
+        group.create_task(deliver(news, ["rain", "sun"], first=3))
+        group.create_task(deliver(mail, ["a letter", "a card"], first=9))
 
         try:
             print("news:", news.get_nowait())

@@ -11,7 +11,7 @@ const second = 10 * time.Millisecond
 
 func save(ctx context.Context, rows int) int {
 	select {
-	case <-time.After(10 * second):
+	case <-time.After(20 * second):
 		fmt.Println("the saving is done")
 		return rows
 	case <-ctx.Done():

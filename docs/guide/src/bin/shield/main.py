@@ -6,7 +6,7 @@ SECOND = 0.01
 
 
 async def save(rows):
-    await asyncio.sleep(10 * SECOND)
+    await asyncio.sleep(20 * SECOND)
     print("the saving is done")
     return rows
 

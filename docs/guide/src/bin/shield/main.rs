@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 const SECOND: Duration = Duration::from_millis(10);
 
 async fn save(rows: u32) -> u32 {
-    sleep(10 * SECOND).await;
+    sleep(20 * SECOND).await;
     println!("the saving is done");
     rows
 }

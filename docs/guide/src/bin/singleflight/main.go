@@ -32,7 +32,7 @@ func (p *pages) get(name string) string {
 
 func (p *pages) load(name string) string {
 	version := p.loads.Add(1)
-	time.Sleep(6 * second)
+	time.Sleep(20 * second)
 	return fmt.Sprintf("%s, version %d", name, version)
 }
 

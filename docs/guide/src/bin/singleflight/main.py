@@ -12,7 +12,7 @@ class Pages:
 
     async def _load(self, name):
         self.loads += 1
-        await asyncio.sleep(6 * SECOND)
+        await asyncio.sleep(20 * SECOND)
         return f"{name}, version {self.loads}"
 
     async def get(self, name):

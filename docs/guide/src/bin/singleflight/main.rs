@@ -29,7 +29,7 @@ impl Pages {
         let loads = Arc::clone(&self.loads);
         let load = async move {
             let version = loads.fetch_add(1, Ordering::Relaxed) + 1;
-            sleep(6 * SECOND).await;
+            sleep(20 * SECOND).await;
             format!("{name}, version {version}")
         };
         let flight = load.boxed().shared();
