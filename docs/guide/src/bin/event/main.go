@@ -11,19 +11,19 @@ const second = 10 * time.Millisecond
 
 func visit(door <-chan struct{}, guest string) {
 	<-door
-	fmt.Println("guest", guest, "goes in")
+	fmt.Println(guest, "goes in")
 }
 
 func main() {
 	door := make(chan struct{})
 	var guests sync.WaitGroup
-	for _, guest := range []string{"A", "B", "C"} {
-		guests.Go(func() { visit(door, guest) })
+	for range 3 {
+		guests.Go(func() { visit(door, "a guest") })
 	}
-	time.Sleep(3 * second)
+	time.Sleep(5 * second)
 	fmt.Println("the door opens")
 	close(door)
 	guests.Wait()
 	fmt.Println("all are in")
-	visit(door, "D")
+	visit(door, "a late one")
 }

@@ -7,19 +7,19 @@ SECOND = 0.01
 
 async def visit(door, guest):
     await door.wait()
-    print(f"guest {guest} goes in")
+    print(guest, "goes in")
 
 
 async def main():
     door = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        for guest in ["A", "B", "C"]:
-            group.create_task(visit(door, guest))
-        await asyncio.sleep(3 * SECOND)
+    async with asyncio.TaskGroup() as guests:
+        for _ in range(3):
+            guests.create_task(visit(door, "a guest"))
+        await asyncio.sleep(5 * SECOND)
         print("the door opens")
         door.set()
     print("all are in")
-    await visit(door, "D")
+    await visit(door, "a late one")
 
 
 asyncio.run(main())

@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_millis(10);
 
 async fn visit(mut door: watch::Receiver<bool>, guest: &str) -> anyhow::Result<()> {
     door.wait_for(|open| *open).await?;
-    println!("guest {guest} goes in");
+    println!("{guest} goes in");
     Ok(())
 }
 
@@ -18,13 +18,13 @@ async fn visit(mut door: watch::Receiver<bool>, guest: &str) -> anyhow::Result<(
 async fn main() -> anyhow::Result<()> {
     let (door, seen) = watch::channel(false);
     let guests = Scope::new("guests");
-    for guest in ["A", "B", "C"] {
-        guests.spawn(guest, visit(seen.clone(), guest));
+    for _ in 0..3 {
+        guests.spawn("guest", visit(seen.clone(), "a guest"));
     }
-    sleep(3 * SECOND).await;
+    sleep(5 * SECOND).await;
     println!("the door opens");
     door.send_replace(true);
     guests.closed().await?;
     println!("all are in");
-    visit(seen, "D").await
+    visit(seen, "a late one").await
 }

@@ -1,4 +1,4 @@
-//! Calls that block go to threads of their own; meanwhile the runtime's threads go on.
+//! Calls that block go to threads of their own; meanwhile the one thread of this runtime goes on.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn digest(file: &str) -> String {
     format!("digest of {file}")
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let began = Instant::now();
     let digests =
