@@ -1,0 +1,30 @@
+// Results in the order in which they are ready, not in the order in which they were asked for.
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func fetch(page string, seconds int) string {
+	time.Sleep(time.Duration(seconds) * second)
+	return fmt.Sprintf("page %s after %d s", page, seconds)
+}
+
+func main() {
+	pages := []struct {
+		name    string
+		seconds int
+	}{{"A", 15}, {"B", 5}, {"C", 10}}
+
+	results := make(chan string, len(pages))
+	for _, page := range pages {
+		go func() { results <- fetch(page.name, page.seconds) }()
+	}
+	for range pages {
+		fmt.Println(<-results)
+	}
+	fmt.Println("all", len(pages), "pages are here")
+}

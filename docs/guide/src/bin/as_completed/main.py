@@ -1,0 +1,22 @@
+"""Results in the order in which they are ready, not in the order in which they were asked for."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def fetch(page, seconds):
+    await asyncio.sleep(seconds * SECOND)
+    return f"page {page} after {seconds} s"
+
+
+async def main():
+    async with asyncio.TaskGroup() as group:
+        pages = [("A", 15), ("B", 5), ("C", 10)]
+        tasks = [group.create_task(fetch(page, seconds)) for page, seconds in pages]
+        for ready in asyncio.as_completed(tasks):
+            print(await ready)
+    print("all", len(tasks), "pages are here")
+
+
+asyncio.run(main())

@@ -1,0 +1,35 @@
+"""A buyer waits until there is money enough; every deposit makes it look again."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+class Account:
+    def __init__(self):
+        self.balance = 0
+        self.changed = asyncio.Condition()
+
+    async def deposit(self, amount):
+        async with self.changed:
+            self.balance += amount
+            print(f"deposit of {amount}: the balance is {self.balance}")
+            self.changed.notify_all()
+
+    async def withdraw(self, amount):
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.balance >= amount)
+            self.balance -= amount
+            print(f"withdrawal of {amount}: the balance is {self.balance}")
+
+
+async def main():
+    account = Account()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(account.withdraw(80))
+        for _ in range(3):
+            await asyncio.sleep(2 * SECOND)
+            await account.deposit(30)
+
+
+asyncio.run(main())

@@ -1,0 +1,30 @@
+"""Who asks is known in every call of a request, and in the tasks that it starts, without being a parameter."""
+
+import asyncio
+from contextvars import ContextVar
+
+SECOND = 0.01
+
+user = ContextVar("user", default="nobody")
+
+
+async def query(table):
+    await asyncio.sleep(SECOND)
+    print(f"[{user.get()}] reads {table}")
+
+
+async def handle(name):
+    user.set(name)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(query("users"))
+        group.create_task(query("orders"))
+
+
+async def main():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(handle("ada"))
+        group.create_task(handle("bob"))
+    print("outside:", user.get())
+
+
+asyncio.run(main())

@@ -1,0 +1,45 @@
+// On SIGINT no new request is taken, and those that have begun are finished.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func handle(number int) {
+	fmt.Printf("request %d begins\n", number)
+	if number == 3 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil { // somebody presses Ctrl-C
+			panic(err)
+		}
+	}
+	time.Sleep(30 * second)
+	fmt.Printf("request %d is done\n", number)
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+
+	arrivals := time.NewTicker(6 * second)
+	defer arrivals.Stop()
+	var requests sync.WaitGroup
+	for number := 1; ctx.Err() == nil; number++ {
+		requests.Go(func() { handle(number) })
+		select {
+		case <-arrivals.C: // the next request is here
+		case <-ctx.Done():
+		}
+	}
+	stop() // a second Ctrl-C ends the program at once
+	fmt.Println("no new requests")
+	requests.Wait()
+	fmt.Println("shut down")
+}

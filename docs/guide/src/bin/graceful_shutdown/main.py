@@ -1,0 +1,35 @@
+"""On SIGINT no new request is taken, and those that have begun are finished."""
+
+import asyncio
+import signal
+
+SECOND = 0.01
+
+
+async def handle(number):
+    print(f"request {number} begins")
+    if number == 3:
+        signal.raise_signal(signal.SIGINT)  # somebody presses Ctrl-C
+    await asyncio.sleep(30 * SECOND)
+    print(f"request {number} is done")
+
+
+async def main():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+
+    async with asyncio.TaskGroup() as requests:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            requests.create_task(handle(number))
+            try:
+                async with asyncio.timeout(6 * SECOND):
+                    await stop.wait()
+            except TimeoutError:
+                pass  # the next request is here
+        print("no new requests")
+    print("shut down")
+
+
+asyncio.run(main())

@@ -1,0 +1,41 @@
+//! On SIGINT no new request is taken, and those that have begun are finished.
+
+use std::time::Duration;
+
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{interval, sleep};
+use towpath_pattern::Scope;
+
+const SECOND: Duration = Duration::from_millis(10);
+
+async fn handle(number: u32) -> anyhow::Result<()> {
+    println!("request {number} begins");
+    if number == 3 {
+        kill_process(getpid(), Signal::INT)?; // somebody presses Ctrl-C
+    }
+    sleep(30 * SECOND).await;
+    println!("request {number} is done");
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let requests = Scope::new("requests");
+    let mut arrivals = interval(6 * SECOND);
+    let mut number = 0;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = arrivals.tick() => {
+                number += 1;
+                requests.spawn("request", handle(number));
+            }
+        }
+    }
+    println!("no new requests");
+    requests.closed().await?;
+    println!("shut down");
+    Ok(())
+}

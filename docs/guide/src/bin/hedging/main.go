@@ -1,0 +1,47 @@
+// A second request to another replica if the first is slow; whichever answers first counts, the other is stopped.
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+type replica struct {
+	name  string
+	takes time.Duration
+}
+
+func (r replica) ask(ctx context.Context, answers chan<- string) {
+	fmt.Println("asking", r.name)
+	select {
+	case <-time.After(r.takes):
+		answers <- "answer of " + r.name
+	case <-ctx.Done():
+	}
+}
+
+func hedged(first, other replica) string {
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	answers := make(chan string, 2) // nobody has to take the second one
+	requests.Go(func() { first.ask(ctx, answers) })
+	select {
+	case answer := <-answers:
+		return answer
+	case <-time.After(20 * second):
+		requests.Go(func() { other.ask(ctx, answers) })
+		return <-answers
+	}
+}
+
+func main() {
+	fmt.Println(hedged(replica{"A", 2 * second}, replica{"B", 2 * second}))
+	fmt.Println(hedged(replica{"C", 100 * second}, replica{"D", 2 * second}))
+}

@@ -1,0 +1,31 @@
+"""A lock around a step with a wait in it; a step without one needs no lock in asyncio."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+class Account:
+    def __init__(self):
+        self.lock = asyncio.Lock()
+        self.balance = 100
+        self.requests = 0
+
+    async def withdraw(self, amount):
+        self.requests += 1  # no await in between, so no lock
+        async with self.lock:
+            balance = self.balance
+            await asyncio.sleep(SECOND)  # asks the bank
+            self.balance = balance - amount
+
+
+async def main():
+    account = Account()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(account.withdraw(10))
+    print("requests:", account.requests)
+    print("balance:", account.balance)
+
+
+asyncio.run(main())

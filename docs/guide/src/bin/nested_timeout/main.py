@@ -1,0 +1,27 @@
+"""A limit for each step inside a limit for the whole request: whichever comes first ends the step."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def step(name, limit, seconds):
+    try:
+        async with asyncio.timeout(limit * SECOND):
+            await asyncio.sleep(seconds * SECOND)
+            print(f"{name}: done")
+    except TimeoutError:
+        print(f"{name}: its own time is up")
+
+
+async def main():
+    try:
+        async with asyncio.timeout(40 * SECOND):
+            await step("cache", limit=3, seconds=100)
+            await step("index", limit=20, seconds=2)
+            await step("archive", limit=100, seconds=200)
+    except TimeoutError:
+        print("archive: the time of the request is up")
+
+
+asyncio.run(main())

@@ -1,0 +1,41 @@
+"""News or mail, whichever comes first, until both are at their end; and a look that does not wait."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def deliver(queue, items, first):
+    await asyncio.sleep(first * SECOND)
+    for item in items:
+        await queue.put(item)
+        await asyncio.sleep(12 * SECOND)
+    await queue.put(None)
+
+
+async def main():
+    news, mail = asyncio.Queue(10), asyncio.Queue(10)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(deliver(news, ["rain", "sun"], first=3))
+        group.create_task(deliver(mail, ["a letter", "a card"], first=9))
+
+        try:
+            print("news:", news.get_nowait())
+        except asyncio.QueueEmpty:
+            print("nothing yet")
+
+        waiting = {
+            asyncio.create_task(news.get()): ("news", news),
+            asyncio.create_task(mail.get()): ("mail", mail),
+        }
+        while waiting:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                name, queue = waiting.pop(task)
+                if (item := task.result()) is not None:
+                    print(f"{name}: {item}")
+                    waiting[asyncio.create_task(queue.get())] = (name, queue)
+    print("both are at their end")
+
+
+asyncio.run(main())

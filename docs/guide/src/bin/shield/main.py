@@ -1,0 +1,25 @@
+"""A request runs out of time; the saving that it has begun is not cut short with it."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def save(rows):
+    await asyncio.sleep(20 * SECOND)
+    print("the saving is done")
+    return rows
+
+
+async def main():
+    saving = asyncio.create_task(save(3))
+    try:
+        async with asyncio.timeout(2 * SECOND):
+            rows = await asyncio.shield(saving)
+            print("saved in time:", rows, "rows")
+    except TimeoutError:
+        print("the request is out of time")
+    print("saved all the same:", await saving, "rows")
+
+
+asyncio.run(main())

@@ -1,0 +1,35 @@
+"""Five callers want the same page at once: it is loaded one time for all; a later call loads it again."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+class Pages:
+    def __init__(self):
+        self._flights = {}
+        self.loads = 0
+
+    async def _load(self, name):
+        self.loads += 1
+        await asyncio.sleep(20 * SECOND)
+        return f"{name}, version {self.loads}"
+
+    async def get(self, name):
+        flight = self._flights.get(name)
+        if flight is None:
+            flight = self._flights[name] = asyncio.create_task(self._load(name))
+            flight.add_done_callback(lambda _: self._flights.pop(name))
+        return await asyncio.shield(flight)  # one caller that gives up does not stop it
+
+
+async def main():
+    pages = Pages()
+    callers = [pages.get("home") for _ in range(5)]
+    for page in await asyncio.gather(*callers):
+        print(page)
+    print("later:", await pages.get("home"))
+    print(pages.loads, "loads for 6 calls")
+
+
+asyncio.run(main())

@@ -1,0 +1,29 @@
+"""A program is run for so long and no longer; when its time is up it is killed, and waited for."""
+
+import asyncio
+from asyncio.subprocess import PIPE
+
+SECOND = 0.01
+
+
+async def run(*command, limit):
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    try:
+        async with asyncio.timeout(limit * SECOND):
+            output, _ = await process.communicate()
+            print(f"{command[0]}: {output.decode().strip()}")
+    except TimeoutError:
+        print(f"{command[0]}: its time is up")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+            print(f"{command[0]}: ended by signal {-process.returncode}")
+
+
+async def main():
+    await run("echo", "hello", limit=500)
+    await run("sleep", "60", limit=5)
+
+
+asyncio.run(main())

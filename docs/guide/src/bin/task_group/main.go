@@ -1,0 +1,51 @@
+// A task group: the first failure stops the others, and the group waits for all of them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func load(ctx context.Context, table string, takes time.Duration) error {
+	select {
+	case <-time.After(takes):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if table == "prices" {
+		return errors.New(table + " failed: no such table")
+	}
+	fmt.Println(table, "loaded")
+	return nil
+}
+
+func main() {
+	began := time.Now()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+
+	var group sync.WaitGroup
+	start := func(table string, takes time.Duration) {
+		group.Go(func() {
+			if err := load(ctx, table, takes); err != nil {
+				cancel(err) // only the first one counts
+			}
+		})
+	}
+	start("users", 2*second)
+	start("prices", 6*second)
+	start("orders", 60*second)
+	group.Wait()
+
+	if err := context.Cause(ctx); err != nil {
+		fmt.Println(err)
+	}
+	if time.Since(began) < 30*second {
+		fmt.Println("orders was stopped, not waited for")
+	}
+}

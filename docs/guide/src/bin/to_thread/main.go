@@ -1,0 +1,52 @@
+// A goroutine may block: the scheduler runs the others meanwhile.
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func digest(file string) string {
+	time.Sleep(10 * second) // a library that blocks
+	return "digest of " + file
+}
+
+func main() {
+	began := time.Now()
+	files := []string{"a", "b", "c", "d"}
+	results := make([]string, len(files))
+	var calls sync.WaitGroup
+	for i, file := range files {
+		calls.Go(func() { results[i] = digest(file) })
+	}
+	done := make(chan struct{})
+	go func() {
+		calls.Wait()
+		close(done)
+	}()
+
+	beats := 0
+	heart := time.NewTicker(second)
+	defer heart.Stop()
+	for running := true; running; {
+		select {
+		case <-heart.C:
+			beats++
+		case <-done:
+			running = false
+		}
+	}
+	together := time.Since(began)
+	for _, result := range results {
+		fmt.Println(result)
+	}
+	if beats >= 3 {
+		fmt.Println("other tasks ran meanwhile")
+	}
+	if together < 25*second {
+		fmt.Println("faster than the 40 s of one after another")
+	}
+}

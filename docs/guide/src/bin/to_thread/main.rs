@@ -1,0 +1,44 @@
+//! Calls that block go to threads of their own; meanwhile the one thread of this runtime goes on.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::task::spawn_blocking;
+use tokio::time::interval;
+use towpath_fanout::{Fanout, PatternExt};
+
+const SECOND: Duration = Duration::from_millis(10);
+
+fn digest(file: &str) -> String {
+    thread::sleep(10 * SECOND); // a library that blocks
+    format!("digest of {file}")
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let began = Instant::now();
+    let digests =
+        Fanout::new(4, |file: &'static str| async move { Ok(spawn_blocking(move || digest(file)).await?) });
+    let calls = digests.ordered().run(["a", "b", "c", "d"]).collect();
+    tokio::pin!(calls);
+
+    let mut beats = 0;
+    let mut heart = interval(SECOND);
+    let results = loop {
+        tokio::select! {
+            results = &mut calls => break results?,
+            _ = heart.tick() => beats += 1,
+        }
+    };
+    let together = began.elapsed();
+    for result in results {
+        println!("{result}");
+    }
+    if beats >= 3 {
+        println!("other tasks ran meanwhile");
+    }
+    if together < 25 * SECOND {
+        println!("faster than the 40 s of one after another");
+    }
+    Ok(())
+}

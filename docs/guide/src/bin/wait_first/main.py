@@ -1,0 +1,26 @@
+"""Three mirrors are asked for the same file; the first answer is taken, and the other two are stopped."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def ask(mirror, seconds):
+    await asyncio.sleep(seconds * SECOND)
+    return f"the file, from mirror {mirror}"
+
+
+async def main():
+    mirrors = [("A", 60), ("B", 2), ("C", 30)]
+    tasks = [asyncio.create_task(ask(mirror, seconds)) for mirror, seconds in mirrors]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        print(task.result())
+
+    for task in pending:
+        task.cancel()
+    await asyncio.wait(pending)
+    print(sum(task.cancelled() for task in pending), "others were stopped")
+
+
+asyncio.run(main())

@@ -1,0 +1,34 @@
+"""Nine jobs, three workers: whoever is free takes the next one."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+class Machine:
+    def __init__(self):
+        self.busy = self.most = 0
+
+    async def square(self, number):
+        self.busy += 1
+        self.most = max(self.most, self.busy)
+        await asyncio.sleep(2 * SECOND)
+        self.busy -= 1
+        return number * number
+
+
+async def worker(machine, jobs):
+    for job in jobs:
+        print(f"job {job}: {await machine.square(job)}")
+
+
+async def main():
+    machine = Machine()
+    jobs = iter(range(1, 10))  # shared: each job goes to one worker
+    async with asyncio.TaskGroup() as pool:
+        for _ in range(3):
+            pool.create_task(worker(machine, jobs))
+    print("most at once:", machine.most)
+
+
+asyncio.run(main())
