@@ -10,8 +10,8 @@ const WARM_UP: u64 = 400;
 /// The heap between two runs has what runtimes and threads keep for themselves, which varies by a little.
 const HEAP_MAY_GROW: usize = 256 << 10;
 
-/// The process keeps what the largest run of all needed, and fragments.
-const RESIDENT_MAY_GROW_KIB: u64 = 64 << 10;
+/// The process keeps what the largest runs of all needed, ten thousand jobs at once on several threads, and fragments.
+const RESIDENT_MAY_GROW_KIB: u64 = 256 << 10;
 
 /// How often the process is asked: it costs as much as a small run.
 const ASK_EVERY: u64 = 50;
