@@ -7,6 +7,7 @@ mod artifacts;
 mod bench;
 mod check;
 mod counts;
+mod faults;
 mod new;
 mod process;
 mod test;
@@ -36,6 +37,7 @@ enum Command {
     Bench(bench::Args),
     New(new::Args),
     Check(check::Args),
+    Faults(faults::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Faults(args) => faults::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
