@@ -1,6 +1,7 @@
 //! Defects that libraries like this one have had, each looked for by a small test of its own.
 
 mod cancelled;
+mod discarded;
 mod ordered;
 mod unwinding;
 
