@@ -12,7 +12,7 @@ pub struct Fault {
     pub number: u32,
     /// The name of its file.
     file: String,
-    pub fault: String,
+    pub what: String,
     pub seen_at: Vec<String>,
     pub test: Test,
     edits: Vec<Edit>,
@@ -65,8 +65,8 @@ pub fn read_all(root: &Path) -> Result<Vec<Fault>> {
 fn read(file: &str, text: &str) -> Result<Fault> {
     let number = file.split_once('-').and_then(|(number, _)| number.parse().ok());
     let number = number.context("its name should begin with its number, as in `01-name.toml`")?;
-    let Written { fault, seen_at, test, edit: edits } = toml::from_str(text)?;
-    Ok(Fault { number, file: file.to_owned(), fault, seen_at, test, edits })
+    let Written { fault: what, seen_at, test, edit: edits } = toml::from_str(text)?;
+    Ok(Fault { number, file: file.to_owned(), what, seen_at, test, edits })
 }
 
 impl Fault {

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use self::copy::Copied;
 use self::fault::Fault;
 use self::trial::{Seen, Trial};
+use crate::counts::Counts;
 use crate::process::seconds_since;
 use crate::usage::Usage;
 use crate::workspace::Workspace;
@@ -28,7 +29,7 @@ const THIRDS: u32 = 3;
 /// that must find it. The files that git knows of are copied to a folder under target/; there, all these tests must
 /// pass without a fault, and then each must fail with its own, by its own assertion: a test that cannot be built, dies
 /// or hangs (60 s) has not caught it. An edit that does not apply any more is an error that says which.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 #[command(after_help = crate::EXIT_STATUS)]
 pub struct Args {
     /// Only the fault of this number; may be given several times
@@ -40,6 +41,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<bool> {
+    Ok(count(args)?.failed == 0)
+}
+
+/// How many were caught, and how many were not.
+pub fn count(args: &Args) -> Result<Counts> {
     let start = Instant::now();
     let workspace = Workspace::load()?;
     let all = fault::read_all(&workspace.root)?;
@@ -52,10 +58,10 @@ pub fn run(args: &Args) -> Result<bool> {
 
     let copied = Copied::of(&workspace)?;
     let trial = Trial::new(&copied)?;
-    let control = control(&trial, &chosen)?;
-    if !control {
-        println!("\nwithout a fault every test must pass; nothing was planted");
-        return Ok(false);
+    let failing = control(&trial, &chosen)?;
+    if failing > 0 {
+        println!("without a fault every test must pass; nothing was planted");
+        return Ok(Counts { passed: 0, failed: failing });
     }
     let mut seen = Vec::new();
     for fault in &chosen {
@@ -70,12 +76,13 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     println!("\n{}", table(&chosen, &seen));
     let caught = seen.iter().filter(|seen| seen.is_caught()).count();
-    println!("{caught} of {} caught, {}", chosen.len(), seconds_since(start));
-    Ok(caught == chosen.len())
+    println!("{}", seconds_since(start));
+    println!("{caught} of {} caught", chosen.len());
+    Ok(Counts { passed: caught as u64, failed: (chosen.len() - caught) as u64 })
 }
 
-/// Runs the tests of all these faults without any; says whether they all pass.
-fn control(trial: &Trial, faults: &[Fault]) -> Result<bool> {
+/// Runs the tests of all these faults without any; says how many do not pass.
+fn control(trial: &Trial, faults: &[Fault]) -> Result<u64> {
     let start = Instant::now();
     let mut tests: Vec<_> = faults.iter().map(|fault| &fault.test).collect();
     tests.dedup();
@@ -88,7 +95,7 @@ fn control(trial: &Trial, faults: &[Fault]) -> Result<bool> {
         }
     }
     println!("<== control: {passed} of {} passed, {}\n", tests.len(), seconds_since(start));
-    Ok(passed == tests.len())
+    Ok((tests.len() - passed) as u64)
 }
 
 fn choose(all: Vec<Fault>, args: &Args, workspace: &Workspace) -> Result<Vec<Fault>> {
@@ -144,7 +151,7 @@ fn table(faults: &[Fault], seen: &[Seen]) -> impl fmt::Display + use<> {
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(180);
     table.set_header(["", "fault", "test", "caught"]);
     for (fault, seen) in rows {
-        let what = format!("{} ({})", fault.fault, fault.seen_at.join(", "));
+        let what = format!("{} ({})", fault.what, fault.seen_at.join(", "));
         let caught = if seen.is_caught() { seen.told() } else { seen.verdict() };
         table.add_row([fault.number.to_string(), what, fault.test.to_string(), caught]);
     }

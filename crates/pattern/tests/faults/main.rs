@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod discarded;
+mod generated;
 mod ordered;
 mod unwinding;
 
