@@ -9,7 +9,12 @@ use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, Put, TryP
 
 /// A run that goes on for ever fails its test; on a paused clock at once.
 async fn ends<F: Future>(run: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(100), run).await.expect("the run ends")
+    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),
+        ended = run => ended,
+    }
 }
 
 /// Every number up to `most` once, found from 1 by way of `2n` and `2n + 1`.

@@ -5,14 +5,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::task::yield_now;
-use tokio::time::timeout;
 use towpath_pattern::{Capacity, Run, Scope, Settings, Source};
 
-use crate::{one_step, run_in, settle};
+use crate::{one_step, run_in, settle, soon};
 
 /// Jobs that are alive.
 #[derive(Clone, Default)]
@@ -50,8 +48,7 @@ async fn when_the_scope_of_a_stopped_run_is_closed_none_of_its_jobs_is_alive() {
         let before = alive.count();
         assert!(before > 500, "the job itself, and 500 at work, not {before}");
         stop(&scope, run);
-        let closed = timeout(Duration::from_secs(10), scope.closed()).await;
-        closed.expect("the scope waits for jobs that live on").expect("no failure");
+        soon("the end of the scope", scope.closed()).await.expect("no failure");
         assert_eq!(alive.count(), 0, "jobs lived on, stopped in way {way}");
     }
 }
@@ -107,8 +104,7 @@ async fn dropped_after(polls: usize, items: usize) -> (usize, usize) {
         one_step().await;
     }
     drop(run);
-    let closed = timeout(Duration::from_secs(10), scope.closed()).await;
-    closed.expect("the scope was never closed").expect("no failure");
+    soon("the end of the scope", scope.closed()).await.expect("no failure");
     let mut rest = kept.take().expect("the run is over");
     let mut given_back = 0;
     while let Some(item) = rest.next().await {

@@ -1,11 +1,8 @@
 //! A hand-over between two who poll each other: what comes between a look and the wait that follows it is seen.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
 use towpath_pattern::Source;
 
-use crate::one_step;
+use crate::{one_step, soon};
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_is_sent_between_the_look_and_the_wait_is_taken() {
@@ -19,8 +16,7 @@ async fn an_item_that_is_sent_between_the_look_and_the_wait_is_taken() {
         }
     });
     for expected in 0..6 {
-        let next = timeout(Duration::from_secs(10), source.next()).await;
-        let next = next.unwrap_or_else(|_| panic!("item {expected} was sent, and its taker sleeps"));
+        let next = soon("an item that was sent", source.next()).await;
         assert_eq!(next.expect("an item").expect("no failure"), expected);
     }
     assert!(source.next().await.is_none());

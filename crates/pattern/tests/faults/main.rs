@@ -9,6 +9,7 @@ mod unwinding;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::task::yield_now;
 use towpath_pattern::{Job, Run, Scope, Settings, Source};
@@ -40,4 +41,14 @@ async fn one_step() {
         Poll::Pending
     })
     .await;
+}
+
+/// What comes of it; if it does not, `what` says what was waited for. The clock should be paused.
+async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("{what} never came"),
+        came = future => came,
+    }
 }
