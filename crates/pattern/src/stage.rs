@@ -78,8 +78,8 @@ where
     if let Some(by) = presence.stopped_by_now() {
         handoff.cancel(by);
     }
-    let ending = supervisor::Ending::new(Arc::clone(&handoff), presence);
     crew.spawn(first);
+    let ending = supervisor::Ending::new(crew, presence);
     runtime.spawn(supervisor::supervise(ending));
     handoff
 }

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::handoff::HandOff;
+use super::worker::{Crew, Work};
 use crate::failure::Cause;
 use crate::scope::Presence;
 use crate::settings::OnFailure;
 use crate::source::Closed;
 
-pub(super) async fn supervise<In, Out>(ending: Ending<In, Out>)
+pub(super) async fn supervise<In, Out, W>(ending: Ending<In, Out, W>)
 where
     In: Send + 'static,
     Out: Send + 'static,
+    W: Work<In, Out>,
 {
     let stage = &*ending.stage;
     let mut cancelled = pin!(ending.presence.stopped());
@@ -35,6 +37,9 @@ where
     })
     .await;
     clear_up(stage).await;
+    if let Some(crew) = &ending.crew {
+        close(stage, &crew.work).await;
+    }
 }
 
 /// Closes the source and gives back what was never begun. Values are dropped here, so this may panic at
@@ -55,21 +60,49 @@ async fn clear_up<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, O
     stage.dispose(source);
 }
 
-/// Tells the taker that the run is over, however that came about: a runtime that is shut down drops the
-/// supervisor in mid-run, or before it was ever polled.
-pub(super) struct Ending<In, Out> {
-    stage: Arc<HandOff<In, Out>>,
-    presence: Presence,
-}
-
-impl<In, Out> Ending<In, Out> {
-    pub(super) fn new(stage: Arc<HandOff<In, Out>>, presence: Presence) -> Self {
-        Self { stage, presence }
+/// Has the work give up what its jobs shared.
+async fn close<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, Out>, work: &impl Work<In, Out>) {
+    let mut closing = pin!(None);
+    let errors = poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if closing.is_none() {
+                closing.set(Some(work.close()));
+            }
+            closing.as_mut().as_pin_mut().map_or(Poll::Ready(Vec::new()), |closing| closing.poll(cx))
+        }));
+        polled.unwrap_or_else(|payload| {
+            stage.fail(Cause::of_panic(payload));
+            Poll::Ready(Vec::new())
+        })
+    })
+    .await;
+    for error in errors {
+        stage.fail(Cause::of_error(error));
+    }
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| closing.set(None))) {
+        stage.fail(Cause::of_panic(payload));
     }
 }
 
-impl<In, Out> Drop for Ending<In, Out> {
+/// Tells the taker that the run is over, however that came about: a runtime that is shut down drops the
+/// supervisor in mid-run, or before it was ever polled.
+pub(super) struct Ending<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
+    stage: Arc<HandOff<In, Out>>,
+    /// There until it is dropped.
+    crew: Option<Arc<Crew<In, Out, W>>>,
+    presence: Presence,
+}
+
+impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Ending<In, Out, W> {
+    pub(super) fn new(crew: Arc<Crew<In, Out, W>>, presence: Presence) -> Self {
+        Self { stage: Arc::clone(&crew.handoff), crew: Some(crew), presence }
+    }
+}
+
+impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Ending<In, Out, W> {
     fn drop(&mut self) {
+        // What the work has captured is gone when the run is over.
+        self.stage.dispose(self.crew.take());
         self.stage.end(&self.presence);
     }
 }

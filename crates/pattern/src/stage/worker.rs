@@ -22,6 +22,21 @@ use crate::failure::Cause;
 pub trait Work<In, Out>: Send + Sync + 'static {
     /// Does it for one item.
     fn work(&self, taken: Taken<In, Out>) -> impl Future<Output = Ended<In, Out>> + Send;
+
+    /// Gives up what the jobs shared, with an await where that needs one. Called once for each run, when the last of
+    /// its jobs is gone, however that came about, and before it is over; nothing cancels it, so give it a time limit
+    /// of its own. By default there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// Each is a failure of the run: the first cause, unless there is one already.
+    ///
+    /// # Cancel-safety
+    ///
+    /// A runtime that is shut down may drop it at any await, or before it is called.
+    fn close(&self) -> impl Future<Output = Vec<anyhow::Error>> + Send {
+        std::future::ready(Vec::new())
+    }
 }
 
 impl<In, Out, F, Fut> Work<In, Out> for F
@@ -47,7 +62,7 @@ where
 /// The work of a stage, and the heart that its workers share.
 pub(super) struct Crew<In, Out, W> {
     pub(super) handoff: Arc<HandOff<In, Out>>,
-    work: W,
+    pub(super) work: W,
 }
 
 impl<In, Out, W> Crew<In, Out, W>
@@ -71,7 +86,8 @@ where
                 let mut job = pin!(None);
                 poll_fn(|cx| hands.poll_batch(cx, &crew, job.as_mut(), |taken| crew.work.work(taken))).await;
             }
-            // What the work has captured goes before the worker does: a run that is over holds nothing.
+            // What the work has captured goes before the worker does: a run that is over holds nothing, and where the
+            // runtime is shut down this may be the last that does.
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(crew)));
             if let Err(payload) = dropped {
                 hands.fail(Cause::of_panic(payload));

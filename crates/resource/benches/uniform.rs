@@ -1,0 +1,13 @@
+//! The uniform benchmark of `cargo xtask bench`.
+
+use std::process::ExitCode;
+
+use subject::{AsCompleted, Ordered};
+use towpath_testkit::Benchmark;
+
+#[path = "../tests/subject/mod.rs"]
+mod subject;
+
+fn main() -> ExitCode {
+    Benchmark::of(AsCompleted).and(Ordered).main()
+}

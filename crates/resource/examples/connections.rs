@@ -1,0 +1,49 @@
+//! Ten requests over two connections: each is greeted before its first request and said goodbye to after its last.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+use towpath_resource::{After, Held, Holding, PatternExt, Resource};
+
+struct Server {
+    connections: AtomicU32,
+}
+
+struct Connection {
+    number: u32,
+    requests: u32,
+}
+
+impl Resource for Server {
+    type State = Connection;
+
+    async fn acquire(&self) -> anyhow::Result<Connection> {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        sleep(Duration::from_millis(20)).await;
+        println!("connection {number}: hello");
+        Ok(Connection { number, requests: 0 })
+    }
+
+    async fn release(&self, connection: Connection, after: After) -> anyhow::Result<()> {
+        sleep(Duration::from_millis(20)).await;
+        println!(
+            "connection {}: goodbye after {} requests ({after:?})",
+            connection.number, connection.requests
+        );
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let server = Server { connections: AtomicU32::new(0) };
+    let get = Holding::new(2, server, |(mut connection, page): (Held<Connection>, u32)| async move {
+        connection.requests += 1;
+        sleep(Duration::from_millis(10)).await;
+        Ok(page * 100)
+    });
+    let sizes = get.ordered().run(1..=10).collect().await?;
+    println!("{sizes:?}");
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The pattern: one job per item, each while it holds a resource.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::error::Elapsed;
+use towpath_pattern::{
+    Capacity, Ended, IntoLimit, Job, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
+    TimedOut, Work,
+};
+
+use crate::held::Held;
+use crate::pool::{Pool, Returns};
+use crate::resource::{After, Resource};
+
+/// How long a release may take, unless it is told.
+const RELEASE_WITHIN: Duration = Duration::from_secs(5);
+
+/// One job per item, each while it holds a resource: acquired before the first job that needs it, handed from job to
+/// job, and released with an await at the end.
+///
+/// A run has at most as many resources as jobs at once, and makes one only where none is idle. Each is released once:
+/// when the run's last job is gone, however that came about, or right after a job that panicked with it or
+/// [discarded](Held::discard) it, and then another is acquired in its place. The run is over, and its scope
+/// [closed](Scope::closed), when all are released; a release that fails is a failure of the run after the first one. An
+/// item whose resource cannot be acquired fails with that error.
+///
+/// It is a description: it can be run any number of times, also at the same time, and each run has resources of its
+/// own. Clones share the job and the [`Resource`].
+///
+/// # Shutdown
+///
+/// When the tokio runtime is shut down in mid-run nothing can be awaited any more: a resource is then dropped and not
+/// released. Let `scope.closed().await` come back first.
+#[derive(Debug)]
+pub struct Holding<R, J> {
+    settings: Settings,
+    release_within: Duration,
+    resource: Arc<R>,
+    job: Arc<J>,
+}
+
+impl<R: Resource, J> Holding<R, J> {
+    /// Applies `job` to each item, together with the resource that it holds, with at most `limit` jobs at once.
+    ///
+    /// The limit is a literal or a [`Limit`](crate::Limit); a number that is not known to be 1 or more is checked by
+    /// `Limit::try_from(n)?`.
+    ///
+    /// # Panics
+    ///
+    /// When the limit is zero, at the caller's location.
+    #[track_caller]
+    #[must_use]
+    pub fn new<In>(limit: impl IntoLimit, resource: R, job: J) -> Self
+    where
+        J: Job<(Held<R::State>, In)>,
+    {
+        Self {
+            settings: Settings::new("resource", limit),
+            release_within: RELEASE_WITHIN,
+            resource: Arc::new(resource),
+            job: Arc::new(job),
+        }
+    }
+
+    /// Gives each release so long, by default 5 seconds; one that is not done by then is dropped, and fails the run.
+    ///
+    /// It needs tokio's timer only for a release that waits.
+    #[must_use]
+    pub fn release_within(mut self, limit: Duration) -> Self {
+        self.release_within = limit;
+        self
+    }
+
+    /// Yields the outputs in the order of their inputs; those that finish early are held back, as many
+    /// as the capacity has room for. They hold no resource.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.settings.order = Order::Ordered;
+        self
+    }
+
+    /// Has room for so many items beyond those whose jobs run: above all, finished outputs that nobody
+    /// took yet. By default as many as the limit.
+    #[must_use]
+    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
+        self.settings.capacity = Some(items.into());
+        self
+    }
+
+    /// What a failure does: by default the first one stops the run.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.settings.on_failure = on_failure;
+        self
+    }
+
+    /// The name of the stage in failures and reports, by default `resource`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+}
+
+impl<R, J> Clone for Holding<R, J> {
+    fn clone(&self) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            release_within: self.release_within,
+            resource: Arc::clone(&self.resource),
+            job: Arc::clone(&self.job),
+        }
+    }
+}
+
+impl<In, R, J> Pattern<In> for Holding<R, J>
+where
+    In: Send + 'static,
+    R: Resource,
+    J: Job<(Held<R::State>, In)>,
+{
+    type Out = J::Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+        let pool = Pool::new(Arc::clone(&self.resource), self.settings.limit.get(), self.release_within);
+        let work = WithResource { pool: Arc::new(pool), job: Arc::clone(&self.job) };
+        Run::spawn(scope, input, self.settings.clone(), work)
+    }
+}
+
+/// What a run does with an item.
+struct WithResource<R: Resource, J> {
+    pool: Arc<Pool<R>>,
+    job: Arc<J>,
+}
+
+impl<In, R, J> Work<In, J::Out> for WithResource<R, J>
+where
+    In: Send + 'static,
+    R: Resource,
+    J: Job<(Held<R::State>, In)>,
+{
+    async fn work(&self, taken: Taken<In, J::Out>) -> Ended<In, J::Out> {
+        let found = self.pool.take().await;
+        let (item, begun) = taken.begin();
+        let (state, lease) = match found {
+            Ok(found) => found,
+            Err(error) => return begun.end(Err(error)),
+        };
+        let held = Held::new(state, lease.id, Arc::clone(&self.pool) as Arc<dyn Returns<R::State>>);
+        let result = self.job.call((held, item)).await;
+        lease.end(match &result {
+            Ok(_) => After::Success,
+            Err(error) if error.is::<TimedOut>() || error.is::<Elapsed>() => After::Timeout,
+            Err(_) => After::Error,
+        });
+        begun.end(result)
+    }
+
+    async fn close(&self) -> Vec<anyhow::Error> {
+        self.pool.close().await
+    }
+}

@@ -1,0 +1,91 @@
+//! Jobs that each hold a resource, acquired before and released after with an await, whatever becomes of the job.
+//!
+//! What `async with` and `defer` are for: connections, sessions, temporary files, anything whose end must be awaited,
+//! which Rust's `Drop` cannot do. Each resource goes from job to job, and is released on success, error, panic, timeout
+//! and cancellation.
+//!
+//! # When not to use it
+//!
+//! - For what is given up without an await (a file, a lock, memory): an owned value, whose `Drop` does it.
+//! - For a pool that outlives a run, with health checks and a minimum of idle connections: a crate for that, such as
+//!   `deadpool` or `bb8`.
+//! - For a limit alone: `towpath-fanout`, or `towpath-semaphore` where several runs share it.
+//!
+//! # Example
+//!
+//! ```
+//! use towpath_resource::{After, Held, Holding, PatternExt, Resource};
+//!
+//! # struct Connection;
+//! # impl Connection {
+//! #     async fn open(_: &str) -> anyhow::Result<Self> { Ok(Self) }
+//! #     async fn get(&mut self, path: &str) -> anyhow::Result<usize> { Ok(path.len()) }
+//! #     async fn commit(self) -> anyhow::Result<()> { Ok(()) }
+//! #     async fn roll_back(self) -> anyhow::Result<()> { Ok(()) }
+//! # }
+//! struct Database {
+//!     address: &'static str,
+//! }
+//!
+//! impl Resource for Database {
+//!     type State = Connection;
+//!
+//!     async fn acquire(&self) -> anyhow::Result<Connection> {
+//!         Connection::open(self.address).await
+//!     }
+//!
+//!     async fn release(&self, connection: Connection, after: After) -> anyhow::Result<()> {
+//!         match after {
+//!             After::Success => connection.commit().await,
+//!             _ => connection.roll_back().await,
+//!         }
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let database = Database { address: "db.example" };
+//!     let lengths = Holding::new(2, database, |(mut connection, path): (Held<Connection>, &'static str)| async move {
+//!         connection.get(path).await
+//!     });
+//!     // Two connections for four items; when the outputs are there, both are released.
+//!     let lengths = lengths.ordered().run(["/", "/a", "/bc", "/def"]).collect().await?;
+//!     assert_eq!(lengths, [1, 2, 3, 4]);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! For one piece of work and no items, there is [`with`].
+//!
+//! # What a release can count on
+//!
+//! | the run | its resources |
+//! |---|---|
+//! | comes to its end, or fails | released before the end is yielded; a release that fails is yielded as a failure, or is in the report behind the first one |
+//! | is cancelled, or passes its deadline | the same; the release itself is not cancelled, but has [its own time](Holding::release_within) |
+//! | is dropped | released beside whoever dropped it; [`Scope::closed`] waits for it, and returns what failed |
+//! | has a job that panics | that job's resource is released with [`After::Panic`], and made anew for the next |
+//! | ends because its runtime is shut down | dropped: nothing can be awaited any more |
+
+#![forbid(unsafe_code)]
+
+mod held;
+mod holding;
+mod pool;
+mod resource;
+mod with;
+
+pub use towpath_pattern::{
+    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
+    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
+    async_channel,
+};
+
+pub use held::Held;
+pub use holding::Holding;
+pub use resource::{After, Resource, provide};
+pub use with::{with, with_in};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

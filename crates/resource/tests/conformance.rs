@@ -1,0 +1,10 @@
+//! Jobs that hold a resource are put through the nine laws.
+
+mod subject;
+
+use subject::{AsCompleted, Ordered};
+use towpath_testkit::Conformance;
+
+fn main() {
+    Conformance::of(AsCompleted).and_just(Ordered).main()
+}

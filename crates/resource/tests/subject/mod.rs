@@ -1,0 +1,70 @@
+//! Jobs that hold a resource, as the suite and the benchmark see them: made from any job, in either order.
+
+use towpath_pattern::{Job, Order, Pattern};
+use towpath_resource::{Held, Holding, Resource, provide};
+use towpath_testkit::{Case, Subject};
+
+/// Outputs as they are ready.
+#[derive(Clone, Copy, Debug)]
+pub struct AsCompleted;
+
+/// Outputs in the order of the inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordered;
+
+/// The job of the suite, while it holds a resource that costs nothing.
+struct HoldingNothing<J>(J);
+
+impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
+    type Out = J::Out;
+
+    async fn call(&self, (held, item): (Held<()>, In)) -> anyhow::Result<J::Out> {
+        let output = self.0.call(item).await;
+        drop(held);
+        output
+    }
+}
+
+fn holding<In: Send + 'static, J: Job<In>>(
+    case: Case,
+    job: J,
+) -> Holding<impl Resource<State = ()>, HoldingNothing<J>> {
+    let nothing = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    Holding::new(case.limit, nothing, HoldingNothing(job)).capacity(case.capacity).on_failure(case.on_failure)
+}
+
+impl Subject for AsCompleted {
+    fn name(&self) -> String {
+        "resource".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::AsCompleted
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        holding::<In, J>(case, job)
+    }
+}
+
+impl Subject for Ordered {
+    fn name(&self) -> String {
+        "resource ordered".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::Ordered
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        holding::<In, J>(case, job).ordered()
+    }
+}
