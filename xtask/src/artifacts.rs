@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use duct::Expression;
 use serde::Deserialize;
 
 use crate::workspace::{Target, Workspace};
@@ -28,16 +29,29 @@ struct Message {
 
 /// Runs `cargo LINE` and gives the executables of that kind (`bin`, `example`, `test`, `bench`) that it built.
 pub fn build(workspace: &Workspace, line: &str, kind: &str) -> Result<Vec<Executable>> {
-    let output = workspace
-        .cargo(&format!("{line} --message-format=json-render-diagnostics"))
-        .stdout_capture()
-        .unchecked()
-        .run()?;
+    let output = command(workspace, line).run()?;
     if !output.status.success() {
         bail!("cargo {line} failed (its messages are above)");
     }
-    let messages = String::from_utf8_lossy(&output.stdout);
-    Ok(executables(workspace, &messages, kind))
+    Ok(executables(workspace, &String::from_utf8_lossy(&output.stdout), kind))
+}
+
+/// The same without showing what cargo says; that comes back where it fails.
+pub fn build_quietly(
+    workspace: &Workspace,
+    line: &str,
+    kind: &str,
+) -> Result<std::result::Result<Vec<Executable>, String>> {
+    let output = command(workspace, line).stderr_capture().run()?;
+    if !output.status.success() {
+        return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    Ok(Ok(executables(workspace, &String::from_utf8_lossy(&output.stdout), kind)))
+}
+
+fn command(workspace: &Workspace, line: &str) -> Expression {
+    let line = format!("{line} --message-format=json-render-diagnostics");
+    workspace.cargo(&line).stdout_capture().unchecked()
 }
 
 fn executables(workspace: &Workspace, messages: &str, kind: &str) -> Vec<Executable> {

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod counts;
 mod environment;
+mod faults;
 mod guide;
 mod models;
 mod new;
@@ -43,6 +44,7 @@ enum Command {
     Check(check::Args),
     Soak(soak::Args),
     Guide(guide::Args),
+    Faults(faults::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Guide(args) => guide::run(&args),
+        Command::Faults(args) => faults::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

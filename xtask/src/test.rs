@@ -7,6 +7,7 @@ use duct::Expression;
 
 use crate::artifacts;
 use crate::counts::Counts;
+use crate::faults;
 use crate::models;
 use crate::process::{self, seconds_since};
 use crate::workspace::Workspace;
@@ -16,8 +17,9 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 /// Build and test everything.
 ///
 /// In this order: unit and integration tests and the conformance of every pattern, the models (as `cargo xtask
-/// models`), doc tests, every example under crates/ (60 s each), and once more in release those conformance tests that are about orderings. A
-/// step in which nothing ran has failed. The last line is plain: `N passed, N failed`.
+/// models`), doc tests, every example under crates/ (60 s each), and once more in release those conformance tests that
+/// are about orderings; with --long also `cargo xtask faults`. A step in which nothing ran has failed. The last line is
+/// plain: `N passed, N failed`.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS)]
 pub struct Args {
@@ -28,13 +30,16 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<bool> {
     let tester = Tester { workspace: Workspace::load()?, long: args.long };
-    let steps: [(&str, Step); 5] = [
+    let mut steps: Vec<(&str, Step)> = vec![
         ("tests", Tester::tests),
         ("models", Tester::models),
         ("doc tests", Tester::doc_tests),
         ("examples", Tester::examples),
         ("orderings in release", Tester::orderings),
     ];
+    if args.long {
+        steps.push(("faults", |_| faults::count(&faults::Args::default())));
+    }
     let mut total = Counts::default();
     for (name, step) in steps {
         println!("==> {name}");

@@ -45,7 +45,13 @@ pub struct Target {
 
 impl Workspace {
     pub fn load() -> Result<Self> {
+        Self::load_in(Path::new("."))
+    }
+
+    /// The workspace that this folder belongs to.
+    pub fn load_in(dir: &Path) -> Result<Self> {
         let json = duct::cmd(cargo(), ["metadata", "--no-deps", "--format-version", "1"])
+            .dir(dir)
             .read()
             .ok()
             .context("cargo cannot read the workspace (its message is above)")?;

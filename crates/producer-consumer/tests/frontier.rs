@@ -7,9 +7,14 @@ use tokio::time::sleep;
 use towpath_producer_consumer::queue::TryPutError;
 use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, Put, TryPut};
 
-/// A run that goes on for ever fails its test.
+/// A run that goes on for ever fails its test; on a paused clock at once.
 async fn ends<F: Future>(run: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(100), run).await.expect("the run ends")
+    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),
+        ended = run => ended,
+    }
 }
 
 /// Every number up to `most` once, found from 1 by way of `2n` and `2n + 1`.
@@ -45,7 +50,9 @@ async fn a_run_ends_when_the_queue_is_empty_and_nothing_runs() -> Result<(), Fai
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_run_on_many_threads_ends_neither_early_nor_never() -> Result<(), Failure> {
     for most in (1..40).chain([1_000, 5_000]) {
-        finds_everything(most).await?;
+        // On a real clock; it takes a moment.
+        let found = tokio::time::timeout(Duration::from_secs(20), finds_everything(most)).await;
+        found.unwrap_or_else(|_| panic!("the run over {most} numbers does not end"))?;
     }
     Ok(())
 }
@@ -63,7 +70,7 @@ async fn idle_consumers_wait_for_what_the_last_one_may_still_put() -> Result<(),
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failure> {
     let greedy = ProducerConsumer::items().consumers_that_put(1, |number: u64, queue| async move {
         if number > 0 {
@@ -77,7 +84,7 @@ async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failur
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_put_after_the_run_comes_back_as_closed() {
     let kept = Arc::new(Mutex::new(None));
     let keeper = Arc::clone(&kept);
@@ -90,11 +97,11 @@ async fn a_put_after_the_run_comes_back_as_closed() {
     assert!(matches!(queue.put(2), Err(TryPutError::Closed(2))));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_consumer_puts_keeps_the_index_of_the_first_input() -> Result<(), Failure> {
     let mut run = tree(20).capacity(100).run([4, 5]).indexed();
     let mut seen = Vec::new();
-    while let Some((index, output)) = run.next().await {
+    while let Some((index, output)) = ends(run.next()).await {
         seen.push((output?, index));
     }
     seen.sort_unstable();
@@ -104,7 +111,7 @@ async fn what_a_consumer_puts_keeps_the_index_of_the_first_input() -> Result<(),
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_newest_item_first_goes_deep_before_it_goes_wide() -> Result<(), Failure> {
     let walk = ProducerConsumer::items().consumers_that_put(1, |number: u64, queue| async move {
         for next in [2 * number + 1, 2 * number] {

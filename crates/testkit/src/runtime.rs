@@ -97,7 +97,12 @@ impl Runtime {
 
 /// Waits for what must happen; if it does not, says that `what` did not.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
-    tokio::time::timeout(SOON, future).await.map_err(|_| format!("hung: {what} never came"))
+    // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(SOON) => Err(format!("hung: {what} never came")),
+        came = future => Ok(came),
+    }
 }
 
 /// Gives everything that is about to happen, and should perhaps not, the time to happen.

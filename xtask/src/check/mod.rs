@@ -1,6 +1,7 @@
 //! `cargo xtask check`: format, lints, docs, manifests alike, and every pattern crate alone.
 
 mod alone;
+mod supply;
 mod tidy;
 
 use std::time::Instant;
@@ -12,8 +13,9 @@ use crate::workspace::Workspace;
 
 /// Check that everything is in order, without changing anything.
 ///
-/// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; every pattern
-/// crate copied out alone still builds and passes its tests; an outside project that depends on one has at
+/// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; licences, sources and
+/// unwanted crates of the whole tree against deny.toml, and what published crates depend on against SECURITY.md;
+/// what would be published can be packaged; every pattern crate copied out alone still builds and passes its tests; an outside project that depends on one has at
 /// most 25 crates in its tree. Every step runs even if one before it failed; each problem is one line.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS)]
@@ -26,7 +28,7 @@ type Step = fn(&Workspace) -> Result<Problems>;
 
 pub fn run(_: &Args) -> Result<bool> {
     let workspace = Workspace::load()?;
-    let steps: [(&str, Step); 6] = [
+    let steps: [(&str, Step); 8] = [
         ("format", |w| Ok(cargo_step(w, "fmt --all --check"))),
         ("clippy", |w| {
             let line = "clippy --workspace --all-targets -- -D warnings";
@@ -34,6 +36,8 @@ pub fn run(_: &Args) -> Result<bool> {
         }),
         ("docs", |w| Ok(cargo_step(w, "doc --workspace --exclude towpath-guide --no-deps"))),
         ("alike", tidy::problems),
+        ("supply", supply::problems),
+        ("packages", |w| Ok(cargo_step(w, "package --workspace --no-verify --allow-dirty --quiet"))),
         ("dependencies", alone::too_many_dependencies),
         ("alone", alone::broken_copies),
     ];

@@ -3,6 +3,7 @@
 mod batches;
 mod by_hand;
 mod calls;
+mod given_up;
 mod hostile;
 mod order;
 mod polls;

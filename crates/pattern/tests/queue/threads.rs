@@ -67,8 +67,14 @@ async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
                 taken
             });
         }
-        producing.join_all().await;
-        let mut taken = consuming.join_all().await.concat();
+        let all = async { (producing.join_all().await, consuming.join_all().await) };
+        let (_, taken) = timeout(Duration::from_secs(30), all).await.unwrap_or_else(|_| {
+            panic!(
+                "at capacity {capacity} somebody sleeps, with {} items to take",
+                left.load(Ordering::SeqCst)
+            )
+        });
+        let mut taken = taken.concat();
         taken.sort_unstable();
         assert!(taken.iter().copied().eq(0..ITEMS), "at capacity {capacity}");
     }

@@ -1,0 +1,156 @@
+//! Runs that are stopped at any moment: nothing is lost, nothing counts twice, nothing lives on.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use futures_core::Stream;
+use tokio::task::yield_now;
+use towpath_pattern::{Capacity, Run, Scope, Settings, Source};
+
+use crate::{one_step, run_in, settle, soon};
+
+/// Jobs that are alive.
+#[derive(Clone, Default)]
+struct Alive(Arc<()>);
+
+impl Alive {
+    fn count(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_scope_of_a_stopped_run_is_closed_none_of_its_jobs_is_alive() {
+    let stops: [fn(&Scope, Run<u32>); 2] = [
+        |_, run| drop(run),
+        |scope, run| {
+            scope.cancel();
+            drop(run);
+        },
+    ];
+    for (way, stop) in stops.into_iter().enumerate() {
+        let (scope, alive) = (Scope::new("stopped"), Alive::default());
+        let guard = alive.clone();
+        let job = move |item: u32| {
+            let guard = Alive(Arc::clone(&guard.0));
+            async move {
+                std::future::pending::<()>().await;
+                drop(guard);
+                Ok(item)
+            }
+        };
+        // More than are polled before the scope's owner is.
+        let run = run_in(&scope, 0..500, Settings::new("endless", 500), job);
+        settle().await;
+        let before = alive.count();
+        assert!(before > 500, "the job itself, and 500 at work, not {before}");
+        stop(&scope, run);
+        soon("the end of the scope", scope.closed()).await.expect("no failure");
+        assert_eq!(alive.count(), 0, "jobs lived on, stopped in way {way}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_whose_job_had_ended_before_the_run_was_stopped_counts_as_what_it_was() {
+    let own: Arc<Mutex<Option<Run<u32>>>> = Arc::default();
+    let stopping = Arc::clone(&own);
+    let job = move |item: u32| {
+        let stopping = Arc::clone(&stopping);
+        async move {
+            if item == 5 {
+                stopping.lock().unwrap().as_ref().expect("it was started").cancel();
+            }
+            Ok(item)
+        }
+    };
+    let settings = Settings { capacity: Some(Capacity::new(100)), ..Settings::new("stops itself", 1) };
+    let run = run_in(&Scope::default(), 0..100, settings, job);
+    *own.lock().unwrap() = Some(run);
+    settle().await;
+    let mut run = own.lock().unwrap().take().expect("nobody else takes it");
+    let mut outputs = Vec::new();
+    let failure = loop {
+        match run.next().await.expect("a failure comes last") {
+            Ok(output) => outputs.push(output),
+            Err(failure) => break failure,
+        }
+    };
+    assert!(failure.is_cancelled(), "{failure}");
+    assert_eq!(outputs, [0, 1, 2, 3, 4, 5]);
+    let counts = *run.finish().await.last();
+    assert_eq!((counts.succeeded, counts.cancelled, counts.delivered), (6, 0, 6), "{counts}");
+}
+
+/// Polls a run so many times and drops it; says how many of its items were begun, and how many given back.
+async fn dropped_after(polls: usize, items: usize) -> (usize, usize) {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let job = move |item: usize| {
+        count.fetch_add(1, SeqCst);
+        async move {
+            if item.is_multiple_of(50) {
+                yield_now().await;
+            }
+            Ok(item)
+        }
+    };
+    let (scope, (source, kept)) = (Scope::new("dropped"), Source::from(0..items).kept());
+    let mut run = run_in(&scope, source, Settings::new("counting", 16), job);
+    for _ in 0..polls {
+        let _ = poll_fn(|cx| Poll::Ready(Pin::new(&mut run).poll_next(cx))).await;
+        one_step().await;
+    }
+    drop(run);
+    soon("the end of the scope", scope.closed()).await.expect("no failure");
+    let mut rest = kept.take().expect("the run is over");
+    let mut given_back = 0;
+    while let Some(item) = rest.next().await {
+        item.expect("an iterator does not fail");
+        given_back += 1;
+    }
+    (begun.load(SeqCst), given_back)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_dropped_after_any_number_of_polls_has_lost_no_item() {
+    const ITEMS: usize = 300;
+    for polls in 0..400 {
+        // In a task, which takes turns with the workers.
+        let (begun, given_back) = tokio::spawn(dropped_after(polls, ITEMS)).await.expect("no panic");
+        assert_eq!(begun + given_back, ITEMS, "{begun} begun, {given_back} given back, after {polls} polls");
+    }
+}
+
+/// Stops the run it belongs to when it is dropped.
+struct CancelsItsRun(Arc<Mutex<Option<Run<u32>>>>);
+
+impl Drop for CancelsItsRun {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().as_ref().expect("it was started").cancel();
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_that_follows_a_failure_at_once_does_not_take_its_place() {
+    let own: Arc<Mutex<Option<Run<u32>>>> = Arc::default();
+    let stopping = Arc::clone(&own);
+    let job = move |item: u32| {
+        // The failure of one drops the job of the other, which is still there as it cancels.
+        let guard = (item == 0).then(|| CancelsItsRun(Arc::clone(&stopping)));
+        async move {
+            if guard.is_some() {
+                std::future::pending::<()>().await;
+            }
+            anyhow::bail!("the true cause")
+        }
+    };
+    let run = run_in(&Scope::default(), 0..2, Settings::new("cancelled late", 2), job);
+    *own.lock().unwrap() = Some(run);
+    settle().await;
+    let run = own.lock().unwrap().take().expect("nobody else takes it");
+    let failure = run.collect().await.expect_err("item 1 failed");
+    assert_eq!(failure.to_string(), "item 1 at stage `cancelled late`: the true cause");
+}

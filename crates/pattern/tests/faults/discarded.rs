@@ -1,0 +1,18 @@
+//! What goes on while nobody takes anything.
+
+use towpath_pattern::{Capacity, Run, Scope, Settings, Taken};
+
+use crate::settle;
+
+#[tokio::test]
+async fn a_run_that_discards_its_outputs_goes_on_though_nobody_takes_them() {
+    let settings = Settings { capacity: Some(Capacity::new(0)), ..Settings::new("discarding", 1) };
+    let work = |taken: Taken<u32, ()>| async move {
+        let (_, begun) = taken.begin();
+        begun.end(Ok(()))
+    };
+    let run = Run::spawn_discarding(Scope::default(), (0..10).into(), settings, work);
+    settle().await;
+    let counts = run.stats()[0].counts;
+    assert_eq!((counts.succeeded, counts.delivered), (10, 10), "{counts}");
+}

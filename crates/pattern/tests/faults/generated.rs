@@ -1,0 +1,23 @@
+//! A hand-over between two who poll each other: what comes between a look and the wait that follows it is seen.
+
+use towpath_pattern::Source;
+
+use crate::{one_step, soon};
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_sent_between_the_look_and_the_wait_is_taken() {
+    // The source looks, finds nothing, and polls the generator, which sends at once or a step later.
+    let mut source = Source::generate(|out| async move {
+        for item in 0..6 {
+            if item % 2 == 1 {
+                one_step().await;
+            }
+            out.send(item).await;
+        }
+    });
+    for expected in 0..6 {
+        let next = soon("an item that was sent", source.next()).await;
+        assert_eq!(next.expect("an item").expect("no failure"), expected);
+    }
+    assert!(source.next().await.is_none());
+}

@@ -1,0 +1,54 @@
+//! Defects that libraries like this one have had, each looked for by a small test of its own.
+
+mod cancelled;
+mod discarded;
+mod generated;
+mod ordered;
+mod unwinding;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+use towpath_pattern::{Job, Run, Scope, Settings, Source};
+
+/// A run of `job` over `source`, in `scope`.
+fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
+where
+    In: Send + 'static,
+    J: Job<In>,
+{
+    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
+}
+
+/// Lets everything go on that can without the clock.
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+/// Goes to the back of the queue of the thread, once: everybody else who can go on takes one step.
+async fn one_step() {
+    let mut stepped = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut stepped, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What comes of it; if it does not, `what` says what was waited for. The clock should be paused.
+async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("{what} never came"),
+        came = future => came,
+    }
+}

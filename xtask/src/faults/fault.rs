@@ -1,0 +1,192 @@
+//! A fault as its file tells it: what it is, the edits that plant it, and the test that finds it.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+#[derive(Debug)]
+pub struct Fault {
+    pub number: u32,
+    /// The name of its file.
+    file: String,
+    pub what: String,
+    pub seen_at: Vec<String>,
+    pub test: Test,
+    edits: Vec<Edit>,
+}
+
+/// What the file holds; its number is in its name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    fault: String,
+    seen_at: Vec<String>,
+    test: Test,
+    edit: Vec<Edit>,
+}
+
+/// The test that must fail.
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    pub package: String,
+    pub target: String,
+    pub name: String,
+}
+
+/// Text that is there exactly once, and what comes in its place. It survives changes around it, as a diff does not.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    file: PathBuf,
+    find: String,
+    replace: String,
+}
+
+/// All that there are, by number.
+pub fn read_all(root: &Path) -> Result<Vec<Fault>> {
+    let dir = root.join("xtask/faults");
+    let mut faults = Vec::new();
+    for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let path = entry?.path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let fault =
+            fs::read_to_string(&path).map_err(anyhow::Error::from).and_then(|text| read(&file, &text));
+        faults.push(fault.with_context(|| format!("xtask/faults/{file}"))?);
+    }
+    faults.sort_by_key(|fault| fault.number);
+    super::check_numbers(&faults)?;
+    Ok(faults)
+}
+
+fn read(file: &str, text: &str) -> Result<Fault> {
+    let number = file.split_once('-').and_then(|(number, _)| number.parse().ok());
+    let number = number.context("its name should begin with its number, as in `01-name.toml`")?;
+    let Written { fault: what, seen_at, test, edit: edits } = toml::from_str(text)?;
+    Ok(Fault { number, file: file.to_owned(), what, seen_at, test, edits })
+}
+
+impl Fault {
+    /// Whether every edit finds what it replaces.
+    pub fn applies_to(&self, root: &Path) -> Result<()> {
+        self.edited(root).map(drop)
+    }
+
+    /// Plants it in the workspace at `root`.
+    pub fn plant(&self, root: &Path) -> Result<Originals> {
+        let mut originals = Vec::new();
+        for (path, before, after) in self.edited(root)? {
+            write(&path, &after)?;
+            originals.push((path, before));
+        }
+        Ok(Originals(originals))
+    }
+
+    /// The files it changes: where each is, as it is and as it would be.
+    fn edited(&self, root: &Path) -> Result<Vec<(PathBuf, String, String)>> {
+        let mut files: Vec<(PathBuf, String, String)> = Vec::new();
+        for edit in &self.edits {
+            let path = root.join(&edit.file);
+            if !files.iter().any(|file| file.0 == path) {
+                let text = fs::read_to_string(&path);
+                let text = text.with_context(|| format!("{}: cannot read {}", self.file, path.display()))?;
+                files.push((path.clone(), text.clone(), text));
+            }
+            for (_, _, text) in files.iter_mut().filter(|file| file.0 == path) {
+                *text = edit.made(text).with_context(|| format!("xtask/faults/{}", self.file))?;
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl Edit {
+    fn made(&self, text: &str) -> Result<String> {
+        let (file, found) = (self.file.display(), text.matches(&self.find).count());
+        let first = self.find.trim().lines().next().unwrap_or_default();
+        ensure!(
+            found == 1,
+            "what it replaces is in {file} {found} times, not once; it begins with `{first}`"
+        );
+        ensure!(self.find != self.replace, "it replaces `{first}` in {file} by the same");
+        Ok(text.replacen(&self.find, &self.replace, 1))
+    }
+}
+
+/// The files that a fault changed, as they were.
+#[must_use = "the copy keeps its fault until they are restored"]
+pub struct Originals(Vec<(PathBuf, String)>);
+
+impl Originals {
+    pub fn restore(self) -> Result<()> {
+        self.0.iter().try_for_each(|(path, text)| write(path, text))
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+impl Test {
+    /// The test program that it is in.
+    pub fn program(&self) -> (&str, &str) {
+        (&self.package, &self.target)
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.package, self.target, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        fault = "it is wrong"
+        seen_at = ["tokio#1"]
+        test = { package = "p", target = "t", name = "n" }
+        [[edit]]
+        file = "a.rs"
+        find = "right"
+        replace = "wrong"
+        [[edit]]
+        file = "a.rs"
+        find = "and wrong"
+        replace = "only"
+    "#;
+
+    #[test]
+    fn a_fault_is_planted_and_taken_out_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.rs");
+        fs::write(&path, "it is right").unwrap();
+        let fault = read("07-wrong.toml", TEXT).unwrap();
+        assert_eq!(fault.number, 7);
+        let problem = format!("{:#}", fault.applies_to(dir.path()).unwrap_err());
+        let wanted = "xtask/faults/07-wrong.toml: what it replaces is in a.rs 0 times, not once; it begins with \
+                      `and wrong`";
+        assert_eq!(problem, wanted);
+
+        fs::write(&path, "it is and right").unwrap();
+        let originals = fault.plant(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "it is only");
+        originals.restore().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "it is and right");
+
+        fs::write(&path, "right and right").unwrap();
+        assert!(format!("{:#}", fault.applies_to(dir.path()).unwrap_err()).contains("2 times, not once"));
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_says_so() {
+        let problem = |file: &str, text: &str| read(file, text).unwrap_err().to_string();
+        assert!(problem("wrong.toml", TEXT).starts_with("its name should begin with its number"));
+        assert!(problem("07-wrong.toml", &TEXT.replace("find", "fnd")).contains("unknown field `fnd`"));
+    }
+}
