@@ -43,7 +43,10 @@ async fn main() -> anyhow::Result<()> {
     let shared = Arc::clone(&limited);
     let jobs = Fanout::new(50, move |_item: u32| {
         let job = Arc::clone(&shared).job();
-        async { Ok(job.await) }
+        async {
+            job.await;
+            Ok(())
+        }
     });
     jobs.run(0..100).collect().await?;
     println!("Fanout::new(50, …) of 100: {} at once", limited.most());

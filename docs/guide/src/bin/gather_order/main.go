@@ -19,9 +19,9 @@ func task(name string, delay time.Duration, results chan<- string) {
 func main() {
 	results := make(chan string, 3)
 	var wg sync.WaitGroup
-	wg.Go(func() { task("Task 1", 4*second, results) })
-	wg.Go(func() { task("Task 2", 8*second, results) })
-	wg.Go(func() { task("Task 3", 6*second, results) })
+	wg.Go(func() { task("Task 1", 5*second, results) })
+	wg.Go(func() { task("Task 2", 35*second, results) })
+	wg.Go(func() { task("Task 3", 20*second, results) })
 	go func() {
 		wg.Wait()
 		close(results)

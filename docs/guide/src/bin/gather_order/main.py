@@ -13,9 +13,9 @@ async def task(name: str, delay: float) -> str:
 
 async def main() -> None:
     results = await asyncio.gather(
-        task("Task 1", 4 * SECOND),
-        task("Task 2", 8 * SECOND),
-        task("Task 3", 6 * SECOND),
+        task("Task 1", 5 * SECOND),
+        task("Task 2", 35 * SECOND),
+        task("Task 3", 20 * SECOND),
     )
     print(f"gather: {', '.join(results)}")
 

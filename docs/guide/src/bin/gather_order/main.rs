@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
         sleep(delay).await;
         Ok(name)
     });
-    let input = [("Task 1", 4 * SECOND), ("Task 2", 8 * SECOND), ("Task 3", 6 * SECOND)];
+    let input = [("Task 1", 5 * SECOND), ("Task 2", 35 * SECOND), ("Task 3", 20 * SECOND)];
 
     let ordered = tasks.clone().ordered().run(input).collect().await?;
     println!("Fanout::ordered: {}", ordered.join(", "));

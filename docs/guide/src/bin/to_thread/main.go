@@ -46,7 +46,7 @@ func main() {
 	if beats >= 3 {
 		fmt.Println("other tasks ran meanwhile")
 	}
-	if together < 25*second {
+	if together < 35*second {
 		fmt.Println("faster than the 40 s of one after another")
 	}
 }
