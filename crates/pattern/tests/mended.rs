@@ -112,6 +112,21 @@ async fn a_failure_that_the_dropped_run_held_is_heard() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn others_of_the_thread_run_while_a_source_is_ready_and_there_is_room_even_if_the_clock_stands_still() {
+    const ITEMS: usize = 1_000_000;
+    let scope = Scope::default();
+    let discard = |taken: Taken<usize, ()>| async move {
+        let (_, begun) = taken.begin();
+        begun.end(Ok(()))
+    };
+    let run = Run::spawn_discarding(scope.clone(), (0..ITEMS).into(), Settings::new("ready", 2), discard);
+    yield_now().await;
+    scope.cancel();
+    let report = run.finish().await;
+    assert!(report.last().taken < ITEMS, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
     let scope = Scope::default();
     let first = run_in(&scope, 0..1_000_usize, Settings::new("first", 8), |item| async move { Ok(item) });

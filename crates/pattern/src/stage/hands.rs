@@ -127,6 +127,9 @@ where
             crew.release(state);
             return tray.give_way(cx);
         }
+        if let Poll::Ready(proceed) = proceed {
+            proceed.made_progress();
+        }
         let asking = Asking { id: self.id, waker: cx.waker(), batch: tray.batch };
         let mut next = handoff.next(&mut state, &asking, &mut tray.inbox);
         if let Next::Poll(mut lease) = next {
