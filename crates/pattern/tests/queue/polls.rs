@@ -113,12 +113,19 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
     (to..STEPS).for_each(|at| step(at, &mut others));
     // Whoever still waits gets its turn now.
     for _ in 0..3 * STEPS {
+        if waiting.is_empty() && others.is_empty() {
+            break;
+        }
         let mut take = hand(others.take());
-        if let Poll::Ready(item) = take.poll() {
+        let mut took = take.poll();
+        // Without capacity, an item goes from hand to hand: both must be there.
+        waiting.retain_mut(|put| put.poll().is_pending());
+        if took.is_pending() {
+            took = take.poll();
+        }
+        if let Poll::Ready(item) = took {
             taken.extend(item);
         }
-        drop(take);
-        waiting.retain_mut(|put| put.poll().is_pending());
     }
     assert!(waiting.is_empty(), "{} producers still wait ({with})", waiting.len());
     assert_eq!(others.len(), 0, "in the queue ({with})");
