@@ -88,3 +88,35 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Black-box tests cannot see what a line keeps of those who left.
+    #[test]
+    fn a_line_keeps_no_more_places_of_those_who_left_than_of_those_who_wait() {
+        let mut line = Line::default();
+        let places: Vec<_> = (0..1_000).map(|_| line.join(1, Waker::noop().clone())).collect();
+        let (mut left, mut longest) = (0, 0);
+        for i in 0..1_000 {
+            // In an order that has nothing to do with the line's; the first and some others stay.
+            let at = i * 389 % 1_000;
+            if at > 0 && at % 100 != 3 {
+                assert!(line.leave(places[at]).is_some());
+                left += 1;
+                let gone = line.waiting.iter().filter(|waiting| waiting.waker.is_none()).count();
+                let there = line.waiting.len() - gone;
+                assert_eq!((line.left, there), (gone, 1_000 - left));
+                assert!(gone <= there, "{gone} of {} have left", line.waiting.len());
+                longest = longest.max(gone);
+            }
+        }
+        assert!(longest > 100, "it is not tidied for each who leaves: at most {longest} places were vacant");
+        for there in (0..11).rev() {
+            assert!(line.pop_first().is_some());
+            let gone = line.waiting.len() - there;
+            assert_eq!((line.left, line.is_empty()), (gone, there == 0), "with {there} who wait");
+        }
+    }
+}
