@@ -71,15 +71,19 @@ impl Tester {
         ensure!(compiled.status.success(), "cargo {build} failed");
 
         // Not `--all-targets`: that would also start the benchmarks.
-        let mut all =
-            "test --workspace --exclude towpath-guide --no-fail-fast --lib --bins --tests --examples"
-                .to_owned();
+        let all = self.but_models("test --no-fail-fast --lib --bins --tests --examples");
+        let (ok, said) = process::shown(&self.cargo(&all))?;
+        judged(ok, Counts::of_libtest(&said))
+    }
+
+    /// The command for all packages whose tests are not run by a command of their own.
+    fn but_models(&self, command: &str) -> String {
+        let mut all = format!("{command} --workspace --exclude towpath-guide");
         for package in models::packages(&self.workspace) {
             all.push_str(" --exclude ");
             all.push_str(&package.name);
         }
-        let (ok, said) = process::shown(&self.cargo(&all))?;
-        judged(ok, Counts::of_libtest(&said))
+        all
     }
 
     fn models(&self) -> Result<Counts> {
@@ -87,8 +91,8 @@ impl Tester {
     }
 
     fn doc_tests(&self) -> Result<Counts> {
-        let all = "test --workspace --exclude towpath-guide --no-fail-fast --doc";
-        let (ok, said) = process::shown(&self.cargo(all))?;
+        let all = self.but_models("test --no-fail-fast --doc");
+        let (ok, said) = process::shown(&self.cargo(&all))?;
         judged(ok, Counts::of_libtest(&said))
     }
 
