@@ -1,0 +1,3 @@
+module towpath/guide
+
+go 1.27

@@ -1,0 +1,28 @@
+"""An asynchronous generator: it awaits between the items that it yields."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+SECOND = 0.01
+
+
+async def numbers(n: int) -> AsyncIterator[int]:
+    try:
+        for i in range(1, n + 1):
+            await asyncio.sleep(0.5 * SECOND)
+            yield i
+    finally:
+        print("The generator is closed")
+
+
+async def main() -> None:
+    async for i in numbers(3):
+        print(f"Got: {i}")
+    async with aclosing(numbers(1_000_000)) as endless:
+        async for i in endless:
+            print(f"Got: {i}, enough")
+            break
+
+
+asyncio.run(main())

@@ -1,0 +1,32 @@
+//! One task puts, another takes; the queue ends when its last producer is dropped.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use towpath_producer_consumer::queue::{self, Closed, Consumer, Producer};
+
+const SECOND: Duration = Duration::from_millis(10);
+
+async fn produce(queue: Producer<u64>) -> Result<(), Closed<u64>> {
+    for item in 0..5 {
+        sleep(SECOND).await;
+        queue.put(item).await?;
+        println!("Produced: {item}");
+    }
+    Ok(())
+}
+
+async fn consume(mut queue: Consumer<u64>) {
+    while let Some(item) = queue.take().await {
+        println!("Consumed: {item}");
+        sleep(SECOND / 2).await;
+    }
+    println!("The queue has ended");
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let (producer, consumer) = queue::fifo(10);
+    let (put, ()) = tokio::join!(produce(producer), consume(consumer));
+    Ok(put?)
+}

@@ -1,0 +1,30 @@
+"""The older form: a queue without a bound, and `gather` to wait for both ends."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def producer(queue):
+    for i in range(5):
+        await asyncio.sleep(SECOND)
+        await queue.put(i)
+        print(f"Produced: {i}")
+    await queue.put(None)
+
+
+async def consumer(queue):
+    while True:
+        item = await queue.get()
+        if item is None:
+            break
+        print(f"Consumed: {item}")
+        await asyncio.sleep(0.5 * SECOND)
+
+
+async def main():
+    queue = asyncio.Queue()
+    await asyncio.gather(producer(queue), consumer(queue))
+
+
+asyncio.run(main())

@@ -1,0 +1,26 @@
+// A call runs where it stands; with go it runs beside whoever started it.
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func hello() {
+	fmt.Println("Hello")
+	time.Sleep(4 * second)
+	fmt.Println("World")
+}
+
+func main() {
+	hello()
+	fmt.Println("Now as a task")
+	var wg sync.WaitGroup
+	wg.Go(hello)
+	time.Sleep(2 * second)
+	fmt.Println("Meanwhile, in main")
+	wg.Wait()
+}

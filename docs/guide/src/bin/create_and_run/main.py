@@ -1,0 +1,23 @@
+"""A coroutine runs where it is awaited; as a task it runs beside whoever made it."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def hello() -> None:
+    print("Hello")
+    await asyncio.sleep(4 * SECOND)
+    print("World")
+
+
+async def main() -> None:
+    await hello()
+    print("Now as a task")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hello())
+        await asyncio.sleep(2 * SECOND)
+        print("Meanwhile, in main")
+
+
+asyncio.run(main())

@@ -1,0 +1,30 @@
+// Before WaitGroup.Go: the group is counted by hand.
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func hello() {
+	fmt.Println("Hello")
+	time.Sleep(4 * second)
+	fmt.Println("World")
+}
+
+func main() {
+	hello()
+	fmt.Println("Now as a task")
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		hello()
+	}()
+	time.Sleep(2 * second)
+	fmt.Println("Meanwhile, in main")
+	wg.Wait()
+}

@@ -1,0 +1,27 @@
+"""Before `asyncio.run`: a loop of one's own, and a task that is awaited by hand."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def hello():
+    print("Hello")
+    await asyncio.sleep(4 * SECOND)
+    print("World")
+
+
+async def main():
+    await hello()
+    print("Now as a task")
+    task = asyncio.ensure_future(hello())
+    await asyncio.sleep(2 * SECOND)
+    print("Meanwhile, in main")
+    await task
+
+
+loop = asyncio.new_event_loop()
+try:
+    loop.run_until_complete(main())
+finally:
+    loop.close()

@@ -1,0 +1,29 @@
+// Three goroutines at once; each puts its result in its own place.
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func task(name string, delay time.Duration) string {
+	fmt.Println("Started:", name)
+	time.Sleep(delay)
+	fmt.Println("Completed:", name)
+	return "Result from " + name
+}
+
+func main() {
+	delays := []time.Duration{4 * second, 8 * second, 6 * second}
+	results := make([]string, len(delays))
+	var wg sync.WaitGroup
+	for i, delay := range delays {
+		wg.Go(func() { results[i] = task(fmt.Sprintf("Task %d", i+1), delay) })
+	}
+	wg.Wait()
+	fmt.Println(strings.Join(results, ", "))
+}

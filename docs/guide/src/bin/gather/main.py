@@ -1,0 +1,24 @@
+"""Three tasks at once; their results come in the order of the arguments."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def task(name: str, delay: float) -> str:
+    print(f"Started: {name}")
+    await asyncio.sleep(delay)
+    print(f"Completed: {name}")
+    return f"Result from {name}"
+
+
+async def main() -> None:
+    results = await asyncio.gather(
+        task("Task 1", 4 * SECOND),
+        task("Task 2", 8 * SECOND),
+        task("Task 3", 6 * SECOND),
+    )
+    print(", ".join(results))
+
+
+asyncio.run(main())

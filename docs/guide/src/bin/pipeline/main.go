@@ -1,0 +1,53 @@
+// Three stages, a channel between each two: while the last squares, the first doubles.
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+// A stage ends with its input, or with the context: nobody need drain it.
+func stage(ctx context.Context, in <-chan int, work func(int) int) <-chan int {
+	out := make(chan int)
+	go func() {
+		defer close(out)
+		for data := range in {
+			time.Sleep(second)
+			select {
+			case out <- work(data):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+func feed(ctx context.Context, items ...int) <-chan int {
+	out := make(chan int)
+	go func() {
+		defer close(out)
+		for _, item := range items {
+			select {
+			case out <- item:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	doubled := stage(ctx, feed(ctx, 1, 2, 3, 4, 5), func(data int) int { return data * 2 })
+	added := stage(ctx, doubled, func(data int) int { return data + 10 })
+	squared := stage(ctx, added, func(data int) int { return data * data })
+	for result := range squared {
+		fmt.Println("Pipeline result:", result)
+	}
+}

@@ -1,0 +1,31 @@
+"""The older form: each item goes through all stages before the next one begins."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def stage1(data):
+    await asyncio.sleep(SECOND)
+    return data * 2
+
+
+async def stage2(data):
+    await asyncio.sleep(SECOND)
+    return data + 10
+
+
+async def stage3(data):
+    await asyncio.sleep(SECOND)
+    return data**2
+
+
+async def pipeline(items):
+    for item in items:
+        result = await stage1(item)
+        result = await stage2(result)
+        result = await stage3(result)
+        print(f"Pipeline result: {result}")
+
+
+asyncio.run(pipeline([1, 2, 3, 4, 5]))

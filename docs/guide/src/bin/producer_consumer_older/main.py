@@ -1,0 +1,39 @@
+"""The older form: `task_done` for each item, `join` for all of them, then a sentinel each."""
+
+import asyncio
+from asyncio import Queue
+
+SECOND = 0.01
+
+
+async def producer(queue: Queue, n: int):
+    for i in range(n):
+        await asyncio.sleep(SECOND)
+        await queue.put(i)
+
+
+async def consumer(queue: Queue):
+    while True:
+        item = await queue.get()
+        if item is None:
+            queue.task_done()
+            break
+        print(f"Consumed {item}")
+        await asyncio.sleep(2 * SECOND)
+        queue.task_done()
+
+
+async def main():
+    queue = Queue()
+    producer_task = asyncio.create_task(producer(queue, 10))
+    consumers = [asyncio.create_task(consumer(queue)) for _ in range(3)]
+
+    await producer_task
+    await queue.join()
+    for _ in range(3):
+        await queue.put(None)
+    await asyncio.gather(*consumers)
+    print("Everything is consumed")
+
+
+asyncio.run(main())

@@ -1,0 +1,42 @@
+//! Ten downloads, three at once; the semaphore could be shared with any other run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+use towpath_semaphore::{PatternExt, Permitted, Semaphore};
+
+const SECOND: Duration = Duration::from_millis(10);
+
+#[derive(Default)]
+struct AtOnce {
+    running: AtomicUsize,
+    most: AtomicUsize,
+}
+
+async fn download(url: &str, at_once: &AtOnce) -> String {
+    let now = at_once.running.fetch_add(1, Ordering::Relaxed) + 1;
+    at_once.most.fetch_max(now, Ordering::Relaxed);
+    sleep(2 * SECOND).await;
+    at_once.running.fetch_sub(1, Ordering::Relaxed);
+    println!("Downloaded {url}");
+    format!("Content from {url}")
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let at_once = Arc::new(AtOnce::default());
+    let shared = Arc::clone(&at_once);
+    let semaphore = Semaphore::new(3);
+    let downloads = Permitted::new(&semaphore, move |url: String| {
+        let at_once = Arc::clone(&shared);
+        async move { Ok(download(&url, &at_once).await) }
+    });
+    let urls = (0..10).map(|i| format!("url{i}"));
+    let contents = downloads.ordered().run(urls).collect().await?;
+    let most = at_once.most.load(Ordering::Relaxed);
+    println!("Downloaded {} files, at most {most} at once", contents.len());
+    println!("The last: {}", contents[9]);
+    Ok(())
+}

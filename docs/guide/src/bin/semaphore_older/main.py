@@ -1,0 +1,23 @@
+"""The older form: `gather` of a list of coroutines, each under the semaphore."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def download(url, semaphore):
+    async with semaphore:
+        await asyncio.sleep(2 * SECOND)
+        print(f"Downloaded {url}")
+        return f"Content from {url}"
+
+
+async def main():
+    semaphore = asyncio.Semaphore(3)
+    urls = [f"url{i}" for i in range(10)]
+    tasks = [download(url, semaphore) for url in urls]
+    results = await asyncio.gather(*tasks)
+    print(f"Downloaded {len(results)} files")
+
+
+asyncio.run(main())
