@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Self
 
 SECOND = 0.01
 
 
 class AsyncResource:
-    async def __aenter__(self) -> "AsyncResource":
+    async def __aenter__(self) -> Self:
         print("Acquiring resource")
         await asyncio.sleep(SECOND)
         return self

@@ -1,0 +1,44 @@
+// defer runs on return and on panic, is told nothing, and never runs in a goroutine that was left behind.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+const second = 10 * time.Millisecond
+
+func work(seconds time.Duration, err error) error {
+	defer func() {
+		time.Sleep(second)
+		fmt.Println("Released")
+	}()
+	time.Sleep(seconds * second)
+	return err
+}
+
+func panics() {
+	defer func() { fmt.Println("Recovered:", recover()) }()
+	defer fmt.Println("Released")
+	panic("index out of range")
+}
+
+func main() {
+	if work(1, nil) == nil {
+		fmt.Println("Success")
+	}
+	if err := work(1, errors.New("no such row")); err != nil {
+		fmt.Println("Error:", err)
+	}
+	panics()
+
+	done := make(chan error, 1)
+	go func() { done <- work(1000, nil) }()
+	select {
+	case <-done:
+		fmt.Println("Done")
+	case <-time.After(5 * second):
+		fmt.Println("Timeout! The goroutine is left behind, and never releases")
+	}
+}

@@ -1,0 +1,35 @@
+"""A task that is cancelled learns of it at its await, cleans up, and ends as cancelled."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+async def work() -> None:
+    print("Working")
+    try:
+        await asyncio.sleep(100 * SECOND)
+        print("never printed")
+    finally:
+        print("Cleaning up")
+
+
+async def main() -> None:
+    task = asyncio.create_task(work())
+    await asyncio.sleep(2 * SECOND)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("The task was cancelled")
+
+    tasks = [asyncio.create_task(asyncio.sleep(100 * SECOND)) for _ in range(3)]
+    await asyncio.sleep(2 * SECOND)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    cancelled = sum(task.cancelled() for task in tasks)
+    print(f"A group: {cancelled} of {len(tasks)} were cancelled")
+
+
+asyncio.run(main())

@@ -1,0 +1,23 @@
+// A channel is always bounded; without a capacity, by nothing but a receiver who is there.
+package main
+
+import "fmt"
+
+// Sends up to 1,000 items, as many as there is room for.
+func sendWithoutAReceiver(queue chan int) int {
+	for item := range 1000 {
+		select {
+		case queue <- item:
+		default:
+			return len(queue)
+		}
+	}
+	return len(queue)
+}
+
+func main() {
+	buffered := sendWithoutAReceiver(make(chan int, 10))
+	fmt.Printf("make(chan int, 10): took %d of 1000, then the sender waits\n", buffered)
+	unbuffered := sendWithoutAReceiver(make(chan int))
+	fmt.Printf("make(chan int): took %d of 1000, then the sender waits\n", unbuffered)
+}

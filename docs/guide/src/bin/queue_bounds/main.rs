@@ -1,0 +1,19 @@
+//! Here a queue has a capacity; the unbounded one has another name, and is tokio's.
+
+use tokio::sync::mpsc;
+use towpath_producer_consumer::queue;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let (producer, consumer) = queue::fifo(10);
+    let took = (0..1000).take_while(|&item: &u64| producer.try_put(item).is_ok()).count();
+    println!("queue::fifo(10): took {took} of 1000, then the producer waits");
+    drop(consumer);
+
+    let (sender, receiver) = mpsc::unbounded_channel();
+    for item in 0..1000 {
+        sender.send(item)?;
+    }
+    println!("mpsc::unbounded_channel(): took all of {}, and would take more", receiver.len());
+    Ok(())
+}

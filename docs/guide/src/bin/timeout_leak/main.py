@@ -1,0 +1,33 @@
+"""`wait_for` cancels what it has waited for, and waits until that is gone."""
+
+import asyncio
+
+SECOND = 0.01
+
+
+class LongTask:
+    ended = "still goes on"
+
+    async def run(self) -> str:
+        try:
+            await asyncio.sleep(20 * SECOND)
+            self.ended = "went on to its end"
+        except asyncio.CancelledError:
+            self.ended = "was cancelled"
+            raise
+        return "Done"
+
+
+async def main() -> None:
+    task = LongTask()
+    try:
+        print(await asyncio.wait_for(task.run(), 2 * SECOND))
+    except TimeoutError:
+        print("Timeout!")
+    print(f"At the timeout the task {task.ended}")
+    await asyncio.sleep(30 * SECOND)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    print(f"Long after, {len(left)} are left")
+
+
+asyncio.run(main())
