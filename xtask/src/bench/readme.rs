@@ -14,6 +14,9 @@ use super::{document, limits};
 const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go that this project answers: \
                         its figures, and the best of those measured here.";
 
+/// Around that table, so that a page of the book can include it.
+const ANCHOR: [&str; 2] = ["<!-- ANCHOR: document -->", "<!-- ANCHOR_END: document -->"];
+
 /// Replaces what stands between the marks of README.md and ARCHITECTURE.md in `root` by what `results` holds.
 pub fn update(root: &Path, results: &Path) -> Result<()> {
     let report = report::read(results)?;
@@ -57,7 +60,8 @@ fn section(report: &Report) -> String {
     let rounds = report.rows.iter().map(|row| row.rounds).max().unwrap_or_default();
     let mut text = String::new();
     if let Some(document) = document::of(&report.rows, machine.quick) {
-        text.extend([DOCUMENT, "\n\n", &document.markdown(), "\n"]);
+        let [begin, end] = ANCHOR;
+        text.extend([DOCUMENT, "\n\n", begin, "\n\n", &document.markdown(), "\n", end, "\n\n"]);
     }
     let _ = write!(
         text,
@@ -160,7 +164,8 @@ mod tests {
         let (document, all) = text.split_once("\n\nMedians of 5 rounds").unwrap();
         assert!(document.starts_with(DOCUMENT), "{text}");
         let line = "| 10,000 I/O tasks | ~2–3 s | 2080 ms, asyncio | ~0.5–1 s | 13.0 ms | 6.50 ms, fanout |";
-        assert!(document.contains(line), "{text}");
+        let anchored = document.split_once(ANCHOR[0]).and_then(|(_, rest)| rest.split_once(ANCHOR[1]));
+        assert!(anchored.is_some_and(|(table, _)| table.contains(line)), "{text}");
         assert!(all.contains("| workload | ours | the others |"), "{text}");
 
         let mut other = report(false);
