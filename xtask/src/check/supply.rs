@@ -41,6 +41,9 @@ struct Banned {
     #[serde(rename = "crate")]
     name: String,
     reason: String,
+    /// Those who may depend on it all the same.
+    #[serde(default)]
+    wrappers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +75,15 @@ struct Dependency {
     name: String,
     /// `None` for what is no dependency of tests or of a build script.
     kind: Option<String>,
+    #[serde(default)]
+    optional: bool,
+}
+
+impl Dependency {
+    /// Whoever builds the package builds it as well.
+    fn is_always(&self) -> bool {
+        !self.optional && self.kind.as_deref() != Some("dev")
+    }
 }
 
 pub fn problems(workspace: &Workspace) -> Result<Problems> {
@@ -99,7 +111,13 @@ fn against_policy(tree: &Tree, policy: &Policy) -> Result<Problems> {
     for package in &tree.packages {
         let name = format!("{} {}", package.name, package.version);
         if let Some(banned) = policy.bans.deny.iter().find(|banned| banned.name == package.name) {
-            problems.push(format!("{name} is not wanted: {}", banned.reason));
+            let depends = |other: &&Package| {
+                other.dependencies.iter().any(|on| on.is_always() && on.name == package.name)
+            };
+            let others: Vec<_> = tree.packages.iter().filter(depends).map(|other| &other.name).collect();
+            if others.is_empty() || others.iter().any(|other| !banned.wrappers.contains(other)) {
+                problems.push(format!("{name} is not wanted: {}", banned.reason));
+            }
         }
         let of = |registry: &String| package.source.as_ref() == Some(&format!("registry+{registry}"));
         if let Some(source) = &package.source
