@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::models;
 use crate::process::seconds_since;
 use crate::workspace::Workspace;
 
@@ -37,7 +38,7 @@ pub fn run(_: &Args) -> Result<bool> {
         ("docs", |w| Ok(cargo_step(w, "doc --workspace --exclude towpath-guide --no-deps"))),
         ("alike", tidy::problems),
         ("supply", supply::problems),
-        ("packages", |w| Ok(cargo_step(w, "package --workspace --no-verify --allow-dirty --quiet"))),
+        ("packages", |w| Ok(cargo_step(w, &package(w)))),
         ("dependencies", alone::too_many_dependencies),
         ("alone", alone::broken_copies),
     ];
@@ -64,6 +65,16 @@ fn count(problems: usize) -> String {
         1 => "1 problem".to_owned(),
         n => format!("{n} problems"),
     }
+}
+
+/// What packages everything but the models, whose `tokio` is a folder of this workspace.
+fn package(workspace: &Workspace) -> String {
+    let mut command = "package --workspace --no-verify --allow-dirty --quiet".to_owned();
+    for package in models::packages(workspace) {
+        command.push_str(" --exclude ");
+        command.push_str(&package.name);
+    }
+    command
 }
 
 fn cargo_step(workspace: &Workspace, line: &str) -> Problems {
