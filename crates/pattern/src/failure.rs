@@ -92,18 +92,16 @@ impl Failure {
 }
 
 impl Cause {
-    /// Sorts a job's error: what says that it timed out is [`Cause::TimedOut`].
-    pub(crate) fn of_error(error: anyhow::Error) -> Self {
-        if error.is::<TimedOut>() || error.is::<tokio::time::error::Elapsed>() {
-            Self::TimedOut(error)
-        } else {
-            Self::Errored(error)
-        }
+    /// Sorts an error: what says that it timed out is [`Cause::TimedOut`].
+    #[must_use]
+    pub fn of_error(error: anyhow::Error) -> Self {
+        if TimedOut::is_in(&error) { Self::TimedOut(error) } else { Self::Errored(error) }
     }
 
     /// What a panic said. Its payload is dropped here, where that may panic once more: what comes of that is
     /// let go of for good, since there is no end to it.
-    pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
+    #[must_use]
+    pub fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         let message = payload
             .downcast_ref::<&str>()
             .map(|message| (*message).to_owned())
@@ -174,6 +172,14 @@ impl Error for Failure {
 pub struct TimedOut {
     /// How long it was given.
     pub after: std::time::Duration,
+}
+
+impl TimedOut {
+    /// Whether that is what an error says: this, or tokio's `Elapsed`.
+    #[must_use]
+    pub fn is_in(error: &anyhow::Error) -> bool {
+        error.is::<Self>() || error.is::<tokio::time::error::Elapsed>()
+    }
 }
 
 impl fmt::Display for TimedOut {

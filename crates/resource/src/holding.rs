@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::error::Elapsed;
 use towpath_pattern::{
-    Capacity, Ended, IntoLimit, Job, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
+    Capacity, Cause, Ended, IntoLimit, Job, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
     TimedOut, Work,
 };
 
@@ -151,13 +150,13 @@ where
         let result = self.job.call((held, item)).await;
         lease.end(match &result {
             Ok(_) => After::Success,
-            Err(error) if error.is::<TimedOut>() || error.is::<Elapsed>() => After::Timeout,
+            Err(error) if TimedOut::is_in(error) => After::Timeout,
             Err(_) => After::Error,
         });
         begun.end(result)
     }
 
-    async fn close(&self) -> Vec<anyhow::Error> {
+    async fn close(&self) -> Vec<Cause> {
         self.pool.close().await
     }
 }

@@ -6,7 +6,6 @@
 //!   the limit: so one that is given up is gone before another is acquired in its place.
 //! - No code of the user's runs under the lock.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +19,7 @@ use anyhow::anyhow;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
-use towpath_pattern::{Report, TimedOut};
+use towpath_pattern::{Cause, Report, TimedOut};
 
 use crate::held::{Held, Returns};
 use crate::resource::{After, Resource};
@@ -42,7 +41,7 @@ struct State<S> {
     idle: Vec<Arc<Slot<S>>>,
     alive: usize,
     releasing: usize,
-    errors: Vec<anyhow::Error>,
+    causes: Vec<Cause>,
     closing: bool,
 }
 
@@ -57,7 +56,7 @@ impl<R: Resource> Pool<R> {
     pub(crate) fn new(resource: Arc<R>, limit: usize, release_within: Duration) -> Self {
         let releases = TaskTracker::new();
         releases.close();
-        let state = State { idle: Vec::new(), alive: 0, releasing: 0, errors: Vec::new(), closing: false };
+        let state = State { idle: Vec::new(), alive: 0, releasing: 0, causes: Vec::new(), closing: false };
         Self {
             resource,
             limit,
@@ -144,12 +143,10 @@ impl<R: Resource> Pool<R> {
                 let mut release = pin!(pool.run_release(state, after));
                 let released = poll_fn(|cx| {
                     let polled = catch_unwind(AssertUnwindSafe(|| release.as_mut().poll(cx)));
-                    polled.unwrap_or_else(|payload| {
-                        Poll::Ready(Err(anyhow!("a release panicked: {}", message_of(&*payload))))
-                    })
+                    polled.unwrap_or_else(|payload| Poll::Ready(Some(Cause::of_panic(payload))))
                 });
-                if let Err(error) = released.await {
-                    pool.keep(error);
+                if let Some(cause) = released.await {
+                    pool.keep(cause);
                 }
             };
             if let Some(runtime) = &self.runtime {
@@ -158,19 +155,21 @@ impl<R: Resource> Pool<R> {
         }
     }
 
-    async fn run_release(&self, state: R::State, after: After) -> anyhow::Result<()> {
-        let released = within(self.release_within, self.resource.release(state, after)).await;
-        released.unwrap_or_else(|| {
+    /// What went wrong with the release of a resource.
+    async fn run_release(&self, state: R::State, after: After) -> Option<Cause> {
+        let Some(released) = within(self.release_within, self.resource.release(state, after)).await else {
             let late = TimedOut { after: self.release_within };
-            Err(anyhow::Error::from(late).context(format!("a release was not done within {:?}", late.after)))
-        })
+            let what = format!("a release was not done within {:?}", late.after);
+            return Some(Cause::of_error(anyhow::Error::from(late).context(what)));
+        };
+        released.err().map(Cause::of_error)
     }
 
-    /// Keeps an error for the end of the run.
-    fn keep(&self, error: anyhow::Error) {
+    /// Keeps what went wrong for the end of the run.
+    fn keep(&self, cause: Cause) {
         let mut state = self.lock();
-        if state.errors.len() < Report::KEPT_FAILURES {
-            state.errors.push(error);
+        if state.causes.len() < Report::KEPT_FAILURES {
+            state.causes.push(cause);
         }
     }
 
@@ -183,7 +182,7 @@ impl<R: Resource> Pool<R> {
     }
 
     /// Releases everything, and waits until nothing is left. What went wrong with any release.
-    pub(crate) async fn close(self: &Arc<Self>) -> Vec<anyhow::Error> {
+    pub(crate) async fn close(self: &Arc<Self>) -> Vec<Cause> {
         self.release_idle();
         let given_back = async {
             while self.lock().is_held() {
@@ -194,14 +193,14 @@ impl<R: Resource> Pool<R> {
         let _in_time = within(self.release_within, given_back).await;
         self.releases.wait().await;
         let mut state = self.lock();
-        let mut errors = mem::take(&mut state.errors);
+        let mut causes = mem::take(&mut state.causes);
         if state.is_held() {
             let (held, waited) = (state.alive - state.releasing, self.release_within);
-            errors.push(anyhow!(
+            causes.push(Cause::Errored(anyhow!(
                 "{held} of its resources still held {waited:?} after its last job, which gave them away"
-            ));
+            )));
         }
-        errors
+        causes
     }
 }
 
@@ -252,11 +251,6 @@ impl<R: Resource> Drop for Releasing<'_, R> {
         self.0.lock().releasing -= 1;
         drop(Place(self.0));
     }
-}
-
-fn message_of(payload: &(dyn Any + Send)) -> &str {
-    let message = payload.downcast_ref::<&str>().copied();
-    message.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(without a message)")
 }
 
 /// What `future` comes to, unless it takes longer. The timer is only made if it waits: a runtime may have none.

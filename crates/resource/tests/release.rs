@@ -148,10 +148,16 @@ async fn a_release_that_fails_masks_nothing() {
         let others = run.finish().await.failures;
         let expected = match releases {
             Releases::Fail => "stage `resource`: release 0 failed",
-            Releases::Panic => "stage `resource`: a release panicked: release 0 broke",
+            Releases::Panic => "stage `resource`: panicked: release 0 broke",
             _ => "stage `resource`: timed out: a release was not done within 5s",
         };
         assert_eq!(others.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+        let of_its_kind = match releases {
+            Releases::Panic => matches!(others[0].cause(), Cause::Panicked(_)),
+            Releases::Hang => matches!(others[0].cause(), Cause::TimedOut(_)),
+            _ => matches!(others[0].cause(), Cause::Errored(_)),
+        };
+        assert!(of_its_kind, "{expected}");
     }
 }
 

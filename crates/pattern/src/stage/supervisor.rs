@@ -63,7 +63,7 @@ async fn clear_up<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, O
 /// Has the work give up what its jobs shared.
 async fn close<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, Out>, work: &impl Work<In, Out>) {
     let mut closing = pin!(None);
-    let errors = poll_fn(|cx| {
+    let causes = poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if closing.is_none() {
                 closing.set(Some(work.close()));
@@ -76,8 +76,8 @@ async fn close<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, Out>
         })
     })
     .await;
-    for error in errors {
-        stage.fail(Cause::of_error(error));
+    for cause in causes {
+        stage.fail(cause);
     }
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| closing.set(None))) {
         stage.fail(Cause::of_panic(payload));

@@ -28,14 +28,13 @@ pub trait Work<In, Out>: Send + Sync + 'static {
     /// its jobs is gone, however that came about, and before it is over; nothing cancels it, so give it a time limit
     /// of its own. By default there is nothing to do.
     ///
-    /// # Errors
-    ///
-    /// Each is a failure of the run: the first cause, unless there is one already.
+    /// What went wrong is returned; each is a failure of the run, and the first of them its first cause, unless it has
+    /// one already. So is a panic.
     ///
     /// # Cancel-safety
     ///
     /// A runtime that is shut down may drop it at any await, or before it is called.
-    fn close(&self) -> impl Future<Output = Vec<anyhow::Error>> + Send {
+    fn close(&self) -> impl Future<Output = Vec<Cause>> + Send {
         std::future::ready(Vec::new())
     }
 }
