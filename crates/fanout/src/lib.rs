@@ -81,8 +81,8 @@ impl<J> Fanout<J> {
         Self { settings: Settings::new("fanout", limit), job: Arc::new(job) }
     }
 
-    /// Yields the outputs in the order of their inputs; those that finish early are held back, as many
-    /// as the capacity has room for.
+    /// Yields the outputs in the order of their inputs; those that finish early are held back, and
+    /// count against the limit plus the capacity.
     #[must_use]
     pub fn ordered(mut self) -> Self {
         self.settings.order = Order::Ordered;

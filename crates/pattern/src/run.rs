@@ -1,5 +1,8 @@
 //! A pattern at work: a stream of its outputs, and all that can be asked of it.
 
+mod feed;
+mod indexed;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,8 +18,10 @@ use crate::failure::{Cancelled, Failure};
 use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
-use crate::source::{Closed, Feed, Filled, Inbox, Place, Source};
+use crate::source::{Place, Source};
 use crate::stage::{self, Delivered, Finished, LONG_BATCH, Outcome, Outlet, Stage, Took, Work};
+
+pub use self::indexed::Indexed;
 
 /// A running pattern: a stream of its outputs.
 ///
@@ -312,106 +317,5 @@ impl<Out> Drop for Run<Out> {
 impl<Out> std::fmt::Debug for Run<Out> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Run").field("stage", self.outlet.name()).finish_non_exhaustive()
-    }
-}
-
-/// A run as the source of the next stage.
-impl<Out: Send + 'static> Feed<Out> for Run<Out> {
-    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<Out>) -> Filled {
-        let finished = if self.held.is_empty() {
-            if let Some(filled) = self.outlet.pass_on(max, into) {
-                return filled;
-            }
-            let yielded = std::mem::take(&mut self.yielded);
-            match self.outlet.poll_take(cx, 1, yielded, &mut self.held) {
-                Poll::Pending => return Filled::Waiting,
-                Poll::Ready(Took::End) => return Filled::Ended,
-                Poll::Ready(Took::Some) => self.held.pop_front(),
-            }
-        } else {
-            // What was held when the run became a source goes first.
-            self.pop_held()
-        };
-        match finished.map(|finished| (finished.place.index, finished.result)) {
-            Some((index, Ok(value))) => into.push(index, value),
-            Some((_, Err(failure))) => return Filled::Failed(failure),
-            None => {}
-        }
-        Filled::Full
-    }
-
-    fn computes(&self) -> bool {
-        false
-    }
-
-    fn needs_polling(&self) -> bool {
-        false
-    }
-
-    fn stages(&self) -> Vec<Arc<dyn Stage>> {
-        self.stages.clone()
-    }
-
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<Out>> {
-        self.outlet.cancel(Cancelled::Dropped);
-        ready!(self.outlet.poll_over(cx));
-        let mut closed = Closed::default();
-        for output in self.held.drain(..).chain(self.outlet.take_rest()) {
-            match output.result {
-                Ok(value) => closed.between.push_back((output.place.index, value)),
-                Err(failure) => closed.failures.push(failure),
-            }
-        }
-        let (cause, others) = self.outlet.take_failures();
-        closed.cause = cause;
-        closed.failures.extend(others);
-        Poll::Ready(closed)
-    }
-}
-
-/// A run that tells which input each output came from. From [`Run::indexed`].
-#[must_use = "a run that is dropped is cancelled"]
-#[derive(Debug)]
-pub struct Indexed<Out> {
-    run: Run<Out>,
-}
-
-impl<Out: Send + 'static> Indexed<Out> {
-    /// The next output or failure, with the index of its input; `None` at the end. Cancel-safe.
-    ///
-    /// A failure that concerns the run and no item of it has no index.
-    pub async fn next(&mut self) -> Option<(Option<usize>, Result<Out, Failure>)> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
-    }
-
-    /// As [`Run::cancel`].
-    pub fn cancel(&self) {
-        self.run.cancel();
-    }
-
-    /// As [`Run::finish`].
-    ///
-    /// # Cancel-safety
-    ///
-    /// Dropping the future cancels the run.
-    pub async fn finish(self) -> Report {
-        self.run.finish().await
-    }
-
-    /// The run itself again.
-    pub fn into_inner(self) -> Run<Out> {
-        self.run
-    }
-}
-
-impl<Out: Send + 'static> Stream for Indexed<Out> {
-    type Item = (Option<usize>, Result<Out, Failure>);
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let finished = ready!(self.run.poll_finished(cx));
-        Poll::Ready(finished.map(|Finished { place, result }| match result {
-            Ok(output) => (Some(place.index), Ok(output)),
-            Err(failure) => (failure.index(), Err(failure)),
-        }))
     }
 }

@@ -121,8 +121,8 @@ impl<Before, J> Pipeline<Before, J> {
         Pipeline { before: self, place, settings, job: Arc::new(job) }
     }
 
-    /// The stage yields in the order in which it takes its items; outputs that finish early are held back,
-    /// as many as the capacity has room for.
+    /// The stage yields in the order in which it takes its items; outputs that finish early are held back
+    /// and count against the limit plus the capacity.
     #[must_use]
     pub fn ordered(mut self) -> Self {
         self.settings.order = Order::Ordered;

@@ -71,8 +71,8 @@ impl<R: Resource, J> Holding<R, J> {
         self
     }
 
-    /// Yields the outputs in the order of their inputs; those that finish early are held back, as many
-    /// as the capacity has room for. They hold no resource.
+    /// Yields the outputs in the order of their inputs; those that finish early are held back, and
+    /// count against the limit plus the capacity. They hold no resource.
     #[must_use]
     pub fn ordered(mut self) -> Self {
         self.settings.order = Order::Ordered;

@@ -59,8 +59,8 @@ impl<J> Permitted<J> {
         self
     }
 
-    /// Yields the outputs in the order of their inputs; those that finish early are held back, as many
-    /// as the capacity has room for. They hold no permit.
+    /// Yields the outputs in the order of their inputs; those that finish early are held back, and
+    /// count against the limit plus the capacity. They hold no permit.
     #[must_use]
     pub fn ordered(mut self) -> Self {
         self.settings.order = Order::Ordered;

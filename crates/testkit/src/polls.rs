@@ -7,6 +7,7 @@
 mod judge;
 mod play;
 mod scene;
+mod taking;
 
 use towpath_pattern::OnFailure;
 

@@ -5,6 +5,7 @@ use towpath_fanout::Fanout;
 use towpath_pattern::{Job, Order, Pattern};
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, Put};
+use towpath_resource::{Held, Holding, provide};
 use towpath_semaphore::{Permitted, Semaphore};
 use towpath_testkit::{Boxed, Case, Chained, Conformance, Subject};
 
@@ -111,6 +112,42 @@ impl Subject for OfProducerConsumer {
     }
 }
 
+#[derive(Clone)]
+struct OfResource;
+
+/// The job, while it holds a resource that costs nothing.
+struct HoldingNothing<J>(J);
+
+impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
+    type Out = J::Out;
+
+    async fn call(&self, (held, item): (Held<()>, In)) -> anyhow::Result<J::Out> {
+        let output = self.0.call(item).await;
+        drop(held);
+        output
+    }
+}
+
+impl Subject for OfResource {
+    fn name(&self) -> String {
+        "resource".to_owned()
+    }
+
+    fn order(&self) -> Order {
+        Order::AsCompleted
+    }
+
+    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+    where
+        In: Clone + Send + 'static,
+        J: Job<In, Out: Clone>,
+    {
+        let nothing = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
+        let holding = Holding::new(case.limit, nothing, HoldingNothing(job));
+        holding.capacity(case.capacity).on_failure(case.on_failure)
+    }
+}
+
 /// The job in the first of the two themselves, and in the second of the two behind `dyn Pattern`.
 fn pair(suite: Conformance, first: impl Subject, next: impl Subject) -> Conformance {
     suite
@@ -133,5 +170,14 @@ fn main() {
     suite = pair(suite, OfProducerConsumer, OfFanout);
     suite = pair(suite, OfProducerConsumer, OfPipeline);
     suite = pair(suite, OfProducerConsumer, OfSemaphore);
+    // Its run is ended by another kind of work, and is nothing else to the stage behind it or before.
+    suite = suite.and_just(Chained::job_first(OfResource, OfFanout));
+    suite = suite.and_just(Chained::job_first(OfResource, OfPipeline));
+    suite = suite.and_just(Chained::job_first(OfResource, OfSemaphore));
+    suite = suite.and_just(Chained::job_first(OfResource, OfProducerConsumer));
+    suite = suite.and_just(Chained::job_last(Boxed(OfFanout), Boxed(OfResource)));
+    suite = suite.and_just(Chained::job_last(Boxed(OfPipeline), Boxed(OfResource)));
+    suite = suite.and_just(Chained::job_last(Boxed(OfSemaphore), Boxed(OfResource)));
+    suite = suite.and_just(Chained::job_last(Boxed(OfProducerConsumer), Boxed(OfResource)));
     suite.main()
 }

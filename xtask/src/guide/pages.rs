@@ -158,8 +158,10 @@ impl Book {
         if !target.starts_with(&self.docs) || target.starts_with(self.docs.join("guide")) {
             return Some(format!("the link {link} leads out of the book"));
         }
+        let is_index =
+            target.ends_with("index.html") && self.pages.contains_key(&target.with_file_name("README.md"));
         match (self.pages.get(&target), anchor) {
-            (None, None) if target.is_file() => None,
+            (None, None) if target.is_file() || is_index => None,
             (None, _) => Some(format!("the link {link} leads nowhere")),
             // Named README.md for those who read the folder; in the book it is the index.
             (Some(_), _) if path.ends_with("README.md") && !page.path.ends_with(SUMMARY) => {

@@ -80,6 +80,7 @@ fn a_link_to_nowhere_is_caught() {
     );
     assert_eq!(link("gather.html"), ["docs/topics/gather.md: the link gather.html leads nowhere"]);
     assert!(link("../README.md")[0].contains("is none in the book"));
+    assert_eq!(link("../index.html"), Vec::<String>::new());
     assert_eq!(link("https://example.com/"), Vec::<String>::new());
 }
 

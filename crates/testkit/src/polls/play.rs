@@ -14,9 +14,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Barrier;
 use tokio::time::Instant;
-use towpath_pattern::{Failure, Pattern, Report, Run, Scope, StageReport};
+use towpath_pattern::{Failure, Pattern, Scope};
 
 use super::scene::{Pace, Place, Scene, Stop, Taker};
+use super::taking::{Notes, Told, take};
 use crate::check::Testable;
 use crate::game::{Played, drain_to_failure};
 use crate::probe::{Act, Ledger, Token};
@@ -75,18 +76,6 @@ pub(super) struct Witness {
 /// Once it is there, jobs wait in it for each other.
 type Gate = Arc<Mutex<Option<Arc<Barrier>>>>;
 
-/// What the taker has seen.
-#[derive(Default)]
-struct Notes {
-    yielded: Vec<Result<usize, Failure>>,
-    live: Vec<Vec<StageReport>>,
-    report: Option<Report>,
-    collected: bool,
-    /// Jobs that were there when it had come to the end.
-    left: usize,
-    after_the_end: bool,
-}
-
 type Taking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The taker's future, where whoever drops the run finds it.
@@ -125,91 +114,6 @@ impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// `future` to its end, or `None` when it was told to let go of it.
-async fn unless_told<F: Future>(let_go: &AtomicBool, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        if let_go.swap(false, Ordering::Relaxed) {
-            return Poll::Ready(None);
-        }
-        future.as_mut().poll(cx).map(Some)
-    })
-    .await
-}
-
-/// What the taker is told, at its next poll.
-#[derive(Default)]
-struct Told {
-    /// To drop the future that it polls.
-    let_go: AtomicBool,
-    /// To cancel the run then.
-    cancel: AtomicBool,
-}
-
-/// What the taker does with the run.
-async fn take(
-    mut run: Run<Token>,
-    taker: Taker,
-    told: Arc<Told>,
-    (ledger, notes): (Arc<Ledger>, Arc<Mutex<Notes>>),
-) {
-    let let_go = |run: &Run<Token>| {
-        if told.cancel.load(Ordering::Relaxed) {
-            run.cancel();
-        }
-    };
-    let note = || notes.lock().unwrap_or_else(PoisonError::into_inner);
-    let index = |token: Token| token.index;
-    if taker != Taker::Next && taker != Taker::Nobody {
-        ledger.ask_for_all();
-    }
-    match taker {
-        Taker::Next => loop {
-            let live = run.stats();
-            note().live.push(live);
-            ledger.ask();
-            match unless_told(&told.let_go, run.next()).await {
-                None => let_go(&run),
-                Some(Some(result)) => note().yielded.push(result.map(index)),
-                Some(None) => break,
-            }
-        },
-        Taker::Outcomes => match unless_told(&told.let_go, run.outcomes()).await {
-            None => let_go(&run),
-            Some(outcomes) => {
-                note().yielded.extend(outcomes.into_iter().map(|result| result.map(index)));
-            }
-        },
-        Taker::Collect => {
-            let outputs = run.collect().await;
-            let left = ledger.seen().live;
-            let mut notes = note();
-            (notes.left, notes.collected) = (left, true);
-            return match outputs {
-                Ok(outputs) => notes.yielded.extend(outputs.into_iter().map(|token| Ok(token.index))),
-                Err(failure) => notes.yielded.push(Err(failure)),
-            };
-        }
-        Taker::Finish => {}
-        Taker::Nobody => {
-            unless_told(&told.let_go, std::future::pending::<()>()).await;
-            let_go(&run);
-            ledger.ask_for_all();
-        }
-    }
-    if taker == Taker::Next {
-        let left = ledger.seen().live;
-        let after = run.next().await.is_some();
-        let mut notes = note();
-        (notes.left, notes.after_the_end) = (left, after);
-    }
-    let report = run.finish().await;
-    let left = ledger.seen().live;
-    let mut notes = note();
-    notes.left = notes.left.max(left);
-    notes.report = Some(report);
 }
 
 /// The runtime makes one poll of one task.

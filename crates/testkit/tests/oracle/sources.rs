@@ -1,18 +1,18 @@
 //! Every kind of source against a plain list, by itself and behind stages: its items come in their order as soon as
 //! they are there, whoever waits for one is called, and none is lost with a wait that was given up.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+mod gate;
+
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use futures_core::Stream;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{collection, prop_oneof, sample};
 use towpath_pattern::{Failure, Kept, Order, Run, Scope, Settings, Source, Taken, queue};
 
+use self::gate::{Failing, Gate};
 use crate::bell::{Deed, Parked};
 use crate::cases::{self, Steps};
 use crate::item::{Item, Items, NONE_PANICS};
@@ -102,77 +102,6 @@ fn every_list_of_operations_on_a_source_does_what_it_does_to_a_list() {
     });
 }
 
-/// Where items come from: as many as were let through.
-#[derive(Clone)]
-struct Gate(Arc<Mutex<Gated>>);
-
-struct Gated {
-    items: Items,
-    /// Of so many, so many were let through, and so many went.
-    all: usize,
-    come: usize,
-    gone: usize,
-    ended: bool,
-    waker: Option<Waker>,
-}
-
-impl Gate {
-    fn lock(&self) -> MutexGuard<'_, Gated> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn poll(&self, cx: &Context<'_>) -> Poll<Option<Item>> {
-        let mut gate = self.lock();
-        if gate.gone < gate.come {
-            gate.gone += 1;
-            return Poll::Ready(Some(gate.items.make(NONE_PANICS)));
-        }
-        if gate.ended {
-            return Poll::Ready(None);
-        }
-        gate.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    async fn next(&self) -> Option<Item> {
-        poll_fn(|cx| self.poll(cx)).await
-    }
-
-    /// Lets more through, or says that no more will come.
-    fn open(&self, more: usize, ended: bool) {
-        let mut gate = self.lock();
-        if !gate.ended {
-            gate.come = gate.come.saturating_add(more).min(gate.all);
-        }
-        gate.ended |= ended;
-        let waker = gate.waker.take();
-        drop(gate);
-        waker.map(Waker::wake).unwrap_or_default();
-    }
-}
-
-impl Stream for Gate {
-    type Item = Item;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        self.poll(cx)
-    }
-}
-
-/// The items of a stream, and an error behind them.
-struct Failing(Gate, bool);
-
-impl Stream for Failing {
-    type Item = Result<Item>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Item>>> {
-        self.0.poll(cx).map(|item| match item {
-            None if std::mem::take(&mut self.1) => Some(Err(anyhow!("the end is missing"))),
-            item => item.map(Ok),
-        })
-    }
-}
-
 /// The clock is paused: this is over when nothing else can happen.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -193,7 +122,7 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
     let (capacity, fails) = (case.capacity, case.fails);
     match case.form {
         Form::Iterator => {
-            let items = gate.lock().items.clone();
+            let items = gate.items();
             Source::from((0..case.items).map(move |_| items.make(NONE_PANICS)))
         }
         Form::Stream => Source::stream(gate),
@@ -279,15 +208,10 @@ impl Table {
     fn new(case: &Case, steps: Steps) -> Self {
         let items = Items::default();
         let given = case.form == Form::Iterator;
-        let gated = Gated {
-            items: items.clone(),
-            all: case.items,
-            come: if given { case.items } else { 0 },
-            gone: 0,
-            ended: given,
-            waker: None,
-        };
-        let gate = Gate(Arc::new(Mutex::new(gated)));
+        let gate = Gate::new(items.clone(), case.items);
+        if given {
+            gate.open(case.items, true);
+        }
         let mut source = source(case, gate.clone());
         for _ in 0..case.stages {
             source = hand_on(source, case.capacity).into();
@@ -366,7 +290,7 @@ impl Table {
         match next.flatten() {
             Some(Ok(item)) => {
                 let (number, expected) = (item.number as usize, self.taken);
-                let there = !self.over && self.taken < self.gate.lock().come;
+                let there = !self.over && self.taken < self.gate.come();
                 self.taken += 1;
                 self.came(format_args!("item {number}"), there && number == expected)
             }
@@ -395,11 +319,11 @@ impl Table {
     }
 
     fn is_at_end(&self) -> bool {
-        self.gate.lock().ended
+        self.gate.is_ended()
     }
 
     fn is_all_taken(&self) -> bool {
-        self.taken == self.gate.lock().come
+        self.taken == self.gate.come()
     }
 
     /// Whether an item, the failure or the end is there to be had.

@@ -1,0 +1,253 @@
+//! Defects that were found once in how a run ends, and in who is told what ended it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::task::yield_now;
+use towpath_pattern::{Failure, Job, OnFailure, Order, Run, Scope, Settings, Source, anyhow};
+
+/// A run of `job` over `source`, in `scope`.
+fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
+where
+    In: Send + 'static,
+    J: Job<In>,
+{
+    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
+}
+
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_the_dropped_run_held_is_heard() {
+    for taken in 1..40 {
+        let scope = Scope::new("holding");
+        let settings =
+            Settings { order: Order::Ordered, on_failure: OnFailure::Continue, ..Settings::new("picky", 64) };
+        let job = |item: usize| async move {
+            anyhow::ensure!(item != 39, "the last");
+            Ok(item)
+        };
+        let mut run = run_in(&scope, 0..40, settings, job);
+        settle().await;
+        for _ in 0..taken {
+            run.next().await.expect("an output").expect("no failure");
+        }
+        drop(run);
+        let told = scope.closed().await.map_err(|failure| failure.to_string());
+        assert_eq!(told, Err("item 39 at stage `picky`: the last".to_owned()), "after {taken}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_begins_in_a_scope_that_was_over_before() {
+    let cancelled = Scope::new("cancelled");
+    cancelled.cancel();
+    let late = Scope::new("late").with_timeout(Duration::ZERO);
+    for scope in [cancelled, late] {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let job = move |item: usize| {
+            count.fetch_add(1, SeqCst);
+            async move { Ok(item) }
+        };
+        let failure = run_in(&scope, 0..9, Settings::new("late", 4), job).collect().await;
+        assert!(failure.expect_err("it was stopped").is_cancelled());
+        assert_eq!(begun.load(SeqCst), 0, "in `{}`", scope.name());
+    }
+}
+
+/// Cancels a scope when it is dropped.
+struct CancelsOnDrop(Scope);
+
+impl Drop for CancelsOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+#[tokio::test]
+async fn a_failure_before_the_cancellation_is_not_masked_in_a_later_stage() {
+    let (first_scope, second_scope) = (Scope::new("first"), Scope::new("second"));
+    let cancels = second_scope.clone();
+    // The failure stops item 0's job, whose drop cancels the later stage before that one has noticed.
+    let fails = move |item: usize| {
+        let guard = (item == 0).then(|| CancelsOnDrop(cancels.clone()));
+        async move {
+            if guard.is_some() {
+                std::future::pending::<()>().await;
+            }
+            anyhow::ensure!(item != 3, "the true cause");
+            Ok(item)
+        }
+    };
+    let first = run_in(&first_scope, 0..9, Settings::new("first", 2), fails);
+    let waits = |item: usize| async move {
+        std::future::pending::<()>().await;
+        Ok(item)
+    };
+    let second = run_in(&second_scope, first, Settings::new("second", 4), waits);
+    let failure = second.collect().await.expect_err("it failed");
+    assert!(second_scope.token().is_cancelled());
+    assert_eq!(failure.to_string(), "item 3 at stage `first`: the true cause");
+}
+
+/// Panics when it is dropped, every one of them.
+#[derive(Debug)]
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        panic!("dropped loudly");
+    }
+}
+
+#[tokio::test]
+async fn many_values_that_panic_in_their_drop_end_no_process() {
+    let scope = Scope::new("loud");
+    let loud = |_: u32| async move { Ok(Loud) };
+    let report = run_in(&scope, 0..8, Settings::new("outputs", 2), loud).finish().await;
+    assert!(!report.failures.is_empty());
+
+    let stuck = |loud: Loud| async move {
+        std::mem::forget(loud);
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let items = Source::stream(Forever);
+    let run = run_in(&scope, items, Settings::new("items", 1), stuck);
+    settle().await;
+    drop(run);
+    assert!(scope.closed().await.is_err());
+}
+
+/// A stream that is always ready.
+struct Forever;
+
+impl Stream for Forever {
+    type Item = Loud;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Loud>> {
+        Poll::Ready(Some(Loud))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_drop_of_what_a_job_has_captured_is_told_with_its_message() {
+    let scope = Scope::default();
+    let captured = Loud;
+    let job = move |item: u32| {
+        let _ = &captured;
+        async move { Ok(item) }
+    };
+    let report = run_in(&scope, 0..3, Settings::new("captured", 2), job).finish().await;
+    assert_eq!(report.last().succeeded, 3);
+    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["stage `captured`: panicked: dropped loudly"]);
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_is_told_in_whatever_order_it_drops_its_tasks() {
+    // That order comes from the tasks' numbers, of which each round uses up one more.
+    for round in 0..16 {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut run = runtime.block_on(async {
+            let job = |item: u32| async move {
+                std::future::pending::<()>().await;
+                Ok(item)
+            };
+            let run = run_in(&Scope::new("shut down"), [0, 1], Settings::new("pass", 2), job);
+            settle().await;
+            for _ in 0..round {
+                tokio::spawn(async {}).await.unwrap();
+            }
+            run
+        });
+        drop(runtime);
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let failure =
+            other.block_on(run.next()).expect("an end that says why").expect_err("it was cancelled");
+        assert_eq!(failure.to_string(), "stage `pass`: cancelled: the runtime was shut down");
+    }
+}
+
+/// A job of a later stage may compute for long: the stages before it do not go on until it is done.
+#[tokio::test]
+async fn a_stop_reaches_the_first_stage_at_once() {
+    for failing in [false, true] {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&polls);
+        let first = move |item: u32| {
+            let seen = Arc::clone(&seen);
+            async move {
+                for _ in 0..item * 1_000 {
+                    seen.fetch_add(1, SeqCst);
+                    yield_now().await;
+                }
+                Ok(item)
+            }
+        };
+        let next = move |item: u32| async move {
+            settle().await;
+            anyhow::ensure!(!failing, "item {item} is bad");
+            Ok(item)
+        };
+        let scope = Scope::default();
+        let before = run_in(&scope, 0..2, Settings::new("first", 2), first);
+        let run = run_in(&scope, before, Settings::new("next", 1), next);
+        // Of the later stage, no worker is gone before it was polled once more.
+        let stopped = loop {
+            yield_now().await;
+            let counts = run.stats()[1].counts;
+            if !failing && counts.running == 1 {
+                run.cancel();
+                break polls.load(SeqCst);
+            }
+            if counts.errored == 1 {
+                break polls.load(SeqCst);
+            }
+        };
+        run.finish().await;
+        let more = polls.load(SeqCst) - stopped;
+        assert!(more <= 1, "a job of the first stage was polled {more} times after the stop");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_a_dropped_future_had_taken_is_told() {
+    let job = |item: u32| async move {
+        if item == 1 {
+            std::future::pending::<()>().await;
+        }
+        if item == 0 { Err(anyhow::anyhow!("item {item} is bad")) } else { Ok(item) }
+    };
+    let settings = || Settings { on_failure: OnFailure::Continue, ..Settings::new("bad", 2) };
+    let is_told = |failure: &Failure| failure.to_string() == "item 0 at stage `bad`: item 0 is bad";
+
+    let scope = Scope::default();
+    let mut collecting = Box::pin(run_in(&scope, 0..2, settings(), job).collect());
+    for _ in 0..50 {
+        assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(collecting);
+    let told = scope.closed().await.expect_err("item 0 has failed");
+    assert!(is_told(&told), "{told}");
+
+    let mut run = run_in(&Scope::default(), 0..2, settings(), job);
+    let mut outcomes = Box::pin(run.outcomes());
+    for _ in 0..50 {
+        assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(outcomes);
+    run.cancel();
+    let failures = run.finish().await.failures;
+    assert!(failures.iter().any(is_told), "{failures:?}");
+}

@@ -1,0 +1,109 @@
+//! What the taker of a play does with the run, and what it sees.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use towpath_pattern::{Failure, Report, Run, StageReport};
+
+use super::scene::Taker;
+use crate::probe::{Ledger, Token};
+
+/// What the taker has seen.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub(super) yielded: Vec<Result<usize, Failure>>,
+    pub(super) live: Vec<Vec<StageReport>>,
+    pub(super) report: Option<Report>,
+    pub(super) collected: bool,
+    /// Jobs that were there when it had come to the end.
+    pub(super) left: usize,
+    pub(super) after_the_end: bool,
+}
+
+/// `future` to its end, or `None` when it was told to let go of it.
+async fn unless_told<F: Future>(let_go: &AtomicBool, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let_go.swap(false, Ordering::Relaxed) {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// What the taker is told, at its next poll.
+#[derive(Default)]
+pub(super) struct Told {
+    /// To drop the future that it polls.
+    pub(super) let_go: AtomicBool,
+    /// To cancel the run then.
+    pub(super) cancel: AtomicBool,
+}
+
+/// What the taker does with the run.
+pub(super) async fn take(
+    mut run: Run<Token>,
+    taker: Taker,
+    told: Arc<Told>,
+    (ledger, notes): (Arc<Ledger>, Arc<Mutex<Notes>>),
+) {
+    let let_go = |run: &Run<Token>| {
+        if told.cancel.load(Ordering::Relaxed) {
+            run.cancel();
+        }
+    };
+    let note = || notes.lock().unwrap_or_else(PoisonError::into_inner);
+    let index = |token: Token| token.index;
+    if taker != Taker::Next && taker != Taker::Nobody {
+        ledger.ask_for_all();
+    }
+    match taker {
+        Taker::Next => loop {
+            let live = run.stats();
+            note().live.push(live);
+            ledger.ask();
+            match unless_told(&told.let_go, run.next()).await {
+                None => let_go(&run),
+                Some(Some(result)) => note().yielded.push(result.map(index)),
+                Some(None) => break,
+            }
+        },
+        Taker::Outcomes => match unless_told(&told.let_go, run.outcomes()).await {
+            None => let_go(&run),
+            Some(outcomes) => {
+                note().yielded.extend(outcomes.into_iter().map(|result| result.map(index)));
+            }
+        },
+        Taker::Collect => {
+            let outputs = run.collect().await;
+            let left = ledger.seen().live;
+            let mut notes = note();
+            (notes.left, notes.collected) = (left, true);
+            return match outputs {
+                Ok(outputs) => notes.yielded.extend(outputs.into_iter().map(|token| Ok(token.index))),
+                Err(failure) => notes.yielded.push(Err(failure)),
+            };
+        }
+        Taker::Finish => {}
+        Taker::Nobody => {
+            unless_told(&told.let_go, std::future::pending::<()>()).await;
+            let_go(&run);
+            ledger.ask_for_all();
+        }
+    }
+    if taker == Taker::Next {
+        let left = ledger.seen().live;
+        let after = run.next().await.is_some();
+        let mut notes = note();
+        (notes.left, notes.after_the_end) = (left, after);
+    }
+    let report = run.finish().await;
+    let left = ledger.seen().live;
+    let mut notes = note();
+    notes.left = notes.left.max(left);
+    notes.report = Some(report);
+}
