@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::artifacts::{self, Executable};
 use crate::counts::Counts;
+use crate::marks;
 use crate::process::{self, seconds_since};
 use crate::workspace::{self, Package, Workspace};
 
@@ -25,11 +26,19 @@ pub struct Args {
     /// Some ten million schedules
     #[arg(long)]
     long: bool,
+    /// Write the last line into docs/reliability.md, with the commit, if all is well
+    #[arg(long)]
+    record: bool,
 }
 
 pub fn run(args: &Args) -> Result<bool> {
-    let counts = run_all(&Workspace::load()?, args.long)?;
+    let workspace = Workspace::load()?;
+    let (counts, schedules) = run_all(&workspace, args.long)?;
     println!("{counts}");
+    if args.record && counts.failed == 0 {
+        let command = if args.long { "models --long" } else { "models" };
+        marks::record(&workspace, command, &told(schedules, counts))?;
+    }
     Ok(counts.failed == 0)
 }
 
@@ -39,8 +48,12 @@ pub fn packages(workspace: &Workspace) -> Vec<&Package> {
     workspace.packages.iter().filter(|package| package.manifest_path.starts_with(&models)).collect()
 }
 
-/// Builds and runs all there are, and prints how many schedules they tried.
-pub fn run_all(workspace: &Workspace, long: bool) -> Result<Counts> {
+fn told(schedules: u64, counts: Counts) -> String {
+    format!("{schedules} schedules of {} models", counts.total())
+}
+
+/// Builds and runs all there are; prints how many schedules they tried, and gives that too.
+pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Counts, u64)> {
     let packages = packages(workspace);
     ensure!(!packages.is_empty(), "there is no package under xtask/models");
     let build = format!("test --no-run {}", workspace::options(&packages));
@@ -64,8 +77,8 @@ pub fn run_all(workspace: &Workspace, long: bool) -> Result<Counts> {
             }
         }
     }
-    println!("{schedules} schedules of {} models", counts.total());
-    Ok(counts)
+    println!("{}", told(schedules, counts));
+    Ok((counts, schedules))
 }
 
 fn models(program: &Executable) -> Result<Vec<String>> {

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
 use crate::artifacts::{self, Executable};
+use crate::marks;
 use crate::process;
 use crate::usage::Usage;
 use crate::workspace::{self, Workspace};
@@ -36,6 +37,9 @@ pub struct Args {
     /// Only that run of the seed, again and again: what it does in each is chosen alike, and the threads are as they are
     #[arg(long, value_name = "K", requires = "seed", requires = "only")]
     run: Option<u64>,
+    /// Write the last line into docs/reliability.md, with the commit, if all is well
+    #[arg(long, conflicts_with_all = ["only", "run"])]
+    record: bool,
 }
 
 pub fn run(args: &Args) -> Result<bool> {
@@ -67,7 +71,11 @@ pub fn run(args: &Args) -> Result<bool> {
             }
         }
     }
-    println!("{} runs, {} items, nothing lost", total.runs, total.items);
+    let said = format!("{} runs, {} items, nothing lost", total.runs, total.items);
+    println!("{said}");
+    if args.record {
+        marks::record(&workspace, &format!("soak --minutes {minutes} --seed {seed}"), &said)?;
+    }
     Ok(true)
 }
 

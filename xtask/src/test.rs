@@ -8,6 +8,7 @@ use duct::Expression;
 use crate::artifacts;
 use crate::counts::Counts;
 use crate::faults;
+use crate::marks;
 use crate::models;
 use crate::process::{self, seconds_since};
 use crate::workspace::Workspace;
@@ -26,6 +27,9 @@ pub struct Args {
     /// Also what takes longer than five minutes (tests see it as `TOWPATH_LONG=1`)
     #[arg(long)]
     long: bool,
+    /// Write the last line into docs/reliability.md, with the commit, if all is well
+    #[arg(long)]
+    record: bool,
 }
 
 pub fn run(args: &Args) -> Result<bool> {
@@ -52,6 +56,10 @@ pub fn run(args: &Args) -> Result<bool> {
         total += counts;
     }
     println!("{total}");
+    if args.record && total.failed == 0 {
+        let command = if args.long { "test --long" } else { "test" };
+        marks::record(&tester.workspace, command, &total.to_string())?;
+    }
     Ok(total.failed == 0)
 }
 
@@ -87,7 +95,7 @@ impl Tester {
     }
 
     fn models(&self) -> Result<Counts> {
-        judged(true, models::run_all(&self.workspace, self.long)?)
+        judged(true, models::run_all(&self.workspace, self.long)?.0)
     }
 
     fn doc_tests(&self) -> Result<Counts> {

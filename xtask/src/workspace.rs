@@ -58,6 +58,14 @@ impl Workspace {
         serde_json::from_str(&json).context("cargo metadata printed something unexpected")
     }
 
+    /// The commit, short; with `+` when files were changed since. `None` outside git.
+    pub fn commit(&self) -> Option<String> {
+        let git = |args: &[&str]| duct::cmd("git", args).dir(&self.root).stderr_null().read().ok();
+        let commit = git(&["rev-parse", "--short", "HEAD"]).filter(|commit| !commit.is_empty())?;
+        let changed = git(&["status", "--porcelain"]).is_none_or(|status| !status.is_empty());
+        Some(if changed { commit + "+" } else { commit })
+    }
+
     /// `cargo` with these arguments, separated by blanks, in the workspace's root.
     pub fn cargo(&self, line: &str) -> Expression {
         duct::cmd(cargo(), line.split_whitespace()).dir(&self.root)

@@ -1,5 +1,5 @@
 //! Any two of our patterns behind each other, through the nine laws: `a.then(b)` of the patterns themselves, and
-//! of both behind `dyn Pattern`.
+//! `b.then(a)` of both behind `dyn Pattern`.
 
 use towpath_fanout::Fanout;
 use towpath_pattern::{Job, Order, Pattern};
@@ -148,36 +148,25 @@ impl Subject for OfResource {
     }
 }
 
-/// The job in the first of the two themselves, and in the second of the two behind `dyn Pattern`.
-fn pair(suite: Conformance, first: impl Subject, next: impl Subject) -> Conformance {
+/// One behind the other both ways: once as they are, and once behind `dyn Pattern`.
+fn pair(suite: Conformance, one: impl Subject, other: impl Subject) -> Conformance {
     suite
-        .and_just(Chained::job_first(first.clone(), next.clone()))
-        .and_just(Chained::job_last(Boxed(first), Boxed(next)))
+        .and_just(Chained::job_first(one.clone(), other.clone()))
+        .and_just(Chained::job_last(Boxed(other), Boxed(one)))
 }
 
 fn main() {
     // What comes after itself is put through the suite in its own crate.
     let mut suite = Conformance::default();
     suite = pair(suite, OfFanout, OfPipeline);
-    suite = pair(suite, OfFanout, OfSemaphore);
     suite = pair(suite, OfFanout, OfProducerConsumer);
-    suite = pair(suite, OfPipeline, OfFanout);
     suite = pair(suite, OfPipeline, OfSemaphore);
-    suite = pair(suite, OfPipeline, OfProducerConsumer);
+    suite = pair(suite, OfPipeline, OfResource);
     suite = pair(suite, OfSemaphore, OfFanout);
-    suite = pair(suite, OfSemaphore, OfPipeline);
     suite = pair(suite, OfSemaphore, OfProducerConsumer);
-    suite = pair(suite, OfProducerConsumer, OfFanout);
     suite = pair(suite, OfProducerConsumer, OfPipeline);
-    suite = pair(suite, OfProducerConsumer, OfSemaphore);
-    // Its run is ended by another kind of work, and is nothing else to the stage behind it or before.
-    suite = suite.and_just(Chained::job_first(OfResource, OfFanout));
-    suite = suite.and_just(Chained::job_first(OfResource, OfPipeline));
-    suite = suite.and_just(Chained::job_first(OfResource, OfSemaphore));
-    suite = suite.and_just(Chained::job_first(OfResource, OfProducerConsumer));
-    suite = suite.and_just(Chained::job_last(Boxed(OfFanout), Boxed(OfResource)));
-    suite = suite.and_just(Chained::job_last(Boxed(OfPipeline), Boxed(OfResource)));
-    suite = suite.and_just(Chained::job_last(Boxed(OfSemaphore), Boxed(OfResource)));
-    suite = suite.and_just(Chained::job_last(Boxed(OfProducerConsumer), Boxed(OfResource)));
+    suite = pair(suite, OfProducerConsumer, OfResource);
+    suite = pair(suite, OfResource, OfFanout);
+    suite = pair(suite, OfResource, OfSemaphore);
     suite.main()
 }

@@ -36,7 +36,7 @@ impl Machine {
                 .map(|version| version.trim_start_matches("go").to_owned()),
             python: python("import platform; print(platform.python_version())"),
             uvloop: python("import uvloop; print(uvloop.__version__)"),
-            commit: commit(workspace).unwrap_or("unknown".to_owned()),
+            commit: workspace.commit().unwrap_or("unknown".to_owned()),
             quick,
         }
     }
@@ -75,13 +75,6 @@ fn cpu() -> String {
 fn os() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("{} {} {}", std::env::consts::OS, release.trim(), std::env::consts::ARCH).replace("  ", " ")
-}
-
-fn commit(workspace: &Workspace) -> Option<String> {
-    let git = |args: &[&str]| said(&duct::cmd("git", args).dir(&workspace.root));
-    let commit = git(&["rev-parse", "--short", "HEAD"]).filter(|commit| !commit.is_empty())?;
-    let changed = git(&["status", "--porcelain"]).is_none_or(|status| !status.is_empty());
-    Some(if changed { commit + "+" } else { commit })
 }
 
 fn said(command: &duct::Expression) -> Option<String> {

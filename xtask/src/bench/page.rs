@@ -42,7 +42,7 @@ pub fn prepare(folder: &Path) -> Result<()> {
 /// Writes the whole page or nothing, and says where.
 pub fn write(folder: &Path, report: &Report) -> Result<()> {
     let file = folder.join(FILE);
-    report::replace_file(&file, &of(report)?)?;
+    files::replace(&file, &of(report)?)?;
     eprintln!("written: {}", file.display());
     Ok(())
 }

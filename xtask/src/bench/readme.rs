@@ -26,33 +26,15 @@ pub fn update(root: &Path, results: &Path) -> Result<()> {
         "{shown} is from a quick run; the README wants a full one (without --quick)"
     );
     ensure!(!report.rows.is_empty(), "{shown} has no rows");
-    let readme = marked(&root.join("README.md"), "bench", &section(&report))?;
+    let readme = marks::filled(&root.join("README.md"), "bench", &section(&report))?;
     let architecture = match limits::section(&report)? {
-        Some(section) => Some(marked(&root.join("ARCHITECTURE.md"), "limit", &section)?),
+        Some(section) => Some(marks::filled(&root.join("ARCHITECTURE.md"), "limit", &section)?),
         None => None,
     };
     for (file, text) in std::iter::once(readme).chain(architecture) {
-        report::replace_file(&file, &text)?;
+        files::replace(&file, &text)?;
     }
     Ok(())
-}
-
-/// The file, and its text with `section` between its marks.
-fn marked(file: &Path, mark: &str, section: &str) -> Result<(PathBuf, String)> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let text = between_marks(&text, mark, section).with_context(|| file.display().to_string())?;
-    Ok((file.to_owned(), text))
-}
-
-fn between_marks(text: &str, mark: &str, section: &str) -> Result<String> {
-    let (begin_mark, end_mark) = (format!("<!-- {mark} -->"), format!("<!-- /{mark} -->"));
-    let once = |mark: &str| text.matches(mark).count() == 1;
-    let marks = text.find(&begin_mark).zip(text.find(&end_mark)).filter(|(begin, end)| begin < end);
-    let marks = marks.filter(|_| once(&begin_mark) && once(&end_mark));
-    let (begin, end) = marks.with_context(|| {
-        format!("the table belongs between one line `{begin_mark}` and one line `{end_mark}`")
-    })?;
-    Ok(format!("{}\n{section}{}", &text[..begin + begin_mark.len()], &text[end..]))
 }
 
 fn section(report: &Report) -> String {
@@ -128,26 +110,6 @@ mod tests {
             row("asyncio", 2080.0, 320.0, 1, false),
         ];
         Report { machine, rows, ..Report::default() }
-    }
-
-    #[test]
-    fn only_what_is_between_the_marks_changes() {
-        let text = "# A\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n";
-        let once = between_marks(text, "bench", "new\n").unwrap();
-        assert_eq!(once, "# A\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n");
-        assert_eq!(between_marks(&once, "bench", "new\n").unwrap(), once);
-    }
-
-    #[test]
-    fn missing_or_doubled_marks_are_an_error() {
-        for text in [
-            "",
-            "<!-- bench -->",
-            "<!-- /bench --> <!-- bench -->",
-            "<!-- bench --><!-- bench --><!-- /bench -->",
-        ] {
-            assert!(between_marks(text, "bench", "new").is_err(), "{text}");
-        }
     }
 
     #[test]

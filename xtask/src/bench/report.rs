@@ -134,33 +134,19 @@ fn median(sorted: &[f64]) -> Option<f64> {
 /// Finds out before the long run whether the file can be written after it.
 pub fn check_writable(option: &str, file: &Path) -> Result<()> {
     anyhow::ensure!(!file.is_dir(), "{option} {}: that is a folder", file.display());
-    let temporary = beside(file);
+    let temporary = files::beside(file);
     fs::write(&temporary, "").with_context(|| format!("{option} {}: cannot write there", file.display()))?;
     Ok(fs::remove_file(temporary)?)
 }
 
 pub fn write(file: &Path, report: &Report) -> Result<()> {
-    replace_file(file, &(serde_json::to_string_pretty(report)? + "\n"))
+    files::replace(file, &(serde_json::to_string_pretty(report)? + "\n"))
 }
 
 pub fn read(file: &Path) -> Result<Report> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     serde_json::from_str(&text)
         .with_context(|| format!("{} is not what `bench --json` writes", file.display()))
-}
-
-/// Writes the whole file or nothing.
-pub fn replace_file(file: &Path, text: &str) -> Result<()> {
-    let temporary = beside(file);
-    fs::write(&temporary, text)
-        .and_then(|()| fs::rename(&temporary, file))
-        .with_context(|| format!("cannot write {}", file.display()))
-}
-
-fn beside(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    file.with_file_name(name)
 }
 
 #[cfg(test)]

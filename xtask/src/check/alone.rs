@@ -12,8 +12,9 @@ use crate::workspace::{Package, Workspace, cargo};
 /// How many crates an outside project may have that depends on one pattern and on tokio.
 const MOST_CRATES: usize = 25;
 
-/// Copies every pattern crate out and runs its tests there. What changes in the copy is the path of its
-/// neighbours, and an empty `[workspace]` that keeps cargo from finding ours.
+/// Copies every pattern crate out, builds all its targets there and runs its doc tests; its other tests are the same
+/// programs as those of `cargo xtask test`. What changes in the copy is the path of its neighbours, and an empty
+/// `[workspace]` that keeps cargo from finding ours.
 pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
     let mut problems = Vec::new();
     for package in workspace.patterns() {
@@ -24,13 +25,15 @@ pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
         copy_lock(workspace, &copy)?;
 
         println!("--> {} in {}", package.name, copy.display());
-        let tested = duct::cmd!(cargo(), "test")
-            .dir(&copy)
-            .env("CARGO_TARGET_DIR", alone(workspace).join("target"))
-            .run();
-        if tested.is_err() {
-            let (name, place) = (&package.name, copy.display());
-            problems.push(format!("{name}: copied out alone ({place}) its `cargo test` fails (see above)"));
+        for step in ["test --all-targets --no-run", "test --doc"] {
+            let target = alone(workspace).join("target");
+            let ran = duct::cmd(cargo(), step.split(' ')).dir(&copy).env("CARGO_TARGET_DIR", target).run();
+            if ran.is_err() {
+                let (name, place) = (&package.name, copy.display());
+                problems
+                    .push(format!("{name}: copied out alone ({place}) its `cargo {step}` fails (see above)"));
+                break;
+            }
         }
     }
     Ok(problems)

@@ -16,8 +16,8 @@ use crate::workspace::Workspace;
 ///
 /// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; licences, sources and
 /// unwanted crates of the whole tree against deny.toml, and what published crates depend on against SECURITY.md;
-/// what would be published can be packaged; every pattern crate copied out alone still builds and passes its tests; an outside project that depends on one has at
-/// most 25 crates in its tree. Every step runs even if one before it failed; each problem is one line.
+/// what would be published can be packaged; every pattern crate copied out alone still builds with its tests and passes
+/// its doc tests; an outside project that depends on one has at most 25 crates in its tree. Every step runs even if one before it failed; each problem is one line.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS)]
 pub struct Args {}

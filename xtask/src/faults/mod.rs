@@ -17,6 +17,7 @@ use self::copy::Copied;
 use self::fault::Fault;
 use self::trial::{Seen, Trial};
 use crate::counts::Counts;
+use crate::marks;
 use crate::process::seconds_since;
 use crate::usage::Usage;
 use crate::workspace::Workspace;
@@ -38,6 +39,9 @@ pub struct Args {
     /// Only a third of them: 1, 2 or 3, or `commit` for one that depends on the commit
     #[arg(long, value_name = "K", conflicts_with = "only")]
     third: Option<Third>,
+    /// Write the last line into docs/reliability.md, with the commit, if all is well
+    #[arg(long, conflicts_with_all = ["only", "third"])]
+    record: bool,
 }
 
 pub fn run(args: &Args) -> Result<bool> {
@@ -77,7 +81,11 @@ pub fn count(args: &Args) -> Result<Counts> {
     println!("\n{}", table(&chosen, &seen));
     let caught = seen.iter().filter(|seen| seen.is_caught()).count();
     println!("{}", seconds_since(start));
-    println!("{caught} of {} caught", chosen.len());
+    let said = format!("{caught} of {} caught", chosen.len());
+    println!("{said}");
+    if args.record && caught == chosen.len() {
+        marks::record(&workspace, "faults", &said)?;
+    }
     Ok(Counts { passed: caught as u64, failed: (chosen.len() - caught) as u64 })
 }
 

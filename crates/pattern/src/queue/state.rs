@@ -9,7 +9,8 @@
 //!   room, the same of givers (see `line.rs`).
 //! - A giver that waits lends its items (see `items.rs`), unless it has to be certain that a cancelled put has
 //!   put nothing. They are admitted when there is room for them and somebody comes by, in the order of the
-//!   line; a taker that comes again before the giver does finds them there. No taker sleeps while they could be.
+//!   line; a taker that comes again before the giver does finds them there. One that sleeps is woken when the giver,
+//!   who was called, comes: to let them in at once would wake it for what the taker at work takes next.
 //! - A giver whose items were all admitted is not in line any more.
 
 use std::task::{Poll, Waker};
@@ -180,10 +181,6 @@ impl<T> State<T> {
         *taking.in_hand = count;
         if taking.place.is_some() {
             self.takers.leave(taking.place, &mut self.later);
-        }
-        if self.takers.is_asleep() && self.items.len() == 0 {
-            // Their giver may have been called, and never come.
-            self.admit(0);
         }
         self.call_takers();
         self.call_givers();

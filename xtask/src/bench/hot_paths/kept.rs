@@ -84,6 +84,6 @@ impl Kept {
                 );
             }
         }
-        report::replace_file(file, &text)
+        files::replace(file, &text)
     }
 }

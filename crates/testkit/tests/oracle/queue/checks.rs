@@ -72,9 +72,10 @@ impl Table {
             takers.all_are_called("the queue is closed")?;
             return givers.all_are_called("the queue is closed");
         }
-        if self.model.to_be_had(0) > 0 {
+        if !items.is_empty() {
             takers.some_are_called(1, "there is something to take")?;
         }
+        // What is lent comes with its giver, who was called, below.
         if items.len() >= *capacity {
             takers.some_are_called(items.len(), "the queue is full")?;
         }

@@ -1,0 +1,21 @@
+//! Files that are written whole or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Writes the whole file or nothing.
+pub fn replace(file: &Path, text: &str) -> Result<()> {
+    let temporary = beside(file);
+    fs::write(&temporary, text)
+        .and_then(|()| fs::rename(&temporary, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Where the new text stands until it takes the file's place.
+pub fn beside(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    file.with_file_name(name)
+}
