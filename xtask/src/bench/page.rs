@@ -17,6 +17,7 @@ use self::figures::Section;
 use super::document::{self, Document};
 use super::machine::Machine;
 use super::report::{self, Report};
+use crate::files;
 
 const FILE: &str = "index.html";
 

@@ -2,14 +2,14 @@
 //! and in ARCHITECTURE.md the table of the limits.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::report::{self, Report, Row};
 use super::table::{number, ratio};
 use super::{document, limits};
+use crate::{files, marks};
 
 const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go that this project answers: \
                         its figures, and the best of those measured here.";
@@ -76,6 +76,8 @@ fn section(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::bench::machine::Machine;
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::Machine;
 use super::rounds::Measurements;
 use super::workloads::{Unit, Workload};
+use crate::files;
 
 /// One run of the benchmark.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use super::compare::{Compared, allocates};
-use crate::bench::report;
+use crate::files;
 
 const HEAD: &str = "\
 # What an item costs on each hot path, counted by valgrind's callgrind, for each release and target of rustc.
