@@ -1,0 +1,111 @@
+//! What people are told: every message that the crate writes, and the sums in a report.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use towpath_pattern::{
+    Cancelled, Cause, Counts, Failure, Limit, Report, Run, Scope, Settings, Source, StageReport, TimedOut,
+    ZeroLimit, anyhow,
+};
+
+/// A number for each group that no sum of others gives.
+fn counts() -> Counts {
+    Counts {
+        taken: 2_000,
+        succeeded: 1,
+        errored: 2,
+        panicked: 4,
+        timed_out: 8,
+        cancelled: 16,
+        dropped: 32,
+        never_begun: 64,
+        running: 128,
+        delivered: 5,
+    }
+}
+
+/// The failure of the only item of a run whose job gives `error`.
+async fn failure(error: anyhow::Error) -> Failure {
+    let error = std::sync::Mutex::new(Some(error));
+    let job = move |_: u32| {
+        let error = error.lock().unwrap().take();
+        async move { Err::<u32, _>(error.expect("one item")) }
+    };
+    let source = Source::from([7]);
+    let run = Run::spawn(Scope::default(), source, Settings::new("fetch", 1), Arc::new(job));
+    run.collect().await.expect_err("it fails")
+}
+
+#[test]
+fn what_has_become_of_the_items_is_summed_by_group() {
+    let counts = counts();
+    assert_eq!(counts.settled(), 127);
+    assert_eq!(counts.waiting(), 2_000 - 127 - 128);
+    assert_eq!(counts.not_yielded(), 10, "of 15 that finished, 5 were delivered");
+}
+
+#[test]
+fn a_report_names_the_groups_that_are_not_empty() {
+    assert_eq!(
+        counts().to_string(),
+        "2000 taken, 1 succeeded, 2 errored, 4 panicked, 8 timed out, 16 cancelled, 32 dropped, 64 never begun, \
+         128 running, 1745 waiting, 10 not yielded"
+    );
+    assert_eq!(Counts::default().to_string(), "0 taken");
+
+    let stage = |name: &str, counts| StageReport { stage: name.into(), counts };
+    let stages = vec![stage("first", counts()), stage("next", Counts::default())];
+    let said = Report { stages, failures: Vec::new() }.to_string();
+    assert!(
+        said.starts_with("first: 2000 taken, ") && said.ends_with(" not yielded; next: 0 taken"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_report_tells_the_first_failure_that_nobody_took() {
+    let failures = vec![failure(anyhow::anyhow!("no route")).await];
+    let stages = vec![StageReport { stage: "fetch".into(), counts: Counts::default() }];
+    assert_eq!(
+        Report { stages, failures }.to_string(),
+        "fetch: 0 taken; first failure nobody took: item 0 at stage `fetch`: no route"
+    );
+}
+
+#[tokio::test]
+async fn a_failure_tells_its_causes_in_one_line() {
+    let cause = std::io::Error::other("refused");
+    let failure = failure(Err::<(), _>(cause).context("no route").unwrap_err()).await;
+    assert_eq!(failure.to_string(), "item 0 at stage `fetch`: no route");
+    assert_eq!(failure.source().map(ToString::to_string).as_deref(), Some("refused"));
+    assert_eq!(format!("{failure:?}"), "Failure(item 0 at stage `fetch`: no route: refused)");
+
+    let late = TimedOut { after: Duration::from_millis(1_500) };
+    let failure = self::failure(late.into()).await;
+    assert_eq!(failure.to_string(), "item 0 at stage `fetch`: timed out: no result within 1.5s");
+    assert!(failure.source().is_none());
+}
+
+#[test]
+fn a_cause_says_what_it_was() {
+    assert_eq!(Cause::Panicked("out of range".to_owned()).to_string(), "panicked: out of range");
+    let told = [
+        (Cancelled::Run, "cancelled: the run was cancelled"),
+        (Cancelled::Dropped, "cancelled: the run was dropped"),
+        (Cancelled::Scope, "cancelled: its scope was cancelled"),
+        (Cancelled::Deadline, "cancelled: the deadline passed"),
+        (Cancelled::Runtime, "cancelled: the runtime was shut down"),
+    ];
+    for (by, said) in told {
+        assert_eq!(Cause::Cancelled(by).to_string(), said);
+    }
+}
+
+#[test]
+fn a_limit_is_told_as_its_number() {
+    assert_eq!(format!("{} {:>3}", Limit::new(4), Limit::new(7)), "4   7");
+    assert_eq!(ZeroLimit.to_string(), "a limit of 0 would never run a job; use 1 or more");
+    assert_eq!(Limit::try_from(0), Err(ZeroLimit));
+}
