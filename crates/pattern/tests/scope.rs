@@ -197,3 +197,11 @@ async fn dropping_the_last_handle_stops_the_tasks() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_tells_its_name_and_its_deadline() {
+    let scope = Scope::new("request");
+    assert_eq!((scope.name(), scope.deadline()), ("request", None));
+    let limited = Scope::new("limited").with_timeout(Duration::from_secs(3));
+    assert_eq!(limited.deadline(), Some(Instant::now() + Duration::from_secs(3)));
+}
