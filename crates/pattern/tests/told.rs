@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use towpath_pattern::queue::{self, TryPutError, TryTakeError};
 use towpath_pattern::{
     Cancelled, Cause, Counts, Failure, Limit, Report, Run, Scope, Settings, Source, StageReport, TimedOut,
     ZeroLimit, anyhow,
@@ -108,4 +109,26 @@ fn a_limit_is_told_as_its_number() {
     assert_eq!(format!("{} {:>3}", Limit::new(4), Limit::new(7)), "4   7");
     assert_eq!(ZeroLimit.to_string(), "a limit of 0 would never run a job; use 1 or more");
     assert_eq!(Limit::try_from(0), Err(ZeroLimit));
+}
+
+#[test]
+fn handles_and_errors_of_a_queue_are_told_without_what_is_in_them() {
+    struct Secret;
+    let (producer, consumer) = queue::fifo(3);
+    producer.try_put(Secret).unwrap();
+    assert_eq!(format!("{producer:?}"), "Producer { len: 1, capacity: 3 }");
+    assert_eq!(format!("{consumer:?}"), "Consumer { len: 1, capacity: 3 }");
+    let told = [
+        (format!("{:?}", queue::Closed(Secret)), "Closed(..)"),
+        (format!("{:?}", TryPutError::Full(Secret)), "Full(..)"),
+        (format!("{:?}", TryPutError::Closed(Secret)), "Closed(..)"),
+        (queue::Closed(Secret).to_string(), "the queue is closed"),
+        (TryPutError::Full(Secret).to_string(), "the queue is full"),
+        (TryPutError::Closed(Secret).to_string(), "the queue is closed"),
+        (TryTakeError::Empty.to_string(), "the queue is empty"),
+        (TryTakeError::Closed.to_string(), "the queue is closed and empty"),
+    ];
+    for (told, said) in told {
+        assert_eq!(told, said);
+    }
 }

@@ -180,3 +180,31 @@ async fn consumers_work_while_the_producer_goes_on() -> Result<(), Failure> {
     assert_eq!(began.elapsed(), Duration::from_millis(1_200));
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lifo_run_tells_the_input_of_each_item() {
+    let all_put = Arc::new(Semaphore::new(0));
+    let put = Arc::clone(&all_put);
+    let tens = ProducerConsumer::producers(1, move |n: u64, queue: Put<u64>| {
+        let put = Arc::clone(&put);
+        async move {
+            queue.put(10 * n).await?;
+            put.add_permits(1);
+            Ok(())
+        }
+    });
+    let same = tens.consumers(1, move |item: u64| {
+        let all_put = Arc::clone(&all_put);
+        async move {
+            let _all = all_put.acquire_many(4).await?;
+            Ok(item)
+        }
+    });
+    let mut run = same.capacity(9).lifo().run([0, 1, 2, 3]).indexed();
+    let mut told = Vec::new();
+    while let Some((index, item)) = ends(run.next()).await {
+        told.push((index.unwrap(), item.unwrap()));
+    }
+    told.sort_unstable();
+    assert_eq!(told, [(0, 0), (1, 10), (2, 20), (3, 30)]);
+}

@@ -74,3 +74,28 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
     assert_eq!(take.poll(), Poll::Ready(Some(1)));
     assert_eq!((before.times(), put.woken()), (0, 1));
 }
+
+#[test]
+fn one_who_asks_again_while_it_waits_is_called_for_what_it_wants() {
+    let (producer, mut consumer) = filled(&[1], 1);
+    let (mut first, mut second) = (hand(producer.put(2)), hand(producer.put(3)));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    assert!(first.poll().is_pending(), "once more");
+    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!((first.woken(), second.woken()), (1, 0), "there is room for one");
+}
+
+#[test]
+fn one_who_was_called_and_passed_over_is_still_on_the_way() {
+    let (producer, mut consumer) = filled(&[1], 1);
+    let mut items = VecDeque::from([3]);
+    let mut first = hand(producer.put(2));
+    assert!(first.poll().is_pending());
+    let mut batch = hand(producer.put_many(&mut items));
+    let mut last = hand(producer.put(4));
+    assert!(batch.poll().is_pending() && last.poll().is_pending());
+    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!((first.woken(), last.woken()), (1, 0));
+    assert_eq!(consumer.try_take(), Ok(3), "what the batch has lent");
+    assert_eq!((first.woken(), batch.woken(), last.woken()), (1, 1, 0), "there is room for one");
+}

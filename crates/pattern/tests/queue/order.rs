@@ -183,3 +183,20 @@ fn a_join_ends_when_nobody_is_left_to_take() {
     drop(consumer);
     assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Err(Closed(())))));
 }
+
+#[test]
+fn a_batch_is_no_larger_than_asked_for_though_its_list_has_memory_to_spare() {
+    let (_producer, mut consumer) = filled(&[1, 2, 3, 4, 5], 10);
+    let mut items = Vec::with_capacity(8);
+    assert_eq!(hand(consumer.take_many(2, &mut items)).poll(), Poll::Ready(2));
+    assert_eq!((items, consumer.len()), (vec![1, 2], 3));
+}
+
+#[test]
+fn both_sides_tell_how_full_the_queue_is() {
+    let (producer, consumer) = filled(&[1, 2], 5);
+    assert_eq!((producer.len(), producer.is_empty(), producer.capacity()), (2, false, 5));
+    assert_eq!((consumer.len(), consumer.is_empty(), consumer.capacity()), (2, false, 5));
+    let (producer, consumer) = queue::fifo::<u8>(1);
+    assert!(producer.is_empty() && consumer.is_empty());
+}
