@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_core::stream::FusedStream;
 use tokio::task::yield_now;
-use towpath_pattern::{Job, OnFailure, Order, Run, Scope, Settings, Source, anyhow};
+use towpath_pattern::{Job, OnFailure, Order, Report, Run, Scope, Settings, Source, anyhow};
 
 /// A run of `job` over so many items in their order, which goes on after failures.
 fn going_on<J: Job<u32>>(scope: &Scope, items: u32, job: J) -> Run<J::Out> {
@@ -64,4 +64,13 @@ async fn an_indexed_run_tells_the_input_of_outputs_and_failures() {
     let (index, result) = stopped.next().await.expect("an end that says why");
     assert_eq!((index, result.expect_err("it was cancelled").is_cancelled()), (None, true));
     assert!(stopped.into_inner().next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_report_counts_all_failures_and_keeps_the_first_thousand() {
+    let bad = |item: u32| async move { Err::<u32, _>(anyhow::anyhow!("{item} is bad")) };
+    let report = going_on(&Scope::default(), 1_100, bad).finish().await;
+    assert_eq!((report.last().errored, report.failures.len()), (1_100, Report::KEPT_FAILURES));
+    let told = report.failures.last().map(ToString::to_string);
+    assert_eq!(told.as_deref(), Some("item 999 at stage `check`: 999 is bad"));
 }
