@@ -8,7 +8,6 @@ use duct::Expression;
 use crate::artifacts;
 use crate::counts::Counts;
 use crate::faults;
-use crate::marks;
 use crate::models;
 use crate::process::{self, seconds_since};
 use crate::workspace::Workspace;
@@ -27,9 +26,6 @@ pub struct Args {
     /// Also what takes longer than five minutes (tests see it as `TOWPATH_LONG=1`)
     #[arg(long)]
     long: bool,
-    /// Write the last line into docs/reliability.md, with the commit, if all is well
-    #[arg(long)]
-    record: bool,
 }
 
 pub fn run(args: &Args) -> Result<bool> {
@@ -56,10 +52,6 @@ pub fn run(args: &Args) -> Result<bool> {
         total += counts;
     }
     println!("{total}");
-    if args.record && total.failed == 0 {
-        let command = if args.long { "test --long" } else { "test" };
-        marks::record(&tester.workspace, command, &total.to_string())?;
-    }
     Ok(total.failed == 0)
 }
 
