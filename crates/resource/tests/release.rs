@@ -213,6 +213,26 @@ async fn a_resource_that_outlives_its_job_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_resource_that_outlives_its_job_is_waited_for_though_another_was_released_before() {
+    let log = Logged::default();
+    let lend = |(held, breaks): (Held<State>, bool)| async move {
+        assert!(!breaks, "broken");
+        Ok(held)
+    };
+    let mut run = Holding::new(1, log.clone(), lend).on_failure(OnFailure::Continue).run([true, false]);
+    assert!(run.next().await.expect("a failure").is_err());
+    let held = run.next().await.expect("an output").expect("it does not fail");
+    assert_eq!((held.number, log.released()), (1, vec![(0, After::Panic)]));
+    let finish = tokio::spawn(run.finish());
+    sleep(Duration::from_secs(1)).await;
+    assert!(!finish.is_finished());
+    drop(held);
+    let report = finish.await.expect("no panic");
+    assert!(report.failures.is_empty(), "{report}");
+    assert_eq!(log.released(), [(0, After::Panic), (1, After::Success)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resource_that_never_comes_back_is_a_failure() {
     let lend = |(held, ()): (Held<State>, ())| async move { Ok(held) };
     let mut run = Holding::new(1, Logged::default(), lend).run([()]);
@@ -267,6 +287,9 @@ fn a_runtime_that_is_shut_down_drops_what_it_cannot_release() {
 fn a_release_that_does_not_wait_needs_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let nothing = provide(|| async { Ok(7) }, |_, _| async { Ok(()) });
-    let seven = runtime.block_on(with(nothing, |held: Held<u32>| async move { Ok(*held) }));
+    let seven = runtime.block_on(with(nothing, |held: Held<u32>| async move {
+        assert_eq!(format!("{held:?}"), "Held(7)");
+        Ok(*held)
+    }));
     assert_eq!(seven.expect("it does not fail"), 7);
 }

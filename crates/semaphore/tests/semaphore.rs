@@ -201,3 +201,11 @@ async fn what_spent_its_turn_on_permits_stands_in_line_all_the_same() {
     drop(second);
     soon(third).await.expect("it does not panic");
 }
+
+#[test]
+fn a_semaphore_and_its_permits_tell_how_many_are_free() {
+    let semaphore = Semaphore::new(3);
+    let _permit = semaphore.try_acquire().expect("three are free");
+    let told = format!("{semaphore:?}");
+    assert!(told.contains("Permits { free: 2, .. }"), "{told}");
+}

@@ -1,0 +1,66 @@
+//! What is promised to the author of a pattern, whatever becomes of what the work has in hand.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use towpath_pattern::{Ended, Failure, OnFailure, Run, Scope, Settings, Source, Taken};
+
+fn going_on() -> Settings {
+    Settings { on_failure: OnFailure::Continue, ..Settings::new("author", 1) }
+}
+
+fn told(failures: &[Failure]) -> Vec<String> {
+    failures.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn an_item_whose_work_panics_before_it_begins_has_panicked_and_is_not_given_back() {
+    let (source, kept) = Source::from([0, 1, 2]).kept();
+    let work = |taken: Taken<u32, u32>| async move {
+        assert!(taken.index() != 1, "before it began");
+        let (item, begun) = taken.begin();
+        begun.end(Ok(item))
+    };
+    let report = Run::spawn(Scope::default(), source, going_on(), work).finish().await;
+    let counts = report.last();
+    assert_eq!((counts.succeeded, counts.panicked, counts.never_begun), (2, 1, 0));
+    assert_eq!(told(&report.failures), ["item 1 at stage `author`: panicked: before it began"]);
+    assert!(kept.take().expect("it is over").next().await.is_none());
+}
+
+/// A future that panics when it is dropped, though it has ended.
+struct LoudAtItsEnd<F>(AssertUnwindSafe<Pin<Box<F>>>);
+
+impl<F: Future> Future for LoudAtItsEnd<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<F> Drop for LoudAtItsEnd<F> {
+    fn drop(&mut self) {
+        panic!("after its end");
+    }
+}
+
+#[tokio::test]
+async fn an_item_whose_work_panics_after_it_ended_has_panicked_and_yields_nothing_else() {
+    let work = |taken: Taken<u32, u32>| {
+        let work = async move {
+            let (item, begun) = taken.begin();
+            let ended: Ended<u32, u32> = begun.end(Ok(item));
+            ended
+        };
+        LoudAtItsEnd(AssertUnwindSafe(Box::pin(work)))
+    };
+    let mut run = Run::spawn(Scope::default(), Source::from([7]), going_on(), work);
+    let outcomes = run.outcomes().await;
+    let outcomes: Vec<_> = outcomes.into_iter().map(|result| result.map_err(|e| e.to_string())).collect();
+    assert_eq!(outcomes, [Err("item 0 at stage `author`: panicked: after its end".to_owned())]);
+    let report = run.finish().await;
+    assert_eq!((report.last().succeeded, report.last().panicked), (0, 1));
+}
