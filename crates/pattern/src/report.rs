@@ -95,12 +95,12 @@ impl Counts {
         finished.saturating_sub(self.delivered)
     }
 
+    /// Counts what a job returned instead of an output.
     pub(crate) fn count(&mut self, cause: &Cause) {
-        match cause {
-            Cause::Errored(_) => self.errored += 1,
-            Cause::Panicked(_) => self.panicked += 1,
-            Cause::TimedOut(_) => self.timed_out += 1,
-            Cause::Cancelled(_) => self.cancelled += 1,
+        if let Cause::TimedOut(_) = cause {
+            self.timed_out += 1;
+        } else {
+            self.errored += 1;
         }
     }
 }

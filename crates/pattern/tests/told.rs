@@ -132,3 +132,12 @@ fn handles_and_errors_of_a_queue_are_told_without_what_is_in_them() {
         assert_eq!(told, said);
     }
 }
+
+#[tokio::test]
+async fn a_source_and_a_run_are_told_by_their_kind() {
+    let source = Source::from([1]);
+    assert_eq!(format!("{source:?}"), "Source { .. }");
+    let same = |item: u32| async move { Ok(item) };
+    let run = Run::spawn(Scope::default(), source, Settings::new("same", 1), Arc::new(same));
+    assert_eq!(format!("{run:?}"), "Run { stage: \"same\", .. }");
+}
