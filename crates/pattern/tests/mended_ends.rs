@@ -251,3 +251,30 @@ async fn a_failure_that_a_dropped_future_had_taken_is_told() {
     let failures = run.finish().await.failures;
     assert!(failures.iter().any(is_told), "{failures:?}");
 }
+
+/// Such a stage asks for nothing more, so that it hears of the failure in no other way.
+#[tokio::test]
+async fn a_failure_stops_the_stage_behind_though_all_of_its_jobs_wait() {
+    let fails = |item: u32| async move {
+        if item == 1 {
+            settle().await;
+            anyhow::bail!("item {item} is bad");
+        }
+        Ok(item)
+    };
+    let waits = |_: u32| std::future::pending::<anyhow::Result<u32>>();
+    let scope = Scope::default();
+    let first = run_in(&scope, 0..9, Settings::new("first", 1), fails);
+    let mut run = run_in(&scope, first, Settings::new("next", 1), waits);
+    let mut next = Box::pin(run.next());
+    let mut polled = Poll::Pending;
+    for _ in 0..500 {
+        yield_now().await;
+        polled = next.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if polled.is_ready() {
+            break;
+        }
+    }
+    let Poll::Ready(Some(Err(failure))) = polled else { panic!("it is not stopped") };
+    assert_eq!(failure.to_string(), "item 1 at stage `first`: item 1 is bad");
+}
