@@ -5,11 +5,12 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::handoff::{HandOff, Stop};
+use super::handoff::{HandOff, State, Stop};
 use super::outputs::Finished;
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::scope::Presence;
 use crate::source::{Closed, Source};
+use crate::sync::MutexGuard;
 
 impl<In, Out> HandOff<In, Out> {
     /// What is left to clear up when no worker is left: the source, and the items never begun.
@@ -24,7 +25,8 @@ impl<In, Out> HandOff<In, Out> {
         (source, ready)
     }
 
-    /// Gives back what was never begun, where a runtime that is shut down left no time to clear up.
+    /// Gives back what was never begun, where a runtime that is shut down left no time to clear up, and drops what
+    /// order holds back.
     ///
     /// Called before the last of supervisor and workers is gone, so before anybody can see that the run is over.
     pub(super) fn settle(&self) {
@@ -36,6 +38,8 @@ impl<In, Out> HandOff<In, Out> {
         for item in unbegun {
             self.dispose(item);
         }
+        let held_back = self.lock().outputs.take_held_back();
+        self.discard(held_back);
     }
 
     /// Keeps a failure that nobody took.
@@ -69,30 +73,47 @@ impl<In, Out> HandOff<In, Out> {
         for failure in closed.failures.drain(..) {
             state.remember(Some(failure));
         }
-        if state.stop == Some(Stop::Upstream) && state.first.is_none() {
-            // Whatever became of the cause, a run that was stopped does not end like one that was not.
-            let cause = Cause::Cancelled(Cancelled::Scope);
-            state.first = Some(Failure::new(None, &self.settings.name, cause));
-        }
+        self.give_cause(&mut state, Cancelled::Scope);
         self.release(state);
     }
 
-    /// The supervisor is gone: nothing of the run is left but outputs that nobody took yet.
-    pub(super) fn end(&self, presence: &Presence) {
+    /// Whatever became of the cause, a run that was stopped does not end like one that was not.
+    fn give_cause(&self, state: &mut State<In, Out>, by: Cancelled) {
+        if state.stop == Some(Stop::Upstream) && state.first.is_none() {
+            state.first = Some(Failure::new(None, &self.settings.name, Cause::Cancelled(by)));
+        }
+    }
+
+    /// The supervisor is gone.
+    pub(super) fn end(&self, presence: Presence) {
         self.cancel(Cancelled::Runtime);
-        let held_back = self.lock().outputs.take_held_back();
-        self.discard(held_back);
         let mut state = self.lock();
-        if state.roster.live == 0 {
+        // Nobody got to ask the stage before, which keeps its failure for the scope.
+        self.give_cause(&mut state, Cancelled::Runtime);
+        state.presence = Some(presence);
+        if state.roster.live > 0 {
+            // A runtime that is shut down has yet to drop them; the last of them is the end of the run.
+            state.cleared = true;
+            self.release(state);
+        } else {
             drop(state);
             self.settle();
-            state = self.lock();
+            self.conclude(self.lock());
         }
+    }
+
+    /// Supervisor and workers are gone: nothing of the run is left but what nobody took yet, and where nobody will,
+    /// not that either.
+    pub(super) fn conclude(&self, mut state: MutexGuard<'_, State<In, Out>>) {
         state.cleared = true;
         state.wake_taker();
+        let presence = state.presence.take();
         let abandoned = state.abandoned;
         self.release(state);
-        if abandoned && let Some(failure) = self.discard_all() {
+        if abandoned
+            && let Some(failure) = self.discard_all()
+            && let Some(presence) = presence
+        {
             presence.hear(failure);
         }
     }

@@ -23,6 +23,7 @@ use super::{Outcome, Stage};
 use crate::aligned::Aligned;
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::report::{Counts, Report};
+use crate::scope::Presence;
 use crate::settings::{OnFailure, Settings};
 use crate::source::{Item, Source};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -59,8 +60,10 @@ pub(super) struct State<In, Out> {
     untaken: VecDeque<Failure>,
     /// Failures that were only counted.
     excess: Vec<Failure>,
-    /// The supervisor has cleared up.
+    /// The supervisor is gone, and has cleared up if it had the time.
     pub(super) cleared: bool,
+    /// The mark of the run in its scope, left by the supervisor to whoever is the last.
+    pub(super) presence: Option<Presence>,
     /// Nobody will take anything any more.
     pub(super) abandoned: bool,
     pub(super) taker: Option<Waker>,
@@ -123,6 +126,7 @@ impl<In, Out> HandOff<In, Out> {
             untaken: VecDeque::new(),
             excess: Vec::new(),
             cleared: false,
+            presence: None,
             abandoned: false,
             taker: None,
             supervisor: None,

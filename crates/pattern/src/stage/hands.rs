@@ -229,8 +229,11 @@ impl<In, Out> Drop for Hands<In, Out> {
             drop(state);
             self.handoff.settle();
             state = self.handoff.lock();
+            state.leave();
+            self.handoff.conclude(state);
+        } else {
+            state.leave();
+            self.handoff.release(state);
         }
-        state.leave();
-        self.handoff.release(state);
     }
 }

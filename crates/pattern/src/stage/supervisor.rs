@@ -20,7 +20,8 @@ where
     W: Work<In, Out>,
 {
     let stage = &*ending.stage;
-    let mut cancelled = pin!(ending.presence.stopped());
+    let presence = ending.presence.as_ref();
+    let mut cancelled = pin!(presence.expect("there until dropped").stopped());
     let mut is_cancelled = false;
     poll_fn(|cx| {
         if !is_cancelled && let Poll::Ready(by) = cancelled.as_mut().poll(cx) {
@@ -88,14 +89,14 @@ async fn close<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, Out>
 /// supervisor in mid-run, or before it was ever polled.
 pub(super) struct Ending<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
     stage: Arc<HandOff<In, Out>>,
-    /// There until it is dropped.
+    /// The two are there until it is dropped.
     crew: Option<Arc<Crew<In, Out, W>>>,
-    presence: Presence,
+    presence: Option<Presence>,
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Ending<In, Out, W> {
     pub(super) fn new(crew: Arc<Crew<In, Out, W>>, presence: Presence) -> Self {
-        Self { stage: Arc::clone(&crew.handoff), crew: Some(crew), presence }
+        Self { stage: Arc::clone(&crew.handoff), crew: Some(crew), presence: Some(presence) }
     }
 }
 
@@ -103,6 +104,8 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Ending<
     fn drop(&mut self) {
         // What the work has captured is gone when the run is over.
         self.stage.dispose(self.crew.take());
-        self.stage.end(&self.presence);
+        if let Some(presence) = self.presence.take() {
+            self.stage.end(presence);
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod child;
 mod patterns;
 mod runtimes;
+mod shutdown;
 mod stack;
 mod threads;
 mod timers;

@@ -9,6 +9,8 @@ mod fanout;
 mod pipeline;
 #[path = "../../../producer-consumer/tests/subject/mod.rs"]
 mod producer_consumer;
+#[path = "../../../resource/tests/subject/mod.rs"]
+mod resource;
 #[path = "../../../semaphore/tests/subject/mod.rs"]
 mod semaphore;
 
@@ -31,6 +33,8 @@ where
         named(&pipeline::PassJobPass, case, job),
         named(&pipeline::OrderedStages, case, job),
         named(&producer_consumer::AsCompleted, case, job),
+        named(&resource::AsCompleted, case, job),
+        named(&resource::Ordered, case, job),
         named(&semaphore::AsCompleted, case, job),
         named(&semaphore::Ordered, case, job),
         named(&semaphore::TwoUnderOne, case, job),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use towpath_pattern::{Cancelled, Cause, PatternExt, Scope, Source};
+use towpath_pattern::{Cancelled, Cause, PatternExt, Run, Scope, Source};
 use towpath_testkit::Case;
 
 use crate::child::in_child;
@@ -35,8 +35,8 @@ fn kinds() -> [Runtime; 2] {
 }
 
 /// Every pattern on both kinds of runtime; that runtime goes away in each way there is, and what is left of the run
-/// is given to `then`, which can use another runtime.
-fn each(then: fn(&str, towpath_pattern::Run<usize>, &Scope, &Runtime)) {
+/// is given to `then`, which can use another runtime and closes the scope.
+fn each(then: fn(&str, Run<usize>, &Scope, &Runtime)) {
     let other = Builder::new_current_thread().enable_time().build().expect("a runtime");
     for goes in GOES {
         let alive = Arc::new(AtomicUsize::new(0));
@@ -66,10 +66,7 @@ fn each(then: fn(&str, towpath_pattern::Run<usize>, &Scope, &Runtime)) {
                 });
                 goes(runtime);
                 then(&name, run, &scope, &other);
-                // What was given up in the background may be on its way out.
-                while alive.load(Ordering::SeqCst) > 0 {
-                    std::thread::yield_now();
-                }
+                assert_eq!(alive.load(Ordering::SeqCst), 0, "{name}: jobs of a scope that is closed");
                 assert!(kept.take().is_some(), "{name}: the source was not given back");
             }
         }

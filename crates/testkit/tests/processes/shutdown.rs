@@ -1,0 +1,142 @@
+//! A runtime that goes away after each number of polls in turn, until the run is over by then.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+use tokio::runtime::Builder;
+use towpath_pattern::{Cancelled, Cause, Failure, Kept, PatternExt, Run, Scope, Source};
+use towpath_testkit::Case;
+
+use crate::child::in_child;
+use crate::patterns;
+
+const ITEMS: usize = 6;
+
+/// Which item's job fails, if any.
+const FAILS: [Option<usize>; 4] = [None, Some(0), Some(2), Some(ITEMS - 1)];
+
+/// What is left of a run whose runtime is gone.
+struct Left {
+    /// Which run this is, for a message.
+    at: String,
+    run: Run<usize>,
+    scope: Scope,
+    kept: Kept<usize>,
+    yielded: Vec<Result<usize, Failure>>,
+    /// How many jobs have returned an error.
+    errors: Arc<AtomicUsize>,
+    /// The runtime went away when all was over.
+    was_over: bool,
+}
+
+impl Left {
+    /// Of a run of the pattern at `position`, whose runtime goes away after so many polls.
+    fn after(polls: usize, position: usize, fails: Option<usize>) -> Self {
+        let errors = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&errors);
+        let job = move |item: usize| {
+            let counted = Arc::clone(&counted);
+            async move {
+                tokio::task::yield_now().await;
+                if Some(item) == fails {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    anyhow::bail!("item {item} is a bad one");
+                }
+                Ok(item)
+            }
+        };
+        let patterns::Named { name, pattern } = patterns::all(Case::new(3), &job).swap_remove(position);
+        let scope = Scope::new("shutdown");
+        let (source, kept) = Source::from(0..ITEMS).kept();
+        // One task is polled between two polls of what it blocks on.
+        let runtime = Builder::new_current_thread().event_interval(1).build().expect("a runtime");
+        let mut yielded = Vec::new();
+        let (run, was_over) = runtime.block_on(async {
+            let mut run = pattern.run_in(&scope, source);
+            for _ in 0..polls {
+                tokio::task::yield_now().await;
+                if let Poll::Ready(Some(result)) = poll_once(run.next()).await {
+                    yielded.push(result);
+                }
+            }
+            (run, poll_once(scope.closed()).await.is_ready())
+        });
+        drop(runtime);
+        let fails = fails.map_or("none".to_owned(), |item| item.to_string());
+        let at = format!("{name}, after {polls} polls, of jobs of which {fails} fails");
+        Self { at, run, scope, kept, yielded, errors, was_over }
+    }
+}
+
+async fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// Takes what is left, which tells that it is not all.
+async fn is_taken(left: Left) {
+    let Left { at, mut run, scope, kept, mut yielded, errors, was_over } = left;
+    while let Some(result) = run.next().await {
+        yielded.push(result);
+    }
+    let report = run.finish().await;
+    for stage in &report.stages {
+        assert_eq!(stage.counts.taken, stage.counts.settled(), "{at}: {report}");
+    }
+    assert!(kept.take().is_some(), "{at}: the source was not given back");
+    let outputs = yielded.iter().take_while(|result| result.is_ok()).count();
+    let failures: Vec<Failure> = yielded.into_iter().skip(outputs).filter_map(Result::err).collect();
+    let by_runtime =
+        failures.iter().any(|failure| matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime)));
+    assert!(outputs == ITEMS || failures.len() == 1, "{at}: {outputs} outputs, {} failures", failures.len());
+    assert!(!(was_over && by_runtime), "{at}: it was over before");
+    let scoped = scope.closed().await.err();
+    is_told(&at, &errors, failures.iter().chain(&report.failures).chain(&scoped));
+}
+
+/// Drops what is left, of which the scope tells.
+async fn is_dropped(left: Left) {
+    let Left { at, run, scope, kept, yielded, errors, .. } = left;
+    drop(run);
+    let scoped = scope.closed().await.err();
+    assert!(kept.take().is_some(), "{at}: the source was not given back");
+    is_told(&at, &errors, yielded.iter().filter_map(|result| result.as_ref().err()).chain(&scoped));
+}
+
+/// Each failure of a job is told once: by the run, by its report or by the scope.
+fn is_told<'a>(at: &str, errors: &AtomicUsize, failures: impl Iterator<Item = &'a Failure>) {
+    let told = failures.filter(|failure| failure.to_string().contains("is a bad one")).count();
+    assert_eq!(told, errors.load(Ordering::SeqCst), "{at}: how many failures of jobs were told");
+}
+
+/// Does `then` with what is left of each pattern's run after each number of polls, until it is over by itself.
+fn after_each_poll(then: impl AsyncFn(Left)) {
+    let other = Builder::new_current_thread().build().expect("a runtime");
+    let patterns = patterns::all(Case::new(3), &|item: usize| std::future::ready(anyhow::Ok(item)));
+    for (position, pattern) in patterns.iter().enumerate() {
+        for fails in FAILS {
+            let is_over = (0..1_000).any(|polls| {
+                let left = Left::after(polls, position, fails);
+                let was_over = left.was_over;
+                other.block_on(then(left));
+                was_over
+            });
+            assert!(is_over, "{}: not over after 1,000 polls", pattern.name);
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_runtime_goes_away_after_any_poll_tells_its_taker() {
+    let test = "shutdown::a_run_whose_runtime_goes_away_after_any_poll_tells_its_taker";
+    in_child(test, || after_each_poll(is_taken)).well();
+}
+
+#[test]
+fn a_run_whose_runtime_goes_away_after_any_poll_and_that_is_dropped_tells_its_scope() {
+    let test = "shutdown::a_run_whose_runtime_goes_away_after_any_poll_and_that_is_dropped_tells_its_scope";
+    in_child(test, || after_each_poll(is_dropped)).well();
+}
