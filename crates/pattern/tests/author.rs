@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use towpath_pattern::{Ended, Failure, OnFailure, Run, Scope, Settings, Source, Taken};
@@ -18,10 +19,14 @@ fn told(failures: &[Failure]) -> Vec<String> {
 #[tokio::test]
 async fn an_item_whose_work_panics_before_it_begins_has_panicked_and_is_not_given_back() {
     let (source, kept) = Source::from([0, 1, 2]).kept();
-    let work = |taken: Taken<u32, u32>| async move {
-        assert!(taken.index() != 1, "before it began");
-        let (item, begun) = taken.begin();
-        begun.end(Ok(item))
+    let panics = AtomicBool::new(true);
+    let work = move |taken: Taken<u32, u32>| {
+        let panics = taken.index() == 1 && panics.swap(false, Ordering::Relaxed);
+        async move {
+            assert!(!panics, "before it began");
+            let (item, begun) = taken.begin();
+            begun.end(Ok(item))
+        }
     };
     let report = Run::spawn(Scope::default(), source, going_on(), work).finish().await;
     let counts = report.last();

@@ -74,3 +74,24 @@ async fn a_report_counts_all_failures_and_keeps_the_first_thousand() {
     let told = report.failures.last().map(ToString::to_string);
     assert_eq!(told.as_deref(), Some("item 999 at stage `check`: 999 is bad"));
 }
+
+#[tokio::test]
+async fn a_failure_that_order_holds_back_is_told_when_the_run_is_stopped() {
+    let job = |item: u32| async move {
+        if item == 0 {
+            std::future::pending::<()>().await;
+        }
+        even(item).await
+    };
+    let run = going_on(&Scope::default(), 2, job);
+    while run.stats()[0].counts.errored < 1 {
+        yield_now().await;
+    }
+    run.cancel();
+    let report = run.finish().await;
+    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["item 1 at stage `check`: 1 is odd", "stage `check`: cancelled: the run was cancelled"]
+    );
+}

@@ -1,7 +1,6 @@
 //! What the sources promise.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -199,22 +198,4 @@ async fn a_pattern_in_a_box_is_a_pattern() {
     for pattern in patterns {
         assert_eq!(pattern.run([1, 2]).collect().await.expect("no failure"), [1, 2]);
     }
-}
-
-/// A generator makes progress only while it is polled, so somebody polls it though every job is busy.
-#[tokio::test]
-async fn a_generator_goes_on_up_to_the_bound_while_the_jobs_wait() {
-    let source = Source::generate(|out| async move {
-        for item in 0..100 {
-            out.send(item).await;
-        }
-    });
-    let waits = |_: u32| std::future::pending::<anyhow::Result<u32>>();
-    let settings = Settings { capacity: Some(4.into()), ..Settings::new("wait", 1) };
-    let run = Run::spawn(Scope::default(), source, settings, Arc::new(waits));
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
-    let counts = run.stats()[0].counts;
-    assert_eq!((counts.taken, counts.running), (5, 1));
 }

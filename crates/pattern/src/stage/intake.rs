@@ -66,6 +66,20 @@ impl<In, Out> HandOff<In, Out> {
         if state.roster.engaged < limit { usize::MAX } else { 0 }
     }
 
+    /// How many workers stay though they have nothing to do, since there will soon be something: fewer and fewer as
+    /// the work becomes less.
+    fn most_idle(&self, state: &State<In, Out>) -> usize {
+        self.threads + state.roster.engaged
+    }
+
+    /// Has one leave that was needed when there was more work; it does the same as it goes.
+    fn thin_out(&self, state: &mut State<In, Out>) {
+        if state.roster.idle() > self.most_idle(state) {
+            let idle = state.roster.wake_idle();
+            state.wakes.others.extend(idle);
+        }
+    }
+
     /// Decides what a worker does that is active and has nothing in hand.
     pub(super) fn next(
         &self,
@@ -86,6 +100,12 @@ impl<In, Out> HandOff<In, Out> {
         if state.supply.ended {
             return Next::Leave;
         }
+        let idle_enough = state.roster.idle() >= self.most_idle(state);
+        // When nobody works any more, somebody has to see whether the source has come to its end with that.
+        if state.roster.has_listener() && idle_enough && !state.roster.rests_unasked {
+            self.thin_out(state);
+            return Next::Leave;
+        }
         if let Some(source) = state.supply.home.take_if(|source| free > 0 || source.needs_polling()) {
             let room = self.bound - state.occupied;
             if room > 0 {
@@ -93,6 +113,7 @@ impl<In, Out> HandOff<In, Out> {
                 let max = asking.batch.max(ahead).min(self.share(room));
                 // Its poll takes the place of the listener's, whose waker the source may forget.
                 state.roster.retire_listener();
+                state.roster.rests_unasked = false;
                 let alone = state.roster.engaged == 0;
                 return Next::Poll(Lease { source, max, seq: state.next_seq, alone });
             }
@@ -100,11 +121,11 @@ impl<In, Out> HandOff<In, Out> {
             state.roster.listen(asking.id, Listening::Room, asking.waker.clone());
             return Next::Park;
         }
-        if state.roster.idle() < self.threads {
-            state.roster.park_idle(asking.id, asking.waker.clone());
-            return Next::Park;
+        if idle_enough {
+            return Next::Leave;
         }
-        Next::Leave
+        state.roster.park_idle(asking.id, asking.waker.clone());
+        Next::Park
     }
 
     /// Takes the source back after a poll that took so long, with what came of it.
@@ -143,6 +164,7 @@ impl<In, Out> HandOff<In, Out> {
             }
         } else if waiting && state.stop.is_none() && !state.supply.ended {
             state.roster.listen(asking.id, Listening::Source, asking.waker.clone());
+            self.thin_out(state);
             return Next::Park;
         }
         Next::Ask

@@ -36,6 +36,8 @@ pub(super) struct Roster {
     pub(super) engaged: usize,
     /// How many items they have in hand.
     pub(super) reserved: usize,
+    /// Since the last of them was let go of, the source was not asked.
+    pub(super) rests_unasked: bool,
     /// Some job of the run has waited.
     pub(super) has_waited: bool,
     listener: Option<(WorkerId, Listening, Waker)>,
@@ -57,6 +59,7 @@ impl Roster {
     pub(super) fn disengage(&mut self, items: usize) {
         self.engaged -= usize::from(items > 0);
         self.reserved -= items;
+        self.rests_unasked |= items > 0 && self.engaged == 0;
     }
 
     pub(super) fn has_listener(&self) -> bool {

@@ -1,0 +1,116 @@
+//! How far a run takes items ahead of its jobs, which depends on what stands behind its source.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use tokio::task::yield_now;
+use towpath_pattern::{Job, Run, Scope, Settings, Source, queue};
+
+const ITEMS: u32 = 100;
+
+/// Beyond the one job's, there is room for so many items.
+const CAPACITY: usize = 16;
+
+/// A stream of numbers that is always ready.
+struct Numbers(std::ops::Range<u32>);
+
+impl Stream for Numbers {
+    type Item = u32;
+
+    fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<u32>> {
+        Poll::Ready(self.0.next())
+    }
+}
+
+fn generator() -> Source<u32> {
+    Source::generate(|out| async move {
+        for item in 0..ITEMS {
+            out.send(item).await;
+        }
+    })
+}
+
+fn channel() -> Source<u32> {
+    let (sender, source) = Source::channel(ITEMS as usize);
+    (0..ITEMS).for_each(|item| sender.try_send(item).expect("there is room"));
+    source
+}
+
+/// All is in the queue before anybody takes from it.
+async fn queue() -> Source<u32> {
+    let (producer, consumer) = queue::fifo(ITEMS as usize);
+    let put = move |item: u32| {
+        let put = producer.try_put(item).map_err(|_| anyhow::anyhow!("no room"));
+        async move { put }
+    };
+    let producers = Run::spawn_discarding(
+        Scope::default(),
+        Source::from(0..ITEMS),
+        Settings::new("produce", 1),
+        Arc::new(put),
+    );
+    while producers.stats()[0].counts.delivered < ITEMS as usize {
+        yield_now().await;
+    }
+    Source::produced(producers, consumer)
+}
+
+/// What is left of a source that a run has kept.
+async fn left(source: Source<u32>) -> Source<u32> {
+    let (source, kept) = source.kept();
+    let mut run = run(source, |item: u32| async move { Ok(item) });
+    run.next().await;
+    run.cancel();
+    run.finish().await;
+    kept.take().expect("it is over")
+}
+
+fn run(source: Source<u32>, job: impl Job<u32, Out = u32>) -> Run<u32> {
+    let settings = Settings { capacity: Some(CAPACITY.into()), ..Settings::new("one at a time", 1) };
+    Run::spawn(Scope::default(), source, settings, Arc::new(job))
+}
+
+/// How many items a run has taken and not begun, after so many jobs that wait once and one that waits for ever.
+async fn ahead_of(jobs: usize, source: Source<u32>) -> usize {
+    let begun = AtomicUsize::new(0);
+    let run = run(source, move |item: u32| {
+        let number = begun.fetch_add(1, Ordering::Relaxed);
+        async move {
+            yield_now().await;
+            if number < jobs { Ok(item) } else { pending().await }
+        }
+    });
+    for _ in 0..200 {
+        yield_now().await;
+    }
+    let counts = run.stats().pop().expect("it has a stage").counts;
+    assert_eq!((counts.succeeded, counts.running), (jobs, 1));
+    counts.waiting()
+}
+
+#[tokio::test]
+async fn what_makes_progress_only_while_it_is_polled_is_polled_up_to_the_bound_though_the_jobs_wait() {
+    let stream = || Source::stream(Numbers(0..ITEMS));
+    for source in [generator(), stream(), generator().kept().0, stream().kept().0, left(generator()).await] {
+        assert_eq!(ahead_of(0, source).await, CAPACITY);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_in_a_channel_stays_there_while_the_jobs_wait() {
+    for source in [channel(), channel().kept().0, left(channel()).await] {
+        assert_eq!(ahead_of(0, source).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn of_a_queue_no_more_is_taken_than_is_worked_on() {
+    for source in [queue().await, queue().await.kept().0, left(queue().await).await] {
+        assert_eq!(ahead_of(10, source).await, 0);
+    }
+    assert_ne!(ahead_of(10, channel()).await, 0, "of a channel it is taken ahead, which costs less");
+}
