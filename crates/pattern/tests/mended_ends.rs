@@ -177,6 +177,26 @@ fn a_runtime_that_is_shut_down_is_told_in_whatever_order_it_drops_its_tasks() {
     }
 }
 
+#[test]
+fn a_runtime_that_is_dropped_by_a_panic_is_told_as_one_that_was_shut_down() {
+    let mut run = None;
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let waits = |_: u32| std::future::pending::<anyhow::Result<u32>>();
+            run = Some(run_in(&Scope::new("unwound"), [0, 1], Settings::new("pass", 2), waits));
+            settle().await;
+            panic!("of something else");
+        })
+    }));
+    assert!(panicked.is_err());
+    let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let report = other.block_on(run.expect("it began").finish());
+    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["stage `pass`: cancelled: the runtime was shut down"]);
+    assert_eq!(report.last().settled(), 2);
+}
+
 /// A job of a later stage may compute for long: the stages before it do not go on until it is done.
 #[tokio::test]
 async fn a_stop_reaches_the_first_stage_at_once() {

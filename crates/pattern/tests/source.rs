@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use towpath_pattern::{
-    Cause, OnFailure, Order, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken,
+    Cause, OnFailure, Order, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken, queue,
 };
 
 /// Everything a source has, and the failure it ended with, if it did.
@@ -198,4 +198,29 @@ async fn a_pattern_in_a_box_is_a_pattern() {
     for pattern in patterns {
         assert_eq!(pattern.run([1, 2]).collect().await.expect("no failure"), [1, 2]);
     }
+}
+
+#[tokio::test]
+async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
+    let (producer, consumer) = queue::fifo(8);
+    for item in [10, 11, 12] {
+        producer.try_put(item).expect("there is room");
+    }
+    let nobody = Run::spawn_discarding(
+        Scope::default(),
+        Source::from(Vec::<()>::new()),
+        Settings::new("nobody", 1),
+        |taken: Taken<(), ()>| async move { taken.begin().1.end(Ok(())) },
+    );
+    let mut source = Source::produced(nobody, consumer);
+    assert_eq!(source.next().await.transpose().expect("no failure"), Some(10));
+    producer.of_input(7).try_put(13).expect("there is room");
+    producer.try_put(14).expect("there is room");
+    producer.close();
+    let mut run = hand_on(source, OnFailure::Stop).indexed();
+    let mut seen = Vec::new();
+    while let Some((index, result)) = run.next().await {
+        seen.push((index, result.expect("no failure")));
+    }
+    assert_eq!(seen, [(Some(1), 11), (Some(2), 12), (Some(7), 13), (Some(4), 14)]);
 }

@@ -1,12 +1,14 @@
-//! Waits that are given up leave nothing behind, also behind somebody who stays in line. Alone in its process, whose
-//! memory is measured.
+//! Waits that are over or given up leave nothing behind, also behind somebody who stays in line. Alone in its process,
+//! whose memory is measured.
 
 use std::collections::VecDeque;
 use std::fs;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use towpath_pattern::queue;
+use tokio::runtime::Builder;
+use towpath_fanout::Fanout;
+use towpath_pattern::{PatternExt, queue};
 use towpath_semaphore::Semaphore;
 
 /// So many give up; one entry in a line has 32 bytes or more.
@@ -32,7 +34,8 @@ fn stays_flat<F: Future>(what: &str, mut wait: impl FnMut() -> F) {
 }
 
 #[test]
-fn many_waits_that_are_given_up_leave_nothing_behind() {
+fn many_waits_leave_nothing_behind() {
+    for_jobs_that_wait();
     for_permits();
     for_room();
     for_an_item();
@@ -68,5 +71,26 @@ fn for_an_item() {
     stays_flat("join", || async {
         let _ = producer.try_put(0);
         producer.join().await
+    });
+}
+
+/// Of a run that goes on for long, every job of which waits.
+fn for_jobs_that_wait() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let waits = |item: usize| async move {
+            tokio::task::yield_now().await;
+            Ok(item)
+        };
+        let mut run = Fanout::new(10, waits).run(0..TIMES);
+        for _ in 0..TIMES / 10 {
+            run.next().await.expect("there are more").expect("no failure");
+        }
+        let before = resident();
+        while let Some(result) = run.next().await {
+            result.expect("no failure");
+        }
+        let grown = resident().saturating_sub(before);
+        assert!(grown < TIMES * MOST_BYTES_EACH, "{TIMES} jobs that waited left {grown} bytes");
     });
 }
