@@ -64,7 +64,8 @@ async fn with_a_limit_of_one_no_two_jobs_compute_at_the_same_time() {
         std::future::ready(Ok(item))
     };
     let (sender, source) = Source::channel(8);
-    let run = Run::spawn(Scope::default(), source, Settings::new("alone", 1), Arc::new(job));
+    let settings = Settings { capacity: Some(16.into()), ..Settings::new("alone", 1) };
+    let run = Run::spawn(Scope::default(), source, settings, Arc::new(job));
     let sending = async {
         for item in 0..20_000 {
             sender.send(item).await.expect("somebody receives");
