@@ -182,3 +182,17 @@ fn a_close_lets_everybody_go_and_costs_no_permit() {
         semaphore.is_free();
     });
 }
+
+#[test]
+fn one_who_comes_as_it_is_closed_is_sent_away_though_nothing_is_put_back() {
+    explore(6_000, || {
+        let semaphore = Semaphore::new(1);
+        let held = semaphore.try_acquire_owned().unwrap();
+        let here = semaphore.clone();
+        let comes = spawn(async move { here.acquire().await.is_err() });
+        semaphore.close();
+        assert!(block_on(comes).unwrap(), "a permit of a semaphore without any");
+        drop(held);
+        assert_eq!(semaphore.available(), 1);
+    });
+}
