@@ -1,4 +1,4 @@
-// defer runs on return and on panic, is told nothing, and never runs in a goroutine that was left behind.
+// defer runs on return and on panic, is told nothing, and in a goroutine left behind runs only if that returns before main does.
 package main
 
 import (
@@ -9,12 +9,12 @@ import (
 
 const second = 10 * time.Millisecond
 
-func work(seconds time.Duration, err error) error {
+func work(takes time.Duration, err error) error {
 	defer func() {
 		time.Sleep(second)
 		fmt.Println("Released")
 	}()
-	time.Sleep(seconds * second)
+	time.Sleep(takes)
 	return err
 }
 
@@ -25,16 +25,16 @@ func panics() {
 }
 
 func main() {
-	if work(1, nil) == nil {
+	if work(second, nil) == nil {
 		fmt.Println("Success")
 	}
-	if err := work(1, errors.New("no such row")); err != nil {
+	if err := work(second, errors.New("no such row")); err != nil {
 		fmt.Println("Error:", err)
 	}
 	panics()
 
 	done := make(chan error, 1)
-	go func() { done <- work(1000, nil) }()
+	go func() { done <- work(1000*second, nil) }()
 	select {
 	case <-done:
 		fmt.Println("Done")

@@ -17,7 +17,7 @@ func main() {
 	pages := []struct {
 		name    string
 		seconds int
-	}{{"A", 15}, {"B", 5}, {"C", 10}}
+	}{{"A", 45}, {"B", 15}, {"C", 30}}
 
 	results := make(chan string, len(pages))
 	for _, page := range pages {

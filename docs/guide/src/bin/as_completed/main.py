@@ -5,14 +5,14 @@ import asyncio
 SECOND = 0.01
 
 
-async def fetch(page, seconds):
+async def fetch(page: str, seconds: float) -> str:
     await asyncio.sleep(seconds * SECOND)
     return f"page {page} after {seconds} s"
 
 
-async def main():
+async def main() -> None:
     async with asyncio.TaskGroup() as group:
-        pages = [("A", 15), ("B", 5), ("C", 10)]
+        pages = [("A", 45), ("B", 15), ("C", 30)]
         tasks = [group.create_task(fetch(page, seconds)) for page, seconds in pages]
         for ready in asyncio.as_completed(tasks):
             print(await ready)

@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
         sleep(seconds * SECOND).await;
         Ok(format!("page {page} after {seconds} s"))
     });
-    let pages = [("A", 15), ("B", 5), ("C", 10)];
+    let pages = [("A", 45), ("B", 15), ("C", 30)];
     let mut results = fetch.run(pages);
     while let Some(page) = results.next().await {
         println!("{}", page?);

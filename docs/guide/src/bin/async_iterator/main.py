@@ -1,13 +1,13 @@
 """An asynchronous generator: it awaits between the items that it yields."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 SECOND = 0.01
 
 
-async def numbers(n: int) -> AsyncIterator[int]:
+async def numbers(n: int) -> AsyncGenerator[int, None]:
     try:
         for i in range(1, n + 1):
             await asyncio.sleep(0.5 * SECOND)

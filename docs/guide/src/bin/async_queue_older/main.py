@@ -5,7 +5,7 @@ import asyncio
 SECOND = 0.01
 
 
-async def producer(queue):
+async def producer(queue: asyncio.Queue[int | None]) -> None:
     for i in range(5):
         await asyncio.sleep(SECOND)
         await queue.put(i)
@@ -13,7 +13,7 @@ async def producer(queue):
     await queue.put(None)
 
 
-async def consumer(queue):
+async def consumer(queue: asyncio.Queue[int | None]) -> None:
     while True:
         item = await queue.get()
         if item is None:
@@ -22,8 +22,8 @@ async def consumer(queue):
         await asyncio.sleep(0.5 * SECOND)
 
 
-async def main():
-    queue = asyncio.Queue()
+async def main() -> None:
+    queue: asyncio.Queue[int | None] = asyncio.Queue()
     await asyncio.gather(producer(queue), consumer(queue))
 
 

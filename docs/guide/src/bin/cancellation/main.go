@@ -34,7 +34,7 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
 	go func() { result <- work(ctx) }()
-	time.Sleep(2 * second)
+	time.Sleep(10 * second)
 	cancel()
 	if errors.Is(<-result, context.Canceled) {
 		fmt.Println("The task was cancelled")
@@ -46,7 +46,7 @@ func main() {
 	for i := range errs {
 		wg.Go(func() { errs[i] = sleep(ctx, 100*second) })
 	}
-	time.Sleep(2 * second)
+	time.Sleep(10 * second)
 	cancel()
 	wg.Wait()
 	cancelled := 0

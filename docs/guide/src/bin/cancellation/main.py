@@ -16,7 +16,7 @@ async def work() -> None:
 
 async def main() -> None:
     task = asyncio.create_task(work())
-    await asyncio.sleep(2 * SECOND)
+    await asyncio.sleep(10 * SECOND)
     task.cancel()
     try:
         await task
@@ -24,7 +24,7 @@ async def main() -> None:
         print("The task was cancelled")
 
     tasks = [asyncio.create_task(asyncio.sleep(100 * SECOND)) for _ in range(3)]
-    await asyncio.sleep(2 * SECOND)
+    await asyncio.sleep(10 * SECOND)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -25,7 +25,7 @@ async fn work() {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let task = tokio::spawn(work());
-    sleep(2 * SECOND).await;
+    sleep(10 * SECOND).await;
     task.abort();
     if task.await.is_err_and(|error| error.is_cancelled()) {
         println!("The task was cancelled");
@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
         Ok(())
     });
     let run = waits.run_in(&scope, 0..3);
-    sleep(2 * SECOND).await;
+    sleep(10 * SECOND).await;
     scope.cancel();
     let report = run.finish().await;
     println!("A group: {} of {} were cancelled", report.last().cancelled, report.last().taken);

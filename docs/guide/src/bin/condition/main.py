@@ -6,24 +6,24 @@ SECOND = 0.01
 
 
 class Account:
-    def __init__(self):
+    def __init__(self) -> None:
         self.balance = 0
         self.changed = asyncio.Condition()
 
-    async def deposit(self, amount):
+    async def deposit(self, amount: int) -> None:
         async with self.changed:
             self.balance += amount
             print(f"deposit of {amount}: the balance is {self.balance}")
             self.changed.notify_all()
 
-    async def withdraw(self, amount):
+    async def withdraw(self, amount: int) -> None:
         async with self.changed:
             await self.changed.wait_for(lambda: self.balance >= amount)
             self.balance -= amount
             print(f"withdrawal of {amount}: the balance is {self.balance}")
 
 
-async def main():
+async def main() -> None:
     account = Account()
     async with asyncio.TaskGroup() as group:
         group.create_task(account.withdraw(80))

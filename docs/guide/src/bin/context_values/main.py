@@ -8,19 +8,19 @@ SECOND = 0.01
 user = ContextVar("user", default="nobody")
 
 
-async def query(table):
+async def query(table: str) -> None:
     await asyncio.sleep(SECOND)
     print(f"[{user.get()}] reads {table}")
 
 
-async def handle(name):
+async def handle(name: str) -> None:
     user.set(name)
     async with asyncio.TaskGroup() as group:
         group.create_task(query("users"))
         group.create_task(query("orders"))
 
 
-async def main():
+async def main() -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(handle("ada"))
         group.create_task(handle("bob"))

@@ -5,17 +5,17 @@ import asyncio
 SECOND = 0.01
 
 
-async def hello():
+async def hello() -> None:
     print("Hello")
-    await asyncio.sleep(4 * SECOND)
+    await asyncio.sleep(20 * SECOND)
     print("World")
 
 
-async def main():
+async def main() -> None:
     await hello()
     print("Now as a task")
     task = asyncio.ensure_future(hello())
-    await asyncio.sleep(2 * SECOND)
+    await asyncio.sleep(10 * SECOND)
     print("Meanwhile, in main")
     await task
 

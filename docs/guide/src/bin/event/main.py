@@ -1,16 +1,16 @@
-"""Three guests wait for the door to open; who comes later does not wait."""
+"""Three guests wait for the door to open; whoever comes later does not wait."""
 
 import asyncio
 
 SECOND = 0.01
 
 
-async def visit(door, guest):
+async def visit(door: asyncio.Event, guest: str) -> None:
     await door.wait()
     print(guest, "goes in")
 
 
-async def main():
+async def main() -> None:
     door = asyncio.Event()
     async with asyncio.TaskGroup() as guests:
         for _ in range(3):

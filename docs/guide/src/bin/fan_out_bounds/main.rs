@@ -1,4 +1,4 @@
-//! A `Fanout` has a limit; who wants everything at once says so, or spawns it.
+//! A `Fanout` has a limit; whoever wants everything at once says so, or spawns it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -14,9 +14,9 @@ async def task(name: str, delay: float) -> str:
 
 async def main() -> None:
     results = await asyncio.gather(
-        task("Task 1", 4 * SECOND),
-        task("Task 2", 8 * SECOND),
-        task("Task 3", 6 * SECOND),
+        task("Task 1", 10 * SECOND),
+        task("Task 2", 30 * SECOND),
+        task("Task 3", 20 * SECOND),
     )
     print(", ".join(results))
 

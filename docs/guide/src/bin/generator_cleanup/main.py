@@ -1,12 +1,13 @@
 """A generator that is left before its end is cleaned up there and then."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 SECOND = 0.01
 
 
-async def rows():
+async def rows() -> AsyncGenerator[int, None]:
     print("cursor opened")
     try:
         for number in range(1, 1_000_000):
@@ -16,7 +17,7 @@ async def rows():
         print("cursor closed")
 
 
-async def main():
+async def main() -> None:
     async with aclosing(rows()) as cursor:
         async for row in cursor:
             print("row", row)

@@ -20,7 +20,7 @@ func handle(number int) {
 			panic(err)
 		}
 	}
-	time.Sleep(30 * second)
+	time.Sleep(75 * second)
 	fmt.Printf("request %d is done\n", number)
 }
 
@@ -28,7 +28,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
-	arrivals := time.NewTicker(6 * second)
+	arrivals := time.NewTicker(15 * second)
 	defer arrivals.Stop()
 	var requests sync.WaitGroup
 	for number := 1; ctx.Err() == nil; number++ {

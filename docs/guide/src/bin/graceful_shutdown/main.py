@@ -6,15 +6,15 @@ import signal
 SECOND = 0.01
 
 
-async def handle(number):
+async def handle(number: int) -> None:
     print(f"request {number} begins")
     if number == 3:
         signal.raise_signal(signal.SIGINT)  # somebody presses Ctrl-C
-    await asyncio.sleep(30 * SECOND)
+    await asyncio.sleep(75 * SECOND)
     print(f"request {number} is done")
 
 
-async def main():
+async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
 
@@ -24,7 +24,7 @@ async def main():
             number += 1
             requests.create_task(handle(number))
             try:
-                async with asyncio.timeout(6 * SECOND):
+                async with asyncio.timeout(15 * SECOND):
                     await stop.wait()
             except TimeoutError:
                 pass  # the next request is here

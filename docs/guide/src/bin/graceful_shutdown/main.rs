@@ -14,7 +14,7 @@ async fn handle(number: u32) -> anyhow::Result<()> {
     if number == 3 {
         kill_process(getpid(), Signal::INT)?; // somebody presses Ctrl-C
     }
-    sleep(30 * SECOND).await;
+    sleep(75 * SECOND).await;
     println!("request {number} is done");
     Ok(())
 }
@@ -23,10 +23,11 @@ async fn handle(number: u32) -> anyhow::Result<()> {
 async fn main() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let requests = Scope::new("requests");
-    let mut arrivals = interval(6 * SECOND);
+    let mut arrivals = interval(15 * SECOND);
     let mut number = 0;
     loop {
         tokio::select! {
+            biased; // the signal first
             _ = interrupt.recv() => break,
             _ = arrivals.tick() => {
                 number += 1;

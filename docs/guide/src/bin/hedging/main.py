@@ -5,13 +5,13 @@ import asyncio
 SECOND = 0.01
 
 
-async def ask(replica, seconds):
+async def ask(replica: str, seconds: float) -> str:
     print("asking", replica)
     await asyncio.sleep(seconds * SECOND)
     return f"answer of {replica}"
 
 
-async def hedged(first, second):
+async def hedged(first: tuple[str, float], second: tuple[str, float]) -> str:
     tasks = [asyncio.create_task(ask(*first))]
     try:
         done, _ = await asyncio.wait(tasks, timeout=20 * SECOND)
@@ -25,7 +25,7 @@ async def hedged(first, second):
         await asyncio.wait(tasks)
 
 
-async def main():
+async def main() -> None:
     print(await hedged(("A", 2), ("B", 2)))
     print(await hedged(("C", 100), ("D", 2)))
 

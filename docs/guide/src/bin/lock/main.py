@@ -6,12 +6,12 @@ SECOND = 0.01
 
 
 class Account:
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.balance = 100
         self.requests = 0
 
-    async def withdraw(self, amount):
+    async def withdraw(self, amount: int) -> None:
         self.requests += 1  # no await in between, so no lock
         async with self.lock:
             balance = self.balance
@@ -19,7 +19,7 @@ class Account:
             self.balance = balance - amount
 
 
-async def main():
+async def main() -> None:
     account = Account()
     async with asyncio.TaskGroup() as group:
         for _ in range(5):

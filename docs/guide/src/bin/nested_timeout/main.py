@@ -5,7 +5,7 @@ import asyncio
 SECOND = 0.01
 
 
-async def step(name, limit, seconds):
+async def step(name: str, limit: float, seconds: float) -> None:
     try:
         async with asyncio.timeout(limit * SECOND):
             await asyncio.sleep(seconds * SECOND)
@@ -14,7 +14,7 @@ async def step(name, limit, seconds):
         print(f"{name}: its own time is up")
 
 
-async def main():
+async def main() -> None:
     try:
         async with asyncio.timeout(40 * SECOND):
             await step("cache", limit=3, seconds=100)

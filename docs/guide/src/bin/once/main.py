@@ -6,11 +6,11 @@ SECOND = 0.01
 
 
 class Settings:
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._port = None
+        self._port: int | None = None
 
-    async def port(self):
+    async def port(self) -> int:
         async with self._lock:
             if self._port is None:
                 print("loading the settings")
@@ -19,11 +19,11 @@ class Settings:
             return self._port
 
 
-async def request(name, settings):
+async def request(name: str, settings: Settings) -> None:
     print(f"request {name} uses port {await settings.port()}")
 
 
-async def main():
+async def main() -> None:
     settings = Settings()
     async with asyncio.TaskGroup() as group:
         for name in ["A", "B", "C"]:

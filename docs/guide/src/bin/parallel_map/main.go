@@ -3,20 +3,20 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"time"
 )
 
 const second = 10 * time.Millisecond
 
-func numbers() <-chan int {
-	items := make(chan int)
-	go func() {
-		defer close(items)
+func numbers() iter.Seq[int] {
+	return func(yield func(int) bool) {
 		for number := range 8 {
-			items <- number + 1
+			if !yield(number + 1) {
+				return
+			}
 		}
-	}()
-	return items
+	}
 }
 
 func square(number int) int {

@@ -1,28 +1,29 @@
 """Each item of a stream is worked on, three at a time; the results come in the order of the items."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from time import monotonic
 
 SECOND = 0.01
 
 
-async def numbers():
+async def numbers() -> AsyncIterator[int]:
     for number in range(1, 9):
         await asyncio.sleep(0)  # where it would read the next one
         yield number
 
 
-async def square(number):
+async def square(number: int) -> int:
     await asyncio.sleep((12 if number % 2 else 6) * SECOND)
     return number * number
 
 
-async def main():
+async def main() -> None:
     began = monotonic()
     slots = asyncio.Semaphore(3)  # taken by an item until its result is
-    begun = asyncio.Queue()
+    begun: asyncio.Queue[asyncio.Task[int] | None] = asyncio.Queue()
 
-    async def begin(group):
+    async def begin(group: asyncio.TaskGroup) -> None:
         async for number in numbers():
             await slots.acquire()
             begun.put_nowait(group.create_task(square(number)))
@@ -30,7 +31,7 @@ async def main():
 
     async with asyncio.TaskGroup() as group:
         group.create_task(begin(group))
-        while task := await begun.get():
+        while (task := await begun.get()) is not None:
             print(await task)
             slots.release()
     if monotonic() - began < 56 * SECOND:

@@ -9,7 +9,7 @@ import (
 
 const second = 10 * time.Millisecond
 
-// A stage ends with its input, or with the context: nobody need drain it.
+// stage ends with its input, or with the context: nobody need drain it.
 func stage(ctx context.Context, in <-chan int, work func(int) int) <-chan int {
 	out := make(chan int)
 	go func() {

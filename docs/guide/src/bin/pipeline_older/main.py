@@ -5,22 +5,22 @@ import asyncio
 SECOND = 0.01
 
 
-async def stage1(data):
+async def stage1(data: int) -> int:
     await asyncio.sleep(SECOND)
     return data * 2
 
 
-async def stage2(data):
+async def stage2(data: int) -> int:
     await asyncio.sleep(SECOND)
     return data + 10
 
 
-async def stage3(data):
+async def stage3(data: int) -> int:
     await asyncio.sleep(SECOND)
     return data**2
 
 
-async def pipeline(items):
+async def pipeline(items: list[int]) -> None:
     for item in items:
         result = await stage1(item)
         result = await stage2(result)

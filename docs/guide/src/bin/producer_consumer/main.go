@@ -15,6 +15,7 @@ func producer(queue chan<- int, n int) {
 	for item := range n {
 		time.Sleep(second)
 		queue <- item
+		fmt.Println("Produced", item)
 	}
 }
 

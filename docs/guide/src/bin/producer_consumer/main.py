@@ -9,6 +9,7 @@ async def producer(queue: asyncio.Queue[int | None], n: int) -> None:
     for item in range(n):
         await asyncio.sleep(SECOND)
         await queue.put(item)
+        print(f"Produced {item}")
 
 
 async def consumer(queue: asyncio.Queue[int | None]) -> int:

@@ -13,6 +13,7 @@ async fn main() -> anyhow::Result<()> {
         for item in 0..n {
             sleep(SECOND).await;
             queue.put(item).await?;
+            println!("Produced {item}");
         }
         Ok(())
     });

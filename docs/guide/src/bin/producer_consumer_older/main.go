@@ -14,6 +14,7 @@ func producer(queue chan<- int, n int, wg *sync.WaitGroup) {
 	for i := 0; i < n; i++ {
 		time.Sleep(second)
 		queue <- i
+		fmt.Printf("Produced %d\n", i)
 	}
 	close(queue)
 }

@@ -6,13 +6,14 @@ from asyncio import Queue
 SECOND = 0.01
 
 
-async def producer(queue: Queue, n: int):
+async def producer(queue: Queue[int | None], n: int) -> None:
     for i in range(n):
         await asyncio.sleep(SECOND)
         await queue.put(i)
+        print(f"Produced {i}")
 
 
-async def consumer(queue: Queue):
+async def consumer(queue: Queue[int | None]) -> None:
     while True:
         item = await queue.get()
         if item is None:
@@ -23,8 +24,8 @@ async def consumer(queue: Queue):
         queue.task_done()
 
 
-async def main():
-    queue = Queue()
+async def main() -> None:
+    queue: Queue[int | None] = Queue()
     producer_task = asyncio.create_task(producer(queue, 10))
     consumers = [asyncio.create_task(consumer(queue)) for _ in range(3)]
 

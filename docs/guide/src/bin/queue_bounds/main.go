@@ -1,9 +1,9 @@
-// A channel is always bounded; without a capacity, by nothing but a receiver who is there.
+// A channel is always bounded; without a capacity a send waits until somebody receives.
 package main
 
 import "fmt"
 
-// Sends up to 1,000 items, as many as there is room for.
+// sendWithoutAReceiver sends up to 1,000 items, as many as there is room for.
 func sendWithoutAReceiver(queue chan int) int {
 	for item := range 1000 {
 		select {

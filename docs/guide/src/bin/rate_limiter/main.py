@@ -8,23 +8,23 @@ SECOND = 0.01
 class RateLimiter:
     """Lets one through each period; whoever comes too early waits for a turn."""
 
-    def __init__(self, period):
+    def __init__(self, period: float) -> None:
         self._period = period
         self._next = 0.0
 
-    async def turn(self):
+    async def turn(self) -> None:
         now = asyncio.get_running_loop().time()
         mine = max(self._next, now)
         self._next = mine + self._period
         await asyncio.sleep(mine - now)
 
 
-async def request(number):
+async def request(number: int) -> None:
     await asyncio.sleep(40 * SECOND)
     print("answer", number)
 
 
-async def main():
+async def main() -> None:
     clock = asyncio.get_running_loop().time
     limiter, began = RateLimiter(4 * SECOND), clock()
     async with asyncio.TaskGroup() as requests:

@@ -4,20 +4,22 @@ import asyncio
 
 SECOND = 0.01
 
+Queue = asyncio.Queue[str | None]
 
-async def deliver(queue, items, first):
+
+async def deliver(queue: Queue, items: list[str], first: float) -> None:
     await asyncio.sleep(first * SECOND)
     for item in items:
         await queue.put(item)
-        await asyncio.sleep(12 * SECOND)
+        await asyncio.sleep(20 * SECOND)
     await queue.put(None)
 
 
-async def main():
-    news, mail = asyncio.Queue(10), asyncio.Queue(10)
+async def main() -> None:
+    news, mail = Queue(10), Queue(10)
     async with asyncio.TaskGroup() as group:
-        group.create_task(deliver(news, ["rain", "sun"], first=3))
-        group.create_task(deliver(mail, ["a letter", "a card"], first=9))
+        group.create_task(deliver(news, ["rain", "sun"], first=10))
+        group.create_task(deliver(mail, ["a letter", "a card"], first=20))
 
         try:
             print("news:", news.get_nowait())
@@ -25,8 +27,8 @@ async def main():
             print("nothing yet")
 
         waiting = {
-            asyncio.create_task(news.get()): ("news", news),
-            asyncio.create_task(mail.get()): ("mail", mail),
+            group.create_task(news.get()): ("news", news),
+            group.create_task(mail.get()): ("mail", mail),
         }
         while waiting:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -34,7 +36,7 @@ async def main():
                 name, queue = waiting.pop(task)
                 if (item := task.result()) is not None:
                     print(f"{name}: {item}")
-                    waiting[asyncio.create_task(queue.get())] = (name, queue)
+                    waiting[group.create_task(queue.get())] = (name, queue)
     print("both are at their end")
 
 

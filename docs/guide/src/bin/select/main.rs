@@ -14,7 +14,7 @@ fn deliver(scope: &Scope, first: Duration, items: [&'static str; 2]) -> mpsc::Re
         sleep(first).await;
         for item in items {
             sender.send(item).await?;
-            sleep(13 * SECOND).await;
+            sleep(20 * SECOND).await;
         }
         Ok(())
     });
@@ -24,8 +24,8 @@ fn deliver(scope: &Scope, first: Duration, items: [&'static str; 2]) -> mpsc::Re
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let scope = Scope::new("deliveries");
-    let mut news = deliver(&scope, 3 * SECOND, ["rain", "sun"]);
-    let mut mail = deliver(&scope, 9 * SECOND, ["a letter", "a card"]);
+    let mut news = deliver(&scope, 10 * SECOND, ["rain", "sun"]);
+    let mut mail = deliver(&scope, 20 * SECOND, ["a letter", "a card"]);
 
     match news.try_recv() {
         Ok(item) => println!("news: {item}"),

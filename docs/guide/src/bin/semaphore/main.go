@@ -24,7 +24,8 @@ func count(change int) {
 func download(url string) string {
 	count(+1)
 	defer count(-1)
-	time.Sleep(2 * second)
+	fmt.Println("Downloading", url)
+	time.Sleep(5 * second)
 	return "Content from " + url
 }
 

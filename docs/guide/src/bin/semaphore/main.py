@@ -14,7 +14,8 @@ class Downloads:
         async with self.semaphore:
             self.running += 1
             self.most = max(self.most, self.running)
-            await asyncio.sleep(2 * SECOND)
+            print(f"Downloading {url}")
+            await asyncio.sleep(5 * SECOND)
             self.running -= 1
         print(f"Downloaded {url}")
         return f"Content from {url}"

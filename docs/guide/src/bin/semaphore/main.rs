@@ -18,7 +18,8 @@ struct AtOnce {
 async fn download(url: &str, at_once: &AtOnce) -> String {
     let now = at_once.running.fetch_add(1, Ordering::Relaxed) + 1;
     at_once.most.fetch_max(now, Ordering::Relaxed);
-    sleep(2 * SECOND).await;
+    println!("Downloading {url}");
+    sleep(5 * SECOND).await;
     at_once.running.fetch_sub(1, Ordering::Relaxed);
     println!("Downloaded {url}");
     format!("Content from {url}")

@@ -14,7 +14,8 @@ func download(url string, semaphore chan struct{}, results chan<- string, wg *sy
 	semaphore <- struct{}{}
 	defer func() { <-semaphore }()
 
-	time.Sleep(2 * second)
+	fmt.Printf("Downloading %s\n", url)
+	time.Sleep(5 * second)
 	fmt.Printf("Downloaded %s\n", url)
 	results <- fmt.Sprintf("Content from %s", url)
 }

@@ -5,14 +5,15 @@ import asyncio
 SECOND = 0.01
 
 
-async def download(url, semaphore):
+async def download(url: str, semaphore: asyncio.Semaphore) -> str:
     async with semaphore:
-        await asyncio.sleep(2 * SECOND)
+        print(f"Downloading {url}")
+        await asyncio.sleep(5 * SECOND)
         print(f"Downloaded {url}")
         return f"Content from {url}"
 
 
-async def main():
+async def main() -> None:
     semaphore = asyncio.Semaphore(3)
     urls = [f"url{i}" for i in range(10)]
     tasks = [download(url, semaphore) for url in urls]

@@ -21,6 +21,7 @@ async def end_with(sentinels: int) -> None:
     print(f"Sentinels: {sentinels}; consumers that ended: {len(ended)} of 3")
     for task in waiting:
         task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def main() -> None:

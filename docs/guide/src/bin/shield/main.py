@@ -5,13 +5,13 @@ import asyncio
 SECOND = 0.01
 
 
-async def save(rows):
+async def save(rows: int) -> int:
     await asyncio.sleep(20 * SECOND)
     print("the saving is done")
     return rows
 
 
-async def main():
+async def main() -> None:
     saving = asyncio.create_task(save(3))
     try:
         async with asyncio.timeout(2 * SECOND):

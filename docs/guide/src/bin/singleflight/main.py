@@ -6,16 +6,16 @@ SECOND = 0.01
 
 
 class Pages:
-    def __init__(self):
-        self._flights = {}
+    def __init__(self) -> None:
+        self._flights: dict[str, asyncio.Task[str]] = {}
         self.loads = 0
 
-    async def _load(self, name):
+    async def _load(self, name: str) -> str:
         self.loads += 1
         await asyncio.sleep(20 * SECOND)
         return f"{name}, version {self.loads}"
 
-    async def get(self, name):
+    async def get(self, name: str) -> str:
         flight = self._flights.get(name)
         if flight is None:
             flight = self._flights[name] = asyncio.create_task(self._load(name))
@@ -23,7 +23,7 @@ class Pages:
         return await asyncio.shield(flight)  # one caller that gives up does not stop it
 
 
-async def main():
+async def main() -> None:
     pages = Pages()
     callers = [pages.get("home") for _ in range(5)]
     for page in await asyncio.gather(*callers):

@@ -6,7 +6,7 @@ from asyncio.subprocess import PIPE
 SECOND = 0.01
 
 
-async def run(*command, limit):
+async def run(*command: str, limit: float) -> None:
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     try:
         async with asyncio.timeout(limit * SECOND):
@@ -17,11 +17,11 @@ async def run(*command, limit):
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
-            print(f"{command[0]}: ended by signal {-process.returncode}")
+            status = await process.wait()
+            print(f"{command[0]}: ended by signal {-status}")
 
 
-async def main():
+async def main() -> None:
     await run("echo", "hello", limit=500)
     await run("sleep", "60", limit=5)
 

@@ -38,14 +38,14 @@ func main() {
 		})
 	}
 	start("users", 2*second)
-	start("prices", 6*second)
-	start("orders", 60*second)
+	start("prices", 20*second)
+	start("orders", 200*second)
 	group.Wait()
 
 	if err := context.Cause(ctx); err != nil {
 		fmt.Println(err)
 	}
-	if time.Since(began) < 30*second {
+	if time.Since(began) < 100*second {
 		fmt.Println("orders was stopped, not waited for")
 	}
 }

@@ -6,24 +6,24 @@ from time import monotonic
 SECOND = 0.01
 
 
-async def load(table, seconds):
+async def load(table: str, seconds: float) -> None:
     await asyncio.sleep(seconds * SECOND)
     if table == "prices":
         raise LookupError(f"{table} failed: no such table")
     print(f"{table} loaded")
 
 
-async def main():
+async def main() -> None:
     began = monotonic()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(load("users", 2))
-            group.create_task(load("prices", 6))
-            group.create_task(load("orders", 60))
+            group.create_task(load("prices", 20))
+            group.create_task(load("orders", 200))
     except* LookupError as failures:
         for failure in failures.exceptions:
             print(failure)
-    if monotonic() - began < 30 * SECOND:
+    if monotonic() - began < 100 * SECOND:
         print("orders was stopped, not waited for")
 
 

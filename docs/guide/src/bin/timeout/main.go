@@ -9,7 +9,7 @@ import (
 
 const second = 10 * time.Millisecond
 
-// It gives up when its context ends, as every function that waits should.
+// task gives up when its context ends, as every function that waits should.
 func task(ctx context.Context, delay time.Duration) (string, error) {
 	select {
 	case <-time.After(delay):

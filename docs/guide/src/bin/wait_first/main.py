@@ -5,12 +5,12 @@ import asyncio
 SECOND = 0.01
 
 
-async def ask(mirror, seconds):
+async def ask(mirror: str, seconds: float) -> str:
     await asyncio.sleep(seconds * SECOND)
     return f"the file, from mirror {mirror}"
 
 
-async def main():
+async def main() -> None:
     mirrors = [("A", 60), ("B", 2), ("C", 30)]
     tasks = [asyncio.create_task(ask(mirror, seconds)) for mirror, seconds in mirrors]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -25,6 +25,7 @@ async def links_of(session: aiohttp.ClientSession, page: str) -> list[str]:
     async with session.get(page, raise_for_status=True) as response:
         parser = LinkParser()
         parser.feed(await response.text())
+        parser.close()
     links = [urldefrag(urljoin(page, href)).url for href in parser.hrefs]
     return [link for link in links if urlsplit(link).netloc == urlsplit(page).netloc]
 

@@ -24,7 +24,7 @@ func (m *machine) count(change int) {
 func (m *machine) square(number int) int {
 	m.count(1)
 	defer m.count(-1)
-	time.Sleep(2 * second)
+	time.Sleep(5 * second)
 	return number * number
 }
 

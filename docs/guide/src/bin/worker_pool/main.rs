@@ -19,7 +19,7 @@ impl Machine {
     async fn square(&self, number: u64) -> u64 {
         let busy = self.busy.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(busy, Ordering::Relaxed);
-        sleep(2 * SECOND).await;
+        sleep(5 * SECOND).await;
         self.busy.fetch_sub(1, Ordering::Relaxed);
         number * number
     }
