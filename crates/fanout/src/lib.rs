@@ -40,8 +40,9 @@
 //! thousand outputs and taken in a task, where a pool of goroutines takes 70 and a task each 480; a waiting
 //! job costs about 700 bytes. Taken in `block_on`, whose thread is woken for each portion, it costs more,
 //! the more the less room there is. `cargo xtask bench` measures it on yours.
-//! Jobs run as tasks on the runtime's threads, as many as wait plus as many as there are threads, so a
-//! million quick jobs spawn a handful of tasks and ten thousand sleeping ones spawn ten thousand.
+//! Jobs run as tasks on the runtime's threads: one for each job that waits and one for each thread, and after there
+//! were more, up to twice as many for a while. So a million quick jobs spawn a handful of tasks, and ten thousand
+//! sleeping ones ten thousand.
 
 #![forbid(unsafe_code)]
 

@@ -204,9 +204,10 @@ impl<T> Source<T> {
         self.feed.stages()
     }
 
-    /// Stops what is behind the source, and waits until nothing of it is left.
-    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
-        self.feed.poll_close(cx)
+    /// Stops what is behind the source, and waits until nothing of it is left; what is found there is in `closed` as
+    /// soon as it is found.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        self.feed.poll_close(cx, closed)
     }
 
     /// Gives back items that were taken from it and never begun, in the order of their taking; those that

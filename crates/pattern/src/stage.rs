@@ -4,6 +4,7 @@
 //! into it, the taker ([`outlet`]) empties it, and one supervisor a run stops the workers and clears up.
 
 mod clearing;
+mod closing;
 mod handoff;
 mod hands;
 mod intake;

@@ -140,9 +140,8 @@ impl<T> Consumer<T> {
         self.queue.0.newest_first
     }
 
-    /// Closes the queue, and takes out everything that nobody took.
-    pub(crate) fn close_and_drain(&mut self) -> VecDeque<(usize, T)> {
-        self.queue.0.close();
+    /// Takes out everything that nobody took, where no producer waits any more.
+    pub(crate) fn drain(&mut self) -> VecDeque<(usize, T)> {
         self.queue.0.drain()
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::Run;
-use crate::failure::Cancelled;
 use crate::source::{Closed, Feed, Filled, Inbox};
 use crate::stage::{Stage, Took};
 
@@ -44,19 +43,20 @@ impl<Out: Send + 'static> Feed<Out> for Run<Out> {
         self.stages.clone()
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<Out>> {
-        self.outlet.cancel(Cancelled::Dropped);
-        ready!(self.outlet.poll_over(cx));
-        let mut closed = Closed::default();
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<Out>) -> Poll<()> {
+        self.outlet.stop();
+        // Before what is there is taken: an output that comes later wakes this task.
+        let over = self.outlet.poll_over(cx);
         for output in self.held.drain(..).chain(self.outlet.take_rest()) {
             match output.result {
                 Ok(value) => closed.between.push_back((output.place.index, value)),
                 Err(failure) => closed.failures.push(failure),
             }
         }
+        ready!(over);
         let (cause, others) = self.outlet.take_failures();
         closed.cause = cause;
         closed.failures.extend(others);
-        Poll::Ready(closed)
+        Poll::Ready(())
     }
 }

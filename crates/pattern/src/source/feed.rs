@@ -83,7 +83,7 @@ pub(crate) enum Filled {
     Failed(Failure),
 }
 
-/// What was found on closing a feed.
+/// What was found on closing a feed, so far.
 pub(crate) struct Closed<T> {
     /// Items that the stage behind it had finished and nobody took.
     pub(crate) between: VecDeque<(usize, T)>,
@@ -122,9 +122,10 @@ pub(crate) trait Feed<T>: Send {
         Vec::new()
     }
 
-    /// Stops what is behind it; ready when nothing of that is left.
-    fn poll_close(&mut self, _cx: &mut Context<'_>) -> Poll<Closed<T>> {
-        Poll::Ready(Closed::default())
+    /// Stops what is behind it; ready when nothing of that is left. What is found there is in `closed` as soon as it
+    /// is found: what is behind may come to its end only when that is gone.
+    fn poll_close(&mut self, _cx: &mut Context<'_>, _closed: &mut Closed<T>) -> Poll<()> {
+        Poll::Ready(())
     }
 
     /// Takes back items that were taken from it and never begun, if somebody asked to keep them; if not,

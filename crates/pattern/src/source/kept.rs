@@ -72,10 +72,10 @@ impl<T: Send> Feed<T> for Resumed<T> {
         if self.closed { Vec::new() } else { self.rest.stages() }
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
-        let closed = ready!(self.rest.poll_close(cx));
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        ready!(self.rest.poll_close(cx, closed));
         self.closed = true;
-        Poll::Ready(closed)
+        Poll::Ready(())
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
@@ -117,8 +117,8 @@ impl<T: Send> Feed<T> for Keeper<T> {
         self.resumed.as_ref().map_or_else(Vec::new, Feed::stages)
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
-        self.resumed().poll_close(cx)
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        self.resumed().poll_close(cx, closed)
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {

@@ -72,11 +72,16 @@ impl<T: Send> Feed<T> for Produced<T> {
         self.producers.stages()
     }
 
-    /// What is in the queue when no producer is left was on its way to the consumers.
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closed<T>> {
-        let producers = ready!(self.producers.poll_close(cx));
-        let mut closed = Closed { cause: producers.cause, failures: producers.failures, ..Closed::default() };
-        closed.between.extend(self.queue.close_and_drain());
-        Poll::Ready(closed)
+    /// What is in the queue was on its way to the consumers.
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        let mut producers = Closed::default();
+        let over = self.producers.poll_close(cx, &mut producers);
+        closed.failures.append(&mut producers.failures);
+        closed.between.extend(self.queue.drain());
+        ready!(over);
+        closed.cause = producers.cause;
+        self.queue.close();
+        closed.between.extend(self.queue.drain());
+        Poll::Ready(())
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::closing::Closing;
 use super::handoff::{HandOff, State, Stop};
 use super::outputs::Finished;
 use crate::failure::{Cancelled, Cause, Failure};
@@ -16,6 +17,8 @@ impl<In, Out> HandOff<In, Out> {
     /// What is left to clear up when no worker is left: the source, and the items never begun.
     pub(super) fn remains(&self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
         let mut state = self.lock();
+        let dropped = std::mem::take(&mut state.dropped);
+        state.restore(dropped.into_iter());
         let ready = std::mem::take(&mut state.ready);
         state.counts.never_begun += ready.len();
         state.supply.ended = true;
@@ -30,16 +33,23 @@ impl<In, Out> HandOff<In, Out> {
     ///
     /// Called before the last of supervisor and workers is gone, so before anybody can see that the run is over.
     pub(super) fn settle(&self) {
-        let (source, mut unbegun) = self.remains();
-        if let Some(mut source) = source {
-            unbegun = source.give_back(unbegun);
-            self.dispose(source);
-        }
-        for item in unbegun {
-            self.dispose(item);
-        }
-        let held_back = self.lock().outputs.take_held_back();
-        self.discard(held_back);
+        drop(Closing::new(self));
+        self.discard_untakeable();
+    }
+
+    /// Drops the outputs that nobody can take any more, when no worker is left.
+    pub(super) fn discard_untakeable(&self) {
+        let mut state = self.lock();
+        let outputs = if state.abandoned { state.outputs.take_all() } else { state.outputs.take_held_back() };
+        drop(state);
+        self.discard(outputs);
+    }
+
+    /// Counts items that were found on their way here when the run was over.
+    pub(super) fn lose_between(&self, items: usize) {
+        let mut state = self.lock();
+        state.counts.taken += items;
+        state.counts.cancelled += items;
     }
 
     /// Keeps a failure that nobody took.
@@ -56,11 +66,9 @@ impl<In, Out> HandOff<In, Out> {
         }
     }
 
-    /// What was found behind the source: items on their way here, and the cause, if it lay there.
+    /// What was found behind the source besides items: the cause, if it lay there.
     pub(super) fn upstream_closed(&self, closed: &mut Closed<In>) {
         let mut state = self.lock();
-        state.counts.taken += closed.between.len();
-        state.counts.cancelled += closed.between.len();
         // A failure there came before any cancellation here reached it: it is not masked by one.
         let unknown = state.stop == Some(Stop::Upstream) && state.first.is_none();
         let cancelled = state.first.as_ref().is_some_and(Failure::is_cancelled);
@@ -84,9 +92,11 @@ impl<In, Out> HandOff<In, Out> {
         }
     }
 
-    /// The supervisor is gone.
-    pub(super) fn end(&self, presence: Presence) {
-        self.cancel(Cancelled::Runtime);
+    /// The supervisor is gone, and may not have come to clear up.
+    pub(super) fn end(&self, presence: Presence, cleared_up: bool) {
+        if !cleared_up {
+            self.fail(Cause::Cancelled(Cancelled::Runtime));
+        }
         let mut state = self.lock();
         // Nobody got to ask the stage before, which keeps its failure for the scope.
         self.give_cause(&mut state, Cancelled::Runtime);
@@ -123,10 +133,17 @@ impl<In, Out> HandOff<In, Out> {
     pub(super) fn abandon(&self) -> Option<Failure> {
         let mut state = self.lock();
         state.abandoned = true;
-        let over = state.is_over();
+        let (over, left) = (state.is_over(), state.roster.live == 0);
         drop(state);
         self.cancel(Cancelled::Dropped);
-        if over { self.discard_all() } else { None }
+        if over {
+            return self.discard_all();
+        }
+        if left {
+            // The supervisor may have looked already, and waits for what they hold.
+            self.discard_untakeable();
+        }
+        None
     }
 
     /// Drops every output that nobody took; the first failure that nobody took and that is not only a

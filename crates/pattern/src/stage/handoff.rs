@@ -39,6 +39,8 @@ pub(crate) struct HandOff<In, Out> {
     pub(super) upstream: Option<Arc<dyn Stage>>,
     /// Set once the run is to stop, for those who are between two looks at the state.
     stopping: AtomicBool,
+    /// Set once an item was dropped unbegun, for the worker whose item it may be.
+    any_dropped: AtomicBool,
     state: Aligned<Mutex<State<In, Out>>>,
 }
 
@@ -46,6 +48,9 @@ pub(super) struct State<In, Out> {
     pub(super) supply: Supply<In>,
     /// Taken, not begun, in nobody's hands.
     pub(super) ready: VecDeque<Item<In>>,
+    /// Dropped unbegun, each until its worker has come from the poll in which that happened: only then it is known
+    /// whether a panic was the reason.
+    pub(super) dropped: Vec<Item<In>>,
     pub(super) next_seq: u64,
     /// How many items the source is polled for, even if its taker works on one at a time.
     pub(super) ahead: usize,
@@ -54,6 +59,8 @@ pub(super) struct State<In, Out> {
     pub(super) counts: Counts,
     pub(super) roster: Roster,
     pub(super) stop: Option<Stop>,
+    /// The stage after it takes nothing any more: what fails from here on is nobody's first cause.
+    pub(super) unwanted: bool,
     /// The first cause, until it is yielded.
     pub(super) first: Option<Failure>,
     /// Other failures that nobody took.
@@ -115,6 +122,7 @@ impl<In, Out> HandOff<In, Out> {
         let state = State {
             supply: Supply { home: Some(source), ended: false },
             ready: VecDeque::new(),
+            dropped: Vec::new(),
             next_seq: 0,
             ahead: 1,
             outputs,
@@ -122,6 +130,7 @@ impl<In, Out> HandOff<In, Out> {
             counts: Counts::default(),
             roster: Roster::default(),
             stop: None,
+            unwanted: false,
             first: None,
             untaken: VecDeque::new(),
             excess: Vec::new(),
@@ -141,6 +150,7 @@ impl<In, Out> HandOff<In, Out> {
             threads,
             upstream,
             stopping: AtomicBool::new(false),
+            any_dropped: AtomicBool::new(false),
             state: Aligned(Mutex::new(state)),
         }
     }
@@ -223,7 +233,7 @@ impl<In, Out> HandOff<In, Out> {
     /// Stops the run, for `failure` if it is known yet. Only the first cause counts; a later failure is
     /// one that nobody took, a later cancellation nothing new.
     pub(super) fn stop(&self, state: &mut State<In, Out>, stop: Stop, failure: Option<Failure>) {
-        if state.stop.is_some() {
+        if state.stop.is_some() || state.unwanted {
             state.remember(failure.filter(|failure| !failure.is_cancelled()));
             return;
         }
@@ -276,7 +286,31 @@ impl<In, Out> HandOff<In, Out> {
 
     /// Takes back an item that was dropped unbegun.
     pub(super) fn give_back(&self, item: Item<In>) {
-        self.lock().restore(std::iter::once(item));
+        let mut state = self.lock();
+        state.dropped.push(item);
+        self.any_dropped.store(true, Ordering::Relaxed);
+    }
+
+    /// Puts the item of that number where others find it, if it was dropped unbegun; says whether it was.
+    pub(super) fn put_back(&self, state: &mut State<In, Out>, seq: u64) -> bool {
+        let item = self.take_dropped(state, seq);
+        let dropped = item.is_some();
+        state.restore(item.into_iter());
+        dropped
+    }
+
+    /// Takes out the item of that number if it was dropped unbegun.
+    pub(super) fn take_dropped(&self, state: &mut State<In, Out>, seq: u64) -> Option<Item<In>> {
+        let at = state.dropped.iter().position(|item| item.place.seq == seq)?;
+        let item = state.dropped.swap_remove(at);
+        self.any_dropped.store(!state.dropped.is_empty(), Ordering::Relaxed);
+        Some(item)
+    }
+
+    /// Whether a worker whose job is unfinished has to look for its item. The job has dropped it on the worker's own
+    /// thread, or in a task where it does not belong.
+    pub(super) fn any_dropped(&self) -> bool {
+        self.any_dropped.load(Ordering::Relaxed)
     }
 
     /// Counts an item that was begun and dropped.

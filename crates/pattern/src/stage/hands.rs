@@ -43,8 +43,10 @@ pub(super) struct Hands<In, Out> {
     mode: Mode,
     /// A job has failed, and stops the run as its outcome is handed on.
     failed: bool,
-    /// It is being polled for its next batch, where no code of the user's runs but wakers.
+    /// It is being polled. The panics of jobs are caught there, so that one which ends it is a waker's, or ours.
     busy: bool,
+    /// Its job goes on without its item, which it has dropped.
+    gone: bool,
     /// Of the item whose job runs.
     place: Place,
     /// `None` once that job has waited (it is all that is in hand then), and until the worker looks for the next item.
@@ -66,7 +68,8 @@ where
             mode: Mode::Active,
             failed: false,
             busy: false,
-            place: Place { index: 0, seq: 0 },
+            gone: false,
+            place: Place { index: usize::MAX, seq: u64::MAX },
             tray: Some(tray),
             outbox: VecDeque::new(),
         }
@@ -212,6 +215,7 @@ impl<In, Out> Drop for Hands<In, Out> {
         }
         state.roster.disengage(reserved);
         self.handoff.flush(&mut state, &mut self.outbox);
+        self.handoff.put_back(&mut state, self.place.seq);
         if let Some(mut tray) = self.tray.take() {
             state.restore(tray.inbox.drain_after(0));
         }
@@ -219,8 +223,8 @@ impl<In, Out> Drop for Hands<In, Out> {
             let cause = Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned());
             let failure = Failure::new(None, &self.handoff.settings.name, cause);
             self.handoff.stop(&mut state, Stop::Here, Some(failure));
-        } else if reserved > 0 && state.stop.is_none() {
-            // Nothing but a runtime that is shut down drops a worker with an item in hand.
+        } else if state.stop.is_none() && (reserved > 0 || self.mode != Mode::Leaving && !state.is_done()) {
+            // Nothing but a runtime that is shut down drops a worker that has not come to its end.
             let cause = Cause::Cancelled(Cancelled::Runtime);
             let failure = Failure::new(None, &self.handoff.settings.name, cause);
             self.handoff.stop(&mut state, Stop::Here, Some(failure));

@@ -183,12 +183,13 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
         let state = self.lock();
         let mut counts = state.counts;
         // A worker may still have in hand what is already counted as panicked or cancelled.
-        counts.running = state.roster.engaged.min(counts.taken - counts.settled());
+        counts.running = state.roster.engaged.min(counts.taken.saturating_sub(counts.settled()));
         StageReport { stage: Arc::clone(&self.settings.name), counts }
     }
 
     fn stop(&self) {
         HandOff::cancel(self, Cancelled::Dropped);
+        self.lock().unwanted = true;
     }
 
     fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {

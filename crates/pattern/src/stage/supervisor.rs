@@ -6,14 +6,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::closing::Closing;
 use super::handoff::HandOff;
 use super::worker::{Crew, Work};
 use crate::failure::Cause;
 use crate::scope::Presence;
 use crate::settings::OnFailure;
-use crate::source::Closed;
 
-pub(super) async fn supervise<In, Out, W>(ending: Ending<In, Out, W>)
+pub(super) async fn supervise<In, Out, W>(mut ending: Ending<In, Out, W>)
 where
     In: Send + 'static,
     Out: Send + 'static,
@@ -37,28 +37,15 @@ where
         stage.poll_left(cx)
     })
     .await;
-    clear_up(stage).await;
+    // It may hold what is to be closed.
+    stage.discard_untakeable();
+    let mut closing = Closing::new(stage);
+    poll_fn(|cx| closing.poll(cx)).await;
+    drop(closing);
     if let Some(crew) = &ending.crew {
         close(stage, &crew.work).await;
     }
-}
-
-/// Closes the source and gives back what was never begun. Values are dropped here, so this may panic at
-/// any step, and goes on.
-async fn clear_up<In: Send + 'static, Out: Send + 'static>(stage: &HandOff<In, Out>) {
-    let (source, unbegun) = stage.remains();
-    let Some(mut source) = source else { return };
-    let mut closed = poll_fn(|cx| {
-        catch_unwind(AssertUnwindSafe(|| source.poll_close(cx))).unwrap_or_else(|payload| {
-            stage.fail(Cause::of_panic(payload));
-            Poll::Ready(Closed::default())
-        })
-    })
-    .await;
-    stage.upstream_closed(&mut closed);
-    let unkept = source.give_back(unbegun).into_iter().chain(source.give_back(closed.between));
-    unkept.for_each(|item| stage.dispose(item));
-    stage.dispose(source);
+    ending.cleared_up = true;
 }
 
 /// Has the work give up what its jobs shared.
@@ -92,11 +79,14 @@ pub(super) struct Ending<In: Send + 'static, Out: Send + 'static, W: Work<In, Ou
     /// The two are there until it is dropped.
     crew: Option<Arc<Crew<In, Out, W>>>,
     presence: Option<Presence>,
+    /// Nothing is left to do.
+    cleared_up: bool,
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Ending<In, Out, W> {
     pub(super) fn new(crew: Arc<Crew<In, Out, W>>, presence: Presence) -> Self {
-        Self { stage: Arc::clone(&crew.handoff), crew: Some(crew), presence: Some(presence) }
+        let stage = Arc::clone(&crew.handoff);
+        Self { stage, crew: Some(crew), presence: Some(presence), cleared_up: false }
     }
 }
 
@@ -105,7 +95,7 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Ending<
         // What the work has captured is gone when the run is over.
         self.stage.dispose(self.crew.take());
         if let Some(presence) = self.presence.take() {
-            self.stage.end(presence);
+            self.stage.end(presence, self.cleared_up);
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::source::{Item, Place};
 /// An item that was taken from the source and whose job has not begun.
 ///
 /// Dropped, the item goes back: another worker gets it, or, if the run is stopping, whoever asked for what
-/// was [kept](crate::Source::kept). It belongs to the work it was given to: moved into a task, it would be
+/// was [kept](crate::Source::kept). Where the work then panics in the same poll, the item counts as panicked: it would meet
+/// the same panic again. It belongs to the work it was given to: moved into a task, it would be
 /// missing in the report of a run that ends before.
 #[must_use = "dropped, the item goes back"]
 pub struct Taken<In, Out> {
@@ -151,8 +152,7 @@ impl<In, Out> Drop for LostInPanic<'_, In, Out> {
 impl<In, Out> Drop for Taken<In, Out> {
     #[inline]
     fn drop(&mut self) {
-        // In a panic the item counts as panicked: given back, it would meet the same panic again.
-        if self.value.is_some() && !thread::panicking() {
+        if self.value.is_some() {
             self.give_back();
         }
     }

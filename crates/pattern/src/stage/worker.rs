@@ -59,6 +59,24 @@ where
     }
 }
 
+/// A worker's task, which a runtime that is shut down drops at any moment.
+struct Worker<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
+    /// There until it is dropped.
+    crew: Option<Arc<Crew<In, Out, W>>>,
+    hands: Hands<In, Out>,
+}
+
+impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Worker<In, Out, W> {
+    /// What the work has captured goes before the worker does: a run that is over holds nothing, and this may be the
+    /// last that does.
+    fn drop(&mut self) {
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.crew.take())));
+        if let Err(payload) = dropped {
+            self.hands.fail(Cause::of_panic(payload));
+        }
+    }
+}
+
 /// The work of a stage, and the heart that its workers share.
 pub(super) struct Crew<In, Out, W> {
     pub(super) handoff: Arc<HandOff<In, Out>>,
@@ -78,21 +96,15 @@ where
     /// Spawns a worker that is on the roster. Nobody joins it: it takes itself off, whatever becomes of it,
     /// and the supervisor waits for that.
     pub(super) fn spawn(self: &Arc<Self>, hire: Hire<In>) {
-        let crew = Arc::clone(self);
-        let mut hands = Hands::new(Arc::clone(&self.handoff), hire);
+        let hands = Hands::new(Arc::clone(&self.handoff), hire);
+        let mut worker = Worker { crew: Some(Arc::clone(self)), hands };
         // A block and not an `async fn`, which would keep room for its arguments twice.
         tokio::spawn(async move {
-            while poll_fn(|cx| hands.poll_fill(cx, &crew)).await {
+            let Worker { crew: Some(crew), hands } = &mut worker else { return };
+            while poll_fn(|cx| hands.poll_fill(cx, crew)).await {
                 let mut job = pin!(None);
-                poll_fn(|cx| hands.poll_batch(cx, &crew, job.as_mut(), |taken| crew.work.work(taken))).await;
+                poll_fn(|cx| hands.poll_batch(cx, crew, job.as_mut(), |taken| crew.work.work(taken))).await;
             }
-            // What the work has captured goes before the worker does: a run that is over holds nothing, and where the
-            // runtime is shut down this may be the last that does.
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(crew)));
-            if let Err(payload) = dropped {
-                hands.fail(Cause::of_panic(payload));
-            }
-            drop(hands);
         });
     }
 

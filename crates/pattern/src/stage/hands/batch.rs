@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::super::handoff::Stop;
 use super::super::outputs::Finished;
 use super::super::taken::{Ended, Taken};
 use super::super::worker::{Crew, Work};
@@ -25,6 +26,23 @@ where
 {
     /// Runs the jobs of the batch; pending while one of them waits.
     pub(in super::super) fn poll_batch<Fut, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        crew: &Arc<Crew<In, Out, W>>,
+        job: Pin<&mut Option<Fut>>,
+        begin: impl Fn(Taken<In, Out>) -> Fut,
+    ) -> Poll<()>
+    where
+        Fut: Future<Output = Ended<In, Out>>,
+        W: Work<In, Out>,
+    {
+        self.busy = true;
+        let polled = self.batch(cx, crew, job, begin);
+        self.busy = false;
+        polled
+    }
+
+    fn batch<Fut, W>(
         &mut self,
         cx: &mut Context<'_>,
         crew: &Arc<Crew<In, Out, W>>,
@@ -98,7 +116,9 @@ where
         Failure::new(Some(self.place.index), &self.handoff.settings.name, cause)
     }
 
-    /// A job panicked, or its remains did. An item that had not ended was counted as its ticket was dropped.
+    /// A job panicked, or its remains did. An item that was begun and had not ended was counted as its ticket was
+    /// dropped.
+    #[cold]
     fn panicked<W>(
         &mut self,
         crew: &Arc<Crew<In, Out, W>>,
@@ -107,18 +127,39 @@ where
     ) where
         W: Work<In, Out>,
     {
-        let failure = self.failure(Cause::of_panic(payload));
-        let finished = Finished { place: self.place, result: Err(failure) };
-        let again = again.map(|payload| self.failure(Cause::of_panic(payload)));
         let ended = self.ticket.is_some();
-        if ended {
-            self.outbox.pop_back();
-        }
+        let failed = ended && self.outbox.back().is_some_and(|finished| finished.result.is_err());
+        let output = if ended && !failed { self.outbox.pop_back() } else { None };
+        let unbegun = self.handoff.take_dropped(&mut self.handoff.lock(), self.place.seq);
+        let uncounted = output.is_some() || unbegun.is_some();
+        // Each may panic, too.
+        let values = [
+            catch_unwind(AssertUnwindSafe(|| drop(output))).err(),
+            catch_unwind(AssertUnwindSafe(|| drop(unbegun))).err(),
+        ];
+        let failure = self.failure(Cause::of_panic(payload));
+        let later = again.into_iter().chain(values.into_iter().flatten());
+        let later: Vec<_> = later.map(|payload| self.failure(Cause::of_panic(payload))).collect();
+
         let mut state = self.handoff.lock();
         self.handoff.flush(&mut state, &mut self.outbox);
-        state.counts.panicked += usize::from(ended);
-        self.handoff.put(&mut state, finished);
-        state.remember(again);
+        if failed {
+            // What the job itself has said comes first.
+            state.remember(Some(failure));
+        } else if std::mem::take(&mut self.gone) {
+            // Another worker has the item, or has ended it: the panic is none of its.
+            let failure = Failure::new(None, &self.handoff.settings.name, failure.into_cause());
+            match self.handoff.settings.on_failure {
+                OnFailure::Stop => self.handoff.stop(&mut state, Stop::Here, Some(failure)),
+                OnFailure::Continue => state.remember(Some(failure)),
+            }
+        } else {
+            state.counts.panicked += usize::from(uncounted);
+            self.handoff.put(&mut state, Finished { place: self.place, result: Err(failure) });
+        }
+        for failure in later {
+            state.remember(Some(failure));
+        }
         state.wake_taker();
         crew.release(state);
     }
@@ -129,6 +170,9 @@ where
         W: Work<In, Out>,
     {
         if let Mode::Waiting(_) = self.mode {
+            if self.handoff.any_dropped() {
+                self.reclaim(crew);
+            }
             return;
         }
         let waker = cx.waker().clone();
@@ -138,6 +182,7 @@ where
         if let Some(mut tray) = self.tray.take() {
             state.restore(tray.inbox.drain_after(0));
         }
+        self.gone = self.handoff.put_back(&mut state, self.place.seq);
         // Of the items in hand, that of the waiting job is left.
         state.roster.reserved -= reserved - 1;
         self.mode = Mode::Waiting(state.roster.wait(waker));
@@ -150,5 +195,17 @@ where
         if self.outbox.capacity() > KEPT_OUTBOX {
             self.outbox = VecDeque::new();
         }
+    }
+
+    /// A job that goes on waiting may have dropped its item: another worker gets it.
+    #[cold]
+    fn reclaim<W>(&mut self, crew: &Arc<Crew<In, Out, W>>)
+    where
+        W: Work<In, Out>,
+    {
+        let mut state = self.handoff.lock();
+        self.gone |= self.handoff.put_back(&mut state, self.place.seq);
+        self.handoff.reinforce(&mut state);
+        crew.release(state);
     }
 }

@@ -1,0 +1,89 @@
+//! Work that drops its item unbegun: it goes to another worker, or, if the work panics then, it counts as panicked.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use towpath_pattern::{Ended, OnFailure, Order, Run, Scope, Settings, Source, Taken};
+
+/// What the first job does with its item; the others end theirs after a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum First {
+    DropsItAndPanics,
+    DropsItAndPanicsLater,
+    WaitsAndDropsIt,
+}
+
+async fn job(first: Option<First>, taken: Taken<u32, u32>) -> Ended<u32, u32> {
+    match first {
+        None => {}
+        Some(First::DropsItAndPanics) => {
+            drop(taken);
+            panic!("after it went back");
+        }
+        Some(First::DropsItAndPanicsLater) => {
+            drop(taken);
+            sleep(Duration::from_secs(5)).await;
+            panic!("after it went back");
+        }
+        Some(First::WaitsAndDropsIt) => {
+            sleep(Duration::from_secs(1)).await;
+            drop(taken);
+            return pending().await;
+        }
+    }
+    sleep(Duration::from_secs(1)).await;
+    let (item, begun) = taken.begin();
+    begun.end(Ok(item))
+}
+
+fn run(source: Source<u32>, settings: Settings, first: First) -> Run<u32> {
+    let is_first = AtomicBool::new(true);
+    let work = move |taken| job(is_first.swap(false, SeqCst).then_some(first), taken);
+    Run::spawn(Scope::default(), source, settings, work)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
+    for order in [Order::AsCompleted, Order::Ordered] {
+        for limit in [1, 2] {
+            for (first, panicked) in [(First::DropsItAndPanics, 1), (First::DropsItAndPanicsLater, 0)] {
+                let at = format!("{order:?}, limit {limit}, {first:?}");
+                let settings =
+                    Settings { order, on_failure: OnFailure::Continue, ..Settings::new("dropping", limit) };
+                let mut run = run(vec![7, 8, 9].into(), settings, first);
+                let outcomes = timeout(Duration::from_secs(100), run.outcomes()).await.expect(&at);
+                let outputs = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+                let report = run.finish().await;
+                let counts = *report.last();
+                assert_eq!(
+                    (outputs, counts.succeeded, counts.panicked),
+                    (3 - panicked, 3 - panicked, panicked),
+                    "{at}"
+                );
+                assert_eq!((counts.taken, counts.settled()), (3, 3), "{at}: {report}");
+                let told =
+                    outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).chain(&report.failures);
+                assert_eq!(told.count(), 1, "{at}: {report}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_long_after_it_stops_the_run() {
+    let failure =
+        run(vec![7].into(), Settings::new("dropping", 2), First::DropsItAndPanicsLater).collect().await;
+    let failure = failure.expect_err("it panicked");
+    assert_eq!(failure.to_string(), "stage `dropping`: panicked: after it went back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_dropped_after_an_await_goes_to_another_worker() {
+    let (sender, source) = Source::channel(4);
+    let mut run = run(source, Settings::new("dropping", 4), First::WaitsAndDropsIt);
+    sender.send(5).await.expect("somebody receives");
+    let output = timeout(Duration::from_secs(100), run.next()).await.expect("another worker has it");
+    assert_eq!(output.expect("an output").expect("no failure"), 5);
+}

@@ -1,0 +1,136 @@
+//! A runtime that is shut down in mid-run: whoever has the run is told, and everything is accounted for.
+
+use std::future::{Future, pending};
+use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
+use towpath_pattern::{Capacity, Run, Scope, Settings, Source, Taken};
+
+fn single() -> Runtime {
+    Builder::new_current_thread().build().expect("a runtime")
+}
+
+/// tokio drops the tasks of a runtime on one thread while another still polls some of them.
+#[test]
+fn a_run_whose_workers_are_gone_before_its_supervisor_looks_does_not_end_as_if_all_were_done() {
+    const ITEMS: usize = 2_000;
+    let job = |item: usize| async move {
+        yield_now().await;
+        Ok(item)
+    };
+    let start =
+        move || Run::spawn(Scope::default(), (0..ITEMS).into(), Settings::new("fresh", 3), Arc::new(job));
+    let mut silent = 0;
+    for round in 0..200 {
+        let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+        let started = runtime.spawn(async move { (0..40).map(|_| start()).collect::<Vec<_>>() });
+        let runs = runtime.block_on(started).expect("no panic");
+        for _ in 0..round * 50 {
+            spin_loop();
+        }
+        drop(runtime);
+        let other = single();
+        for run in runs {
+            silent += usize::from(other.block_on(run.collect()).is_ok_and(|outputs| outputs.len() < ITEMS));
+        }
+    }
+    assert_eq!(silent, 0, "so many of 8,000 runs ended well with too few outputs");
+}
+
+/// Captured by a work; tells whether the scope was closed before it was gone, and panics.
+struct Captured {
+    scope: Scope,
+    too_late: Arc<AtomicUsize>,
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        let closed = pin!(self.scope.closed()).poll(&mut Context::from_waker(Waker::noop()));
+        self.too_late.fetch_add(usize::from(closed.is_ready()), SeqCst);
+        panic!("what the work has captured");
+    }
+}
+
+#[test]
+fn what_the_work_has_captured_is_gone_before_the_run_is_over_and_its_panic_is_told() {
+    let too_late = Arc::new(AtomicUsize::new(0));
+    // tokio drops its tasks in an order that changes from run to run.
+    for _ in 0..50 {
+        let scope = Scope::new("shut down");
+        let captured = Captured { scope: scope.clone(), too_late: Arc::clone(&too_late) };
+        let job = move |item: u32| {
+            let _captured = &captured;
+            async move {
+                pending::<()>().await;
+                Ok(item)
+            }
+        };
+        let runtime = single();
+        let run = runtime.block_on(async {
+            let run = Run::spawn(scope, (0..5).into(), Settings::new("capturing", 1), Arc::new(job));
+            yield_now().await;
+            run
+        });
+        drop(runtime);
+        let report = single().block_on(run.finish());
+        let told = report.failures.iter().any(|failure| failure.to_string().contains("has captured"));
+        assert!(told, "{report}");
+    }
+    assert_eq!(too_late.load(SeqCst), 0, "scopes were closed before");
+}
+
+#[test]
+fn what_was_never_begun_is_kept_where_a_panic_drops_the_runtime() {
+    let left = Arc::new(Mutex::new(None));
+    let leaves = Arc::clone(&left);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        single().block_on(async move {
+            let (source, kept) = Source::from(vec![7, 8]).kept();
+            let work = |taken: Taken<u32, u32>| async move {
+                let () = pending().await;
+                taken.begin().1.end(Ok(0))
+            };
+            let run = Run::spawn(Scope::default(), source, Settings::new("waiting", 1), work);
+            *leaves.lock().expect("nobody has panicked yet") = Some((run, kept));
+            yield_now().await;
+            panic!("of the main task");
+        })
+    }));
+    assert!(panicked.is_err());
+    let (run, kept) = left.lock().expect("it was let go of").take().expect("it was left");
+    single().block_on(async {
+        let report = run.finish().await;
+        assert_eq!((report.last().panicked, report.last().never_begun), (0, 1), "{report}");
+        let mut rest = kept.take().expect("the run is over");
+        for item in [7, 8] {
+            assert_eq!(rest.next().await.expect("an item").expect("no failure"), item);
+        }
+    });
+}
+
+#[test]
+fn what_lay_between_two_stages_counts_as_cancelled_at_the_second() {
+    let runtime = single();
+    let run = runtime.block_on(async {
+        let roomy = Settings { capacity: Some(Capacity::new(10)), ..Settings::new("first", 1) };
+        let first =
+            Run::spawn(Scope::default(), (0..5).into(), roomy, Arc::new(|item: u32| async move { Ok(item) }));
+        let tight = Settings { capacity: Some(Capacity::new(0)), ..Settings::new("second", 1) };
+        let endless = |_: u32| pending::<towpath_pattern::anyhow::Result<u32>>();
+        let run = Run::spawn(Scope::default(), first.into(), tight, Arc::new(endless));
+        for _ in 0..50 {
+            yield_now().await;
+        }
+        run
+    });
+    drop(runtime);
+    let report = single().block_on(run.finish());
+    let [first, second] = &report.stages[..] else { panic!("two stages, not {report}") };
+    assert_eq!((first.counts.succeeded, second.counts.taken, second.counts.cancelled), (5, 5, 5), "{report}");
+}
