@@ -57,7 +57,7 @@ fn what_was_never_begun_is_kept_where_the_runtime_goes_while_the_stage_before_is
     let (run, kept) = runtime.block_on(async {
         let before = Holding::new(1, Logged::default(), number).run(0..2);
         let (source, kept) = Source::from(before).kept();
-        let never = provide(|| pending::<anyhow::Result<()>>(), |(), _| async { Ok(()) });
+        let never = provide(pending::<anyhow::Result<()>>, |(), _| async { Ok(()) });
         let run =
             Holding::new(2, never, |(_, number): (Held<()>, u32)| async move { Ok(number) }).run(source);
         sleep(RELEASE / 4).await;

@@ -53,7 +53,9 @@ impl<'a, In, Out> Closing<'a, In, Out> {
             Some(source) => source.give_back(items),
             None => items,
         };
-        unkept.into_iter().for_each(|item| self.stage.dispose(item));
+        for item in unkept {
+            self.stage.dispose(item);
+        }
     }
 }
 

@@ -179,10 +179,10 @@ where
         let reserved = self.let_go();
         let mut state = self.handoff.lock();
         self.handoff.flush(&mut state, &mut self.outbox);
+        self.gone = self.handoff.put_back(&mut state, self.place.seq);
         if let Some(mut tray) = self.tray.take() {
             state.restore(tray.inbox.drain_after(0));
         }
-        self.gone = self.handoff.put_back(&mut state, self.place.seq);
         // Of the items in hand, that of the waiting job is left.
         state.roster.reserved -= reserved - 1;
         self.mode = Mode::Waiting(state.roster.wait(waker));
