@@ -125,7 +125,7 @@ impl<T: Send + 'static> Source<T> {
     /// [of an input](queue::Producer::of_input) keeps the index of that.
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Consumer<T>) -> Self {
-        Self::of(produced::Produced::new(producers, queue))
+        Self::of(produced::Produced::new(producers.into_feed(), queue))
     }
 
     /// The source, and a handle that has, when the run is over, everything of it that was never begun.
@@ -229,7 +229,7 @@ where
 
 impl<T: Send + 'static> From<Run<T>> for Source<T> {
     fn from(run: Run<T>) -> Self {
-        Self::of(run)
+        Self::of(run.into_feed())
     }
 }
 
