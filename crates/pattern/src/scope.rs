@@ -198,7 +198,7 @@ impl Scope {
         };
         let presence = self.enter();
         runtime.spawn(async move {
-            let mut task = Some(Box::pin(task));
+            let mut task = Box::pin(task);
             let cut_short = |by| (by == Cancelled::Deadline).then_some(Cause::Cancelled(by));
             let cause = if let Some(by) = presence.stopped_by_now() {
                 cut_short(by)
@@ -213,8 +213,8 @@ impl Scope {
                 .await
             };
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(task)));
-            let cause = cause.or_else(|| dropped.err().map(Cause::of_panic));
-            if let Some(cause) = cause {
+            let dropped = dropped.err().map(Cause::of_panic);
+            if let Some(cause) = cause.or(dropped) {
                 presence.fail(Failure::new(None, &name, cause));
             }
         });
@@ -314,24 +314,14 @@ impl Presence {
     }
 }
 
-/// Polls a task, which is gone when this is ready; the cause is why it failed, if it did.
-fn poll_caught<F>(task: &mut Option<Pin<Box<F>>>, cx: &mut Context<'_>) -> Poll<Option<Cause>>
+/// Polls a task; the cause is why it failed, if it did. Its drop is left to the caller, since a panic in that comes
+/// after what it returned.
+fn poll_caught<F>(task: &mut Pin<Box<F>>, cx: &mut Context<'_>) -> Poll<Option<Cause>>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let polled = catch_unwind(AssertUnwindSafe(|| {
-        let polled = task.as_mut().map_or(Poll::Ready(Ok(())), |task| task.as_mut().poll(cx));
-        if polled.is_ready() {
-            *task = None;
-        }
-        polled
-    }));
-    match polled {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(result)) => Poll::Ready(result.err().map(Cause::of_error)),
-        Err(payload) => {
-            let cause = Cause::of_panic(payload);
-            Poll::Ready(Some(cause))
-        }
+    match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(|result| result.err().map(Cause::of_error)),
+        Err(payload) => Poll::Ready(Some(Cause::of_panic(payload))),
     }
 }

@@ -31,7 +31,8 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 ///
 /// Whatever is `IntoIterator`, another source, or a [`Run`] becomes one with `into()`; the constructors
 /// make the others. A source is taken from only while the run has room for more, and what is taken
-/// together is no more than what is ready now. An error of the source ends it.
+/// together is no more than what is ready now. An error of the source ends it; a panic in the drop of what it was made
+/// of is a failure, too, told after that.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {

@@ -65,6 +65,9 @@ type Generator = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 pub(crate) struct Generated<T> {
     generator: Option<Generator>,
     slot: Arc<Mutex<Slot<T>>>,
+    /// It has returned. It is dropped when the source ends: what panics in that is told then, and not instead of its
+    /// error or its last item.
+    finished: bool,
     error: Option<anyhow::Error>,
     next_index: usize,
 }
@@ -91,7 +94,7 @@ impl<T> Generated<T> {
     {
         let slot = Arc::new(Mutex::new(Slot { item: None, sender: None, taker: None }));
         let generator = generator(Yield { slot: Arc::clone(&slot), turn: Semaphore::new(1) });
-        Self { generator: Some(Box::pin(generator)), slot, error: None, next_index: 0 }
+        Self { generator: Some(Box::pin(generator)), slot, finished: false, error: None, next_index: 0 }
     }
 
     /// The next item, if there is one now. The generator goes on only when nothing of it is left to take.
@@ -99,8 +102,10 @@ impl<T> Generated<T> {
         if let item @ Some(_) = self.take(None) {
             return item;
         }
-        if let Poll::Ready(result) = self.generator.as_mut()?.as_mut().poll(cx) {
-            self.generator = None;
+        if !self.finished
+            && let Poll::Ready(result) = self.generator.as_mut()?.as_mut().poll(cx)
+        {
+            self.finished = true;
             self.error = result.err();
         }
         self.take(Some(cx.waker().clone()))
@@ -131,12 +136,13 @@ impl<T: Send> Feed<T> for Generated<T> {
         for _ in 0..max {
             match self.poll_item(cx) {
                 Some(item) => into.push(self.next_index, item),
-                None if self.generator.is_some() => return Filled::Waiting,
+                None if !self.finished => return Filled::Waiting,
                 None => {
-                    return match self.error.take() {
-                        Some(error) => Filled::Failed(source_error(self.next_index, error)),
-                        None => Filled::Ended,
-                    };
+                    if let Some(error) = self.error.take() {
+                        return Filled::Failed(source_error(self.next_index, error));
+                    }
+                    self.generator = None;
+                    return Filled::Ended;
                 }
             }
             self.next_index += 1;
