@@ -75,16 +75,22 @@ impl Shared {
         let mut unheard = self.unheard();
         if unheard.is_none() {
             *unheard = Some(failure);
+        } else {
+            drop(unheard);
+            failure.let_go();
         }
     }
 
-    /// Passes on what nobody has heard to the scope around this one, which it gives.
+    /// Passes on what nobody has heard to the scope around this one, which it gives, if there is one.
     fn leave(&mut self) -> Option<Arc<Self>> {
-        let around = self.around.take()?;
-        if let Some(failure) = self.unheard().take() {
-            around.hear(failure);
+        let around = self.around.take();
+        let unheard = self.unheard().take();
+        match (&around, unheard) {
+            (Some(around), Some(failure)) => around.hear(failure),
+            (None, Some(failure)) => failure.let_go(),
+            (_, None) => {}
         }
-        Some(around)
+        around
     }
 }
 

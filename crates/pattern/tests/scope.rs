@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use towpath_pattern::{Cancelled, Cause, Scope};
+use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings};
 
 /// Counts those that are alive.
 #[derive(Clone, Default)]
@@ -204,4 +204,47 @@ async fn a_scope_tells_its_name_and_its_deadline() {
     assert_eq!((scope.name(), scope.deadline()), ("request", None));
     let limited = Scope::new("limited").with_timeout(Duration::from_secs(3));
     assert_eq!(limited.deadline(), Some(Instant::now() + Duration::from_secs(3)));
+}
+
+/// An error that panics in its drop.
+#[derive(Debug)]
+struct LoudError;
+
+impl std::fmt::Display for LoudError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("loud")
+    }
+}
+
+impl std::error::Error for LoudError {}
+
+impl Drop for LoudError {
+    fn drop(&mut self) {
+        panic!("an error, dropped loudly");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_nobody_hears_of_panics_where_nobody_hears_that_either() {
+    let fails = || async { Err(LoudError.into()) };
+    let start = |scope: &Scope| {
+        let job = move |(): ()| fails();
+        Run::<()>::spawn(scope.clone(), [()].into(), Settings::new("loud", 1), Arc::new(job))
+    };
+    // The second that is heard is dropped at once, the first as the last of its scope is.
+    let (outer, inner) = (Scope::new("outer"), Scope::new("inner"));
+    let between = outer.child("between");
+    for scope in [&inner, &between] {
+        let runs = [start(scope), start(scope)];
+        while runs.iter().any(|run| run.stats()[0].counts.errored == 0) {
+            tokio::task::yield_now().await;
+        }
+        runs.map(drop);
+        scope.spawn("loud", fails());
+        while !scope.token().is_cancelled() {
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(inner);
+    drop((between, outer));
 }
