@@ -1,10 +1,9 @@
 //! Where runs live: a cancellation token, a deadline, and a place to wait until nothing is left.
 
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+mod task;
+
+use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::failure::{Cancelled, Cause, Failure};
+use crate::failure::{Cancelled, Failure};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
+use task::Task;
 
 /// Where runs and tasks live: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
@@ -202,28 +202,7 @@ impl Scope {
                  `Runtime::block_on` or a task"
             );
         };
-        let presence = self.enter();
-        runtime.spawn(async move {
-            let mut task = Box::pin(task);
-            let cut_short = |by| (by == Cancelled::Deadline).then_some(Cause::Cancelled(by));
-            let cause = if let Some(by) = presence.stopped_by_now() {
-                cut_short(by)
-            } else {
-                let mut stopped = pin!(presence.stopped());
-                poll_fn(|cx| {
-                    if let Poll::Ready(cause) = poll_caught(&mut task, cx) {
-                        return Poll::Ready(cause);
-                    }
-                    stopped.as_mut().poll(cx).map(cut_short)
-                })
-                .await
-            };
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(task)));
-            let dropped = dropped.err().map(Cause::of_panic);
-            if let Some(cause) = cause.or(dropped) {
-                presence.fail(Failure::new(None, &name, cause));
-            }
-        });
+        runtime.spawn(Task::new(name, task, self.enter()).run());
     }
 
     /// Waits until nothing is left in the scope: no run, no task, no inner scope's.
@@ -234,7 +213,7 @@ impl Scope {
     /// # Errors
     ///
     /// The first failure that nobody took: a spawned task's, or that of a run that was dropped. A task that
-    /// the deadline cut short is a failure too; one that was cancelled by hand is none.
+    /// the deadline, or the end of its runtime, cut short is a failure too; one that was cancelled by hand is none.
     pub async fn closed(&self) -> Result<(), Failure> {
         self.owner.shared.tracker.wait().await;
         match self.owner.shared.unheard().take() {
@@ -317,17 +296,5 @@ impl Presence {
     fn fail(&self, failure: Failure) {
         self.shared.hear(failure);
         self.shared.token.cancel();
-    }
-}
-
-/// Polls a task; the cause is why it failed, if it did. Its drop is left to the caller, since a panic in that comes
-/// after what it returned.
-fn poll_caught<F>(task: &mut Pin<Box<F>>, cx: &mut Context<'_>) -> Poll<Option<Cause>>
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
-    match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(|result| result.err().map(Cause::of_error)),
-        Err(payload) => Poll::Ready(Some(Cause::of_panic(payload))),
     }
 }

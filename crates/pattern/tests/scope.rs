@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::time::Instant;
 use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings};
 
@@ -239,7 +240,7 @@ async fn a_failure_that_nobody_hears_of_panics_where_nobody_hears_that_either() 
         while runs.iter().any(|run| run.stats()[0].counts.errored == 0) {
             tokio::task::yield_now().await;
         }
-        runs.map(drop);
+        runs.into_iter().for_each(drop);
         scope.spawn("loud", fails());
         while !scope.token().is_cancelled() {
             tokio::task::yield_now().await;
@@ -247,4 +248,55 @@ async fn a_failure_that_nobody_hears_of_panics_where_nobody_hears_that_either() 
     }
     drop(inner);
     drop((between, outer));
+}
+
+/// What a scope tells whose runtime is shut down when it has run for a while, after what `then` does.
+fn told_after_a_shutdown<F>(begun: bool, task: F, then: impl FnOnce(&Scope)) -> Result<(), String>
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let scope = Scope::new("group");
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        scope.spawn("task", task);
+        for _ in 0..if begun { 5 } else { 0 } {
+            tokio::task::yield_now().await;
+        }
+        then(&scope);
+    });
+    drop(runtime);
+    let other = Builder::new_current_thread().build().unwrap();
+    other.block_on(scope.closed()).map_err(|failure| failure.to_string())
+}
+
+#[test]
+fn a_task_whose_runtime_is_shut_down_is_told_as_cancelled() {
+    let shut_down = Err("stage `task`: cancelled: the runtime was shut down".to_owned());
+    for begun in [true, false] {
+        assert_eq!(told_after_a_shutdown(begun, pending(), |_| ()), shut_down, "begun: {begun}");
+        assert_eq!(told_after_a_shutdown(begun, pending(), Scope::cancel), Ok(()), "begun: {begun}");
+    }
+    assert_eq!(told_after_a_shutdown(true, async { Ok(()) }, |_| ()), Ok(()));
+    let failed = told_after_a_shutdown(true, async { anyhow::bail!("by itself") }, |_| ());
+    assert_eq!(failed, Err("stage `task`: by itself".to_owned()));
+}
+
+#[test]
+fn a_task_that_was_the_last_to_have_its_scope_is_told_to_the_one_around_it() {
+    let outer = Scope::new("outer");
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let inner = outer.child("inner");
+        let owned = inner.clone();
+        inner.spawn("task", async move {
+            let _owned = owned;
+            pending().await
+        });
+        drop(inner);
+        tokio::task::yield_now().await;
+    });
+    drop(runtime);
+    let other = Builder::new_current_thread().build().unwrap();
+    let failure = other.block_on(outer.closed()).expect_err("it was cut short");
+    assert_eq!(failure.to_string(), "stage `task`: cancelled: the runtime was shut down");
 }
