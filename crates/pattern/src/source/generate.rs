@@ -1,14 +1,17 @@
 //! An asynchronous generator as a source.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 
 use tokio::sync::Semaphore;
 
 use super::feed::{Feed, Filled, Inbox};
 use super::stream::source_error;
+use crate::failure::Cause;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a generator sends its items with.
@@ -23,23 +26,33 @@ struct Slot<T> {
     sender: Option<Waker>,
     /// Who waits for an item, unless the generator is being polled for it just now.
     taker: Option<Waker>,
+    /// Nobody takes anything any more.
+    gone: bool,
 }
 
 impl<T> Yield<T> {
     /// Makes `item` the next one of the source, and waits until it has been taken.
     ///
+    /// The generator itself has nothing to check: it is dropped with its source, at this await. A task that this was
+    /// moved into lives on, and hears what Go's `yield` says: `false` once the source is gone or has ended, so that
+    /// it is of no use to send any more. (To feed a run from a task, [`Source::channel`](crate::Source::channel) is
+    /// simpler.)
+    ///
     /// # Cancel-safety
     ///
     /// Not cancel-safe: when the future is dropped, the item may have been put in its place, and is then
     /// taken all the same.
-    pub async fn send(&self, item: T) {
+    pub async fn send(&self, item: T) -> bool {
         let _turn = self.turn.acquire().await;
         let mut item = Some(item);
         poll_fn(|cx| {
             let waker = cx.waker().clone();
             let mut slot = lock(&self.slot);
+            if slot.gone {
+                return Poll::Ready(false);
+            }
             if slot.item.is_none() {
-                let Some(item) = item.take() else { return Poll::Ready(()) };
+                let Some(item) = item.take() else { return Poll::Ready(true) };
                 slot.item = Some(item);
             }
             let before = slot.sender.replace(waker);
@@ -51,7 +64,7 @@ impl<T> Yield<T> {
             }
             Poll::Pending
         })
-        .await;
+        .await
     }
 }
 
@@ -92,7 +105,7 @@ impl<T> Generated<T> {
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let slot = Arc::new(Mutex::new(Slot { item: None, sender: None, taker: None }));
+        let slot = Arc::new(Mutex::new(Slot { item: None, sender: None, taker: None, gone: false }));
         let generator = generator(Yield { slot: Arc::clone(&slot), turn: Semaphore::new(1) });
         Self { generator: Some(Box::pin(generator)), slot, finished: false, error: None, next_index: 0 }
     }
@@ -131,6 +144,37 @@ impl<T> Generated<T> {
     }
 }
 
+impl<T> Generated<T> {
+    /// Drops the generator, and tells whoever still sends, from a task, that nobody takes it.
+    fn end(&mut self) {
+        let generator = self.generator.take();
+        let mut slot = lock(&self.slot);
+        slot.gone = true;
+        let (sender, item, taker) = (slot.sender.take(), slot.item.take(), slot.taker.take());
+        drop(slot);
+        // Each by itself: one panic would leave the sender asleep, two at once end the process.
+        let mut panics = [
+            catch_unwind(AssertUnwindSafe(|| drop(generator))),
+            catch_unwind(AssertUnwindSafe(|| sender.into_iter().for_each(Waker::wake))),
+            catch_unwind(AssertUnwindSafe(|| drop(item))),
+            catch_unwind(AssertUnwindSafe(|| drop(taker))),
+        ]
+        .into_iter()
+        .filter_map(Result::err);
+        let first = panics.next().filter(|_| !thread::panicking());
+        panics.for_each(|later| drop(Cause::of_panic(later)));
+        if let Some(first) = first {
+            resume_unwind(first);
+        }
+    }
+}
+
+impl<T> Drop for Generated<T> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl<T: Send> Feed<T> for Generated<T> {
     fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
         for _ in 0..max {
@@ -141,7 +185,7 @@ impl<T: Send> Feed<T> for Generated<T> {
                     if let Some(error) = self.error.take() {
                         return Filled::Failed(source_error(self.next_index, error));
                     }
-                    self.generator = None;
+                    self.end();
                     return Filled::Ended;
                 }
             }
