@@ -18,8 +18,9 @@ impl<T: Send + 'static> Kept<T> {
     /// What was never begun, as a source to run again or to read with [`Source::next`]: first the items
     /// that had been taken, each with its index, then what the source still has.
     ///
-    /// `None` while the run is not over (it is when it has yielded its end, or when its scope is closed), and when
-    /// it was taken before.
+    /// `Some` once the run is over, which it is when it has yielded its end, or when its scope is closed; or a little
+    /// before, while its work still [closes](crate::Work::close), but not before its last job is gone. `None` while
+    /// any is left, and when it was taken before.
     #[must_use]
     pub fn take(&self) -> Option<Source<T>> {
         lock(&self.slot).take()
