@@ -89,6 +89,13 @@ impl Failure {
     pub(crate) fn is_of(&self, stage: &Arc<str>) -> bool {
         Arc::ptr_eq(&self.0.stage, stage)
     }
+
+    /// Drops it where nobody is left to tell, neither of it nor of a panic in that.
+    pub(crate) fn let_go(self) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
+            drop(Cause::of_panic(payload));
+        }
+    }
 }
 
 impl Cause {

@@ -66,7 +66,8 @@ use crate::source::Source;
 /// ## 6. No silence
 ///
 /// A panic is a failure with its message, item and stage. A failure that nobody took is in the report; that of
-/// a run that was dropped, in what [`Scope::closed`] returns. A run whose runtime is shut down ends as cancelled.
+/// a run that was dropped, in what [`Scope::closed`] returns. A run, or a task of a scope, whose runtime is shut down
+/// ends as cancelled.
 ///
 /// `no_silence/every_failure_is_told_once`, `no_silence/a_runtime_that_shuts_down_ends_the_run_as_cancelled`
 ///

@@ -1,6 +1,7 @@
 //! A pattern at work: a stream of its outputs, and all that can be asked of it.
 
 mod feed;
+mod gathered;
 mod indexed;
 
 use std::collections::VecDeque;
@@ -18,9 +19,10 @@ use crate::failure::{Cancelled, Failure};
 use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
-use crate::source::{Place, Source};
+use crate::source::Source;
 use crate::stage::{self, Delivered, Finished, LONG_BATCH, Outcome, Outlet, Stage, Took, Work};
 
+use self::gathered::Gathered;
 pub use self::indexed::Indexed;
 
 /// A running pattern: a stream of its outputs.
@@ -47,6 +49,8 @@ pub struct Run<Out> {
     /// A portion was yielded, and the task's budget has yet to pay for it.
     owing: bool,
     ended: bool,
+    /// Failures that were yielded to nobody but the run itself, ahead of those that the stage keeps.
+    met: Vec<Failure>,
 }
 
 impl Run<()> {
@@ -133,6 +137,7 @@ impl<Out: Send + 'static> Run<Out> {
             yielded: Delivered::default(),
             owing: false,
             ended: false,
+            met: Vec::new(),
         }
     }
 
@@ -153,19 +158,20 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// Dropping the future cancels the run and drops the outputs taken so far. The scope hears of a failure.
     pub async fn collect(mut self) -> Result<Vec<Out>, Failure> {
-        let mut outputs = Vec::new();
-        let mut first = Gathered::of(&self);
-        while let Some(result) = self.next().await {
+        let before = self.met.len();
+        let mut gathered = Gathered::of(&mut self);
+        while let Some(result) = gathered.run.next().await {
             match result {
-                Ok(output) => outputs.push(output),
-                Err(failure) if first.results.is_empty() => first.results.push(Err(failure)),
-                Err(failure) => self.outlet.remember(failure),
+                Ok(output) => gathered.outputs.push(output),
+                // Its own first is kept however many there were before.
+                Err(failure) if gathered.run.met.len() == before => gathered.run.met.push(failure),
+                Err(failure) => gathered.run.meet(failure),
             }
         }
-        match first.results.pop() {
-            Some(Err(failure)) => Err(failure),
-            _ => Ok(outputs),
+        if gathered.run.met.len() > before {
+            return Err(gathered.run.met.remove(before));
         }
+        Ok(std::mem::take(&mut gathered.outputs))
     }
 
     /// Every outcome, outputs and failures in the order they are yielded: asyncio's
@@ -175,11 +181,11 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// Not cancel-safe: outputs taken so far are dropped with the future. The failures among them are in the report.
     pub async fn outcomes(&mut self) -> Vec<Result<Out, Failure>> {
-        let mut outcomes = Gathered::of(self);
-        while let Some(result) = self.next().await {
-            outcomes.results.push(result);
+        let mut gathered = Gathered::of(self);
+        while let Some(result) = gathered.run.next().await {
+            gathered.outcomes.push(result);
         }
-        std::mem::take(&mut outcomes.results)
+        std::mem::take(&mut gathered.outcomes)
     }
 
     /// The run as a stream that tells which input each output came from.
@@ -201,17 +207,24 @@ impl<Out: Send + 'static> Run<Out> {
 
     /// Goes to the end, discarding outputs, and reports what became of every item.
     ///
-    /// The failures that were yielded to nobody are in the report, those met on the way among them.
+    /// The failures that were yielded to nobody are in the report: first those met on the way, as they came, then
+    /// those that the run would not have yielded.
     ///
     /// # Cancel-safety
     ///
     /// Dropping the future cancels the run.
     pub async fn finish(mut self) -> Report {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
-            self.outlet.discard(VecDeque::from([finished]));
+            match finished.result {
+                Ok(_) => self.outlet.discard(VecDeque::from([finished])),
+                Err(failure) => self.meet(failure),
+            }
         }
         let (cause, others) = self.outlet.take_failures();
-        Report { stages: self.stats(), failures: cause.into_iter().chain(others).collect() }
+        for failure in cause.into_iter().chain(others) {
+            self.meet(failure);
+        }
+        Report { stages: self.stats(), failures: std::mem::take(&mut self.met) }
     }
 
     #[inline]
@@ -265,25 +278,20 @@ impl<Out: Send + 'static> Run<Out> {
     }
 }
 
-/// What was taken for a future that may be dropped before it returns it: the failures are told all the same.
-struct Gathered<Out> {
-    outlet: Arc<dyn Outlet<Out>>,
-    results: Vec<Result<Out, Failure>>,
-}
-
-impl<Out> Gathered<Out> {
-    fn of(run: &Run<Out>) -> Self {
-        Self { outlet: Arc::clone(&run.outlet), results: Vec::new() }
-    }
-}
-
-impl<Out> Drop for Gathered<Out> {
-    fn drop(&mut self) {
-        if !self.results.is_empty() {
-            let nowhere = Place { index: usize::MAX, seq: u64::MAX };
-            let results = self.results.drain(..);
-            self.outlet.discard(results.map(|result| Finished { place: nowhere, result }).collect());
+impl<Out> Run<Out> {
+    /// Keeps a failure that it has yielded to nobody, as long as a report has room for it.
+    fn meet(&mut self, failure: Failure) {
+        if self.met.len() < Report::KEPT_FAILURES {
+            self.met.push(failure);
+        } else {
+            failure.let_go();
         }
+    }
+
+    /// Itself as a source: the stage has all failures that nobody took.
+    pub(crate) fn into_feed(mut self) -> Self {
+        self.met.drain(..).for_each(|failure| self.outlet.remember(failure));
+        self
     }
 }
 
@@ -308,7 +316,8 @@ impl<Out: Send + 'static> FusedStream for Run<Out> {
 impl<Out> Drop for Run<Out> {
     fn drop(&mut self) {
         self.outlet.discard(std::mem::take(&mut self.held));
-        if let Some(failure) = self.outlet.abandon() {
+        let others = self.outlet.abandon();
+        for failure in self.met.drain(..).chain(others).filter(|failure| !failure.is_cancelled()) {
             self.scope.hear(failure);
         }
     }

@@ -1,10 +1,9 @@
 //! Where runs live: a cancellation token, a deadline, and a place to wait until nothing is left.
 
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+mod task;
+
+use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::failure::{Cancelled, Cause, Failure};
+use crate::failure::{Cancelled, Failure};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
+use task::Task;
 
 /// Where runs and tasks live: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
@@ -75,16 +75,22 @@ impl Shared {
         let mut unheard = self.unheard();
         if unheard.is_none() {
             *unheard = Some(failure);
+        } else {
+            drop(unheard);
+            failure.let_go();
         }
     }
 
-    /// Passes on what nobody has heard to the scope around this one, which it gives.
+    /// Passes on what nobody has heard to the scope around this one, which it gives, if there is one.
     fn leave(&mut self) -> Option<Arc<Self>> {
-        let around = self.around.take()?;
-        if let Some(failure) = self.unheard().take() {
-            around.hear(failure);
+        let around = self.around.take();
+        let unheard = self.unheard().take();
+        match (&around, unheard) {
+            (Some(around), Some(failure)) => around.hear(failure),
+            (None, Some(failure)) => failure.let_go(),
+            (_, None) => {}
         }
-        Some(around)
+        around
     }
 }
 
@@ -196,28 +202,7 @@ impl Scope {
                  `Runtime::block_on` or a task"
             );
         };
-        let presence = self.enter();
-        runtime.spawn(async move {
-            let mut task = Some(Box::pin(task));
-            let cut_short = |by| (by == Cancelled::Deadline).then_some(Cause::Cancelled(by));
-            let cause = if let Some(by) = presence.stopped_by_now() {
-                cut_short(by)
-            } else {
-                let mut stopped = pin!(presence.stopped());
-                poll_fn(|cx| {
-                    if let Poll::Ready(cause) = poll_caught(&mut task, cx) {
-                        return Poll::Ready(cause);
-                    }
-                    stopped.as_mut().poll(cx).map(cut_short)
-                })
-                .await
-            };
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(task)));
-            let cause = cause.or_else(|| dropped.err().map(Cause::of_panic));
-            if let Some(cause) = cause {
-                presence.fail(Failure::new(None, &name, cause));
-            }
-        });
+        runtime.spawn(Task::new(name, task, self.enter()).run());
     }
 
     /// Waits until nothing is left in the scope: no run, no task, no inner scope's.
@@ -228,7 +213,7 @@ impl Scope {
     /// # Errors
     ///
     /// The first failure that nobody took: a spawned task's, or that of a run that was dropped. A task that
-    /// the deadline cut short is a failure too; one that was cancelled by hand is none.
+    /// the deadline, or the end of its runtime, cut short is a failure too; one that was cancelled by hand is none.
     pub async fn closed(&self) -> Result<(), Failure> {
         self.owner.shared.tracker.wait().await;
         match self.owner.shared.unheard().take() {
@@ -311,27 +296,5 @@ impl Presence {
     fn fail(&self, failure: Failure) {
         self.shared.hear(failure);
         self.shared.token.cancel();
-    }
-}
-
-/// Polls a task, which is gone when this is ready; the cause is why it failed, if it did.
-fn poll_caught<F>(task: &mut Option<Pin<Box<F>>>, cx: &mut Context<'_>) -> Poll<Option<Cause>>
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
-    let polled = catch_unwind(AssertUnwindSafe(|| {
-        let polled = task.as_mut().map_or(Poll::Ready(Ok(())), |task| task.as_mut().poll(cx));
-        if polled.is_ready() {
-            *task = None;
-        }
-        polled
-    }));
-    match polled {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(result)) => Poll::Ready(result.err().map(Cause::of_error)),
-        Err(payload) => {
-            let cause = Cause::of_panic(payload);
-            Poll::Ready(Some(cause))
-        }
     }
 }

@@ -31,7 +31,8 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 ///
 /// Whatever is `IntoIterator`, another source, or a [`Run`] becomes one with `into()`; the constructors
 /// make the others. A source is taken from only while the run has room for more, and what is taken
-/// together is no more than what is ready now. An error of the source ends it.
+/// together is no more than what is ready now. An error of the source ends it; a panic in the drop of what it was made
+/// of is a failure, too, told after that.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -125,7 +126,7 @@ impl<T: Send + 'static> Source<T> {
     /// [of an input](queue::Producer::of_input) keeps the index of that.
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Consumer<T>) -> Self {
-        Self::of(produced::Produced::new(producers, queue))
+        Self::of(produced::Produced::new(producers.into_feed(), queue))
     }
 
     /// The source, and a handle that has, when the run is over, everything of it that was never begun.
@@ -230,7 +231,7 @@ where
 
 impl<T: Send + 'static> From<Run<T>> for Source<T> {
     fn from(run: Run<T>) -> Self {
-        Self::of(run)
+        Self::of(run.into_feed())
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a run gives to its taker: which failure, until when, and with which index.
 
+use std::future::{Future, pending};
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use futures_core::stream::FusedStream;
 use tokio::task::yield_now;
@@ -79,7 +81,7 @@ async fn a_report_counts_all_failures_and_keeps_the_first_thousand() {
 async fn a_failure_that_order_holds_back_is_told_when_the_run_is_stopped() {
     let job = |item: u32| async move {
         if item == 0 {
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         }
         even(item).await
     };
@@ -89,9 +91,114 @@ async fn a_failure_that_order_holds_back_is_told_when_the_run_is_stopped() {
     }
     run.cancel();
     let report = run.finish().await;
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
-        ["item 1 at stage `check`: 1 is odd", "stage `check`: cancelled: the run was cancelled"]
+        told(&report),
+        ["stage `check`: cancelled: the run was cancelled", "item 1 at stage `check`: 1 is odd"]
     );
+}
+
+/// Panics when it is dropped.
+struct PanicsInDrop;
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        panic!("as it is dropped");
+    }
+}
+
+fn told(report: &Report) -> Vec<String> {
+    report.failures.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_report_tells_the_first_cause_before_what_came_of_it() {
+    let job = |item: u32| async move {
+        if item == 0 {
+            yield_now().await;
+            anyhow::bail!("the first cause");
+        }
+        let _guard = PanicsInDrop;
+        pending::<anyhow::Result<()>>().await
+    };
+    let run = Run::spawn(Scope::default(), Source::from(0..2), Settings::new("stops", 2), Arc::new(job));
+    let report = run.finish().await;
+    let first = "item 0 at stage `stops`: the first cause";
+    assert_eq!(told(&report), [first, "item 1 at stage `stops`: panicked: as it is dropped"]);
+    assert!(report.to_string().ends_with(&format!("first failure nobody took: {first}")), "{report}");
+}
+
+#[tokio::test]
+async fn a_report_tells_what_was_yielded_in_its_order_before_what_was_not() {
+    let outputs = |item: u32| async move {
+        anyhow::ensure!(item.is_multiple_of(2), "{item} is odd");
+        Ok(PanicsInDrop)
+    };
+    let report = going_on(&Scope::default(), 4, outputs).finish().await;
+    let dropped = "stage `check`: panicked: as it is dropped";
+    let yielded = ["item 1 at stage `check`: 1 is odd", "item 3 at stage `check`: 3 is odd"];
+    assert_eq!(told(&report)[..2], yielded, "{:?}", report.failures);
+    assert!(told(&report)[2..].iter().all(|failure| failure == dropped));
+}
+
+#[tokio::test]
+async fn what_a_dropped_future_had_taken_comes_first_in_the_report_and_in_the_scope() {
+    let bad = |item: u32| async move { Err::<u32, _>(anyhow::anyhow!("{item} is bad")) };
+    let scope = Scope::default();
+    for finished in [true, false] {
+        let mut run = going_on(&scope, 1_100, bad);
+        let mut outcomes = Box::pin(run.outcomes());
+        for _ in 0..50 {
+            assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            yield_now().await;
+        }
+        drop(outcomes);
+        if finished {
+            let expected: Vec<_> = (0..Report::KEPT_FAILURES)
+                .map(|item| format!("item {item} at stage `check`: {item} is bad"))
+                .collect();
+            assert_eq!(told(&run.finish().await), expected);
+        } else {
+            let mut finishing = Box::pin(run.finish());
+            assert!(finishing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            drop(finishing);
+            let heard = scope.closed().await.expect_err("all are bad");
+            assert_eq!(heard.to_string(), "item 0 at stage `check`: 0 is bad");
+        }
+    }
+}
+
+/// Outputs that panic as they are dropped, and after three of them a failure, or nothing for ever.
+fn three_that_panic(scope: &Scope, fails: bool) -> Run<PanicsInDrop> {
+    let job = move |item: u32| async move {
+        if item == 3 && fails {
+            anyhow::bail!("no more");
+        }
+        if item == 3 {
+            pending::<()>().await;
+        }
+        Ok(PanicsInDrop)
+    };
+    Run::spawn(scope.clone(), Source::from(0..4), Settings::new("three", 1), Arc::new(job))
+}
+
+const DROPPED: &str = "stage `three`: panicked: as it is dropped";
+
+#[tokio::test]
+async fn a_collect_that_fails_drops_its_outputs_one_by_one() {
+    let scope = Scope::default();
+    let Err(failure) = three_that_panic(&scope, true).collect().await else { panic!("item 3 fails") };
+    assert_eq!(failure.to_string(), "item 3 at stage `three`: no more");
+    assert_eq!(scope.closed().await.expect_err("they panicked").to_string(), DROPPED);
+}
+
+#[tokio::test]
+async fn a_collect_that_is_dropped_drops_its_outputs_one_by_one() {
+    let scope = Scope::default();
+    let mut collecting = Box::pin(three_that_panic(&scope, false).collect());
+    for _ in 0..50 {
+        assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(collecting);
+    assert_eq!(scope.closed().await.expect_err("they panicked").to_string(), DROPPED);
 }

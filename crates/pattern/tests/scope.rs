@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::time::Instant;
-use towpath_pattern::{Cancelled, Cause, Scope};
+use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings};
 
 /// Counts those that are alive.
 #[derive(Clone, Default)]
@@ -204,4 +205,98 @@ async fn a_scope_tells_its_name_and_its_deadline() {
     assert_eq!((scope.name(), scope.deadline()), ("request", None));
     let limited = Scope::new("limited").with_timeout(Duration::from_secs(3));
     assert_eq!(limited.deadline(), Some(Instant::now() + Duration::from_secs(3)));
+}
+
+/// An error that panics in its drop.
+#[derive(Debug)]
+struct LoudError;
+
+impl std::fmt::Display for LoudError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("loud")
+    }
+}
+
+impl std::error::Error for LoudError {}
+
+impl Drop for LoudError {
+    fn drop(&mut self) {
+        panic!("an error, dropped loudly");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_nobody_hears_of_panics_where_nobody_hears_that_either() {
+    let fails = || async { Err(LoudError.into()) };
+    let start = |scope: &Scope| {
+        let job = move |(): ()| fails();
+        Run::<()>::spawn(scope.clone(), [()].into(), Settings::new("loud", 1), Arc::new(job))
+    };
+    // The second that is heard is dropped at once, the first as the last of its scope is.
+    let (outer, inner) = (Scope::new("outer"), Scope::new("inner"));
+    let between = outer.child("between");
+    for scope in [&inner, &between] {
+        let runs = [start(scope), start(scope)];
+        while runs.iter().any(|run| run.stats()[0].counts.errored == 0) {
+            tokio::task::yield_now().await;
+        }
+        runs.into_iter().for_each(drop);
+        scope.spawn("loud", fails());
+        while !scope.token().is_cancelled() {
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(inner);
+    drop((between, outer));
+}
+
+/// What a scope tells whose runtime is shut down when it has run for a while, after what `then` does.
+fn told_after_a_shutdown<F>(begun: bool, task: F, then: impl FnOnce(&Scope)) -> Result<(), String>
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let scope = Scope::new("group");
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        scope.spawn("task", task);
+        for _ in 0..if begun { 5 } else { 0 } {
+            tokio::task::yield_now().await;
+        }
+        then(&scope);
+    });
+    drop(runtime);
+    let other = Builder::new_current_thread().build().unwrap();
+    other.block_on(scope.closed()).map_err(|failure| failure.to_string())
+}
+
+#[test]
+fn a_task_whose_runtime_is_shut_down_is_told_as_cancelled() {
+    let shut_down = Err("stage `task`: cancelled: the runtime was shut down".to_owned());
+    for begun in [true, false] {
+        assert_eq!(told_after_a_shutdown(begun, pending(), |_| ()), shut_down, "begun: {begun}");
+        assert_eq!(told_after_a_shutdown(begun, pending(), Scope::cancel), Ok(()), "begun: {begun}");
+    }
+    assert_eq!(told_after_a_shutdown(true, async { Ok(()) }, |_| ()), Ok(()));
+    let failed = told_after_a_shutdown(true, async { anyhow::bail!("by itself") }, |_| ());
+    assert_eq!(failed, Err("stage `task`: by itself".to_owned()));
+}
+
+#[test]
+fn a_task_that_was_the_last_to_have_its_scope_is_told_to_the_one_around_it() {
+    let outer = Scope::new("outer");
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let inner = outer.child("inner");
+        let owned = inner.clone();
+        inner.spawn("task", async move {
+            let _owned = owned;
+            pending().await
+        });
+        drop(inner);
+        tokio::task::yield_now().await;
+    });
+    drop(runtime);
+    let other = Builder::new_current_thread().build().unwrap();
+    let failure = other.block_on(outer.closed()).expect_err("it was cut short");
+    assert_eq!(failure.to_string(), "stage `task`: cancelled: the runtime was shut down");
 }

@@ -133,6 +133,11 @@ pub(crate) trait Feed<T>: Send {
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         items
     }
+
+    /// Whether it takes back what it is given; if so, it is made ready for one more run.
+    fn keep_again(&mut self) -> bool {
+        false
+    }
 }
 
 /// An iterator as a feed.

@@ -1,14 +1,17 @@
 //! An asynchronous generator as a source.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 
 use tokio::sync::Semaphore;
 
 use super::feed::{Feed, Filled, Inbox};
 use super::stream::source_error;
+use crate::failure::Cause;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a generator sends its items with.
@@ -23,23 +26,33 @@ struct Slot<T> {
     sender: Option<Waker>,
     /// Who waits for an item, unless the generator is being polled for it just now.
     taker: Option<Waker>,
+    /// Nobody takes anything any more.
+    gone: bool,
 }
 
 impl<T> Yield<T> {
     /// Makes `item` the next one of the source, and waits until it has been taken.
     ///
+    /// The generator itself has nothing to check: it is dropped with its source, at this await. A task that this was
+    /// moved into lives on, and hears what Go's `yield` says: `false` once the source is gone or has ended, so that
+    /// it is of no use to send any more. (To feed a run from a task, [`Source::channel`](crate::Source::channel) is
+    /// simpler.)
+    ///
     /// # Cancel-safety
     ///
     /// Not cancel-safe: when the future is dropped, the item may have been put in its place, and is then
     /// taken all the same.
-    pub async fn send(&self, item: T) {
+    pub async fn send(&self, item: T) -> bool {
         let _turn = self.turn.acquire().await;
         let mut item = Some(item);
         poll_fn(|cx| {
             let waker = cx.waker().clone();
             let mut slot = lock(&self.slot);
+            if slot.gone {
+                return Poll::Ready(false);
+            }
             if slot.item.is_none() {
-                let Some(item) = item.take() else { return Poll::Ready(()) };
+                let Some(item) = item.take() else { return Poll::Ready(true) };
                 slot.item = Some(item);
             }
             let before = slot.sender.replace(waker);
@@ -51,7 +64,7 @@ impl<T> Yield<T> {
             }
             Poll::Pending
         })
-        .await;
+        .await
     }
 }
 
@@ -65,6 +78,9 @@ type Generator = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 pub(crate) struct Generated<T> {
     generator: Option<Generator>,
     slot: Arc<Mutex<Slot<T>>>,
+    /// It has returned. It is dropped when the source ends: what panics in that is told then, and not instead of its
+    /// error or its last item.
+    finished: bool,
     error: Option<anyhow::Error>,
     next_index: usize,
 }
@@ -89,9 +105,9 @@ impl<T> Generated<T> {
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let slot = Arc::new(Mutex::new(Slot { item: None, sender: None, taker: None }));
+        let slot = Arc::new(Mutex::new(Slot { item: None, sender: None, taker: None, gone: false }));
         let generator = generator(Yield { slot: Arc::clone(&slot), turn: Semaphore::new(1) });
-        Self { generator: Some(Box::pin(generator)), slot, error: None, next_index: 0 }
+        Self { generator: Some(Box::pin(generator)), slot, finished: false, error: None, next_index: 0 }
     }
 
     /// The next item, if there is one now. The generator goes on only when nothing of it is left to take.
@@ -99,8 +115,10 @@ impl<T> Generated<T> {
         if let item @ Some(_) = self.take(None) {
             return item;
         }
-        if let Poll::Ready(result) = self.generator.as_mut()?.as_mut().poll(cx) {
-            self.generator = None;
+        if !self.finished
+            && let Poll::Ready(result) = self.generator.as_mut()?.as_mut().poll(cx)
+        {
+            self.finished = true;
             self.error = result.err();
         }
         self.take(Some(cx.waker().clone()))
@@ -126,17 +144,49 @@ impl<T> Generated<T> {
     }
 }
 
+impl<T> Generated<T> {
+    /// Drops the generator, and tells whoever still sends, from a task, that nobody takes it.
+    fn end(&mut self) {
+        let generator = self.generator.take();
+        let mut slot = lock(&self.slot);
+        slot.gone = true;
+        let (sender, item, taker) = (slot.sender.take(), slot.item.take(), slot.taker.take());
+        drop(slot);
+        // Each by itself: one panic would leave the sender asleep, two at once end the process.
+        let mut panics = [
+            catch_unwind(AssertUnwindSafe(|| drop(generator))),
+            catch_unwind(AssertUnwindSafe(|| sender.into_iter().for_each(Waker::wake))),
+            catch_unwind(AssertUnwindSafe(|| drop(item))),
+            catch_unwind(AssertUnwindSafe(|| drop(taker))),
+        ]
+        .into_iter()
+        .filter_map(Result::err);
+        let first = panics.next().filter(|_| !thread::panicking());
+        panics.for_each(|later| drop(Cause::of_panic(later)));
+        if let Some(first) = first {
+            resume_unwind(first);
+        }
+    }
+}
+
+impl<T> Drop for Generated<T> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl<T: Send> Feed<T> for Generated<T> {
     fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
         for _ in 0..max {
             match self.poll_item(cx) {
                 Some(item) => into.push(self.next_index, item),
-                None if self.generator.is_some() => return Filled::Waiting,
+                None if !self.finished => return Filled::Waiting,
                 None => {
-                    return match self.error.take() {
-                        Some(error) => Filled::Failed(source_error(self.next_index, error)),
-                        None => Filled::Ended,
-                    };
+                    if let Some(error) = self.error.take() {
+                        return Filled::Failed(source_error(self.next_index, error));
+                    }
+                    self.end();
+                    return Filled::Ended;
                 }
             }
             self.next_index += 1;

@@ -11,18 +11,19 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Has, when the run is over, everything of its source that was never begun. From [`Source::kept`].
 pub struct Kept<T> {
-    slot: Arc<Mutex<Option<Resumed<T>>>>,
+    slot: Arc<Mutex<Option<Source<T>>>>,
 }
 
 impl<T: Send + 'static> Kept<T> {
     /// What was never begun, as a source to run again or to read with [`Source::next`]: first the items
     /// that had been taken, each with its index, then what the source still has.
     ///
-    /// `None` while the run is not over (it is when it has yielded its end, or when its scope is closed), and when
-    /// it was taken before.
+    /// `Some` once the run is over, which it is when it has yielded its end, or when its scope is closed; or a little
+    /// before, while its work still [closes](crate::Work::close), but not before its last job is gone. `None` while
+    /// any is left, and when it was taken before.
     #[must_use]
     pub fn take(&self) -> Option<Source<T>> {
-        lock(&self.slot).take().map(Source::of)
+        lock(&self.slot).take()
     }
 }
 
@@ -30,10 +31,14 @@ fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn keep<T: Send + 'static>(source: Source<T>) -> (Source<T>, Kept<T>) {
+pub(super) fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
+    // What is resumed again and again would be nested as often.
+    if !source.feed.keep_again() {
+        source =
+            Source::of(Resumed { unbegun: VecDeque::new(), rest: source, closed: false, given_back: false });
+    }
     let slot = Arc::new(Mutex::new(None));
-    let resumed = Resumed { unbegun: VecDeque::new(), rest: source, closed: false };
-    let keeper = Keeper { resumed: Some(resumed), slot: Arc::clone(&slot) };
+    let keeper = Keeper { resumed: Some(source), slot: Arc::clone(&slot) };
     (Source::of(keeper), Kept { slot })
 }
 
@@ -41,8 +46,10 @@ pub(super) fn keep<T: Send + 'static>(source: Source<T>) -> (Source<T>, Kept<T>)
 struct Resumed<T> {
     unbegun: VecDeque<(usize, T)>,
     rest: Source<T>,
-    /// What is behind the rest was stopped with the run that this is left of.
+    /// What is behind the rest was stopped with a run that this is left of.
     closed: bool,
+    /// The present run has given back what it had taken.
+    given_back: bool,
 }
 
 impl<T: Send> Feed<T> for Resumed<T> {
@@ -78,43 +85,54 @@ impl<T: Send> Feed<T> for Resumed<T> {
         Poll::Ready(())
     }
 
+    /// What was taken stood before all that is left here; what comes later was on its way from behind the rest.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
-        self.unbegun.extend(items);
+        if std::mem::replace(&mut self.given_back, true) {
+            self.unbegun.extend(items);
+        } else {
+            items.into_iter().rev().for_each(|item| self.unbegun.push_front(item));
+        }
         VecDeque::new()
+    }
+
+    fn keep_again(&mut self) -> bool {
+        self.given_back = false;
+        true
     }
 }
 
 /// Leaves the source where its [`Kept`] finds it, when the run drops it.
 struct Keeper<T> {
-    resumed: Option<Resumed<T>>,
-    slot: Arc<Mutex<Option<Resumed<T>>>>,
+    /// Resumed, or to be: it takes everything back.
+    resumed: Option<Source<T>>,
+    slot: Arc<Mutex<Option<Source<T>>>>,
 }
 
-impl<T> Keeper<T> {
-    fn resumed(&mut self) -> &mut Resumed<T> {
+impl<T: Send + 'static> Keeper<T> {
+    fn resumed(&mut self) -> &mut Source<T> {
         self.resumed.as_mut().expect("taken only by the drop")
     }
 }
 
-impl<T: Send> Feed<T> for Keeper<T> {
+impl<T: Send + 'static> Feed<T> for Keeper<T> {
     fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
-        self.resumed().fill(cx, max, into)
+        self.resumed().poll_fill(cx, max, into)
     }
 
     fn needs_polling(&self) -> bool {
-        self.resumed.as_ref().is_some_and(Feed::needs_polling)
+        self.resumed.as_ref().is_some_and(Source::needs_polling)
     }
 
     fn computes(&self) -> bool {
-        self.resumed.as_ref().is_some_and(Feed::computes)
+        self.resumed.as_ref().is_some_and(Source::computes)
     }
 
     fn is_queue(&self) -> bool {
-        self.resumed.as_ref().is_some_and(Feed::is_queue)
+        self.resumed.as_ref().is_some_and(Source::is_queue)
     }
 
     fn stages(&self) -> Vec<Arc<dyn Stage>> {
-        self.resumed.as_ref().map_or_else(Vec::new, Feed::stages)
+        self.resumed.as_ref().map_or_else(Vec::new, Source::stages)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {

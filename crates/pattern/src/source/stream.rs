@@ -14,13 +14,16 @@ use crate::failure::{Cause, Failure};
 pub(crate) struct Streamed<S, C, T> {
     stream: Option<Pin<Box<S>>>,
     check: C,
+    /// Its error was told. The stream is dropped at the next poll, or with the source: what panics in that is told
+    /// then, and not instead of the error.
+    failed: bool,
     next_index: usize,
     items: PhantomData<fn() -> T>,
 }
 
 impl<S: Stream, T, C: Fn(S::Item) -> anyhow::Result<T>> Streamed<S, C, T> {
     pub(crate) fn new(stream: S, check: C) -> Self {
-        Self { stream: Some(Box::pin(stream)), check, next_index: 0, items: PhantomData }
+        Self { stream: Some(Box::pin(stream)), check, failed: false, next_index: 0, items: PhantomData }
     }
 }
 
@@ -30,6 +33,9 @@ where
     C: Fn(S::Item) -> anyhow::Result<T> + Send,
 {
     fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+        if self.failed {
+            self.stream = None;
+        }
         let Some(stream) = &mut self.stream else { return Filled::Ended };
         for _ in 0..max {
             match stream.as_mut().poll_next(cx) {
@@ -41,7 +47,7 @@ where
                 Poll::Ready(Some(item)) => match (self.check)(item) {
                     Ok(item) => into.push(self.next_index, item),
                     Err(error) => {
-                        self.stream = None;
+                        self.failed = true;
                         return Filled::Failed(source_error(self.next_index, error));
                     }
                 },

@@ -1,0 +1,86 @@
+//! What panics in a drop comes after what was returned before it, and does not take its place.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use towpath_pattern::{OnFailure, Report, Run, Scope, Settings, Source, Yield, anyhow};
+
+/// Fails as it is polled, and panics as it is dropped.
+struct FailsAndPanics;
+
+impl Future for FailsAndPanics {
+    type Output = anyhow::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Err(anyhow::anyhow!("returned first")))
+    }
+}
+
+impl Stream for FailsAndPanics {
+    type Item = anyhow::Result<u32>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(Some(Err(anyhow::anyhow!("returned first"))))
+    }
+}
+
+impl Drop for FailsAndPanics {
+    fn drop(&mut self) {
+        panic!("dropped later");
+    }
+}
+
+const RETURNED: &str = "item 0 at stage `source`: returned first";
+
+/// The report of a run over `source` that nobody has taken anything of.
+async fn report(source: Source<u32>, on_failure: OnFailure) -> Report {
+    let settings = Settings { on_failure, ..Settings::new("pass", 1) };
+    let pass = |item: u32| async move { Ok(item) };
+    Run::spawn(Scope::default(), source, settings, Arc::new(pass)).finish().await
+}
+
+fn told(told: impl IntoIterator<Item = impl fmt::Display>) -> Vec<String> {
+    told.into_iter().map(|failure| failure.to_string()).collect()
+}
+
+#[tokio::test]
+async fn an_error_of_a_stream_is_told_before_the_panic_of_its_drop() {
+    let source = || Source::fallible(FailsAndPanics);
+    let stopped = report(source(), OnFailure::Stop).await;
+    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass`: panicked: dropped later"]);
+    let went_on = report(source(), OnFailure::Continue).await;
+    assert_eq!(told(went_on.failures), [RETURNED, "stage `source`: panicked: dropped later"]);
+}
+
+#[tokio::test]
+async fn an_error_of_a_generator_is_told_before_the_panic_of_its_drop() {
+    let source = || Source::try_generate(|_: Yield<u32>| FailsAndPanics);
+    let stopped = report(source(), OnFailure::Stop).await;
+    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass`: panicked: dropped later"]);
+    let went_on = report(source(), OnFailure::Continue).await;
+    assert_eq!(told(went_on.failures), [RETURNED, "stage `source`: panicked: dropped later"]);
+}
+
+#[tokio::test]
+async fn a_source_read_by_hand_tells_its_error_then_the_panic_then_its_end() {
+    for mut source in [Source::fallible(FailsAndPanics), Source::try_generate(|_: Yield<u32>| FailsAndPanics)]
+    {
+        let mut failures = Vec::new();
+        while let Some(next) = source.next().await {
+            failures.push(next.expect_err("it has no items"));
+        }
+        assert_eq!(told(failures), [RETURNED, "stage `source`: panicked: dropped later"]);
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_task_is_what_its_scope_tells_and_not_the_panic_of_its_drop() {
+    let scope = Scope::new("group");
+    scope.spawn("failing", FailsAndPanics);
+    let failure = scope.closed().await.expect_err("it failed");
+    assert_eq!(failure.to_string(), "stage `failing`: returned first");
+}

@@ -1,0 +1,154 @@
+//! What a generator's `send` says to a task that it was moved into, and that nothing changes for the generator.
+
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use tokio::task::yield_now;
+use towpath_pattern::{Run, Scope, Settings, Source, Yield};
+
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+/// A source of what `feed`, a task in `scope`, sends; its generator has `held` and never returns.
+fn fed_by_a_task<T, F, Fut, H>(scope: &Scope, held: H, feed: F) -> Source<T>
+where
+    T: Send + 'static,
+    F: FnOnce(Yield<T>) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    H: Send + 'static,
+{
+    Source::generate(|out| {
+        scope.spawn("feeder", feed(out));
+        async move {
+            let _held = held;
+            pending::<()>().await;
+        }
+    })
+}
+
+fn pass(source: Source<u32>) -> Run<u32> {
+    let job = |item: u32| async move { Ok(item) };
+    Run::spawn(Scope::default(), source, Settings::new("pass", 1), Arc::new(job))
+}
+
+#[tokio::test]
+async fn a_task_that_sends_hears_that_its_source_is_gone() {
+    let scope = Scope::new("feeders");
+    let source = fed_by_a_task(&scope, (), |out| async move {
+        let mut sent = 0;
+        while out.send(sent).await {
+            sent += 1;
+        }
+        anyhow::bail!("{} were wanted", if sent == 0 { "none" } else { "some" })
+    });
+    let mut run = pass(source);
+    assert_eq!(run.next().await.expect("an item").expect("no failure"), 0);
+    drop(run);
+    let told = scope.closed().await.expect_err("it says so");
+    assert_eq!(told.to_string(), "stage `feeder`: some were wanted");
+}
+
+#[tokio::test]
+async fn a_task_that_does_not_ask_comes_to_its_end_all_the_same() {
+    let scope = Scope::new("feeders");
+    let source = fed_by_a_task(&scope, (), |out| async move {
+        for item in 0..10 {
+            out.send(item).await;
+        }
+        Ok(())
+    });
+    settle().await;
+    drop(source);
+    scope.closed().await.expect("no failure");
+}
+
+#[tokio::test]
+async fn all_that_wait_for_their_turn_hear_it() {
+    let scope = Scope::new("feeders");
+    let mut source = fed_by_a_task(&scope, (), |out| async move {
+        let heard = tokio::join!(out.send(1), out.send(2), out.send(3));
+        anyhow::ensure!(heard == (true, false, false), "{heard:?}");
+        Ok(())
+    });
+    assert_eq!(source.next().await.expect("an item").expect("no failure"), 1);
+    settle().await;
+    drop(source);
+    scope.closed().await.expect("no failure");
+}
+
+#[tokio::test]
+async fn a_task_hears_that_its_source_has_ended_though_that_is_still_there() {
+    let scope = Scope::new("feeders");
+    let mut source = Source::generate(|out| {
+        scope.spawn("feeder", async move {
+            anyhow::ensure!(out.send(1).await, "the first is wanted");
+            yield_now().await;
+            anyhow::ensure!(!out.send(2).await, "the second is not");
+            Ok(())
+        });
+        async { yield_now().await }
+    });
+    settle().await;
+    assert_eq!(source.next().await.expect("an item").expect("no failure"), 1);
+    assert!(source.next().await.is_none());
+    scope.closed().await.expect("no failure");
+    drop(source);
+}
+
+#[tokio::test]
+async fn the_generator_itself_is_dropped_where_it_sends() {
+    let (went_on, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(()));
+    let (on, held) = (Arc::clone(&went_on), Arc::clone(&seen));
+    let mut source = Source::generate(move |out| async move {
+        assert!(out.send(1).await, "the source is there");
+        out.send(2).await;
+        on.store(true, SeqCst);
+        drop(held);
+    });
+    for expected in 1..=2 {
+        assert_eq!(source.next().await.expect("an item").expect("no failure"), expected);
+    }
+    drop(source);
+    assert!(!went_on.load(SeqCst));
+    assert_eq!(Arc::strong_count(&seen), 1);
+}
+
+#[tokio::test]
+async fn a_task_that_sends_to_nobody_for_ever_keeps_no_others_of_its_thread_waiting() {
+    let scope = Scope::new("feeders");
+    drop(fed_by_a_task(&scope, (), |out| async move {
+        loop {
+            out.send(()).await;
+        }
+    }));
+    settle().await;
+    scope.cancel();
+    scope.closed().await.expect("it was asked for");
+}
+
+/// Panics when it is dropped.
+struct Loud(&'static str);
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        panic!("{}", self.0);
+    }
+}
+
+#[tokio::test]
+async fn drops_that_panic_end_no_process_and_leave_no_sender_asleep() {
+    let scope = Scope::new("feeders");
+    let source = fed_by_a_task(&scope, Loud("the generator"), |out| async move {
+        anyhow::ensure!(!out.send(Loud("an item")).await, "nobody takes it");
+        Ok(())
+    });
+    settle().await;
+    let told = catch_unwind(AssertUnwindSafe(|| drop(source))).expect_err("it is dropped by hand");
+    assert_eq!(told.downcast_ref().map(String::as_str), Some("the generator"));
+    scope.closed().await.expect("no failure");
+}

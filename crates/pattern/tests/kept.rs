@@ -1,0 +1,97 @@
+//! What a source that is kept promises, however often it is resumed.
+
+use std::sync::Arc;
+use std::thread;
+
+use tokio::runtime::Builder;
+use tokio::task::yield_now;
+use towpath_pattern::{Kept, Order, Run, Scope, Settings, Source, Taken};
+
+/// The next so many outputs of a run over `source`, each with the index of its input, and what that run never began.
+async fn some_of(source: Source<u32>, count: usize) -> (Vec<(Option<usize>, u32)>, Source<u32>) {
+    let (source, kept) = source.kept();
+    let job = |item: u32| async move {
+        yield_now().await;
+        Ok(item)
+    };
+    let settings = Settings { order: Order::Ordered, capacity: Some(0.into()), ..Settings::new("some", 3) };
+    let scope = Scope::default();
+    let mut run = Run::spawn(scope.clone(), source, settings, Arc::new(job)).indexed();
+    let mut outputs = Vec::new();
+    for _ in 0..count {
+        let (index, output) = run.next().await.expect("there is more");
+        outputs.push((index, output.expect("no failure")));
+    }
+    drop(run);
+    scope.closed().await.expect("no failure");
+    (outputs, taken(&kept))
+}
+
+fn taken(kept: &Kept<u32>) -> Source<u32> {
+    kept.take().expect("the run is over")
+}
+
+#[test]
+fn a_source_may_be_resumed_more_often_than_a_stack_is_deep() {
+    let resumes = || {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let mut source = Source::from(0..10);
+        for _ in 0..100_000 {
+            let (again, kept) = source.kept();
+            drop(again);
+            source = taken(&kept);
+        }
+        runtime.block_on(async {
+            let (outputs, mut rest) = some_of(source, 2).await;
+            assert_eq!(outputs, [(Some(0), 0), (Some(1), 1)]);
+            assert!(rest.next().await.is_some());
+        });
+    };
+    let small = thread::Builder::new().stack_size(128 << 10).spawn(resumes).unwrap();
+    small.join().expect("it does not panic");
+}
+
+#[tokio::test]
+async fn what_is_resumed_again_and_again_stays_in_order() {
+    let mut source = Source::from(0..1_000_000);
+    let mut before = None;
+    let mut seen = 0;
+    for round in 0..500 {
+        let (outputs, rest) = some_of(source, round % 3).await;
+        source = rest;
+        for (index, item) in outputs {
+            assert_eq!(index, Some(item as usize));
+            assert!(before < Some(item), "{item} came after {before:?}");
+            before = Some(item);
+            seen += 1;
+        }
+    }
+    assert!(seen > 400);
+    let next = source.next().await.expect("there is more").expect("no failure");
+    assert!(before < Some(next));
+}
+
+#[tokio::test]
+async fn what_a_run_took_and_never_began_comes_before_what_was_given_back_to_it() {
+    // Of four that were given back, a later run takes some, and begins none of them.
+    let mut source = Source::from(0..100);
+    for limit in [4, 1, 2, 1, 3] {
+        let (again, kept) = source.kept();
+        let scope = Scope::default();
+        let work = |taken: Taken<u32, u32>| async move {
+            std::future::pending::<()>().await;
+            taken.begin().1.end(Ok(0))
+        };
+        let run = Run::spawn(scope.clone(), again, Settings::new("never", limit), work);
+        for _ in 0..50 {
+            yield_now().await;
+        }
+        drop(run);
+        scope.closed().await.expect("no failure");
+        source = taken(&kept);
+    }
+    for expected in 0..100 {
+        assert_eq!(source.next().await.expect("there is more").expect("no failure"), expected);
+    }
+    assert!(source.next().await.is_none());
+}
