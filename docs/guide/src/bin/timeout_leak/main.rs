@@ -17,7 +17,7 @@ impl Drop for Ended {
 
 async fn long_task() {
     let mut ended = Ended("was dropped at its await");
-    sleep(20 * SECOND).await;
+    sleep(100 * SECOND).await;
     ended.0 = "went on to its end";
 }
 
