@@ -120,6 +120,12 @@ fn a_folder_has_what_its_settings_say() {
     assert_eq!(said, ["gather: topic.toml does not name main.go's language"]);
     let said = problems(&[("guide/src/bin/gather/main.py", "time.sleep(1)\n")]);
     assert_eq!(said, ["gather: main.py has `sleep(` and does not declare `SECOND = 0.01`"]);
+    let settings = "title = \"Gather\"\nlanguages = [\"python\"]\nreal_time = true\n";
+    let said = problems(&[
+        ("guide/src/bin/gather/main.py", "time.sleep(1)\n"),
+        ("guide/src/bin/gather/topic.toml", settings),
+    ]);
+    assert_eq!(said, Vec::<String>::new());
     let said = problems(&[("guide/src/bin/gather/expected.go.txt", "1\n")]);
     assert_eq!(said, ["gather: nothing is compared with expected.go.txt; delete it"]);
 }
