@@ -17,7 +17,8 @@ async fn request(number: u32) -> anyhow::Result<()> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let limiter = RateLimiter::direct(Quota::with_period(6 * SECOND).context("a period is not zero")?);
+    let limiter =
+        RateLimiter::direct(Quota::with_period(6 * SECOND).context("a period is not zero")?);
 
     let requests = Scope::new("requests");
     let mut waits = Vec::new();

@@ -1,4 +1,4 @@
-// Ten thousand goroutines of a millisecond each, all at once, beside a thousand calls one after another.
+// Ten thousand goroutines of a millisecond each, at once, beside a thousand calls one by one.
 package main
 
 import (

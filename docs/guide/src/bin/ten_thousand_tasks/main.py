@@ -1,4 +1,4 @@
-"""Ten thousand tasks of a millisecond each, all at once, beside a thousand one after another."""
+"""Ten thousand tasks of a millisecond each, at once, beside a thousand awaits one by one."""
 
 import asyncio
 from time import perf_counter

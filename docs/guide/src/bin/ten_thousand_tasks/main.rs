@@ -1,4 +1,4 @@
-//! Ten thousand jobs of a millisecond each, all at once, beside a thousand awaits one after another.
+//! Ten thousand jobs of a millisecond each, at once, beside a thousand awaits one by one.
 
 use std::time::{Duration, Instant};
 

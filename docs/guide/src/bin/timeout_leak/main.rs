@@ -1,4 +1,4 @@
-//! A timeout drops the future, which ends it; around a spawned task it only stops waiting, as in Go.
+//! A timeout drops the future, which ends it; around a spawned task it only stops waiting.
 
 use std::time::Duration;
 

@@ -20,8 +20,9 @@ fn digest(file: &str) -> String {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let began = Instant::now();
-    let digests =
-        Fanout::new(4, |file: &'static str| async move { Ok(spawn_blocking(move || digest(file)).await?) });
+    let digests = Fanout::new(4, |file: &'static str| async move {
+        Ok(spawn_blocking(move || digest(file)).await?)
+    });
     let mut calls = pin!(digests.ordered().run(FILES).collect());
 
     let mut beats = 0;
