@@ -5,15 +5,20 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{BrokenLink, Event, LinkType, Options, Parser, Tag, TagEnd};
 
 pub struct Page {
     pub path: PathBuf,
     /// The files that it includes, and what stands behind their name: `name` in `{{#include FILE:name}}`.
     pub includes: Vec<(PathBuf, Option<String>)>,
     /// As they are written.
-    pub links: Vec<String>,
+    pub links: BTreeSet<String>,
+    /// What is written as a link, `[text][name]`, by a name that the page does not define.
+    pub undefined: BTreeSet<String>,
     pub anchors: BTreeSet<String>,
+    pub headings: usize,
+    /// Of all its tables together, without their heads.
+    pub rows: usize,
 }
 
 impl Page {
@@ -28,8 +33,11 @@ impl Page {
         let mut page = Self {
             path: path.to_owned(),
             includes: includes.collect(),
-            links: Vec::new(),
+            links: BTreeSet::new(),
+            undefined: BTreeSet::new(),
             anchors: BTreeSet::new(),
+            headings: 0,
+            rows: 0,
         };
         page.read_markdown(text);
         page
@@ -40,8 +48,13 @@ impl Page {
         let mut used = HashSet::new();
         // The text of the heading that we are in, unless it names its anchor.
         let mut heading: Option<String> = None;
-        for event in Parser::new_ext(text, options()) {
+        let undefined = |link: BrokenLink<'_>| Some((link.reference.into_string().into(), "".into()));
+        for event in Parser::new_with_broken_link_callback(text, options(), Some(undefined)) {
+            if let Event::Start(Tag::Heading { .. }) = event {
+                self.headings += 1;
+            }
             match event {
+                Event::Start(Tag::TableRow) => self.rows += 1,
                 Event::Start(Tag::Heading { id: Some(id), .. }) => {
                     self.anchors.insert(id.into_string());
                 }
@@ -56,8 +69,15 @@ impl Page {
                         heading.push_str(&text);
                     }
                 }
-                Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                    self.links.push(dest_url.into_string());
+                Event::Start(
+                    Tag::Link { link_type, dest_url, .. } | Tag::Image { link_type, dest_url, .. },
+                ) => {
+                    let defined = !matches!(
+                        link_type,
+                        LinkType::ReferenceUnknown | LinkType::CollapsedUnknown | LinkType::ShortcutUnknown
+                    );
+                    let found = if defined { &mut self.links } else { &mut self.undefined };
+                    found.insert(dest_url.into_string());
                 }
                 Event::Html(html) | Event::InlineHtml(html) => {
                     self.anchors.extend(values(&html, "id=\"").map(str::to_owned));
@@ -145,7 +165,23 @@ mod tests {
     #[test]
     fn links_are_those_of_the_text_and_not_of_code() {
         let text = "[a](b.md#c) ![d](e.svg) `[no](no.md)`\n\n```\n[no](no.md)\n```\n\n[f]\n\n[f]: g.md\n";
-        assert_eq!(Page::of(Path::new("docs/a.md"), text).links, ["b.md#c", "e.svg", "g.md"]);
+        let links = Page::of(Path::new("docs/a.md"), text).links;
+        assert_eq!(Vec::from_iter(links), ["b.md#c", "e.svg", "g.md"]);
+    }
+
+    #[test]
+    fn a_link_by_a_name_that_is_not_defined_is_none() {
+        let text = "[a][b] [c][nope] [gone] [d][] `[code][too]`\n\n[b]: b.md\n";
+        let page = Page::of(Path::new("docs/a.md"), text);
+        assert_eq!(Vec::from_iter(page.links), ["b.md"]);
+        assert_eq!(Vec::from_iter(page.undefined), ["d", "gone", "nope"]);
+    }
+
+    #[test]
+    fn headings_and_the_rows_of_tables_are_counted() {
+        let text = "# A\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\n## B {#b}\n\n| c |\n|---|\n| 5 |\n";
+        let page = Page::of(Path::new("docs/a.md"), text);
+        assert_eq!((page.headings, page.rows), (2, 3));
     }
 
     #[test]

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Problems;
 use super::page::{Page, joined};
 use super::topic::{Topic, files};
+use super::{Problems, count};
 
 const SUMMARY: &str = "SUMMARY.md";
 const TRANSLATION: &str = "zh";
+const INDEX: &str = "by-name.md";
+/// How many names the index has at least.
+const NAMES: usize = 80;
 
 /// Both editions, read. Folders that hold no pages are left out.
 pub struct Book {
@@ -70,6 +73,12 @@ impl Book {
         if let Some(dir) = self.translation() {
             problems.extend(self.unlisted(&dir));
             problems.extend(self.untranslated(&dir));
+            problems.extend(self.unequal(&dir));
+        }
+        let index = self.pages.get(&self.docs.join(INDEX));
+        if let Some(index) = index.filter(|index| index.rows < NAMES) {
+            let (name, rows) = (self.name(&index.path), count(index.rows, "row"));
+            problems.push(format!("{name}: it has {rows}, and should have at least {NAMES}"));
         }
         for page in self.pages.values() {
             let mut found = Vec::new();
@@ -77,6 +86,7 @@ impl Book {
                 found.extend(self.broken_include(file, part.as_deref())?);
             }
             found.extend(page.links.iter().filter_map(|link| self.broken_link(page, link)));
+            found.extend(page.undefined.iter().map(|name| format!("the link [{name}] is not defined")));
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", self.name(&page.path))));
         }
         Ok(problems)
@@ -105,7 +115,15 @@ impl Book {
 
     /// Where the topics of the translation in `dir` are not those of the original, or include something else.
     fn untranslated(&self, dir: &Path) -> Problems {
-        let includes = |page: &Page| page.includes.iter().cloned().collect::<BTreeSet<_>>();
+        let lacking = |page: &Page, other: &Page| -> Problems {
+            let (here, there) = (self.name(&page.path), self.name(&other.path));
+            let has = |file: &Path| page.includes.iter().any(|(include, _)| include == file);
+            let files: BTreeSet<_> = other.includes.iter().map(|(file, _)| file).collect();
+            let missing = files.into_iter().filter(|file| !has(file));
+            missing
+                .map(|file| format!("{here}: it does not include {}, as {there} does", self.name(file)))
+                .collect()
+        };
         let mut problems = Vec::new();
         let topics = |dir: &Path| -> Vec<&Page> {
             let dir = dir.join("topics");
@@ -119,17 +137,35 @@ impl Book {
             let here = self.name(&page.path);
             match counterpart(page, &self.docs, dir) {
                 (None, path) => problems.push(format!("{here}: there is no {path}")),
-                (Some(other), path) => {
-                    for (file, _) in includes(page).symmetric_difference(&includes(other)) {
-                        let file = self.name(file);
-                        problems.push(format!("{here} and {path}: only one of them includes {file}"));
-                    }
+                (Some(other), _) => {
+                    problems.extend(lacking(page, other));
+                    problems.extend(lacking(other, page));
                 }
             }
         }
         for page in topics(dir) {
             if let (None, path) = counterpart(page, dir, &self.docs) {
                 problems.push(format!("{}: there is no {path}", self.name(&page.path)));
+            }
+        }
+        problems
+    }
+
+    /// Pages that the translation in `dir` has with another number of headings or rows: something is lost there.
+    /// The summary may be shorter, since not everything is translated.
+    fn unequal(&self, dir: &Path) -> Problems {
+        let mut problems = Vec::new();
+        let pages = self.pages.values().filter(|page| page.path.starts_with(dir));
+        for page in pages.filter(|page| !page.path.ends_with(SUMMARY)) {
+            let path = self.docs.join(page.path.strip_prefix(dir).unwrap_or(&page.path));
+            let Some(original) = self.pages.get(&path) else { continue };
+            let (here, there) = (self.name(&page.path), self.name(&original.path));
+            let headings = ("heading", page.headings, original.headings);
+            for (what, has, wanted) in [headings, ("row", page.rows, original.rows)] {
+                if has != wanted {
+                    let (has, wanted) = (count(has, what), count(wanted, what));
+                    problems.push(format!("{here}: it has {has}, and {there} has {wanted}"));
+                }
             }
         }
         problems

@@ -107,11 +107,53 @@ fn both_editions_have_the_same_topics_and_includes() {
     };
     assert_eq!(edition(&page), Vec::<String>::new());
     let shorter = page.replace("{{#include ../../guide/src/bin/gather/main.py}}", "");
-    let said = edition(&shorter);
-    assert_eq!(said.len(), 1);
-    assert!(said[0].ends_with("only one of them includes docs/guide/src/bin/gather/main.py"), "{}", said[0]);
-    let said = problems(&[("zh/SUMMARY.md", "# 目录\n")]);
+    let lacks = "docs/zh/topics/gather.md: it does not include docs/guide/src/bin/gather/main.py, as \
+        docs/topics/gather.md does";
+    assert_eq!(edition(&shorter), [lacks]);
+    let longer = format!("{page}\n{{{{#include ../../SUMMARY.md}}}}\n");
+    let lacks =
+        "docs/topics/gather.md: it does not include docs/SUMMARY.md, as docs/zh/topics/gather.md does";
+    assert_eq!(edition(&longer), [lacks]);
+    let said = problems(&[("zh/SUMMARY.md", "目录\n")]);
     assert_eq!(said, ["docs/topics/gather.md: there is no docs/zh/topics/gather.md"]);
+}
+
+#[test]
+fn a_page_that_loses_a_row_or_a_heading_in_one_edition_is_caught() {
+    let said = problems(&[
+        ("zh/SUMMARY.md", "- [收集](topics/gather.md)\n- [名称](names.md)\n"),
+        (
+            "zh/topics/gather.md",
+            &PAGE.replace("../guide", "../../guide").replace("[home](../SUMMARY.md)", ""),
+        ),
+        ("SUMMARY.md", &format!("{SUMMARY}- [Names](names.md)\n")),
+        ("names.md", "# Names\n\n| a |\n|---|\n| 1 |\n| 2 |\n"),
+        ("zh/names.md", "# 名称\n\n## 注意\n\n| a |\n|---|\n| 1 |\n"),
+    ]);
+    let expected = [
+        "docs/zh/names.md: it has 2 headings, and docs/names.md has 1 heading",
+        "docs/zh/names.md: it has 1 row, and docs/names.md has 2 rows",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn an_index_that_is_too_short_is_caught() {
+    let summary = format!("{SUMMARY}- [By name](by-name.md)\n");
+    let index = |rows| format!("# By name\n\n| name |\n|---|\n{}", "| gather |\n".repeat(rows));
+    let said = |rows| problems(&[("SUMMARY.md", &summary), ("by-name.md", &index(rows))]);
+    assert_eq!(said(79), ["docs/by-name.md: it has 79 rows, and should have at least 80"]);
+    assert_eq!(said(80), Vec::<String>::new());
+}
+
+#[test]
+fn a_link_that_is_broken_twice_is_told_once_and_one_without_a_definition_too() {
+    let page = format!("{PAGE}\n[a](gone.md) [b](gone.md) [task group][nope] [group][nope]\n");
+    let expected = [
+        "docs/topics/gather.md: the link gone.md leads nowhere",
+        "docs/topics/gather.md: the link [nope] is not defined",
+    ];
+    assert_eq!(problems(&[("topics/gather.md", &page)]), expected);
 }
 
 #[test]
@@ -120,6 +162,12 @@ fn a_folder_has_what_its_settings_say() {
     assert_eq!(said, ["gather: topic.toml does not name main.go's language"]);
     let said = problems(&[("guide/src/bin/gather/main.py", "time.sleep(1)\n")]);
     assert_eq!(said, ["gather: main.py has `sleep(` and does not declare `SECOND = 0.01`"]);
+    let settings = "title = \"Gather\"\nlanguages = [\"python\"]\nreal_time = true\n";
+    let said = problems(&[
+        ("guide/src/bin/gather/main.py", "time.sleep(1)\n"),
+        ("guide/src/bin/gather/topic.toml", settings),
+    ]);
+    assert_eq!(said, Vec::<String>::new());
     let said = problems(&[("guide/src/bin/gather/expected.go.txt", "1\n")]);
     assert_eq!(said, ["gather: nothing is compared with expected.go.txt; delete it"]);
 }

@@ -1,4 +1,5 @@
-// defer runs on return and on panic, is told nothing, and in a goroutine left behind runs only if that returns before main does.
+// defer runs on return and on panic, and is told nothing.
+// In a goroutine left behind it runs only if that returns before main does.
 package main
 
 import (

@@ -1,4 +1,5 @@
-//! `Drop` runs on cancellation too, but cannot await; `with` releases with an await, and says after what.
+//! `Drop` runs on cancellation too, but cannot await;
+//! `with` releases with an await, and says after what.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A generator as the source of items; it is polled by whoever takes them, and dropped with the source.
+//! A generator as the source of items;
+//! it is polled by whoever takes them, and dropped with the source.
 
 use std::time::Duration;
 

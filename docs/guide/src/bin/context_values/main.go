@@ -1,4 +1,4 @@
-// Who asks is known in every call of a request, and in the goroutines that it starts, through their context.
+// Who asks is known in every call and goroutine of a request, through their context.
 package main
 
 import (

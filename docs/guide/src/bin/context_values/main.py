@@ -1,4 +1,4 @@
-"""Who asks is known in every call of a request, and in the tasks that it starts, without being a parameter."""
+"""Who asks is known in every call and task of a request, without being a parameter."""
 
 import asyncio
 from contextvars import ContextVar

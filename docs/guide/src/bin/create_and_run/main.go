@@ -11,7 +11,7 @@ const second = 10 * time.Millisecond
 
 func hello() {
 	fmt.Println("Hello")
-	time.Sleep(20 * second)
+	time.Sleep(40 * second)
 	fmt.Println("World")
 }
 
@@ -20,7 +20,7 @@ func main() {
 	fmt.Println("Now as a task")
 	var wg sync.WaitGroup
 	wg.Go(hello)
-	time.Sleep(10 * second)
+	time.Sleep(20 * second)
 	fmt.Println("Meanwhile, in main")
 	wg.Wait()
 }

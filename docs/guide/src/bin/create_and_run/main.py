@@ -7,7 +7,7 @@ SECOND = 0.01
 
 async def hello() -> None:
     print("Hello")
-    await asyncio.sleep(20 * SECOND)
+    await asyncio.sleep(40 * SECOND)
     print("World")
 
 
@@ -16,7 +16,7 @@ async def main() -> None:
     print("Now as a task")
     async with asyncio.TaskGroup() as group:
         group.create_task(hello())
-        await asyncio.sleep(10 * SECOND)
+        await asyncio.sleep(20 * SECOND)
         print("Meanwhile, in main")
 
 

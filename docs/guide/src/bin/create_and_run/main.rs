@@ -9,7 +9,7 @@ const SECOND: Duration = Duration::from_millis(10);
 
 async fn hello() -> anyhow::Result<()> {
     println!("Hello");
-    sleep(20 * SECOND).await;
+    sleep(40 * SECOND).await;
     println!("World");
     Ok(())
 }
@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
     println!("Now as a task");
     let scope = Scope::new("main");
     scope.spawn("hello", hello());
-    sleep(10 * SECOND).await;
+    sleep(20 * SECOND).await;
     println!("Meanwhile, in main");
     Ok(scope.closed().await?)
 }

@@ -7,7 +7,7 @@ SECOND = 0.01
 
 async def hello() -> None:
     print("Hello")
-    await asyncio.sleep(20 * SECOND)
+    await asyncio.sleep(40 * SECOND)
     print("World")
 
 
@@ -15,7 +15,7 @@ async def main() -> None:
     await hello()
     print("Now as a task")
     task = asyncio.ensure_future(hello())
-    await asyncio.sleep(10 * SECOND)
+    await asyncio.sleep(20 * SECOND)
     print("Meanwhile, in main")
     await task
 

@@ -13,7 +13,7 @@ const second = 10 * time.Millisecond
 
 func job(ctx context.Context, number int) (string, error) {
 	select {
-	case <-time.After(time.Duration(15*number) * second):
+	case <-time.After(time.Duration(20*number) * second):
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -6,7 +6,7 @@ SECOND = 0.01
 
 
 async def job(number: int) -> str:
-    await asyncio.sleep(15 * number * SECOND)
+    await asyncio.sleep(20 * number * SECOND)
     if number == 2:
         raise ValueError(f"job {number} has failed")
     return f"job {number} is done"

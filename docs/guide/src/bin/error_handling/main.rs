@@ -9,7 +9,7 @@ use towpath_fanout::{Fanout, OnFailure, PatternExt};
 const SECOND: Duration = Duration::from_millis(10);
 
 async fn job(number: u32) -> anyhow::Result<String> {
-    sleep(15 * number * SECOND).await;
+    sleep(20 * number * SECOND).await;
     ensure!(number != 2, "job {number} has failed");
     Ok(format!("job {number} is done"))
 }

@@ -18,7 +18,7 @@ func task(name string, delay time.Duration) string {
 }
 
 func main() {
-	delays := []time.Duration{10 * second, 30 * second, 20 * second}
+	delays := []time.Duration{10 * second, 50 * second, 30 * second}
 	results := make([]string, len(delays))
 	var wg sync.WaitGroup
 	for i, delay := range delays {

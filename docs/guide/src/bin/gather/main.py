@@ -15,8 +15,8 @@ async def task(name: str, delay: float) -> str:
 async def main() -> None:
     results = await asyncio.gather(
         task("Task 1", 10 * SECOND),
-        task("Task 2", 30 * SECOND),
-        task("Task 3", 20 * SECOND),
+        task("Task 2", 50 * SECOND),
+        task("Task 3", 30 * SECOND),
     )
     print(", ".join(results))
 

@@ -17,7 +17,7 @@ async fn task(name: &str, delay: Duration) -> String {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let gather = Fanout::new(3, |(name, delay)| async move { Ok(task(name, delay).await) });
-    let tasks = [("Task 1", 10 * SECOND), ("Task 2", 30 * SECOND), ("Task 3", 20 * SECOND)];
+    let tasks = [("Task 1", 10 * SECOND), ("Task 2", 50 * SECOND), ("Task 3", 30 * SECOND)];
     let results = gather.ordered().run(tasks).collect().await?;
     println!("{}", results.join(", "));
     Ok(())

@@ -20,15 +20,15 @@ func handle(number int) {
 			panic(err)
 		}
 	}
-	time.Sleep(75 * second)
-	fmt.Printf("request %d is done\n", number)
+	time.Sleep(100 * second)
+	fmt.Printf("finished: request %d\n", number)
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
-	arrivals := time.NewTicker(15 * second)
+	arrivals := time.NewTicker(20 * second)
 	defer arrivals.Stop()
 	var requests sync.WaitGroup
 	for number := 1; ctx.Err() == nil; number++ {

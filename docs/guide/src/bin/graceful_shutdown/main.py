@@ -10,8 +10,8 @@ async def handle(number: int) -> None:
     print(f"request {number} begins")
     if number == 3:
         signal.raise_signal(signal.SIGINT)  # somebody presses Ctrl-C
-    await asyncio.sleep(75 * SECOND)
-    print(f"request {number} is done")
+    await asyncio.sleep(100 * SECOND)
+    print(f"finished: request {number}")
 
 
 async def main() -> None:
@@ -24,7 +24,7 @@ async def main() -> None:
             number += 1
             requests.create_task(handle(number))
             try:
-                async with asyncio.timeout(15 * SECOND):
+                async with asyncio.timeout(20 * SECOND):
                     await stop.wait()
             except TimeoutError:
                 pass  # the next request is here

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use towpath_pattern::Scope;
 
 const SECOND: Duration = Duration::from_millis(10);
@@ -14,8 +14,8 @@ async fn handle(number: u32) -> anyhow::Result<()> {
     if number == 3 {
         kill_process(getpid(), Signal::INT)?; // somebody presses Ctrl-C
     }
-    sleep(75 * SECOND).await;
-    println!("request {number} is done");
+    sleep(100 * SECOND).await;
+    println!("finished: request {number}");
     Ok(())
 }
 
@@ -23,7 +23,8 @@ async fn handle(number: u32) -> anyhow::Result<()> {
 async fn main() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let requests = Scope::new("requests");
-    let mut arrivals = interval(15 * SECOND);
+    let mut arrivals = interval(20 * SECOND);
+    arrivals.set_missed_tick_behavior(MissedTickBehavior::Delay); // the signal comes before them
     let mut number = 0;
     loop {
         tokio::select! {

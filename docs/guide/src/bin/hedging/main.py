@@ -1,4 +1,4 @@
-"""A second request to another replica if the first is slow; whichever answers first counts, the other is stopped."""
+"""A second request if the first is slow; the first answer counts, and the other one is stopped."""
 
 import asyncio
 

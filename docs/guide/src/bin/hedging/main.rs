@@ -1,4 +1,4 @@
-//! A second request to another replica if the first is slow; whichever answers first counts, the other is stopped.
+//! A second request if the first is slow; the first answer counts, and the other one is stopped.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,7 +13,10 @@ async fn ask(replica: &str, takes: Duration) -> String {
     format!("answer of {replica}")
 }
 
-async fn hedged(first: impl Future<Output = String>, second: impl Future<Output = String>) -> String {
+async fn hedged(
+    first: impl Future<Output = String>,
+    second: impl Future<Output = String>,
+) -> String {
     let mut first = pin!(first);
     if let Ok(answer) = timeout(20 * SECOND, &mut first).await {
         return answer;

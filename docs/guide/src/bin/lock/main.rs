@@ -1,4 +1,4 @@
-//! tokio's lock around a step with an await in it, the standard library's around a step without one.
+//! tokio's lock around a step with an await, the standard library's around a step without one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,8 @@ impl Account {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let account = Arc::new(Account { requests: Mutex::new(0), balance: tokio::sync::Mutex::new(100) });
+    let account =
+        Arc::new(Account { requests: Mutex::new(0), balance: tokio::sync::Mutex::new(100) });
     let group = Scope::new("withdrawals");
     for _ in 0..5 {
         let account = Arc::clone(&account);

@@ -1,4 +1,4 @@
-// A limit for each step inside a limit for the whole request: whichever comes first ends the step.
+// A limit for each step inside one for the whole request: whichever comes first ends the step.
 package main
 
 import (

@@ -1,4 +1,4 @@
-//! A limit for each step inside a limit for the whole request: whichever comes first ends the step.
+//! A limit for each step inside one for the whole request: whichever comes first ends the step.
 
 use std::time::Duration;
 
@@ -15,8 +15,11 @@ async fn step(request: &Scope, name: &'static str, limit: Duration, takes: Durat
         Ok(())
     });
     if scope.closed().await.is_err() {
-        let whose =
-            if scope.deadline() == request.deadline() { "the time of the request" } else { "its own time" };
+        let whose = if scope.deadline() == request.deadline() {
+            "the time of the request"
+        } else {
+            "its own time"
+        };
         println!("{name}: {whose} is up");
     }
 }

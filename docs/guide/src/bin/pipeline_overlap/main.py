@@ -1,37 +1,41 @@
 """Three awaits in a loop: an item begins when the one before it has passed all stages."""
 
 import asyncio
-from time import perf_counter
 
 SECOND = 0.01
 
 
-async def double(data: int) -> int:
-    await asyncio.sleep(4 * SECOND)
-    return data * 2
+class Steps:
+    running = most = 0
 
+    async def work(self) -> None:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(4 * SECOND)
+        self.running -= 1
 
-async def add_ten(data: int) -> int:
-    await asyncio.sleep(4 * SECOND)
-    return data + 10
+    async def double(self, data: int) -> int:
+        await self.work()
+        return data * 2
 
+    async def add_ten(self, data: int) -> int:
+        await self.work()
+        return data + 10
 
-async def square(data: int) -> int:
-    await asyncio.sleep(4 * SECOND)
-    return data**2
+    async def square(self, data: int) -> int:
+        await self.work()
+        return data**2
 
 
 async def main() -> None:
-    began = perf_counter()
+    steps = Steps()
     results = []
     for item in [1, 2, 3, 4, 5]:
-        results.append(await square(await add_ten(await double(item))))
-    took = perf_counter() - began
+        doubled = await steps.double(item)
+        added = await steps.add_ten(doubled)
+        results.append(await steps.square(added))
     print(*results)
-    if took < 15 * 4 * SECOND:
-        print("Less than the time of 15 steps: the stages overlap")
-    else:
-        print("The time of all 15 steps: one item after another")
+    print("Most steps at once:", steps.most)
 
 
 asyncio.run(main())

@@ -2,13 +2,17 @@
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
-async fn read(mut messages: broadcast::Receiver<&'static str>) -> anyhow::Result<Vec<&'static str>> {
+async fn read(
+    mut messages: broadcast::Receiver<&'static str>,
+) -> anyhow::Result<Vec<&'static str>> {
     let mut read = Vec::new();
     loop {
         match messages.recv().await {
             Ok(message) => read.push(message),
             Err(RecvError::Closed) => return Ok(read),
-            Err(RecvError::Lagged(missed)) => anyhow::bail!("too slow: {missed} messages are missed"),
+            Err(RecvError::Lagged(missed)) => {
+                anyhow::bail!("too slow: {missed} messages are missed")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-"""News or mail, whichever comes first, until both are at their end; and a look that does not wait."""
+"""News or mail, whichever comes first, until both have ended; and a look that does not wait."""
 
 import asyncio
 

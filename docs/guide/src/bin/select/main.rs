@@ -1,4 +1,4 @@
-//! News or mail, whichever comes first, until both are at their end; and a look that does not wait.
+//! News or mail, whichever comes first, until both have ended; and a look that does not wait.
 
 use std::time::Duration;
 
@@ -8,7 +8,11 @@ use towpath_pattern::Scope;
 
 const SECOND: Duration = Duration::from_millis(10);
 
-fn deliver(scope: &Scope, first: Duration, items: [&'static str; 2]) -> mpsc::Receiver<&'static str> {
+fn deliver(
+    scope: &Scope,
+    first: Duration,
+    items: [&'static str; 2],
+) -> mpsc::Receiver<&'static str> {
     let (sender, receiver) = mpsc::channel(10);
     scope.spawn("deliver", async move {
         sleep(first).await;

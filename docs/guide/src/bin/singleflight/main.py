@@ -1,4 +1,4 @@
-"""Five callers want the same page at once: it is loaded one time for all; a later call loads it again."""
+"""Five callers want the same page at once: it is loaded once for all; a later call loads again."""
 
 import asyncio
 

@@ -33,7 +33,9 @@ func run(limit time.Duration, name string, args ...string) error {
 }
 
 func main() {
-	if err := errors.Join(run(500*second, "echo", "hello"), run(5*second, "sleep", "60")); err != nil {
+	hello := run(500*second, "echo", "hello")
+	sleep := run(5*second, "sleep", "60")
+	if err := errors.Join(hello, sleep); err != nil {
 		panic(err)
 	}
 }

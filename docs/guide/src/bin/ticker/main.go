@@ -8,16 +8,27 @@ import (
 
 const second = 10 * time.Millisecond
 
+func work() {
+	time.Sleep(8 * second)
+}
+
 func main() {
 	began := time.Now()
-	ticker := time.NewTicker(6 * second)
+	ticker := time.NewTicker(10 * second)
 	defer ticker.Stop()
 	for count := range 5 {
 		<-ticker.C
 		fmt.Println("tick", count+1)
-		time.Sleep(4 * second) // the work
+		work()
 	}
-	if time.Since(began) < 48*second {
-		fmt.Println("five beats and the last work: 34 s, not 50")
+	steady := time.Since(began)
+
+	began = time.Now()
+	for range 5 {
+		time.Sleep(10 * second)
+		work()
+	}
+	if steady < time.Since(began) {
+		fmt.Println("a sleep before each work takes longer")
 	}
 }

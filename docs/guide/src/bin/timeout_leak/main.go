@@ -15,7 +15,7 @@ var worked atomic.Bool
 func longTask() <-chan string {
 	result := make(chan string)
 	go func() {
-		time.Sleep(20 * second)
+		time.Sleep(100 * second)
 		worked.Store(true)
 		result <- "Done"
 	}()
@@ -35,6 +35,6 @@ func main() {
 		time.Sleep(second)
 	}
 	fmt.Println("The goroutine went on to its end")
-	time.Sleep(10 * second)
+	time.Sleep(20 * second)
 	fmt.Println("Goroutines left long after, in a send for ever:", runtime.NumGoroutine()-before)
 }

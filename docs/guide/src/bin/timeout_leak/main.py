@@ -10,7 +10,7 @@ class LongTask:
 
     async def run(self) -> str:
         try:
-            await asyncio.sleep(20 * SECOND)
+            await asyncio.sleep(100 * SECOND)
             self.ended = "went on to its end"
         except asyncio.CancelledError:
             self.ended = "was cancelled"
@@ -25,9 +25,8 @@ async def main() -> None:
     except TimeoutError:
         print("Timeout!")
     print(f"At the timeout the task {task.ended}")
-    await asyncio.sleep(30 * SECOND)
     left = asyncio.all_tasks() - {asyncio.current_task()}
-    print(f"Long after, {len(left)} are left")
+    print(f"Tasks left: {len(left)}")
 
 
 asyncio.run(main())

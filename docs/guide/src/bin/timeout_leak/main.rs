@@ -1,4 +1,4 @@
-//! A timeout drops the future, which ends it; around a spawned task it only stops waiting, as in Go.
+//! A timeout drops the future, which ends it; around a spawned task it only stops waiting.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ impl Drop for Ended {
 
 async fn long_task() {
     let mut ended = Ended("was dropped at its await");
-    sleep(20 * SECOND).await;
+    sleep(100 * SECOND).await;
     ended.0 = "went on to its end";
 }
 

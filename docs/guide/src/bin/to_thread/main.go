@@ -10,7 +10,7 @@ import (
 const second = 10 * time.Millisecond
 
 func digest(file string) string {
-	time.Sleep(30 * second) // a library that blocks
+	time.Sleep(15 * second) // a library that blocks
 	return "digest of " + file
 }
 
@@ -46,7 +46,12 @@ func main() {
 	if beats >= 3 {
 		fmt.Println("other tasks ran meanwhile")
 	}
-	if together < 100*second {
-		fmt.Println("faster than the 120 s of one after another")
+
+	began = time.Now()
+	for _, file := range files {
+		digest(file)
+	}
+	if together < time.Since(began) {
+		fmt.Println("one after another takes longer")
 	}
 }

@@ -1,4 +1,4 @@
-// Three mirrors are asked for the same file; the first answer is taken, and the other two are stopped.
+// Three mirrors are asked for the same file; the first answer counts, the others are stopped.
 package main
 
 import (

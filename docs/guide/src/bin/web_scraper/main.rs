@@ -43,7 +43,8 @@ async fn main() -> anyhow::Result<()> {
         async move {
             let links = links_of(&client, &page).await?;
             for link in &links {
-                let is_new = seen.lock().unwrap_or_else(PoisonError::into_inner).insert(link.clone());
+                let is_new =
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).insert(link.clone());
                 if is_new {
                     found.put((link.clone(), level + 1))?;
                 }
