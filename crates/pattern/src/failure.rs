@@ -45,6 +45,8 @@ pub enum Cancelled {
     Scope,
     /// The scope's deadline passed.
     Deadline,
+    /// The run that is its source had been stopped before, and its failure taken already.
+    Upstream,
     /// The tokio runtime it ran on was shut down.
     Runtime,
 }
@@ -138,6 +140,7 @@ impl fmt::Display for Cancelled {
             Self::Dropped => "cancelled: the run was dropped",
             Self::Scope => "cancelled: its scope was cancelled",
             Self::Deadline => "cancelled: the deadline passed",
+            Self::Upstream => "cancelled: the run before it had been stopped",
             Self::Runtime => "cancelled: the runtime was shut down",
         })
     }

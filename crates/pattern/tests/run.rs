@@ -202,3 +202,14 @@ async fn a_collect_that_is_dropped_drops_its_outputs_one_by_one() {
     drop(collecting);
     assert_eq!(scope.closed().await.expect_err("they panicked").to_string(), DROPPED);
 }
+
+#[tokio::test]
+async fn a_run_whose_failure_was_taken_says_so_as_the_source_of_another() {
+    let fails = |_: u32| async { Err::<u32, _>(anyhow::anyhow!("no")) };
+    let mut first = Run::spawn(Scope::default(), (0..3).into(), Settings::new("first", 1), Arc::new(fails));
+    first.next().await.expect("a failure").expect_err("each job fails");
+    let pass = |item: u32| async move { Ok(item) };
+    let second = Run::spawn(Scope::default(), first.into(), Settings::new("second", 1), Arc::new(pass));
+    let failure = second.collect().await.expect_err("it had been stopped");
+    assert_eq!(failure.to_string(), "stage `second`: cancelled: the run before it had been stopped");
+}

@@ -97,6 +97,7 @@ fn a_cause_says_what_it_was() {
         (Cancelled::Dropped, "cancelled: the run was dropped"),
         (Cancelled::Scope, "cancelled: its scope was cancelled"),
         (Cancelled::Deadline, "cancelled: the deadline passed"),
+        (Cancelled::Upstream, "cancelled: the run before it had been stopped"),
         (Cancelled::Runtime, "cancelled: the runtime was shut down"),
     ];
     for (by, said) in told {

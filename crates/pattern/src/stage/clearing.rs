@@ -81,7 +81,7 @@ impl<In, Out> HandOff<In, Out> {
         for failure in closed.failures.drain(..) {
             state.remember(Some(failure));
         }
-        self.give_cause(&mut state, Cancelled::Scope);
+        self.give_cause(&mut state, Cancelled::Upstream);
         self.release(state);
     }
 

@@ -50,7 +50,7 @@ impl Flaw for NumbersAnew {
         let anew = Source::try_generate(|out| async move {
             while let Some(item) = input.next().await {
                 match item.map_err(Failure::into_cause) {
-                    Ok(item) => out.send(item).await,
+                    Ok(item) => _ = out.send(item).await,
                     Err(Cause::Errored(error)) => return Err(error),
                     Err(other) => anyhow::bail!("{other}"),
                 }

@@ -29,23 +29,6 @@ where
         &mut self,
         cx: &mut Context<'_>,
         crew: &Arc<Crew<In, Out, W>>,
-        job: Pin<&mut Option<Fut>>,
-        begin: impl Fn(Taken<In, Out>) -> Fut,
-    ) -> Poll<()>
-    where
-        Fut: Future<Output = Ended<In, Out>>,
-        W: Work<In, Out>,
-    {
-        self.busy = true;
-        let polled = self.batch(cx, crew, job, begin);
-        self.busy = false;
-        polled
-    }
-
-    fn batch<Fut, W>(
-        &mut self,
-        cx: &mut Context<'_>,
-        crew: &Arc<Crew<In, Out, W>>,
         mut job: Pin<&mut Option<Fut>>,
         begin: impl Fn(Taken<In, Out>) -> Fut,
     ) -> Poll<()>
@@ -53,6 +36,7 @@ where
         Fut: Future<Output = Ended<In, Out>>,
         W: Work<In, Out>,
     {
+        self.busy = true;
         loop {
             // Once a batch, not once a job: a panic is the only way out of it but these two.
             let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -90,10 +74,12 @@ where
                 }
             }));
             match polled {
-                Ok(Poll::Ready(())) => return Poll::Ready(()),
-                Ok(Poll::Pending) => {
-                    self.wait(cx, crew);
-                    return Poll::Pending;
+                Ok(polled) => {
+                    if polled.is_pending() {
+                        self.wait(cx, crew);
+                    }
+                    self.busy = false;
+                    return polled;
                 }
                 Err(payload) => {
                     // What the panic left of the job is dropped apart: it may panic once more.
