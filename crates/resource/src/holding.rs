@@ -64,7 +64,10 @@ impl<R: Resource, J> Holding<R, J> {
 
     /// Gives each release so long, by default 5 seconds; one that is not done by then is dropped, and fails the run.
     ///
-    /// It needs tokio's timer only for a release that waits.
+    /// As long is waited at the end of the run for a [`Held`] that was given away.
+    ///
+    /// On a runtime without timers, both may take as long as they like; tokio's panic that says so is caught, and
+    /// printed.
     #[must_use]
     pub fn release_within(mut self, limit: Duration) -> Self {
         self.release_within = limit;

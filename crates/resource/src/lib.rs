@@ -74,6 +74,7 @@ mod holding;
 mod pool;
 mod resource;
 mod slot;
+mod time;
 mod with;
 
 pub use towpath_pattern::{

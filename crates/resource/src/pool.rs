@@ -24,6 +24,7 @@ use towpath_pattern::{Cause, Report, TimedOut};
 use crate::held::{Held, Returns};
 use crate::resource::{After, Resource};
 use crate::slot::Slot;
+use crate::time::within;
 
 pub(crate) struct Pool<R: Resource> {
     resource: Arc<R>,
@@ -135,6 +136,8 @@ impl<R: Resource> Pool<R> {
     ) {
         let slots = slots.into_iter();
         pool.releasing += slots.len();
+        // From under the lock: whoever finds nothing held there waits for what is yet to be spawned here.
+        let _spawning = self.releases.token();
         drop(pool);
         for (state, after) in slots.filter_map(|slot| slot.empty()) {
             let pool = Arc::clone(self);
@@ -159,8 +162,9 @@ impl<R: Resource> Pool<R> {
     async fn run_release(&self, state: R::State, after: After) -> Option<Cause> {
         let Some(released) = within(self.release_within, self.resource.release(state, after)).await else {
             let late = TimedOut { after: self.release_within };
-            let what = format!("a release was not done within {:?}", late.after);
-            return Some(Cause::of_error(anyhow::Error::from(late).context(what)));
+            return Some(Cause::of_error(
+                anyhow::Error::from(late).context("a release was not done in time"),
+            ));
         };
         released.err().map(Cause::of_error)
     }
@@ -185,17 +189,18 @@ impl<R: Resource> Pool<R> {
     pub(crate) async fn close(self: &Arc<Self>) -> Vec<Cause> {
         self.release_idle();
         let given_back = async {
-            while self.lock().is_held() {
+            while self.lock().held() > 0 {
                 self.changed.notified().await;
             }
         };
-        // Whether it took too long is asked of the state.
+        // Whether it took too long is asked of the state, and before the wait: what is not held any more is released
+        // by then, or waited for.
         let _in_time = within(self.release_within, given_back).await;
+        let held = self.lock().held();
         self.releases.wait().await;
-        let mut state = self.lock();
-        let mut causes = mem::take(&mut state.causes);
-        if state.is_held() {
-            let (held, waited) = (state.alive - state.releasing, self.release_within);
+        let mut causes = mem::take(&mut self.lock().causes);
+        if held > 0 {
+            let waited = self.release_within;
             causes.push(Cause::Errored(anyhow!(
                 "{held} of its resources still held {waited:?} after its last job, which gave them away"
             )));
@@ -211,9 +216,9 @@ impl<R: Resource> Returns<R::State> for Pool<R> {
 }
 
 impl<S> State<S> {
-    /// Somebody outside of any job has some, at the end of a run.
-    fn is_held(&self) -> bool {
-        self.alive > self.releasing
+    /// How many somebody outside of any job has, at the end of a run.
+    fn held(&self) -> usize {
+        self.alive - self.releasing
     }
 }
 
@@ -250,15 +255,5 @@ impl<R: Resource> Drop for Releasing<'_, R> {
     fn drop(&mut self) {
         self.0.lock().releasing -= 1;
         drop(Place(self.0));
-    }
-}
-
-/// What `future` comes to, unless it takes longer. The timer is only made if it waits: a runtime may have none.
-async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-    match polled {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => tokio::time::timeout(limit, future).await.ok(),
     }
 }
