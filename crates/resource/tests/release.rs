@@ -3,6 +3,7 @@
 mod log;
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::{Logged, RELEASE, Releases, State};
@@ -293,6 +294,28 @@ fn a_runtime_that_is_shut_down_drops_what_it_cannot_release() {
     let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let failure = other.block_on(run.next()).expect("a failure").expect_err("it was cancelled");
     assert_eq!(failure.to_string(), "stage `resource`: cancelled: the runtime was shut down");
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_drops_what_is_in_the_scope_as_well() {
+    let (outer, inner) = (Arc::new(Logged::default()), Arc::new(Logged::default()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let run = runtime.block_on(async {
+        let inside = Arc::clone(&inner);
+        let run = Holding::new(1, Arc::clone(&outer), move |(held, ()): (Held<State>, ())| {
+            let inside = Arc::clone(&inside);
+            async move { Ok(with_in(&held.scope(), inside, |_| pending::<anyhow::Result<()>>()).await?) }
+        })
+        .run([()]);
+        while inner.alive() < 1 {
+            tokio::task::yield_now().await;
+        }
+        run
+    });
+    drop(runtime);
+    drop(run);
+    assert_eq!((outer.alive(), inner.alive()), (0, 0));
+    assert_eq!((Arc::strong_count(&outer), Arc::strong_count(&inner)), (1, 1));
 }
 
 #[test]
