@@ -20,8 +20,8 @@
 //! # impl Connection {
 //! #     async fn open(_: &str) -> anyhow::Result<Self> { Ok(Self) }
 //! #     async fn get(&mut self, path: &str) -> anyhow::Result<usize> { Ok(path.len()) }
-//! #     async fn commit(self) -> anyhow::Result<()> { Ok(()) }
-//! #     async fn roll_back(self) -> anyhow::Result<()> { Ok(()) }
+//! #     async fn say_goodbye(self) -> anyhow::Result<()> { Ok(()) }
+//! #     fn close(self) {}
 //! # }
 //! struct Database {
 //!     address: &'static str,
@@ -36,8 +36,8 @@
 //!
 //!     async fn release(&self, connection: Connection, after: After) -> anyhow::Result<()> {
 //!         match after {
-//!             After::Success => connection.commit().await,
-//!             _ => connection.roll_back().await,
+//!             After::Success => connection.say_goodbye().await,
+//!             _ => Ok(connection.close()), // nobody knows what it still has to say
 //!         }
 //!     }
 //! }
