@@ -4,12 +4,16 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Weak};
 
-use crate::slot::Slot;
+use towpath_pattern::Scope;
+
+use crate::slot::{Next, Slot};
 
 /// A resource that a job holds, by value. Dropped, at the job's end at the latest, it goes back.
 ///
 /// A job that gives it away, to a task or with its output, has it count as held until it is dropped there; the run is
-/// over only then, or when [the time for releases](crate::Holding::release_within) is up.
+/// over only then, or when [the time for releases](crate::Holding::release_within) is up, which fails it, and then the
+/// resource is dropped unreleased. So whoever waits for the end of a run whose outputs hold resources, as `collect` and
+/// [`with`](crate::with) do, waits for all of that time, and loses the outputs.
 #[must_use = "dropped, it goes back"]
 pub struct Held<S: Send + 'static> {
     /// There until it is dropped.
@@ -18,9 +22,12 @@ pub struct Held<S: Send + 'static> {
     pool: Weak<dyn Returns<S>>,
 }
 
-/// Where a resource goes that outlived its job.
+/// What a resource that is held knows of its pool.
 pub(crate) trait Returns<S>: Send + Sync {
-    fn take_back(self: Arc<Self>, slot: Arc<Slot<S>>);
+    fn take_back(self: Arc<Self>, slot: Arc<Slot<S>>, next: Next);
+
+    /// The scope of what depends on it, inside that of the run.
+    fn scope_of(&self, slot: &Slot<S>) -> Scope;
 }
 
 impl<S: Send + 'static> Held<S> {
@@ -34,12 +41,50 @@ impl<S: Send + 'static> Held<S> {
         held.give_back(true);
     }
 
+    /// The scope of what depends on this resource, as a transaction does on a connection: what is started in it is
+    /// over before the resource is released, or lent to the next job. It lies inside the scope of the run, and is made
+    /// when it is first asked for.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_resource::{provide, with, with_in};
+    ///
+    /// let connection = provide(|| async { Ok(()) }, |_, _| async { Ok(println!("goodbye")) });
+    /// let transaction = provide(|| async { Ok(()) }, |_, after| async move { Ok(println!("{after:?}: commit")) });
+    /// with(connection, |connection| async move {
+    ///     with_in(&connection.scope(), transaction, |_transaction| async { Ok(()) }).await?;
+    ///     Ok(())
+    /// })
+    /// .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A job that returns is not over before all in it is: that is waited for after a success, so take a run in it to
+    /// its end and do not return it, and stopped after an error. A failure there that nobody took fails the item; where
+    /// the job failed itself, which it does not mask, it is a failure of the run.
+    ///
+    /// Where the job is stopped or panics, and where the resource outlives its job and is then given back, all in it is
+    /// stopped, and the release waits for that: for as long as [a release may take](crate::Holding::release_within).
+    /// When that is up, it is a failure of the run, and the resource is released all the same; the run is over only
+    /// when both are. From then on, as after the end of the run, nothing begins in it. A resource that is given back
+    /// outside of its job is not lent again if it has a scope.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let Some(pool) = self.pool.upgrade() else {
+            let over = Scope::new("a resource of a run that is over");
+            over.cancel();
+            return over;
+        };
+        pool.scope_of(&self.slot)
+    }
+
     fn give_back(&mut self, useless: bool) {
-        if let Some(state) = self.state.take()
-            && self.slot.give_back(state, useless)
-            && let Some(pool) = self.pool.upgrade()
-        {
-            pool.take_back(Arc::clone(&self.slot));
+        let Some(state) = self.state.take() else { return };
+        let Some(next) = self.slot.give_back(state, useless) else { return };
+        if let Some(pool) = self.pool.upgrade() {
+            pool.take_back(Arc::clone(&self.slot), next);
+        } else if let Some(scope) = self.slot.open_scope() {
+            scope.cancel();
         }
     }
 }

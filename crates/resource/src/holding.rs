@@ -22,7 +22,8 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 /// when the run's last job is gone, however that came about, or right after a job that panicked with it or
 /// [discarded](Held::discard) it, and then another is acquired in its place. The run is over, and its scope
 /// [closed](Scope::closed), when all are released; a release that fails is a failure of the run after the first one. An
-/// item whose resource cannot be acquired fails with that error.
+/// item whose resource cannot be acquired fails with that error. What depends on a resource, a transaction on a
+/// connection for instance, is started in [its scope](Held::scope), and over before it is released.
 ///
 /// It is a description: it can be run any number of times, also at the same time, and each run has resources of its
 /// own. Clones share the job and the [`Resource`].
@@ -64,7 +65,11 @@ impl<R: Resource, J> Holding<R, J> {
 
     /// Gives each release so long, by default 5 seconds; one that is not done by then is dropped, and fails the run.
     ///
-    /// It needs tokio's timer only for a release that waits.
+    /// As long is waited, before that, for what is in the [scope](Held::scope) of the resource, whose own releases
+    /// should have less; and at the end of the run for a [`Held`] that was given away.
+    ///
+    /// On a runtime without timers, each of these may take as long as it likes; tokio's panic that says so is caught,
+    /// and printed.
     #[must_use]
     pub fn release_within(mut self, limit: Duration) -> Self {
         self.release_within = limit;
@@ -122,7 +127,7 @@ where
     type Out = J::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
-        let pool = Pool::new(Arc::clone(&self.resource), self.settings.limit.get(), self.release_within);
+        let pool = Pool::new(Arc::clone(&self.resource), &self.settings, self.release_within, scope.clone());
         let work = WithResource { pool: Arc::new(pool), job: Arc::clone(&self.job) };
         Run::spawn(scope, input, self.settings.clone(), work)
     }
@@ -147,7 +152,11 @@ where
             Ok(found) => found,
             Err(error) => return begun.end(Err(error)),
         };
-        let result = self.job.call((held, item)).await;
+        let mut result = self.job.call((held, item)).await;
+        if let Some(scope) = lease.scope() {
+            // Boxed, so that a job that never asked for the scope carries no room for this.
+            result = Box::pin(lease.outlast(scope, result)).await;
+        }
         lease.end(match &result {
             Ok(_) => After::Success,
             Err(error) if TimedOut::is_in(error) => After::Timeout,

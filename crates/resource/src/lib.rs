@@ -20,8 +20,8 @@
 //! # impl Connection {
 //! #     async fn open(_: &str) -> anyhow::Result<Self> { Ok(Self) }
 //! #     async fn get(&mut self, path: &str) -> anyhow::Result<usize> { Ok(path.len()) }
-//! #     async fn commit(self) -> anyhow::Result<()> { Ok(()) }
-//! #     async fn roll_back(self) -> anyhow::Result<()> { Ok(()) }
+//! #     async fn say_goodbye(self) -> anyhow::Result<()> { Ok(()) }
+//! #     fn close(self) {}
 //! # }
 //! struct Database {
 //!     address: &'static str,
@@ -36,8 +36,8 @@
 //!
 //!     async fn release(&self, connection: Connection, after: After) -> anyhow::Result<()> {
 //!         match after {
-//!             After::Success => connection.commit().await,
-//!             _ => connection.roll_back().await,
+//!             After::Success => connection.say_goodbye().await,
+//!             _ => Ok(connection.close()), // nobody knows what it still has to say
 //!         }
 //!     }
 //! }
@@ -55,7 +55,8 @@
 //! }
 //! ```
 //!
-//! For one piece of work and no items, there is [`with`].
+//! For one piece of work and no items, there is [`with`]; for a resource inside another, a transaction on a connection,
+//! [`with_in`] the [scope](Held::scope) of the outer one.
 //!
 //! # What a release can count on
 //!
@@ -65,15 +66,19 @@
 //! | is cancelled, or passes its deadline | the same; the release itself is not cancelled, but has [its own time](Holding::release_within) |
 //! | is dropped | released beside whoever dropped it; [`Scope::closed`] waits for it, and returns what failed |
 //! | has a job that panics | that job's resource is released with [`After::Panic`], and made anew for the next |
+//! | has a job that started something in the [scope](Held::scope) of its resource | that is over before the resource is released or lent again; where the job was stopped or failed, it is stopped |
+//! | has a job that gave its resource away | as when it is given back; one that takes longer for that than a release may is a failure, and dropped |
 //! | ends because its runtime is shut down | dropped: nothing can be awaited any more |
 
 #![forbid(unsafe_code)]
 
 mod held;
 mod holding;
+mod lease;
 mod pool;
 mod resource;
 mod slot;
+mod time;
 mod with;
 
 pub use towpath_pattern::{

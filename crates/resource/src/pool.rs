@@ -12,23 +12,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
-use towpath_pattern::{Cause, Report, TimedOut};
+use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut};
 
 use crate::held::{Held, Returns};
+use crate::lease::Lease;
 use crate::resource::{After, Resource};
-use crate::slot::Slot;
+use crate::slot::{Emptied, Next, Slot};
+use crate::time::within;
 
 pub(crate) struct Pool<R: Resource> {
     resource: Arc<R>,
     limit: usize,
     release_within: Duration,
+    /// That of the run, and what those inside it are called.
+    scope: Scope,
+    name: Arc<str>,
     /// Where resources are released: one may be given back on any thread. `None` where no run can start.
     runtime: Option<Handle>,
     releases: TaskTracker,
@@ -45,22 +49,17 @@ struct State<S> {
     closing: bool,
 }
 
-/// That a job has a resource. Dropped without having [ended](Lease::end), the job was stopped or has panicked.
-pub(crate) struct Lease<'a, R: Resource> {
-    pool: &'a Arc<Pool<R>>,
-    slot: Arc<Slot<R::State>>,
-    after: Option<After>,
-}
-
 impl<R: Resource> Pool<R> {
-    pub(crate) fn new(resource: Arc<R>, limit: usize, release_within: Duration) -> Self {
+    pub(crate) fn new(resource: Arc<R>, settings: &Settings, release_within: Duration, scope: Scope) -> Self {
         let releases = TaskTracker::new();
         releases.close();
         let state = State { idle: Vec::new(), alive: 0, releasing: 0, causes: Vec::new(), closing: false };
         Self {
             resource,
-            limit,
+            limit: settings.limit.get(),
             release_within,
+            scope,
+            name: Arc::clone(&settings.name),
             runtime: Handle::try_current().ok(),
             releases,
             state: Mutex::new(state),
@@ -103,7 +102,7 @@ impl<R: Resource> Pool<R> {
         let state = slot.lend()?;
         let pool = Arc::downgrade(self) as Weak<dyn Returns<R::State>>;
         let held = Held::new(state, Arc::clone(&slot), pool);
-        Some((held, Lease { pool: self, slot, after: None }))
+        Some((held, Lease::new(self, slot)))
     }
 
     /// A place for one more, unless there are as many as may be.
@@ -115,10 +114,9 @@ impl<R: Resource> Pool<R> {
     }
 
     /// Keeps a resource for the next job, or releases it.
-    fn settle(self: &Arc<Self>, slot: Arc<Slot<R::State>>) {
-        let useless = slot.is_useless();
+    pub(crate) fn settle(self: &Arc<Self>, slot: Arc<Slot<R::State>>, next: Next) {
         let mut pool = self.lock();
-        if useless || pool.closing {
+        if next == Next::Release || pool.closing {
             self.release(pool, [slot]);
         } else {
             pool.idle.push(slot);
@@ -135,19 +133,18 @@ impl<R: Resource> Pool<R> {
     ) {
         let slots = slots.into_iter();
         pool.releasing += slots.len();
+        // From under the lock: whoever finds nothing held there waits for what is yet to be spawned here.
+        let _spawning = self.releases.token();
         drop(pool);
-        for (state, after) in slots.filter_map(|slot| slot.empty()) {
+        for Emptied { state, after, scope } in slots.filter_map(|slot| slot.empty()) {
+            // Now, and not in the task, which a runtime that is shut down never polls.
+            scope.iter().for_each(Scope::cancel);
             let pool = Arc::clone(self);
             let release = async move {
                 let _releasing = Releasing(&*pool);
-                let mut release = pin!(pool.run_release(state, after));
-                let released = poll_fn(|cx| {
-                    let polled = catch_unwind(AssertUnwindSafe(|| release.as_mut().poll(cx)));
-                    polled.unwrap_or_else(|payload| Poll::Ready(Some(Cause::of_panic(payload))))
-                });
-                if let Some(cause) = released.await {
-                    pool.keep(cause);
-                }
+                let Some(scope) = scope else { return pool.run_release(state, after).await };
+                // Boxed, so that only those who asked for a scope pay for it.
+                Box::pin(pool.release_after(&scope, state, after)).await;
             };
             if let Some(runtime) = &self.runtime {
                 self.releases.spawn_on(release, runtime);
@@ -155,18 +152,49 @@ impl<R: Resource> Pool<R> {
         }
     }
 
-    /// What went wrong with the release of a resource.
-    async fn run_release(&self, state: R::State, after: After) -> Option<Cause> {
-        let Some(released) = within(self.release_within, self.resource.release(state, after)).await else {
-            let late = TimedOut { after: self.release_within };
-            let what = format!("a release was not done within {:?}", late.after);
-            return Some(Cause::of_error(anyhow::Error::from(late).context(what)));
-        };
-        released.err().map(Cause::of_error)
+    /// Releases a resource when what depends on it is over, or has had its time.
+    async fn release_after(&self, scope: &Scope, state: R::State, after: After) {
+        let closed = within(self.release_within, scope.closed()).await;
+        let late = closed.is_none();
+        match closed {
+            Some(closed) => self.keep_failure_of(closed),
+            None => self.keep(self.late("what depends on a resource was not over in time")),
+        }
+        self.run_release(state, after).await;
+        if late {
+            self.keep_failure_of(scope.closed().await);
+        }
+    }
+
+    /// Releases a resource, and keeps what went wrong.
+    async fn run_release(&self, state: R::State, after: After) {
+        // Its first step may panic as well.
+        let release = async { self.resource.release(state, after).await };
+        let mut release = pin!(within(self.release_within, release));
+        let released = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| release.as_mut().poll(cx)));
+            polled.map_or_else(|payload| Poll::Ready(Err(payload)), |polled| polled.map(Ok))
+        });
+        match released.await {
+            Ok(Some(Ok(()))) => {}
+            Ok(Some(Err(error))) => self.keep(Cause::of_error(error)),
+            Ok(None) => self.keep(self.late("a release was not done in time")),
+            Err(payload) => self.keep(Cause::of_panic(payload)),
+        }
+    }
+
+    fn late(&self, what: &'static str) -> Cause {
+        Cause::of_error(anyhow::Error::from(TimedOut { after: self.release_within }).context(what))
+    }
+
+    fn keep_failure_of(&self, closed: Result<(), Failure>) {
+        if let Err(failure) = closed {
+            self.keep(Cause::of_error(failure.into()));
+        }
     }
 
     /// Keeps what went wrong for the end of the run.
-    fn keep(&self, cause: Cause) {
+    pub(crate) fn keep(&self, cause: Cause) {
         let mut state = self.lock();
         if state.causes.len() < Report::KEPT_FAILURES {
             state.causes.push(cause);
@@ -185,17 +213,18 @@ impl<R: Resource> Pool<R> {
     pub(crate) async fn close(self: &Arc<Self>) -> Vec<Cause> {
         self.release_idle();
         let given_back = async {
-            while self.lock().is_held() {
+            while self.lock().held() > 0 {
                 self.changed.notified().await;
             }
         };
-        // Whether it took too long is asked of the state.
+        // Whether it took too long is asked of the state, and before the wait: what is not held any more is released
+        // by then, or waited for.
         let _in_time = within(self.release_within, given_back).await;
+        let held = self.lock().held();
         self.releases.wait().await;
-        let mut state = self.lock();
-        let mut causes = mem::take(&mut state.causes);
-        if state.is_held() {
-            let (held, waited) = (state.alive - state.releasing, self.release_within);
+        let mut causes = mem::take(&mut self.lock().causes);
+        if held > 0 {
+            let waited = self.release_within;
             causes.push(Cause::Errored(anyhow!(
                 "{held} of its resources still held {waited:?} after its last job, which gave them away"
             )));
@@ -205,31 +234,19 @@ impl<R: Resource> Pool<R> {
 }
 
 impl<R: Resource> Returns<R::State> for Pool<R> {
-    fn take_back(self: Arc<Self>, slot: Arc<Slot<R::State>>) {
-        self.settle(slot);
+    fn take_back(self: Arc<Self>, slot: Arc<Slot<R::State>>, next: Next) {
+        self.settle(slot, next);
+    }
+
+    fn scope_of(&self, slot: &Slot<R::State>) -> Scope {
+        slot.scope(&self.scope, &self.name)
     }
 }
 
 impl<S> State<S> {
-    /// Somebody outside of any job has some, at the end of a run.
-    fn is_held(&self) -> bool {
-        self.alive > self.releasing
-    }
-}
-
-impl<R: Resource> Lease<'_, R> {
-    /// Its job has returned.
-    pub(crate) fn end(mut self, after: After) {
-        self.after = Some(after);
-    }
-}
-
-impl<R: Resource> Drop for Lease<'_, R> {
-    fn drop(&mut self) {
-        let stopped = || if thread::panicking() { After::Panic } else { After::Cancellation };
-        if self.slot.end(self.after.unwrap_or_else(stopped)) {
-            self.pool.settle(Arc::clone(&self.slot));
-        }
+    /// How many somebody outside of any job has, at the end of a run.
+    fn held(&self) -> usize {
+        self.alive - self.releasing
     }
 }
 
@@ -250,15 +267,5 @@ impl<R: Resource> Drop for Releasing<'_, R> {
     fn drop(&mut self) {
         self.0.lock().releasing -= 1;
         drop(Place(self.0));
-    }
-}
-
-/// What `future` comes to, unless it takes longer. The timer is only made if it waits: a runtime may have none.
-async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-    match polled {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => tokio::time::timeout(limit, future).await.ok(),
     }
 }

@@ -34,6 +34,10 @@ pub trait Resource: Send + Sync + 'static {
 }
 
 /// What became of the last job that held a resource: `exc_type`, as Python calls it.
+///
+/// It tells of that job only, and not of those that held the resource before. What must be committed or rolled back,
+/// job by job, is a resource of its own inside the job: `with_in(&held.scope(), transaction, …)`, of
+/// [`with_in`](crate::with_in) and [`Held::scope`](crate::Held::scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum After {

@@ -18,9 +18,14 @@ use crate::resource::Resource;
 /// # Ok(()) }
 /// ```
 ///
+/// What depends on the resource, and has a resource of its own, belongs into [`with_in`] its [scope](Held::scope): two
+/// plain `with`, one inside the other, are released at the same time when they are stopped. Work that returns the
+/// [`Held`] has it waited for in vain, and fails.
+///
 /// # Errors
 ///
-/// The first of: it was not acquired; the work failed or panicked; it was not released.
+/// The first of: it was not acquired; the work failed or panicked; it was not released. Where the work failed and the
+/// release as well, the failure of the release is told nowhere; where that matters, take [`with_in`].
 ///
 /// # Panics
 ///
@@ -43,9 +48,13 @@ where
 /// As [`with`], in `scope`: its cancellation and its deadline stop the work, and it is [closed](Scope::closed) only
 /// once the resource is released.
 ///
+/// In the [scope](Held::scope) of another resource it is Python's nested `async with`: this one is released before that
+/// one, however the work ends.
+///
 /// # Errors
 ///
-/// As [`with`], and where the scope was cancelled.
+/// As [`with`], and where the scope was cancelled. Where the work failed and the release as well, or the future was
+/// dropped, `scope.closed().await` returns the failure of the release.
 ///
 /// # Panics
 ///

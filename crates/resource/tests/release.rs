@@ -3,6 +3,7 @@
 mod log;
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::{Logged, RELEASE, Releases, State};
@@ -149,7 +150,7 @@ async fn a_release_that_fails_masks_nothing() {
         let expected = match releases {
             Releases::Fail => "stage `resource`: release 0 failed",
             Releases::Panic => "stage `resource`: panicked: release 0 broke",
-            _ => "stage `resource`: timed out: a release was not done within 5s",
+            _ => "stage `resource`: timed out: a release was not done in time",
         };
         assert_eq!(others.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
         let of_its_kind = match releases {
@@ -158,6 +159,7 @@ async fn a_release_that_fails_masks_nothing() {
             _ => matches!(others[0].cause(), Cause::Errored(_)),
         };
         assert!(of_its_kind, "{expected}");
+        assert!(format!("{:?}", others[0]).matches("5s").count() <= 1, "{:?}", others[0]);
     }
 }
 
@@ -257,6 +259,17 @@ async fn with_releases_after_its_work() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_scope_hears_of_a_release_that_failed_after_the_work_had() {
+    let scope = Scope::new("around");
+    let work = with_in(&scope, Logged::with_releases_that(Releases::Fail), |_held| async {
+        Err::<(), _>(anyhow::anyhow!("no"))
+    });
+    assert_eq!(work.await.unwrap_err().to_string(), "item 0 at stage `resource`: no");
+    let failure = scope.closed().await.expect_err("the release failed");
+    assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_that_is_dropped_releases_and_its_scope_waits() {
     let (log, scope) = (Logged::default(), Scope::new("dropped"));
     let work = with_in(&scope, log.clone(), |_held| pending::<anyhow::Result<()>>());
@@ -281,6 +294,28 @@ fn a_runtime_that_is_shut_down_drops_what_it_cannot_release() {
     let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let failure = other.block_on(run.next()).expect("a failure").expect_err("it was cancelled");
     assert_eq!(failure.to_string(), "stage `resource`: cancelled: the runtime was shut down");
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_drops_what_is_in_the_scope_as_well() {
+    let (outer, inner) = (Arc::new(Logged::default()), Arc::new(Logged::default()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let run = runtime.block_on(async {
+        let inside = Arc::clone(&inner);
+        let run = Holding::new(1, Arc::clone(&outer), move |(held, ()): (Held<State>, ())| {
+            let inside = Arc::clone(&inside);
+            async move { Ok(with_in(&held.scope(), inside, |_| pending::<anyhow::Result<()>>()).await?) }
+        })
+        .run([()]);
+        while inner.alive() < 1 {
+            tokio::task::yield_now().await;
+        }
+        run
+    });
+    drop(runtime);
+    drop(run);
+    assert_eq!((outer.alive(), inner.alive()), (0, 0));
+    assert_eq!((Arc::strong_count(&outer), Arc::strong_count(&inner)), (1, 1));
 }
 
 #[test]

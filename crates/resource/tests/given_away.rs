@@ -1,0 +1,128 @@
+//! Resources that outlive their jobs, and runtimes without timers: each is released all the same, and before its run is
+//! over.
+
+use std::hint::spin_loop;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use tokio::runtime::Builder;
+use tokio::task::{spawn_blocking, yield_now};
+use towpath_resource::{Held, Holding, PatternExt, provide, with};
+
+/// Counted while it is there; it is large, so that it takes a while to be moved.
+struct Large {
+    alive: Arc<AtomicUsize>,
+    _room: [u8; 16 * 1024],
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, SeqCst);
+    }
+}
+
+/// A source of one item, which is dropped right before the run closes: it says so, and takes a while.
+struct Last(Option<()>, Arc<AtomicBool>, usize);
+
+impl Iterator for Last {
+    type Item = ();
+
+    fn next(&mut self) -> Option<()> {
+        self.0.take()
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.1.store(true, SeqCst);
+        (0..self.2).for_each(|_| spin_loop());
+    }
+}
+
+#[test]
+fn a_resource_given_back_while_the_run_closes_is_released_before_the_run_is_over() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    for round in 0..1_000 {
+        let (alive, closing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let made = Arc::clone(&alive);
+        let large = provide(
+            move || {
+                made.fetch_add(1, SeqCst);
+                let large = Large { alive: Arc::clone(&made), _room: [0; 16 * 1024] };
+                async move { Ok(large) }
+            },
+            |large: Large, _| async move {
+                drop(large);
+                Ok(())
+            },
+        );
+        let last = Last(Some(()), Arc::clone(&closing), round % 100 * 16);
+        let give_away = move |(held, ()): (Held<Large>, ())| {
+            let closing = Arc::clone(&closing);
+            async move {
+                spawn_blocking(move || {
+                    while !closing.load(SeqCst) {
+                        spin_loop();
+                    }
+                    drop(held);
+                });
+                Ok(())
+            }
+        };
+        let finish = async { Holding::new(1, large, give_away).run(last).finish().await };
+        let report = runtime.block_on(finish);
+        assert_eq!(alive.load(SeqCst), 0, "round {round}: {report}");
+    }
+}
+
+#[test]
+fn without_timers_a_resource_that_outlives_its_job_is_waited_for() {
+    let released = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&released);
+    let resource = provide(
+        || async { Ok(()) },
+        move |(), _| {
+            counted.fetch_add(1, SeqCst);
+            async { Ok(()) }
+        },
+    );
+    let give_away = |(held, ()): (Held<()>, ())| async move {
+        tokio::spawn(async move {
+            for _ in 0..50 {
+                yield_now().await;
+            }
+            drop(held);
+        });
+        Ok(())
+    };
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let report = runtime.block_on(async { Holding::new(1, resource, give_away).run([()]).finish().await });
+    assert_eq!((released.load(SeqCst), report.failures.len()), (1, 0), "{report}");
+}
+
+#[test]
+fn without_timers_a_release_that_waits_is_waited_for() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let waits = provide(
+        || async { Ok(()) },
+        |(), _| async {
+            yield_now().await;
+            Ok(())
+        },
+    );
+    runtime.block_on(with(waits, |_held| async { Ok(()) })).expect("it does not fail");
+}
+
+#[test]
+fn a_release_that_panics_before_its_first_await_is_a_failure_of_the_run() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let breaks = provide(
+        || async { Ok(true) },
+        |breaks: bool, _| {
+            assert!(!breaks, "broken");
+            async { Ok(()) }
+        },
+    );
+    let failure = runtime.block_on(with(breaks, |_held| async { Ok(()) })).expect_err("it panicked");
+    assert_eq!(failure.to_string(), "stage `resource`: panicked: broken");
+}

@@ -1,0 +1,334 @@
+//! What runs in the scope of a resource is over before the resource is released, or lent to the next job.
+
+mod log;
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use log::{Logged, RELEASE, Releases, State};
+use tokio::time::{Instant, sleep, timeout};
+use towpath_resource::{
+    After, Cause, Held, Holding, OnFailure, PatternExt, Resource, Scope, provide, with, with_in,
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Fails where it would hang.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(60_000 * MS, future).await.expect("it is over soon")
+}
+
+/// What was released, in that order.
+#[derive(Clone, Debug, Default)]
+struct Order(Arc<Mutex<Vec<&'static str>>>);
+
+impl Order {
+    /// A resource whose release, or else its drop, is put down as `name`.
+    fn named(&self, name: &'static str, release: Duration) -> impl Resource<State = Named> + use<> {
+        let order = self.clone();
+        let acquire = move || {
+            let named = Named { name, order: order.clone() };
+            async move { Ok(named) }
+        };
+        provide(acquire, move |named: Named, _| async move {
+            sleep(release).await;
+            drop(named);
+            Ok(())
+        })
+    }
+
+    fn put_down(&self, name: &'static str) {
+        self.0.lock().unwrap().push(name);
+    }
+
+    fn now(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+struct Named {
+    name: &'static str,
+    order: Order,
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        self.order.put_down(self.name);
+    }
+}
+
+/// How the work inside both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Success,
+    Error,
+    Panic,
+    Drop,
+    Cancel,
+    Deadline,
+}
+
+async fn work(end: End) -> anyhow::Result<()> {
+    sleep(10 * MS).await;
+    match end {
+        End::Success => Ok(()),
+        End::Error => anyhow::bail!("no"),
+        End::Panic => panic!("broken"),
+        End::Drop | End::Cancel | End::Deadline => pending().await,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_inner_resource_is_released_before_the_outer_one_however_the_work_ends() {
+    for end in [End::Success, End::Error, End::Panic, End::Drop, End::Cancel, End::Deadline] {
+        let (order, around) = (Order::default(), Scope::new("around"));
+        let inside = if end == End::Deadline { around.with_timeout(50 * MS) } else { around.clone() };
+        let (transaction, savepoint) =
+            (order.named("transaction", 100 * MS), order.named("savepoint", 100 * MS));
+        let nested =
+            with_in(&inside, order.named("connection", Duration::ZERO), move |connection| async move {
+                let scope = connection.scope();
+                let inner = with_in(&scope, transaction, move |transaction| async move {
+                    Ok(with_in(&transaction.scope(), savepoint, move |_| work(end)).await?)
+                });
+                Ok(inner.await?)
+            });
+        match end {
+            End::Drop => drop(timeout(50 * MS, nested).await.expect_err("it waits")),
+            End::Cancel => {
+                let mut nested = std::pin::pin!(nested);
+                timeout(50 * MS, nested.as_mut()).await.expect_err("it waits");
+                around.cancel();
+                nested.await.expect_err("it was cancelled");
+            }
+            _ => assert_eq!(nested.await.is_ok(), end == End::Success, "{end:?}"),
+        }
+        soon(around.closed()).await.expect("no release failed");
+        assert_eq!(order.now(), ["savepoint", "transaction", "connection"], "{end:?}");
+    }
+}
+
+/// A transaction, as a task in `scope` that goes on after the job that has begun it.
+fn leave(scope: &Scope, transaction: impl Resource, end: End) {
+    let inside = scope.clone();
+    scope.spawn("transaction", async move { Ok(with_in(&inside, transaction, move |_| work(end)).await?) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_job_leaves_in_the_scope_is_over_before_the_next_job_has_the_resource() {
+    for end in [End::Success, End::Error, End::Panic] {
+        let (log, order) = (Logged::default(), Order::default());
+        let jobs = order.clone();
+        let job = move |(held, end): (Held<State>, End)| {
+            let order = jobs.clone();
+            async move {
+                let left = if end == End::Success { end } else { End::Drop };
+                leave(&held.scope(), order.named("transaction", 100 * MS), left);
+                let ended = work(end).await;
+                order.put_down("job");
+                ended
+            }
+        };
+        let jobs = Holding::new(1, log.clone(), job).on_failure(OnFailure::Continue);
+        let report = soon(jobs.run([end; 3]).finish()).await;
+        let of_a_job = if end == End::Panic { &["transaction"][..] } else { &["job", "transaction"] };
+        assert_eq!(order.now(), of_a_job.repeat(3), "{end:?}: {report}");
+        let counts = report.last();
+        assert_eq!(
+            (counts.succeeded, report.failures.len()),
+            (if end == End::Success { 3 } else { 0 }, 3 - counts.succeeded)
+        );
+        assert_eq!(log.made(), (if end == End::Panic { 3 } else { 1 }, 1), "{end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_stopped_has_what_it_left_in_the_scope_stopped_before_the_release() {
+    let (order, around) = (Order::default(), Scope::new("around"));
+    let transaction = order.named("transaction", 100 * MS);
+    let nested = with_in(&around, order.named("connection", Duration::ZERO), move |held| async move {
+        leave(&held.scope(), transaction, End::Drop);
+        Held::discard(held);
+        pending::<anyhow::Result<()>>().await
+    });
+    timeout(50 * MS, nested).await.expect_err("it waits");
+    soon(around.closed()).await.expect("nothing failed");
+    assert_eq!(order.now(), ["transaction", "connection"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_in_the_scope_that_nobody_took_fails_the_item() {
+    for (releases, what) in
+        [(Releases::Fail, "release 0 failed"), (Releases::Panic, "panicked: release 0 broke")]
+    {
+        let log = Logged::default();
+        let failed = with(log.clone(), move |held| async move {
+            leave(&held.scope(), Logged::with_releases_that(releases), End::Success);
+            Ok(())
+        });
+        let told = failed.await.expect_err("the release inside failed").to_string();
+        assert_eq!(
+            told,
+            format!("item 0 at stage `resource`: stage `transaction`: stage `resource`: {what}")
+        );
+        assert_eq!(log.released(), [(0, After::Error)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
+    for end in [End::Error, End::Panic, End::Cancel, End::Drop] {
+        let job = |(held, end): (Held<State>, End)| async move {
+            let scope = held.scope();
+            let mut inner =
+                Box::pin(with_in(&scope, Logged::with_releases_that(Releases::Fail), |_| work(End::Drop)));
+            timeout(50 * MS, inner.as_mut()).await.expect_err("it waits");
+            if end == End::Error {
+                drop(inner);
+            } else if end != End::Panic {
+                inner.await?;
+            }
+            work(end).await
+        };
+        let around = Scope::new("around");
+        let mut run = Holding::new(1, Logged::default(), job).run_in(&around, [end]);
+        sleep(100 * MS).await;
+        let told = if end == End::Drop {
+            drop(run);
+            soon(around.closed()).await.expect_err("the release inside failed").to_string()
+        } else {
+            if end == End::Cancel {
+                run.cancel();
+            }
+            run.next().await.expect("a failure").expect_err("it did not succeed");
+            let failures = run.finish().await.failures;
+            assert_eq!(failures.len(), 1, "{end:?}");
+            failures[0].to_string()
+        };
+        assert_eq!(told, "stage `resource`: stage `resource`: release 0 failed", "{end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run_waits_for_that() {
+    let (outer, inner) = (Logged::default(), Logged::with_releases_that(Releases::Hang));
+    let hangs = inner.clone();
+    let job = move |(held, ()): (Held<State>, ())| {
+        let slow = Holding::new(1, hangs.clone(), |(_held, ()): (Held<State>, ())| work(End::Drop));
+        async move {
+            slow.release_within(10_000 * MS).run_in(&held.scope(), [()]).collect().await?;
+            Ok(())
+        }
+    };
+    let run = Holding::new(1, outer.clone(), job).release_within(1_000 * MS).run([()]);
+    sleep(100 * MS).await;
+    run.cancel();
+    let began = Instant::now();
+    let finish = tokio::spawn(run.finish());
+    sleep(1_000 * MS + RELEASE + MS).await;
+    assert_eq!(outer.released(), [(0, After::Cancellation)]);
+    let report = finish.await.expect("no panic");
+    assert_eq!((began.elapsed(), inner.alive()), (10_000 * MS, 0));
+    let failures: Vec<_> = report.failures.iter().filter(|failure| !failure.is_cancelled()).collect();
+    let late = "stage `resource`: timed out: what depends on a resource was not over in time";
+    let inside = "stage `resource`: stage `resource`: timed out: a release was not done in time";
+    assert_eq!(failures.iter().map(ToString::to_string).collect::<Vec<_>>(), [late, inside]);
+    assert!(matches!(failures[0].cause(), Cause::TimedOut(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_outlives_its_job_keeps_its_scope_until_it_is_given_back() {
+    let order = Order::default();
+    let jobs = order.clone();
+    let give_away = move |(held, ()): (Held<Named>, ())| {
+        let order = jobs.clone();
+        async move {
+            tokio::spawn(async move {
+                sleep(50 * MS).await;
+                with_in(&held.scope(), order.named("first", MS), |_| work(End::Success))
+                    .await
+                    .expect("it goes on");
+                leave(&held.scope(), order.named("second", 100 * MS), End::Drop);
+                sleep(50 * MS).await;
+            });
+            Ok(())
+        }
+    };
+    let jobs = Holding::new(1, order.named("connection", Duration::ZERO), give_away);
+    let report = soon(jobs.run([(), ()]).finish()).await;
+    assert!(report.failures.is_empty(), "{report}");
+    assert_eq!(
+        order.now(),
+        ["first", "second", "connection"].repeat(2),
+        "and is not lent with what is in it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_the_scope_of_a_resource_that_came_back_too_late_is_stopped() {
+    let around = Scope::new("around");
+    let lend = |(held, ()): (Held<State>, ())| async move { Ok(held) };
+    let mut run = Holding::new(1, Logged::default(), lend).run_in(&around, [()]);
+    let held = run.next().await.expect("an output").expect("it does not fail");
+    let scope = held.scope();
+    leave(&scope, Logged::default(), End::Drop);
+    assert_eq!(run.finish().await.failures.len(), 1, "it is still held");
+    drop(held);
+    soon(around.closed()).await.expect("nothing in it failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_is_held_in_its_own_scope_comes_back_when_the_job_is_stopped() {
+    let (log, around) = (Logged::default(), Scope::new("around"));
+    let run = Holding::new(1, log.clone(), |(held, ()): (Held<State>, ())| async move {
+        held.scope().spawn("keeper", async move {
+            let _held = held;
+            pending().await
+        });
+        pending::<anyhow::Result<()>>().await
+    })
+    .run_in(&around, [()]);
+    sleep(50 * MS).await;
+    let dropped = Instant::now();
+    drop(run);
+    soon(around.closed()).await.expect("nothing failed");
+    assert_eq!((dropped.elapsed(), log.released()), (RELEASE, vec![(0, After::Cancellation)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_begins_in_the_scope_of_a_resource_whose_job_was_stopped_or_whose_run_is_over() {
+    let (send, held) = tokio::sync::oneshot::channel();
+    let send = Mutex::new(Some(send));
+    let mut run = Holding::new(1, Logged::default(), move |(held, ()): (Held<State>, ())| {
+        let send = send.lock().unwrap().take().expect("one job");
+        async move {
+            send.send(held).expect("somebody waits");
+            pending::<anyhow::Result<()>>().await
+        }
+    })
+    .run([()]);
+    let held = held.await.expect("the job sends it");
+    run.cancel();
+    sleep(MS).await;
+    let begins = || async {
+        let log = Logged::default();
+        let inside = with_in(&held.scope(), log.clone(), |_| work(End::Success)).await;
+        (inside.is_err(), log.made())
+    };
+    assert_eq!(begins().await, (true, (0, 0)), "its job was stopped");
+    while run.next().await.is_some() {}
+    assert_eq!(begins().await, (true, (0, 0)), "its run is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_scope_of_a_run_closes_and_lets_go_of_all_though_somebody_keeps_one_inside() {
+    let (around, resource) = (Scope::new("around"), Arc::new(Logged::default()));
+    let kept = with_in(&around, Arc::clone(&resource), |held| async move { Ok(held.scope()) }).await;
+    let kept = kept.expect("it does not fail");
+    soon(around.closed()).await.expect("nothing failed");
+    assert!(kept.token().is_cancelled(), "the resource was given back");
+    assert_eq!(Arc::strong_count(&resource), 1, "nothing of the run is left");
+    drop(around);
+    assert_eq!(kept.name(), "resource");
+}
