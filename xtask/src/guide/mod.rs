@@ -27,7 +27,7 @@ use crate::workspace::Workspace;
 /// go vet, ruff), built and run, and must end well, print nothing to standard error, and print what the file
 /// beside them says; so they print the same. Lines with a prefix that topic.toml calls unordered may change
 /// places among themselves. Checked too: that each topic's page shows its programs, that SUMMARY.md lists every
-/// page, and that every include, link and anchor leads somewhere.
+/// page, that every include, link and anchor leads somewhere, and that neither edition has lost a row or a heading.
 ///
 /// Go and Python come from a virtual environment that is made under target/ from xtask/requirements.txt; where
 /// that cannot be, they are left out with one line that says why, or, with CI set in the environment, it is an

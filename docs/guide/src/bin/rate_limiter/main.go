@@ -10,7 +10,7 @@ import (
 const second = 10 * time.Millisecond
 
 func request(number int) {
-	time.Sleep(60 * second)
+	time.Sleep(120 * second)
 	fmt.Println("answer", number)
 }
 

@@ -20,7 +20,7 @@ class RateLimiter:
 
 
 async def request(number: int) -> None:
-    await asyncio.sleep(60 * SECOND)
+    await asyncio.sleep(120 * SECOND)
     print("answer", number)
 
 

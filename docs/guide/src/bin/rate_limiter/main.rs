@@ -10,7 +10,7 @@ use towpath_pattern::Scope;
 const SECOND: Duration = Duration::from_millis(10);
 
 async fn request(number: u32) -> anyhow::Result<()> {
-    sleep(60 * SECOND).await;
+    sleep(120 * SECOND).await;
     println!("answer {number}");
     Ok(())
 }

@@ -15,15 +15,15 @@ func deliver(first time.Duration, items ...string) <-chan string {
 		time.Sleep(first)
 		for _, item := range items {
 			channel <- item
-			time.Sleep(20 * second)
+			time.Sleep(40 * second)
 		}
 	}()
 	return channel
 }
 
 func main() {
-	news := deliver(10*second, "rain", "sun")
-	mail := deliver(20*second, "a letter", "a card")
+	news := deliver(20*second, "rain", "sun")
+	mail := deliver(40*second, "a letter", "a card")
 
 	select {
 	case item := <-news:

@@ -11,15 +11,15 @@ async def deliver(queue: Queue, items: list[str], first: float) -> None:
     await asyncio.sleep(first * SECOND)
     for item in items:
         await queue.put(item)
-        await asyncio.sleep(20 * SECOND)
+        await asyncio.sleep(40 * SECOND)
     await queue.put(None)
 
 
 async def main() -> None:
     news, mail = Queue(10), Queue(10)
     async with asyncio.TaskGroup() as group:
-        group.create_task(deliver(news, ["rain", "sun"], first=10))
-        group.create_task(deliver(mail, ["a letter", "a card"], first=20))
+        group.create_task(deliver(news, ["rain", "sun"], first=20))
+        group.create_task(deliver(mail, ["a letter", "a card"], first=40))
 
         try:
             print("news:", news.get_nowait())

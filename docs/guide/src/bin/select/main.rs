@@ -18,7 +18,7 @@ fn deliver(
         sleep(first).await;
         for item in items {
             sender.send(item).await?;
-            sleep(20 * SECOND).await;
+            sleep(40 * SECOND).await;
         }
         Ok(())
     });
@@ -28,8 +28,8 @@ fn deliver(
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let scope = Scope::new("deliveries");
-    let mut news = deliver(&scope, 10 * SECOND, ["rain", "sun"]);
-    let mut mail = deliver(&scope, 20 * SECOND, ["a letter", "a card"]);
+    let mut news = deliver(&scope, 20 * SECOND, ["rain", "sun"]);
+    let mut mail = deliver(&scope, 40 * SECOND, ["a letter", "a card"]);
 
     match news.try_recv() {
         Ok(item) => println!("news: {item}"),
