@@ -139,11 +139,13 @@ impl<In, Out> HandOff<In, Out> {
         if over {
             return self.discard_all();
         }
-        if left {
-            // The supervisor may have looked already, and waits for what they hold.
-            self.discard_untakeable();
+        if !left {
+            return None;
         }
-        None
+        // The supervisor may have looked already, and waits for what they hold. It may also have come to its end
+        // meanwhile, and would not hear of a panic.
+        self.discard_untakeable();
+        if self.lock().is_over() { self.discard_all() } else { None }
     }
 
     /// Drops every output that nobody took; the first failure that nobody took and that is not only a

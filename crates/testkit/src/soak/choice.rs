@@ -218,10 +218,13 @@ impl Part {
     }
 }
 
+/// Each may take two thousand outputs of a source that never ends.
+const MOST_POLLS: usize = 300;
+
 fn stop(rng: &mut Rng, items: usize) -> Stop {
     match rng.u32(..10) {
         0 => Stop::Cancel(rng.usize(..=items)),
-        1 => Stop::DropAt(rng.usize(1..=items + 2)),
+        1 => Stop::DropAt(rng.usize(1..=items.min(MOST_POLLS) + 2)),
         2 => Stop::DropAt(rng.usize(1..=6)),
         3 => Stop::Scope(scope_stop(rng)),
         _ => Stop::Never,
