@@ -10,6 +10,8 @@ use towpath_testkit::Case;
 use crate::child::in_child;
 use crate::patterns;
 
+const ITEMS: usize = 6;
+
 /// An item whose last clone panics when it is dropped.
 #[derive(Clone)]
 struct Grenade(Arc<Explosive>);
@@ -24,12 +26,6 @@ impl Drop for Explosive {
 
 fn grenade(number: usize) -> Grenade {
     Grenade(Arc::new(Explosive(number)))
-}
-
-async fn settle() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[test]
@@ -48,9 +44,12 @@ fn a_taker_that_panics_while_its_outputs_do_as_well_ends_no_process() {
                     let scope = Scope::new("unwinding");
                     let taking = catch_unwind(AssertUnwindSafe(|| {
                         runtime.block_on(async {
-                            let mut run = pattern.run_in(&scope, (0..6).map(grenade));
+                            let mut run = pattern.run_in(&scope, (0..ITEMS).map(grenade));
                             std::mem::forget(run.next().await);
-                            settle().await;
+                            // Other threads may be slow to come to the rest.
+                            while run.stats().last().is_some_and(|stage| stage.counts.succeeded < ITEMS) {
+                                tokio::task::yield_now().await;
+                            }
                             panic!("the taker");
                         });
                     }));
