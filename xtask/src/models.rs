@@ -52,14 +52,17 @@ fn told(schedules: u64, counts: Counts) -> String {
     format!("{schedules} schedules of {} models", counts.total())
 }
 
+/// What cargo is told to build them.
+pub fn build(workspace: &Workspace) -> String {
+    format!("test --no-run {}", workspace::options(&packages(workspace)))
+}
+
 /// Builds and runs all there are; prints how many schedules they tried, and gives that too.
 pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Counts, u64)> {
-    let packages = packages(workspace);
-    ensure!(!packages.is_empty(), "there is no package under xtask/models");
-    let build = format!("test --no-run {}", workspace::options(&packages));
+    ensure!(!packages(workspace).is_empty(), "there is no package under xtask/models");
     let mut counts = Counts::default();
     let mut schedules = 0;
-    for program in artifacts::build(workspace, &build, "test")? {
+    for program in artifacts::build(workspace, &build(workspace), "test")? {
         for model in models(&program)? {
             let name = format!("{} --test {} {model}", program.package, program.target);
             let start = Instant::now();

@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::faults;
 use crate::models;
 use crate::process::{self, seconds_since};
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -23,6 +23,9 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS)]
 pub struct Args {
+    /// Build all of it, and run nothing
+    #[arg(long, conflicts_with = "long")]
+    no_run: bool,
     /// Also what takes longer than five minutes (tests see it as `TOWPATH_LONG=1`)
     #[arg(long)]
     long: bool,
@@ -30,6 +33,9 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<bool> {
     let tester = Tester { workspace: Workspace::load()?, long: args.long };
+    if args.no_run {
+        return tester.build();
+    }
     let mut steps: Vec<(&str, Step)> = vec![
         ("tests", Tester::tests),
         ("models", Tester::models),
@@ -63,22 +69,56 @@ struct Tester {
 }
 
 impl Tester {
-    /// All targets are built, so that a broken benchmark shows here; those that are tests are run. The programs of
-    /// the guide have no tests, and `cargo xtask guide` runs them.
+    /// What the steps build, so that they only run it.
+    fn build(&self) -> Result<bool> {
+        let builds = [
+            self.build_of_tests(),
+            models::build(&self.workspace),
+            self.build_of_examples(),
+            self.build_of_orderings()?,
+        ];
+        for build in builds {
+            let compiled = self.cargo(&build).unchecked().run()?;
+            if !compiled.status.success() {
+                println!("cargo {build} failed");
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// All targets, so that a broken benchmark shows here.
+    fn build_of_tests(&self) -> String {
+        self.of_tested("test --no-run --all-targets")
+    }
+
+    fn build_of_examples(&self) -> String {
+        self.of_tested("build --examples")
+    }
+
+    /// Of the same packages as the benchmarks, with which it then shares what they depend on.
+    fn build_of_orderings(&self) -> Result<String> {
+        let conforming = self.workspace.crates_with("test", "conformance");
+        ensure!(!conforming.is_empty(), "no crate under crates/ has a test target named conformance");
+        let packages = workspace::options(&conforming);
+        Ok(format!("test --release --no-run --test conformance {packages}"))
+    }
+
     fn tests(&self) -> Result<Counts> {
-        let build = "test --workspace --exclude towpath-guide --all-targets --no-run";
-        let compiled = self.cargo(build).unchecked().run()?;
+        let build = self.build_of_tests();
+        let compiled = self.cargo(&build).unchecked().run()?;
         ensure!(compiled.status.success(), "cargo {build} failed");
 
         // Not `--all-targets`: that would also start the benchmarks.
-        let all = self.but_models("test --no-fail-fast --lib --bins --tests --examples");
+        let all = self.of_tested("test --no-fail-fast --lib --bins --tests --examples");
         let (ok, said) = process::shown(&self.cargo(&all))?;
         judged(ok, Counts::of_libtest(&said))
     }
 
-    /// The command for all packages whose tests are not run by a command of their own.
-    fn but_models(&self, command: &str) -> String {
-        let mut all = format!("{command} --workspace --exclude towpath-guide");
+    /// The command for all packages but those that have commands of their own: the models, and the programs of the
+    /// guide and of the benchmark, which have no tests.
+    fn of_tested(&self, command: &str) -> String {
+        let mut all = format!("{command} --workspace --exclude towpath-guide --exclude towpath-peers");
         for package in models::packages(&self.workspace) {
             all.push_str(" --exclude ");
             all.push_str(&package.name);
@@ -91,7 +131,7 @@ impl Tester {
     }
 
     fn doc_tests(&self) -> Result<Counts> {
-        let all = self.but_models("test --no-fail-fast --doc");
+        let all = self.of_tested("test --no-fail-fast --doc");
         let (ok, said) = process::shown(&self.cargo(&all))?;
         judged(ok, Counts::of_libtest(&said))
     }
@@ -99,8 +139,7 @@ impl Tester {
     fn examples(&self) -> Result<Counts> {
         let crates = self.workspace.root.join("crates");
         let mut counts = Counts::default();
-        let build = "build --workspace --exclude towpath-guide --examples";
-        for example in artifacts::build(&self.workspace, build, "example")? {
+        for example in artifacts::build(&self.workspace, &self.build_of_examples(), "example")? {
             if !example.dir.starts_with(&crates) {
                 continue;
             }
@@ -125,12 +164,8 @@ impl Tester {
     }
 
     fn orderings(&self) -> Result<Counts> {
-        let conforming = self.workspace.crates_with("test", "conformance");
-        ensure!(!conforming.is_empty(), "no crate under crates/ has a test target named conformance");
-        let build = "test --workspace --exclude towpath-guide --release --no-run --test conformance";
-
         let mut total = Counts::default();
-        for harness in artifacts::build(&self.workspace, build, "test")? {
+        for harness in artifacts::build(&self.workspace, &self.build_of_orderings()?, "test")? {
             println!("--> {} --test conformance -- order/", harness.package);
             let command = self.passing_on(duct::cmd!(harness.path, "order/").dir(harness.dir));
             let (ok, said) = process::shown(&command)?;

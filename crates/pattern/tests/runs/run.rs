@@ -2,9 +2,11 @@
 
 use std::future::{Future, pending};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Waker};
 
 use futures_core::stream::FusedStream;
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use towpath_pattern::{Job, OnFailure, Order, Report, Run, Scope, Settings, Source, anyhow};
 
@@ -27,6 +29,71 @@ async fn collect_gives_the_first_failure_and_the_scope_hears_of_the_next() {
     assert_eq!(first.to_string(), "item 1 at stage `check`: 1 is odd");
     let next = scope.closed().await.expect_err("3 is odd");
     assert_eq!(next.to_string(), "item 3 at stage `check`: 3 is odd");
+}
+
+#[tokio::test]
+async fn collect_fails_for_a_failure_of_its_own_however_many_were_met_before() {
+    let gate = Arc::new(Notify::new());
+    let bad = {
+        let gate = Arc::clone(&gate);
+        move |item: u32| {
+            let gate = Arc::clone(&gate);
+            async move {
+                if item == 1_000 {
+                    gate.notified().await;
+                }
+                Err::<u32, _>(anyhow::anyhow!("{item} is bad"))
+            }
+        }
+    };
+    let mut run = going_on(&Scope::default(), 1_001, bad);
+    let mut outcomes = Box::pin(run.outcomes());
+    for _ in 0..Report::KEPT_FAILURES {
+        assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        yield_now().await;
+    }
+    drop(outcomes);
+    assert_eq!(run.stats()[0].counts.errored, Report::KEPT_FAILURES);
+    gate.notify_one();
+    let failure = run.collect().await.expect_err("the last one is bad");
+    assert_eq!(failure.to_string(), "item 1000 at stage `check`: 1000 is bad");
+}
+
+/// An error that is counted while it lives.
+#[derive(Debug)]
+struct Living(Arc<AtomicUsize>);
+
+impl std::fmt::Display for Living {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("living")
+    }
+}
+
+impl std::error::Error for Living {}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_collect_that_failed_keeps_no_more_failures_than_a_report() {
+    let living = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let job = {
+        let most = Arc::clone(&most);
+        move |_: u32| {
+            most.fetch_max(living.fetch_add(1, SeqCst) + 1, SeqCst);
+            let error = Living(Arc::clone(&living));
+            async move { Err::<u32, _>(error.into()) }
+        }
+    };
+    let run = going_on(&Scope::default(), 3_000, job);
+    let at_once = Settings::new("check", 2).bound();
+    run.collect().await.expect_err("each job fails");
+    let most = most.load(SeqCst);
+    assert!(most <= Report::KEPT_FAILURES + at_once + 1, "{most} errors at once");
 }
 
 #[tokio::test]
