@@ -1,9 +1,12 @@
 //! Work that drops its item unbegun: it goes to another worker, or, if the work panics then, it counts as panicked.
 
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use towpath_pattern::{Ended, OnFailure, Order, Run, Scope, Settings, Source, Taken};
 
@@ -86,4 +89,45 @@ async fn an_item_that_is_dropped_after_an_await_goes_to_another_worker() {
     sender.send(5).await.expect("somebody receives");
     let output = timeout(Duration::from_secs(100), run.next()).await.expect("another worker has it");
     assert_eq!(output.expect("an output").expect("no failure"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_somebody_else_drops_at_once_all_go_to_other_workers() {
+    let stolen = Arc::new(Mutex::new(Vec::new()));
+    let dropped = Arc::new(Notify::new());
+    let jobs = AtomicUsize::new(0);
+    let work = {
+        let (stolen, dropped) = (Arc::clone(&stolen), Arc::clone(&dropped));
+        move |taken: Taken<u32, u32>| {
+            let is_first = jobs.fetch_add(1, SeqCst) < 2;
+            let (stolen, dropped) = (Arc::clone(&stolen), Arc::clone(&dropped));
+            async move {
+                if is_first {
+                    stolen.lock().expect("not poisoned").push(taken);
+                    dropped.notified().await;
+                    return pending().await;
+                }
+                let (item, begun) = taken.begin();
+                begun.end(Ok(item))
+            }
+        }
+    };
+    let (sender, source) = Source::channel(4);
+    let mut run = Run::spawn(Scope::default(), source, Settings::new("dropping", 4), work);
+    for item in [5, 6] {
+        sender.send(item).await.expect("somebody receives");
+    }
+    while stolen.lock().expect("not poisoned").len() < 2 {
+        yield_now().await;
+    }
+    drop(std::mem::take(&mut *stolen.lock().expect("not poisoned")));
+    dropped.notify_waiters();
+
+    let mut outputs = Vec::new();
+    for _ in 0..2 {
+        let output = timeout(Duration::from_secs(100), run.next()).await.expect("another worker has it");
+        outputs.push(output.expect("an output").expect("no failure"));
+    }
+    outputs.sort_unstable();
+    assert_eq!(outputs, [5, 6]);
 }
