@@ -16,6 +16,7 @@ enum First {
     DropsItAndPanics,
     DropsItAndPanicsLater,
     WaitsAndDropsIt,
+    WaitsAndDropsItAndPanicsLater,
 }
 
 async fn job(first: Option<First>, taken: Taken<u32, u32>) -> Ended<u32, u32> {
@@ -35,6 +36,12 @@ async fn job(first: Option<First>, taken: Taken<u32, u32>) -> Ended<u32, u32> {
             drop(taken);
             return pending().await;
         }
+        Some(First::WaitsAndDropsItAndPanicsLater) => {
+            sleep(Duration::from_millis(500)).await;
+            drop(taken);
+            sleep(Duration::from_secs(5)).await;
+            panic!("after it went back");
+        }
     }
     sleep(Duration::from_secs(1)).await;
     let (item, begun) = taken.begin();
@@ -51,7 +58,11 @@ fn run(source: Source<u32>, settings: Settings, first: First) -> Run<u32> {
 async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
     for order in [Order::AsCompleted, Order::Ordered] {
         for limit in [1, 2] {
-            for (first, panicked) in [(First::DropsItAndPanics, 1), (First::DropsItAndPanicsLater, 0)] {
+            for (first, panicked) in [
+                (First::DropsItAndPanics, 1),
+                (First::DropsItAndPanicsLater, 0),
+                (First::WaitsAndDropsItAndPanicsLater, 0),
+            ] {
                 let at = format!("{order:?}, limit {limit}, {first:?}");
                 let settings =
                     Settings { order, on_failure: OnFailure::Continue, ..Settings::new("dropping", limit) };
