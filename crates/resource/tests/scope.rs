@@ -239,30 +239,34 @@ async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_outlives_its_job_keeps_its_scope_until_it_is_given_back() {
-    let order = Order::default();
-    let jobs = order.clone();
-    let give_away = move |(held, ()): (Held<Named>, ())| {
-        let order = jobs.clone();
-        async move {
-            tokio::spawn(async move {
-                sleep(50 * MS).await;
-                with_in(&held.scope(), order.named("first", MS), |_| work(End::Success))
-                    .await
-                    .expect("it goes on");
-                leave(&held.scope(), order.named("second", 100 * MS), End::Drop);
-                sleep(50 * MS).await;
-            });
-            Ok(())
-        }
-    };
-    let jobs = Holding::new(1, order.named("connection", Duration::ZERO), give_away);
-    let report = soon(jobs.run([(), ()]).finish()).await;
-    assert!(report.failures.is_empty(), "{report}");
-    assert_eq!(
-        order.now(),
-        ["first", "second", "connection"].repeat(2),
-        "and is not lent with what is in it"
-    );
+    for asked_within_the_job in [false, true] {
+        let order = Order::default();
+        let jobs = order.clone();
+        let give_away = move |(held, ()): (Held<Named>, ())| {
+            let order = jobs.clone();
+            async move {
+                let scope = asked_within_the_job.then(|| held.scope());
+                tokio::spawn(async move {
+                    sleep(50 * MS).await;
+                    with_in(&held.scope(), order.named("first", MS), |_| work(End::Success))
+                        .await
+                        .expect("it goes on");
+                    leave(&held.scope(), order.named("second", 100 * MS), End::Drop);
+                    sleep(50 * MS).await;
+                    drop(scope);
+                });
+                Ok(())
+            }
+        };
+        let jobs = Holding::new(1, order.named("connection", Duration::ZERO), give_away);
+        let report = soon(jobs.run([(), ()]).finish()).await;
+        assert!(report.failures.is_empty(), "{report}");
+        assert_eq!(
+            order.now(),
+            ["first", "second", "connection"].repeat(2),
+            "and is not lent with what is in it"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

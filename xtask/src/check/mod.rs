@@ -15,9 +15,10 @@ use crate::workspace::Workspace;
 /// Check that everything is in order, without changing anything.
 ///
 /// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; licences, sources and
-/// unwanted crates of the whole tree against deny.toml, and what published crates depend on against SECURITY.md;
-/// what would be published can be packaged; every pattern crate copied out alone still builds with its tests and passes
-/// its doc tests; an outside project that depends on one has at most 25 crates in its tree. Every step runs even if one before it failed; each problem is one line.
+/// unwanted crates of the whole tree against deny.toml, and what published crates depend on against SECURITY.md; what
+/// would be published can be packaged; every pattern crate copied out alone still compiles with its tests and passes
+/// its doc tests; an outside project that depends on one has at most 25 crates in its tree. Every step runs even if one
+/// before it failed; each problem is one line.
 #[derive(clap::Args)]
 #[command(after_help = crate::EXIT_STATUS)]
 pub struct Args {}
