@@ -5,6 +5,7 @@
 //! waits for another's await.
 
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -61,16 +62,26 @@ where
 
 /// A worker's task, which a runtime that is shut down drops at any moment.
 struct Worker<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
-    /// There until it is dropped.
-    crew: Option<Arc<Crew<In, Out, W>>>,
+    crew: UntilDropped<Arc<Crew<In, Out, W>>>,
     hands: Hands<In, Out>,
+}
+
+/// What is there until its owner is dropped, which takes it.
+struct UntilDropped<T>(Option<T>);
+
+impl<T> Deref for UntilDropped<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("there until dropped")
+    }
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Worker<In, Out, W> {
     /// What the work has captured goes before the worker does: a run that is over holds nothing, and this may be the
     /// last that does.
     fn drop(&mut self) {
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.crew.take())));
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.crew.0.take())));
         if let Err(payload) = dropped {
             self.hands.fail(Cause::of_panic(payload));
         }
@@ -97,13 +108,17 @@ where
     /// and the supervisor waits for that.
     pub(super) fn spawn(self: &Arc<Self>, hire: Hire<In>) {
         let hands = Hands::new(Arc::clone(&self.handoff), hire);
-        let mut worker = Worker { crew: Some(Arc::clone(self)), hands };
-        // A block and not an `async fn`, which would keep room for its arguments twice.
+        let mut worker = Worker { crew: UntilDropped(Some(Arc::clone(self))), hands };
+        // A block and not an `async fn`, which would keep room for its arguments twice; and no borrow but for a poll,
+        // which would be kept while a job waits: sixteen bytes more, and a task takes the next 128.
         tokio::spawn(async move {
-            let Worker { crew: Some(crew), hands } = &mut worker else { return };
-            while poll_fn(|cx| hands.poll_fill(cx, crew)).await {
+            while poll_fn(|cx| worker.hands.poll_fill(cx, &worker.crew)).await {
                 let mut job = pin!(None);
-                poll_fn(|cx| hands.poll_batch(cx, crew, job.as_mut(), |taken| crew.work.work(taken))).await;
+                poll_fn(|cx| {
+                    let crew: &Arc<Self> = &worker.crew;
+                    worker.hands.poll_batch(cx, crew, job.as_mut(), |taken| crew.work.work(taken))
+                })
+                .await;
             }
         });
     }

@@ -1,0 +1,46 @@
+//! What a job that waits costs. Alone in its process, whose heap is measured.
+
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
+use towpath_fanout::Fanout;
+use towpath_pattern::PatternExt;
+use towpath_testkit::PeakAlloc;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+const JOBS: usize = 10_000;
+
+/// Some 410 in fact, of which the job, which waits for a permit, is 168. tokio's tasks grow in steps of 128 bytes: a few
+/// more in the worker, and each waiting job costs the next step.
+const MOST_BYTES_EACH: usize = 450;
+
+#[test]
+fn a_job_that_waits_costs_one_task_and_little_else() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let gate = Arc::new(Semaphore::new(0));
+        let at_gate = Arc::clone(&gate);
+        let waits = move |_: usize| {
+            let (gate, begun) = (Arc::clone(&at_gate), Arc::clone(&at_gate));
+            async move {
+                begun.add_permits(0);
+                Ok(gate.acquire().await.is_err())
+            }
+        };
+        let before = HEAP.current_usage();
+        let mut run = Fanout::new(JOBS, waits).run(0..JOBS);
+        while run.stats()[0].counts.running < JOBS {
+            yield_now().await;
+        }
+        let each = (HEAP.current_usage() - before) / JOBS;
+        assert!(each <= MOST_BYTES_EACH, "{each} bytes for each job, at most {MOST_BYTES_EACH} are allowed");
+        gate.close();
+        while let Some(waited) = run.next().await {
+            assert!(waited.expect("no failure"), "nobody gives a permit");
+        }
+    });
+}
