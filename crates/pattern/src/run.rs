@@ -14,6 +14,7 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use tokio::task::coop;
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::failure::{Cancelled, Failure};
 use crate::report::{Report, StageReport};
@@ -51,6 +52,9 @@ pub struct Run<Out> {
     ended: bool,
     /// Failures that were yielded to nobody but the run itself, ahead of those that the stage keeps.
     met: Vec<Failure>,
+    /// Taken as it is dropped, and the last to go: its scope, and those around it, are closed only when they have heard
+    /// what it had to tell, and not as soon as its workers are gone.
+    marks: Vec<TaskTrackerToken>,
 }
 
 impl Run<()> {
@@ -138,6 +142,7 @@ impl<Out: Send + 'static> Run<Out> {
             owing: false,
             ended: false,
             met: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -315,6 +320,7 @@ impl<Out: Send + 'static> FusedStream for Run<Out> {
 
 impl<Out> Drop for Run<Out> {
     fn drop(&mut self) {
+        self.marks = self.scope.marks();
         self.outlet.discard(std::mem::take(&mut self.held));
         let others = self.outlet.abandon();
         for failure in self.met.drain(..).chain(others).filter(|failure| !failure.is_cancelled()) {

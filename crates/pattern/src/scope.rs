@@ -215,7 +215,12 @@ impl Scope {
     /// The first failure that nobody took: a spawned task's, or that of a run that was dropped. A task that
     /// the deadline, or the end of its runtime, cut short is a failure too; one that was cancelled by hand is none.
     pub async fn closed(&self) -> Result<(), Failure> {
-        self.owner.shared.tracker.wait().await;
+        let tracker = &self.owner.shared.tracker;
+        tracker.wait().await;
+        // Something may have come since, of which that wait told nothing.
+        while !tracker.is_empty() {
+            tracker.wait().await;
+        }
         match self.owner.shared.unheard().take() {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -225,6 +230,18 @@ impl Scope {
     /// Leaves a failure that nobody took with the scope.
     pub(crate) fn hear(&self, failure: Failure) {
         self.owner.shared.hear(failure);
+    }
+
+    /// Until they are dropped, neither this scope is closed nor those around it.
+    pub(crate) fn marks(&self) -> Vec<TaskTrackerToken> {
+        let shared = &self.owner.shared;
+        let mut tokens = vec![shared.tracker.token()];
+        let mut around = shared.around.as_ref();
+        while let Some(scope) = around {
+            tokens.push(scope.tracker.token());
+            around = scope.around.as_ref();
+        }
+        tokens
     }
 
     /// The mark of something that lives in this scope.
@@ -238,13 +255,7 @@ impl Scope {
         if shared.deadline.is_some() {
             drop(tokio::time::sleep(Duration::ZERO));
         }
-        let mut tokens = vec![shared.tracker.token()];
-        let mut around = shared.around.as_ref();
-        while let Some(scope) = around {
-            tokens.push(scope.tracker.token());
-            around = scope.around.as_ref();
-        }
-        Presence { shared, _tokens: tokens }
+        Presence { shared, _tokens: self.marks() }
     }
 }
 

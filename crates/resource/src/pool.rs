@@ -47,13 +47,22 @@ struct State<S> {
     releasing: usize,
     causes: Vec<Cause>,
     closing: bool,
+    /// The run is over: what is given back now is dropped.
+    closed: bool,
 }
 
 impl<R: Resource> Pool<R> {
     pub(crate) fn new(resource: Arc<R>, settings: &Settings, release_within: Duration, scope: Scope) -> Self {
         let releases = TaskTracker::new();
         releases.close();
-        let state = State { idle: Vec::new(), alive: 0, releasing: 0, causes: Vec::new(), closing: false };
+        let state = State {
+            idle: Vec::new(),
+            alive: 0,
+            releasing: 0,
+            causes: Vec::new(),
+            closing: false,
+            closed: false,
+        };
         Self {
             resource,
             limit: settings.limit.get(),
@@ -131,6 +140,10 @@ impl<R: Resource> Pool<R> {
         mut pool: MutexGuard<'_, State<R::State>>,
         slots: impl IntoIterator<Item = Arc<Slot<R::State>>, IntoIter: ExactSizeIterator>,
     ) {
+        if pool.closed {
+            drop(pool);
+            return slots.into_iter().for_each(|slot| drop(slot.empty()));
+        }
         let slots = slots.into_iter();
         pool.releasing += slots.len();
         // From under the lock: whoever finds nothing held there waits for what is yet to be spawned here.
@@ -221,8 +234,15 @@ impl<R: Resource> Pool<R> {
         // by then, or waited for.
         let _in_time = within(self.release_within, given_back).await;
         let held = self.lock().held();
-        self.releases.wait().await;
-        let mut causes = mem::take(&mut self.lock().causes);
+        let mut causes = loop {
+            self.releases.wait().await;
+            // One that came back meanwhile is being released, of which that wait told nothing.
+            let mut state = self.lock();
+            if self.releases.is_empty() {
+                state.closed = true;
+                break mem::take(&mut state.causes);
+            }
+        };
         if held > 0 {
             let waited = self.release_within;
             causes.push(Cause::Errored(anyhow!(

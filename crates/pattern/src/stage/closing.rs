@@ -62,6 +62,10 @@ impl<'a, In, Out> Closing<'a, In, Out> {
 impl<In, Out> Drop for Closing<'_, In, Out> {
     fn drop(&mut self) {
         if self.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            // Nobody comes to ask for the cause, which would go before them.
+            for failure in self.closed.failures.drain(..) {
+                self.stage.remember(failure);
+            }
             self.stage.dispose(self.source.take());
         }
     }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod author;
+mod closed;
 mod dropped_items;
 mod dropped_last;
 mod generated;

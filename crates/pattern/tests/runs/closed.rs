@@ -1,0 +1,145 @@
+//! What a scope has heard, and waited for, by the time it is closed.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Waker};
+use std::thread;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use towpath_pattern::{Capacity, Cause, Ended, OnFailure, Run, Scope, Settings, Taken, Work, anyhow};
+
+fn single() -> Runtime {
+    Builder::new_current_thread().build().expect("a runtime")
+}
+
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+/// Of 300 runs whose first job fails and whose second waits, each in a scope of its own inside that which is closed, and
+/// dropped on a thread of its own: how many were told only after that.
+fn told_too_late(collects: bool) -> usize {
+    let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    let mut too_late = 0;
+    for _ in 0..300 {
+        let outer = Scope::new("outer");
+        let failed = Arc::new(AtomicUsize::new(0));
+        let fails = Arc::clone(&failed);
+        let job = move |item: u32| {
+            let fails = Arc::clone(&fails);
+            async move {
+                if item == 0 {
+                    fails.fetch_add(1, SeqCst);
+                    anyhow::bail!("came first");
+                }
+                pending::<anyhow::Result<u32>>().await
+            }
+        };
+        let inner = outer.child("inner");
+        let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("stage", 2) };
+        let run = {
+            let _entered = runtime.enter();
+            Run::spawn(inner, vec![0, 1].into(), settings, Arc::new(job))
+        };
+        let dropped = runtime.block_on(async {
+            while run.stats()[0].counts.errored == 0 {
+                yield_now().await;
+            }
+            assert_eq!(failed.load(SeqCst), 1);
+            if !collects {
+                return thread::spawn(move || drop(run));
+            }
+            let mut collecting = Box::pin(run.collect());
+            assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            thread::spawn(move || drop(collecting))
+        });
+        let closed = runtime.block_on(outer.closed());
+        dropped.join().expect("no panic");
+        too_late += usize::from(closed.is_ok() && runtime.block_on(outer.closed()).is_err());
+    }
+    too_late
+}
+
+#[test]
+fn a_run_that_is_dropped_tells_its_failure_before_the_scope_around_is_closed() {
+    assert_eq!((told_too_late(false), told_too_late(true)), (0, 0), "of 300 runs each");
+}
+
+#[tokio::test]
+async fn it_waits_for_what_came_between_the_last_end_and_its_own_poll() {
+    let scope = Scope::new("around");
+    let (ends, begins) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let alive = Arc::new(AtomicBool::new(false));
+    let end = Arc::clone(&ends);
+    scope.spawn("first", async move {
+        end.notified().await;
+        Ok(())
+    });
+    let (waited, there) = (scope.clone(), Arc::clone(&alive));
+    let waiting = tokio::spawn(async move {
+        waited.closed().await.expect("nothing failed");
+        there.load(SeqCst)
+    });
+    let (spawns, there, begin) = (scope.clone(), Arc::clone(&alive), Arc::clone(&begins));
+    tokio::spawn(async move {
+        begin.notified().await;
+        there.store(true, SeqCst);
+        spawns.spawn("second", async move {
+            settle().await;
+            there.store(false, SeqCst);
+            Ok(())
+        });
+    });
+    settle().await;
+    ends.notify_one();
+    begins.notify_one();
+    assert!(!waiting.await.expect("no panic"), "the second is alive");
+}
+
+/// Its second job fails, and its run is never over.
+struct NeverCloses;
+
+impl Work<u32, u32> for NeverCloses {
+    async fn work(&self, taken: Taken<u32, u32>) -> Ended<u32, u32> {
+        let (item, begun) = taken.begin();
+        begun.end(if item == 1 { Err(anyhow::anyhow!("of the first stage")) } else { Ok(item) })
+    }
+
+    async fn close(&self) -> Vec<Cause> {
+        pending().await
+    }
+}
+
+#[test]
+fn a_failure_of_the_stage_before_is_told_where_the_runtime_goes_while_that_closes() {
+    for cancelled in [false, true] {
+        let (runtime, scope) = (single(), Scope::new("around"));
+        let run = runtime.block_on(async {
+            let roomy = Settings {
+                capacity: Some(Capacity::new(10)),
+                on_failure: OnFailure::Continue,
+                ..Settings::new("first", 1)
+            };
+            let first = Run::spawn(scope.clone(), vec![0, 1].into(), roomy, NeverCloses);
+            let tight = Settings { capacity: Some(Capacity::new(0)), ..Settings::new("second", 1) };
+            let endless = |_: u32| pending::<anyhow::Result<u32>>();
+            let run = Run::spawn(scope.clone(), first.into(), tight, Arc::new(endless));
+            settle().await;
+            if cancelled {
+                run.cancel();
+                settle().await;
+            }
+            run
+        });
+        drop(runtime);
+        let report = single().block_on(run.finish());
+        let closed = single().block_on(scope.closed());
+        let told = report.failures.iter().any(|failure| failure.to_string().contains("of the first stage"));
+        assert!(told || closed.is_err(), "cancelled before: {cancelled}: {report}");
+    }
+}

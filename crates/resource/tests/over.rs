@@ -1,0 +1,62 @@
+//! Nothing of its resources goes on when a run is over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use towpath_resource::{Held, Holding, PatternExt, Scope, provide};
+
+const S: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told() {
+    let (made, releasing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let first_released = Arc::new(Notify::new());
+    let resource = {
+        let (releasing, signal) = (Arc::clone(&releasing), Arc::clone(&first_released));
+        let acquire = move || {
+            let number = made.fetch_add(1, SeqCst);
+            async move { Ok(number) }
+        };
+        provide(acquire, move |number: usize, _| {
+            let (releasing, signal) = (Arc::clone(&releasing), Arc::clone(&signal));
+            async move {
+                if number == 1 {
+                    sleep(3 * S).await;
+                    signal.notify_one();
+                    return Ok(());
+                }
+                releasing.fetch_add(1, SeqCst);
+                sleep(S).await;
+                releasing.fetch_sub(1, SeqCst);
+                anyhow::bail!("release 0 failed")
+            }
+        })
+    };
+    let around = Scope::new("around");
+    let lend = |(held, ()): (Held<usize>, ())| async move { Ok(held) };
+    let mut run = Holding::new(2, resource, lend).release_within(4 * S).run_in(&around, [(), ()]);
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(run.next().await.expect("an output").expect("no failure"));
+    }
+    held.sort_by_key(|held| **held);
+    let (one, zero) = (held.pop().expect("two"), held.pop().expect("two"));
+    tokio::spawn(async move {
+        sleep(2 * S).await;
+        drop(one);
+    });
+    // When the time is up, and the last release but this one has just ended.
+    tokio::spawn(async move {
+        first_released.notified().await;
+        drop(zero);
+    });
+
+    let report = run.finish().await;
+    assert_eq!(releasing.load(SeqCst), 0, "it is over");
+    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|failure| failure.ends_with("release 0 failed")), "{told:?}");
+    around.closed().await.expect("all was told by the report");
+}
