@@ -30,7 +30,7 @@ pub(crate) struct Pool<R: Resource> {
     resource: Arc<R>,
     limit: usize,
     release_within: Duration,
-    /// That of the run, and what those inside it are called.
+    /// Of all that depends on its resources, inside that of the run; and what the scopes inside it are called.
     scope: Scope,
     name: Arc<str>,
     /// Where resources are released: one may be given back on any thread. `None` where no run can start.
@@ -67,7 +67,7 @@ impl<R: Resource> Pool<R> {
             resource,
             limit: settings.limit.get(),
             release_within,
-            scope,
+            scope: scope.child(Arc::clone(&settings.name)),
             name: Arc::clone(&settings.name),
             runtime: Handle::try_current().ok(),
             releases,
@@ -234,6 +234,9 @@ impl<R: Resource> Pool<R> {
         // by then, or waited for.
         let _in_time = within(self.release_within, given_back).await;
         let held = self.lock().held();
+        // Of one that did not come back, too.
+        self.scope.cancel();
+        self.keep_failure_of(self.scope.closed().await);
         let mut causes = loop {
             self.releases.wait().await;
             // One that came back meanwhile is being released, of which that wait told nothing.

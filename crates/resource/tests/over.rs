@@ -1,5 +1,6 @@
 //! Nothing of its resources goes on when a run is over.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -59,4 +60,33 @@ async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told
     let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|failure| failure.ends_with("release 0 failed")), "{told:?}");
     around.closed().await.expect("all was told by the report");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_or_begins_in_the_scope_of_a_resource_that_did_not_come_back() {
+    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let lend = |(held, ()): (Held<()>, ())| async move {
+        let scope = held.scope();
+        Ok((held, scope))
+    };
+    let mut run = Holding::new(1, resource, lend).release_within(S).run([()]);
+    let (held, scope) = run.next().await.expect("an output").expect("no failure");
+    let alive = Arc::new(());
+    let guard = Arc::clone(&alive);
+    scope.spawn("dependent", async move {
+        let _guard = guard;
+        pending().await
+    });
+    let report = run.finish().await;
+    assert_eq!(Arc::strong_count(&alive), 1, "it is gone");
+    assert_eq!(report.failures.len(), 1, "it is still held: {report}");
+    let began = Arc::new(AtomicUsize::new(0));
+    let begins = Arc::clone(&began);
+    scope.spawn("late", async move {
+        begins.fetch_add(1, SeqCst);
+        Ok(())
+    });
+    sleep(S).await;
+    assert_eq!(began.load(SeqCst), 0, "the run is over");
+    drop(held);
 }
