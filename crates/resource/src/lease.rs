@@ -1,5 +1,6 @@
 //! What a job's work has of its resource: that it is lent to it, until the job and what depends on it are over.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -47,7 +48,12 @@ impl<'a, R: Resource> Lease<'a, R> {
         }
         match closed {
             Ok(()) => result,
-            Err(failure) if result.is_ok() => Err(failure.into()),
+            Err(failure) if result.is_ok() => {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
+                    self.pool.keep(Cause::of_panic(payload));
+                }
+                Err(failure.into())
+            }
             Err(failure) => {
                 self.pool.keep(Cause::of_error(failure.into()));
                 result

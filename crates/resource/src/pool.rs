@@ -181,18 +181,29 @@ impl<R: Resource> Pool<R> {
 
     /// Releases a resource, and keeps what went wrong.
     async fn run_release(&self, state: R::State, after: After) {
-        // Its first step may panic as well.
-        let release = async { self.resource.release(state, after).await };
-        let mut release = pin!(within(self.release_within, release));
-        let released = poll_fn(|cx| {
-            let polled = catch_unwind(AssertUnwindSafe(|| release.as_mut().poll(cx)));
-            polled.map_or_else(|payload| Poll::Ready(Err(payload)), |polled| polled.map(Ok))
-        });
-        match released.await {
+        let release = match catch_unwind(AssertUnwindSafe(|| self.resource.release(state, after))) {
+            Ok(release) => release,
+            Err(payload) => return self.keep(Cause::of_panic(payload)),
+        };
+        let mut release = pin!(Some(release));
+        let released = {
+            let release = release.as_mut().as_pin_mut().expect("it was put there");
+            let mut limited = pin!(within(self.release_within, release));
+            poll_fn(|cx| {
+                let polled = catch_unwind(AssertUnwindSafe(|| limited.as_mut().poll(cx)));
+                polled.map_or_else(|payload| Poll::Ready(Err(payload)), |polled| polled.map(Ok))
+            })
+            .await
+        };
+        match released {
             Ok(Some(Ok(()))) => {}
             Ok(Some(Err(error))) => self.keep(Cause::of_error(error)),
             Ok(None) => self.keep(self.late("a release was not done in time")),
             Err(payload) => self.keep(Cause::of_panic(payload)),
+        }
+        // What is left of it is dropped after that is kept: it may panic, too.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| release.set(None))) {
+            self.keep(Cause::of_panic(payload));
         }
     }
 

@@ -10,6 +10,7 @@ use super::handoff::{HandOff, State, Stop};
 use super::outputs::Finished;
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::scope::Presence;
+use crate::settings::OnFailure;
 use crate::source::{Closed, Source};
 use crate::sync::MutexGuard;
 
@@ -151,17 +152,31 @@ impl<In, Out> HandOff<In, Out> {
     /// Drops every output that nobody took; the first failure that nobody took and that is not only a
     /// cancellation.
     fn discard_all(&self) -> Option<Failure> {
-        let outputs = self.lock().outputs.take_all();
-        self.discard(outputs);
+        let mut state = self.lock();
+        let (first, outputs) = (state.first.take(), state.outputs.take_all());
+        drop(state);
         let mut unheard = None;
-        let (cause, others) = self.lock().take_failures();
-        for failure in cause.into_iter().chain(others) {
+        let mut hear = |failure: Failure| {
             if unheard.is_none() && !failure.is_cancelled() {
                 unheard = Some(failure);
             } else {
                 self.dispose(failure);
             }
+        };
+        // In the order in which they came: what a drop comes to here is the last, and so is what a job left behind.
+        first.into_iter().for_each(&mut hear);
+        let mut succeeded = Vec::new();
+        for finished in outputs {
+            match finished.result {
+                Ok(_) => succeeded.push(finished),
+                Err(failure) => hear(failure),
+            }
         }
+        let (cause, others) = self.lock().take_failures();
+        cause.into_iter().chain(others).for_each(&mut hear);
+        self.discard(succeeded);
+        let (cause, others) = self.lock().take_failures();
+        cause.into_iter().chain(others).for_each(&mut hear);
         unheard
     }
 
@@ -169,7 +184,12 @@ impl<In, Out> HandOff<In, Out> {
     pub(super) fn discard(&self, outputs: impl IntoIterator<Item = Finished<Out>>) {
         for finished in outputs {
             match finished.result {
-                Ok(output) => self.dispose(output),
+                Ok(output) if self.settings.on_failure == OnFailure::Stop => self.dispose(output),
+                Ok(output) => {
+                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                        self.remember(Failure::new(None, &self.settings.name, Cause::of_panic(payload)));
+                    }
+                }
                 Err(failure) => self.remember(failure),
             }
         }

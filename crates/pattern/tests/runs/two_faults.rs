@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use towpath_pattern::{OnFailure, Run, Scope, Settings, anyhow};
+use tokio::task::yield_now;
+use towpath_pattern::{Capacity, OnFailure, Run, Scope, Settings, anyhow};
 
 /// Panics in its drop.
 struct Bomb(&'static str);
@@ -58,4 +59,41 @@ async fn an_error_is_not_masked_by_a_panic_of_its_future() {
             ["item 0 at stage `twice`: the error", "item 0 at stage `twice`: panicked: of the future"];
         assert_eq!(failures, wanted, "{on_failure:?}");
     }
+}
+
+/// What the scope hears of a run that is dropped when so many items are settled.
+async fn heard_of(run: Run<Bomb>, items: usize, scope: Scope) -> String {
+    while run.stats()[0].counts.settled() < items {
+        yield_now().await;
+    }
+    drop(run);
+    scope.closed().await.expect_err("a job failed").to_string()
+}
+
+#[tokio::test]
+async fn a_scope_hears_what_came_first_in_a_dropped_run_and_not_what_its_drop_came_to() {
+    let roomy = || Settings {
+        capacity: Some(Capacity::new(10)),
+        on_failure: OnFailure::Continue,
+        ..Settings::new("twice", 1)
+    };
+    let scope = Scope::new("around");
+    let job = |item: u32| async move {
+        if item == 0 { anyhow::bail!("the error") } else { Ok(Bomb("of the output")) }
+    };
+    let run = Run::spawn(scope.clone(), vec![0, 1].into(), roomy(), Arc::new(job));
+    assert_eq!(heard_of(run, 2, scope).await, "item 0 at stage `twice`: the error");
+
+    let scope = Scope::new("around");
+    let job = |_: u32| Job { result: Some(Err(anyhow::anyhow!("the error"))), _later: Bomb("of the future") };
+    let run = Run::spawn(scope.clone(), vec![0].into(), roomy(), Arc::new(job));
+    assert_eq!(heard_of(run, 1, scope).await, "item 0 at stage `twice`: the error");
+}
+
+#[tokio::test]
+async fn finish_goes_to_the_end_though_outputs_that_it_drops_panic_where_failures_stop_nothing() {
+    let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("twice", 1) };
+    let job = |_: u32| async { Ok(Bomb("of the output")) };
+    let report = Run::spawn(Scope::default(), (0..100).into(), settings, Arc::new(job)).finish().await;
+    assert_eq!((report.last().succeeded, report.failures.len()), (100, 100), "{report}");
 }

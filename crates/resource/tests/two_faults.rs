@@ -1,0 +1,67 @@
+//! What goes wrong twice: what came first is told, and what came later is told, too.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use towpath_resource::{Held, Holding, PatternExt, Report, provide};
+
+/// Panics in its drop.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped later");
+    }
+}
+
+/// Ends at once, and panics in its drop.
+struct FailsAndPanics(#[expect(dead_code, reason = "it is dropped")] Bomb);
+
+impl Future for FailsAndPanics {
+    type Output = anyhow::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Err(anyhow::anyhow!("came first")))
+    }
+}
+
+fn told(report: &Report) -> Vec<String> {
+    report.failures.iter().map(ToString::to_string).collect()
+}
+
+const LATER: &str = "stage `resource`: panicked: dropped later";
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_both() {
+    let resource = provide(
+        || async { Ok(Bomb) },
+        |bomb: Bomb, _| async move {
+            let _bomb = bomb;
+            pending::<()>().await;
+            Ok(())
+        },
+    );
+    let report =
+        Holding::new(1, resource, |(_held, ()): (Held<Bomb>, ())| async { Ok(()) }).run([()]).finish().await;
+    assert_eq!(told(&report), ["stage `resource`: timed out: a release was not done in time", LATER]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_a_release_is_not_masked_by_a_panic_of_its_future() {
+    let resource = provide(|| async { Ok(()) }, |(), _| FailsAndPanics(Bomb));
+    let report =
+        Holding::new(1, resource, |(_held, ()): (Held<()>, ())| async { Ok(()) }).run([()]).finish().await;
+    assert_eq!(told(&report), ["stage `resource`: came first", LATER]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
+    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let jobs = Holding::new(1, resource, |(held, ()): (Held<()>, ())| async move {
+        held.scope().spawn("dependent", async { anyhow::bail!("came first") });
+        Ok(Bomb)
+    });
+    let told = told(&jobs.run([()]).finish().await);
+    assert_eq!(told, ["item 0 at stage `resource`: stage `dependent`: came first", LATER]);
+}
