@@ -19,9 +19,9 @@ impl Held {
     /// Holds `count` of them for a moment.
     async fn hold(&self, semaphore: &Semaphore, count: u32, rng: &mut Rng) -> anyhow::Result<()> {
         let held = self.0.fetch_add(count as usize, SeqCst) + count as usize;
-        // There are never fewer than before.
-        let all = semaphore.permits();
         let free = semaphore.available();
+        // Read last: there are never fewer than before, and somebody may add some.
+        let all = semaphore.permits();
         ensure!(held <= all, "{held} permits are held, and there are {all}");
         ensure!(free <= all, "{free} permits are free, and there are {all}");
         match rng.u32(..4) {
