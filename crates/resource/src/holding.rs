@@ -127,7 +127,7 @@ where
     type Out = J::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
-        let pool = Pool::new(Arc::clone(&self.resource), &self.settings, self.release_within, scope.clone());
+        let pool = Pool::new(Arc::clone(&self.resource), &self.settings, self.release_within, &scope);
         let work = WithResource { pool: Arc::new(pool), job: Arc::clone(&self.job) };
         Run::spawn(scope, input, self.settings.clone(), work)
     }

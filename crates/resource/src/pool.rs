@@ -52,7 +52,12 @@ struct State<S> {
 }
 
 impl<R: Resource> Pool<R> {
-    pub(crate) fn new(resource: Arc<R>, settings: &Settings, release_within: Duration, scope: Scope) -> Self {
+    pub(crate) fn new(
+        resource: Arc<R>,
+        settings: &Settings,
+        release_within: Duration,
+        scope: &Scope,
+    ) -> Self {
         let releases = TaskTracker::new();
         releases.close();
         let state = State {

@@ -79,7 +79,8 @@ async fn a_scope_hears_what_came_first_in_a_dropped_run_and_not_what_its_drop_ca
     };
     let scope = Scope::new("around");
     let job = |item: u32| async move {
-        if item == 0 { anyhow::bail!("the error") } else { Ok(Bomb("of the output")) }
+        anyhow::ensure!(item != 0, "the error");
+        Ok(Bomb("of the output"))
     };
     let run = Run::spawn(scope.clone(), vec![0, 1].into(), roomy(), Arc::new(job));
     assert_eq!(heard_of(run, 2, scope).await, "item 0 at stage `twice`: the error");
