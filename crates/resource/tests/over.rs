@@ -74,8 +74,9 @@ async fn nothing_is_left_or_begins_in_the_scope_of_a_resource_that_did_not_come_
     let alive = Arc::new(());
     let guard = Arc::clone(&alive);
     scope.spawn("dependent", async move {
-        let _guard = guard;
-        pending().await
+        pending::<()>().await;
+        drop(guard);
+        Ok(())
     });
     let report = run.finish().await;
     assert_eq!(Arc::strong_count(&alive), 1, "it is gone");
