@@ -16,7 +16,9 @@ impl Drop for Bomb {
 }
 
 /// Ends at once, and panics in its drop.
-struct FailsAndPanics(#[expect(dead_code, reason = "it is dropped")] Bomb);
+struct FailsAndPanics {
+    _later: Bomb,
+}
 
 impl Future for FailsAndPanics {
     type Output = anyhow::Result<()>;
@@ -49,7 +51,7 @@ async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_bo
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_a_release_is_not_masked_by_a_panic_of_its_future() {
-    let resource = provide(|| async { Ok(()) }, |(), _| FailsAndPanics(Bomb));
+    let resource = provide(|| async { Ok(()) }, |(), _| FailsAndPanics { _later: Bomb });
     let report =
         Holding::new(1, resource, |(_held, ()): (Held<()>, ())| async { Ok(()) }).run([()]).finish().await;
     assert_eq!(told(&report), ["stage `resource`: came first", LATER]);
