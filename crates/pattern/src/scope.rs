@@ -216,8 +216,7 @@ impl Scope {
     /// the deadline, or the end of its runtime, cut short is a failure too; one that was cancelled by hand is none.
     pub async fn closed(&self) -> Result<(), Failure> {
         let tracker = &self.owner.shared.tracker;
-        tracker.wait().await;
-        // Something may have come since, of which that wait told nothing.
+        // A wait may tell of an end after which something has come.
         while !tracker.is_empty() {
             tracker.wait().await;
         }

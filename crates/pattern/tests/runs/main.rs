@@ -17,3 +17,24 @@ mod told;
 mod two_faults;
 mod workers;
 mod wrong_uses;
+
+use std::sync::Arc;
+
+use tokio::task::yield_now;
+use towpath_pattern::{Job, Run, Scope, Settings, Source};
+
+/// A run of `job` over `source`, in `scope`.
+fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
+where
+    In: Send + 'static,
+    J: Job<In>,
+{
+    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
+}
+
+/// Lets everything happen that can.
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}

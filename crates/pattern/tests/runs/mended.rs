@@ -10,22 +10,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::future::join;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Job, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue};
+use towpath_pattern::{Capacity, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue};
 
-/// A run of `job` over `source`, in `scope`.
-fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
-where
-    In: Send + 'static,
-    J: Job<In>,
-{
-    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
-}
-
-async fn settle() {
-    for _ in 0..50 {
-        yield_now().await;
-    }
-}
+use crate::{run_in, settle};
 
 /// A stream that forgets its waker whenever it is ready, as the contract allows.
 #[derive(Clone, Default)]

@@ -8,22 +8,9 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::task::yield_now;
-use towpath_pattern::{Failure, Job, OnFailure, Order, Run, Scope, Settings, Source, anyhow};
+use towpath_pattern::{Failure, OnFailure, Order, Scope, Settings, Source, anyhow};
 
-/// A run of `job` over `source`, in `scope`.
-fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
-where
-    In: Send + 'static,
-    J: Job<In>,
-{
-    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
-}
-
-async fn settle() {
-    for _ in 0..50 {
-        yield_now().await;
-    }
-}
+use crate::{run_in, settle};
 
 #[tokio::test]
 async fn a_failure_that_the_dropped_run_held_is_heard() {
