@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use towpath_pattern::{Job, Pattern, PatternExt, Run, Scope, Settings, Source, Taken};
+//! use towpath_pattern::{Job, Pattern, PatternExt, Run, Scope, Settings, Source, Taken, result_of};
 //!
 //! struct Twice<J>(Arc<J>);
 //!
@@ -38,9 +38,9 @@
 //!             let job = Arc::clone(&job);
 //!             async move {
 //!                 let (item, begun) = taken.begin();
-//!                 let first = job.call(item.clone()).await;
+//!                 let first = result_of(job.call(item.clone())).await;
 //!                 begun.end(match first {
-//!                     Err(_) => job.call(item).await,
+//!                     Err(_) => result_of(job.call(item)).await,
 //!                     output => output,
 //!                 })
 //!             }
@@ -66,6 +66,7 @@ mod job;
 mod limit;
 mod pattern;
 pub mod queue;
+mod remains;
 mod report;
 mod run;
 mod scope;
@@ -83,6 +84,7 @@ pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::Job;
 pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
+pub use remains::{RemainsPanicked, result_of};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};
 pub use scope::Scope;

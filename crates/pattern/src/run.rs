@@ -321,9 +321,19 @@ impl<Out: Send + 'static> FusedStream for Run<Out> {
 impl<Out> Drop for Run<Out> {
     fn drop(&mut self) {
         self.marks = self.scope.marks();
-        self.outlet.discard(std::mem::take(&mut self.held));
-        let others = self.outlet.abandon();
-        for failure in self.met.drain(..).chain(others).filter(|failure| !failure.is_cancelled()) {
+        let mut succeeded = VecDeque::new();
+        for finished in std::mem::take(&mut self.held) {
+            match finished.result {
+                Ok(_) => succeeded.push_back(finished),
+                Err(failure) => self.meet(failure),
+            }
+        }
+        // Before anything is dropped that may panic, and before the run is over, which tells the scope of the rest.
+        for failure in self.met.drain(..).filter(|failure| !failure.is_cancelled()) {
+            self.scope.hear(failure);
+        }
+        self.outlet.discard(succeeded);
+        if let Some(failure) = self.outlet.abandon() {
             self.scope.hear(failure);
         }
     }

@@ -175,10 +175,13 @@ impl<T: Send + 'static> Source<T> {
 impl<T> Source<T> {
     /// Takes up to `max` items that are ready now. A panic is a failure, and the end.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
-        if self.broken {
-            return Filled::Ended;
-        }
-        let filled = catch_unwind(AssertUnwindSafe(|| self.feed.fill(cx, max, into)));
+        let filled = catch_unwind(AssertUnwindSafe(|| {
+            if self.broken {
+                self.feed.let_go();
+                return Filled::Ended;
+            }
+            self.feed.fill(cx, max, into)
+        }));
         filled.unwrap_or_else(|payload| {
             self.broken = true;
             Filled::Failed(Failure::new(None, &Arc::from("source"), Cause::of_panic(payload)))

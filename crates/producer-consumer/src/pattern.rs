@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use towpath_pattern::queue::{self, Producer};
 use towpath_pattern::{
-    Capacity, IntoLimit, Job, OnFailure, Pattern, Run, Scope, Settings, Source, Taken, anyhow,
+    Capacity, IntoLimit, Job, OnFailure, Pattern, Run, Scope, Settings, Source, Taken, anyhow, result_of,
 };
 
 use crate::handles::{Put, TryPut};
@@ -55,7 +55,7 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
                     let (job, put) = (Arc::clone(&job), Put::new(producer.of_input(taken.index())));
                     async move {
                         let (input, begun) = taken.begin();
-                        begun.end(job(input, put).await)
+                        begun.end(result_of(job(input, put)).await)
                     }
                 };
                 Run::spawn_discarding(scope, input, settings, work)
@@ -119,7 +119,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
                 let (job, put) = (Arc::clone(&job), TryPut::new(producer.of_input(taken.index())));
                 async move {
                     let (item, begun) = taken.begin();
-                    begun.end(job(item, put).await)
+                    begun.end(result_of(job(item, put)).await)
                 }
             };
             Run::spawn(scope, source, settings, work)

@@ -230,6 +230,11 @@ impl<R: Resource> Pool<R> {
         }
     }
 
+    /// What went wrong so far, and was not told yet.
+    pub(crate) fn take_failures(&self) -> Vec<Cause> {
+        mem::take(&mut self.lock().causes)
+    }
+
     /// Releases what is idle, and from here on what is given back.
     fn release_idle(self: &Arc<Self>) {
         let mut state = self.lock();

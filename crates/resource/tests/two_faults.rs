@@ -4,7 +4,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use towpath_resource::{Held, Holding, PatternExt, Report, provide};
+use towpath_resource::{After, Held, Holding, PatternExt, Report, provide};
 
 /// Panics in its drop.
 struct Bomb;
@@ -15,7 +15,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Ends at once, and panics in its drop.
+/// Fails at once, and panics in its drop.
 struct FailsAndPanics {
     _later: Bomb,
 }
@@ -66,4 +66,19 @@ async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
     });
     let told = told(&jobs.run([()]).finish().await);
     assert_eq!(told, ["item 0 at stage `resource`: stage `dependent`: came first", LATER]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future_and_nobody_else_gets_the_resource() {
+    let resource = provide(
+        || async { Ok(()) },
+        |(), after| async move {
+            anyhow::ensure!(after == After::Panic, "released after {after:?}");
+            Ok(())
+        },
+    );
+    let jobs = Holding::new(1, resource, |(_held, ()): (Held<()>, ())| FailsAndPanics { _later: Bomb });
+    let report = jobs.run([()]).finish().await;
+    assert_eq!(told(&report), ["item 0 at stage `resource`: came first", &format!("item 0 at {LATER}")]);
+    assert_eq!((report.last().errored, report.last().panicked), (1, 0), "{report}");
 }

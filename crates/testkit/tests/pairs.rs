@@ -2,7 +2,7 @@
 //! `b.then(a)` of both behind `dyn Pattern`.
 
 use towpath_fanout::Fanout;
-use towpath_pattern::{Job, Order, Pattern};
+use towpath_pattern::{Job, Order, Pattern, result_of};
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, Put};
 use towpath_resource::{Held, Holding, provide};
@@ -122,7 +122,7 @@ impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
     type Out = J::Out;
 
     async fn call(&self, (held, item): (Held<()>, In)) -> anyhow::Result<J::Out> {
-        let output = self.0.call(item).await;
+        let output = result_of(self.0.call(item)).await;
         drop(held);
         output
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use towpath_pattern::{Job, Pattern, Run, Scope, Settings, Source, Taken};
+use towpath_pattern::{Job, Pattern, Run, Scope, Settings, Source, Taken, result_of};
 
 /// Each item to every one of several jobs, with so many items at once as the settings say.
 ///
@@ -33,8 +33,8 @@ impl<In: Clone + Send + 'static, J: Job<In>> Pattern<In> for Scatter<J> {
             let jobs = Arc::clone(&jobs);
             async move {
                 let (item, begun) = taken.begin();
-                let outputs = try_join_all(jobs.iter().map(|job| Box::pin(job.call(item.clone())))).await;
-                begun.end(outputs)
+                let outputs = jobs.iter().map(|job| Box::pin(result_of(job.call(item.clone()))));
+                begun.end(try_join_all(outputs).await)
             }
         };
         Run::spawn(scope, input, self.settings.clone(), work)

@@ -128,6 +128,10 @@ pub(crate) trait Feed<T>: Send {
         Poll::Ready(())
     }
 
+    /// It has panicked, and nothing more is taken from it: lets go of what others may wait for, such as a place in the
+    /// line of a queue.
+    fn let_go(&mut self) {}
+
     /// Takes back items that were taken from it and never begun, if somebody asked to keep them; if not,
     /// returns them.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {

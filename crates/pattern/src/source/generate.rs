@@ -197,4 +197,8 @@ impl<T: Send> Feed<T> for Generated<T> {
     fn needs_polling(&self) -> bool {
         true
     }
+
+    fn let_go(&mut self) {
+        self.end();
+    }
 }

@@ -60,6 +60,10 @@ where
     fn needs_polling(&self) -> bool {
         true
     }
+
+    fn let_go(&mut self) {
+        self.stream = None;
+    }
 }
 
 /// The failure of a source where item `index` would have been.

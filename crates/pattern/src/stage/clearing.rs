@@ -41,9 +41,18 @@ impl<In, Out> HandOff<In, Out> {
     /// Drops the outputs that nobody can take any more, when no worker is left.
     pub(super) fn discard_untakeable(&self) {
         let mut state = self.lock();
-        let outputs = if state.abandoned { state.outputs.take_all() } else { state.outputs.take_held_back() };
+        if !state.abandoned {
+            let outputs = state.outputs.take_held_back();
+            drop(state);
+            return self.discard(outputs);
+        }
+        let (failed, succeeded) = split(state.outputs.take_all());
+        // They stay where they are, before whatever is told later: `discard_all` comes for them.
+        for finished in failed {
+            state.outputs.push(finished);
+        }
         drop(state);
-        self.discard(outputs);
+        self.discard(succeeded);
     }
 
     /// Counts items that were found on their way here when the run was over.
@@ -165,13 +174,8 @@ impl<In, Out> HandOff<In, Out> {
         };
         // In the order in which they came: what a drop comes to here is the last, and so is what a job left behind.
         first.into_iter().for_each(&mut hear);
-        let mut succeeded = Vec::new();
-        for finished in outputs {
-            match finished.result {
-                Ok(_) => succeeded.push(finished),
-                Err(failure) => hear(failure),
-            }
-        }
+        let (failed, succeeded) = split(outputs);
+        failed.into_iter().filter_map(|finished| finished.result.err()).for_each(&mut hear);
         let (cause, others) = self.lock().take_failures();
         cause.into_iter().chain(others).for_each(&mut hear);
         self.discard(succeeded);
@@ -180,9 +184,11 @@ impl<In, Out> HandOff<In, Out> {
         unheard
     }
 
-    /// Drops outputs, one by one since each may panic, and keeps the failures among them.
+    /// Keeps the failures among outputs, and then drops the others, one by one since each may panic: what comes of
+    /// that is later than any of them.
     pub(super) fn discard(&self, outputs: impl IntoIterator<Item = Finished<Out>>) {
-        for finished in outputs {
+        let (failed, succeeded) = split(outputs);
+        for finished in failed.into_iter().chain(succeeded) {
             match finished.result {
                 Ok(output) if self.settings.on_failure == OnFailure::Stop => self.dispose(output),
                 Ok(output) => {
@@ -194,4 +200,9 @@ impl<In, Out> HandOff<In, Out> {
             }
         }
     }
+}
+
+/// The failures among outputs, and the others.
+fn split<Out>(outputs: impl IntoIterator<Item = Finished<Out>>) -> (Vec<Finished<Out>>, Vec<Finished<Out>>) {
+    outputs.into_iter().partition(|finished| finished.result.is_err())
 }

@@ -147,8 +147,8 @@ impl<In, Out> HandOff<In, Out> {
         let waiting = matches!(filled, Filled::Waiting | Filled::Quiet);
         match filled {
             Filled::Full | Filled::Waiting => {}
-            // Whoever has an item in hand comes by here once more when it is done.
-            Filled::Quiet if state.roster.engaged > 0 || !state.ready.is_empty() => {}
+            // Whoever has an item in hand, or gets one of these, comes by here once more when it is done.
+            Filled::Quiet if count > 0 || state.roster.engaged > 0 || !state.ready.is_empty() => {}
             // Who had one may have put something between this poll and its end.
             Filled::Quiet if !lease.alone => return Next::Ask,
             Filled::Quiet | Filled::Ended => state.end_supply(),

@@ -38,6 +38,13 @@ pub trait Work<In, Out>: Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = Vec<Cause>> + Send {
         std::future::ready(Vec::new())
     }
+
+    /// What has gone wrong with what the jobs shared and [`close`](Work::close) has not returned: a runtime that is shut
+    /// down leaves no time for that. Called once for each run, when the last that works on it is gone; each is a failure
+    /// of the run, and so is a panic. By default there is none.
+    fn untold(&self) -> Vec<Cause> {
+        Vec::new()
+    }
 }
 
 impl<In, Out, F, Fut> Work<In, Out> for F
@@ -89,9 +96,19 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Worker<
 }
 
 /// The work of a stage, and the heart that its workers share.
-pub(super) struct Crew<In, Out, W> {
+pub(super) struct Crew<In, Out, W: Work<In, Out>> {
     pub(super) handoff: Arc<HandOff<In, Out>>,
     pub(super) work: W,
+}
+
+impl<In, Out, W: Work<In, Out>> Drop for Crew<In, Out, W> {
+    /// The last of supervisor and workers is about to go, so the run is not over yet.
+    fn drop(&mut self) {
+        let untold = catch_unwind(AssertUnwindSafe(|| self.work.untold()));
+        for cause in untold.unwrap_or_else(|payload| vec![Cause::of_panic(payload)]) {
+            self.handoff.fail(cause);
+        }
+    }
 }
 
 impl<In, Out, W> Crew<In, Out, W>

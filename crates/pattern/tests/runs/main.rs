@@ -2,11 +2,14 @@
 
 mod ahead;
 mod author;
+mod broken_source;
 mod closed;
 mod dropped_items;
 mod dropped_last;
+mod dropped_run;
 mod generated;
 mod kept;
+mod kept_produced;
 mod mended;
 mod mended_ends;
 mod run;
@@ -18,10 +21,13 @@ mod two_faults;
 mod workers;
 mod wrong_uses;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tokio::task::yield_now;
-use towpath_pattern::{Job, Run, Scope, Settings, Source};
+use towpath_pattern::{Job, Run, Scope, Settings, Source, anyhow};
 
 /// A run of `job` over `source`, in `scope`.
 fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
@@ -36,5 +42,34 @@ where
 async fn settle() {
     for _ in 0..50 {
         yield_now().await;
+    }
+}
+
+/// Panics in its drop.
+struct Bomb(&'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("{}", self.0);
+    }
+}
+
+/// Ends at once, and panics in its drop.
+struct Leaves<Out> {
+    result: Option<anyhow::Result<Out>>,
+    _later: Bomb,
+}
+
+impl<Out> Leaves<Out> {
+    fn new(result: anyhow::Result<Out>) -> Self {
+        Self { result: Some(result), _later: Bomb("of the future") }
+    }
+}
+
+impl<Out: Unpin> Future for Leaves<Out> {
+    type Output = anyhow::Result<Out>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(self.result.take().expect("polled once"))
     }
 }

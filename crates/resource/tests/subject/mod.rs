@@ -1,6 +1,6 @@
 //! Jobs that hold a resource, as the suite and the benchmark see them: made from any job, in either order.
 
-use towpath_pattern::{Job, Order, Pattern};
+use towpath_pattern::{Job, Order, Pattern, result_of};
 use towpath_resource::{Held, Holding, Resource, provide};
 use towpath_testkit::{Case, Subject};
 
@@ -19,7 +19,7 @@ impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
     type Out = J::Out;
 
     async fn call(&self, (held, item): (Held<()>, In)) -> anyhow::Result<J::Out> {
-        let output = self.0.call(item).await;
+        let output = result_of(self.0.call(item)).await;
         drop(held);
         output
     }

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use towpath_pattern::{Job, TimedOut};
@@ -57,20 +58,17 @@ impl Job<Token> for Act {
     fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
         let mut entry = self.ledger.begin(token.index);
         let mut acting = (self.body)(token);
-        async move {
-            let result = poll_fn(|cx| {
-                entry.polled();
-                acting.as_mut().poll(cx)
-            })
-            .await;
-            drop(acting);
+        // Not an `async` block: that would drop what is left of the job, which is for the pattern to do.
+        poll_fn(move |cx| {
+            entry.polled();
+            let result = ready!(acting.as_mut().poll(cx));
             entry.ends(match &result {
                 Ok(_) => Fate::Succeeded,
                 Err(error) if error.is::<TimedOut>() => Fate::TimedOut,
                 Err(_) => Fate::Errored,
             });
-            result
-        }
+            Poll::Ready(result)
+        })
     }
 }
 

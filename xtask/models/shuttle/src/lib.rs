@@ -22,6 +22,7 @@ mod shipped {
     pub mod limit;
     pub mod pattern;
     pub mod queue;
+    pub mod remains;
     pub mod report;
     pub mod run;
     pub mod scope;
@@ -69,6 +70,7 @@ pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::Job;
 pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
+pub use remains::{RemainsPanicked, result_of};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};
 pub use scope::Scope;

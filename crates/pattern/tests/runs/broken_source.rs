@@ -1,0 +1,73 @@
+//! A source that has panicked has ended: nobody waits for it while the jobs of its run go on.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use towpath_pattern::{Capacity, OnFailure, Run, Scope, Settings, Source, anyhow, queue};
+
+use crate::{run_in, settle};
+
+/// A run whose job goes on for ever, after its source has panicked.
+async fn broken(source: Source<u32>) -> Run<u32> {
+    let job = |_: u32| pending::<anyhow::Result<u32>>();
+    let settings = Settings {
+        capacity: Some(Capacity::new(10)),
+        on_failure: OnFailure::Continue,
+        ..Settings::new("goes on", 2)
+    };
+    let mut run = run_in(&Scope::default(), source, settings, job);
+    let failure = run.next().await.expect("a failure").expect_err("a panic");
+    assert_eq!(failure.to_string(), "stage `source`: panicked: broken");
+    settle().await;
+    run
+}
+
+/// Gives one item, then waits for a queue, and panics.
+struct WaitsAndPanics {
+    consumer: queue::Consumer<u32>,
+    gave_one: bool,
+}
+
+impl Stream for WaitsAndPanics {
+    type Item = u32;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
+        if !std::mem::replace(&mut self.gave_one, true) {
+            return Poll::Ready(Some(0));
+        }
+        assert!(Pin::new(&mut self.consumer).poll_next(cx).is_pending());
+        panic!("broken");
+    }
+}
+
+#[tokio::test]
+async fn it_keeps_no_place_in_the_line_of_a_queue() {
+    let (producer, mut consumer) = queue::fifo(10);
+    let stream = WaitsAndPanics { consumer: consumer.clone(), gave_one: false };
+    let _run = broken(Source::stream(stream)).await;
+    let other = tokio::spawn(async move { consumer.take().await });
+    settle().await;
+    producer.put(7).await.expect("it is open");
+    settle().await;
+    assert!(other.is_finished(), "it waits for an item that is there");
+}
+
+#[tokio::test]
+async fn a_task_that_sends_for_a_generator_hears_that_nobody_takes() {
+    let sending = Arc::new(AtomicBool::new(true));
+    let sends = Arc::clone(&sending);
+    let source = Source::generate(|out| async move {
+        out.send(0).await;
+        tokio::spawn(async move {
+            while out.send(1).await {}
+            sends.store(false, SeqCst);
+        });
+        panic!("broken");
+    });
+    let _run = broken(source).await;
+    assert!(!sending.load(SeqCst), "it sends what nobody takes");
+}

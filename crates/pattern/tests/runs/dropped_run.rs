@@ -1,0 +1,138 @@
+//! A run that is dropped: its scope hears what came first, and not what a drop came to.
+
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
+use std::task::{Context, Waker};
+
+use tokio::runtime::Builder;
+use tokio::task::yield_now;
+use towpath_pattern::{Capacity, Limit, OnFailure, Order, Run, Scope, Settings, anyhow};
+
+use crate::{Bomb, Leaves, run_in, settle};
+
+fn roomy(limit: usize, order: Order) -> Settings {
+    Settings {
+        capacity: Some(Capacity::new(10)),
+        on_failure: OnFailure::Continue,
+        order,
+        ..Settings::new("dropped", Limit::new(limit))
+    }
+}
+
+/// The first waits for ever, the second is an output, the third an error.
+async fn waits_gives_fails(item: u32) -> anyhow::Result<Bomb> {
+    match item {
+        0 => pending().await,
+        1 => Ok(Bomb("of the output")),
+        _ => Err(anyhow::anyhow!("the error")),
+    }
+}
+
+/// What the scope hears of a run that is dropped.
+async fn heard_of<Out: Send + 'static>(run: Run<Out>, scope: Scope) -> String {
+    drop(run);
+    scope.closed().await.expect_err("a job failed").to_string()
+}
+
+#[tokio::test]
+async fn an_error_comes_before_the_panic_of_an_output() {
+    let scope = Scope::new("around");
+    let job = |item: u32| async move {
+        anyhow::ensure!(item != 0, "the error");
+        Ok(Bomb("of the output"))
+    };
+    let run = run_in(&scope, 0..2, roomy(1, Order::AsCompleted), job);
+    settle().await;
+    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped`: the error");
+}
+
+#[tokio::test]
+async fn nor_does_it_hear_an_output_first_where_jobs_are_left() {
+    for order in [Order::AsCompleted, Order::Ordered] {
+        let scope = Scope::new("around");
+        let run = run_in(&scope, 0..3, roomy(2, order), waits_gives_fails);
+        settle().await;
+        assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped`: the error", "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn nor_where_the_taker_holds_both_already() {
+    let scope = Scope::new("around");
+    let job = |item: u32| async move {
+        match item {
+            0 => Ok(None),
+            1 => Ok(Some(Bomb("of the output"))),
+            2 => Err(anyhow::anyhow!("the error")),
+            _ => pending().await,
+        }
+    };
+    let mut run = run_in(&scope, 0..4, roomy(2, Order::AsCompleted), job);
+    settle().await;
+    assert!(run.next().await.is_some());
+    assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped`: the error");
+}
+
+#[tokio::test]
+async fn nor_does_it_hear_first_what_the_job_left_behind() {
+    for (takes_one, is_over) in [(false, true), (false, false), (true, false)] {
+        let scope = Scope::new("around");
+        let job = |item: u32| -> Pin<Box<dyn Future<Output = anyhow::Result<u32>> + Send>> {
+            match item {
+                0 => Box::pin(async { Ok(0) }),
+                1 => Box::pin(Leaves::new(Err(anyhow::anyhow!("the error")))),
+                _ => Box::pin(pending()),
+            }
+        };
+        let items = if is_over { 2 } else { 3 };
+        let mut run = run_in(&scope, 0..items, roomy(2, Order::AsCompleted), job);
+        settle().await;
+        if takes_one {
+            assert!(run.next().await.is_some());
+        }
+        let heard = heard_of(run, scope).await;
+        assert_eq!(heard, "item 1 at stage `dropped`: the error", "{takes_one} {is_over}");
+    }
+}
+
+#[test]
+fn nor_an_output_before_what_a_collect_had_met() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    for round in 0..1_000 {
+        let scope = Scope::new("around");
+        let job = |item: u32| async move {
+            match item {
+                0 => Err(anyhow::anyhow!("the error")),
+                1 => Ok(Bomb("of the output")),
+                _ => pending().await,
+            }
+        };
+        let heard = runtime.block_on(async {
+            let run = run_in(&scope, 0..3, roomy(1, Order::AsCompleted), job);
+            while run.stats()[0].counts.errored == 0 {
+                yield_now().await;
+            }
+            {
+                let mut collecting = pin!(run.collect());
+                assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+            scope.closed().await.expect_err("a job failed")
+        });
+        assert_eq!(heard.to_string(), "item 0 at stage `dropped`: the error", "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_tells_an_error_before_the_panic_of_an_output_when_order_held_back_both() {
+    let run = run_in(&Scope::default(), 0..3, roomy(2, Order::Ordered), waits_gives_fails);
+    settle().await;
+    run.cancel();
+    let report = run.finish().await;
+    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    let wanted = [
+        "stage `dropped`: cancelled: the run was cancelled",
+        "item 2 at stage `dropped`: the error",
+        "stage `dropped`: panicked: of the output",
+    ];
+    assert_eq!(told, wanted);
+}

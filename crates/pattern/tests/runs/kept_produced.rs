@@ -1,0 +1,81 @@
+//! What is left of producers and their queue where the runtime of the run that took from it was shut down.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use towpath_pattern::{Cause, Ended, Limit, Run, Scope, Settings, Source, Taken, Work, queue};
+
+use crate::{run_in, settle};
+
+fn single() -> Runtime {
+    Builder::new_current_thread().build().expect("a runtime")
+}
+
+/// Has nothing to do, and closes when it is told to.
+struct ClosesLater(Arc<Notify>);
+
+impl Work<u32, ()> for ClosesLater {
+    async fn work(&self, taken: Taken<u32, ()>) -> Ended<u32, ()> {
+        taken.begin().1.end(Ok(()))
+    }
+
+    async fn close(&self) -> Vec<Cause> {
+        self.0.notified().await;
+        Vec::new()
+    }
+}
+
+/// So many items, all taken by a run whose runtime was shut down before its producers had closed, which they have since;
+/// and what puts more into their queue.
+fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Producer<usize>) {
+    let (producer, consumer) = queue::fifo(100);
+    let closes = Arc::new(Notify::new());
+    let producers = {
+        let _entered = home.enter();
+        let closes = ClosesLater(Arc::clone(&closes));
+        Run::spawn_discarding(Scope::default(), Vec::new().into(), Settings::new("producers", 1), closes)
+    };
+    home.block_on(settle());
+    let (source, kept) = Source::produced(producers, consumer).kept();
+    for item in 0..items {
+        producer.try_put(item).expect("there is room");
+    }
+    let never_begins = |taken: Taken<usize, usize>| async move {
+        pending::<()>().await;
+        taken.begin().1.end(Ok(0))
+    };
+    let away = single();
+    let run = away.block_on(async {
+        let settings = Settings::new("away", Limit::new(items));
+        let run = Run::spawn(Scope::default(), source, settings, never_begins);
+        settle().await;
+        run
+    });
+    drop(away);
+    drop(run);
+    closes.notify_one();
+    home.block_on(settle());
+    (kept.take().expect("the run is over"), producer)
+}
+
+#[test]
+fn what_the_last_item_of_a_resumed_source_puts_is_worked_on() {
+    for items in 1..=9 {
+        let home = single();
+        let (source, producer) = resumed(items, &home);
+        let job = move |item: usize| {
+            let put = if item == items - 1 { producer.try_put(100) } else { Ok(()) };
+            async move {
+                put?;
+                Ok(item)
+            }
+        };
+        let outputs = home.block_on(async {
+            run_in(&Scope::default(), source, Settings::new("again", 1), job).collect().await
+        });
+        let wanted: Vec<_> = (0..items).chain([100]).collect();
+        assert_eq!(outputs.expect("no failure"), wanted);
+    }
+}

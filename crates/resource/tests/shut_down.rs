@@ -1,0 +1,46 @@
+//! A runtime that is shut down in mid-run leaves no time to release; what has failed by then is told all the same.
+
+use std::future::pending;
+
+use tokio::runtime::Builder;
+use tokio::task::yield_now;
+use towpath_resource::{Held, Holding, PatternExt, Run, Scope, provide};
+
+/// A run with a job that waits for ever, of which a release has failed, and whose runtime is gone.
+fn shut_down(scope: &Scope) -> Run<()> {
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        let resource = provide(|| async { Ok(()) }, |(), _| async { anyhow::bail!("not released") });
+        let jobs = Holding::new(2, resource, |(held, waits): (Held<()>, bool)| async move {
+            if waits {
+                pending::<()>().await;
+            }
+            Held::discard(held);
+            Ok(())
+        });
+        let run = jobs.run_in(scope, [false, true]);
+        for _ in 0..50 {
+            yield_now().await;
+        }
+        run
+    })
+}
+
+#[test]
+fn a_release_that_failed_in_mid_run_is_told_after_the_runtime_was_shut_down() {
+    let run = shut_down(&Scope::default());
+    let elsewhere = Builder::new_current_thread().build().expect("a runtime");
+    let report = elsewhere.block_on(run.finish());
+    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    assert!(told.contains(&"stage `resource`: not released".to_owned()), "{told:?}");
+    assert_eq!((report.last().succeeded, report.last().cancelled), (1, 1), "{report}");
+}
+
+#[test]
+fn the_scope_hears_of_it_where_the_run_is_dropped() {
+    let scope = Scope::new("around");
+    drop(shut_down(&scope));
+    let elsewhere = Builder::new_current_thread().build().expect("a runtime");
+    let heard = elsewhere.block_on(scope.closed()).expect_err("a release has failed");
+    assert_eq!(heard.to_string(), "stage `resource`: not released");
+}
