@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::HandOff;
 use crate::job::Job;
+use crate::remains::result_of;
 use crate::source::{Item, Place};
 
 /// An item that was taken from the source and whose job has not begun.
@@ -42,6 +43,12 @@ pub struct Ended<In, Out> {
 pub(super) struct Ticket<In, Out>(Option<Arc<HandOff<In, Out>>>);
 
 impl<In, Out> Ticket<In, Out> {
+    /// The ticket itself: what is left here says nothing when it is dropped.
+    #[inline]
+    fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
     /// The stage, to be kept: the item is accounted for.
     #[inline]
     pub(super) fn into_inner(mut self) -> Option<Arc<HandOff<In, Out>>> {
@@ -82,7 +89,7 @@ impl<In, Out> Taken<In, Out> {
     #[inline]
     pub fn begin(mut self) -> (In, Begun<In, Out>) {
         let value = self.value.take().expect("there until begun");
-        let ticket = Ticket(self.ticket.0.take());
+        let ticket = self.ticket.take();
         // As with a ticket: nothing is left.
         std::mem::forget(self);
         (value, Begun { ticket })
@@ -96,8 +103,8 @@ impl<In, Out> Taken<In, Out> {
         Out: Send,
         J: Job<In, Out = Out>,
     {
-        let (item, begun) = self.begin();
-        Running { job: job.call(item), begun: Some(begun) }
+        let (item, Begun { ticket }) = self.begin();
+        Running { job: result_of(job.call(item)), ticket }
     }
 
     #[cold]
@@ -113,7 +120,7 @@ pin_project! {
     struct Running<F, In, Out> {
         #[pin]
         job: F,
-        begun: Option<Begun<In, Out>>,
+        ticket: Ticket<In, Out>,
     }
 }
 
@@ -126,16 +133,15 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let begun = LostInPanic { begun: this.begun, before: thread::panicking() };
+        let lost = LostInPanic { ticket: this.ticket, before: thread::panicking() };
         let result = ready!(this.job.poll(cx));
-        let begun = begun.begun.take().expect("polled again after its end");
-        Poll::Ready(begun.end(result))
+        Poll::Ready(Ended { ticket: lost.ticket.take(), result })
     }
 }
 
 /// Lets go of the item while a panic unwinds, as an `async` block would, so that it counts as panicked.
 struct LostInPanic<'a, In, Out> {
-    begun: &'a mut Option<Begun<In, Out>>,
+    ticket: &'a mut Ticket<In, Out>,
     /// The thread was unwinding already, from a panic that is none of the job's.
     before: bool,
 }
@@ -144,7 +150,7 @@ impl<In, Out> Drop for LostInPanic<'_, In, Out> {
     #[inline]
     fn drop(&mut self) {
         if !self.before && thread::panicking() {
-            *self.begun = None;
+            drop(self.ticket.take());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The jobs of the suite: written down in the ledger, and doing what a plan says.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -61,7 +62,11 @@ impl Job<Token> for Act {
         // Not an `async` block: that would drop what is left of the job, which is for the pattern to do.
         poll_fn(move |cx| {
             entry.polled();
-            let result = ready!(acting.as_mut().poll(cx));
+            let polled = catch_unwind(AssertUnwindSafe(|| acting.as_mut().poll(cx)));
+            let result = ready!(polled.unwrap_or_else(|payload| {
+                entry.ends(Fate::Panicked);
+                resume_unwind(payload)
+            }));
             entry.ends(match &result {
                 Ok(_) => Fate::Succeeded,
                 Err(error) if error.is::<TimedOut>() => Fate::TimedOut,

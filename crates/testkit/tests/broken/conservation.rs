@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::{Job, Run, Scope, Source, Taken};
+use towpath_pattern::{Job, Run, Scope, Source, Taken, result_of};
 use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
@@ -22,7 +22,7 @@ impl Flaw for BeginsTooEarly {
             async move {
                 let (item, begun) = taken.begin();
                 tokio::task::yield_now().await;
-                begun.end(job.call(item).await)
+                begun.end(result_of(job.call(item)).await)
             }
         };
         Run::spawn(scope, input, settings(case, Self::ORDER), work)
