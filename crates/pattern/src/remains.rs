@@ -13,11 +13,18 @@ use pin_project_lite::pin_project;
 use crate::failure::Cause;
 
 /// Runs a job, a future, and drops it before its result is there. Where that panics, the result is an error that says
-/// so; nothing is masked: an error of the job's is told first.
+/// so, and nothing is masked: an error of the job's is told before it.
 ///
-/// A [`Work`](crate::Work) that awaits a job and does something after it, as a rule
-/// `begun.end(result_of(job.call(item)).await)`, needs it: with a plain `await` the panic takes the result with it, and
-/// aborts the process if that panics in its drop, too. [`Taken::run`](crate::Taken::run) has it built in.
+/// For a [`Work`](crate::Work) that awaits a job, as a rule with `begun.end(result_of(job.call(item)).await)`: with a
+/// plain `await` the panic takes the result with it. [`Taken::run`](crate::Taken::run) has it built in.
+///
+/// # Errors
+///
+/// The job's own, or [`RemainsPanicked`].
+///
+/// # Panics
+///
+/// As the job does, while it is polled.
 ///
 /// # Cancel-safety
 ///
