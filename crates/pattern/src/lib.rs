@@ -38,11 +38,12 @@
 //!             let job = Arc::clone(&job);
 //!             async move {
 //!                 let (item, begun) = taken.begin();
-//!                 let first = result_of(job.call(item.clone())).await;
-//!                 begun.end(match first {
-//!                     Err(_) => result_of(job.call(item)).await,
-//!                     output => output,
-//!                 })
+//!                 let tell = |cause| begun.tell(cause);
+//!                 let mut result = result_of(job.call(item.clone()), tell).await;
+//!                 if result.is_err() {
+//!                     result = result_of(job.call(item), tell).await;
+//!                 }
+//!                 begun.end(result)
 //!             }
 //!         };
 //!         Run::spawn(scope, input, Settings::new("twice", 4), work)
@@ -84,7 +85,7 @@ pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::Job;
 pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
-pub use remains::{RemainsPanicked, result_of};
+pub use remains::result_of;
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};
 pub use scope::Scope;

@@ -1,10 +1,8 @@
 //! What is left of a job that has come to its end: its future, which is dropped, and may panic in that.
 
 use std::any::Any;
-use std::error::Error;
-use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -12,90 +10,102 @@ use pin_project_lite::pin_project;
 
 use crate::failure::Cause;
 
-/// Runs a job, a future, and drops it before its result is there. Where that panics, the result is an error that says
-/// so, and nothing is masked: an error of the job's is told before it.
+/// Runs a job, a future, and drops it before its result is there, so that a panic in that masks nothing: an error of the
+/// job's is returned all the same, and `tell` gets the panic. With an output, the panic is the job's own.
 ///
-/// For a [`Work`](crate::Work) that awaits a job, as a rule with `begun.end(result_of(job.call(item)).await)`: with a
-/// plain `await` the panic takes the result with it. [`Taken::run`](crate::Taken::run) has it built in.
+/// For a [`Work`](crate::Work) that awaits a job and has something to do after it, with
+/// [`Begun::tell`](crate::Begun::tell): with a plain `await` the panic takes the error with it, or, behind another one,
+/// ends the process. [`Taken::run`](crate::Taken::run) has it built in.
 ///
 /// # Errors
 ///
-/// The job's own, or [`RemainsPanicked`].
+/// The job's.
 ///
 /// # Panics
 ///
-/// As the job does, while it is polled.
+/// As the job does, while it is polled, or where it ends with an output and panics in its drop.
 ///
 /// # Cancel-safety
 ///
 /// That of the job.
-pub fn result_of<F, Out>(job: F) -> impl Future<Output = anyhow::Result<Out>>
+pub fn result_of<F, Out>(job: F, tell: impl Fn(Cause)) -> impl Future<Output = anyhow::Result<Out>>
 where
     F: Future<Output = anyhow::Result<Out>>,
 {
-    ResultOf { job: Some(job) }
+    ResultOf { job: Some(job), tell }
 }
 
 pin_project! {
     /// An `async fn` would keep room for the job twice.
-    struct ResultOf<F> {
+    struct ResultOf<F, Tell> {
         #[pin]
         job: Option<F>,
+        tell: Tell,
     }
 }
 
-impl<F, Out> Future for ResultOf<F>
+impl<F, Out, Tell> Future for ResultOf<F, Tell>
 where
     F: Future<Output = anyhow::Result<Out>>,
+    Tell: Fn(Cause),
 {
     type Output = anyhow::Result<Out>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut job = self.project().job;
-        let running = job.as_mut().as_pin_mut().expect("polled again after its end");
-        let result = ready!(running.poll(cx));
-        Poll::Ready(match catch_unwind(AssertUnwindSafe(|| job.set(None))) {
-            Ok(()) => result,
-            Err(payload) => Err(with_panic(result, payload)),
-        })
+        let this = self.project();
+        poll_apart(this.job, cx, &*this.tell).unwrap_or_else(|payload| resume_unwind(payload))
     }
 }
+
+/// Polls a job, and drops it where it ends or panics. The panic is the job's own if it is returned.
+#[inline]
+pub(crate) fn poll_apart<F, Out>(
+    mut job: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+    tell: impl Fn(Cause),
+) -> Result<Poll<anyhow::Result<Out>>, Payload>
+where
+    F: Future<Output = anyhow::Result<Out>>,
+{
+    let mut ended = None;
+    // Once for both, and not once each: a job may be nothing.
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        let running = job.as_mut().as_pin_mut().expect("polled again after its end");
+        ended = Some(ready!(running.poll(cx)));
+        job.set(None);
+        Poll::Ready(())
+    }));
+    match (polled, ended) {
+        (Ok(_), Some(result)) => Ok(Poll::Ready(result)),
+        (Ok(_), None) => Ok(Poll::Pending),
+        (Err(payload), ended) => panicked(job, ended, payload, tell),
+    }
+}
+
+type Payload = Box<dyn Any + Send>;
 
 #[cold]
-fn with_panic<Out>(result: anyhow::Result<Out>, payload: Box<dyn Any + Send>) -> anyhow::Error {
-    let panicked = Cause::of_panic(payload);
-    let (first, later) = match result {
-        Err(error) => (Cause::of_error(error), Some(panicked)),
-        Ok(output) => {
-            let again = catch_unwind(AssertUnwindSafe(|| drop(output))).err();
-            (panicked, again.map(Cause::of_panic))
+fn panicked<F, Out>(
+    mut job: Pin<&mut Option<F>>,
+    ended: Option<anyhow::Result<Out>>,
+    payload: Payload,
+    tell: impl Fn(Cause),
+) -> Result<Poll<anyhow::Result<Out>>, Payload> {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| job.set(None))) {
+        tell(Cause::of_panic(again));
+    }
+    match ended {
+        Some(Err(error)) => {
+            tell(Cause::of_panic(payload));
+            Ok(Poll::Ready(Err(error)))
         }
-    };
-    anyhow::Error::new(RemainsPanicked { first, later })
-}
-
-/// What [`result_of`] returns where the remains of a job have panicked.
-#[derive(Debug)]
-pub struct RemainsPanicked {
-    /// What the job's error was, or else that panic.
-    pub(crate) first: Cause,
-    /// The panic if it was the second, or that of an output.
-    pub(crate) later: Option<Cause>,
-}
-
-impl RemainsPanicked {
-    /// Whether that is what an error says.
-    #[must_use]
-    pub fn is_in(error: &anyhow::Error) -> bool {
-        error.is::<Self>()
+        Some(Ok(output)) => {
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                tell(Cause::of_panic(again));
+            }
+            Err(payload)
+        }
+        None => Err(payload),
     }
 }
-
-impl fmt::Display for RemainsPanicked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.first)
-    }
-}
-
-impl Error for RemainsPanicked {}

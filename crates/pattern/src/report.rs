@@ -97,10 +97,10 @@ impl Counts {
 
     /// Counts what a job returned instead of an output.
     pub(crate) fn count(&mut self, cause: &Cause) {
-        match cause {
-            Cause::TimedOut(_) => self.timed_out += 1,
-            Cause::Panicked(_) => self.panicked += 1,
-            Cause::Errored(_) | Cause::Cancelled(_) => self.errored += 1,
+        if let Cause::TimedOut(_) = cause {
+            self.timed_out += 1;
+        } else {
+            self.errored += 1;
         }
     }
 }

@@ -329,7 +329,8 @@ impl<Out> Drop for Run<Out> {
             }
         }
         // Before anything is dropped that may panic, and before the run is over, which tells the scope of the rest.
-        for failure in self.met.drain(..).filter(|failure| !failure.is_cancelled()) {
+        let untold = self.outlet.take_untold();
+        for failure in self.met.drain(..).chain(untold).filter(|failure| !failure.is_cancelled()) {
             self.scope.hear(failure);
         }
         self.outlet.discard(succeeded);

@@ -55,7 +55,8 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
                     let (job, put) = (Arc::clone(&job), Put::new(producer.of_input(taken.index())));
                     async move {
                         let (input, begun) = taken.begin();
-                        begun.end(result_of(job(input, put)).await)
+                        let result = result_of(job(input, put), |cause| begun.tell(cause)).await;
+                        begun.end(result)
                     }
                 };
                 Run::spawn_discarding(scope, input, settings, work)
@@ -119,7 +120,8 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
                 let (job, put) = (Arc::clone(&job), TryPut::new(producer.of_input(taken.index())));
                 async move {
                     let (item, begun) = taken.begin();
-                    begun.end(result_of(job(item, put)).await)
+                    let result = result_of(job(item, put), |cause| begun.tell(cause)).await;
+                    begun.end(result)
                 }
             };
             Run::spawn(scope, source, settings, work)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
-    Capacity, Cause, Ended, IntoLimit, Job, OnFailure, Order, Pattern, RemainsPanicked, Run, Scope, Settings,
-    Source, Taken, TimedOut, Work, result_of,
+    Capacity, Cause, Ended, IntoLimit, Job, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
+    TimedOut, Work, result_of,
 };
 
 use crate::held::Held;
@@ -152,14 +152,13 @@ where
             Ok(found) => found,
             Err(error) => return begun.end(Err(error)),
         };
-        let mut result = result_of(self.job.call((held, item))).await;
+        let mut result = result_of(self.job.call((held, item)), |cause| begun.tell(cause)).await;
         if let Some(scope) = lease.scope() {
             // Boxed, so that a job that never asked for the scope carries no room for this.
             result = Box::pin(lease.outlast(scope, result)).await;
         }
         lease.end(match &result {
             Ok(_) => After::Success,
-            Err(error) if RemainsPanicked::is_in(error) => After::Panic,
             Err(error) if TimedOut::is_in(error) => After::Timeout,
             Err(_) => After::Error,
         });

@@ -36,7 +36,9 @@ impl<'a, R: Resource> Lease<'a, R> {
         if result.is_err() {
             scope.cancel();
         }
+        let mut unreturned = Unreturned { pool: self.pool, result: Some(result) };
         let closed = scope.closed().await;
+        let result = unreturned.result.take().expect("there until it is returned");
         if !self.slot.is_held() {
             scope.cancel();
             // Somebody outside the job may have put more into it just before. No await, which might lose a failure.
@@ -64,6 +66,20 @@ impl<'a, R: Resource> Lease<'a, R> {
     /// Its job is at its end, and came to this.
     pub(crate) fn end(mut self, after: After) {
         self.after = Some(after);
+    }
+}
+
+/// What a job came to, until that is returned: stopped before, a failure is told at the end of the run.
+struct Unreturned<'a, R: Resource, T> {
+    pool: &'a Pool<R>,
+    result: Option<anyhow::Result<T>>,
+}
+
+impl<R: Resource, T> Drop for Unreturned<'_, R, T> {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.result.take() {
+            self.pool.keep(Cause::of_error(error));
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use towpath_resource::{After, Held, Holding, PatternExt, Report, provide};
+use tokio::time::sleep;
+use towpath_resource::{Held, Holding, PatternExt, Report, provide, with_in};
 
 /// Panics in its drop.
 struct Bomb;
@@ -69,16 +71,42 @@ async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future_and_nobody_else_gets_the_resource() {
-    let resource = provide(
-        || async { Ok(()) },
-        |(), after| async move {
-            anyhow::ensure!(after == After::Panic, "released after {after:?}");
-            Ok(())
-        },
-    );
+async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future() {
+    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
     let jobs = Holding::new(1, resource, |(_held, ()): (Held<()>, ())| FailsAndPanics { _later: Bomb });
     let report = jobs.run([()]).finish().await;
-    assert_eq!(told(&report), ["item 0 at stage `resource`: came first", &format!("item 0 at {LATER}")]);
+    assert_eq!(told(&report), ["item 0 at stage `resource`: came first", LATER]);
     assert_eq!((report.last().errored, report.last().panicked), (1, 0), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_that_of_an_acquisition() {
+    let resource = provide(|| FailsAndPanics { _later: Bomb }, |(), _| async { Ok(()) });
+    let jobs = Holding::new(1, resource, |(_held, ()): (Held<()>, ())| async { Ok(()) });
+    let told = told(&jobs.run([()]).finish().await);
+    assert_eq!(told, ["item 0 at stage `resource`: came first", LATER]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_a_job_is_told_where_its_run_is_cancelled_while_its_scope_is_not_over() {
+    const MS: Duration = Duration::from_millis(1);
+    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let jobs = Holding::new(1, resource, |(held, ()): (Held<()>, ())| async move {
+        let scope = held.scope();
+        let slow = provide(
+            || async { Ok(()) },
+            |(), _| async {
+                sleep(1_000 * MS).await;
+                Ok(())
+            },
+        );
+        tokio::spawn(async move { with_in(&scope, slow, |_| pending::<anyhow::Result<()>>()).await });
+        sleep(10 * MS).await;
+        Err::<(), _>(anyhow::anyhow!("came first"))
+    });
+    let run = jobs.run([()]);
+    sleep(100 * MS).await;
+    run.cancel();
+    let told = told(&run.finish().await);
+    assert_eq!(told, ["stage `resource`: cancelled: the run was cancelled", "stage `resource`: came first"]);
 }

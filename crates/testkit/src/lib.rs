@@ -72,6 +72,7 @@ mod runtime;
 mod soak;
 mod subject;
 mod until_poll;
+mod while_holding;
 
 pub use bench::Benchmark;
 pub use chained::Chained;
@@ -84,3 +85,4 @@ pub use runtime::Runtime;
 pub use soak::Soak;
 pub use subject::{Boxed, Case, Subject};
 pub use until_poll::until_poll;
+pub use while_holding::while_holding;

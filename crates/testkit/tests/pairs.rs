@@ -2,12 +2,12 @@
 //! `b.then(a)` of both behind `dyn Pattern`.
 
 use towpath_fanout::Fanout;
-use towpath_pattern::{Job, Order, Pattern, result_of};
+use towpath_pattern::{Job, Order, Pattern};
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, Put};
 use towpath_resource::{Held, Holding, provide};
 use towpath_semaphore::{Permitted, Semaphore};
-use towpath_testkit::{Boxed, Case, Chained, Conformance, Subject};
+use towpath_testkit::{Boxed, Case, Chained, Conformance, Subject, while_holding};
 
 #[derive(Clone)]
 struct OfFanout;
@@ -121,10 +121,8 @@ struct HoldingNothing<J>(J);
 impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
     type Out = J::Out;
 
-    async fn call(&self, (held, item): (Held<()>, In)) -> anyhow::Result<J::Out> {
-        let output = result_of(self.0.call(item)).await;
-        drop(held);
-        output
+    fn call(&self, (held, item): (Held<()>, In)) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
+        while_holding(held, self.0.call(item))
     }
 }
 

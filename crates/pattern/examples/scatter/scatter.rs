@@ -8,7 +8,7 @@ use towpath_pattern::{Job, Pattern, Run, Scope, Settings, Source, Taken, result_
 /// Each item to every one of several jobs, with so many items at once as the settings say.
 ///
 /// It yields a `Vec` an item, with an output of each job in the order of the jobs. The first job that fails
-/// fails the item, and the others on that item are dropped.
+/// fails the item, and the others on that item are dropped; a panic in that takes its error with it.
 pub struct Scatter<J> {
     settings: Settings,
     jobs: Arc<[J]>,
@@ -33,8 +33,10 @@ impl<In: Clone + Send + 'static, J: Job<In>> Pattern<In> for Scatter<J> {
             let jobs = Arc::clone(&jobs);
             async move {
                 let (item, begun) = taken.begin();
-                let outputs = jobs.iter().map(|job| Box::pin(result_of(job.call(item.clone()))));
-                begun.end(try_join_all(outputs).await)
+                let tell = |cause| begun.tell(cause);
+                let outputs = jobs.iter().map(|job| Box::pin(result_of(job.call(item.clone()), tell)));
+                let outputs = try_join_all(outputs).await;
+                begun.end(outputs)
             }
         };
         Run::spawn(scope, input, self.settings.clone(), work)

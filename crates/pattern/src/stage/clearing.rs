@@ -138,6 +138,18 @@ impl<In, Out> HandOff<In, Out> {
         }
     }
 
+    /// The failures that are there now and nobody took, in the order in which they came.
+    pub(super) fn take_untold(&self) -> Vec<Failure> {
+        let mut state = self.lock();
+        let (failed, succeeded) = split(state.outputs.take_all());
+        for finished in succeeded {
+            state.outputs.push(finished);
+        }
+        let (cause, others) = state.take_failures();
+        drop(state);
+        failed.into_iter().filter_map(|finished| finished.result.err()).chain(cause).chain(others).collect()
+    }
+
     /// Nobody will take anything any more. The failure that nobody took, if the run is over; if not, it is
     /// stopped, and the scope hears of it at the end.
     pub(super) fn abandon(&self) -> Option<Failure> {
@@ -161,9 +173,6 @@ impl<In, Out> HandOff<In, Out> {
     /// Drops every output that nobody took; the first failure that nobody took and that is not only a
     /// cancellation.
     fn discard_all(&self) -> Option<Failure> {
-        let mut state = self.lock();
-        let (first, outputs) = (state.first.take(), state.outputs.take_all());
-        drop(state);
         let mut unheard = None;
         let mut hear = |failure: Failure| {
             if unheard.is_none() && !failure.is_cancelled() {
@@ -172,15 +181,11 @@ impl<In, Out> HandOff<In, Out> {
                 self.dispose(failure);
             }
         };
-        // In the order in which they came: what a drop comes to here is the last, and so is what a job left behind.
-        first.into_iter().for_each(&mut hear);
-        let (failed, succeeded) = split(outputs);
-        failed.into_iter().filter_map(|finished| finished.result.err()).for_each(&mut hear);
-        let (cause, others) = self.lock().take_failures();
-        cause.into_iter().chain(others).for_each(&mut hear);
-        self.discard(succeeded);
-        let (cause, others) = self.lock().take_failures();
-        cause.into_iter().chain(others).for_each(&mut hear);
+        self.take_untold().into_iter().for_each(&mut hear);
+        let outputs = self.lock().outputs.take_all();
+        self.discard(outputs);
+        // What these drops came to.
+        self.take_untold().into_iter().for_each(&mut hear);
         unheard
     }
 

@@ -58,6 +58,9 @@ pub(crate) trait Outlet<Out>: Stage {
     /// The first cause and the other failures, as far as nobody took them.
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>);
 
+    /// These, and those among the outputs, in the order in which they came.
+    fn take_untold(&self) -> Vec<Failure>;
+
     /// Keeps a failure that nobody took.
     fn remember(&self, failure: Failure);
 
@@ -167,6 +170,10 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
 
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>) {
         self.lock().take_failures()
+    }
+
+    fn take_untold(&self) -> Vec<Failure> {
+        HandOff::take_untold(self)
     }
 
     fn remember(&self, failure: Failure) {

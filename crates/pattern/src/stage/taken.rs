@@ -1,16 +1,18 @@
 //! An item in a worker's hands: taken, then begun, then ended. Each is accounted for if it is dropped.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::thread;
 
 use pin_project_lite::pin_project;
 
 use super::HandOff;
+use crate::failure::{Cause, Failure};
 use crate::job::Job;
-use crate::remains::result_of;
+use crate::remains::poll_apart;
 use crate::source::{Item, Place};
 
 /// An item that was taken from the source and whose job has not begun.
@@ -47,6 +49,21 @@ impl<In, Out> Ticket<In, Out> {
     #[inline]
     fn take(&mut self) -> Self {
         Self(self.0.take())
+    }
+
+    /// The item is lost to a panic, which has yet to unwind.
+    #[cold]
+    fn panicked(&mut self) {
+        if let Some(stage) = self.0.take() {
+            stage.lose(true);
+        }
+    }
+
+    #[cold]
+    fn tell(&self, cause: Cause) {
+        if let Some(stage) = &self.0 {
+            stage.remember(Failure::new(None, &stage.settings.name, cause));
+        }
     }
 
     /// The stage, to be kept: the item is accounted for.
@@ -104,7 +121,7 @@ impl<In, Out> Taken<In, Out> {
         J: Job<In, Out = Out>,
     {
         let (item, Begun { ticket }) = self.begin();
-        Running { job: result_of(job.call(item)), ticket }
+        Running { job: Some(job.call(item)), ticket }
     }
 
     #[cold]
@@ -119,7 +136,7 @@ pin_project! {
     /// A job and the item it has begun. An `async` block would keep room for the job twice.
     struct Running<F, In, Out> {
         #[pin]
-        job: F,
+        job: Option<F>,
         ticket: Ticket<In, Out>,
     }
 }
@@ -133,24 +150,13 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let lost = LostInPanic { ticket: this.ticket, before: thread::panicking() };
-        let result = ready!(this.job.poll(cx));
-        Poll::Ready(Ended { ticket: lost.ticket.take(), result })
-    }
-}
-
-/// Lets go of the item while a panic unwinds, as an `async` block would, so that it counts as panicked.
-struct LostInPanic<'a, In, Out> {
-    ticket: &'a mut Ticket<In, Out>,
-    /// The thread was unwinding already, from a panic that is none of the job's.
-    before: bool,
-}
-
-impl<In, Out> Drop for LostInPanic<'_, In, Out> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.before && thread::panicking() {
-            drop(self.ticket.take());
+        match poll_apart(this.job, cx, |cause| this.ticket.tell(cause)) {
+            Ok(Poll::Ready(result)) => Poll::Ready(Ended { ticket: this.ticket.take(), result }),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(payload) => {
+                this.ticket.panicked();
+                resume_unwind(payload)
+            }
         }
     }
 }
@@ -165,6 +171,12 @@ impl<In, Out> Drop for Taken<In, Out> {
 }
 
 impl<In, Out> Begun<In, Out> {
+    /// Tells of what has gone wrong besides the job: one more failure of the run, told after the first, which stops
+    /// nothing.
+    pub fn tell(&self, cause: Cause) {
+        self.ticket.tell(cause);
+    }
+
     /// Ends with the job's result, which is delivered once the work returns it.
     #[inline]
     pub fn end(self, result: anyhow::Result<Out>) -> Ended<In, Out> {

@@ -6,7 +6,9 @@ use std::task::{Context, Waker};
 
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Limit, OnFailure, Order, Run, Scope, Settings, anyhow};
+use towpath_pattern::{
+    Capacity, Cause, Ended, Limit, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow,
+};
 
 use crate::{Bomb, Leaves, run_in, settle};
 
@@ -93,6 +95,37 @@ async fn nor_does_it_hear_first_what_the_job_left_behind() {
         let heard = heard_of(run, scope).await;
         assert_eq!(heard, "item 1 at stage `dropped`: the error", "{takes_one} {is_over}");
     }
+}
+
+/// Fails, and then closes with a failure.
+struct ClosesBadly;
+
+impl Work<u32, u32> for ClosesBadly {
+    async fn work(&self, taken: Taken<u32, u32>) -> Ended<u32, u32> {
+        taken.begin().1.end(Err(anyhow::anyhow!("the error")))
+    }
+
+    async fn close(&self) -> Vec<Cause> {
+        vec![Cause::Errored(anyhow::anyhow!("not closed"))]
+    }
+}
+
+#[tokio::test]
+async fn nor_how_its_work_closed() {
+    let scope = Scope::new("around");
+    let run = Run::spawn(scope.clone(), vec![0].into(), roomy(1, Order::AsCompleted), ClosesBadly);
+    settle().await;
+    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped`: the error");
+}
+
+#[tokio::test]
+async fn the_panic_of_an_output_that_its_taker_held_is_heard() {
+    let scope = Scope::new("around");
+    let job = |item: u32| async move { Ok((item == 1).then_some(Bomb("of the output"))) };
+    let mut run = run_in(&scope, 0..2, roomy(2, Order::AsCompleted), job);
+    settle().await;
+    assert!(run.next().await.is_some());
+    assert_eq!(heard_of(run, scope).await, "stage `dropped`: panicked: of the output");
 }
 
 #[test]

@@ -1,22 +1,29 @@
 //! A job that goes wrong twice: what came first is told as its outcome, and what came later is told, too.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use towpath_pattern::{OnFailure, Run, Scope, Settings, Taken, anyhow, result_of};
 
 use crate::{Bomb, Leaves};
 
-/// What the reports of runs of a job that leaves something behind say: their counts, and their failures in order. One
-/// is of the job itself, the other of a work that awaits it.
-async fn said(on_failure: OnFailure, result: fn() -> anyhow::Result<Bomb>) -> [(String, Vec<String>); 2] {
+/// What the reports of runs of one job say: their counts, and their failures in order. One is of the job itself, the
+/// other of a work that awaits it.
+async fn said<Out, Fut>(on_failure: OnFailure, job: fn() -> Fut) -> [(String, Vec<String>); 2]
+where
+    Out: Send + 'static,
+    Fut: Future<Output = anyhow::Result<Out>> + Send + 'static,
+{
     let settings = || Settings { on_failure, ..Settings::new("twice", 1) };
-    let job = move |_: u32| Leaves::new(result());
-    let awaits = move |taken: Taken<u32, Bomb>| async move {
-        let (item, begun) = taken.begin();
-        begun.end(result_of(job(item)).await)
+    let awaits = move |taken: Taken<u32, Out>| async move {
+        let (_, begun) = taken.begin();
+        let result = result_of(job(), |cause| begun.tell(cause)).await;
+        begun.end(result)
     };
     let runs = [
-        Run::spawn(Scope::default(), vec![0].into(), settings(), Arc::new(job)),
+        Run::spawn(Scope::default(), vec![0].into(), settings(), Arc::new(move |_: u32| job())),
         Run::spawn(Scope::default(), vec![0].into(), settings(), awaits),
     ];
     let mut said = Vec::new();
@@ -31,14 +38,13 @@ async fn said(on_failure: OnFailure, result: fn() -> anyhow::Result<Bomb>) -> [(
 #[tokio::test]
 async fn an_output_and_its_future_that_both_panic_as_they_are_dropped_are_both_told() {
     for on_failure in [OnFailure::Stop, OnFailure::Continue] {
-        for (counts, failures) in said(on_failure, || Ok(Bomb("of the output"))).await {
+        for (counts, failures) in said(on_failure, || Leaves::new(Ok(Bomb("of the output")))).await {
             assert!(counts.starts_with("1 taken, 1 panicked"), "{on_failure:?}: {counts}");
-            let panicked = "item 0 at stage `twice`: panicked: of the ";
-            assert_eq!(
-                failures,
-                [format!("{panicked}future"), format!("{panicked}output")],
-                "{on_failure:?}"
-            );
+            let wanted = [
+                "item 0 at stage `twice`: panicked: of the future",
+                "stage `twice`: panicked: of the output",
+            ];
+            assert_eq!(failures, wanted, "{on_failure:?}");
         }
     }
 }
@@ -46,12 +52,80 @@ async fn an_output_and_its_future_that_both_panic_as_they_are_dropped_are_both_t
 #[tokio::test]
 async fn an_error_is_not_masked_by_a_panic_of_its_future() {
     for on_failure in [OnFailure::Stop, OnFailure::Continue] {
-        for (counts, failures) in said(on_failure, || Err(anyhow::anyhow!("the error"))).await {
+        let fails = || Leaves::new(Err::<u32, _>(anyhow::anyhow!("the error")));
+        for (counts, failures) in said(on_failure, fails).await {
             assert!(counts.starts_with("1 taken, 1 errored"), "{on_failure:?}: {counts}");
-            let wanted =
-                ["item 0 at stage `twice`: the error", "item 0 at stage `twice`: panicked: of the future"];
+            let wanted = ["item 0 at stage `twice`: the error", "stage `twice`: panicked: of the future"];
             assert_eq!(failures, wanted, "{on_failure:?}");
         }
+    }
+}
+
+/// Panics as it is polled, and again in its drop.
+struct Panics {
+    _later: Bomb,
+}
+
+impl Future for Panics {
+    type Output = anyhow::Result<u32>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        panic!("of the job");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_panics_and_panics_again_in_its_drop_is_told_as_both() {
+    for on_failure in [OnFailure::Stop, OnFailure::Continue] {
+        for (counts, failures) in said(on_failure, || Panics { _later: Bomb("of the future") }).await {
+            assert!(counts.starts_with("1 taken, 1 panicked"), "{on_failure:?}: {counts}");
+            let wanted =
+                ["item 0 at stage `twice`: panicked: of the job", "stage `twice`: panicked: of the future"];
+            assert_eq!(failures, wanted, "{on_failure:?}");
+        }
+    }
+}
+
+/// A future that panics in its drop, though it has ended.
+struct Loud<F> {
+    future: Pin<Box<F>>,
+    _later: Bomb,
+}
+
+impl<F: Future> Future for Loud<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.future.as_mut().poll(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome() {
+    for result in [|| Ok(1), || Err(anyhow::anyhow!("the error"))] {
+        let work = move |taken: Taken<u32, u32>| {
+            let future = async move {
+                let (_, begun) = taken.begin();
+                let result = result_of(Leaves::new(result()), |cause| begun.tell(cause)).await;
+                begun.end(result)
+            };
+            Loud { future: Box::pin(future), _later: Bomb("of the work") }
+        };
+        let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("twice", 1) };
+        let mut run = Run::spawn(Scope::default(), vec![0].into(), settings, work);
+        let outcomes = run.outcomes().await;
+        let report = run.finish().await;
+        assert_eq!((outcomes.len(), report.last().delivered), (1, 1), "{report}");
+        let first = outcomes[0].as_ref().expect_err("both fail").to_string();
+        let mut told: Vec<_> =
+            [first].into_iter().chain(report.failures.iter().map(ToString::to_string)).collect();
+        if result().is_err() {
+            assert_eq!(told.remove(0), "item 0 at stage `twice`: the error");
+        }
+        assert!(
+            told.len() == 2 && told[0].ends_with("of the future") && told[1].ends_with("of the work"),
+            "{told:?}"
+        );
     }
 }
 
@@ -61,4 +135,12 @@ async fn finish_goes_to_the_end_though_outputs_that_it_drops_panic_where_failure
     let job = |_: u32| async { Ok(Bomb("of the output")) };
     let report = Run::spawn(Scope::default(), (0..100).into(), settings, Arc::new(job)).finish().await;
     assert_eq!((report.last().succeeded, report.failures.len()), (100, 100), "{report}");
+}
+
+#[tokio::test]
+async fn and_is_stopped_by_one_where_failures_stop() {
+    let job = |_: u32| async { Ok(Bomb("of the output")) };
+    let run = Run::spawn(Scope::default(), (0..).into(), Settings::new("twice", 1), Arc::new(job));
+    let report = run.finish().await;
+    assert_eq!(report.failures[0].to_string(), "stage `twice`: panicked: of the output", "{report}");
 }

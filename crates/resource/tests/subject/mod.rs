@@ -1,8 +1,8 @@
 //! Jobs that hold a resource, as the suite and the benchmark see them: made from any job, in either order.
 
-use towpath_pattern::{Job, Order, Pattern, result_of};
+use towpath_pattern::{Job, Order, Pattern};
 use towpath_resource::{Held, Holding, Resource, provide};
-use towpath_testkit::{Case, Subject};
+use towpath_testkit::{Case, Subject, while_holding};
 
 /// Outputs as they are ready.
 #[derive(Clone, Copy, Debug)]
@@ -18,10 +18,8 @@ struct HoldingNothing<J>(J);
 impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
     type Out = J::Out;
 
-    async fn call(&self, (held, item): (Held<()>, In)) -> anyhow::Result<J::Out> {
-        let output = result_of(self.0.call(item)).await;
-        drop(held);
-        output
+    fn call(&self, (held, item): (Held<()>, In)) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
+        while_holding(held, self.0.call(item))
     }
 }
 

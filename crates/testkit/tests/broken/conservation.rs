@@ -22,7 +22,8 @@ impl Flaw for BeginsTooEarly {
             async move {
                 let (item, begun) = taken.begin();
                 tokio::task::yield_now().await;
-                begun.end(result_of(job.call(item)).await)
+                let result = result_of(job.call(item), |cause| begun.tell(cause)).await;
+                begun.end(result)
             }
         };
         Run::spawn(scope, input, settings(case, Self::ORDER), work)

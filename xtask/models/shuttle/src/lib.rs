@@ -70,7 +70,7 @@ pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::Job;
 pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
-pub use remains::{RemainsPanicked, result_of};
+pub use remains::result_of;
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};
 pub use scope::Scope;

@@ -14,7 +14,6 @@ use super::super::taken::{Ended, Taken};
 use super::super::worker::{Crew, Work};
 use super::{Hands, Mode};
 use crate::failure::{Cause, Failure};
-use crate::remains::RemainsPanicked;
 use crate::settings::OnFailure;
 
 /// How many outputs a worker whose job waits keeps memory for: thousands may be waiting.
@@ -64,7 +63,7 @@ where
                             self.ticket = ticket.into_inner();
                         }
                         Ended { ticket, result: Err(error) } => {
-                            self.failed(crew, error);
+                            self.failed(error);
                             self.ticket = ticket.into_inner();
                         }
                     }
@@ -92,24 +91,10 @@ where
     }
 
     #[cold]
-    fn failed<W>(&mut self, crew: &Arc<Crew<In, Out, W>>, error: anyhow::Error)
-    where
-        W: Work<In, Out>,
-    {
+    fn failed(&mut self, error: anyhow::Error) {
         self.failed = self.handoff.settings.on_failure == OnFailure::Stop;
-        let (cause, later) = match error.downcast::<RemainsPanicked>() {
-            Ok(RemainsPanicked { first, later }) => (first, later),
-            Err(error) => (Cause::of_error(error), None),
-        };
-        let result = Err(self.failure(cause));
+        let result = Err(self.failure(Cause::of_error(error)));
         self.outbox.push_back(Finished { place: self.place, result });
-        if let Some(later) = later {
-            let later = self.failure(later);
-            let mut state = self.handoff.lock();
-            self.handoff.flush(&mut state, &mut self.outbox);
-            state.remember(Some(later));
-            crew.release(state);
-        }
     }
 
     #[cold]
