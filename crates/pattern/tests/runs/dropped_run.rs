@@ -1,10 +1,15 @@
 //! A run that is dropped: its scope hears what came first, and not what a drop came to.
 
+use std::error::Error;
+use std::fmt;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
+use std::thread::{self, ThreadId};
 
 use tokio::runtime::Builder;
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use towpath_pattern::{
     Capacity, Cause, Ended, Limit, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow,
@@ -153,6 +158,104 @@ fn nor_an_output_before_what_a_collect_had_met() {
         });
         assert_eq!(heard.to_string(), "item 0 at stage `dropped`: the error", "round {round}");
     }
+}
+
+/// What the drops of an output and of a failure do, which meet on two threads.
+#[derive(Clone)]
+struct Meeting {
+    /// Of whoever drops the run.
+    dropping: ThreadId,
+    output_dropped: Arc<Notify>,
+    failure_dropped: mpsc::Sender<()>,
+    seen: Arc<Mutex<mpsc::Receiver<()>>>,
+    run_dropped: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+/// Lets the work close, and panics when the supervisor drops a failure.
+struct Output(Meeting);
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.0.output_dropped.notify_one();
+        self.0.seen.lock().expect("no panic").recv().expect("it is dropped");
+        panic!("of the output");
+    }
+}
+
+/// An error that the supervisor drops for as long as the run is being dropped.
+struct SlowError(Meeting);
+
+impl Drop for SlowError {
+    fn drop(&mut self) {
+        self.0.failure_dropped.send(()).expect("the test goes on");
+        if thread::current().id() != self.0.dropping {
+            self.0.run_dropped.lock().expect("no panic").recv().expect("it is dropped");
+        }
+    }
+}
+
+impl fmt::Debug for SlowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("slow")
+    }
+}
+
+impl fmt::Display for SlowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("slow")
+    }
+}
+
+impl Error for SlowError {}
+
+/// Fails, fails slowly, gives an output, and closes when that is dropped.
+struct Meets {
+    meeting: Meeting,
+    closing: mpsc::Sender<()>,
+}
+
+impl Work<u32, Output> for Meets {
+    async fn work(&self, taken: Taken<u32, Output>) -> Ended<u32, Output> {
+        let (item, begun) = taken.begin();
+        begun.end(match item {
+            0 => Err(anyhow::anyhow!("the error")),
+            1 => Err(SlowError(self.meeting.clone()).into()),
+            _ => Ok(Output(self.meeting.clone())),
+        })
+    }
+
+    async fn close(&self) -> Vec<Cause> {
+        self.closing.send(()).expect("the test goes on");
+        self.meeting.output_dropped.notified().await;
+        Vec::new()
+    }
+}
+
+#[test]
+fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    let (failure_dropped, seen) = mpsc::channel();
+    let (drops_run, run_dropped) = mpsc::channel();
+    let (closing, closes) = mpsc::channel();
+    let meeting = Meeting {
+        dropping: thread::current().id(),
+        output_dropped: Arc::new(Notify::new()),
+        failure_dropped,
+        seen: Arc::new(Mutex::new(seen)),
+        run_dropped: Arc::new(Mutex::new(run_dropped)),
+    };
+    let scope = Scope::new("around");
+    let run = {
+        let _entered = runtime.enter();
+        let work = Meets { meeting: meeting.clone(), closing };
+        Run::spawn(scope.clone(), vec![0, 1, 2].into(), roomy(1, Order::AsCompleted), work)
+    };
+    closes.recv().expect("it closes");
+    drop(run);
+    drops_run.send(()).expect("the meeting is there");
+    let heard = runtime.block_on(scope.closed()).expect_err("a job failed");
+    assert_eq!(heard.to_string(), "item 0 at stage `dropped`: the error");
+    drop(meeting);
 }
 
 #[tokio::test]
