@@ -309,7 +309,11 @@ struct Releasing<'a, R: Resource>(&'a Pool<R>);
 
 impl<R: Resource> Drop for Releasing<'_, R> {
     fn drop(&mut self) {
-        self.0.lock().releasing -= 1;
-        drop(Place(self.0));
+        let mut state = self.0.lock();
+        // Both at once: in between, the resource would look as if somebody still held it.
+        state.releasing -= 1;
+        state.alive -= 1;
+        drop(state);
+        self.0.changed.notify_one();
     }
 }

@@ -165,21 +165,30 @@ async fn standing_still(tested: Tested) -> Outcome {
     let pattern = tested.pattern(Case::new(3).capacity(5), Act::for_ever(&ledger));
     let run = pattern.start(supplied.source, towpath_pattern::Scope::default());
     ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
-    settle().await;
-
     let stage = tested.job_stage();
-    let live = run.stats();
-    let counts = live[stage].counts;
-    let jobs = ledger.seen().live;
-    if (counts.running, counts.waiting(), counts.settled()) != (jobs, counts.taken - jobs, 0) {
-        return Err(format!(
-            "while {jobs} jobs wait and nothing else goes on, the live counts are: {counts}"
-        ));
-    }
-    let (taken, left) = (live[0].counts.taken, supplied.rest.taken());
-    if taken != left {
-        return Err(format!("{left} items left the source, and the live counts tell of {taken}"));
-    }
+    let still = || {
+        let (live, jobs) = (run.stats(), ledger.seen().live);
+        let counts = live[stage].counts;
+        if (counts.running, counts.waiting(), counts.settled()) != (jobs, counts.taken - jobs, 0) {
+            return Err(format!(
+                "while {jobs} jobs wait and nothing else goes on, the live counts are: {counts}"
+            ));
+        }
+        let (taken, left) = (live[0].counts.taken, supplied.rest.taken());
+        if taken != left {
+            return Err(format!("{left} items left the source, and the live counts tell of {taken}"));
+        }
+        Ok((counts, jobs))
+    };
+    settle().await;
+    // Another thread may still have what it has just taken in hand.
+    let stands = async {
+        while still().is_err() {
+            settle().await;
+        }
+    };
+    let stood = soon("a standstill", stands).await;
+    let (counts, jobs) = still().and_then(|exact| stood.map(|()| exact))?;
     run.cancel();
     let report = soon("the report", run.finish()).await?;
     let after = report.stages[stage].counts;

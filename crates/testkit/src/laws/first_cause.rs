@@ -285,10 +285,10 @@ async fn later_failure(tested: Tested) -> Outcome {
     let report = soon("the report", run.finish()).await?;
     match &report.failures[..] {
         [second] if matches!(second.cause(), Cause::Panicked(_)) => Ok(()),
-        other => Err(format!(
-            "a second job panicked after the first failure; the report has {} failures and not that one",
-            other.len()
-        )),
+        other => {
+            let told: Vec<_> = other.iter().map(ToString::to_string).collect();
+            Err(format!("a second job panicked after the first failure, and the report has {told:?}"))
+        }
     }
 }
 
