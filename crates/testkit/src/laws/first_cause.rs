@@ -1,18 +1,16 @@
 //! Law 5, first cause: what had finished, then the first failure, then the end; nothing masks it.
 
+mod remains;
+
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use tokio::sync::Notify;
-use towpath_pattern::{Cancelled, Cause, Failure, OnFailure, Report, Scope, Source};
+use towpath_pattern::{Cancelled, Cause, Failure, OnFailure, Scope, Source};
 
 use crate::check::{Check, Law, Testable, Tested};
 use crate::game::{Game, Played, Stop, play};
-use crate::panics;
-use crate::probe::{Act, End, Fate, Form, Ledger, Plan, Token};
+use crate::probe::{Act, End, Fate, Form, Ledger, Plan};
 use crate::runtime::{BOTH, Outcome, PAUSED, settle, soon};
 use crate::subject::Case;
 
@@ -26,7 +24,7 @@ pub(crate) fn checks() -> Vec<Check> {
         Check::new(law, "what_had_finished_is_yielded_before_the_failure", BOTH, finished_before),
         Check::new(law, "a_later_cancel_masks_nothing", BOTH, later_cancel),
         Check::new(law, "a_later_failure_masks_nothing", BOTH, later_failure),
-        Check::new(law, "a_panic_of_what_is_left_of_a_job_masks_nothing", BOTH, remains),
+        Check::new(law, "a_panic_of_what_is_left_of_a_job_masks_nothing", BOTH, remains::masked),
         Check::new(law, "a_failure_of_the_source_comes_after_its_items", BOTH, of_the_source),
         Check::new(law, "a_cancellation_says_who_cancelled", BOTH, who_cancelled),
         Check::new(law, "a_passed_deadline_is_told_as_such", PAUSED, deadline),
@@ -290,55 +288,6 @@ async fn later_failure(tested: Tested) -> Outcome {
             Err(format!("a second job panicked after the first failure, and the report has {told:?}"))
         }
     }
-}
-
-/// A job that ends at once, and panics when it is dropped.
-struct Leaves {
-    result: Option<anyhow::Result<Token>>,
-}
-
-impl Future for Leaves {
-    type Output = anyhow::Result<Token>;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(self.result.take().expect("polled once"))
-    }
-}
-
-impl Drop for Leaves {
-    fn drop(&mut self) {
-        panics::on_purpose("what is left of the job");
-    }
-}
-
-async fn remains(tested: Tested) -> Outcome {
-    for fails in [false, true] {
-        let ledger = Ledger::new();
-        let job = Act::new(&ledger, move |token: Token| Leaves {
-            result: Some(if fails { Err(anyhow::anyhow!("the error")) } else { Ok(token) }),
-        });
-        let source = Form::Iterator.supply(&ledger, 1).source;
-        let mut run = tested.pattern(Case::new(1), job).start(source, Scope::default());
-        let first = first_failure(&mut run).await?;
-        let stage = run.stats()[tested.job_stage()].stage.clone();
-        let Report { stages, failures } = soon("the report", run.finish()).await?;
-        let counts = &stages[tested.job_stage()].counts;
-        if (counts.errored, counts.panicked) != (usize::from(fails), usize::from(!fails)) {
-            return Err(format!(
-                "an item whose job {} counts as {counts}",
-                if fails { "failed" } else { "ended" }
-            ));
-        }
-        let mut told = [first].into_iter().chain(failures);
-        if fails {
-            is_of_job(&told.next().expect("the first"), 0, "the error", &stage)?;
-        }
-        let panic = told.next().map(|failure| failure.to_string()).unwrap_or_default();
-        if !panic.contains("what is left of the job") || told.next().is_some() {
-            return Err(format!("what is left of a job panicked, and told was `{panic}`, or more than that"));
-        }
-    }
-    Ok(())
 }
 
 async fn of_the_source(tested: Tested) -> Outcome {

@@ -1,0 +1,63 @@
+//! What is left of a job that has ended panics as it is dropped.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use towpath_pattern::{Report, Scope};
+
+use super::{first_failure, is_of_job};
+use crate::check::Tested;
+use crate::panics;
+use crate::probe::{Act, Form, Ledger, Token};
+use crate::runtime::{Outcome, soon};
+use crate::subject::Case;
+
+/// A job that ends at once, and panics when it is dropped.
+struct Leaves {
+    result: Option<anyhow::Result<Token>>,
+}
+
+impl Future for Leaves {
+    type Output = anyhow::Result<Token>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(self.result.take().expect("polled once"))
+    }
+}
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        panics::on_purpose("what is left of the job");
+    }
+}
+
+pub(super) async fn masked(tested: Tested) -> Outcome {
+    for fails in [false, true] {
+        let ledger = Ledger::new();
+        let job = Act::new(&ledger, move |token: Token| Leaves {
+            result: Some(if fails { Err(anyhow::anyhow!("the error")) } else { Ok(token) }),
+        });
+        let source = Form::Iterator.supply(&ledger, 1).source;
+        let mut run = tested.pattern(Case::new(1), job).start(source, Scope::default());
+        let first = first_failure(&mut run).await?;
+        let stage = run.stats()[tested.job_stage()].stage.clone();
+        let Report { stages, failures } = soon("the report", run.finish()).await?;
+        let counts = &stages[tested.job_stage()].counts;
+        if (counts.errored, counts.panicked) != (usize::from(fails), usize::from(!fails)) {
+            return Err(format!(
+                "an item whose job {} counts as {counts}",
+                if fails { "failed" } else { "ended" }
+            ));
+        }
+        let mut told = [first].into_iter().chain(failures);
+        if fails {
+            is_of_job(&told.next().expect("the first"), 0, "the error", &stage)?;
+        }
+        let panic = told.next().map(|failure| failure.to_string()).unwrap_or_default();
+        if !panic.contains("what is left of the job") || told.next().is_some() {
+            return Err(format!("what is left of a job panicked, and told was `{panic}`, or more than that"));
+        }
+    }
+    Ok(())
+}
