@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use crate::util::panic;
 
 /// One failure: which item, at which stage, and why.
 ///
@@ -91,13 +92,6 @@ impl Failure {
     pub(crate) fn is_of(&self, stage: &Arc<str>) -> bool {
         Arc::ptr_eq(&self.0.stage, stage)
     }
-
-    /// Drops it where nobody is left to tell, neither of it nor of a panic in that.
-    pub(crate) fn let_go(self) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
-            drop(Cause::of_panic(payload));
-        }
-    }
 }
 
 impl Cause {
@@ -107,18 +101,10 @@ impl Cause {
         if TimedOut::is_in(&error) { Self::TimedOut(error) } else { Self::Errored(error) }
     }
 
-    /// What a panic said. Its payload is dropped here, where that may panic once more: what comes of that is
-    /// let go of for good, since there is no end to it.
+    /// Returns the panic with its message. The payload is dropped here; a panic of that drop is ignored.
     #[must_use]
     pub fn of_panic(payload: Box<dyn Any + Send>) -> Self {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|message| (*message).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(again);
-        }
-        Self::Panicked(message.unwrap_or_else(|| "(a panic without a message)".to_owned()))
+        Self::Panicked(panic::message_of(payload))
     }
 }
 

@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use towpath_pattern::{Job, Pattern, PatternExt, Run, Scope, Settings, Source, Taken, result_of};
+//! use towpath_pattern::{Job, Pattern, PatternExt, Run, Scope, Settings, Source, Taken, drive_job};
 //!
 //! struct Twice<J>(Arc<J>);
 //!
@@ -39,9 +39,9 @@
 //!             async move {
 //!                 let (item, begun) = taken.begin();
 //!                 let tell = |cause| begun.tell(cause);
-//!                 let mut result = result_of(job.call(item.clone()), tell).await;
+//!                 let mut result = drive_job(job.call(item.clone()), tell).await;
 //!                 if result.is_err() {
-//!                     result = result_of(job.call(item), tell).await;
+//!                     result = drive_job(job.call(item), tell).await;
 //!                 }
 //!                 begun.end(result)
 //!             }
@@ -61,20 +61,20 @@
 
 #![forbid(unsafe_code)]
 
-mod aligned;
 mod failure;
+mod item;
 mod job;
 mod limit;
 mod pattern;
 pub mod queue;
-mod remains;
 mod report;
 mod run;
 mod scope;
 mod settings;
 mod source;
 mod stage;
-mod sync;
+mod upstream;
+mod util;
 
 /// Jobs return `anyhow::Result`.
 pub use anyhow;
@@ -82,10 +82,9 @@ pub use anyhow;
 pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
-pub use job::Job;
+pub use job::{Job, drive_job};
 pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
-pub use remains::result_of;
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};
 pub use scope::Scope;

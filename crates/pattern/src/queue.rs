@@ -60,7 +60,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::task::coop;
 
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::util::sync::atomic::{AtomicU8, Ordering};
 
 pub use consumer::{Consumer, TryTakeError};
 pub(crate) use items::Items;

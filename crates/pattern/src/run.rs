@@ -1,7 +1,7 @@
 //! A pattern at work: a stream of its outputs, and all that can be asked of it.
 
-mod feed;
-mod gathered;
+mod as_source;
+mod collect;
 mod indexed;
 
 use std::collections::VecDeque;
@@ -17,13 +17,16 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::failure::{Cancelled, Failure};
+use crate::item::Output;
 use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
 use crate::source::Source;
-use crate::stage::{self, Delivered, Finished, LONG_BATCH, Outcome, Outlet, Stage, Took, Work};
+use crate::stage::{self, Delivered, Outcome, OutputPort, Took, Work};
+use crate::util::batch_size::BatchSize;
+use crate::util::panic::drop_quietly;
 
-use self::gathered::Gathered;
+use self::collect::Gathered;
 pub use self::indexed::Indexed;
 
 /// A running pattern: a stream of its outputs.
@@ -35,14 +38,13 @@ pub use self::indexed::Indexed;
 /// [`closed`](Scope::closed) once they are gone.
 #[must_use = "a run that is dropped is cancelled; take its outputs, or `finish` it"]
 pub struct Run<Out> {
-    outlet: Arc<dyn Outlet<Out>>,
-    stages: Vec<Arc<dyn Stage>>,
+    port: Arc<dyn OutputPort<Out>>,
     scope: Scope,
     /// Taken from the outlet and not yet yielded; they still count as in the stage.
-    held: VecDeque<Finished<Out>>,
+    held: VecDeque<Output<Out>>,
     /// The outlet is told once so many were yielded: more of a taker that is quick, whose outputs block no room
     /// for long, and each of a taker that is slow.
-    portion: usize,
+    portion: BatchSize,
     /// When it was told last.
     told: Option<Instant>,
     /// Of those held, the ones yielded since.
@@ -128,15 +130,12 @@ impl<Out: Send + 'static> Run<Out> {
         outcome: Outcome,
         work: impl Work<In, Out>,
     ) -> Self {
-        let mut stages = input.stages();
-        let outlet = stage::start(&scope, input, settings, outcome, work);
-        stages.push(Arc::clone(&outlet) as Arc<dyn Stage>);
+        let port = stage::start(&scope, input, settings, outcome, work);
         Self {
-            outlet,
-            stages,
+            port,
             scope,
             held: VecDeque::new(),
-            portion: 1,
+            portion: BatchSize::default(),
             told: None,
             yielded: Delivered::default(),
             owing: false,
@@ -201,13 +200,20 @@ impl<Out: Send + 'static> Run<Out> {
     /// What has become of the items so far, at every stage.
     #[must_use]
     pub fn stats(&self) -> Vec<StageReport> {
-        self.stages.iter().map(|stage| stage.report()).collect()
+        let mut stages = vec![self.port.report()];
+        let mut upstream = self.port.upstream();
+        while let Some(stage) = upstream {
+            stages.push(stage.report());
+            upstream = stage.upstream();
+        }
+        stages.reverse();
+        stages
     }
 
     /// Stops every job at its current await. What had finished is still yielded, then a failure that says
     /// it was cancelled, unless the run had come to its end by itself or failed before.
     pub fn cancel(&self) {
-        self.outlet.cancel(Cancelled::Run);
+        self.port.cancel(Cancelled::Run);
     }
 
     /// Goes to the end, discarding outputs, and reports what became of every item.
@@ -221,11 +227,11 @@ impl<Out: Send + 'static> Run<Out> {
     pub async fn finish(mut self) -> Report {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
             match finished.result {
-                Ok(_) => self.outlet.discard(VecDeque::from([finished])),
+                Ok(_) => self.port.discard(VecDeque::from([finished])),
                 Err(failure) => self.meet(failure),
             }
         }
-        let (cause, others) = self.outlet.take_failures();
+        let (cause, others) = self.port.take_failures();
         for failure in cause.into_iter().chain(others) {
             self.meet(failure);
         }
@@ -233,7 +239,7 @@ impl<Out: Send + 'static> Run<Out> {
     }
 
     #[inline]
-    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
+    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Output<Out>>> {
         if self.owing {
             // Once a portion: to take what is held costs no more than a move.
             ready!(coop::poll_proceed(cx)).made_progress();
@@ -247,23 +253,23 @@ impl<Out: Send + 'static> Run<Out> {
 
     /// Takes all there is, and yields the first.
     #[inline(never)]
-    fn poll_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<Out>>> {
+    fn poll_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<Output<Out>>> {
         self.owing = true;
         let yielded = std::mem::take(&mut self.yielded);
-        let took = ready!(self.outlet.poll_take(cx, usize::MAX, yielded, &mut self.held));
+        let took = ready!(self.port.poll_take(cx, usize::MAX, yielded, &mut self.held));
         self.ended = took == Took::End;
         self.told = None;
         Poll::Ready(self.held.pop_front())
     }
 
     #[inline]
-    fn pop_held(&mut self) -> Option<Finished<Out>> {
+    fn pop_held(&mut self) -> Option<Output<Out>> {
         let finished = self.held.pop_front()?;
         match &finished.result {
             Ok(_) => self.yielded.own += 1,
-            Err(failure) => self.yielded.count(Some(failure), self.outlet.name()),
+            Err(failure) => self.yielded.count(Some(failure), self.port.name()),
         }
-        if self.yielded.own + self.yielded.passed >= self.portion {
+        if self.yielded.own + self.yielded.passed >= self.portion.get() {
             self.tell();
         }
         Some(finished)
@@ -273,13 +279,11 @@ impl<Out: Send + 'static> Run<Out> {
     #[inline(never)]
     fn tell(&mut self) {
         let now = Instant::now();
-        match self.told.replace(now) {
-            Some(told) if now.duration_since(told) > LONG_BATCH => self.portion = (self.portion / 2).max(1),
-            Some(_) => self.portion = (self.portion * 2).min(self.outlet.largest_portion()),
-            None => {}
+        if let Some(told) = self.told.replace(now) {
+            self.portion.adapt(now.duration_since(told), self.port.largest_portion());
         }
         self.owing = true;
-        self.outlet.deliver(std::mem::take(&mut self.yielded));
+        self.port.deliver(std::mem::take(&mut self.yielded));
     }
 }
 
@@ -289,13 +293,24 @@ impl<Out> Run<Out> {
         if self.met.len() < Report::KEPT_FAILURES {
             self.met.push(failure);
         } else {
-            failure.let_go();
+            drop_quietly(failure);
         }
     }
 
+    /// Waits for the end of every stage of the run, this one first.
+    fn poll_all_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.port.poll_finished(cx));
+        let mut upstream = self.port.upstream();
+        while let Some(stage) = upstream {
+            ready!(stage.poll_finished(cx));
+            upstream = stage.upstream();
+        }
+        Poll::Ready(())
+    }
+
     /// Itself as a source: the stage has all failures that nobody took.
-    pub(crate) fn into_feed(mut self) -> Self {
-        self.met.drain(..).for_each(|failure| self.outlet.remember(failure));
+    fn into_source(mut self) -> Self {
+        self.met.drain(..).for_each(|failure| self.port.remember(failure));
         self
     }
 }
@@ -320,7 +335,7 @@ impl<Out: Send + 'static> FusedStream for Run<Out> {
 
 impl<Out> Drop for Run<Out> {
     fn drop(&mut self) {
-        self.marks = self.scope.marks();
+        self.marks = self.scope.tracker_tokens();
         let mut succeeded = VecDeque::new();
         for finished in std::mem::take(&mut self.held) {
             match finished.result {
@@ -329,19 +344,19 @@ impl<Out> Drop for Run<Out> {
             }
         }
         // Before anything is dropped that may panic, and before the run is over, which tells the scope of the rest.
-        let untold = self.outlet.take_untold();
+        let untold = self.port.take_untold();
         for failure in self.met.drain(..).chain(untold).filter(|failure| !failure.is_cancelled()) {
-            self.scope.hear(failure);
+            self.scope.record(failure);
         }
-        self.outlet.discard(succeeded);
-        if let Some(failure) = self.outlet.abandon() {
-            self.scope.hear(failure);
+        self.port.discard(succeeded);
+        if let Some(failure) = self.port.abandon() {
+            self.scope.record(failure);
         }
     }
 }
 
 impl<Out> std::fmt::Debug for Run<Out> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Run").field("stage", self.outlet.name()).finish_non_exhaustive()
+        f.debug_struct("Run").field("stage", self.port.name()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Where runs live: a cancellation token, a deadline, and a place to wait until nothing is left.
+//! Where runs live: a cancellation token, a deadline, and a position to wait until nothing is left.
 
 mod task;
 
@@ -13,7 +13,8 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::failure::{Cancelled, Failure};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::util::mutex::{Mutex, MutexGuard};
+use crate::util::panic::drop_quietly;
 use task::Task;
 
 /// Where runs and tasks live: Go's `context.Context` and asyncio's `TaskGroup` in one.
@@ -41,17 +42,17 @@ pub struct Scope {
 #[derive(Debug)]
 struct Owner {
     shared: Arc<Shared>,
-    // Keeps the scopes around this one from being cancelled for want of an owner.
-    around: Option<Scope>,
+    // Keeps the parents from being cancelled for want of an owner.
+    parent: Option<Scope>,
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
         self.shared.token.cancel();
         // One by one: scopes may be nested deeper than a stack is.
-        let mut around = self.around.take();
-        while let Some(scope) = around {
-            around = Arc::into_inner(scope.owner).and_then(|mut owner| owner.around.take());
+        let mut parent = self.parent.take();
+        while let Some(scope) = parent {
+            parent = Arc::into_inner(scope.owner).and_then(|mut owner| owner.parent.take());
         }
     }
 }
@@ -62,43 +63,43 @@ struct Shared {
     token: CancellationToken,
     deadline: Option<Instant>,
     tracker: TaskTracker,
-    around: Option<Arc<Shared>>,
-    unheard: Mutex<Option<Failure>>,
+    parent: Option<Arc<Shared>>,
+    unreported: Mutex<Option<Failure>>,
 }
 
 impl Shared {
-    fn unheard(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.unheard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unreported(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.unreported.lock()
     }
 
-    fn hear(&self, failure: Failure) {
-        let mut unheard = self.unheard();
-        if unheard.is_none() {
-            *unheard = Some(failure);
+    fn record(&self, failure: Failure) {
+        let mut unreported = self.unreported();
+        if unreported.is_none() {
+            *unreported = Some(failure);
         } else {
-            drop(unheard);
-            failure.let_go();
+            drop(unreported);
+            drop_quietly(failure);
         }
     }
 
-    /// Passes on what nobody has heard to the scope around this one, which it gives, if there is one.
+    /// Passes on what nobody has heard to the parent and returns it.
     fn leave(&mut self) -> Option<Arc<Self>> {
-        let around = self.around.take();
-        let unheard = self.unheard().take();
-        match (&around, unheard) {
-            (Some(around), Some(failure)) => around.hear(failure),
-            (None, Some(failure)) => failure.let_go(),
+        let parent = self.parent.take();
+        let unreported = self.unreported().take();
+        match (&parent, unreported) {
+            (Some(parent), Some(failure)) => parent.record(failure),
+            (None, Some(failure)) => drop_quietly(failure),
             (_, None) => {}
         }
-        around
+        parent
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let mut around = self.leave();
-        while let Some(shared) = around {
-            around = Arc::into_inner(shared).and_then(|mut shared| shared.leave());
+        let mut parent = self.leave();
+        while let Some(shared) = parent {
+            parent = Arc::into_inner(shared).and_then(|mut shared| shared.leave());
         }
     }
 }
@@ -124,7 +125,7 @@ impl Scope {
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         let shared = &self.owner.shared;
-        let earlier = shared.deadline.map_or(deadline, |around| around.min(deadline));
+        let earlier = shared.deadline.map_or(deadline, |parent| parent.min(deadline));
         let name = Arc::clone(&shared.name);
         Self::build(name, shared.token.child_token(), Some(earlier), Some(self.clone()))
     }
@@ -142,7 +143,7 @@ impl Scope {
         name: Arc<str>,
         token: CancellationToken,
         deadline: Option<Instant>,
-        around: Option<Scope>,
+        parent: Option<Scope>,
     ) -> Self {
         let tracker = TaskTracker::new();
         tracker.close();
@@ -151,10 +152,10 @@ impl Scope {
             token,
             deadline,
             tracker,
-            around: around.as_ref().map(|scope| Arc::clone(&scope.owner.shared)),
-            unheard: Mutex::new(None),
+            parent: parent.as_ref().map(|scope| Arc::clone(&scope.owner.shared)),
+            unreported: Mutex::new(None),
         };
-        Self { owner: Arc::new(Owner { shared: Arc::new(shared), around }) }
+        Self { owner: Arc::new(Owner { shared: Arc::new(shared), parent }) }
     }
 
     /// The scope's name.
@@ -220,25 +221,25 @@ impl Scope {
         while !tracker.is_empty() {
             tracker.wait().await;
         }
-        match self.owner.shared.unheard().take() {
+        match self.owner.shared.unreported().take() {
             Some(failure) => Err(failure),
             None => Ok(()),
         }
     }
 
     /// Leaves a failure that nobody took with the scope.
-    pub(crate) fn hear(&self, failure: Failure) {
-        self.owner.shared.hear(failure);
+    pub(crate) fn record(&self, failure: Failure) {
+        self.owner.shared.record(failure);
     }
 
-    /// Until they are dropped, neither this scope is closed nor those around it.
-    pub(crate) fn marks(&self) -> Vec<TaskTrackerToken> {
+    /// Until they are dropped, this scope and its parents are open.
+    pub(crate) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
         let shared = &self.owner.shared;
         let mut tokens = vec![shared.tracker.token()];
-        let mut around = shared.around.as_ref();
-        while let Some(scope) = around {
+        let mut parent = shared.parent.as_ref();
+        while let Some(scope) = parent {
             tokens.push(scope.tracker.token());
-            around = scope.around.as_ref();
+            parent = scope.parent.as_ref();
         }
         tokens
     }
@@ -249,12 +250,12 @@ impl Scope {
     ///
     /// Where it has a deadline and the runtime no timer: here, and not in a task that nobody watches.
     #[track_caller]
-    pub(crate) fn enter(&self) -> Presence {
+    pub(crate) fn enter(&self) -> ScopeGuard {
         let shared = Arc::clone(&self.owner.shared);
         if shared.deadline.is_some() {
             drop(tokio::time::sleep(Duration::ZERO));
         }
-        Presence { shared, _tokens: self.marks() }
+        ScopeGuard { shared, _tokens: self.tracker_tokens() }
     }
 }
 
@@ -264,16 +265,16 @@ impl Default for Scope {
     }
 }
 
-/// Held by what lives in a scope: until it is dropped the scope is not closed, nor those around it.
+/// Held by what lives in a scope: until it is dropped the scope and its parents are open.
 ///
 /// It does not own the scope: a scope whose owners are gone is cancelled, whatever is present in it.
-pub(crate) struct Presence {
-    // Dropped before the tokens, so that an unheard failure is passed on before anybody's wait ends.
+pub(crate) struct ScopeGuard {
+    // Dropped before the tokens, so that an unreported failure is passed on before anybody's wait ends.
     shared: Arc<Shared>,
     _tokens: Vec<TaskTrackerToken>,
 }
 
-impl Presence {
+impl ScopeGuard {
     /// Waits until the scope is cancelled or its deadline passes, and says which.
     pub(crate) async fn stopped(&self) -> Cancelled {
         let cancelled = self.shared.token.cancelled();
@@ -299,12 +300,12 @@ impl Presence {
     }
 
     /// Leaves a failure that nobody took with the scope.
-    pub(crate) fn hear(&self, failure: Failure) {
-        self.shared.hear(failure);
+    pub(crate) fn record(&self, failure: Failure) {
+        self.shared.record(failure);
     }
 
     fn fail(&self, failure: Failure) {
-        self.shared.hear(failure);
+        self.shared.record(failure);
         self.shared.token.cancel();
     }
 }

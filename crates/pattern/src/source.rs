@@ -1,14 +1,12 @@
 //! Where the items of a run come from.
 
-mod feed;
-mod generate;
-mod kept;
-mod produced;
-mod stream;
+mod adapters;
+mod generator;
+mod poll_source;
+mod resume;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -16,13 +14,13 @@ use futures_core::Stream;
 use tokio::task::coop;
 
 use crate::failure::{Cause, Failure};
-use crate::queue;
-use crate::run::Run;
-use crate::stage::Stage;
+use crate::item::ItemBatch;
+use crate::upstream::Upstream;
+use crate::util::panic::catch;
 
-pub(crate) use feed::{Closed, Feed, Filled, Inbox, Item, Place};
-pub use generate::Yield;
-pub use kept::Kept;
+pub use generator::Yield;
+pub(crate) use poll_source::{Closed, PollBatch, PollSource};
+pub use resume::Kept;
 
 /// The largest capacity of a channel, far beyond what is of use.
 const LARGEST_CHANNEL: usize = 1 << 24;
@@ -47,19 +45,27 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 /// # Ok(()) }
 /// ```
 pub struct Source<T> {
-    feed: Box<dyn Feed<T>>,
-    /// It has panicked, and is not polled again.
-    broken: bool,
+    inner: Box<dyn PollSource<T>>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The source has no more items, and is not polled again unless items are given back.
+    Exhausted,
+    /// The source has panicked. The next poll releases its waiter and its value, and ends the source.
+    Broken,
 }
 
 impl<T: Send + 'static> Source<T> {
-    pub(crate) fn of(feed: impl Feed<T> + 'static) -> Self {
-        Self { feed: Box::new(feed), broken: false }
+    pub(crate) fn of(inner: impl PollSource<T> + 'static) -> Self {
+        Self { inner: Box::new(inner), state: State::Open }
     }
 
     /// The items of a stream.
     pub fn stream(stream: impl Stream<Item = T> + Send + 'static) -> Self {
-        Self::of(stream::Streamed::new(stream, Ok))
+        Self::of(adapters::StreamSource::new(stream, Ok))
     }
 
     /// The items of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
@@ -67,13 +73,13 @@ impl<T: Send + 'static> Source<T> {
     where
         E: Into<anyhow::Error> + 'static,
     {
-        Self::of(stream::Streamed::new(stream, |item: Result<T, E>| item.map_err(Into::into)))
+        Self::of(adapters::StreamSource::new(stream, |item: Result<T, E>| item.map_err(Into::into)))
     }
 
     /// What is received from an [`async_channel`], until it is closed and empty.
     #[must_use]
     pub fn receiver(receiver: async_channel::Receiver<T>) -> Self {
-        Self::of(stream::Received::new(receiver))
+        Self::of(adapters::ReceiverSource::new(receiver))
     }
 
     /// A bounded channel: whoever has the sender feeds the run; the source ends when every sender is
@@ -105,7 +111,7 @@ impl<T: Send + 'static> Source<T> {
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        Self::of(generate::Generated::new(generator))
+        Self::of(generator::GeneratorSource::new(generator))
     }
 
     /// As [`Source::generate`], of a generator that can fail: its error is a failure of the run.
@@ -114,19 +120,7 @@ impl<T: Send + 'static> Source<T> {
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        Self::of(generate::Generated::fallible(generator))
-    }
-
-    /// What the jobs of a run put into a queue, for the run that consumes it: with both, whoever writes a
-    /// pattern has producers and consumers.
-    ///
-    /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of this source:
-    /// so these jobs may put items, too (only ever with [`try_put`](queue::Producer::try_put): a job that waits
-    /// for room that only its like can make may wait for ever). An item put by a producer
-    /// [of an input](queue::Producer::of_input) keeps the index of that.
-    #[must_use]
-    pub fn produced(producers: Run<()>, queue: queue::Consumer<T>) -> Self {
-        Self::of(produced::Produced::new(producers.into_feed(), queue))
+        Self::of(generator::GeneratorSource::fallible(generator))
     }
 
     /// The source, and a handle that has, when the run is over, everything of it that was never begun.
@@ -143,81 +137,116 @@ impl<T: Send + 'static> Source<T> {
     /// ```
     #[must_use]
     pub fn kept(self) -> (Self, Kept<T>) {
-        kept::keep(self)
+        resume::keep(self)
     }
 
-    /// The next item, taken by hand; `None` at the end.
+    /// Returns the next item, taken by hand; `None` at the end.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Cancel-safe: an item is either returned or still in the source.
+    /// This method is cancel safe: an item is either returned or still in the source.
     pub async fn next(&mut self) -> Option<Result<T, Failure>> {
-        let mut inbox = Inbox::default();
-        let filled = poll_fn(|cx| {
+        let mut batch = ItemBatch::default();
+        let polled = poll_fn(|cx| {
             let proceed = ready!(coop::poll_proceed(cx));
-            match self.poll_fill(cx, 1, &mut inbox) {
-                Filled::Waiting if inbox.is_empty() => Poll::Pending,
-                filled => {
-                    proceed.made_progress();
-                    Poll::Ready(filled)
+            loop {
+                let polled = self.poll_batch(cx, 1, &mut batch);
+                match polled {
+                    PollBatch::Pending if batch.is_empty() => return Poll::Pending,
+                    PollBatch::Quiescent if batch.is_empty() && !self.seal() => {}
+                    _ => {
+                        proceed.made_progress();
+                        return Poll::Ready(polled);
+                    }
                 }
             }
         })
         .await;
-        match (inbox.pop_front(), filled) {
+        match (batch.pop_front(), polled) {
             (Some(item), _) => Some(Ok(item.value)),
-            (None, Filled::Failed(failure)) => Some(Err(failure)),
+            (None, PollBatch::Failed(failure)) => Some(Err(failure)),
             (None, _) => None,
         }
     }
 }
 
 impl<T> Source<T> {
-    /// Takes up to `max` items that are ready now. A panic is a failure, and the end.
-    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
-        let filled = catch_unwind(AssertUnwindSafe(|| {
-            if self.broken {
-                self.feed.let_go();
-                return Filled::Ended;
+    /// Takes up to `max` items that are ready now. A panic is a failure, and then the end.
+    pub(crate) fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+        into: &mut ItemBatch<T>,
+    ) -> PollBatch {
+        let polled = catch(|| match self.state {
+            State::Open => self.inner.poll_batch(cx, max, into),
+            State::Exhausted => PollBatch::Exhausted,
+            State::Broken => {
+                self.state = State::Exhausted;
+                self.inner.release_waiter();
+                PollBatch::Exhausted
             }
-            self.feed.fill(cx, max, into)
-        }));
-        filled.unwrap_or_else(|payload| {
-            self.broken = true;
-            Filled::Failed(Failure::new(None, &Arc::from("source"), Cause::of_panic(payload)))
-        })
+        });
+        let polled = polled.unwrap_or_else(|payload| {
+            self.state = State::Broken;
+            PollBatch::Failed(poll_source::source_error(None, Cause::of_panic(payload)))
+        });
+        if let PollBatch::Exhausted = polled {
+            self.state = State::Exhausted;
+        }
+        polled
     }
 
-    /// Whether it makes progress only while it is polled.
+    /// Ends a source that was quiescent when no job ran on its items; returns `false` if there are items again.
+    pub(crate) fn seal(&mut self) -> bool {
+        let sealed = self.inner.seal();
+        if sealed {
+            self.state = State::Exhausted;
+        }
+        sealed
+    }
+
+    /// Returns whether the source makes progress only while it is polled.
     pub(crate) fn needs_polling(&self) -> bool {
-        self.feed.needs_polling()
+        self.inner.needs_polling()
     }
 
-    /// Whether taking from it may take long.
+    /// Returns whether a poll may take long.
     pub(crate) fn computes(&self) -> bool {
-        self.feed.computes()
+        self.inner.computes()
     }
 
-    /// Whether its items wait in a queue, where they count.
+    /// Returns whether the items wait in a queue with a capacity of its own.
     pub(crate) fn is_queue(&self) -> bool {
-        self.feed.is_queue()
+        self.inner.is_queue()
     }
 
-    /// The stages that the items have passed before.
-    pub(crate) fn stages(&self) -> Vec<Arc<dyn Stage>> {
-        self.feed.stages()
+    /// Returns the stage behind the source.
+    pub(crate) fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+        self.inner.upstream()
     }
 
-    /// Stops what is behind the source, and waits until nothing of it is left; what is found there is in `closed` as
-    /// soon as it is found.
+    /// Stops the upstream stage; ready when nothing of it is left. `closed` has a value as soon as it is found.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
-        self.feed.poll_close(cx, closed)
+        self.inner.poll_close(cx, closed)
     }
 
-    /// Gives back items that were taken from it and never begun, in the order of their taking; those that
-    /// nobody asked to keep are returned.
+    /// Releases the waiter of a source that is not polled again.
+    fn release_waiter(&mut self) {
+        self.inner.release_waiter();
+    }
+
+    /// Takes back items that were taken and never started, in the order of their taking; returns the items that the
+    /// source does not keep.
     pub(crate) fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
-        self.feed.give_back(items)
+        if items.is_empty() {
+            return items;
+        }
+        let returned = self.inner.give_back(items);
+        if returned.is_empty() && self.state == State::Exhausted {
+            self.state = State::Open;
+        }
+        returned
     }
 }
 
@@ -228,13 +257,7 @@ where
     T: Send + 'static,
 {
     fn from(items: I) -> Self {
-        Self::of(feed::Iterated::new(items.into_iter()))
-    }
-}
-
-impl<T: Send + 'static> From<Run<T>> for Source<T> {
-    fn from(run: Run<T>) -> Self {
-        Self::of(run.into_feed())
+        Self::of(adapters::IteratorSource::new(items.into_iter()))
     }
 }
 

@@ -8,7 +8,7 @@ mod closing;
 mod handoff;
 mod hands;
 mod intake;
-mod outlet;
+mod output_port;
 mod outputs;
 mod roster;
 mod supervisor;
@@ -17,34 +17,15 @@ mod tray;
 mod worker;
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use crate::report::StageReport;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
 
 use handoff::HandOff;
-pub(crate) use outlet::{Delivered, Outlet, Took};
-pub(crate) use outputs::Finished;
+pub(crate) use output_port::{Delivered, OutputPort, Took};
 pub use taken::{Begun, Ended, Taken};
-pub(crate) use tray::LONG_BATCH;
 pub use worker::Work;
-
-/// What everybody may know of a stage, whatever its items are.
-pub(crate) trait Stage: Send + Sync {
-    /// What has become of its items so far.
-    fn report(&self) -> StageReport;
-
-    /// Stops it: the stage after it takes nothing any more.
-    fn stop(&self);
-
-    /// Ready when nothing is left of it, nor of the stages before it.
-    fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Ready once a failure or a cancellation stops it; there is one watcher, the stage after it.
-    fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
-}
 
 /// What becomes of the outputs of a stage.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,12 +60,12 @@ where
     let handoff = Arc::new(HandOff::new(settings, source, outcome, threads));
     let crew = Arc::new(worker::Crew::new(Arc::clone(&handoff), work));
     let first = handoff::Hire { id: handoff.lock().roster.hire(), tray: Box::default() };
-    let presence = scope.enter();
-    if let Some(by) = presence.stopped_by_now() {
+    let guard = scope.enter();
+    if let Some(by) = guard.stopped_by_now() {
         handoff.cancel(by);
     }
     crew.spawn(first);
-    let ending = supervisor::Ending::new(crew, presence);
+    let ending = supervisor::Ending::new(crew, guard);
     runtime.spawn(supervisor::supervise(ending));
     handoff
 }

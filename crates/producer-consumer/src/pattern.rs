@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use towpath_pattern::queue::{self, Producer};
 use towpath_pattern::{
-    Capacity, IntoLimit, Job, OnFailure, Pattern, Run, Scope, Settings, Source, Taken, anyhow, result_of,
+    Capacity, IntoLimit, Job, OnFailure, Pattern, Run, Scope, Settings, Source, Taken, anyhow, drive_job,
 };
 
 use crate::handles::{Put, TryPut};
@@ -55,7 +55,7 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
                     let (job, put) = (Arc::clone(&job), Put::new(producer.of_input(taken.index())));
                     async move {
                         let (input, begun) = taken.begin();
-                        let result = result_of(job(input, put), |cause| begun.tell(cause)).await;
+                        let result = drive_job(job(input, put), |cause| begun.tell(cause)).await;
                         begun.end(result)
                     }
                 };
@@ -120,7 +120,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
                 let (job, put) = (Arc::clone(&job), TryPut::new(producer.of_input(taken.index())));
                 async move {
                     let (item, begun) = taken.begin();
-                    let result = result_of(job(item, put), |cause| begun.tell(cause)).await;
+                    let result = drive_job(job(item, put), |cause| begun.tell(cause)).await;
                     begun.end(result)
                 }
             };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use towpath_pattern::{
     Capacity, Cause, Ended, IntoLimit, Job, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
-    TimedOut, Work, result_of,
+    TimedOut, Work, drive_job,
 };
 
 use crate::held::Held;
@@ -152,7 +152,7 @@ where
             Ok(found) => found,
             Err(error) => return begun.end(Err(error)),
         };
-        let mut result = result_of(self.job.call((held, item)), |cause| begun.tell(cause)).await;
+        let mut result = drive_job(self.job.call((held, item)), |cause| begun.tell(cause)).await;
         if let Some(scope) = lease.scope() {
             // Boxed, so that a job that never asked for the scope carries no room for this.
             result = Box::pin(lease.outlast(scope, result)).await;

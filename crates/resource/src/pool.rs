@@ -18,7 +18,7 @@ use anyhow::anyhow;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
-use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, result_of};
+use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, drive_job};
 
 use crate::held::{Held, Returns};
 use crate::lease::Lease;
@@ -102,7 +102,7 @@ impl<R: Resource> Pool<R> {
             }
             changed.await;
         };
-        let made = result_of(self.resource.acquire(), |cause| self.keep(cause)).await?;
+        let made = drive_job(self.resource.acquire(), |cause| self.keep(cause)).await?;
         mem::forget(place);
         Ok(self.lend(Arc::new(Slot::new(made))).expect("nobody else has it yet"))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use towpath_pattern::{
     Capacity, Ended, IntoLimit, Job, Limit, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
-    Work, result_of,
+    Work, drive_job,
 };
 
 use crate::semaphore::Semaphore;
@@ -130,7 +130,7 @@ impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
         let (item, begun) = taken.begin();
         let result = match permit {
             Ok(permit) => {
-                let result = result_of(self.job.call(item), |cause| begun.tell(cause)).await;
+                let result = drive_job(self.job.call(item), |cause| begun.tell(cause)).await;
                 // Before its output is handed on: a stage behind may need the permit to take it.
                 drop(permit);
                 result

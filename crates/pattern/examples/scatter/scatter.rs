@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use towpath_pattern::{Job, Pattern, Run, Scope, Settings, Source, Taken, result_of};
+use towpath_pattern::{Job, Pattern, Run, Scope, Settings, Source, Taken, drive_job};
 
 /// Each item to every one of several jobs, with so many items at once as the settings say.
 ///
@@ -34,7 +34,7 @@ impl<In: Clone + Send + 'static, J: Job<In>> Pattern<In> for Scatter<J> {
             async move {
                 let (item, begun) = taken.begin();
                 let tell = |cause| begun.tell(cause);
-                let outputs = jobs.iter().map(|job| Box::pin(result_of(job.call(item.clone()), tell)));
+                let outputs = jobs.iter().map(|job| Box::pin(drive_job(job.call(item.clone()), tell)));
                 let outputs = try_join_all(outputs).await;
                 begun.end(outputs)
             }

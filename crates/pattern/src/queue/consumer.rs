@@ -76,6 +76,11 @@ impl<T> Consumer<T> {
         self.queue.0.close();
     }
 
+    /// Closes the queue if no item is in it and no sender has deposited one; returns whether it is closed and empty.
+    pub(crate) fn close_if_empty(&self) -> bool {
+        self.queue.0.close_if_empty()
+    }
+
     /// Whether it is closed; there may still be items in it.
     #[must_use]
     pub fn is_closed(&self) -> bool {

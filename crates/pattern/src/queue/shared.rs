@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use super::items::{Items, Supply};
 use super::line::wake;
 use super::state::{Putting, State, Taking};
-use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use crate::util::mutex::{Mutex, MutexGuard};
+use crate::util::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many turns of a spin loop somebody waits who finds the lock taken: about a microsecond.
 const BACK_OFF: u32 = 50;
@@ -54,10 +54,8 @@ impl<T> Shared<T> {
     #[inline]
     fn with<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
         let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            // Nothing that can panic on a user's account runs under the lock.
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => self.lock_later(),
+            Some(state) => state,
+            None => self.lock_later(),
         };
         let result = act(&mut state);
         self.lately.store(state.items.total(), Ordering::Relaxed);
@@ -74,7 +72,7 @@ impl<T> Shared<T> {
         for _ in 0..BACK_OFF {
             std::hint::spin_loop();
         }
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     #[inline(never)]
@@ -212,6 +210,17 @@ impl<T> Shared<T> {
     /// No more items may be put; those that are there may be taken.
     pub(super) fn close(&self) {
         self.with(State::close);
+    }
+
+    /// Closes the queue if it is empty; returns whether it is closed and empty.
+    pub(super) fn close_if_empty(&self) -> bool {
+        self.with(|state| {
+            let empty = state.items.total() == 0;
+            if empty {
+                state.close();
+            }
+            empty
+        })
     }
 
     /// Takes out everything that was not taken.

@@ -8,8 +8,8 @@ use futures_core::Stream;
 
 use super::Run;
 use crate::failure::Failure;
+use crate::item::Output;
 use crate::report::Report;
-use crate::stage::Finished;
 
 /// A run that tells which input each output came from. From [`Run::indexed`].
 #[must_use = "a run that is dropped is cancelled"]
@@ -51,8 +51,8 @@ impl<Out: Send + 'static> Stream for Indexed<Out> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let finished = ready!(self.run.poll_finished(cx));
-        Poll::Ready(finished.map(|Finished { place, result }| match result {
-            Ok(output) => (Some(place.index), Ok(output)),
+        Poll::Ready(finished.map(|Output { position, result }| match result {
+            Ok(output) => (Some(position.index), Ok(output)),
             Err(failure) => (failure.index(), Err(failure)),
         }))
     }

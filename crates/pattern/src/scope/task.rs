@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::Presence;
+use super::ScopeGuard;
 use crate::failure::{Cancelled, Cause, Failure};
 
 /// The task, and what its scope is told when it is dropped: at its end, or by a runtime that is shut down.
@@ -14,7 +14,7 @@ pub(super) struct Task<F> {
     /// There until it is dropped.
     future: Option<Pin<Box<F>>>,
     name: Arc<str>,
-    presence: Presence,
+    guard: ScopeGuard,
     /// How it came to its end or was stopped, once it has.
     ended: Option<Result<(), Cause>>,
 }
@@ -23,17 +23,17 @@ impl<F> Task<F>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    pub(super) fn new(name: Arc<str>, future: F, presence: Presence) -> Self {
-        Self { future: Some(Box::pin(future)), name, presence, ended: None }
+    pub(super) fn new(name: Arc<str>, future: F, guard: ScopeGuard) -> Self {
+        Self { future: Some(Box::pin(future)), name, guard, ended: None }
     }
 
     pub(super) async fn run(mut self) {
-        if self.presence.stopped_by_now().is_some() {
+        if self.guard.stopped_by_now().is_some() {
             return;
         }
-        let Self { future, presence, ended, .. } = &mut self;
+        let Self { future, guard, ended, .. } = &mut self;
         let mut future = future.as_mut().expect("there until dropped").as_mut();
-        let mut stopped = pin!(presence.stopped());
+        let mut stopped = pin!(guard.stopped());
         let how = poll_fn(|cx| {
             match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
                 Ok(Poll::Pending) => stopped.as_mut().poll(cx).map(cut_short),
@@ -55,12 +55,12 @@ fn cut_short(by: Cancelled) -> Result<(), Cause> {
 impl<F> Drop for Task<F> {
     fn drop(&mut self) {
         // Asked first: with what the task has, the last owner of the scope may go, which cancels it.
-        let stopped = || self.presence.stopped_by_now().unwrap_or(Cancelled::Runtime);
+        let stopped = || self.guard.stopped_by_now().unwrap_or(Cancelled::Runtime);
         let ended = self.ended.take().unwrap_or_else(|| cut_short(stopped()));
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.future.take())));
         let dropped = dropped.err().map(Cause::of_panic);
         if let Some(cause) = ended.err().or(dropped) {
-            self.presence.fail(Failure::new(None, &self.name, cause));
+            self.guard.fail(Failure::new(None, &self.name, cause));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::feed::{Closed, Feed, Filled, Inbox};
+use super::feed::{Closed, PollSource, PollBatch, ItemBatch};
 use crate::queue::{Consumer, Items};
 use crate::run::Run;
 use crate::stage::Stage;
@@ -21,22 +21,22 @@ impl<T> Produced<T> {
     }
 
     /// Takes the ends of producers, which makes room for others; a failure if one has failed.
-    fn fill_producers(&mut self, cx: &mut Context<'_>) -> Option<Filled> {
-        let mut ends = Inbox::default();
+    fn fill_producers(&mut self, cx: &mut Context<'_>) -> Option<PollBatch> {
+        let mut ends = ItemBatch::default();
         while !self.over {
-            match self.producers.fill(cx, usize::MAX, &mut ends) {
-                Filled::Full => drop(ends.drain_after(0)),
-                Filled::Waiting | Filled::Quiet => return None,
-                Filled::Ended => self.over = true,
-                failed @ Filled::Failed(_) => return Some(failed),
+            match self.producers.poll_batch(cx, usize::MAX, &mut ends) {
+                PollBatch::Ready => drop(ends.drain_after(0)),
+                PollBatch::Pending | PollBatch::Quiescent => return None,
+                PollBatch::Exhausted => self.over = true,
+                failed @ PollBatch::Failed(_) => return Some(failed),
             }
         }
         None
     }
 }
 
-impl<T: Send> Feed<T> for Produced<T> {
-    fn fill(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Inbox<T>) -> Filled {
+impl<T: Send> PollSource<T> for Produced<T> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
         if let Some(failed) = self.fill_producers(cx) {
             return failed;
         }
@@ -49,10 +49,10 @@ impl<T: Send> Feed<T> for Produced<T> {
         };
         match self.queue.poll_fill(cx, max, &mut take) {
             // It may be closed while its producers still run.
-            Poll::Ready(0) if self.over => Filled::Ended,
-            Poll::Ready(1..) => Filled::Full,
-            Poll::Pending if self.over => Filled::Quiet,
-            Poll::Ready(0) | Poll::Pending => Filled::Waiting,
+            Poll::Ready(0) if self.over => PollBatch::Exhausted,
+            Poll::Ready(1..) => PollBatch::Ready,
+            Poll::Pending if self.over => PollBatch::Quiescent,
+            Poll::Ready(0) | Poll::Pending => PollBatch::Pending,
         }
     }
 

@@ -7,12 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::closing::Closing;
 use super::handoff::{HandOff, State, Stop};
-use super::outputs::Finished;
 use crate::failure::{Cancelled, Cause, Failure};
-use crate::scope::Presence;
+use crate::item::Output;
+use crate::scope::ScopeGuard;
 use crate::settings::OnFailure;
 use crate::source::{Closed, Source};
-use crate::sync::MutexGuard;
+use crate::util::mutex::MutexGuard;
 
 impl<In, Out> HandOff<In, Out> {
     /// What is left to clear up when no worker is left: the source, and the items never begun.
@@ -25,7 +25,7 @@ impl<In, Out> HandOff<In, Out> {
         state.supply.ended = true;
         let source = state.supply.home.take();
         drop(state);
-        let ready = ready.into_iter().map(|item| (item.place.index, item.value)).collect();
+        let ready = ready.into_iter().map(|item| (item.position.index, item.value)).collect();
         (source, ready)
     }
 
@@ -103,14 +103,14 @@ impl<In, Out> HandOff<In, Out> {
     }
 
     /// The supervisor is gone, and may not have come to clear up.
-    pub(super) fn end(&self, presence: Presence, cleared_up: bool) {
+    pub(super) fn end(&self, guard: ScopeGuard, cleared_up: bool) {
         if !cleared_up {
             self.fail(Cause::Cancelled(Cancelled::Runtime));
         }
         let mut state = self.lock();
         // Nobody got to ask the stage before, which keeps its failure for the scope.
         self.give_cause(&mut state, Cancelled::Runtime);
-        state.presence = Some(presence);
+        state.guard = Some(guard);
         if state.roster.live > 0 {
             // A runtime that is shut down has yet to drop them; the last of them is the end of the run.
             state.cleared = true;
@@ -127,14 +127,14 @@ impl<In, Out> HandOff<In, Out> {
     pub(super) fn conclude(&self, mut state: MutexGuard<'_, State<In, Out>>) {
         state.cleared = true;
         state.wake_taker();
-        let presence = state.presence.take();
+        let guard = state.guard.take();
         let abandoned = state.abandoned;
         self.release(state);
         if abandoned
             && let Some(failure) = self.discard_all()
-            && let Some(presence) = presence
+            && let Some(guard) = guard
         {
-            presence.hear(failure);
+            guard.record(failure);
         }
     }
 
@@ -191,7 +191,7 @@ impl<In, Out> HandOff<In, Out> {
 
     /// Keeps the failures among outputs, and then drops the others, one by one since each may panic: what comes of
     /// that is later than any of them.
-    pub(super) fn discard(&self, outputs: impl IntoIterator<Item = Finished<Out>>) {
+    pub(super) fn discard(&self, outputs: impl IntoIterator<Item = Output<Out>>) {
         let (failed, succeeded) = split(outputs);
         for finished in failed.into_iter().chain(succeeded) {
             match finished.result {
@@ -208,6 +208,6 @@ impl<In, Out> HandOff<In, Out> {
 }
 
 /// The failures among outputs, and the others.
-fn split<Out>(outputs: impl IntoIterator<Item = Finished<Out>>) -> (Vec<Finished<Out>>, Vec<Finished<Out>>) {
+fn split<Out>(outputs: impl IntoIterator<Item = Output<Out>>) -> (Vec<Output<Out>>, Vec<Output<Out>>) {
     outputs.into_iter().partition(|finished| finished.result.is_err())
 }

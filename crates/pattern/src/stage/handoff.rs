@@ -15,19 +15,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::outlet::Delivered;
-use super::outputs::{Finished, Outputs};
+use super::Outcome;
+use super::output_port::Delivered;
+use super::outputs::Outputs;
 use super::roster::{Roster, Wakes, WorkerId};
 use super::tray::Tray;
-use super::{Outcome, Stage};
-use crate::aligned::Aligned;
 use crate::failure::{Cancelled, Cause, Failure};
+use crate::item::Item;
+use crate::item::Output;
 use crate::report::{Counts, Report};
-use crate::scope::Presence;
+use crate::scope::ScopeGuard;
 use crate::settings::{OnFailure, Settings};
-use crate::source::{Item, Source};
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::source::Source;
+use crate::upstream::Upstream;
+use crate::util::cache_padded::CachePadded;
+use crate::util::mutex::{Mutex, MutexGuard};
+use crate::util::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) struct HandOff<In, Out> {
     pub(super) settings: Settings,
@@ -36,12 +39,12 @@ pub(crate) struct HandOff<In, Out> {
     /// How many workers can compute at the same time.
     pub(super) threads: usize,
     /// The stage whose run is the source of this one.
-    pub(super) upstream: Option<Arc<dyn Stage>>,
+    pub(super) upstream: Option<Arc<dyn Upstream>>,
     /// Set once the run is to stop, for those who are between two looks at the state.
     stopping: AtomicBool,
     /// Set once an item was dropped unbegun, for the worker whose item it may be.
     any_dropped: AtomicBool,
-    state: Aligned<Mutex<State<In, Out>>>,
+    state: CachePadded<Mutex<State<In, Out>>>,
 }
 
 pub(super) struct State<In, Out> {
@@ -70,7 +73,7 @@ pub(super) struct State<In, Out> {
     /// The supervisor is gone, and has cleared up if it had the time.
     pub(super) cleared: bool,
     /// The mark of the run in its scope, left by the supervisor to whoever is the last.
-    pub(super) presence: Option<Presence>,
+    pub(super) guard: Option<ScopeGuard>,
     /// Nobody will take anything any more.
     pub(super) abandoned: bool,
     pub(super) taker: Option<Waker>,
@@ -117,7 +120,7 @@ impl<In, Out> HandOff<In, Out> {
         // A name of its own tells this stage's failures from those of another of the same name.
         settings.name = Arc::from(&*settings.name);
         let bound = settings.bound();
-        let upstream = source.stages().pop();
+        let upstream = source.upstream();
         let outputs = Outputs::new(settings.order);
         let state = State {
             supply: Supply { home: Some(source), ended: false },
@@ -135,7 +138,7 @@ impl<In, Out> HandOff<In, Out> {
             untaken: VecDeque::new(),
             excess: Vec::new(),
             cleared: false,
-            presence: None,
+            guard: None,
             abandoned: false,
             taker: None,
             supervisor: None,
@@ -151,13 +154,13 @@ impl<In, Out> HandOff<In, Out> {
             upstream,
             stopping: AtomicBool::new(false),
             any_dropped: AtomicBool::new(false),
-            state: Aligned(Mutex::new(state)),
+            state: CachePadded(Mutex::new(state)),
         }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<In, Out>> {
         // Nothing that can panic on a user's account runs under the lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Whether no more jobs are to begin.
@@ -195,7 +198,7 @@ impl<In, Out> HandOff<In, Out> {
     }
 
     /// Puts a worker's finished outputs where the taker finds them, and counts them.
-    pub(super) fn flush(&self, state: &mut State<In, Out>, outbox: &mut VecDeque<Finished<Out>>) {
+    pub(super) fn flush(&self, state: &mut State<In, Out>, outbox: &mut VecDeque<Output<Out>>) {
         if outbox.is_empty() {
             return;
         }
@@ -221,7 +224,7 @@ impl<In, Out> HandOff<In, Out> {
     }
 
     /// Puts one finished output, counted already.
-    pub(super) fn put(&self, state: &mut State<In, Out>, finished: Finished<Out>) {
+    pub(super) fn put(&self, state: &mut State<In, Out>, finished: Output<Out>) {
         match finished.result {
             Err(failure) if self.settings.on_failure == OnFailure::Stop => {
                 self.stop(state, Stop::Here, Some(failure));
@@ -301,7 +304,7 @@ impl<In, Out> HandOff<In, Out> {
 
     /// Takes out the item of that number if it was dropped unbegun.
     pub(super) fn take_dropped(&self, state: &mut State<In, Out>, seq: u64) -> Option<Item<In>> {
-        let at = state.dropped.iter().position(|item| item.place.seq == seq)?;
+        let at = state.dropped.iter().position(|item| item.position.seq == seq)?;
         let item = state.dropped.swap_remove(at);
         self.any_dropped.store(!state.dropped.is_empty(), Ordering::Relaxed);
         Some(item)
@@ -329,8 +332,8 @@ impl<In, Out> State<In, Out> {
     /// Puts items that were not begun where others find them, in the order in which they were taken.
     pub(super) fn restore(&mut self, items: impl DoubleEndedIterator<Item = Item<In>>) {
         for item in items.rev() {
-            let place = self.ready.partition_point(|ready| ready.place.seq < item.place.seq);
-            self.ready.insert(place, item);
+            let position = self.ready.partition_point(|ready| ready.position.seq < item.position.seq);
+            self.ready.insert(position, item);
         }
     }
 

@@ -14,18 +14,18 @@ use tokio::time::Instant;
 use super::HandOff;
 use super::handoff::{Hire, Stop};
 use super::intake::{Asking, LARGEST_AHEAD, Next};
-use super::outputs::Finished;
 use super::roster::WorkerId;
 use super::tray::Tray;
 use super::worker::{Crew, Work};
 use crate::failure::{Cancelled, Cause, Failure};
-use crate::source::Place;
+use crate::item::Output;
+use crate::item::Position;
 
 /// How a worker stands with the roster.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Active,
-    /// Its job waits; its waker is at that place of the roster.
+    /// Its job waits; its waker is at that position of the roster.
     Waiting(usize),
     /// It has nothing to do, and is on the roster unless somebody woke it.
     Parked,
@@ -48,10 +48,10 @@ pub(super) struct Hands<In, Out> {
     /// Its job goes on without its item, which it has dropped.
     gone: bool,
     /// Of the item whose job runs.
-    place: Place,
+    position: Position,
     /// `None` once that job has waited (it is all that is in hand then), and until the worker looks for the next item.
     tray: Option<Box<Tray<In>>>,
-    outbox: VecDeque<Finished<Out>>,
+    outbox: VecDeque<Output<Out>>,
 }
 
 impl<In, Out> Hands<In, Out>
@@ -69,7 +69,7 @@ where
             failed: false,
             busy: false,
             gone: false,
-            place: Place { index: usize::MAX, seq: u64::MAX },
+            position: Position { index: usize::MAX, seq: u64::MAX },
             tray: Some(tray),
             outbox: VecDeque::new(),
         }
@@ -111,7 +111,7 @@ where
         let mut state = handoff.lock();
         match self.mode {
             Mode::Active | Mode::Leaving => {}
-            Mode::Waiting(place) => state.roster.resume(place),
+            Mode::Waiting(position) => state.roster.resume(position),
             Mode::Parked => state.roster.unpark(self.id),
         }
         self.mode = Mode::Active;
@@ -135,7 +135,7 @@ where
             tray.batch_began = Some(began);
             tray.inbox.number_from(lease.seq);
             let fill_cx = &mut Context::from_waker(asking.waker);
-            let filled = lease.source.poll_fill(fill_cx, lease.max, &mut tray.inbox);
+            let filled = lease.source.poll_batch(fill_cx, lease.max, &mut tray.inbox);
             // How far to reach ahead is of no interest to a worker that takes more at once anyway.
             let looks = tray.batch < LARGEST_AHEAD && lease.source.computes();
             let took = if looks { began.elapsed() } else { Duration::ZERO };
@@ -207,7 +207,7 @@ impl<In, Out> Drop for Hands<In, Out> {
         let reserved = self.let_go();
         let mut state = self.handoff.lock();
         match self.mode {
-            Mode::Waiting(place) => state.roster.forget(place),
+            Mode::Waiting(position) => state.roster.forget(position),
             Mode::Leaving => {}
             Mode::Parked if state.roster.remove(self.id) => {}
             // Who took a parked worker off the roster, to wake it, counted it active.
@@ -215,7 +215,7 @@ impl<In, Out> Drop for Hands<In, Out> {
         }
         state.roster.disengage(reserved);
         self.handoff.flush(&mut state, &mut self.outbox);
-        self.handoff.put_back(&mut state, self.place.seq);
+        self.handoff.put_back(&mut state, self.position.seq);
         if let Some(mut tray) = self.tray.take() {
             state.restore(tray.inbox.drain_after(0));
         }

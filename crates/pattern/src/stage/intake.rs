@@ -4,12 +4,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::handoff::{HandOff, Hire, State, Stop};
-use super::outputs::Finished;
 use super::roster::{Listening, WorkerId};
-use super::tray::{LONG_BATCH, Tray};
+use super::tray::Tray;
 use crate::failure::Failure;
+use crate::item::Output;
+use crate::item::{ItemBatch, Position};
 use crate::settings::OnFailure;
-use crate::source::{Filled, Inbox, Place, Source};
+use crate::source::{PollBatch, Source};
+use crate::util::batch_size::LONG_BATCH;
 
 /// A worker polls the source for up to so many items even if it works on one at a time: the others wait
 /// where any worker finds them, which is cheaper than a poll for each. As with batches, fewer if it took long.
@@ -85,7 +87,7 @@ impl<In, Out> HandOff<In, Out> {
         &self,
         state: &mut State<In, Out>,
         asking: &Asking<'_>,
-        inbox: &mut Inbox<In>,
+        inbox: &mut ItemBatch<In>,
     ) -> Next<In> {
         let free = self.free(state);
         if state.stop.is_some() {
@@ -111,7 +113,7 @@ impl<In, Out> HandOff<In, Out> {
             if room > 0 {
                 let ahead = if source.is_queue() { 1 } else { state.ahead };
                 let max = asking.batch.max(ahead).min(self.share(room));
-                // Its poll takes the place of the listener's, whose waker the source may forget.
+                // Its poll takes the position of the listener's, whose waker the source may forget.
                 state.roster.retire_listener();
                 state.roster.rests_unasked = false;
                 let alone = state.roster.engaged == 0;
@@ -134,8 +136,8 @@ impl<In, Out> HandOff<In, Out> {
         state: &mut State<In, Out>,
         asking: &Asking<'_>,
         lease: Lease<In>,
-        (filled, took): (Filled, Duration),
-        inbox: &mut Inbox<In>,
+        (filled, took): (PollBatch, Duration),
+        inbox: &mut ItemBatch<In>,
     ) -> Next<In> {
         let count = inbox.len();
         state.ahead =
@@ -144,15 +146,15 @@ impl<In, Out> HandOff<In, Out> {
         state.occupied += count;
         state.counts.taken += count;
         state.supply.home = Some(lease.source);
-        let waiting = matches!(filled, Filled::Waiting | Filled::Quiet);
+        let waiting = matches!(filled, PollBatch::Pending | PollBatch::Quiescent);
         match filled {
-            Filled::Full | Filled::Waiting => {}
+            PollBatch::Ready | PollBatch::Pending => {}
             // Whoever has an item in hand, or gets one of these, comes by here once more when it is done.
-            Filled::Quiet if count > 0 || state.roster.engaged > 0 || !state.ready.is_empty() => {}
+            PollBatch::Quiescent if count > 0 || state.roster.engaged > 0 || !state.ready.is_empty() => {}
             // Who had one may have put something between this poll and its end.
-            Filled::Quiet if !lease.alone => return Next::Ask,
-            Filled::Quiet | Filled::Ended => state.end_supply(),
-            Filled::Failed(failure) => self.forward(state, failure),
+            PollBatch::Quiescent if !lease.alone => return Next::Ask,
+            PollBatch::Quiescent | PollBatch::Exhausted => state.end_supply(),
+            PollBatch::Failed(failure) => self.forward(state, failure),
         }
         if count > 0 {
             let free = if state.stop.is_none() { self.free(state) } else { 0 };
@@ -183,7 +185,7 @@ impl<In, Out> HandOff<In, Out> {
                 state.next_seq += 1;
                 state.occupied += 1;
                 let index = failure.index().unwrap_or(usize::MAX);
-                state.outputs.push(Finished { place: Place { index, seq }, result: Err(failure) });
+                state.outputs.push(Output { position: Position { index, seq }, result: Err(failure) });
                 state.wake_taker();
             }
         }

@@ -3,26 +3,20 @@
 use std::collections::VecDeque;
 
 use crate::failure::Failure;
+use crate::item::{ItemBatch, Output};
 use crate::settings::Order;
-use crate::source::{Inbox, Place};
 
-/// What a job made of an item.
-pub(crate) struct Finished<Out> {
-    pub(crate) place: Place,
-    pub(crate) result: Result<Out, Failure>,
-}
-
-/// Finished outputs, in the order in which they may be taken.
+/// Output outputs, in the order in which they may be taken.
 pub(super) enum Outputs<Out> {
-    AsCompleted(VecDeque<Finished<Out>>),
+    AsCompleted(VecDeque<Output<Out>>),
     Ordered(Reorder<Out>),
 }
 
 /// Holds each output back until all before it are there.
 pub(super) struct Reorder<Out> {
-    /// The place of the first slot among the items the stage took.
+    /// The position of the first slot among the items the stage took.
     next: u64,
-    slots: VecDeque<Option<Finished<Out>>>,
+    slots: VecDeque<Option<Output<Out>>>,
     /// How many slots from the front on are filled.
     unbroken: usize,
 }
@@ -35,7 +29,7 @@ impl<Out> Outputs<Out> {
         }
     }
 
-    pub(super) fn push(&mut self, finished: Finished<Out>) {
+    pub(super) fn push(&mut self, finished: Output<Out>) {
         match self {
             Self::AsCompleted(queue) => queue.push_back(finished),
             Self::Ordered(reorder) => reorder.push(finished),
@@ -43,7 +37,7 @@ impl<Out> Outputs<Out> {
     }
 
     /// Takes over all of `outbox`, which is left with a buffer that was in use here if it can be.
-    pub(super) fn append(&mut self, outbox: &mut VecDeque<Finished<Out>>) {
+    pub(super) fn append(&mut self, outbox: &mut VecDeque<Output<Out>>) {
         match self {
             Self::AsCompleted(queue) if queue.is_empty() => std::mem::swap(queue, outbox),
             Self::AsCompleted(queue) => queue.append(outbox),
@@ -53,16 +47,16 @@ impl<Out> Outputs<Out> {
 
     /// Moves up to `max` of those that may be taken now into `inbox`, and stops at the first failure. How many
     /// were taken, the failure included.
-    pub(super) fn pass_on(&mut self, max: usize, inbox: &mut Inbox<Out>) -> (usize, Option<Failure>) {
+    pub(super) fn pass_on(&mut self, max: usize, inbox: &mut ItemBatch<Out>) -> (usize, Option<Failure>) {
         let count = self.deliverable().min(max);
         for taken in 1..=count {
             let next = match self {
                 Self::AsCompleted(queue) => queue.pop_front(),
                 Self::Ordered(reorder) => reorder.pop(),
             };
-            let Some(Finished { place, result }) = next else { break };
+            let Some(Output { position, result }) = next else { break };
             match result {
-                Ok(value) => inbox.push(place.index, value),
+                Ok(value) => inbox.push(position.index, value),
                 Err(failure) => return (taken, Some(failure)),
             }
         }
@@ -70,7 +64,7 @@ impl<Out> Outputs<Out> {
     }
 
     /// Moves `count` of those that may be taken now to the end of `held`.
-    pub(super) fn take(&mut self, count: usize, held: &mut VecDeque<Finished<Out>>) {
+    pub(super) fn take(&mut self, count: usize, held: &mut VecDeque<Output<Out>>) {
         match self {
             Self::AsCompleted(queue) if held.is_empty() && queue.len() == count => {
                 std::mem::swap(queue, held);
@@ -89,7 +83,7 @@ impl<Out> Outputs<Out> {
     }
 
     /// Takes out all that may be taken, and all that is held back.
-    pub(super) fn take_all(&mut self) -> VecDeque<Finished<Out>> {
+    pub(super) fn take_all(&mut self) -> VecDeque<Output<Out>> {
         match self {
             Self::AsCompleted(queue) => std::mem::take(queue),
             Self::Ordered(reorder) => {
@@ -100,7 +94,7 @@ impl<Out> Outputs<Out> {
     }
 
     /// Takes out what is held back behind a gap.
-    pub(super) fn take_held_back(&mut self) -> VecDeque<Finished<Out>> {
+    pub(super) fn take_held_back(&mut self) -> VecDeque<Output<Out>> {
         match self {
             Self::AsCompleted(_) => VecDeque::new(),
             Self::Ordered(reorder) => reorder.slots.drain(reorder.unbroken..).flatten().collect(),
@@ -109,18 +103,19 @@ impl<Out> Outputs<Out> {
 }
 
 impl<Out> Reorder<Out> {
-    fn push(&mut self, finished: Finished<Out>) {
-        let place = usize::try_from(finished.place.seq - self.next).expect("held back within the bound");
-        if place >= self.slots.len() {
-            self.slots.resize_with(place + 1, || None);
+    fn push(&mut self, finished: Output<Out>) {
+        let position =
+            usize::try_from(finished.position.seq - self.next).expect("held back within the bound");
+        if position >= self.slots.len() {
+            self.slots.resize_with(position + 1, || None);
         }
-        self.slots[place] = Some(finished);
+        self.slots[position] = Some(finished);
         while matches!(self.slots.get(self.unbroken), Some(Some(_))) {
             self.unbroken += 1;
         }
     }
 
-    fn pop(&mut self) -> Option<Finished<Out>> {
+    fn pop(&mut self) -> Option<Output<Out>> {
         if self.unbroken == 0 {
             return None;
         }

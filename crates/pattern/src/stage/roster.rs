@@ -42,7 +42,7 @@ pub(super) struct Roster {
     pub(super) has_waited: bool,
     listener: Option<(WorkerId, Listening, Waker)>,
     idle: Vec<(WorkerId, Waker)>,
-    /// The workers whose jobs wait, each at its place until it is polled for the next item.
+    /// The workers whose jobs wait, each at its position until it is polled for the next item.
     waiting: Vec<Option<Waker>>,
     vacant: Vec<usize>,
     next_id: WorkerId,
@@ -98,29 +98,29 @@ impl Roster {
         self.idle.push((id, waker));
     }
 
-    /// An active worker's job waits; says at which place its waker is.
+    /// An active worker's job waits; says at which position its waker is.
     pub(super) fn wait(&mut self, waker: Waker) -> usize {
         self.active -= 1;
         self.has_waited = true;
-        if let Some(place) = self.vacant.pop() {
-            self.waiting[place] = Some(waker);
-            place
+        if let Some(position) = self.vacant.pop() {
+            self.waiting[position] = Some(waker);
+            position
         } else {
             self.waiting.push(Some(waker));
             self.waiting.len() - 1
         }
     }
 
-    /// The worker whose waker is at `place` is active again.
-    pub(super) fn resume(&mut self, place: usize) {
-        self.forget(place);
+    /// The worker whose waker is at `position` is active again.
+    pub(super) fn resume(&mut self, position: usize) {
+        self.forget(position);
         self.active += 1;
     }
 
-    /// The worker whose waker is at `place` is gone.
-    pub(super) fn forget(&mut self, place: usize) {
-        self.waiting[place] = None;
-        self.vacant.push(place);
+    /// The worker whose waker is at `position` is gone.
+    pub(super) fn forget(&mut self, position: usize) {
+        self.waiting[position] = None;
+        self.vacant.push(position);
     }
 
     /// A parked worker is polled: whoever woke it may have counted it active already.
@@ -137,8 +137,8 @@ impl Roster {
             return true;
         }
         match self.idle.iter().position(|idle| idle.0 == id) {
-            Some(place) => {
-                self.idle.swap_remove(place);
+            Some(position) => {
+                self.idle.swap_remove(position);
                 true
             }
             None => false,

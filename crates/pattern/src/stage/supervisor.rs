@@ -10,7 +10,7 @@ use super::closing::Closing;
 use super::handoff::HandOff;
 use super::worker::{Crew, Work};
 use crate::failure::Cause;
-use crate::scope::Presence;
+use crate::scope::ScopeGuard;
 use crate::settings::OnFailure;
 
 pub(super) async fn supervise<In, Out, W>(mut ending: Ending<In, Out, W>)
@@ -20,8 +20,8 @@ where
     W: Work<In, Out>,
 {
     let stage = &*ending.stage;
-    let presence = ending.presence.as_ref();
-    let mut cancelled = pin!(presence.expect("there until dropped").stopped());
+    let guard = ending.guard.as_ref();
+    let mut cancelled = pin!(guard.expect("there until dropped").stopped());
     let mut is_cancelled = false;
     poll_fn(|cx| {
         if !is_cancelled && let Poll::Ready(by) = cancelled.as_mut().poll(cx) {
@@ -78,15 +78,15 @@ pub(super) struct Ending<In: Send + 'static, Out: Send + 'static, W: Work<In, Ou
     stage: Arc<HandOff<In, Out>>,
     /// The two are there until it is dropped.
     crew: Option<Arc<Crew<In, Out, W>>>,
-    presence: Option<Presence>,
+    guard: Option<ScopeGuard>,
     /// Nothing is left to do.
     cleared_up: bool,
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Ending<In, Out, W> {
-    pub(super) fn new(crew: Arc<Crew<In, Out, W>>, presence: Presence) -> Self {
+    pub(super) fn new(crew: Arc<Crew<In, Out, W>>, guard: ScopeGuard) -> Self {
         let stage = Arc::clone(&crew.handoff);
-        Self { stage, crew: Some(crew), presence: Some(presence), cleared_up: false }
+        Self { stage, crew: Some(crew), guard: Some(guard), cleared_up: false }
     }
 }
 
@@ -94,8 +94,8 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Ending<
     fn drop(&mut self) {
         // What the work has captured is gone when the run is over.
         self.stage.dispose(self.crew.take());
-        if let Some(presence) = self.presence.take() {
-            self.stage.end(presence, self.cleared_up);
+        if let Some(guard) = self.guard.take() {
+            self.stage.end(guard, self.cleared_up);
         }
     }
 }

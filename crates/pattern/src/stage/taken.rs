@@ -11,9 +11,9 @@ use pin_project_lite::pin_project;
 
 use super::HandOff;
 use crate::failure::{Cause, Failure};
+use crate::item::{Item, Position};
 use crate::job::Job;
-use crate::remains::poll_apart;
-use crate::source::{Item, Place};
+use crate::util::panic::poll_then_drop;
 
 /// An item that was taken from the source and whose job has not begun.
 ///
@@ -24,7 +24,7 @@ use crate::source::{Item, Place};
 #[must_use = "dropped, the item goes back"]
 pub struct Taken<In, Out> {
     value: Option<In>,
-    place: Place,
+    position: Position,
     ticket: Ticket<In, Out>,
 }
 
@@ -88,14 +88,14 @@ impl<In, Out> Drop for Ticket<In, Out> {
 impl<In, Out> Taken<In, Out> {
     #[inline]
     pub(super) fn new(item: Item<In>, stage: Arc<HandOff<In, Out>>) -> Self {
-        let Item { place, value } = item;
-        Self { value: Some(value), place, ticket: Ticket(Some(stage)) }
+        let Item { position, value } = item;
+        Self { value: Some(value), position, ticket: Ticket(Some(stage)) }
     }
 
     /// The index of the first input that the item came from.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.place.index
+        self.position.index
     }
 
     /// Begins: the item, and what its end must be told to.
@@ -127,7 +127,7 @@ impl<In, Out> Taken<In, Out> {
     #[cold]
     fn give_back(&mut self) {
         if let (Some(value), Some(stage)) = (self.value.take(), self.ticket.0.take()) {
-            stage.give_back(Item { place: self.place, value });
+            stage.give_back(Item { position: self.position, value });
         }
     }
 }
@@ -150,7 +150,7 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match poll_apart(this.job, cx, |cause| this.ticket.tell(cause)) {
+        match poll_then_drop(this.job, cx, |payload| this.ticket.tell(Cause::of_panic(payload))) {
             Ok(Poll::Ready(result)) => Poll::Ready(Ended { ticket: this.ticket.take(), result }),
             Ok(Poll::Pending) => Poll::Pending,
             Err(payload) => {

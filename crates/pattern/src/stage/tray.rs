@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::source::Inbox;
+use crate::item::ItemBatch;
 
 /// A batch that took longer is followed by one of half its size.
-pub(crate) const LONG_BATCH: Duration = Duration::from_micros(50);
+const LONG_BATCH: Duration = Duration::from_micros(50);
 
 /// The most items in a batch: with more, the lock taken once a batch costs nothing that can be measured.
 const LARGEST_BATCH: usize = 128;
@@ -22,7 +22,7 @@ const LARGEST_BATCH: usize = 128;
 const LONG_SLICE: Duration = Duration::from_micros(500);
 
 pub(super) struct Tray<In> {
-    pub(super) inbox: Inbox<In>,
+    pub(super) inbox: ItemBatch<In>,
     /// How many items the worker has in hand, the one whose job runs included.
     pub(super) reserved: usize,
     /// How many items it takes next.
@@ -40,7 +40,7 @@ pub(super) struct Tray<In> {
 
 impl<In> Default for Tray<In> {
     fn default() -> Self {
-        let (inbox, slice) = (Inbox::default(), Duration::ZERO);
+        let (inbox, slice) = (ItemBatch::default(), Duration::ZERO);
         Self {
             inbox,
             reserved: 0,

@@ -15,7 +15,7 @@ use super::handoff::{Hire, Released, State};
 use super::hands::Hands;
 use super::taken::{Ended, Taken};
 use crate::failure::Cause;
-use crate::sync::MutexGuard;
+use crate::util::mutex::MutexGuard;
 
 /// What is done with an item that was taken from the source: to begin it, and to end it.
 ///

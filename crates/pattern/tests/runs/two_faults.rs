@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use towpath_pattern::{OnFailure, Run, Scope, Settings, Taken, anyhow, result_of};
+use towpath_pattern::{OnFailure, Run, Scope, Settings, Taken, anyhow, drive_job};
 
 use crate::{Bomb, Leaves};
 
@@ -19,7 +19,7 @@ where
     let settings = || Settings { on_failure, ..Settings::new("twice", 1) };
     let awaits = move |taken: Taken<u32, Out>| async move {
         let (_, begun) = taken.begin();
-        let result = result_of(job(), |cause| begun.tell(cause)).await;
+        let result = drive_job(job(), |cause| begun.tell(cause)).await;
         begun.end(result)
     };
     let runs = [
@@ -106,7 +106,7 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
         let work = move |taken: Taken<u32, u32>| {
             let future = async move {
                 let (_, begun) = taken.begin();
-                let result = result_of(Leaves::new(result()), |cause| begun.tell(cause)).await;
+                let result = drive_job(Leaves::new(result()), |cause| begun.tell(cause)).await;
                 begun.end(result)
             };
             Loud { future: Box::pin(future), _later: Bomb("of the work") }

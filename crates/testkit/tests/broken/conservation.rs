@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::{Job, Run, Scope, Source, Taken, result_of};
+use towpath_pattern::{Job, Run, Scope, Source, Taken, drive_job};
 use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
@@ -22,7 +22,7 @@ impl Flaw for BeginsTooEarly {
             async move {
                 let (item, begun) = taken.begin();
                 tokio::task::yield_now().await;
-                let result = result_of(job.call(item), |cause| begun.tell(cause)).await;
+                let result = drive_job(job.call(item), |cause| begun.tell(cause)).await;
                 begun.end(result)
             }
         };

@@ -3,18 +3,26 @@
 
 #![forbid(unsafe_code)]
 
-mod sync {
-    pub(crate) use loom::sync::{Mutex, MutexGuard};
-    pub(crate) use std::sync::{PoisonError, TryLockError};
+// An inline module with the shipped folder's path, so that files are looked for there.
+#[path = "../../../../crates/pattern/src/util"]
+mod util {
+    pub mod batch_size;
+    pub mod mutex;
+    pub mod panic;
+    pub mod wake;
 
-    pub(crate) mod atomic {
-        pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-        // Only how often one handle was used: whatever it is seen to be, nobody waits for it.
-        pub(crate) use std::sync::atomic::AtomicU8;
+    pub(crate) mod sync {
+        pub(crate) use loom::sync::{Mutex, MutexGuard};
+        pub(crate) use std::sync::{PoisonError, TryLockError};
+
+        pub(crate) mod atomic {
+            pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+            // Only how often one handle was used: whatever it is seen to be, nobody waits for it.
+            pub(crate) use std::sync::atomic::AtomicU8;
+        }
     }
 }
 
-// An inline module with the shipped folder's path, so that files are looked for there.
 #[path = "../../../../crates/pattern/src"]
 mod shipped {
     // Only a stage uses all of it.
@@ -33,6 +41,7 @@ mod permits_shipped {
 pub use permits_shipped::semaphore;
 use permits_shipped::{line, permit, permits};
 pub use shipped::queue;
+use util::sync;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

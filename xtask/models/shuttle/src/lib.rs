@@ -8,27 +8,36 @@ extern crate self as towpath_pattern;
 pub mod explore;
 pub mod jobs;
 
-mod sync {
-    pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
-    pub(crate) use std::sync::{PoisonError, TryLockError};
+// An inline module with the shipped folder's path, so that files are looked for there.
+#[path = "../../../../crates/pattern/src/util"]
+mod util {
+    pub mod batch_size;
+    pub mod cache_padded;
+    pub mod mutex;
+    pub mod panic;
+    pub mod wake;
+
+    pub(crate) mod sync {
+        pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
+        pub(crate) use std::sync::{PoisonError, TryLockError};
+    }
 }
 
-// An inline module with the shipped folder's path, so that files are looked for there.
 #[path = "../../../../crates/pattern/src"]
 mod shipped {
-    pub mod aligned;
     pub mod failure;
+    pub mod item;
     pub mod job;
     pub mod limit;
     pub mod pattern;
     pub mod queue;
-    pub mod remains;
     pub mod report;
     pub mod run;
     pub mod scope;
     pub mod settings;
     pub mod source;
     pub mod stage;
+    pub mod upstream;
 }
 
 #[path = "../../../../crates/semaphore/src"]
@@ -52,6 +61,8 @@ pub mod fanout;
 #[path = "../../../../crates/pipeline/src/lib.rs"]
 pub mod pipeline;
 
+use util::sync;
+
 pub use anyhow;
 pub use async_channel;
 
@@ -67,10 +78,9 @@ pub use producer_consumer::{ProducerConsumer, Producers};
 pub use semaphore::{Semaphore, TryAcquireError};
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
-pub use job::Job;
+pub use job::{Job, drive_job};
 pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
-pub use remains::result_of;
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};
 pub use scope::Scope;

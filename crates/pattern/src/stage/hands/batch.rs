@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::super::handoff::Stop;
-use super::super::outputs::Finished;
 use super::super::taken::{Ended, Taken};
 use super::super::worker::{Crew, Work};
 use super::{Hands, Mode};
 use crate::failure::{Cause, Failure};
+use crate::item::Output;
 use crate::settings::OnFailure;
 
 /// How many outputs a worker whose job waits keeps memory for: thousands may be waiting.
@@ -41,7 +41,7 @@ where
             // Once a batch, not once a job: a panic is the only way out of it but these two.
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 // Read from here: to load what was stored a moment ago costs more than to keep it.
-                let mut place = self.place;
+                let mut position = self.position;
                 loop {
                     if self.handoff.is_stopping() {
                         job.set(None);
@@ -50,8 +50,8 @@ where
                     if job.is_none() {
                         let next = self.tray.as_mut().and_then(|tray| tray.inbox.pop_front());
                         let Some(item) = next else { return Poll::Ready(()) };
-                        place = item.place;
-                        self.place = place;
+                        position = item.position;
+                        self.position = position;
                         let handoff = self.ticket.take().unwrap_or_else(|| Arc::clone(&self.handoff));
                         job.set(Some(begin(Taken::new(item, handoff))));
                     }
@@ -59,7 +59,7 @@ where
                     // In one step: to move the result first would cost more than the rest of the hand-over.
                     match ready!(running.poll(cx)) {
                         Ended { ticket, result: Ok(output) } => {
-                            self.outbox.push_back(Finished { place, result: Ok(output) });
+                            self.outbox.push_back(Output { position, result: Ok(output) });
                             self.ticket = ticket.into_inner();
                         }
                         Ended { ticket, result: Err(error) } => {
@@ -94,12 +94,12 @@ where
     fn failed(&mut self, error: anyhow::Error) {
         self.failed = self.handoff.settings.on_failure == OnFailure::Stop;
         let result = Err(self.failure(Cause::of_error(error)));
-        self.outbox.push_back(Finished { place: self.place, result });
+        self.outbox.push_back(Output { position: self.position, result });
     }
 
     #[cold]
     fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(Some(self.place.index), &self.handoff.settings.name, cause)
+        Failure::new(Some(self.position.index), &self.handoff.settings.name, cause)
     }
 
     /// A job panicked, or its remains did. An item that was begun and had not ended was counted as its ticket was
@@ -116,7 +116,7 @@ where
         let ended = self.ticket.is_some();
         let failed = ended && self.outbox.back().is_some_and(|finished| finished.result.is_err());
         let output = if ended && !failed { self.outbox.pop_back() } else { None };
-        let unbegun = self.handoff.take_dropped(&mut self.handoff.lock(), self.place.seq);
+        let unbegun = self.handoff.take_dropped(&mut self.handoff.lock(), self.position.seq);
         let uncounted = output.is_some() || unbegun.is_some();
         // Each may panic, too.
         let values = [
@@ -141,7 +141,7 @@ where
             }
         } else {
             state.counts.panicked += usize::from(uncounted);
-            self.handoff.put(&mut state, Finished { place: self.place, result: Err(failure) });
+            self.handoff.put(&mut state, Output { position: self.position, result: Err(failure) });
         }
         for failure in later {
             state.remember(Some(failure));
@@ -165,7 +165,7 @@ where
         let reserved = self.let_go();
         let mut state = self.handoff.lock();
         self.handoff.flush(&mut state, &mut self.outbox);
-        self.gone = self.handoff.put_back(&mut state, self.place.seq);
+        self.gone = self.handoff.put_back(&mut state, self.position.seq);
         if let Some(mut tray) = self.tray.take() {
             state.restore(tray.inbox.drain_after(0));
         }
@@ -190,7 +190,7 @@ where
         W: Work<In, Out>,
     {
         let mut state = self.handoff.lock();
-        self.gone |= self.handoff.put_back(&mut state, self.place.seq);
+        self.gone |= self.handoff.put_back(&mut state, self.position.seq);
         self.handoff.reinforce(&mut state);
         crew.release(state);
     }

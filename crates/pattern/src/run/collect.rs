@@ -2,8 +2,7 @@
 
 use super::Run;
 use crate::failure::Failure;
-use crate::source::Place;
-use crate::stage::Finished;
+use crate::item::{Output, Position};
 
 /// What was taken for a future that may be dropped, or fail, before it returns it: the outputs are dropped one by one,
 /// and the failures are told all the same.
@@ -21,7 +20,6 @@ impl<'a, Out> Gathered<'a, Out> {
 
 impl<Out> Drop for Gathered<'_, Out> {
     fn drop(&mut self) {
-        let nowhere = Place { index: usize::MAX, seq: u64::MAX };
         let mut outputs = std::mem::take(&mut self.outputs);
         for outcome in self.outcomes.drain(..) {
             match outcome {
@@ -30,8 +28,9 @@ impl<Out> Drop for Gathered<'_, Out> {
             }
         }
         if !outputs.is_empty() {
-            let outputs = outputs.into_iter().map(|output| Finished { place: nowhere, result: Ok(output) });
-            self.run.outlet.discard(outputs.collect());
+            let outputs =
+                outputs.into_iter().map(|output| Output { position: Position::NONE, result: Ok(output) });
+            self.run.port.discard(outputs.collect());
         }
     }
 }

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::Stage;
 use super::handoff::{HandOff, State};
-use super::outputs::Finished;
 use crate::failure::{Cancelled, Failure};
+use crate::item::Output;
+use crate::item::{ItemBatch, Position};
 use crate::report::StageReport;
-use crate::source::{Filled, Inbox, Place};
+use crate::source::PollBatch;
+use crate::upstream::Upstream;
 
 /// What came of taking outputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) enum Took {
 }
 
 /// Where the outputs of a stage are taken.
-pub(crate) trait Outlet<Out>: Stage {
+pub(crate) trait OutputPort<Out>: Upstream {
     /// Moves up to `max` outputs that may be taken now to the end of `held`. The first of them is yielded right away
     /// and counts as delivered; so do those that were `yielded` since the last time.
     fn poll_take(
@@ -29,7 +30,7 @@ pub(crate) trait Outlet<Out>: Stage {
         cx: &mut Context<'_>,
         max: usize,
         yielded: Delivered,
-        held: &mut VecDeque<Finished<Out>>,
+        held: &mut VecDeque<Output<Out>>,
     ) -> Poll<Took>;
 
     /// Makes room for outputs that were taken, and yielded since.
@@ -37,13 +38,13 @@ pub(crate) trait Outlet<Out>: Stage {
 
     /// Moves up to `max` outputs that may be taken now into the next stage, where they count from here on; `None`
     /// if there is none, for whatever reason.
-    fn pass_on(&self, max: usize, inbox: &mut Inbox<Out>) -> Option<Filled>;
+    fn pass_on(&self, max: usize, inbox: &mut ItemBatch<Out>) -> Option<PollBatch>;
 
     /// After how many outputs a taker makes room at the latest: later, the workers would wait for it.
     fn largest_portion(&self) -> usize;
 
     /// What nobody took, of a run that is over.
-    fn take_rest(&self) -> VecDeque<Finished<Out>>;
+    fn take_rest(&self) -> VecDeque<Output<Out>>;
 
     /// Stops the run.
     fn cancel(&self, by: Cancelled);
@@ -53,7 +54,7 @@ pub(crate) trait Outlet<Out>: Stage {
     fn abandon(&self) -> Option<Failure>;
 
     /// Drops outputs that were taken and that nobody wants, and keeps the failures among them.
-    fn discard(&self, held: VecDeque<Finished<Out>>);
+    fn discard(&self, held: VecDeque<Output<Out>>);
 
     /// The first cause and the other failures, as far as nobody took them.
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>);
@@ -75,13 +76,13 @@ pub(crate) struct Delivered {
     pub(crate) passed: usize,
 }
 
-impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
+impl<In: Send, Out: Send> OutputPort<Out> for HandOff<In, Out> {
     fn poll_take(
         &self,
         cx: &mut Context<'_>,
         max: usize,
         yielded: Delivered,
-        held: &mut VecDeque<Finished<Out>>,
+        held: &mut VecDeque<Output<Out>>,
     ) -> Poll<Took> {
         // Cloned before the lock is taken: a waker's clone may be anybody's code.
         let waker = cx.waker().clone();
@@ -89,7 +90,11 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         if state.is_over() && state.outputs.deliverable() == 0 {
             // Only a runtime that is shut down leaves something of the stages before.
             drop(state);
-            ready!(self.poll_over(cx));
+            let mut upstream = self.upstream.as_ref();
+            while let Some(stage) = upstream {
+                ready!(stage.poll_finished(cx));
+                upstream = stage.upstream();
+            }
             state = self.lock();
         }
         let mut took = Poll::Pending;
@@ -105,7 +110,10 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
                 Some(failure) => {
                     let index = failure.index().unwrap_or(usize::MAX);
                     delivered.count(Some(&failure), &self.settings.name);
-                    held.push_back(Finished { place: Place { index, seq: u64::MAX }, result: Err(failure) });
+                    held.push_back(Output {
+                        position: Position { index, seq: u64::MAX },
+                        result: Err(failure),
+                    });
                     Took::Some
                 }
                 None => Took::End,
@@ -128,7 +136,7 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         }
     }
 
-    fn pass_on(&self, max: usize, inbox: &mut Inbox<Out>) -> Option<Filled> {
+    fn pass_on(&self, max: usize, inbox: &mut ItemBatch<Out>) -> Option<PollBatch> {
         let mut state = self.lock();
         let (taken, failure) = state.outputs.pass_on(max, inbox);
         if taken == 0 {
@@ -141,14 +149,14 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         if let Some(waker) = room {
             waker.wake();
         }
-        Some(failure.map_or(Filled::Full, Filled::Failed))
+        Some(failure.map_or(PollBatch::Ready, PollBatch::Failed))
     }
 
     fn largest_portion(&self) -> usize {
         (self.bound / 8).max((self.bound / 2).min(8)).clamp(1, 256)
     }
 
-    fn take_rest(&self) -> VecDeque<Finished<Out>> {
+    fn take_rest(&self) -> VecDeque<Output<Out>> {
         let mut state = self.lock();
         let mut rest = VecDeque::new();
         let count = state.outputs.deliverable();
@@ -164,7 +172,7 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
         HandOff::abandon(self)
     }
 
-    fn discard(&self, held: VecDeque<Finished<Out>>) {
+    fn discard(&self, held: VecDeque<Output<Out>>) {
         HandOff::discard(self, held);
     }
 
@@ -185,7 +193,7 @@ impl<In: Send, Out: Send> Outlet<Out> for HandOff<In, Out> {
     }
 }
 
-impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
+impl<In: Send, Out: Send> Upstream for HandOff<In, Out> {
     fn report(&self) -> StageReport {
         let state = self.lock();
         let mut counts = state.counts;
@@ -199,7 +207,11 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
         self.lock().unwanted = true;
     }
 
-    fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn upstream(&self) -> Option<&Arc<dyn Upstream>> {
+        self.upstream.as_ref()
+    }
+
+    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut state = self.lock();
         if !state.is_over() {
@@ -208,8 +220,7 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
             drop(before);
             return Poll::Pending;
         }
-        drop(state);
-        self.upstream.as_ref().map_or(Poll::Ready(()), |upstream| upstream.poll_over(cx))
+        Poll::Ready(())
     }
 
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {

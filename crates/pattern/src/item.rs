@@ -1,0 +1,81 @@
+//! An item on its way: its position, its value, its output, and batches of items.
+
+use std::collections::{VecDeque, vec_deque};
+
+use crate::failure::Failure;
+
+/// The position of an item. It travels with the item from the source to the outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The index of the first input that the item came from.
+    pub(crate) index: usize,
+    /// The number of the item among the items of its stage, in the order of their taking.
+    pub(crate) seq: u64,
+}
+
+impl Position {
+    /// The position of a value that belongs to no item.
+    pub(crate) const NONE: Self = Self { index: usize::MAX, seq: u64::MAX };
+}
+
+/// An item that was taken from the source of a stage.
+#[derive(Debug)]
+pub(crate) struct Item<T> {
+    pub(crate) position: Position,
+    pub(crate) value: T,
+}
+
+/// The result of the job of an item.
+#[derive(Debug)]
+pub(crate) struct Output<Out> {
+    pub(crate) position: Position,
+    pub(crate) result: Result<Out, Failure>,
+}
+
+/// Items that are taken together. The batch numbers the items that a source pushes.
+#[derive(Debug)]
+pub(crate) struct ItemBatch<T> {
+    items: VecDeque<Item<T>>,
+    next_seq: u64,
+}
+
+impl<T> Default for ItemBatch<T> {
+    fn default() -> Self {
+        Self { items: VecDeque::new(), next_seq: 0 }
+    }
+}
+
+impl<T> ItemBatch<T> {
+    /// Sets the number of the next pushed item.
+    pub(crate) fn number_from(&mut self, seq: u64) {
+        self.next_seq = seq;
+    }
+
+    pub(crate) fn push(&mut self, index: usize, value: T) {
+        self.items.push_back(Item { position: Position { index, seq: self.next_seq }, value });
+        self.next_seq += 1;
+    }
+
+    /// Adds an item that has its number already.
+    pub(crate) fn restore(&mut self, item: Item<T>) {
+        self.items.push_back(item);
+    }
+
+    pub(crate) fn pop_front(&mut self) -> Option<Item<T>> {
+        self.items.pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Takes out all but the first `count` items.
+    pub(crate) fn drain_after(&mut self, count: usize) -> vec_deque::Drain<'_, Item<T>> {
+        let kept = count.min(self.items.len());
+        self.items.drain(kept..)
+    }
+}

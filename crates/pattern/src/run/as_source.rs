@@ -1,0 +1,167 @@
+//! A run as the source of the next stage. The workers of that stage take the outputs from the queue of this one, with
+//! no task between the two stages.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::Run;
+use crate::item::ItemBatch;
+use crate::queue::{self, Items};
+use crate::source::{Closed, PollBatch, PollSource, Source};
+use crate::stage::Took;
+use crate::upstream::Upstream;
+
+impl<T: Send + 'static> From<Run<T>> for Source<T> {
+    fn from(run: Run<T>) -> Self {
+        Self::of(run.into_source())
+    }
+}
+
+impl<T: Send + 'static> Source<T> {
+    /// Creates the source of consumers: the items that the jobs of a run put into a queue. With a queue and this source, a
+    /// pattern has producers and consumers.
+    ///
+    /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of this source. So these
+    /// jobs may put items, too, and must use [`try_put`](queue::Producer::try_put): if all consumers wait for capacity
+    /// that only consumers free, the run deadlocks. Items of a producer [of an input](queue::Producer::of_input) have the
+    /// index of that input. When the source ends, it closes the queue, so that a producer that outlives its job gets its
+    /// item back.
+    #[must_use]
+    pub fn produced(producers: Run<()>, queue: queue::Consumer<T>) -> Self {
+        Self::of(ProducedSource { producers: producers.into_source(), finished: false, queue })
+    }
+}
+
+impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<Out>) -> PollBatch {
+        let output = if self.held.is_empty() {
+            if let Some(polled) = self.port.pass_on(max, into) {
+                return polled;
+            }
+            let yielded = std::mem::take(&mut self.yielded);
+            match self.port.poll_take(cx, 1, yielded, &mut self.held) {
+                Poll::Pending => return PollBatch::Pending,
+                Poll::Ready(Took::End) => return PollBatch::Exhausted,
+                Poll::Ready(Took::Some) => self.held.pop_front(),
+            }
+        } else {
+            // Outputs that the run held before it became a source go first.
+            self.pop_held()
+        };
+        match output.map(|output| (output.position.index, output.result)) {
+            Some((index, Ok(value))) => into.push(index, value),
+            Some((_, Err(failure))) => return PollBatch::Failed(failure),
+            None => {}
+        }
+        PollBatch::Ready
+    }
+
+    fn computes(&self) -> bool {
+        false
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+
+    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+        Some(Arc::clone(&self.port) as Arc<dyn Upstream>)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<Out>) -> Poll<()> {
+        self.port.stop();
+        // Before the outputs are taken: an output that comes later wakes this task.
+        let finished = self.poll_all_finished(cx);
+        for output in self.held.drain(..).chain(self.port.take_rest()) {
+            match output.result {
+                Ok(value) => closed.between.push_back((output.position.index, value)),
+                Err(failure) => closed.failures.push(failure),
+            }
+        }
+        ready!(finished);
+        let (cause, others) = self.port.take_failures();
+        closed.cause = cause;
+        closed.failures.extend(others);
+        Poll::Ready(())
+    }
+}
+
+/// The queue between producers and consumers.
+struct ProducedSource<T> {
+    producers: Run<()>,
+    /// All producers have completed.
+    finished: bool,
+    queue: queue::Consumer<T>,
+}
+
+impl<T> ProducedSource<T> {
+    /// Takes the ends of producers, which makes room for further producers; returns the failure of one.
+    fn poll_producers(&mut self, cx: &mut Context<'_>) -> Option<PollBatch> {
+        let mut ends = ItemBatch::default();
+        while !self.finished {
+            match self.producers.poll_batch(cx, usize::MAX, &mut ends) {
+                PollBatch::Ready => drop(ends.drain_after(0)),
+                PollBatch::Pending | PollBatch::Quiescent => return None,
+                PollBatch::Exhausted => self.finished = true,
+                failed @ PollBatch::Failed(_) => return Some(failed),
+            }
+        }
+        None
+    }
+}
+
+impl<T: Send> PollSource<T> for ProducedSource<T> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        if let Some(failed) = self.poll_producers(cx) {
+            return failed;
+        }
+        // Of a queue that yields its newest item first, a second taken item would be older than an item that the job of
+        // the first one puts.
+        let max = if self.queue.is_newest_first() { 1 } else { max };
+        let mut take = |items: &mut Items<T>, count| {
+            for (index, value) in (0..count).map_while(|_| items.pop()) {
+                into.push(index, value);
+            }
+        };
+        match self.queue.poll_fill(cx, max, &mut take) {
+            // A closed queue of producers that still run is no end.
+            Poll::Ready(0) if self.finished => PollBatch::Exhausted,
+            Poll::Ready(1..) => PollBatch::Ready,
+            Poll::Pending if self.finished => PollBatch::Quiescent,
+            Poll::Ready(0) | Poll::Pending => PollBatch::Pending,
+        }
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+
+    fn computes(&self) -> bool {
+        false
+    }
+
+    fn is_queue(&self) -> bool {
+        true
+    }
+
+    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+        self.producers.upstream()
+    }
+
+    fn seal(&mut self) -> bool {
+        self.finished && self.queue.close_if_empty()
+    }
+
+    /// Items in the queue were on their way to the consumers.
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        let mut producers = Closed::default();
+        let finished = self.producers.poll_close(cx, &mut producers);
+        closed.failures.append(&mut producers.failures);
+        closed.between.extend(self.queue.drain());
+        ready!(finished);
+        closed.cause = producers.cause;
+        self.queue.close();
+        closed.between.extend(self.queue.drain());
+        Poll::Ready(())
+    }
+}

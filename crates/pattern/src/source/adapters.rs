@@ -1,0 +1,148 @@
+//! Iterators, streams and channels as sources.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use super::poll_source::{PollBatch, PollSource, source_error};
+use crate::failure::Cause;
+use crate::item::ItemBatch;
+
+/// An iterator as a source.
+pub(super) struct IteratorSource<I> {
+    /// `None` once it is exhausted.
+    items: Option<I>,
+    next_index: usize,
+}
+
+impl<I> IteratorSource<I> {
+    pub(super) fn new(items: I) -> Self {
+        Self { items: Some(items), next_index: 0 }
+    }
+}
+
+impl<T, I: Iterator<Item = T> + Send> PollSource<T> for IteratorSource<I> {
+    fn poll_batch(&mut self, _cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        let Some(items) = &mut self.items else { return PollBatch::Exhausted };
+        for _ in 0..max {
+            let Some(item) = items.next() else {
+                self.items = None;
+                return PollBatch::Exhausted;
+            };
+            into.push(self.next_index, item);
+            self.next_index += 1;
+        }
+        PollBatch::Ready
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+
+    fn release_waiter(&mut self) {
+        self.items = None;
+    }
+}
+
+/// A stream as a source; `check` splits its items into items and errors of the source.
+pub(super) struct StreamSource<S, C> {
+    /// `None` once it is exhausted.
+    stream: Option<Pin<Box<S>>>,
+    check: C,
+    /// The stream has yielded an error. The next poll drops the stream: a panic of that drop follows the error and does
+    /// not replace it.
+    failed: bool,
+    next_index: usize,
+}
+
+impl<S: Stream, T, C: Fn(S::Item) -> anyhow::Result<T>> StreamSource<S, C> {
+    pub(super) fn new(stream: S, check: C) -> Self {
+        Self { stream: Some(Box::pin(stream)), check, failed: false, next_index: 0 }
+    }
+}
+
+impl<S, T, C> PollSource<T> for StreamSource<S, C>
+where
+    S: Stream + Send,
+    C: Fn(S::Item) -> anyhow::Result<T> + Send,
+{
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        if self.failed {
+            self.stream = None;
+        }
+        let Some(stream) = &mut self.stream else { return PollBatch::Exhausted };
+        for _ in 0..max {
+            match stream.as_mut().poll_next(cx) {
+                Poll::Pending => return PollBatch::Pending,
+                Poll::Ready(None) => {
+                    self.stream = None;
+                    return PollBatch::Exhausted;
+                }
+                Poll::Ready(Some(item)) => match (self.check)(item) {
+                    Ok(item) => into.push(self.next_index, item),
+                    Err(error) => {
+                        self.failed = true;
+                        return PollBatch::Failed(source_error(
+                            Some(self.next_index),
+                            Cause::of_error(error),
+                        ));
+                    }
+                },
+            }
+            self.next_index += 1;
+        }
+        PollBatch::Ready
+    }
+
+    fn needs_polling(&self) -> bool {
+        true
+    }
+
+    fn release_waiter(&mut self) {
+        self.stream = None;
+    }
+}
+
+/// The receiver of a channel as a source.
+pub(super) struct ReceiverSource<T> {
+    /// `None` once the channel is closed and empty.
+    receiver: Option<Pin<Box<async_channel::Receiver<T>>>>,
+    next_index: usize,
+}
+
+impl<T> ReceiverSource<T> {
+    pub(super) fn new(receiver: async_channel::Receiver<T>) -> Self {
+        Self { receiver: Some(Box::pin(receiver)), next_index: 0 }
+    }
+}
+
+impl<T: Send> PollSource<T> for ReceiverSource<T> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        let Some(receiver) = &mut self.receiver else { return PollBatch::Exhausted };
+        for _ in 0..max {
+            match receiver.as_mut().poll_next(cx) {
+                Poll::Pending => return PollBatch::Pending,
+                Poll::Ready(None) => {
+                    self.receiver = None;
+                    return PollBatch::Exhausted;
+                }
+                Poll::Ready(Some(item)) => into.push(self.next_index, item),
+            }
+            self.next_index += 1;
+        }
+        PollBatch::Ready
+    }
+
+    fn computes(&self) -> bool {
+        false
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+
+    fn release_waiter(&mut self) {
+        self.receiver = None;
+    }
+}

@@ -1,0 +1,176 @@
+//! A source that keeps, by value, the items that a run never started.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::Source;
+use super::poll_source::{Closed, PollBatch, PollSource};
+use crate::item::ItemBatch;
+use crate::upstream::Upstream;
+use crate::util::mutex::Mutex;
+
+/// Holds, once the run is over, the items of its source that were never started. From [`Source::kept`].
+pub struct Kept<T> {
+    slot: Arc<Mutex<Option<Source<T>>>>,
+}
+
+impl<T: Send + 'static> Kept<T> {
+    /// Takes the items that were never started, as a source to run again or to read with [`Source::next`]: first the
+    /// items that had been taken, each with its index, then the items that are still in the source.
+    ///
+    /// Returns `Some` once the run is over: when the run has yielded its end, or when [`Scope::closed`](crate::Scope::closed)
+    /// has returned. `Some` may be returned a little earlier, while the work of the run [closes](crate::Work::close), but
+    /// never while a job of the run exists. Returns `None` before, and after the first take.
+    #[must_use]
+    pub fn take(&self) -> Option<Source<T>> {
+        self.slot.lock().take()
+    }
+}
+
+pub(super) fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
+    // A source that was resumed before is not wrapped again, so that repeated resuming does not nest.
+    if !source.inner.keep_again() {
+        source = Source::of(Resumed {
+            never_started: VecDeque::new(),
+            rest: source,
+            closed: false,
+            given_back: false,
+        });
+    }
+    let slot = Arc::new(Mutex::new(None));
+    let keeper = Keeper { resumed: Some(source), slot: Arc::clone(&slot) };
+    (Source::of(keeper), Kept { slot })
+}
+
+/// Items that were given back, and then the rest of the source that they came from.
+struct Resumed<T> {
+    never_started: VecDeque<(usize, T)>,
+    rest: Source<T>,
+    /// An earlier run has stopped the upstream stage of the rest.
+    closed: bool,
+    /// The present run has given back the items that it had taken.
+    given_back: bool,
+}
+
+impl<T: Send> PollSource<T> for Resumed<T> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        for taken in 0..max {
+            match self.never_started.pop_front() {
+                Some((index, item)) => into.push(index, item),
+                None => return self.rest.poll_batch(cx, max - taken, into),
+            }
+        }
+        PollBatch::Ready
+    }
+
+    fn needs_polling(&self) -> bool {
+        self.rest.needs_polling()
+    }
+
+    fn computes(&self) -> bool {
+        self.rest.computes()
+    }
+
+    fn is_queue(&self) -> bool {
+        self.rest.is_queue()
+    }
+
+    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+        if self.closed { None } else { self.rest.upstream() }
+    }
+
+    fn seal(&mut self) -> bool {
+        self.never_started.is_empty() && self.rest.seal()
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        ready!(self.rest.poll_close(cx, closed));
+        self.closed = true;
+        Poll::Ready(())
+    }
+
+    fn release_waiter(&mut self) {
+        self.rest.release_waiter();
+    }
+
+    /// Puts items that the stage had taken before all others. Items that are given back later were on their way from the
+    /// upstream stage, and follow.
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
+        if std::mem::replace(&mut self.given_back, true) {
+            self.never_started.extend(items);
+        } else {
+            items.into_iter().rev().for_each(|item| self.never_started.push_front(item));
+        }
+        VecDeque::new()
+    }
+
+    fn keep_again(&mut self) -> bool {
+        self.given_back = false;
+        true
+    }
+}
+
+/// Moves the source to its [`Kept`] when the run drops it.
+struct Keeper<T> {
+    /// A [`Resumed`], which keeps all items that are given back. There until the drop.
+    resumed: Option<Source<T>>,
+    slot: Arc<Mutex<Option<Source<T>>>>,
+}
+
+impl<T> Keeper<T> {
+    fn resumed(&self) -> &Source<T> {
+        self.resumed.as_ref().expect("taken by the drop alone")
+    }
+
+    fn resumed_mut(&mut self) -> &mut Source<T> {
+        self.resumed.as_mut().expect("taken by the drop alone")
+    }
+}
+
+impl<T: Send + 'static> PollSource<T> for Keeper<T> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        self.resumed_mut().poll_batch(cx, max, into)
+    }
+
+    fn needs_polling(&self) -> bool {
+        self.resumed().needs_polling()
+    }
+
+    fn computes(&self) -> bool {
+        self.resumed().computes()
+    }
+
+    fn is_queue(&self) -> bool {
+        self.resumed().is_queue()
+    }
+
+    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+        self.resumed().upstream()
+    }
+
+    fn seal(&mut self) -> bool {
+        self.resumed_mut().seal()
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        self.resumed_mut().poll_close(cx, closed)
+    }
+
+    fn release_waiter(&mut self) {
+        self.resumed_mut().release_waiter();
+    }
+
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
+        self.resumed_mut().give_back(items)
+    }
+}
+
+impl<T> Drop for Keeper<T> {
+    fn drop(&mut self) {
+        let resumed = self.resumed.take();
+        // The lock is released before a source that was there is dropped.
+        let before = std::mem::replace(&mut *self.slot.lock(), resumed);
+        drop(before);
+    }
+}

@@ -1,0 +1,8 @@
+//! What the engine is built with and that knows nothing of it: locks, wakers, panics, batch sizes.
+
+pub(crate) mod batch_size;
+pub(crate) mod cache_padded;
+pub(crate) mod mutex;
+pub(crate) mod panic;
+pub(crate) mod sync;
+pub(crate) mod wake;

@@ -1,0 +1,97 @@
+//! Panics of user code: caught at every place where a value of the user is polled, called or dropped.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// The value that a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Calls `f` and returns the panic of it, if any.
+#[inline]
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Drops `value` and returns the panic of the drop, if any.
+pub(crate) fn drop_caught<T>(value: T) -> Option<Payload> {
+    catch(|| drop(value)).err()
+}
+
+/// Drops `value`; a panic of the drop is ignored.
+///
+/// For a value whose panic has no reader left.
+pub(crate) fn drop_quietly<T>(value: T) {
+    if let Some(payload) = drop_caught(value) {
+        message_of(payload);
+    }
+}
+
+/// Returns the message of a panic and drops its payload.
+///
+/// The payload may panic in its drop, and so may the payload of that panic: the second one is leaked, since the chain has
+/// no end.
+pub(crate) fn message_of(payload: Payload) -> String {
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|message| (*message).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    if let Some(again) = drop_caught(payload) {
+        std::mem::forget(again);
+    }
+    message.unwrap_or_else(|| "(a panic without a message)".to_owned())
+}
+
+/// Polls a future, and drops the future in the same call when it completes or panics, so that a panic of the drop masks
+/// no error.
+///
+/// A future that returned an error completes with that error, and `also` gets the panic of its drop. A future that
+/// returned a value and panics in its drop counts as panicked: the payload is returned as `Err`.
+#[inline]
+pub(crate) fn poll_then_drop<F, T, E>(
+    mut future: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+    also: impl Fn(Payload),
+) -> Result<Poll<Result<T, E>>, Payload>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut completed = None;
+    // One catch for the poll and the drop: a second one would cost as much as a future that does nothing.
+    let polled = catch(|| {
+        let running = future.as_mut().as_pin_mut().expect("not polled after completion");
+        completed = Some(ready!(running.poll(cx)));
+        future.set(None);
+        Poll::Ready(())
+    });
+    match (polled, completed) {
+        (Ok(_), Some(result)) => Ok(Poll::Ready(result)),
+        (Ok(_), None) => Ok(Poll::Pending),
+        (Err(payload), completed) => panicked(future, completed, payload, also),
+    }
+}
+
+#[cold]
+fn panicked<F, T, E>(
+    mut future: Pin<&mut Option<F>>,
+    completed: Option<Result<T, E>>,
+    payload: Payload,
+    also: impl Fn(Payload),
+) -> Result<Poll<Result<T, E>>, Payload> {
+    if let Err(again) = catch(|| future.set(None)) {
+        also(again);
+    }
+    match completed {
+        Some(Err(error)) => {
+            also(payload);
+            Ok(Poll::Ready(Err(error)))
+        }
+        Some(Ok(value)) => {
+            drop_caught(value).into_iter().for_each(also);
+            Err(payload)
+        }
+        None => Err(payload),
+    }
+}
