@@ -22,7 +22,7 @@ use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
 use crate::source::Source;
-use crate::stage::{self, Delivered, Outcome, OutputPort, Took, Work};
+use crate::stage::{self, Delivered, Delivery, OutputPort, Took, Work};
 use crate::util::batch_size::BatchSize;
 use crate::util::panic::drop_quietly;
 
@@ -74,7 +74,7 @@ impl Run<()> {
         work: impl Work<In, ()>,
     ) -> Self {
         let settings = Settings { order: Order::AsCompleted, ..settings };
-        Self::start(scope, input, settings, Outcome::Discarded, work)
+        Self::start(scope, input, settings, Delivery::Discarded, work)
     }
 }
 
@@ -119,7 +119,7 @@ impl<Out: Send + 'static> Run<Out> {
         settings: Settings,
         work: impl Work<In, Out>,
     ) -> Self {
-        Self::start(scope, input, settings, Outcome::Yielded, work)
+        Self::start(scope, input, settings, Delivery::Taken, work)
     }
 
     #[track_caller]
@@ -127,10 +127,10 @@ impl<Out: Send + 'static> Run<Out> {
         scope: Scope,
         input: Source<In>,
         settings: Settings,
-        outcome: Outcome,
+        delivery: Delivery,
         work: impl Work<In, Out>,
     ) -> Self {
-        let port = stage::start(&scope, input, settings, outcome, work);
+        let port = stage::start(&scope, input, settings, delivery, work);
         Self {
             port,
             scope,
@@ -297,20 +297,9 @@ impl<Out> Run<Out> {
         }
     }
 
-    /// Waits for the end of every stage of the run, this one first.
-    fn poll_all_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.port.poll_finished(cx));
-        let mut upstream = self.port.upstream();
-        while let Some(stage) = upstream {
-            ready!(stage.poll_finished(cx));
-            upstream = stage.upstream();
-        }
-        Poll::Ready(())
-    }
-
     /// Itself as a source: the stage has all failures that nobody took.
     fn into_source(mut self) -> Self {
-        self.met.drain(..).for_each(|failure| self.port.remember(failure));
+        self.met.drain(..).for_each(|failure| self.port.record(failure));
         self
     }
 }
@@ -344,7 +333,7 @@ impl<Out> Drop for Run<Out> {
             }
         }
         // Before anything is dropped that may panic, and before the run is over, which tells the scope of the rest.
-        let untold = self.port.take_untold();
+        let untold = self.port.take_unreported();
         for failure in self.met.drain(..).chain(untold).filter(|failure| !failure.is_cancelled()) {
             self.scope.record(failure);
         }

@@ -1,19 +1,13 @@
-//! One stage of a run: what stands between its source and whoever takes its outputs.
+//! One stage of a run: all that stands between its source and the receiver of its outputs.
 //!
-//! [`HandOff`] is the shared heart; workers ([`worker`]) take items from it in batches and put outputs
-//! into it, the taker ([`outlet`]) empties it, and one supervisor a run stops the workers and clears up.
+//! `stage/README.md` in the repository has the states of a worker, the life of an item, and the numbered invariants.
 
-mod clearing;
-mod closing;
-mod handoff;
-mod hands;
-mod intake;
 mod output_port;
-mod outputs;
-mod roster;
-mod supervisor;
-mod taken;
-mod tray;
+mod shared;
+mod shutdown;
+mod state;
+mod step;
+mod work;
 mod worker;
 
 use std::sync::Arc;
@@ -22,19 +16,10 @@ use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
 
-use handoff::HandOff;
-pub(crate) use output_port::{Delivered, OutputPort, Took};
-pub use taken::{Begun, Ended, Taken};
-pub use worker::Work;
-
-/// What becomes of the outputs of a stage.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Somebody takes them.
-    Yielded,
-    /// They are `()`: each counts as delivered as its job ends.
-    Discarded,
-}
+pub(crate) use output_port::{OutputPort, Took};
+use shared::StageShared;
+pub(crate) use state::{Delivered, Delivery};
+pub use work::{Begun, Ended, Taken, Work};
 
 /// Starts a stage: its supervisor and its first worker.
 #[track_caller]
@@ -42,9 +27,9 @@ pub(crate) fn start<In, Out>(
     scope: &Scope,
     source: Source<In>,
     settings: Settings,
-    outcome: Outcome,
+    delivery: Delivery,
     work: impl Work<In, Out>,
-) -> Arc<HandOff<In, Out>>
+) -> Arc<dyn OutputPort<Out>>
 where
     In: Send + 'static,
     Out: Send + 'static,
@@ -57,15 +42,14 @@ where
         );
     };
     let threads = runtime.metrics().num_workers();
-    let handoff = Arc::new(HandOff::new(settings, source, outcome, threads));
-    let crew = Arc::new(worker::Crew::new(Arc::clone(&handoff), work));
-    let first = handoff::Hire { id: handoff.lock().roster.hire(), tray: Box::default() };
+    let shared = Arc::new(StageShared::new(settings, source, delivery, threads));
+    let context = Arc::new(worker::WorkerContext::new(Arc::clone(&shared), work));
+    let first = shared.with(|state| state.first_worker());
     let guard = scope.enter();
     if let Some(by) = guard.stopped_by_now() {
-        handoff.cancel(by);
+        shared.cancel(by);
     }
-    crew.spawn(first);
-    let ending = supervisor::Ending::new(crew, guard);
-    runtime.spawn(supervisor::supervise(ending));
-    handoff
+    context.spawn(first);
+    runtime.spawn(shutdown::supervise(shutdown::Supervision::new(context, guard)));
+    shared
 }

@@ -1,7 +1,7 @@
 //! The stage behind a source, as the stage in front of it sees it.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::report::StageReport;
 
@@ -16,12 +16,29 @@ pub(crate) trait Upstream: Send + Sync {
     /// Returns the stage behind the source of this one.
     fn upstream(&self) -> Option<&Arc<dyn Upstream>>;
 
-    /// Stops this stage alone: the downstream stage takes nothing any more.
-    fn stop(&self);
+    /// Takes the link to the upstream stage out, of a stage that is being dropped.
+    fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>>;
 
-    /// Ready when nothing of this stage alone is left but outputs and failures.
-    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Stops this stage and no other: the downstream stage takes nothing any more. Returns whether it ran until now; if
+    /// not, its upstream stages have stopped, or are being stopped, as well.
+    fn stop(&self) -> bool;
+
+    /// Ready when nothing of this stage is left but outputs and failures; with `true` if all its upstream stages have
+    /// finished, too.
+    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool>;
 
     /// Ready once a failure or a cancellation stops this stage. The downstream stage is the only watcher.
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// Ready when nothing is left of `stage` and its upstream stages but outputs and failures.
+pub(crate) fn poll_chain_finished(stage: &dyn Upstream, cx: &mut Context<'_>) -> Poll<()> {
+    let mut next = Some(stage);
+    while let Some(stage) = next {
+        if ready!(stage.poll_finished(cx)) {
+            break;
+        }
+        next = stage.upstream().map(|stage| &**stage);
+    }
+    Poll::Ready(())
 }

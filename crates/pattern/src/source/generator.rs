@@ -47,7 +47,7 @@ impl<T> Yield<T> {
         let _turn = self.turn.acquire().await;
         let mut item = Some(item);
         poll_fn(|cx| {
-            let waker = cx.waker().clone();
+            let mut waker = Some(cx.waker().clone());
             let mut wakes = WakeList::default();
             let mut slot = self.slot.lock();
             if slot.closed {
@@ -57,7 +57,7 @@ impl<T> Yield<T> {
                 let Some(item) = item.take() else { return Poll::Ready(true) };
                 slot.item = Some(item);
             }
-            slot.sender.register(waker, &mut wakes);
+            slot.sender.register(&mut waker, &mut wakes);
             slot.receiver.notify(&mut wakes);
             drop(slot);
             carry_out(wakes);
@@ -116,7 +116,7 @@ impl<T> GeneratorSource<T> {
 
     /// Returns the next item if there is one now. The generator is polled only when its last item has been taken.
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Option<T> {
-        if let item @ Some(_) = self.take(None) {
+        if let item @ Some(_) = self.take(&mut None) {
             return item;
         }
         if !self.completed
@@ -125,18 +125,18 @@ impl<T> GeneratorSource<T> {
             self.completed = true;
             self.error = result.err();
         }
-        self.take(Some(cx.waker().clone()))
+        self.take(&mut Some(cx.waker().clone()))
     }
 
     /// Takes the item in the slot. If there is none, `receiver` is woken when there is.
-    fn take(&self, receiver: Option<Waker>) -> Option<T> {
+    fn take(&self, receiver: &mut Option<Waker>) -> Option<T> {
         let mut wakes = WakeList::default();
         let mut slot = self.slot.lock();
         let item = slot.item.take();
         if item.is_some() {
             slot.sender.notify(&mut wakes);
-        } else if let Some(waker) = receiver {
-            slot.receiver.register(waker, &mut wakes);
+        } else {
+            slot.receiver.register(receiver, &mut wakes);
         }
         drop(slot);
         carry_out(wakes);

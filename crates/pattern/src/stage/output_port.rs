@@ -1,30 +1,31 @@
-//! The taker's side of a stage: whoever empties its outputs, a [`Run`](crate::Run) or the next stage.
+//! The receiving side of a stage, for a [`Run`](crate::Run) or for the next stage.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
-use super::handoff::{HandOff, State};
+use super::shared::StageShared;
+use super::shutdown;
+use super::state::Delivered;
 use crate::failure::{Cancelled, Failure};
-use crate::item::Output;
-use crate::item::{ItemBatch, Position};
+use crate::item::{ItemBatch, Output};
 use crate::report::StageReport;
 use crate::source::PollBatch;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, poll_chain_finished};
 
-/// What came of taking outputs.
+/// The result of taking outputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Took {
-    /// Some outputs; there may be more.
+    /// Some outputs. There may be more.
     Some,
-    /// The run is over, and everything of it has been taken.
+    /// The run is over, and all outputs of it have been taken.
     End,
 }
 
-/// Where the outputs of a stage are taken.
+/// A stage as its receiver sees it.
 pub(crate) trait OutputPort<Out>: Upstream {
-    /// Moves up to `max` outputs that may be taken now to the end of `held`. The first of them is yielded right away
-    /// and counts as delivered; so do those that were `yielded` since the last time.
+    /// Moves up to `max` deliverable outputs to the end of `held`. The receiver yields the first of them at once, so it
+    /// counts as delivered here, together with the outputs that were `yielded` since the last call.
     fn poll_take(
         &self,
         cx: &mut Context<'_>,
@@ -33,50 +34,42 @@ pub(crate) trait OutputPort<Out>: Upstream {
         held: &mut VecDeque<Output<Out>>,
     ) -> Poll<Took>;
 
-    /// Makes room for outputs that were taken, and yielded since.
+    /// Makes room for outputs that were taken before and yielded since.
     fn deliver(&self, delivered: Delivered);
 
-    /// Moves up to `max` outputs that may be taken now into the next stage, where they count from here on; `None`
-    /// if there is none, for whatever reason.
-    fn pass_on(&self, max: usize, inbox: &mut ItemBatch<Out>) -> Option<PollBatch>;
+    /// Moves up to `max` deliverable outputs into the batch of the next stage, where they count from here on. Returns
+    /// `None` if there is none, for whatever reason.
+    fn pass_on(&self, max: usize, batch: &mut ItemBatch<Out>) -> Option<PollBatch>;
 
-    /// After how many outputs a taker makes room at the latest: later, the workers would wait for it.
+    /// Returns after how many outputs a receiver makes room at the latest: after more, the workers would wait for it.
     fn largest_portion(&self) -> usize;
 
-    /// What nobody took, of a run that is over.
+    /// Takes the deliverable outputs of a run that is being closed.
     fn take_rest(&self) -> VecDeque<Output<Out>>;
 
     /// Stops the run.
     fn cancel(&self, by: Cancelled);
 
-    /// Nobody will take anything any more: stops the run. The failure that nobody took, if it is over;
-    /// if not, the scope gets it.
+    /// Stops the run, whose receiver is gone. Returns the failure that no receiver has taken, if the run is over;
+    /// otherwise the scope gets it.
     fn abandon(&self) -> Option<Failure>;
 
-    /// Drops outputs that were taken and that nobody wants, and keeps the failures among them.
+    /// Drops outputs that were taken and not yielded, and records the failures among them.
     fn discard(&self, held: VecDeque<Output<Out>>);
 
-    /// The first cause and the other failures, as far as nobody took them.
+    /// Takes the first cause and the other failures.
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>);
 
-    /// These, and those among the outputs, in the order in which they came.
-    fn take_untold(&self) -> Vec<Failure>;
+    /// Takes all failures, those among the outputs first, in the order of their recording.
+    fn take_unreported(&self) -> Vec<Failure>;
 
-    /// Keeps a failure that nobody took.
-    fn remember(&self, failure: Failure);
+    /// Records a failure that stops nothing.
+    fn record(&self, failure: Failure);
 
-    /// The stage's name.
     fn name(&self) -> &Arc<str>;
 }
 
-/// How many outputs were delivered, and how many of them passed through from the stage before.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Delivered {
-    pub(crate) own: usize,
-    pub(crate) passed: usize,
-}
-
-impl<In: Send, Out: Send> OutputPort<Out> for HandOff<In, Out> {
+impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
     fn poll_take(
         &self,
         cx: &mut Context<'_>,
@@ -84,108 +77,83 @@ impl<In: Send, Out: Send> OutputPort<Out> for HandOff<In, Out> {
         yielded: Delivered,
         held: &mut VecDeque<Output<Out>>,
     ) -> Poll<Took> {
-        // Cloned before the lock is taken: a waker's clone may be anybody's code.
-        let waker = cx.waker().clone();
-        let mut state = self.lock();
-        if state.is_over() && state.outputs.deliverable() == 0 {
-            // Only a runtime that is shut down leaves something of the stages before.
-            drop(state);
-            let mut upstream = self.upstream.as_ref();
-            while let Some(stage) = upstream {
-                ready!(stage.poll_finished(cx));
-                upstream = stage.upstream();
+        // Cloned before the lock, and dropped after it: both may be user code.
+        let mut waker = Some(cx.waker().clone());
+        let taken = self.with(|state| {
+            let mut delivered = yielded;
+            let taken = state.take_outputs(max, held);
+            if taken {
+                let first = held.front().and_then(|output| output.result.as_ref().err());
+                delivered.count(first, &self.settings.name);
             }
-            state = self.lock();
+            state.deliver(delivered);
+            if taken {
+                return Poll::Ready(true);
+            }
+            if state.is_finished() {
+                return Poll::Ready(false);
+            }
+            state.await_output(&mut waker);
+            Poll::Pending
+        });
+        if ready!(taken) {
+            return Poll::Ready(Took::Some);
         }
-        let mut took = Poll::Pending;
-        let mut delivered = yielded;
-        let ready = state.outputs.deliverable().min(max);
-        if ready > 0 {
-            state.outputs.take(ready, held);
-            took = Poll::Ready(Took::Some);
-            let first = held.front().and_then(|finished| finished.result.as_ref().err());
-            delivered.count(first, &self.settings.name);
-        } else if state.is_over() {
-            took = Poll::Ready(match state.first.take() {
-                Some(failure) => {
-                    let index = failure.index().unwrap_or(usize::MAX);
-                    delivered.count(Some(&failure), &self.settings.name);
-                    held.push_back(Output {
-                        position: Position { index, seq: u64::MAX },
-                        result: Err(failure),
-                    });
-                    Took::Some
-                }
-                None => Took::End,
-            });
-        }
-        let room = state.deliver(delivered);
-        let before = if took.is_pending() { state.taker.replace(waker) } else { Some(waker) };
-        drop(state);
-        if let Some(waker) = room {
-            waker.wake();
-        }
-        drop(before);
-        took
+        // A runtime that shuts down may leave upstream stages that end later than this one.
+        ready!(poll_chain_finished(self, cx));
+        Poll::Ready(self.with(|state| {
+            let Some(cause) = state.take_cause() else { return Took::End };
+            let mut delivered = Delivered::default();
+            delivered.count(cause.result.as_ref().err(), &self.settings.name);
+            state.deliver(delivered);
+            held.push_back(cause);
+            Took::Some
+        }))
     }
 
     fn deliver(&self, delivered: Delivered) {
-        let room = self.lock().deliver(delivered);
-        if let Some(waker) = room {
-            waker.wake();
-        }
+        self.with(|state| state.deliver(delivered));
     }
 
-    fn pass_on(&self, max: usize, inbox: &mut ItemBatch<Out>) -> Option<PollBatch> {
-        let mut state = self.lock();
-        let (taken, failure) = state.outputs.pass_on(max, inbox);
-        if taken == 0 {
+    fn pass_on(&self, max: usize, batch: &mut ItemBatch<Out>) -> Option<PollBatch> {
+        let (moved, failure) = self.with(|state| state.pass_on(max, batch));
+        if moved == 0 {
             return None;
-        }
-        let mut delivered = Delivered { own: taken - 1, passed: 0 };
-        delivered.count(failure.as_ref(), &self.settings.name);
-        let room = state.deliver(delivered);
-        drop(state);
-        if let Some(waker) = room {
-            waker.wake();
         }
         Some(failure.map_or(PollBatch::Ready, PollBatch::Failed))
     }
 
     fn largest_portion(&self) -> usize {
-        (self.bound / 8).max((self.bound / 2).min(8)).clamp(1, 256)
+        let bound = self.settings.bound();
+        (bound / 8).max((bound / 2).min(8)).clamp(1, 256)
     }
 
     fn take_rest(&self) -> VecDeque<Output<Out>> {
-        let mut state = self.lock();
-        let mut rest = VecDeque::new();
-        let count = state.outputs.deliverable();
-        state.outputs.take(count, &mut rest);
-        rest
+        self.with(|state| state.take_deliverable())
     }
 
     fn cancel(&self, by: Cancelled) {
-        HandOff::cancel(self, by);
+        StageShared::cancel(self, by);
     }
 
     fn abandon(&self) -> Option<Failure> {
-        HandOff::abandon(self)
+        shutdown::abandon(self)
     }
 
     fn discard(&self, held: VecDeque<Output<Out>>) {
-        HandOff::discard(self, held);
+        shutdown::discard(self, held);
     }
 
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>) {
-        self.lock().take_failures()
+        self.with(|state| state.take_failures())
     }
 
-    fn take_untold(&self) -> Vec<Failure> {
-        HandOff::take_untold(self)
+    fn take_unreported(&self) -> Vec<Failure> {
+        self.with(|state| state.take_unreported())
     }
 
-    fn remember(&self, failure: Failure) {
-        HandOff::remember(self, failure);
+    fn record(&self, failure: Failure) {
+        StageShared::record(self, failure);
     }
 
     fn name(&self) -> &Arc<str> {
@@ -193,64 +161,37 @@ impl<In: Send, Out: Send> OutputPort<Out> for HandOff<In, Out> {
     }
 }
 
-impl<In: Send, Out: Send> Upstream for HandOff<In, Out> {
+impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
     fn report(&self) -> StageReport {
-        let state = self.lock();
-        let mut counts = state.counts;
-        // A worker may still have in hand what is already counted as panicked or cancelled.
-        counts.running = state.roster.engaged.min(counts.taken.saturating_sub(counts.settled()));
+        let counts = self.with(|state| state.counts());
         StageReport { stage: Arc::clone(&self.settings.name), counts }
     }
 
-    fn stop(&self) {
-        HandOff::cancel(self, Cancelled::Dropped);
-        self.lock().unwanted = true;
-    }
-
     fn upstream(&self) -> Option<&Arc<dyn Upstream>> {
-        self.upstream.as_ref()
+        StageShared::upstream(self)
     }
 
-    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let waker = cx.waker().clone();
-        let mut state = self.lock();
-        if !state.is_over() {
-            let before = state.taker.replace(waker);
-            drop(state);
-            drop(before);
-            return Poll::Pending;
-        }
-        Poll::Ready(())
+    fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>> {
+        StageShared::take_upstream(self)
+    }
+
+    fn stop(&self) -> bool {
+        self.with(|state| state.stop_unwanted())
+    }
+
+    fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut waker = Some(cx.waker().clone());
+        self.with(|state| {
+            if state.is_finished() {
+                return Poll::Ready(state.is_chain_finished());
+            }
+            state.await_output(&mut waker);
+            Poll::Pending
+        })
     }
 
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let waker = cx.waker().clone();
-        let mut state = self.lock();
-        if state.stop.is_some() {
-            return Poll::Ready(());
-        }
-        let before = state.watcher.replace(waker);
-        drop(state);
-        drop(before);
-        Poll::Pending
-    }
-}
-
-impl<In, Out> State<In, Out> {
-    pub(super) fn deliver(&mut self, delivered: Delivered) -> Option<Waker> {
-        self.counts.delivered += delivered.own;
-        self.occupied = self.occupied.saturating_sub(delivered.own + delivered.passed);
-        if delivered.own + delivered.passed == 0 { None } else { self.roster.wake_for_room() }
-    }
-}
-
-impl Delivered {
-    pub(crate) fn count(&mut self, failure: Option<&Failure>, stage: &Arc<str>) {
-        match failure {
-            Some(failure) if !failure.is_of(stage) => self.passed += 1,
-            // It concerns the run, and none of its items.
-            Some(failure) if failure.index().is_none() => {}
-            _ => self.own += 1,
-        }
+        let mut waker = Some(cx.waker().clone());
+        if self.with(|state| state.await_stop(&mut waker)) { Poll::Pending } else { Poll::Ready(()) }
     }
 }

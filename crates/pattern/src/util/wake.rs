@@ -84,18 +84,22 @@ impl Extend<Waker> for WakeList {
 pub(crate) struct WakerSlot(Option<Waker>);
 
 impl WakerSlot {
-    /// Stores the waker of the latest poll; the waker before it is dropped with `list`.
+    /// Takes and stores the waker of the latest poll; the waker before it is dropped with `list`.
     #[inline]
-    pub(crate) fn register(&mut self, waker: Waker, list: &mut WakeList) {
-        list.discard(self.0.replace(waker));
+    pub(crate) fn register(&mut self, waker: &mut Option<Waker>, list: &mut WakeList) {
+        list.discard(std::mem::replace(&mut self.0, waker.take()));
+    }
+
+    /// Takes the waker, if any.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Waker> {
+        self.0.take()
     }
 
     /// Moves the waker, if any, to the wakers to wake.
     #[inline]
     pub(crate) fn notify(&mut self, list: &mut WakeList) {
-        if let Some(waker) = self.0.take() {
-            list.push(waker);
-        }
+        list.extend(self.0.take());
     }
 }
 
@@ -139,8 +143,8 @@ mod tests {
     fn a_replaced_waker_is_dropped_and_not_woken() {
         let counting = Arc::new(Counting(AtomicUsize::new(0)));
         let (mut list, mut slot) = (WakeList::default(), WakerSlot::default());
-        slot.register(Arc::clone(&counting).into(), &mut list);
-        slot.register(Waker::noop().clone(), &mut list);
+        slot.register(&mut Some(Arc::clone(&counting).into()), &mut list);
+        slot.register(&mut Some(Waker::noop().clone()), &mut list);
         assert!(!list.wakes());
         assert_eq!(Arc::strong_count(&counting), 2, "dropped with the list and not before");
         assert!(list.wake_all().is_none());
@@ -150,7 +154,7 @@ mod tests {
     #[test]
     fn a_notified_slot_is_empty() {
         let (mut list, mut slot) = (WakeList::default(), WakerSlot::default());
-        slot.register(Waker::noop().clone(), &mut list);
+        slot.register(&mut Some(Waker::noop().clone()), &mut list);
         slot.notify(&mut list);
         slot.notify(&mut list);
         assert!(list.take_only().is_some() && list.is_empty());

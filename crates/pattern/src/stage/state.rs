@@ -1,0 +1,545 @@
+//! The state of a stage: a synchronous state machine that takes no lock, wakes no task and runs no user code.
+//!
+//! Each part of the state is one file with private fields, which states its invariant and has the only writers of its
+//! fields. A transition stores the effects that it needs in [`Effects`]; `shared.rs` carries them out after the unlock.
+//! The invariants I1 to I10 are in `README.md` of this folder's parent.
+
+mod admission;
+mod input;
+mod outcome;
+mod output;
+mod schedule;
+mod workers;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::step::{Mode, NewWorker, WorkerId};
+use crate::failure::{Cancelled, Cause, Failure};
+use crate::item::{Item, ItemBatch, Output, Position};
+use crate::report::Counts;
+use crate::scope::ScopeGuard;
+use crate::settings::{OnFailure, Settings};
+use crate::source::Source;
+use crate::util::wake::{WakeList, WakerSlot};
+
+use admission::Admission;
+pub(crate) use admission::Delivered;
+use input::Input;
+pub(super) use input::LARGEST_AHEAD;
+use outcome::Outcome;
+pub(super) use outcome::Stop;
+use output::OutputQueue;
+use workers::WorkerRegistry;
+
+/// What the stage does with its outputs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// A receiver takes them.
+    Taken,
+    /// They are `()`: each counts as delivered when its job completes.
+    Discarded,
+}
+
+/// The state of a stage.
+pub(super) struct State<In, Out> {
+    name: Arc<str>,
+    limit: usize,
+    threads: usize,
+    on_failure: OnFailure,
+    delivery: Delivery,
+    input: Input<In>,
+    admission: Admission,
+    workers: WorkerRegistry,
+    output: OutputQueue<Out>,
+    outcome: Outcome,
+    /// The supervisor is gone, and has shut the stage down if its runtime left it the time.
+    supervised: bool,
+    /// Keeps the scope of the run open. The supervisor leaves it to the last of supervisor and workers.
+    guard: Option<ScopeGuard>,
+    /// No receiver will take anything any more.
+    abandoned: bool,
+    /// The supervisor has seen the end of every upstream stage.
+    upstream_finished: bool,
+    receiver: WakerSlot,
+    supervisor: WakerSlot,
+    /// The supervisor of the downstream stage, which waits for a stop of this one.
+    watcher: WakerSlot,
+    effects: Effects,
+}
+
+/// Effects of a transition, which are carried out after the unlock.
+#[derive(Default)]
+pub(super) struct Effects {
+    wakes: WakeList,
+    /// The waker of the receiver, which is woken last: its task is the next to run on this thread.
+    receiver: Option<Waker>,
+    /// The run has stopped: the upstream stages stop as well.
+    stopped: bool,
+    /// Failures that no report keeps.
+    dropped: Vec<Failure>,
+}
+
+impl Effects {
+    /// Returns whether the run has stopped in this transition.
+    pub(super) fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Splits the effects into the wakers, the waker of the receiver, and the failures to drop.
+    pub(super) fn into_parts(self) -> (WakeList, Option<Waker>, Vec<Failure>) {
+        (self.wakes, self.receiver, self.dropped)
+    }
+}
+
+impl<In, Out> State<In, Out> {
+    pub(super) fn new(settings: &Settings, source: Source<In>, delivery: Delivery, threads: usize) -> Self {
+        Self {
+            name: Arc::clone(&settings.name),
+            limit: settings.limit.get(),
+            threads,
+            on_failure: settings.on_failure,
+            delivery,
+            input: Input::new(source),
+            admission: Admission::new(settings.bound()),
+            workers: WorkerRegistry::default(),
+            output: OutputQueue::new(settings.order),
+            outcome: Outcome::default(),
+            supervised: false,
+            guard: None,
+            abandoned: false,
+            upstream_finished: false,
+            receiver: WakerSlot::default(),
+            supervisor: WakerSlot::default(),
+            watcher: WakerSlot::default(),
+            effects: Effects::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn has_effects(&self) -> bool {
+        !self.effects.wakes.is_empty()
+            || self.effects.receiver.is_some()
+            || self.effects.stopped
+            || self.outcome.has_excess()
+    }
+
+    pub(super) fn take_effects(&mut self) -> Effects {
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.dropped = self.outcome.take_excess();
+        effects
+    }
+
+    /// Returns whether a task is woken after the unlock.
+    #[inline]
+    fn wakes(&self) -> bool {
+        self.wakes_receiver() || self.effects.wakes.wakes()
+    }
+
+    /// Returns whether the receiver is woken after the unlock.
+    #[inline]
+    pub(super) fn wakes_receiver(&self) -> bool {
+        self.effects.receiver.is_some()
+    }
+
+    /// Returns the counts at this moment.
+    pub(super) fn counts(&self) -> Counts {
+        self.admission.counts(self.workers.busy())
+    }
+
+    /// Returns whether no job will start any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.outcome.is_stopped() || self.input.is_done()
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.outcome.is_stopped()
+    }
+
+    /// Returns whether nothing of the run is left but outputs and failures that no receiver has taken (I10).
+    pub(super) fn is_finished(&self) -> bool {
+        self.supervised && self.workers.live() == 0
+    }
+
+    pub(super) fn has_live_workers(&self) -> bool {
+        self.workers.live() > 0
+    }
+
+    // Stopping.
+
+    /// Stops the run, for `failure` if it is known yet.
+    pub(super) fn stop(&mut self, stop: Stop, failure: Option<Failure>) {
+        if !self.outcome.stop(stop, failure) {
+            return;
+        }
+        self.input.end();
+        self.workers.wake_all(&mut self.effects.wakes);
+        self.watcher.notify(&mut self.effects.wakes);
+        self.effects.stopped = true;
+    }
+
+    /// Stops the run for a cause that belongs to no item.
+    pub(super) fn fail(&mut self, cause: Cause) {
+        let failure = self.failure(cause);
+        self.stop(Stop::Here, Some(failure));
+    }
+
+    /// Stops the run from outside, unless all its work is done.
+    pub(super) fn cancel(&mut self, by: Cancelled) {
+        if !(self.is_done() && self.workers.live() == 0) {
+            self.fail(Cause::Cancelled(by));
+        }
+    }
+
+    /// Stops the run for the downstream stage, which takes nothing any more; returns whether it ran until now.
+    pub(super) fn stop_unwanted(&mut self) -> bool {
+        let ran = !self.is_stopped();
+        self.cancel(Cancelled::Dropped);
+        self.outcome.set_unwanted();
+        ran
+    }
+
+    fn failure(&self, cause: Cause) -> Failure {
+        Failure::new(None, &self.name, cause)
+    }
+
+    /// Records a failure that stops nothing.
+    pub(super) fn record(&mut self, failure: Failure) {
+        self.outcome.record(failure);
+    }
+
+    /// Records a failure that the source yielded at the position of its next item.
+    fn forward(&mut self, failure: Failure) {
+        match self.on_failure {
+            OnFailure::Stop => {
+                if let Some(failure) = self.outcome.forward(failure) {
+                    self.stop(Stop::Here, Some(failure));
+                }
+            }
+            OnFailure::Continue => {
+                let seq = self.input.next_seq();
+                self.input.number(1);
+                self.admission.pass();
+                let index = failure.index().unwrap_or(usize::MAX);
+                self.output.push(Output { position: Position { index, seq }, result: Err(failure) });
+                self.notify_receiver();
+            }
+        }
+    }
+
+    // Items that were dropped before their start.
+
+    pub(super) fn keep_dropped(&mut self, item: Item<In>) {
+        self.input.keep_dropped(item);
+    }
+
+    pub(super) fn has_dropped(&self) -> bool {
+        self.input.has_dropped()
+    }
+
+    pub(super) fn take_dropped(&mut self, seq: u64) -> Option<Item<In>> {
+        self.input.take_dropped(seq)
+    }
+
+    /// Makes the item of that number ready again, if it was dropped before its start; returns whether it was.
+    pub(super) fn restore_dropped(&mut self, seq: u64) -> bool {
+        let item = self.input.take_dropped(seq);
+        let dropped = item.is_some();
+        self.input.restore(item.into_iter());
+        dropped
+    }
+
+    /// Makes all items of a batch ready again.
+    pub(super) fn restore(&mut self, batch: &mut ItemBatch<In>) {
+        self.input.restore(batch.drain_after(0));
+    }
+
+    /// Counts an item whose job was dropped after its start.
+    pub(super) fn lose(&mut self, panicked: bool) {
+        if panicked {
+            self.admission.panic(1);
+        } else {
+            self.admission.cancel(1);
+        }
+    }
+
+    // Workers.
+
+    /// Adds the first worker, or one that a transition asked for.
+    fn new_worker(&mut self, batch: ItemBatch<In>) -> NewWorker<In> {
+        NewWorker { id: self.workers.add(), batch }
+    }
+
+    pub(super) fn first_worker(&mut self) -> NewWorker<In> {
+        self.new_worker(ItemBatch::default())
+    }
+
+    /// Makes a polled worker active, and counts the release of the items of its last batch; returns the waker that the
+    /// registry had stored.
+    pub(super) fn activate(&mut self, id: WorkerId, mode: Mode, released: usize) -> Option<Waker> {
+        let waker = self.workers.activate(id, mode);
+        self.workers.release(released);
+        waker
+    }
+
+    /// Stores the waker of a worker whose job waits, and counts that it holds the item of that job alone of `held` items;
+    /// returns its mode.
+    pub(super) fn wait(&mut self, held: usize, waker: Waker) -> Mode {
+        self.workers.put_back(held - 1);
+        let waker = if self.is_stopped() {
+            // A stop that comes before the registry has the waker must wake the worker all the same.
+            self.effects.wakes.push(waker);
+            None
+        } else {
+            Some(waker)
+        };
+        Mode::Waiting(self.workers.wait(waker))
+    }
+
+    /// Removes a dropped worker and the items that it holds from the counts; returns the waker that the registry had
+    /// stored.
+    pub(super) fn deactivate(&mut self, id: WorkerId, mode: Mode, released: usize) -> Option<Waker> {
+        let waker = self.workers.deactivate(id, mode);
+        self.workers.release(released);
+        waker
+    }
+
+    /// Returns whether the worker that is being dropped is the last of supervisor and workers.
+    pub(super) fn is_last_worker(&self) -> bool {
+        self.supervised && self.workers.live() == 1
+    }
+
+    /// Counts out a worker, as the last step of its drop.
+    pub(super) fn remove_worker(&mut self) {
+        if self.workers.remove_live() {
+            self.supervisor.notify(&mut self.effects.wakes);
+        }
+        self.notify_receiver();
+    }
+
+    /// Stores the waker of the supervisor; returns `false` if no worker is left to wait for.
+    pub(super) fn await_workers(&mut self, waker: &mut Option<Waker>) -> bool {
+        let waits = self.workers.live() > 0;
+        if waits {
+            self.supervisor.register(waker, &mut self.effects.wakes);
+        }
+        waits
+    }
+
+    /// Stores the waker of the downstream stage; returns `false` if this stage has stopped.
+    pub(super) fn await_stop(&mut self, waker: &mut Option<Waker>) -> bool {
+        let waits = !self.is_stopped();
+        if waits {
+            self.watcher.register(waker, &mut self.effects.wakes);
+        }
+        waits
+    }
+
+    // Outputs.
+
+    /// Moves the outputs of a worker into the queue of outputs, and counts them.
+    pub(super) fn flush(&mut self, outputs: &mut VecDeque<Output<Out>>) {
+        if outputs.is_empty() {
+            return;
+        }
+        let mut succeeded = outputs.iter().filter(|output| output.result.is_ok()).count();
+        self.admission.succeed(succeeded);
+        if self.delivery == Delivery::Discarded {
+            self.deliver(Delivered { own: succeeded, passed: 0 });
+            outputs.retain(|output| output.result.is_err());
+            succeeded = 0;
+        }
+        if succeeded == outputs.len() {
+            self.output.append(outputs);
+        } else {
+            for output in outputs.drain(..) {
+                if let Err(failure) = &output.result {
+                    self.admission.fail(failure.cause());
+                }
+                self.put(output);
+            }
+        }
+        self.notify_receiver();
+    }
+
+    /// Puts one output, which is counted already, into the queue of outputs; a failure that stops the run stops it.
+    fn put(&mut self, output: Output<Out>) {
+        match output {
+            Output { result: Err(failure), .. } if self.on_failure == OnFailure::Stop => {
+                self.stop(Stop::Here, Some(failure));
+            }
+            output => self.output.push(output),
+        }
+    }
+
+    /// Counts and records the panic of a job, as the failure of the item at `position`. `uncounted` says that the item is in
+    /// no group of the counts yet.
+    pub(super) fn panicked(&mut self, position: Position, failure: Failure, uncounted: bool) {
+        self.admission.panic(usize::from(uncounted));
+        self.put(Output { position, result: Err(failure) });
+        self.notify_receiver();
+    }
+
+    /// Records a cause that belongs to no item. It stops the run if failures stop it.
+    pub(super) fn fail_by_policy(&mut self, cause: Cause) {
+        match self.on_failure {
+            OnFailure::Stop => self.fail(cause),
+            OnFailure::Continue => {
+                let failure = self.failure(cause);
+                self.record(failure);
+            }
+        }
+    }
+
+    /// Counts the item of a job that a cancellation ended, and stops the run for it.
+    pub(super) fn cancelled_inside(&mut self, by: Cancelled) {
+        self.admission.cancel(1);
+        self.fail(Cause::Cancelled(by));
+    }
+
+    /// Wakes the receiver if there is something for it.
+    fn notify_receiver(&mut self) {
+        if self.is_finished() || self.output.deliverable() > 0 {
+            if let Some(waker) = self.receiver.take() {
+                self.effects.wakes.extend(self.effects.receiver.replace(waker));
+            }
+        }
+    }
+
+    /// Counts delivered outputs, which makes room.
+    pub(super) fn deliver(&mut self, delivered: Delivered) {
+        self.admission.deliver(delivered);
+        if delivered.total() > 0 {
+            self.workers.wake_for_room(&mut self.effects.wakes);
+        }
+    }
+
+    /// Moves up to `max` deliverable outputs to the end of `held`; returns whether there were any.
+    pub(super) fn take_outputs(&mut self, max: usize, held: &mut VecDeque<Output<Out>>) -> bool {
+        let ready = self.output.deliverable().min(max);
+        if ready > 0 {
+            self.output.take(ready, held);
+        }
+        ready > 0
+    }
+
+    /// Takes the first cause as the last output of a finished run.
+    pub(super) fn take_cause(&mut self) -> Option<Output<Out>> {
+        let failure = self.outcome.take_first()?;
+        let index = failure.index().unwrap_or(usize::MAX);
+        Some(Output { position: Position { index, ..Position::NONE }, result: Err(failure) })
+    }
+
+    /// Moves up to `max` outputs into the batch of the next stage, where they count from here on; stops at a failure.
+    /// Returns how many were moved, the failure included.
+    pub(super) fn pass_on(&mut self, max: usize, batch: &mut ItemBatch<Out>) -> (usize, Option<Failure>) {
+        let (moved, failure) = self.output.pass_on(max, batch);
+        if moved > 0 {
+            let mut delivered = Delivered { own: moved - 1, passed: 0 };
+            delivered.count(failure.as_ref(), &self.name);
+            self.deliver(delivered);
+        }
+        (moved, failure)
+    }
+
+    /// Stores the waker of the receiver.
+    pub(super) fn await_output(&mut self, waker: &mut Option<Waker>) {
+        self.receiver.register(waker, &mut self.effects.wakes);
+    }
+
+    // The end.
+
+    /// Ends the input when no worker is left; returns the source and the items that were never started.
+    pub(super) fn take_input(&mut self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
+        let (source, items) = self.input.take_rest();
+        self.admission.never_start(items.len());
+        (source, items)
+    }
+
+    /// Counts items that were found between the upstream stage and this one.
+    pub(super) fn lose_between(&mut self, items: usize) {
+        self.admission.lose_between(items);
+    }
+
+    /// Takes the first cause and the failures that were found while the source was closed.
+    pub(super) fn adopt(&mut self, cause: Option<Failure>, failures: Vec<Failure>) {
+        self.outcome.adopt(cause);
+        failures.into_iter().for_each(|failure| self.outcome.record(failure));
+        self.outcome.ensure_cause(&self.name, Cancelled::Upstream);
+        self.upstream_finished = true;
+    }
+
+    /// Returns whether this stage and all upstream stages have finished, as far as this stage knows.
+    pub(super) fn is_chain_finished(&self) -> bool {
+        self.is_finished() && self.upstream_finished
+    }
+
+    /// Takes over from a supervisor that is gone; returns whether workers are left. If the supervisor had no time to shut
+    /// the stage down, the runtime is the cause.
+    pub(super) fn end_supervision(&mut self, guard: ScopeGuard, shut_down: bool) -> bool {
+        if !shut_down {
+            self.fail(Cause::Cancelled(Cancelled::Runtime));
+        }
+        // The first cause of the upstream stage was not taken, and stays there for the scope.
+        self.outcome.ensure_cause(&self.name, Cancelled::Runtime);
+        self.guard = Some(guard);
+        // A runtime that shuts down drops the workers later: the last of them is the end of the run.
+        self.supervised = self.workers.live() > 0;
+        self.supervised
+    }
+
+    /// Ends the run: supervisor and workers are gone. Returns the guard of the scope, and whether the run is abandoned.
+    pub(super) fn finish(&mut self) -> (Option<ScopeGuard>, bool) {
+        self.supervised = true;
+        self.notify_receiver();
+        (self.guard.take(), self.abandoned)
+    }
+
+    /// Records that no receiver will take anything any more.
+    pub(super) fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
+    /// Takes out the outputs that no receiver can take any more, when no worker is left: those behind a gap, or all
+    /// outputs of an abandoned run. Failures of an abandoned run stay in the queue, before failures that come later.
+    pub(super) fn take_undeliverable(&mut self) -> VecDeque<Output<Out>> {
+        if !self.abandoned {
+            return self.output.take_held_back();
+        }
+        self.take_successes()
+    }
+
+    /// Takes out all outputs that are no failures.
+    fn take_successes(&mut self) -> VecDeque<Output<Out>> {
+        let (failed, succeeded): (Vec<_>, Vec<_>) =
+            self.output.take_all().into_iter().partition(|output| output.result.is_err());
+        failed.into_iter().for_each(|output| self.output.push(output));
+        succeeded.into()
+    }
+
+    /// Takes out all outputs.
+    pub(super) fn take_all_outputs(&mut self) -> VecDeque<Output<Out>> {
+        self.output.take_all()
+    }
+
+    /// Takes out the outputs that may be delivered now.
+    pub(super) fn take_deliverable(&mut self) -> VecDeque<Output<Out>> {
+        let mut rest = VecDeque::new();
+        self.output.take(self.output.deliverable(), &mut rest);
+        rest
+    }
+
+    pub(super) fn take_failures(&mut self) -> (Option<Failure>, Vec<Failure>) {
+        self.outcome.take_failures()
+    }
+
+    /// Takes the failures that no receiver has taken, those among the outputs first, in the order of their recording.
+    pub(super) fn take_unreported(&mut self) -> Vec<Failure> {
+        let (failed, succeeded): (Vec<_>, Vec<_>) =
+            self.output.take_all().into_iter().partition(|output| output.result.is_err());
+        succeeded.into_iter().for_each(|output| self.output.push(output));
+        let (cause, others) = self.outcome.take_failures();
+        failed.into_iter().filter_map(|output| output.result.err()).chain(cause).chain(others).collect()
+    }
+}

@@ -1,0 +1,170 @@
+//! How many items are in the stage, and what became of every item. Invariant I1.
+//!
+//! This file alone writes the counts and the number of items in the stage.
+
+use std::sync::Arc;
+
+use crate::failure::{Cause, Failure};
+use crate::report::Counts;
+
+/// Counts items from their taking to their delivery.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    /// The limit plus the capacity.
+    bound: usize,
+    /// Items taken and not delivered, wherever they are: ready, held by a worker, completed, held back by order.
+    in_stage: usize,
+    counts: Counts,
+}
+
+/// Outputs and failures that were delivered since the last time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// Of items of this stage.
+    pub(crate) own: usize,
+    /// Failures of earlier stages, which have passed through this one.
+    pub(crate) passed: usize,
+}
+
+impl Delivered {
+    /// Counts one delivered output, or one delivered failure, of the stage called `stage`.
+    #[inline]
+    pub(crate) fn count(&mut self, failure: Option<&Failure>, stage: &Arc<str>) {
+        match failure {
+            Some(failure) if !failure.is_of(stage) => self.passed += 1,
+            // A failure of the run and of no item.
+            Some(failure) if failure.index().is_none() => {}
+            _ => self.own += 1,
+        }
+    }
+
+    pub(crate) fn total(self) -> usize {
+        self.own + self.passed
+    }
+}
+
+impl Admission {
+    pub(super) fn new(bound: usize) -> Self {
+        Self { bound, in_stage: 0, counts: Counts::default() }
+    }
+
+    /// Returns how many more items the stage may take.
+    pub(super) fn room(&self) -> usize {
+        self.bound.saturating_sub(self.in_stage)
+    }
+
+    /// Counts items that the holder of the lease has taken from the source.
+    pub(super) fn take(&mut self, items: usize) {
+        self.counts.taken += items;
+        self.in_stage += items;
+    }
+
+    /// Counts a failure of an earlier stage, which passes through this one and occupies a place until it is delivered.
+    pub(super) fn pass(&mut self) {
+        self.in_stage += 1;
+    }
+
+    pub(super) fn succeed(&mut self, items: usize) {
+        self.counts.succeeded += items;
+    }
+
+    pub(super) fn fail(&mut self, cause: &Cause) {
+        self.counts.count(cause);
+    }
+
+    pub(super) fn panic(&mut self, items: usize) {
+        self.counts.panicked += items;
+    }
+
+    pub(super) fn cancel(&mut self, items: usize) {
+        self.counts.cancelled += items;
+    }
+
+    pub(super) fn never_start(&mut self, items: usize) {
+        self.counts.never_begun += items;
+    }
+
+    /// Counts items that were found between two stages when the run was over.
+    pub(super) fn lose_between(&mut self, items: usize) {
+        self.counts.taken += items;
+        self.counts.cancelled += items;
+    }
+
+    pub(super) fn deliver(&mut self, delivered: Delivered) {
+        self.counts.delivered += delivered.own;
+        // Items that were found between two stages are delivered and were never in this one.
+        self.in_stage = self.in_stage.saturating_sub(delivered.total());
+    }
+
+    /// Returns the counts while `busy` workers run a job.
+    pub(super) fn counts(&self, busy: usize) -> Counts {
+        let mut counts = self.counts;
+        // A worker may still hold an item that is already counted as panicked or cancelled.
+        counts.running = busy.min(counts.taken.saturating_sub(counts.settled()));
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_the_bound_less_items_taken_and_not_delivered() {
+        let mut admission = Admission::new(5);
+        admission.take(3);
+        admission.pass();
+        assert_eq!(admission.room(), 1);
+        admission.deliver(Delivered { own: 2, passed: 1 });
+        assert_eq!(admission.room(), 4);
+    }
+
+    #[test]
+    fn room_of_a_bound_that_has_shrunk_is_none() {
+        let mut admission = Admission::new(1);
+        admission.take(3);
+        assert_eq!(admission.room(), 0);
+    }
+
+    #[test]
+    fn every_counter_is_in_the_group_of_its_name() {
+        let mut admission = Admission::new(100);
+        admission.take(21);
+        admission.succeed(1);
+        admission.fail(&Cause::Errored(anyhow::anyhow!("no")));
+        admission.fail(&Cause::Errored(anyhow::anyhow!("no")));
+        admission.fail(&Cause::TimedOut(anyhow::anyhow!("late")));
+        admission.panic(4);
+        admission.cancel(5);
+        admission.never_start(6);
+        admission.lose_between(1);
+        admission.deliver(Delivered { own: 7, passed: 8 });
+        let counts = admission.counts(100);
+        let expected = Counts {
+            taken: 22,
+            succeeded: 1,
+            errored: 2,
+            timed_out: 1,
+            panicked: 4,
+            cancelled: 6,
+            never_begun: 6,
+            delivered: 7,
+            // Bounded by the items whose fate is unknown.
+            running: 2,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_failure_of_the_run_delivers_no_item() {
+        let (own, other): (Arc<str>, Arc<str>) = (Arc::from("own"), Arc::from("own"));
+        let mut delivered = Delivered::default();
+        let failure = |index, stage| Failure::new(index, stage, Cause::Panicked(String::new()));
+        delivered.count(None, &own);
+        delivered.count(Some(&failure(Some(1), &own)), &own);
+        delivered.count(Some(&failure(None, &own)), &own);
+        delivered.count(Some(&failure(Some(1), &other)), &own);
+        assert_eq!(delivered, Delivered { own: 2, passed: 1 });
+    }
+}

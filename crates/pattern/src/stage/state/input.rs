@@ -1,0 +1,187 @@
+//! The source of a stage and the items that were taken from it and belong to no worker. Invariants I2 and I6.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::item::{Item, ItemBatch};
+use crate::source::Source;
+use crate::util::batch_size::BatchSize;
+
+/// The most items that the source is polled for ahead of need: the items that one worker does not run wait where every
+/// worker finds them, which costs less than a poll for each.
+pub(crate) const LARGEST_AHEAD: usize = 16;
+
+/// The source, and the items between the source and the workers.
+pub(crate) struct Input<In> {
+    /// `None` while a worker holds the lease.
+    source: Option<Source<In>>,
+    /// The source has no more items, or the run stops.
+    ended: bool,
+    /// Items that no worker holds and whose job has not started, in the order of their taking.
+    ready: VecDeque<Item<In>>,
+    /// Items that their job has dropped before its start. An item stays here until its worker has returned from the poll
+    /// in which it was dropped: only then it is known whether a panic was the reason.
+    dropped: Vec<Item<In>>,
+    next_seq: u64,
+    ahead: BatchSize,
+}
+
+impl<In> Input<In> {
+    pub(super) fn new(source: Source<In>) -> Self {
+        Self {
+            source: Some(source),
+            ended: false,
+            ready: VecDeque::new(),
+            dropped: Vec::new(),
+            next_seq: 0,
+            ahead: BatchSize::default(),
+        }
+    }
+
+    /// Takes the source out to be polled by one worker, if no other worker holds it and `may_poll` agrees.
+    pub(super) fn lease(&mut self, may_poll: impl FnOnce(&Source<In>) -> bool) -> Option<Source<In>> {
+        self.source.take_if(|source| may_poll(source))
+    }
+
+    pub(super) fn end_lease(&mut self, source: Source<In>) {
+        self.source = Some(source);
+    }
+
+    /// Returns the source if it has not ended and no worker holds it.
+    pub(super) fn open_source(&self) -> Option<&Source<In>> {
+        self.source.as_ref().filter(|_| !self.ended)
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Returns whether no job will start any more, as far as the input knows.
+    pub(super) fn is_done(&self) -> bool {
+        self.ended && self.ready.is_empty()
+    }
+
+    /// Returns the number of the next item.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Counts the numbers of `items` that were taken.
+    pub(super) fn number(&mut self, items: usize) {
+        self.next_seq += items as u64;
+    }
+
+    /// Returns how many items to poll for ahead of need.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead.get()
+    }
+
+    pub(super) fn adapt_ahead(&mut self, took: Duration) {
+        self.ahead.adapt(took, LARGEST_AHEAD);
+    }
+
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Moves the first `count` ready items into `batch`.
+    pub(super) fn take_ready(&mut self, count: usize, batch: &mut ItemBatch<In>) {
+        self.ready.drain(..count).for_each(|item| batch.restore(item));
+    }
+
+    /// Puts items whose job has not started where every worker finds them, in the order of their taking.
+    pub(super) fn restore(&mut self, items: impl DoubleEndedIterator<Item = Item<In>>) {
+        for item in items.rev() {
+            let at = self.ready.partition_point(|ready| ready.position.seq < item.position.seq);
+            self.ready.insert(at, item);
+        }
+    }
+
+    /// Keeps an item that was dropped before its start.
+    pub(super) fn keep_dropped(&mut self, item: Item<In>) {
+        self.dropped.push(item);
+    }
+
+    pub(super) fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    /// Takes the item of that number, if it was dropped before its start.
+    pub(super) fn take_dropped(&mut self, seq: u64) -> Option<Item<In>> {
+        let at = self.dropped.iter().position(|item| item.position.seq == seq)?;
+        Some(self.dropped.swap_remove(at))
+    }
+
+    /// Ends the input; returns the source and the items that were never started, each with its index.
+    pub(super) fn take_rest(&mut self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
+        let dropped = std::mem::take(&mut self.dropped);
+        self.restore(dropped.into_iter());
+        self.ended = true;
+        let ready = std::mem::take(&mut self.ready);
+        (self.source.take(), ready.into_iter().map(|item| (item.position.index, item.value)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::Position;
+
+    fn input() -> Input<u64> {
+        Input::new(Source::from([0; 0]))
+    }
+
+    fn item(seq: u64) -> Item<u64> {
+        Item { position: Position { index: seq as usize, seq }, value: seq }
+    }
+
+    fn take(input: &mut Input<u64>, count: usize) -> Vec<u64> {
+        let mut batch = ItemBatch::default();
+        input.take_ready(count, &mut batch);
+        std::iter::from_fn(|| batch.pop_front()).map(|item| item.value).collect()
+    }
+
+    #[test]
+    fn restored_items_are_ready_in_the_order_of_their_taking() {
+        let mut input = input();
+        input.restore([item(5), item(6)].into_iter());
+        input.restore([item(2), item(7)].into_iter());
+        input.restore([item(3)].into_iter());
+        assert_eq!(take(&mut input, 5), [2, 3, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_leased_source_is_neither_open_nor_leased_again() {
+        let mut input = input();
+        assert!(input.lease(|_| false).is_none());
+        assert!(input.open_source().is_some());
+        let source = input.lease(|_| true).expect("no worker holds it");
+        assert!(input.lease(|_| true).is_none() && input.open_source().is_none());
+        input.end_lease(source);
+        input.end();
+        assert!(input.open_source().is_none(), "it has ended");
+    }
+
+    #[test]
+    fn a_dropped_item_is_taken_by_its_number_alone() {
+        let mut input = input();
+        input.keep_dropped(item(4));
+        assert!(input.take_dropped(3).is_none() && input.has_dropped());
+        assert_eq!(input.take_dropped(4).map(|item| item.value), Some(4));
+        assert!(!input.has_dropped());
+    }
+
+    #[test]
+    fn the_rest_has_ready_and_dropped_items_in_order() {
+        let mut input = input();
+        input.restore([item(2), item(4)].into_iter());
+        input.keep_dropped(item(3));
+        let (source, rest) = input.take_rest();
+        assert!(source.is_some() && input.is_done());
+        assert_eq!(rest.into_iter().map(|(_, value)| value).collect::<Vec<_>>(), [2, 3, 4]);
+    }
+}

@@ -1,0 +1,334 @@
+//! The workers of a stage: how many are alive, active and busy, and the wakers of those that are parked. Invariants I2 to
+//! I5.
+//!
+//! This file alone writes the counters of the workers.
+
+use std::task::Waker;
+
+use super::super::step::{Mode, WorkerId};
+use crate::util::wake::WakeList;
+
+/// The event that the one listening worker waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listening {
+    /// The source, whose last poll registered the waker of the worker.
+    Source,
+    /// Room for one more item.
+    Room,
+}
+
+/// The workers of a stage.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerRegistry {
+    live: usize,
+    /// Workers that look for items or run jobs, workers that were woken or spawned and not yet polled included.
+    active: usize,
+    /// Workers that hold an item. Each runs one job at a time.
+    busy: usize,
+    /// Items that the busy workers hold.
+    in_flight: usize,
+    /// A job of this run has waited.
+    has_waited: bool,
+    /// The last busy worker has released its items, and the source was not polled since.
+    rest_unchecked: bool,
+    listener: Option<(WorkerId, Listening, Waker)>,
+    idle: Vec<(WorkerId, Waker)>,
+    /// The wakers of workers whose job waits.
+    waiting: Vec<Option<Waker>>,
+    vacant: Vec<usize>,
+    last_id: WorkerId,
+}
+
+impl WorkerRegistry {
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn active(&self) -> usize {
+        self.active
+    }
+
+    pub(super) fn busy(&self) -> usize {
+        self.busy
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub(super) fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
+    pub(super) fn rest_unchecked(&self) -> bool {
+        self.rest_unchecked
+    }
+
+    pub(super) fn has_listener(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Adds a worker that is about to be spawned, as an active one.
+    pub(super) fn add(&mut self) -> WorkerId {
+        self.live += 1;
+        self.active += 1;
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Removes a worker from the live ones, as the last step of its drop; returns whether none is left.
+    pub(super) fn remove_live(&mut self) -> bool {
+        self.live -= 1;
+        self.live == 0
+    }
+
+    /// Counts `items` that a worker without items takes.
+    pub(super) fn take(&mut self, items: usize) {
+        self.busy += usize::from(items > 0);
+        self.in_flight += items;
+    }
+
+    /// Counts the release of all `items` that a worker holds.
+    pub(super) fn release(&mut self, items: usize) {
+        self.busy -= usize::from(items > 0);
+        self.in_flight -= items;
+        self.rest_unchecked |= items > 0 && self.busy == 0;
+    }
+
+    /// Counts items that a worker whose job waits puts back; the item of that job stays.
+    pub(super) fn put_back(&mut self, items: usize) {
+        self.in_flight -= items;
+    }
+
+    /// Records that a worker polls the source for the items that came of the last rest.
+    pub(super) fn check_rest(&mut self) {
+        self.rest_unchecked = false;
+    }
+
+    /// Parks an active worker as the listener. The listener before becomes idle.
+    pub(super) fn listen(&mut self, id: WorkerId, listening: Listening, waker: Waker) {
+        self.active -= 1;
+        if let Some((before, _, waker)) = self.listener.replace((id, listening, waker)) {
+            self.idle.push((before, waker));
+        }
+    }
+
+    /// Makes the listener idle, since another worker polls the source.
+    pub(super) fn retire_listener(&mut self) {
+        if let Some((id, _, waker)) = self.listener.take() {
+            self.idle.push((id, waker));
+        }
+    }
+
+    /// Parks an active worker as idle.
+    pub(super) fn park(&mut self, id: WorkerId, waker: Waker) {
+        self.active -= 1;
+        self.idle.push((id, waker));
+    }
+
+    /// Stores the waker of an active worker whose job waits; returns its slot.
+    pub(super) fn wait(&mut self, waker: Option<Waker>) -> usize {
+        self.active -= 1;
+        self.has_waited = true;
+        if let Some(slot) = self.vacant.pop() {
+            self.waiting[slot] = waker;
+            slot
+        } else {
+            self.waiting.push(waker);
+            self.waiting.len() - 1
+        }
+    }
+
+    /// Makes a polled worker active, whatever its mode was; returns the waker that it had stored.
+    pub(super) fn activate(&mut self, id: WorkerId, mode: Mode) -> Option<Waker> {
+        match mode {
+            Mode::Active | Mode::Leaving => None,
+            Mode::Waiting(slot) => {
+                self.active += 1;
+                self.vacate(slot)
+            }
+            Mode::Parked => {
+                // A worker that was woken has left the parked ones, and counts as active since (I4).
+                let waker = self.unpark(id);
+                self.active += usize::from(waker.is_some());
+                waker
+            }
+        }
+    }
+
+    /// Removes a dropped worker from its mode; returns the waker that it had stored.
+    pub(super) fn deactivate(&mut self, id: WorkerId, mode: Mode) -> Option<Waker> {
+        let waker = match mode {
+            Mode::Leaving => return None,
+            Mode::Waiting(slot) => return self.vacate(slot),
+            Mode::Active => None,
+            Mode::Parked => self.unpark(id),
+        };
+        self.active -= usize::from(waker.is_none());
+        waker
+    }
+
+    /// Counts out an active worker that will leave: from here on no other worker relies on it.
+    pub(super) fn leave(&mut self) {
+        self.active -= 1;
+    }
+
+    fn vacate(&mut self, slot: usize) -> Option<Waker> {
+        self.vacant.push(slot);
+        self.waiting[slot].take()
+    }
+
+    fn unpark(&mut self, id: WorkerId) -> Option<Waker> {
+        if let Some((_, _, waker)) = self.listener.take_if(|listener| listener.0 == id) {
+            return Some(waker);
+        }
+        let at = self.idle.iter().position(|idle| idle.0 == id)?;
+        Some(self.idle.swap_remove(at).1)
+    }
+
+    /// Wakes an idle worker; returns whether there was one.
+    pub(super) fn wake_idle(&mut self, wakes: &mut WakeList) -> bool {
+        let Some((_, waker)) = self.idle.pop() else { return false };
+        self.active += 1;
+        wakes.push(waker);
+        true
+    }
+
+    /// Wakes the listener if it waits for room.
+    pub(super) fn wake_for_room(&mut self, wakes: &mut WakeList) {
+        if let Some((_, _, waker)) = self.listener.take_if(|listener| listener.1 == Listening::Room) {
+            self.active += 1;
+            wakes.push(waker);
+        }
+    }
+
+    /// Wakes all parked workers.
+    pub(super) fn wake_parked(&mut self, wakes: &mut WakeList) {
+        self.active += self.idle.len() + usize::from(self.listener.is_some());
+        wakes.extend(self.listener.take().map(|(_, _, waker)| waker));
+        wakes.extend(self.idle.drain(..).map(|(_, waker)| waker));
+    }
+
+    /// Wakes all parked workers, and all workers whose job waits.
+    pub(super) fn wake_all(&mut self, wakes: &mut WakeList) {
+        self.wake_parked(wakes);
+        wakes.extend(self.waiting.iter_mut().filter_map(Option::take));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waker() -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn registry(workers: usize) -> WorkerRegistry {
+        let mut registry = WorkerRegistry::default();
+        (0..workers).for_each(|_| _ = registry.add());
+        registry
+    }
+
+    #[test]
+    fn a_worker_is_counted_active_by_its_waker_and_not_again_when_polled() {
+        let mut registry = registry(1);
+        registry.park(1, waker());
+        assert_eq!(registry.active(), 0);
+        assert!(registry.wake_idle(&mut WakeList::default()));
+        assert_eq!(registry.active(), 1);
+        assert!(registry.activate(1, Mode::Parked).is_none(), "its waker was woken");
+        assert_eq!(registry.active(), 1);
+    }
+
+    #[test]
+    fn a_parked_worker_that_its_source_wakes_is_active_once_polled() {
+        let mut registry = registry(1);
+        registry.listen(1, Listening::Source, waker());
+        assert!(registry.activate(1, Mode::Parked).is_some(), "its waker is returned");
+        assert_eq!((registry.active(), registry.has_listener()), (1, false));
+    }
+
+    #[test]
+    fn at_most_one_worker_listens() {
+        let mut registry = registry(3);
+        registry.listen(1, Listening::Source, waker());
+        registry.listen(2, Listening::Room, waker());
+        assert_eq!((registry.idle(), registry.active()), (1, 1));
+        registry.retire_listener();
+        assert_eq!((registry.idle(), registry.has_listener()), (2, false));
+    }
+
+    #[test]
+    fn room_wakes_the_listener_for_room_alone() {
+        let mut wakes = WakeList::default();
+        let mut registry = registry(2);
+        registry.listen(1, Listening::Source, waker());
+        registry.wake_for_room(&mut wakes);
+        assert!(!wakes.wakes());
+        registry.listen(2, Listening::Room, waker());
+        registry.wake_for_room(&mut wakes);
+        assert!(wakes.wakes());
+        assert_eq!(registry.active(), 1);
+    }
+
+    #[test]
+    fn a_worker_whose_job_waits_holds_one_item_in_one_slot() {
+        let mut registry = registry(2);
+        registry.take(5);
+        let slot = registry.wait(Some(waker()));
+        registry.put_back(4);
+        assert_eq!((registry.busy(), registry.in_flight(), registry.active()), (1, 1, 1));
+        assert!(registry.has_waited());
+        assert!(registry.activate(1, Mode::Waiting(slot)).is_some());
+        assert_eq!(registry.active(), 2);
+        assert_eq!(registry.wait(Some(waker())), slot, "the slot is reused");
+    }
+
+    #[test]
+    fn a_rest_is_unchecked_once_the_last_busy_worker_has_released_its_items() {
+        let mut registry = registry(2);
+        registry.take(2);
+        registry.take(1);
+        registry.release(2);
+        registry.release(0);
+        assert!(!registry.rest_unchecked());
+        registry.release(1);
+        assert!(registry.rest_unchecked());
+        registry.check_rest();
+        assert!(!registry.rest_unchecked());
+    }
+
+    #[test]
+    fn a_dropped_worker_leaves_every_count() {
+        for mode in [Mode::Active, Mode::Parked, Mode::Leaving, Mode::Waiting(0)] {
+            let mut registry = registry(1);
+            match mode {
+                Mode::Active => {}
+                Mode::Parked => registry.park(1, waker()),
+                Mode::Leaving => registry.leave(),
+                Mode::Waiting(_) => _ = registry.wait(Some(waker())),
+            }
+            registry.deactivate(1, mode);
+            assert!(registry.remove_live());
+            assert_eq!((registry.live(), registry.active(), registry.idle()), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_stop_wakes_parked_and_waiting_workers_once() {
+        let mut registry = registry(4);
+        registry.listen(1, Listening::Source, waker());
+        registry.park(2, waker());
+        let slot = registry.wait(Some(waker()));
+        let mut wakes = WakeList::default();
+        registry.wake_all(&mut wakes);
+        assert_eq!(registry.active(), 3, "a worker whose job waits becomes active when it is polled");
+        assert!(registry.activate(3, Mode::Waiting(slot)).is_none());
+        assert_eq!(registry.active(), 4);
+    }
+}

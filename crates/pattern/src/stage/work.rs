@@ -1,0 +1,236 @@
+//! The work on an item, for the author of a pattern: taken, then begun, then ended. A value that is dropped at any of these
+//! steps is accounted for. Invariant I6.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread;
+
+use pin_project_lite::pin_project;
+
+use super::shared::StageShared;
+use crate::failure::{Cause, Failure};
+use crate::item::{Item, Position};
+use crate::job::Job;
+use crate::util::panic::poll_then_drop;
+
+/// The work of a stage on each item that was taken from its source: begin the item, and end it.
+///
+/// Every `Fn(Taken<In, Out>) -> impl Future<Output = Ended<In, Out>>` is a work, and so is an `Arc` of a
+/// [`Job`](crate::Job).
+pub trait Work<In, Out>: Send + Sync + 'static {
+    /// Works on one item.
+    fn work(&self, taken: Taken<In, Out>) -> impl Future<Output = Ended<In, Out>> + Send;
+
+    /// Gives up what the jobs shared, with an await where that needs one. By default there is nothing to do.
+    ///
+    /// This method is called once for each run, after the last of its jobs is gone and before the run is over. Nothing
+    /// cancels it, so an implementation sets a time limit of its own. Each returned cause is a failure of the run, and so is
+    /// a panic; the first of them is the first cause, unless the run has one already.
+    ///
+    /// # Cancel safety
+    ///
+    /// A runtime that shuts down may drop the future at any await, or before the call.
+    fn close(&self) -> impl Future<Output = Vec<Cause>> + Send {
+        std::future::ready(Vec::new())
+    }
+
+    /// Returns the causes that [`close`](Work::close) did not return, for example because the runtime shut down before it
+    /// completed. By default there are none.
+    ///
+    /// This method is called once for each run, when supervisor and workers are gone. Each cause is a failure of the run,
+    /// and so is a panic.
+    fn untold(&self) -> Vec<Cause> {
+        Vec::new()
+    }
+}
+
+impl<In, Out, F, Fut> Work<In, Out> for F
+where
+    F: Fn(Taken<In, Out>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Ended<In, Out>> + Send,
+{
+    fn work(&self, taken: Taken<In, Out>) -> impl Future<Output = Ended<In, Out>> + Send {
+        self(taken)
+    }
+}
+
+impl<In, J> Work<In, J::Out> for Arc<J>
+where
+    In: Send + 'static,
+    J: Job<In>,
+{
+    fn work(&self, taken: Taken<In, J::Out>) -> impl Future<Output = Ended<In, J::Out>> + Send {
+        taken.run(&**self)
+    }
+}
+
+/// An item that was taken from the source and whose job has not begun.
+///
+/// If a `Taken` is dropped, its item goes back: another worker gets it, or, if the run stops, the handle of
+/// [`Source::kept`](crate::Source::kept) has it. If the work panics in the same poll, the item counts as panicked, since it
+/// would meet the same panic again. A `Taken` belongs to the work that it was given to: an item that is moved into a task is
+/// missing in the report of a run that ends before the task.
+#[must_use = "a dropped item goes back"]
+pub struct Taken<In, Out> {
+    value: Option<In>,
+    position: Position,
+    ticket: Ticket<In, Out>,
+}
+
+/// An item whose job has begun. If a `Begun` is dropped, its item counts as cancelled, or as panicked during a panic.
+#[must_use = "a dropped item counts as cancelled"]
+pub struct Begun<In, Out> {
+    ticket: Ticket<In, Out>,
+}
+
+/// An item whose job has ended, which the work on a [`Taken`] returns.
+#[must_use = "a dropped item counts as cancelled"]
+pub struct Ended<In, Out> {
+    pub(super) ticket: Ticket<In, Out>,
+    pub(super) result: anyhow::Result<Out>,
+}
+
+/// The stage that an item is in. If the ticket is dropped with its stage, the item counts as lost.
+pub(super) struct Ticket<In, Out>(Option<Arc<StageShared<In, Out>>>);
+
+impl<In, Out> Ticket<In, Out> {
+    /// Moves the stage out. The rest has no effect when it is dropped.
+    #[inline]
+    fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    /// Counts the item as panicked, before the panic unwinds.
+    #[cold]
+    fn panicked(&mut self) {
+        if let Some(stage) = self.0.take() {
+            stage.lose(true);
+        }
+    }
+
+    #[cold]
+    fn record(&self, cause: Cause) {
+        if let Some(stage) = &self.0 {
+            stage.record(Failure::new(None, &stage.settings.name, cause));
+        }
+    }
+
+    /// Returns the stage to its worker: the item is accounted for.
+    #[inline]
+    pub(super) fn into_inner(mut self) -> Option<Arc<StageShared<In, Out>>> {
+        let stage = self.0.take();
+        // Nothing is left to drop, and the check for that costs as much as an item.
+        std::mem::forget(self);
+        stage
+    }
+}
+
+impl<In, Out> Drop for Ticket<In, Out> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(stage) = self.0.take() {
+            stage.lose(thread::panicking());
+        }
+    }
+}
+
+impl<In, Out> Taken<In, Out> {
+    #[inline]
+    pub(super) fn new(item: Item<In>, stage: Arc<StageShared<In, Out>>) -> Self {
+        let Item { position, value } = item;
+        Self { value: Some(value), position, ticket: Ticket(Some(stage)) }
+    }
+
+    /// Returns the index of the first input that the item came from.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.position.index
+    }
+
+    /// Begins the job; returns the item, and the [`Begun`] that ends it.
+    ///
+    /// # Panics
+    ///
+    /// Never panics: a `Taken` has its item until it is begun or dropped.
+    #[inline]
+    pub fn begin(mut self) -> (In, Begun<In, Out>) {
+        let value = self.value.take().expect("there until begun");
+        let ticket = self.ticket.take();
+        // Nothing is left to drop, as in `Ticket::into_inner`.
+        std::mem::forget(self);
+        (value, Begun { ticket })
+    }
+
+    /// Begins the item, runs `job` and ends the item, as the work of most patterns does.
+    #[inline]
+    pub fn run<J>(self, job: &J) -> impl Future<Output = Ended<In, Out>> + Send
+    where
+        In: Send,
+        Out: Send,
+        J: Job<In, Out = Out>,
+    {
+        let (item, Begun { ticket }) = self.begin();
+        Running { job: Some(job.call(item)), ticket }
+    }
+
+    #[cold]
+    fn give_back(&mut self) {
+        if let (Some(value), Some(stage)) = (self.value.take(), self.ticket.0.take()) {
+            stage.keep_dropped(Item { position: self.position, value });
+        }
+    }
+}
+
+pin_project! {
+    /// A job and its item. A type of its own: an `async` block reserves memory for the job twice.
+    struct Running<F, In, Out> {
+        #[pin]
+        job: Option<F>,
+        ticket: Ticket<In, Out>,
+    }
+}
+
+impl<F, In, Out> Future for Running<F, In, Out>
+where
+    F: Future<Output = anyhow::Result<Out>>,
+{
+    type Output = Ended<In, Out>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match poll_then_drop(this.job, cx, |payload| this.ticket.record(Cause::of_panic(payload))) {
+            Ok(Poll::Ready(result)) => Poll::Ready(Ended { ticket: this.ticket.take(), result }),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(payload) => {
+                this.ticket.panicked();
+                resume_unwind(payload)
+            }
+        }
+    }
+}
+
+impl<In, Out> Drop for Taken<In, Out> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.value.is_some() {
+            self.give_back();
+        }
+    }
+}
+
+impl<In, Out> Begun<In, Out> {
+    /// Records a failure besides the result of the job. The run reports it after its first cause; it stops nothing.
+    pub fn tell(&self, cause: Cause) {
+        self.ticket.record(cause);
+    }
+
+    /// Ends the item with the result of its job, which is delivered once the work returns it.
+    #[inline]
+    pub fn end(self, result: anyhow::Result<Out>) -> Ended<In, Out> {
+        Ended { ticket: self.ticket, result }
+    }
+}

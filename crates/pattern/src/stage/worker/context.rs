@@ -1,0 +1,98 @@
+//! The work of a stage, and the tasks of its workers.
+
+use std::future::poll_fn;
+use std::ops::Deref;
+use std::pin::pin;
+use std::sync::Arc;
+
+use super::super::shared::StageShared;
+use super::super::step::{Another, NewWorker};
+use super::super::work::Work;
+use super::Worker;
+use crate::failure::Cause;
+use crate::util::panic::{catch, drop_caught};
+
+/// The work of a stage and the stage itself, shared by its workers and its supervisor.
+pub(in super::super) struct WorkerContext<In, Out, W: Work<In, Out>> {
+    pub(in super::super) shared: Arc<StageShared<In, Out>>,
+    pub(in super::super) work: W,
+}
+
+impl<In, Out, W: Work<In, Out>> Drop for WorkerContext<In, Out, W> {
+    /// Runs while the last of supervisor and workers is dropped, so before the run is over.
+    fn drop(&mut self) {
+        let causes = catch(|| self.work.untold());
+        for cause in causes.unwrap_or_else(|payload| vec![Cause::of_panic(payload)]) {
+            self.shared.fail(cause);
+        }
+    }
+}
+
+impl<In, Out, W> WorkerContext<In, Out, W>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    W: Work<In, Out>,
+{
+    pub(in super::super) fn new(shared: Arc<StageShared<In, Out>>, work: W) -> Self {
+        Self { shared, work }
+    }
+
+    /// Spawns a worker that is in the registry. No task joins it: it leaves the registry when it is dropped, however that
+    /// comes about, and the supervisor waits for that.
+    pub(in super::super) fn spawn(self: &Arc<Self>, new: NewWorker<In>) {
+        let worker = Worker::new(Arc::clone(&self.shared), new);
+        let mut task = WorkerTask { context: UntilDropped(Some(Arc::clone(self))), worker };
+        // A block and not an `async fn`, which reserves memory for its arguments twice; and no borrow across an await, which
+        // is kept while a job waits: with sixteen bytes more, the task takes the next step of 128.
+        tokio::spawn(async move {
+            while poll_fn(|cx| task.worker.poll_fetch(cx, &task.context)).await {
+                let mut job = pin!(None);
+                poll_fn(|cx| {
+                    let context: &Arc<Self> = &task.context;
+                    task.worker.poll_batch(cx, context, job.as_mut(), |taken| context.work.work(taken))
+                })
+                .await;
+            }
+        });
+    }
+
+    /// Spawns another worker, if it is a new one; returns whether there is another worker.
+    pub(super) fn start(self: &Arc<Self>, another: Another<In>) -> bool {
+        match another {
+            Another::None => false,
+            Another::Woken => true,
+            Another::New(new) => {
+                self.spawn(new);
+                true
+            }
+        }
+    }
+}
+
+/// The task of a worker, which a runtime that shuts down drops at any await.
+struct WorkerTask<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
+    context: UntilDropped<Arc<WorkerContext<In, Out, W>>>,
+    worker: Worker<In, Out>,
+}
+
+/// A value that is there until the drop of its owner takes it.
+struct UntilDropped<T>(Option<T>);
+
+impl<T> Deref for UntilDropped<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("there until dropped")
+    }
+}
+
+impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for WorkerTask<In, Out, W> {
+    /// Drops the values that the work has captured before the worker: a run that is over holds nothing, and this reference
+    /// may be the last one.
+    fn drop(&mut self) {
+        if let Some(payload) = drop_caught(self.context.0.take()) {
+            self.worker.shared.fail(Cause::of_panic(payload));
+        }
+    }
+}
