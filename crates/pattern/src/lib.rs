@@ -66,6 +66,7 @@ mod failure;
 mod job;
 mod limit;
 mod pattern;
+pub mod prelude;
 pub mod queue;
 mod remains;
 mod report;
@@ -83,7 +84,7 @@ pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::Job;
-pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
+pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use remains::result_of;
 pub use report::{Counts, Report, StageReport};

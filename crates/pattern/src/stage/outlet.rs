@@ -191,7 +191,7 @@ impl<In: Send, Out: Send> Stage for HandOff<In, Out> {
         let mut counts = state.counts;
         // A worker may still have in hand what is already counted as panicked or cancelled.
         counts.running = state.roster.engaged.min(counts.taken.saturating_sub(counts.settled()));
-        StageReport { stage: Arc::clone(&self.settings.name), counts }
+        StageReport::from_settings(&self.settings, counts)
     }
 
     fn stop(&self) {

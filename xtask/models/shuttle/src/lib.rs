@@ -21,6 +21,7 @@ mod shipped {
     pub mod job;
     pub mod limit;
     pub mod pattern;
+    pub mod prelude;
     pub mod queue;
     pub mod remains;
     pub mod report;
@@ -68,7 +69,7 @@ pub use semaphore::{Semaphore, TryAcquireError};
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::Job;
-pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
+pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use remains::result_of;
 pub use report::{Counts, Report, StageReport};
