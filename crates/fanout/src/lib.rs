@@ -54,7 +54,7 @@ use towpath_pattern::{Settings, builders};
 /// One job per item, at most so many at once.
 ///
 /// A `Fanout` is a description: it can be run any number of times, also at the same time, and each run
-/// has its own limit. Clones share the job. The stage is called `fanout` unless it is [named](Self::named).
+/// has its own limit. Clones share the job.
 #[derive(Debug)]
 pub struct Fanout<J> {
     settings: Settings,
@@ -79,7 +79,10 @@ impl<J> Fanout<J> {
     }
 }
 
-builders!(Fanout<J>: ordered);
+builders! {
+    /// The stage is called `fanout` unless it is [named](Self::named).
+    Fanout<J>: ordered
+}
 
 impl<J> Clone for Fanout<J> {
     fn clone(&self) -> Self {

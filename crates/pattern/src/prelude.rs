@@ -1,10 +1,10 @@
-//! The names that a user of any pattern needs: a pattern crate re-exports them all.
+//! The names that a user of any pattern needs. A pattern crate re-exports them all:
 //!
 //! ```
 //! pub use towpath_pattern::prelude::*;
 //! ```
 //!
-//! Names for authors only, such as [`Settings`](crate::Settings), stay out.
+//! Names for authors of patterns, such as [`Settings`](crate::Settings), are not among them.
 
 pub use crate::{
     Cancelled, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order, Pattern,

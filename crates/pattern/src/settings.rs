@@ -108,8 +108,8 @@ macro_rules! builder {
     (capacity $($at:tt)*) => {
         /// Sets how many items may be in the stage in addition to the limit; by default, as many as the limit.
         ///
-        /// Most of these items are outputs that are ready and not taken yet. With a capacity of zero, such an output
-        /// occupies a place of the limit.
+        /// Above all, these are outputs that are ready and not taken yet. With a capacity of zero, such an output keeps
+        /// the next job from starting.
         #[must_use]
         pub fn capacity(mut self, items: usize) -> Self {
             self $($at)* .capacity = ::core::option::Option::Some(items);
@@ -125,7 +125,7 @@ macro_rules! builder {
         }
     };
     (named $($at:tt)*) => {
-        /// Sets the name in failures and reports; by default, a pattern names itself.
+        /// Sets the name of the stage in failures and reports.
         #[must_use]
         pub fn named(mut self, name: impl ::core::convert::Into<::std::sync::Arc<str>>) -> Self {
             self $($at)* .name = name.into();
