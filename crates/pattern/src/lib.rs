@@ -56,6 +56,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A pattern with settings has a field for [`Settings`], and the builders of [`builders!`]. A pattern crate re-exports
+//! [`prelude`] for users.
+//!
 //! The conformance suite of `towpath-testkit` drives it with one job an item, through every law. What is
 //! particular to a pattern (here, the second try) needs tests of its own.
 

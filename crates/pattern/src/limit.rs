@@ -65,7 +65,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The error of a limit of zero, under which no job could run.
+/// The error of a limit of zero: no job could run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZeroLimit;
 

@@ -1,10 +1,10 @@
-//! The names that a user of any pattern needs. A pattern crate re-exports them all:
+//! The names for users of patterns. Every pattern crate re-exports the prelude:
 //!
 //! ```
 //! pub use towpath_pattern::prelude::*;
 //! ```
 //!
-//! Names for authors of patterns, such as [`Settings`](crate::Settings), are not among them.
+//! The prelude has no names for authors of patterns, for example [`Settings`](crate::Settings).
 
 pub use crate::{
     Cancelled, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order, Pattern,

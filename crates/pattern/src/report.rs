@@ -1,4 +1,4 @@
-//! The report of a run: what became of its items.
+//! The report of a run: the counts of the items and the failures.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::failure::{Cause, Failure};
 use crate::settings::Settings;
 
-/// The report of a run: what became of every item at every stage, and the failures that were not yielded.
+/// The report of a run: the counts of the items at every stage, and the failures that were not yielded.
 ///
 /// # Examples
 ///
-/// A run makes its report itself. A test makes one of a default, by its fields:
+/// A run returns its report. A test builds a report from the default, by assigning fields:
 ///
 /// ```
 /// use towpath_pattern::{Counts, Report, StageReport};
@@ -38,20 +38,20 @@ impl Report {
     ///
     /// # Panics
     ///
-    /// Panics if the report has no stage. The report of a run always has one.
+    /// Panics if the report has no stage. The report of a run has at least one stage.
     #[must_use]
     pub fn last(&self) -> &Counts {
         &self.stages.last().expect("a run has a stage").counts
     }
 }
 
-/// The report of one stage.
+/// The report of a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StageReport {
     /// The name of the stage.
     pub stage: Arc<str>,
-    /// What became of the items.
+    /// The counts of the items.
     pub counts: Counts,
 }
 
@@ -62,15 +62,15 @@ impl StageReport {
         Self { stage: stage.into(), counts }
     }
 
-    /// Creates the report of a stage with `settings`: the one place where a setting enters a report.
+    /// Creates the report of a stage with `settings`. A setting enters the report here and nowhere else.
     pub(crate) fn from_settings(settings: &Settings, counts: Counts) -> Self {
         Self::new(Arc::clone(&settings.name), counts)
     }
 }
 
-/// What became of the items of one stage.
+/// The counts of the items of a stage, by group.
 ///
-/// Each item taken is in exactly one of the groups from `succeeded` to `never_begun`, or on the way to a group. When
+/// Every item taken is in exactly one of the groups from `succeeded` to `never_begun`, or on the way to a group. When
 /// the run is over, `taken` equals [`Counts::settled`]. While the run goes on, the difference is `running` plus
 /// [`Counts::waiting`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,28 +78,28 @@ impl StageReport {
 pub struct Counts {
     /// Items taken from the source.
     pub taken: usize,
-    /// Items whose job returned an output.
+    /// Items with a job that returned an output.
     pub succeeded: usize,
-    /// Items whose job returned an error.
+    /// Items with a job that returned an error.
     pub errored: usize,
-    /// Items whose job panicked.
+    /// Items with a job that panicked.
     pub panicked: usize,
-    /// Items whose job returned [`TimedOut`](crate::TimedOut).
+    /// Items with a job that returned [`TimedOut`](crate::TimedOut).
     pub timed_out: usize,
-    /// Items whose job was begun and stopped from outside, and items on the way to this stage when the run ended.
+    /// Items with a job that was stopped from outside, and items on the way to the stage when the run ended.
     pub cancelled: usize,
     /// Items given up by an overflow policy.
     pub dropped: usize,
-    /// Items taken whose job was never begun.
+    /// Items taken and never begun.
     pub never_begun: usize,
     /// Jobs begun and not ended; zero when the run is over.
     pub running: usize,
-    /// Outputs and failures of this stage that were yielded, or taken by the next stage.
+    /// Outputs and failures of the stage, yielded or taken by the next stage.
     pub delivered: usize,
 }
 
 impl Counts {
-    /// Returns the number of items that are in one of the groups.
+    /// Returns the number of items in all the groups.
     #[must_use]
     pub fn settled(&self) -> usize {
         self.succeeded
@@ -111,22 +111,22 @@ impl Counts {
             + self.never_begun
     }
 
-    /// Returns the number of items whose job may still begin, or has ended and not yet been counted; zero when the
-    /// run is over.
+    /// Returns the number of items taken with a job that may still begin, or has ended and is not yet counted; zero
+    /// when the run is over.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.taken.saturating_sub(self.settled() + self.running)
     }
 
-    /// Returns the number of outputs and failures of this stage that are ready and not delivered. When the run is
-    /// over, this number is final.
+    /// Returns the number of outputs and failures of the stage that are ready and not delivered. When the run is over,
+    /// the number is final.
     #[must_use]
     pub fn not_yielded(&self) -> usize {
         let finished = self.succeeded + self.errored + self.panicked + self.timed_out;
         finished.saturating_sub(self.delivered)
     }
 
-    /// Counts an error that a job returned.
+    /// Counts the error of a job.
     pub(crate) fn count(&mut self, cause: &Cause) {
         if let Cause::TimedOut(_) = cause {
             self.timed_out += 1;

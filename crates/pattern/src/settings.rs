@@ -1,4 +1,4 @@
-//! What can be set for one stage of a run: each setting is a field, a default and a builder, all of them here.
+//! The settings of a stage. A setting is a field, a default and a builder, all three in this file.
 
 use std::sync::Arc;
 
@@ -7,28 +7,28 @@ use crate::limit::{IntoLimit, Limit};
 /// The order in which a stage yields its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// The stage yields each output as soon as it is ready.
+    /// The stage yields an output as soon as the output is ready.
     #[default]
     AsCompleted,
-    /// The stage yields its outputs in the order of its inputs. Outputs that are ready before their turn are
-    /// held back, and count against the capacity.
+    /// The stage yields the outputs in the order of the inputs. An output that is ready before its turn is held back,
+    /// and counts against the capacity.
     Ordered,
 }
 
-/// What a failure does to the rest of the run.
+/// The effect of a failure on the rest of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnFailure {
     /// The first failure stops the run: the outputs that were ready are yielded, then the failure, then the end.
     #[default]
     Stop,
-    /// Each failure is yielded in its place, and the run goes on.
+    /// A failure is yielded in the place of the output, and the run goes on.
     Continue,
 }
 
-/// The settings of one stage, for authors of patterns.
+/// The settings of a stage, for authors of patterns.
 ///
-/// A pattern keeps its settings in a field, and [`builders!`](crate::builders) gives the pattern the same builders
-/// as this type has.
+/// A pattern has a field of this type, and [`builders!`](crate::builders) gives the pattern the builders of this type.
+/// The fields are public: a setting may also be assigned.
 ///
 /// # Examples
 ///
@@ -50,12 +50,12 @@ pub struct Settings {
     pub capacity: Option<usize>,
     /// The order of the outputs.
     pub order: Order,
-    /// What a failure does to the rest of the run.
+    /// The effect of a failure on the rest of the run.
     pub on_failure: OnFailure,
 }
 
 impl Settings {
-    /// Creates the settings of a stage called `name` with `limit` jobs at once, and the default of everything else.
+    /// Creates the settings of a stage called `name` with `limit` jobs at once, and defaults for the rest.
     ///
     /// # Panics
     ///
@@ -83,10 +83,12 @@ impl Settings {
     }
 }
 
-/// Writes one builder of [`Settings`] or of a pattern. The tokens after its name lead from `self` to the settings.
+/// Writes a builder of [`Settings`] or of a pattern. The tokens after the builder's name lead from `self` to the
+/// settings.
 ///
-/// A new setting is a rule here and a name in the list `common`, which gives it to every pattern. A setting that only
-/// some patterns have stays out of the list, and [`builders!`](crate::builders) of these patterns names it.
+/// A new setting is a rule of this macro and a name in the list `common`, so that every pattern has the builder. A
+/// builder for some patterns only stays out of the list: these patterns name the builder in
+/// [`builders!`](crate::builders).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! builder {
@@ -96,7 +98,7 @@ macro_rules! builder {
         $crate::builder!(named $($at)*);
     };
     (ordered $($at:tt)*) => {
-        /// Yields the outputs in the order of the inputs; by default, each output is yielded as soon as it is ready.
+        /// Yields the outputs in the order of the inputs; by default, an output is yielded as soon as it is ready.
         ///
         /// An output that is ready before its turn is held back, and counts against the limit plus the capacity.
         #[must_use]
@@ -108,8 +110,8 @@ macro_rules! builder {
     (capacity $($at:tt)*) => {
         /// Sets how many items may be in the stage in addition to the limit; by default, as many as the limit.
         ///
-        /// Above all, these are outputs that are ready and not taken yet. With a capacity of zero, such an output keeps
-        /// the next job from starting.
+        /// The capacity is room above all for outputs that are ready and not taken yet. With a capacity of zero, an
+        /// output that is not taken keeps the next job from starting.
         #[must_use]
         pub fn capacity(mut self, items: usize) -> Self {
             self $($at)* .capacity = ::core::option::Option::Some(items);
@@ -117,7 +119,7 @@ macro_rules! builder {
         }
     };
     (on_failure $($at:tt)*) => {
-        /// Sets what a failure does to the rest of the run; by default, the first failure stops it.
+        /// Sets the effect of a failure on the rest of the run; by default, the first failure stops the run.
         #[must_use]
         pub fn on_failure(mut self, on_failure: $crate::OnFailure) -> Self {
             self $($at)* .on_failure = on_failure;
@@ -134,11 +136,12 @@ macro_rules! builder {
     };
 }
 
-/// Writes the builders of a pattern, so that every pattern has the same ones under the same names.
+/// Writes the builders of a pattern: `capacity`, `on_failure` and `named`, and the builders named after a colon.
 ///
-/// The pattern is a type with a field `settings`, a [`Settings`]. Its name and its parameters come first, and no bounds.
-/// It gets `capacity`, `on_failure` and `named`. A builder that only some patterns have follows after a colon: `ordered`.
-/// The docs of a builder are the same for every pattern. A doc comment before the type says what is particular to it.
+/// The pattern is a type with a field `settings: `[`Settings`]. The type parameters are written without bounds.
+/// The only builder to name is `ordered`, for patterns with an order of inputs. The docs of the builders are the same
+/// for all patterns; a doc comment before the type, above all the builders in rustdoc, is the place for a peculiarity
+/// of the pattern.
 ///
 /// # Examples
 ///

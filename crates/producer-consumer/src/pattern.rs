@@ -22,7 +22,8 @@ type StartConsumers<Item, Out> =
 /// own. Clones share the jobs.
 pub struct ProducerConsumer<In, Item, Out> {
     producers: Producers<In, Item>,
-    /// Both stages have these, but for what [`Pattern::start`] changes. The name is empty unless it is set.
+    /// The settings of the consumers, from which [`Pattern::start`] derives those of the producers. Without a name, the
+    /// name is empty.
     settings: Settings,
     start: Arc<StartConsumers<Item, Out>>,
     newest_first: bool,
