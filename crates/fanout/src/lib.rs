@@ -48,12 +48,8 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::Settings;
-pub use towpath_pattern::{
-    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
-    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
-    async_channel,
-};
+pub use towpath_pattern::prelude::*;
+use towpath_pattern::{Settings, builders};
 
 /// One job per item, at most so many at once.
 ///
@@ -81,36 +77,11 @@ impl<J> Fanout<J> {
     {
         Self { settings: Settings::new("fanout", limit), job: Arc::new(job) }
     }
+}
 
-    /// Yields the outputs in the order of their inputs; those that finish early are held back, and
-    /// count against the limit plus the capacity.
-    #[must_use]
-    pub fn ordered(mut self) -> Self {
-        self.settings.order = Order::Ordered;
-        self
-    }
-
-    /// Has room for so many items beyond those whose jobs run: above all, finished outputs that nobody
-    /// took yet. By default as many as the limit.
-    #[must_use]
-    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
-        self.settings.capacity = Some(items.into());
-        self
-    }
-
-    /// What a failure does: by default the first one stops the run.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.settings.on_failure = on_failure;
-        self
-    }
-
-    /// The name of the stage in failures and reports, by default `fanout`.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.settings.name = name.into();
-        self
-    }
+builders! {
+    /// The stage is called `fanout` unless it is [named](Self::named).
+    Fanout<J>: ordered
 }
 
 impl<J> Clone for Fanout<J> {

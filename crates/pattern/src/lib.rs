@@ -56,6 +56,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A pattern with settings has a field for [`Settings`], and the builders of [`builders!`]. A pattern crate re-exports
+//! [`prelude`] for users.
+//!
 //! The conformance suite of `towpath-testkit` drives it with one job an item, through every law. What is
 //! particular to a pattern (here, the second try) needs tests of its own.
 
@@ -66,6 +69,7 @@ mod item;
 mod job;
 mod limit;
 mod pattern;
+pub mod prelude;
 pub mod queue;
 mod report;
 mod run;
@@ -83,7 +87,7 @@ pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::{Job, drive_job};
-pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
+pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};

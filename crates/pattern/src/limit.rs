@@ -1,22 +1,34 @@
-//! How many jobs at once, and how many items may wait: the two bounds of every stage.
+//! The limit of a stage: how many jobs it runs at once.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 
-/// How many jobs a stage runs at once; never zero.
+/// The number of jobs that a stage runs at once; never zero.
 ///
-/// Wherever a limit is asked for, a literal does (`4`), through [`IntoLimit`]. A number that is only
-/// known at run time is checked with `Limit::try_from(n)?`.
+/// A parameter of type `impl IntoLimit` takes a literal (`4`) as well, see [`IntoLimit`]. A number that is known only
+/// at run time is checked by `Limit::try_from(n)?`.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::{Limit, Settings};
+///
+/// # fn main() -> anyhow::Result<()> {
+/// let from_a_file = "8".parse::<usize>()?;
+/// let settings = Settings::new("fetch", Limit::try_from(from_a_file)?);
+/// assert_eq!(settings.limit, Limit::new(8));
+/// assert!(Limit::try_from(0).is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Limit(NonZeroUsize);
 
 impl Limit {
-    /// A limit of `jobs` at once.
+    /// Creates a limit of `jobs` at once.
     ///
     /// # Panics
     ///
-    /// When `jobs` is zero, at the caller's location. Use `Limit::try_from(jobs)` for a number you have
-    /// not checked.
+    /// Panics at the caller's location if `jobs` is zero. `Limit::try_from(jobs)` returns an error instead.
     #[must_use]
     #[track_caller]
     pub fn new(jobs: usize) -> Self {
@@ -26,7 +38,7 @@ impl Limit {
         }
     }
 
-    /// The limit as a number.
+    /// Returns the limit as a number.
     #[must_use]
     pub fn get(self) -> usize {
         self.0.get()
@@ -53,7 +65,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A limit of zero was asked for: no job could ever run.
+/// The error of a limit of zero: no job could run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZeroLimit;
 
@@ -65,18 +77,18 @@ impl fmt::Display for ZeroLimit {
 
 impl std::error::Error for ZeroLimit {}
 
-/// What can stand where a [`Limit`] is asked for: a `usize` (so, a literal), a `NonZeroUsize`, a `Limit`.
+/// A value that converts into a [`Limit`]: a `usize` (so, a literal), a `NonZero<usize>`, a `Limit`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a limit",
     label = "expected a `usize`, such as the literal `4`, or a `Limit`",
     note = "for a number known only at run time: `Limit::try_from(usize::try_from(n)?)?`"
 )]
 pub trait IntoLimit {
-    /// The limit.
+    /// Returns the limit.
     ///
     /// # Panics
     ///
-    /// When it is zero, at the caller's location.
+    /// Panics at the caller's location if the value is zero.
     #[track_caller]
     fn into_limit(self) -> Limit;
 }
@@ -97,31 +109,5 @@ impl IntoLimit for usize {
     #[track_caller]
     fn into_limit(self) -> Limit {
         Limit::new(self)
-    }
-}
-
-/// How many items may wait in a stage beyond those its jobs hold; zero is allowed.
-///
-/// It counts items, finished outputs that nobody took included. By default it equals the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Capacity(usize);
-
-impl Capacity {
-    /// A capacity of `items`.
-    #[must_use]
-    pub fn new(items: usize) -> Self {
-        Self(items)
-    }
-
-    /// The capacity as a number of items.
-    #[must_use]
-    pub fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl From<usize> for Capacity {
-    fn from(items: usize) -> Self {
-        Self(items)
     }
 }

@@ -1,74 +1,105 @@
-//! What became of all the items of a run.
+//! The report of a run: the counts of the items and the failures.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::failure::{Cause, Failure};
+use crate::settings::Settings;
 
-/// What became of every item of a run, at every stage, and the failures nobody took.
+/// The report of a run: the counts of the items at every stage, and the failures that were not yielded.
+///
+/// # Examples
+///
+/// A run returns its report. A test builds a report from the default, by assigning fields:
+///
+/// ```
+/// use towpath_pattern::{Counts, Report, StageReport};
+///
+/// let mut counts = Counts::default();
+/// (counts.taken, counts.succeeded, counts.delivered) = (2, 2, 2);
+/// let mut report = Report::default();
+/// report.stages.push(StageReport::new("fetch", counts));
+/// assert_eq!(report.to_string(), "fetch: 2 taken, 2 succeeded");
+/// ```
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Report {
-    /// One entry a stage, in the order the items pass them.
+    /// The stages, in the order in which items pass through.
     pub stages: Vec<StageReport>,
-    /// The failures that were not yielded to anybody: the first [`Report::KEPT_FAILURES`] of them; the
-    /// counts tell of all.
+    /// The first [`Report::KEPT_FAILURES`] of the failures that were not yielded. The counts include all failures.
     pub failures: Vec<Failure>,
 }
 
 impl Report {
-    /// How many failures a report keeps.
+    /// The number of failures that a report keeps.
     pub const KEPT_FAILURES: usize = 1_000;
 
-    /// The last stage, whose outputs the run yields.
+    /// Returns the counts of the last stage, whose outputs the run yields.
     ///
     /// # Panics
     ///
-    /// Never for a report that a run made: every run has a stage.
+    /// Panics if the report has no stage. The report of a run has at least one stage.
     #[must_use]
     pub fn last(&self) -> &Counts {
         &self.stages.last().expect("a run has a stage").counts
     }
 }
 
-/// The counts of one stage.
+/// The report of a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StageReport {
-    /// The stage's name.
+    /// The name of the stage.
     pub stage: Arc<str>,
-    /// What became of its items.
+    /// The counts of the items.
     pub counts: Counts,
 }
 
-/// What became of the items of one stage.
+impl StageReport {
+    /// Creates the report of a stage called `stage`.
+    #[must_use]
+    pub fn new(stage: impl Into<Arc<str>>, counts: Counts) -> Self {
+        Self { stage: stage.into(), counts }
+    }
+
+    /// Creates the report of a stage with `settings`. A setting enters the report here and nowhere else.
+    pub(crate) fn from_settings(settings: &Settings, counts: Counts) -> Self {
+        Self::new(Arc::clone(&settings.name), counts)
+    }
+}
+
+/// The counts of the items of a stage, by group.
 ///
-/// Every item taken is in exactly one of the other groups: when the run is over, `taken` equals
-/// [`Counts::settled`], and while it is going on the difference is `running` plus [`Counts::waiting`].
+/// Every item taken is in exactly one of the groups from `succeeded` to `never_begun`, or on the way to a group. When
+/// the run is over, `taken` equals [`Counts::settled`]. While the run goes on, the difference is `running` plus
+/// [`Counts::waiting`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Items taken from the source.
     pub taken: usize,
-    /// Items whose job returned an output.
+    /// Items with a job that returned an output.
     pub succeeded: usize,
-    /// Items whose job returned an error.
+    /// Items with a job that returned an error.
     pub errored: usize,
-    /// Items whose job panicked.
+    /// Items with a job that panicked.
     pub panicked: usize,
-    /// Items whose job returned [`TimedOut`](crate::TimedOut).
+    /// Items with a job that returned [`TimedOut`](crate::TimedOut).
     pub timed_out: usize,
-    /// Items whose job was begun and stopped from outside, and those on their way here when the run ended.
+    /// Items with a job that was stopped from outside, and items on the way to the stage when the run ended.
     pub cancelled: usize,
     /// Items given up by an overflow policy.
     pub dropped: usize,
-    /// Items taken whose job was never begun.
+    /// Items taken and never begun.
     pub never_begun: usize,
-    /// Jobs begun and not at their end; zero when the run is over.
+    /// Jobs begun and not ended; zero when the run is over.
     pub running: usize,
-    /// Outputs and failures of this stage that were yielded, or taken by the next stage.
+    /// Outputs and failures of the stage, yielded or taken by the next stage.
     pub delivered: usize,
 }
 
 impl Counts {
-    /// The items whose fate is known.
+    /// Returns the number of items in all the groups.
     #[must_use]
     pub fn settled(&self) -> usize {
         self.succeeded
@@ -80,22 +111,22 @@ impl Counts {
             + self.never_begun
     }
 
-    /// The items taken whose job has not begun and may yet begin, finished ones on their way to the
-    /// queue of outputs included; zero when the run is over.
+    /// Returns the number of items taken with a job that may still begin, or has ended and is not yet counted; zero
+    /// when the run is over.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.taken.saturating_sub(self.settled() + self.running)
     }
 
-    /// The outputs and failures of this stage that are finished and have not been yielded; when the run is
-    /// over, nobody will get them.
+    /// Returns the number of outputs and failures of the stage that are ready and not delivered. When the run is over,
+    /// the number is final.
     #[must_use]
     pub fn not_yielded(&self) -> usize {
         let finished = self.succeeded + self.errored + self.panicked + self.timed_out;
         finished.saturating_sub(self.delivered)
     }
 
-    /// Counts what a job returned instead of an output.
+    /// Counts the error of a job.
     pub(crate) fn count(&mut self, cause: &Cause) {
         if let Cause::TimedOut(_) = cause {
             self.timed_out += 1;

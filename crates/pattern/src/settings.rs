@@ -1,58 +1,65 @@
-//! What can be set for one stage of a run.
+//! The settings of a stage. A setting is a field, a default and a builder, all three in this file.
 
 use std::sync::Arc;
 
-use crate::limit::{Capacity, IntoLimit, Limit};
+use crate::limit::{IntoLimit, Limit};
 
 /// The order in which a stage yields its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// As soon as they are ready.
+    /// The stage yields an output as soon as the output is ready.
     #[default]
     AsCompleted,
-    /// In the order of the inputs: the outputs that finish before their turn are held back, and count
-    /// against the capacity.
+    /// The stage yields the outputs in the order of the inputs. An output that is ready before its turn is held back,
+    /// and counts against the capacity.
     Ordered,
 }
 
-/// What a failure does to the rest of the run.
+/// The effect of a failure on the rest of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnFailure {
-    /// The first one stops the run: what had finished is yielded, then the failure, then the end.
+    /// The first failure stops the run: the outputs that were ready are yielded, then the failure, then the end.
     #[default]
     Stop,
-    /// Each is yielded in its place, and the run goes on.
+    /// A failure is yielded in the place of the output, and the run goes on.
     Continue,
 }
 
-/// The settings of one stage, for whoever writes a pattern.
+/// The settings of a stage, for authors of patterns.
+///
+/// A pattern has a field of this type, and [`builders!`](crate::builders) gives the pattern the builders of this type.
+/// The fields are public: a setting may also be assigned.
+///
+/// # Examples
 ///
 /// ```
-/// use towpath_pattern::{Order, Settings};
+/// use towpath_pattern::{OnFailure, Settings};
 ///
-/// let settings = Settings { order: Order::Ordered, ..Settings::new("fetch", 4) };
+/// let settings = Settings::new("fetch", 4).ordered().on_failure(OnFailure::Continue);
 /// assert_eq!(settings.bound(), 8);
+/// assert_eq!(settings.capacity(2).bound(), 6);
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settings {
-    /// The stage's name, in failures and reports.
+    /// The name of the stage in failures and reports.
     pub name: Arc<str>,
-    /// Jobs at once.
+    /// The number of jobs at once.
     pub limit: Limit,
-    /// Items waiting; `None` is as many as the limit.
-    pub capacity: Option<Capacity>,
+    /// The number of items in the stage in addition to the limit; `None` stands for as many as the limit.
+    pub capacity: Option<usize>,
     /// The order of the outputs.
     pub order: Order,
-    /// What a failure does.
+    /// The effect of a failure on the rest of the run.
     pub on_failure: OnFailure,
 }
 
 impl Settings {
-    /// A stage called `name` with `limit` jobs at once, and the default of everything else.
+    /// Creates the settings of a stage called `name` with `limit` jobs at once, and defaults for the rest.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[must_use]
     #[track_caller]
     pub fn new(name: impl Into<Arc<str>>, limit: impl IntoLimit) -> Self {
@@ -65,10 +72,151 @@ impl Settings {
         }
     }
 
-    /// The most items that may be in the stage at once: limit plus capacity.
+    crate::builder!(ordered);
+    crate::builder!(common);
+
+    /// Returns the most items that may be in the stage at once: limit plus capacity.
     #[must_use]
     pub fn bound(&self) -> usize {
         let limit = self.limit.get();
-        limit.saturating_add(self.capacity.map_or(limit, Capacity::get))
+        limit.saturating_add(self.capacity.unwrap_or(limit))
+    }
+}
+
+/// Writes a builder of [`Settings`] or of a pattern. The tokens after the builder's name lead from `self` to the
+/// settings.
+///
+/// A new setting is a rule of this macro and a name in the list `common`, so that every pattern has the builder. A
+/// builder for some patterns only stays out of the list: these patterns name the builder in
+/// [`builders!`](crate::builders).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! builder {
+    (common $($at:tt)*) => {
+        $crate::builder!(capacity $($at)*);
+        $crate::builder!(on_failure $($at)*);
+        $crate::builder!(named $($at)*);
+    };
+    (ordered $($at:tt)*) => {
+        /// Yields the outputs in the order of the inputs; by default, an output is yielded as soon as it is ready.
+        ///
+        /// An output that is ready before its turn is held back, and counts against the limit plus the capacity.
+        #[must_use]
+        pub fn ordered(mut self) -> Self {
+            self $($at)* .order = $crate::Order::Ordered;
+            self
+        }
+    };
+    (capacity $($at:tt)*) => {
+        /// Sets how many items may be in the stage in addition to the limit; by default, as many as the limit.
+        ///
+        /// The capacity is room above all for outputs that are ready and not taken yet. With a capacity of zero, an
+        /// output that is not taken keeps the next job from starting.
+        #[must_use]
+        pub fn capacity(mut self, items: usize) -> Self {
+            self $($at)* .capacity = ::core::option::Option::Some(items);
+            self
+        }
+    };
+    (on_failure $($at:tt)*) => {
+        /// Sets the effect of a failure on the rest of the run; by default, the first failure stops the run.
+        #[must_use]
+        pub fn on_failure(mut self, on_failure: $crate::OnFailure) -> Self {
+            self $($at)* .on_failure = on_failure;
+            self
+        }
+    };
+    (named $($at:tt)*) => {
+        /// Sets the name of the stage in failures and reports.
+        #[must_use]
+        pub fn named(mut self, name: impl ::core::convert::Into<::std::sync::Arc<str>>) -> Self {
+            self $($at)* .name = name.into();
+            self
+        }
+    };
+}
+
+/// Writes the builders of a pattern: `capacity`, `on_failure` and `named`, and the builders named after a colon.
+///
+/// The pattern is a type with a field `settings: `[`Settings`]. The type parameters are written without bounds.
+/// The only builder to name is `ordered`, for patterns with an order of inputs. The docs of the builders are the same
+/// for all patterns; a doc comment before the type, above all the builders in rustdoc, is the place for a peculiarity
+/// of the pattern.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use towpath_pattern::{Job, OnFailure, Pattern, PatternExt, Run, Scope, Settings, Source, builders};
+///
+/// struct Each<J> {
+///     settings: Settings,
+///     job: Arc<J>,
+/// }
+///
+/// builders! {
+///     /// By default, the name is `each`.
+///     Each<J>: ordered
+/// }
+///
+/// impl<In: Send + 'static, J: Job<In>> Pattern<In> for Each<J> {
+///     type Out = J::Out;
+///
+///     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+///         Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// let job = Arc::new(|x: u64| async move { Ok(x + 1) });
+/// let each = Each { settings: Settings::new("each", 4), job };
+/// let each = each.ordered().capacity(16).on_failure(OnFailure::Continue).named("add one");
+/// assert_eq!(each.run([1, 2]).collect().await?, [2, 3]);
+/// # Ok(()) }
+/// ```
+#[macro_export]
+macro_rules! builders {
+    ($(#[$docs:meta])* $pattern:ident $(<$($parameter:ident),+>)? $(: $($builder:ident)+)?) => {
+        $(#[$docs])*
+        impl $(<$($parameter),+>)? $pattern $(<$($parameter),+>)? {
+            $($($crate::builder!($builder .settings);)+)?
+            $crate::builder!(common .settings);
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bound_of_new_settings_is_twice_the_limit() {
+        assert_eq!(Settings::new("stage", 3).bound(), 6);
+    }
+
+    #[test]
+    fn bound_adds_the_capacity_to_the_limit() {
+        assert_eq!(Settings::new("stage", 3).capacity(0).bound(), 3);
+        assert_eq!(Settings::new("stage", 3).capacity(4).bound(), 7);
+    }
+
+    #[test]
+    fn bound_of_the_largest_numbers_saturates() {
+        assert_eq!(Settings::new("stage", usize::MAX).bound(), usize::MAX);
+        assert_eq!(Settings::new("stage", usize::MAX).capacity(1).bound(), usize::MAX);
+        assert_eq!(Settings::new("stage", 1).capacity(usize::MAX).bound(), usize::MAX);
+    }
+
+    #[test]
+    fn each_builder_changes_its_own_setting() {
+        let plain = Settings::new("stage", 2);
+        let Settings { name, limit, capacity, order, on_failure } = plain.clone();
+        assert_eq!((&*name, limit.get(), capacity), ("stage", 2, None));
+        assert_eq!((order, on_failure), (Order::AsCompleted, OnFailure::Stop));
+
+        let settings = plain.ordered().capacity(5).on_failure(OnFailure::Continue).named("other");
+        let Settings { name, limit, capacity, order, on_failure } = settings;
+        assert_eq!((&*name, limit.get(), capacity), ("other", 2, Some(5)));
+        assert_eq!((order, on_failure), (Order::Ordered, OnFailure::Continue));
     }
 }

@@ -58,12 +58,8 @@ mod upstream;
 
 use std::sync::Arc;
 
-use towpath_pattern::Settings;
-pub use towpath_pattern::{
-    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
-    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
-    async_channel,
-};
+pub use towpath_pattern::prelude::*;
+use towpath_pattern::{Settings, builders};
 
 pub use upstream::Input;
 use upstream::Upstream;
@@ -116,42 +112,15 @@ impl<Before, J> Pipeline<Before, J> {
         Next: Job<J::Out>,
     {
         let place = self.place + 1;
-        let settings = Settings::new(format!("stage {place}"), limit);
-        let settings = Settings { on_failure: self.settings.on_failure, ..settings };
+        let settings = Settings::new(format!("stage {place}"), limit).on_failure(self.settings.on_failure);
         Pipeline { before: self, place, settings, job: Arc::new(job) }
     }
+}
 
-    /// The stage yields in the order in which it takes its items; outputs that finish early are held back
-    /// and count against the limit plus the capacity.
-    #[must_use]
-    pub fn ordered(mut self) -> Self {
-        self.settings.order = Order::Ordered;
-        self
-    }
-
-    /// The stage has room for so many items beyond those whose jobs run: above all, finished outputs that
-    /// the next stage has not taken yet. By default as many as the stage's limit.
-    #[must_use]
-    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
-        self.settings.capacity = Some(items.into());
-        self
-    }
-
-    /// The name of the stage in failures and reports, by default `stage 1`, `stage 2`, and so on.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.settings.name = name.into();
-        self
-    }
-
-    /// What a failure at any stage does to the whole pipeline: by default the first one stops it.
-    ///
-    /// An item that failed at one stage does not come to the next.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.settings.on_failure = on_failure;
-        self
-    }
+builders! {
+    /// Each of these methods concerns the last stage so far, except [`on_failure`](Self::on_failure): that concerns
+    /// every stage of the pipeline. An item that failed at one stage does not come to the next.
+    Pipeline<Before, J>: ordered
 }
 
 impl<Before: Clone, J> Clone for Pipeline<Before, J> {

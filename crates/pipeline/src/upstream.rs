@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::{Job, OnFailure, Run, Scope, Settings, Source};
+use towpath_pattern::{Job, OnFailure, Run, Scope, Source};
 
 use crate::Pipeline;
 
@@ -51,7 +51,7 @@ impl<Before, J> Pipeline<Before, J> {
         J: Job<Before::Out>,
     {
         let source = self.before.open(input, scope, on_failure);
-        let settings = Settings { on_failure, ..self.settings.clone() };
+        let settings = self.settings.clone().on_failure(on_failure);
         Run::spawn(scope.clone(), source, settings, Arc::clone(&self.job))
     }
 }

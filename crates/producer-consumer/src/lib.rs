@@ -69,11 +69,8 @@ mod pattern;
 
 pub use handles::{Put, TryPut};
 pub use pattern::{ProducerConsumer, Producers};
-pub use towpath_pattern::{
-    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
-    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
-    async_channel, queue, queue::Closed, queue::TryPutError,
-};
+pub use towpath_pattern::prelude::*;
+pub use towpath_pattern::{queue, queue::Closed, queue::TryPutError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

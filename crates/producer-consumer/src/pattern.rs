@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use towpath_pattern::queue::{self, Producer};
 use towpath_pattern::{
-    Capacity, IntoLimit, Job, OnFailure, Pattern, Run, Scope, Settings, Source, Taken, anyhow, drive_job,
+    IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, anyhow, builders, drive_job,
 };
 
 use crate::handles::{Put, TryPut};
@@ -22,7 +22,9 @@ type StartConsumers<Item, Out> =
 /// own. Clones share the jobs.
 pub struct ProducerConsumer<In, Item, Out> {
     producers: Producers<In, Item>,
-    consumers: Settings,
+    /// The settings of the consumers, from which [`Pattern::start`] derives those of the producers. Without a name, the
+    /// name is empty.
+    settings: Settings,
     start: Arc<StartConsumers<Item, Out>>,
     newest_first: bool,
 }
@@ -30,7 +32,7 @@ pub struct ProducerConsumer<In, Item, Out> {
 /// Producers that are still without consumers.
 #[must_use = "producers need consumers"]
 pub struct Producers<In, Item> {
-    settings: Settings,
+    limit: Limit,
     start: Arc<StartProducers<In, Item>>,
 }
 
@@ -48,7 +50,7 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
     {
         let job = Arc::new(job);
         Producers {
-            settings: Settings { capacity: Some(Capacity::new(0)), ..Settings::new("producers", limit) },
+            limit: limit.into_limit(),
             start: Arc::new(move |input, scope, settings, producer| {
                 let job = Arc::clone(&job);
                 let work = move |taken: Taken<In, ()>| {
@@ -135,7 +137,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     ) -> ProducerConsumer<In, Item, Out> {
         ProducerConsumer {
             producers: self,
-            consumers: Settings::new("consumers", limit),
+            settings: Settings::new("", limit),
             start: Arc::new(start),
             newest_first: false,
         }
@@ -143,36 +145,20 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
 }
 
 impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
-    /// Has room for so many items in the queue, and for as many outputs that nobody took yet. By default as many
-    /// as there are consumers. Without any, an item is put only when a consumer is free for it.
-    #[must_use]
-    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
-        self.consumers.capacity = Some(items.into());
-        self
-    }
-
     /// Takes the newest item of the queue first: asyncio's `LifoQueue`.
     #[must_use]
     pub fn lifo(mut self) -> Self {
         self.newest_first = true;
         self
     }
+}
 
-    /// What a failure of a producer or a consumer does: by default the first one stops the run.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.producers.settings.on_failure = on_failure;
-        self.consumers.on_failure = on_failure;
-        self
-    }
-
-    /// Puts `name` before the names of the stages, which are `producers` and `consumers`.
-    #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
-        self.producers.settings.name = format!("{name} producers").into();
-        self.consumers.name = format!("{name} consumers").into();
-        self
-    }
+builders! {
+    /// The [capacity](Self::capacity) is the number of items in the queue, and the number of further outputs that are
+    /// ready and not taken yet; with a capacity of zero, an item is put only when a consumer is free for it. A failure
+    /// is a failure of a producer or of a consumer. The stages are called `producers` and `consumers`, after the
+    /// [name](Self::named) if there is one.
+    ProducerConsumer<In, Item, Out>
 }
 
 impl<In, Item, Out> Pattern<In> for ProducerConsumer<In, Item, Out>
@@ -184,21 +170,27 @@ where
     type Out = Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
-        let Self { producers, consumers, .. } = self;
-        let room = consumers.capacity.map_or(consumers.limit.get(), Capacity::get);
+        let settings = |stage: &str| match &*self.settings.name {
+            "" => self.settings.clone().named(stage),
+            name => self.settings.clone().named(format!("{name} {stage}")),
+        };
+        let consumers = settings("consumers");
+        let mut producers = settings("producers").capacity(0);
+        producers.limit = self.producers.limit;
+
+        let room = consumers.capacity.unwrap_or(consumers.limit.get());
         let (producer, consumer) = if self.newest_first { queue::lifo(room) } else { queue::fifo(room) };
-        let producing = (producers.start)(input, scope.clone(), producers.settings.clone(), producer.clone());
-        let source = Source::produced(producing, consumer);
-        (self.start)(source, scope, consumers.clone(), producer)
+        let producing = (self.producers.start)(input, scope.clone(), producers, producer.clone());
+        (self.start)(Source::produced(producing, consumer), scope, consumers, producer)
     }
 }
 
 impl<In, Item, Out> Clone for ProducerConsumer<In, Item, Out> {
     fn clone(&self) -> Self {
-        let Self { producers, consumers, start, newest_first } = self;
+        let Self { producers, settings, start, newest_first } = self;
         Self {
             producers: producers.clone(),
-            consumers: consumers.clone(),
+            settings: settings.clone(),
             start: Arc::clone(start),
             newest_first: *newest_first,
         }
@@ -207,6 +199,6 @@ impl<In, Item, Out> Clone for ProducerConsumer<In, Item, Out> {
 
 impl<In, Item> Clone for Producers<In, Item> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone(), start: Arc::clone(&self.start) }
+        Self { limit: self.limit, start: Arc::clone(&self.start) }
     }
 }

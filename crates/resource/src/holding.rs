@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
-    Capacity, Cause, Ended, IntoLimit, Job, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
-    TimedOut, Work, drive_job,
+    Cause, Ended, IntoLimit, Job, Pattern, Run, Scope, Settings, Source, Taken, TimedOut, Work, builders,
+    drive_job,
 };
 
 use crate::held::Held;
@@ -75,36 +75,12 @@ impl<R: Resource, J> Holding<R, J> {
         self.release_within = limit;
         self
     }
+}
 
-    /// Yields the outputs in the order of their inputs; those that finish early are held back, and
-    /// count against the limit plus the capacity. They hold no resource.
-    #[must_use]
-    pub fn ordered(mut self) -> Self {
-        self.settings.order = Order::Ordered;
-        self
-    }
-
-    /// Has room for so many items beyond those whose jobs run: above all, finished outputs that nobody
-    /// took yet. By default as many as the limit.
-    #[must_use]
-    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
-        self.settings.capacity = Some(items.into());
-        self
-    }
-
-    /// What a failure does: by default the first one stops the run.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.settings.on_failure = on_failure;
-        self
-    }
-
-    /// The name of the stage in failures and reports, by default `resource`.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.settings.name = name.into();
-        self
-    }
+builders! {
+    /// An output that is held back for its order holds no resource. The stage is called `resource` unless it is
+    /// [named](Self::named).
+    Holding<R, J>: ordered
 }
 
 impl<R, J> Clone for Holding<R, J> {

@@ -81,11 +81,7 @@ mod slot;
 mod time;
 mod with;
 
-pub use towpath_pattern::{
-    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
-    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
-    async_channel,
-};
+pub use towpath_pattern::prelude::*;
 
 pub use held::Held;
 pub use holding::Holding;

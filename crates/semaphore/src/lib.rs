@@ -59,11 +59,7 @@ mod permitted;
 mod semaphore;
 mod sync;
 
-pub use towpath_pattern::{
-    Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
-    Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
-    async_channel,
-};
+pub use towpath_pattern::prelude::*;
 
 pub use permit::{OwnedPermit, Permit};
 pub use permitted::Permitted;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use towpath_pattern::{
-    Capacity, Ended, IntoLimit, Job, Limit, OnFailure, Order, Pattern, Run, Scope, Settings, Source, Taken,
-    Work, drive_job,
+    Ended, IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work, builders, drive_job,
 };
 
 use crate::semaphore::Semaphore;
@@ -58,36 +57,12 @@ impl<J> Permitted<J> {
         self.limit = Some(limit.into_limit());
         self
     }
+}
 
-    /// Yields the outputs in the order of their inputs; those that finish early are held back, and
-    /// count against the limit plus the capacity. They hold no permit.
-    #[must_use]
-    pub fn ordered(mut self) -> Self {
-        self.settings.order = Order::Ordered;
-        self
-    }
-
-    /// Has room for so many items beyond those that wait for a permit or hold one: above all, finished
-    /// outputs that nobody took yet. By default as many as the limit.
-    #[must_use]
-    pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
-        self.settings.capacity = Some(items.into());
-        self
-    }
-
-    /// What a failure does: by default the first one stops the run. It never closes the semaphore.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.settings.on_failure = on_failure;
-        self
-    }
-
-    /// The name of the stage in failures and reports, by default `semaphore`.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.settings.name = name.into();
-        self
-    }
+builders! {
+    /// An output that is held back for its order holds no permit. A failure does not close the semaphore. The stage is
+    /// called `semaphore` unless it is [named](Self::named).
+    Permitted<J>: ordered
 }
 
 impl<J> Clone for Permitted<J> {

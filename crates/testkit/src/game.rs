@@ -173,10 +173,9 @@ impl fmt::Display for Game {
         let going_on = if on_failure == OnFailure::Continue { ", going on after failures" } else { "" };
         write!(
             f,
-            "{} items from a source of the form {:?}, limit {limit}, capacity {}{going_on}, stop after {}",
+            "{} items from a source of the form {:?}, limit {limit}, capacity {capacity}{going_on}, stop after {}",
             self.plans.len(),
             self.form,
-            capacity.get(),
             self.stop_after,
         )?;
         let planned = || self.plans.iter().enumerate().filter(|(_, plan)| **plan != Plan::NOTHING);

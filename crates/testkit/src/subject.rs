@@ -1,14 +1,14 @@
 //! What is put through the laws and the benchmark: a pattern made from any job.
 
-use towpath_pattern::{Capacity, Job, Limit, OnFailure, Order, Pattern, PatternExt};
+use towpath_pattern::{Job, Limit, OnFailure, Order, Pattern, PatternExt};
 
 /// How a pattern is to be set up.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// Jobs at once.
     pub limit: Limit,
-    /// Items waiting.
-    pub capacity: Capacity,
+    /// Items in a stage in addition to the limit.
+    pub capacity: usize,
     /// What a failure does.
     pub on_failure: OnFailure,
 }
@@ -22,14 +22,13 @@ impl Case {
     #[must_use]
     #[track_caller]
     pub fn new(limit: usize) -> Self {
-        let capacity = Capacity::new(limit);
-        Self { limit: Limit::new(limit), capacity, on_failure: OnFailure::Stop }
+        Self { limit: Limit::new(limit), capacity: limit, on_failure: OnFailure::Stop }
     }
 
     /// The same with room for `items` to wait.
     #[must_use]
     pub fn capacity(self, items: usize) -> Self {
-        Self { capacity: Capacity::new(items), ..self }
+        Self { capacity: items, ..self }
     }
 
     /// The same, going on after a failure.
@@ -41,7 +40,7 @@ impl Case {
     /// The most items that may be in one stage at once.
     #[must_use]
     pub fn bound(&self) -> usize {
-        self.limit.get().saturating_add(self.capacity.get())
+        self.limit.get().saturating_add(self.capacity)
     }
 }
 

@@ -36,12 +36,9 @@ impl Subject for OneJob {
         In: Clone + Send + 'static,
         J: Job<In, Out: Clone>,
     {
-        let settings = Settings {
-            capacity: Some(case.capacity),
-            order: self.0,
-            on_failure: case.on_failure,
-            ..Settings::new("scatter", case.limit)
-        };
+        let settings =
+            Settings::new("scatter", case.limit).capacity(case.capacity).on_failure(case.on_failure);
+        let settings = if self.0 == Order::Ordered { settings.ordered() } else { settings };
         let only = |mut outputs: Vec<J::Out>| async move { Ok(outputs.remove(0)) };
         let first = Fanout::new(case.limit, only).capacity(case.capacity).on_failure(case.on_failure);
         let first = if self.0 == Order::Ordered { first.ordered() } else { first };

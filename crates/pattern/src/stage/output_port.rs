@@ -164,7 +164,7 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
 impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
     fn report(&self) -> StageReport {
         let counts = self.with(|state| state.counts());
-        StageReport { stage: Arc::clone(&self.settings.name), counts }
+        StageReport::from_settings(&self.settings, counts)
     }
 
     fn upstream(&self) -> Option<&Arc<dyn Upstream>> {

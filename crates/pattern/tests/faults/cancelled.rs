@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use futures_core::Stream;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Run, Scope, Settings, Source};
+use towpath_pattern::{Run, Scope, Settings, Source};
 
 use crate::{one_step, run_in, settle, soon};
 
@@ -66,7 +66,7 @@ async fn an_item_whose_job_had_ended_before_the_run_was_stopped_counts_as_what_i
             Ok(item)
         }
     };
-    let settings = Settings { capacity: Some(Capacity::new(100)), ..Settings::new("stops itself", 1) };
+    let settings = Settings::new("stops itself", 1).capacity(100);
     let run = run_in(&Scope::default(), 0..100, settings, job);
     *own.lock().unwrap() = Some(run);
     settle().await;

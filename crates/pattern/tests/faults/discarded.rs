@@ -1,12 +1,12 @@
 //! What goes on while nobody takes anything.
 
-use towpath_pattern::{Capacity, Run, Scope, Settings, Taken};
+use towpath_pattern::{Run, Scope, Settings, Taken};
 
 use crate::settle;
 
 #[tokio::test]
 async fn a_run_that_discards_its_outputs_goes_on_though_nobody_takes_them() {
-    let settings = Settings { capacity: Some(Capacity::new(0)), ..Settings::new("discarding", 1) };
+    let settings = Settings::new("discarding", 1).capacity(0);
     let work = |taken: Taken<u32, ()>| async move {
         let (_, begun) = taken.begin();
         begun.end(Ok(()))

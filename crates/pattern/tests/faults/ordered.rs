@@ -1,7 +1,7 @@
 //! What an ordered run yields when one of its items fails.
 
 use tokio::task::yield_now;
-use towpath_pattern::{Order, Scope, Settings};
+use towpath_pattern::{Scope, Settings};
 
 use crate::{run_in, settle};
 
@@ -19,7 +19,7 @@ async fn an_ordered_run_yields_the_unbroken_beginning_and_then_the_failure() {
             }
             Ok(item)
         };
-        let settings = Settings { order: Order::Ordered, ..Settings::new("ordered", 8) };
+        let settings = Settings::new("ordered", 8).ordered();
         let mut run = run_in(&Scope::default(), 0..1_000, settings, job);
         settle().await;
         let counts = run.stats()[0].counts;

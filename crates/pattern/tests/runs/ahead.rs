@@ -70,7 +70,7 @@ async fn left(source: Source<u32>) -> Source<u32> {
 }
 
 fn run(source: Source<u32>, job: impl Job<u32, Out = u32>) -> Run<u32> {
-    let settings = Settings { capacity: Some(CAPACITY.into()), ..Settings::new("one at a time", 1) };
+    let settings = Settings::new("one at a time", 1).capacity(CAPACITY);
     Run::spawn(Scope::default(), source, settings, Arc::new(job))
 }
 

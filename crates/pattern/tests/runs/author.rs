@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use towpath_pattern::{Ended, Failure, OnFailure, Run, Scope, Settings, Source, Taken};
 
 fn going_on() -> Settings {
-    Settings { on_failure: OnFailure::Continue, ..Settings::new("author", 1) }
+    Settings::new("author", 1).on_failure(OnFailure::Continue)
 }
 
 fn told(failures: &[Failure]) -> Vec<String> {

@@ -7,18 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use towpath_pattern::{Capacity, OnFailure, Run, Scope, Settings, Source, anyhow, queue};
+use towpath_pattern::{OnFailure, Run, Scope, Settings, Source, anyhow, queue};
 
 use crate::{run_in, settle};
 
 /// A run whose job goes on for ever, after its source has panicked.
 async fn broken(source: Source<u32>) -> Run<u32> {
     let job = |_: u32| pending::<anyhow::Result<u32>>();
-    let settings = Settings {
-        capacity: Some(Capacity::new(10)),
-        on_failure: OnFailure::Continue,
-        ..Settings::new("goes on", 2)
-    };
+    let settings = Settings::new("goes on", 2).capacity(10).on_failure(OnFailure::Continue);
     let mut run = run_in(&Scope::default(), source, settings, job);
     let failure = run.next().await.expect("a failure").expect_err("a panic");
     assert_eq!(failure.to_string(), "stage `source`: panicked: broken");

@@ -9,7 +9,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Cause, Ended, OnFailure, Run, Scope, Settings, Taken, Work, anyhow};
+use towpath_pattern::{Cause, Ended, OnFailure, Run, Scope, Settings, Taken, Work, anyhow};
 
 use crate::settle;
 
@@ -29,7 +29,7 @@ fn told_too_late(collects: bool) -> usize {
             pending::<anyhow::Result<u32>>().await
         };
         let inner = outer.child("inner");
-        let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("stage", 2) };
+        let settings = Settings::new("stage", 2).on_failure(OnFailure::Continue);
         let run = {
             let _entered = runtime.enter();
             Run::spawn(inner, vec![0, 1].into(), settings, Arc::new(job))
@@ -107,13 +107,9 @@ fn a_failure_of_the_stage_before_is_told_where_the_runtime_goes_while_that_close
     for cancelled in [false, true] {
         let (runtime, scope) = (single(), Scope::new("around"));
         let run = runtime.block_on(async {
-            let roomy = Settings {
-                capacity: Some(Capacity::new(10)),
-                on_failure: OnFailure::Continue,
-                ..Settings::new("first", 1)
-            };
+            let roomy = Settings::new("first", 1).capacity(10).on_failure(OnFailure::Continue);
             let first = Run::spawn(scope.clone(), vec![0, 1].into(), roomy, NeverCloses);
-            let tight = Settings { capacity: Some(Capacity::new(0)), ..Settings::new("second", 1) };
+            let tight = Settings::new("second", 1).capacity(0);
             let endless = |_: u32| pending::<anyhow::Result<u32>>();
             let run = Run::spawn(scope.clone(), first.into(), tight, Arc::new(endless));
             settle().await;

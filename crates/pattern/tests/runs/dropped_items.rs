@@ -64,8 +64,8 @@ async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
                 (First::WaitsAndDropsItAndPanicsLater, 0),
             ] {
                 let at = format!("{order:?}, limit {limit}, {first:?}");
-                let settings =
-                    Settings { order, on_failure: OnFailure::Continue, ..Settings::new("dropping", limit) };
+                let mut settings = Settings::new("dropping", limit).on_failure(OnFailure::Continue);
+                settings.order = order;
                 let mut run = run(vec![7, 8, 9].into(), settings, first);
                 let outcomes = timeout(Duration::from_secs(100), run.outcomes()).await.expect(&at);
                 let outputs = outcomes.iter().filter(|outcome| outcome.is_ok()).count();

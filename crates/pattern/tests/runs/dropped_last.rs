@@ -38,7 +38,7 @@ const RETURNED: &str = "item 0 at stage `source`: returned first";
 
 /// The report of a run over `source` that nobody has taken anything of.
 async fn report(source: Source<u32>, on_failure: OnFailure) -> Report {
-    let settings = Settings { on_failure, ..Settings::new("pass", 1) };
+    let settings = Settings::new("pass", 1).on_failure(on_failure);
     let pass = |item: u32| async move { Ok(item) };
     Run::spawn(Scope::default(), source, settings, Arc::new(pass)).finish().await
 }

@@ -11,19 +11,14 @@ use std::thread::{self, ThreadId};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{
-    Capacity, Cause, Ended, Limit, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow,
-};
+use towpath_pattern::{Cause, Ended, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow};
 
 use crate::{Bomb, Leaves, run_in, settle};
 
 fn roomy(limit: usize, order: Order) -> Settings {
-    Settings {
-        capacity: Some(Capacity::new(10)),
-        on_failure: OnFailure::Continue,
-        order,
-        ..Settings::new("dropped", Limit::new(limit))
-    }
+    let mut settings = Settings::new("dropped", limit).capacity(10).on_failure(OnFailure::Continue);
+    settings.order = order;
+    settings
 }
 
 /// The first waits for ever, the second is an output, the third an error.

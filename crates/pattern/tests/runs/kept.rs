@@ -5,7 +5,7 @@ use std::thread;
 
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
-use towpath_pattern::{Kept, Order, Run, Scope, Settings, Source, Taken};
+use towpath_pattern::{Kept, Run, Scope, Settings, Source, Taken};
 
 /// The next so many outputs of a run over `source`, each with the index of its input, and what that run never began.
 async fn some_of(source: Source<u32>, count: usize) -> (Vec<(Option<usize>, u32)>, Source<u32>) {
@@ -14,7 +14,7 @@ async fn some_of(source: Source<u32>, count: usize) -> (Vec<(Option<usize>, u32)
         yield_now().await;
         Ok(item)
     };
-    let settings = Settings { order: Order::Ordered, capacity: Some(0.into()), ..Settings::new("some", 3) };
+    let settings = Settings::new("some", 3).ordered().capacity(0);
     let scope = Scope::default();
     let mut run = Run::spawn(scope.clone(), source, settings, Arc::new(job)).indexed();
     let mut outputs = Vec::new();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::future::join;
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, OnFailure, Order, Run, Scope, Settings, Source, Taken, anyhow, queue};
+use towpath_pattern::{OnFailure, Run, Scope, Settings, Source, Taken, anyhow, queue};
 
 use crate::{run_in, settle};
 
@@ -118,7 +118,7 @@ async fn a_source_that_panicked_gives_back_what_was_never_begun() {
         std::future::pending::<()>().await;
         Ok(item)
     };
-    let settings = Settings { capacity: Some(Capacity::new(8)), ..Settings::new("stuck", 1) };
+    let settings = Settings::new("stuck", 1).capacity(8);
     let report = run_in(&scope, source, settings, job).finish().await;
     let mut rest = kept.take().expect("the run is over");
     let mut given_back = 0;
@@ -236,12 +236,7 @@ async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
 /// Outputs that nobody takes are in nobody's order: a failure does not wait for one that is gone.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_discards_its_outputs_ends_however_it_is_ordered() {
-    let settings = Settings {
-        order: Order::Ordered,
-        on_failure: OnFailure::Continue,
-        capacity: Some(Capacity::new(0)),
-        ..Settings::new("discarding", 1)
-    };
+    let settings = Settings::new("discarding", 1).ordered().on_failure(OnFailure::Continue).capacity(0);
     let work = |taken: Taken<u32, ()>| async move {
         let (item, begun) = taken.begin();
         begun.end(if item == 0 { Ok(()) } else { Err(anyhow::anyhow!("not to my taste")) })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::task::yield_now;
-use towpath_pattern::{Failure, OnFailure, Order, Scope, Settings, Source, anyhow};
+use towpath_pattern::{Failure, OnFailure, Scope, Settings, Source, anyhow};
 
 use crate::{run_in, settle};
 
@@ -16,8 +16,7 @@ use crate::{run_in, settle};
 async fn a_failure_that_the_dropped_run_held_is_heard() {
     for taken in 1..40 {
         let scope = Scope::new("holding");
-        let settings =
-            Settings { order: Order::Ordered, on_failure: OnFailure::Continue, ..Settings::new("picky", 64) };
+        let settings = Settings::new("picky", 64).ordered().on_failure(OnFailure::Continue);
         let job = |item: usize| async move {
             anyhow::ensure!(item != 39, "the last");
             Ok(item)
@@ -234,7 +233,7 @@ async fn a_failure_that_a_dropped_future_had_taken_is_told() {
         }
         if item == 0 { Err(anyhow::anyhow!("item {item} is bad")) } else { Ok(item) }
     };
-    let settings = || Settings { on_failure: OnFailure::Continue, ..Settings::new("bad", 2) };
+    let settings = || Settings::new("bad", 2).on_failure(OnFailure::Continue);
     let is_told = |failure: &Failure| failure.to_string() == "item 0 at stage `bad`: item 0 is bad";
 
     let scope = Scope::default();

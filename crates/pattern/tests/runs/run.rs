@@ -8,12 +8,11 @@ use std::task::{Context, Waker};
 use futures_core::stream::FusedStream;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{Job, OnFailure, Order, Report, Run, Scope, Settings, Source, anyhow};
+use towpath_pattern::{Job, OnFailure, Report, Run, Scope, Settings, Source, anyhow};
 
 /// A run of `job` over so many items in their order, which goes on after failures.
 fn going_on<J: Job<u32>>(scope: &Scope, items: u32, job: J) -> Run<J::Out> {
-    let settings =
-        Settings { order: Order::Ordered, on_failure: OnFailure::Continue, ..Settings::new("check", 2) };
+    let settings = Settings::new("check", 2).ordered().on_failure(OnFailure::Continue);
     Run::spawn(scope.clone(), Source::from(0..items), settings, Arc::new(job))
 }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
-use towpath_pattern::{Capacity, Job, Run, Scope, Settings, Source, Taken};
+use towpath_pattern::{Job, Run, Scope, Settings, Source, Taken};
 
 fn single() -> Runtime {
     Builder::new_current_thread().build().expect("a runtime")
@@ -138,10 +138,10 @@ fn what_was_never_begun_is_kept_where_a_panic_drops_the_runtime() {
 fn what_lay_between_two_stages_counts_as_cancelled_at_the_second() {
     let runtime = single();
     let run = runtime.block_on(async {
-        let roomy = Settings { capacity: Some(Capacity::new(10)), ..Settings::new("first", 1) };
+        let roomy = Settings::new("first", 1).capacity(10);
         let first =
             Run::spawn(Scope::default(), (0..5).into(), roomy, Arc::new(|item: u32| async move { Ok(item) }));
-        let tight = Settings { capacity: Some(Capacity::new(0)), ..Settings::new("second", 1) };
+        let tight = Settings::new("second", 1).capacity(0);
         let endless = |_: u32| pending::<towpath_pattern::anyhow::Result<u32>>();
         let run = Run::spawn(Scope::default(), first.into(), tight, Arc::new(endless));
         for _ in 0..50 {

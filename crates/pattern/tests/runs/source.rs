@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use towpath_pattern::{
-    Cause, OnFailure, Order, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken, queue,
+    Cause, OnFailure, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken, queue,
 };
 
 /// Everything a source has, and the failure it ended with, if it did.
@@ -38,7 +38,7 @@ impl<T: Unpin> Stream for Hesitant<T> {
 
 /// A run in which each item of `source` is handed on as it is.
 fn hand_on(source: impl Into<Source<u64>>, on_failure: OnFailure) -> Run<u64> {
-    let settings = Settings { order: Order::Ordered, on_failure, ..Settings::new("hand on", 2) };
+    let settings = Settings::new("hand on", 2).ordered().on_failure(on_failure);
     let work = |taken: Taken<u64, u64>| async move {
         let (item, begun) = taken.begin();
         begun.end(if item == 7 { Err(anyhow::anyhow!("seven")) } else { Ok(item) })
@@ -158,7 +158,7 @@ async fn failures_pass_through_a_stage_that_continues_and_are_counted_where_they
     let told: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().map_err(ToString::to_string)).collect();
     let seven = "item 2 at stage `hand on`: seven".to_owned();
     assert_eq!(told, [Ok(&5), Ok(&6), Err(seven), Ok(&8), Ok(&9)]);
-    let Report { stages, failures } = run.finish().await;
+    let Report { stages, failures, .. } = run.finish().await;
     let counts = |stage: &StageReport| (stage.counts.taken, stage.counts.errored, stage.counts.delivered);
     assert_eq!(stages.iter().map(counts).collect::<Vec<_>>(), [(5, 1, 5), (4, 0, 4)]);
     assert!(failures.is_empty());

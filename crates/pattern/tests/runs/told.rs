@@ -13,18 +13,18 @@ use towpath_pattern::{
 
 /// A number for each group that no sum of others gives.
 fn counts() -> Counts {
-    Counts {
-        taken: 2_000,
-        succeeded: 1,
-        errored: 2,
-        panicked: 4,
-        timed_out: 8,
-        cancelled: 16,
-        dropped: 32,
-        never_begun: 64,
-        running: 128,
-        delivered: 5,
-    }
+    let mut counts = Counts::default();
+    counts.taken = 2_000;
+    counts.succeeded = 1;
+    counts.errored = 2;
+    counts.panicked = 4;
+    counts.timed_out = 8;
+    counts.cancelled = 16;
+    counts.dropped = 32;
+    counts.never_begun = 64;
+    counts.running = 128;
+    counts.delivered = 5;
+    counts
 }
 
 /// The failure of the only item of a run whose job gives `error`.
@@ -56,9 +56,9 @@ fn a_report_names_the_groups_that_are_not_empty() {
     );
     assert_eq!(Counts::default().to_string(), "0 taken");
 
-    let stage = |name: &str, counts| StageReport { stage: name.into(), counts };
-    let stages = vec![stage("first", counts()), stage("next", Counts::default())];
-    let said = Report { stages, failures: Vec::new() }.to_string();
+    let mut report = Report::default();
+    report.stages = vec![StageReport::new("first", counts()), StageReport::new("next", Counts::default())];
+    let said = report.to_string();
     assert!(
         said.starts_with("first: 2000 taken, ") && said.ends_with(" not yielded; next: 0 taken"),
         "{said}"
@@ -67,10 +67,11 @@ fn a_report_names_the_groups_that_are_not_empty() {
 
 #[tokio::test]
 async fn a_report_tells_the_first_failure_that_nobody_took() {
-    let failures = vec![failure(anyhow::anyhow!("no route")).await];
-    let stages = vec![StageReport { stage: "fetch".into(), counts: Counts::default() }];
+    let mut report = Report::default();
+    report.stages.push(StageReport::new("fetch", Counts::default()));
+    report.failures.push(failure(anyhow::anyhow!("no route")).await);
     assert_eq!(
-        Report { stages, failures }.to_string(),
+        report.to_string(),
         "fetch: 0 taken; first failure nobody took: item 0 at stage `fetch`: no route"
     );
 }

@@ -16,7 +16,7 @@ where
     Out: Send + 'static,
     Fut: Future<Output = anyhow::Result<Out>> + Send + 'static,
 {
-    let settings = || Settings { on_failure, ..Settings::new("twice", 1) };
+    let settings = || Settings::new("twice", 1).on_failure(on_failure);
     let awaits = move |taken: Taken<u32, Out>| async move {
         let (_, begun) = taken.begin();
         let result = drive_job(job(), |cause| begun.tell(cause)).await;
@@ -111,7 +111,7 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
             };
             Loud { future: Box::pin(future), _later: Bomb("of the work") }
         };
-        let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("twice", 1) };
+        let settings = Settings::new("twice", 1).on_failure(OnFailure::Continue);
         let mut run = Run::spawn(Scope::default(), vec![0].into(), settings, work);
         let outcomes = run.outcomes().await;
         let report = run.finish().await;
@@ -131,7 +131,7 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
 
 #[tokio::test]
 async fn finish_goes_to_the_end_though_outputs_that_it_drops_panic_where_failures_stop_nothing() {
-    let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("twice", 1) };
+    let settings = Settings::new("twice", 1).on_failure(OnFailure::Continue);
     let job = |_: u32| async { Ok(Bomb("of the output")) };
     let report = Run::spawn(Scope::default(), (0..100).into(), settings, Arc::new(job)).finish().await;
     assert_eq!((report.last().succeeded, report.failures.len()), (100, 100), "{report}");

@@ -64,7 +64,7 @@ async fn with_a_limit_of_one_no_two_jobs_compute_at_the_same_time() {
         std::future::ready(Ok(item))
     };
     let (sender, source) = Source::channel(8);
-    let settings = Settings { capacity: Some(16.into()), ..Settings::new("alone", 1) };
+    let settings = Settings::new("alone", 1).capacity(16);
     let run = Run::spawn(Scope::default(), source, settings, Arc::new(job));
     let sending = async {
         for item in 0..20_000 {

@@ -184,7 +184,7 @@ async fn a_run_that_is_over_yields_nothing_more_and_its_source_is_given_back_onc
         assert!(run.outcomes().await.is_empty());
     }
     run.cancel();
-    let Report { stages, failures } = run.finish().await;
+    let Report { stages, failures, .. } = run.finish().await;
     assert_eq!((stages[0].counts.succeeded, failures.len()), (3, 0), "it was over before it was cancelled");
     assert!(kept.take().is_some() && kept.take().is_none());
 }

@@ -77,7 +77,7 @@ async fn takes(tested: &dyn Testable, case: Case, form: Form, plan: Plan, output
     let most = outputs + case.bound() * tested.stages();
     settle().await;
     let taken = supplied.rest.taken();
-    let with = format!("limit {} and capacity {}, {form:?}", case.limit, case.capacity.get());
+    let with = format!("limit {} and capacity {}, {form:?}", case.limit, case.capacity);
     if taken > most {
         return Err(format!(
             "{taken} items were taken from the source with {outputs} outputs taken; \

@@ -52,7 +52,7 @@ pub(crate) fn adds_up(tested: &dyn Testable, played: &Played, report: &Report) -
 
 /// taken = all the groups, and nothing is going on.
 fn sums(report: &Report) -> Outcome {
-    for StageReport { stage, counts } in &report.stages {
+    for StageReport { stage, counts, .. } in &report.stages {
         let settled = counts.settled();
         if counts.taken != settled || counts.running != 0 || counts.waiting() != 0 {
             return Err(format!(
@@ -145,7 +145,7 @@ pub(crate) fn all_are_begun_or_kept(items: usize, played: &Played) -> Outcome {
 
 async fn every_moment(tested: Tested, game: Game) -> Outcome {
     let played = play(&*tested, &game, Stop::Never).await?;
-    for StageReport { stage, counts } in played.live.iter().flatten() {
+    for StageReport { stage, counts, .. } in played.live.iter().flatten() {
         let known = counts.settled() + counts.running;
         if known > counts.taken || counts.delivered > counts.taken {
             return Err(format!(

@@ -201,7 +201,7 @@ pub(super) fn scenes(choice: &mut Choice, stops: &[Stop], each: usize) -> Vec<Sc
 impl fmt::Display for Scene {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Case { limit, capacity, on_failure } = self.case;
-        write!(f, "limit {limit}, capacity {}", capacity.get())?;
+        write!(f, "limit {limit}, capacity {capacity}")?;
         if on_failure == OnFailure::Continue {
             f.write_str(", going on after failures")?;
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fastrand::Rng;
-use towpath_pattern::{Capacity, Limit, OnFailure};
+use towpath_pattern::{Limit, OnFailure};
 
 use super::job::{Mood, Waits};
 use super::source::{Ends, Feeding, Supplying};
@@ -201,7 +201,7 @@ impl Part {
         let limit = if huge { usize::MAX } else { rng.usize(1..=up_to) };
         let up_to = one_of(rng, &[(3, 0), (4, 8), (2, 100)]);
         let capacity = if rng.u32(..50) == 0 { usize::MAX } else { rng.usize(..=up_to) };
-        let case = Case { limit: Limit::new(limit), capacity: Capacity::new(capacity), on_failure };
+        let case = Case { limit: Limit::new(limit), capacity, on_failure };
         let waits = one_of(
             rng,
             &[
@@ -329,7 +329,7 @@ impl fmt::Display for Choice {
         for (position, Part { tested, case, mood }) in parts.iter().enumerate() {
             let then = if position == 0 { "" } else { ", then " };
             let Case { limit, capacity, on_failure } = case;
-            write!(f, "{then}{} (limit {limit}, capacity {}, ", tested.name(), capacity.get())?;
+            write!(f, "{then}{} (limit {limit}, capacity {capacity}, ", tested.name())?;
             write!(f, "{on_failure:?}, {:?}, {}‰ fail)", mood.waits, mood.fails)?;
         }
         write!(f, ", taken with {:?}", taker.with)?;

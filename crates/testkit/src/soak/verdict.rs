@@ -51,7 +51,7 @@ fn sums(report: &Report) -> Outcome {
     };
     match report.stages.iter().find(wrong) {
         None => Ok(()),
-        Some(StageReport { stage, counts }) => Err(format!(
+        Some(StageReport { stage, counts, .. }) => Err(format!(
             "conservation: stage `{stage}` reports {counts} when it is over, and {} settled",
             counts.settled()
         )),
@@ -63,7 +63,7 @@ fn jobs(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
     let mut first_stage = 0;
     for (Part { tested, .. }, ledger) in choice.parts.iter().zip(&seen.ledgers) {
         let at = first_stage + tested.job_stage();
-        let StageReport { stage, counts } = &report.stages[at];
+        let StageReport { stage, counts, .. } = &report.stages[at];
         first_stage += tested.stages();
         let jobs = ledger.seen();
         for (what, reported, fate) in [
@@ -174,7 +174,7 @@ fn bounds(choice: &Choice, seen: &Seen) -> Outcome {
         }
     }
     for live in &seen.taken.live {
-        for (StageReport { stage, counts }, part) in live.iter().zip(choice.stages()) {
+        for (StageReport { stage, counts, .. }, part) in live.iter().zip(choice.stages()) {
             let known = counts.settled() + counts.running;
             if known > counts.taken || counts.delivered > counts.taken {
                 return Err(format!("conservation: while it went on, stage `{stage}` told of {counts}"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::{Capacity, Job, Limit, Run, Scope, Source};
+use towpath_pattern::{Job, Limit, Run, Scope, Source};
 use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
@@ -18,7 +18,7 @@ impl Flaw for OneMoreJob {
         J: Job<In>,
     {
         let limit = Limit::new(case.limit.get().saturating_add(1));
-        let capacity = Capacity::new(case.capacity.get().saturating_sub(1));
+        let capacity = case.capacity.saturating_sub(1);
         Run::spawn(scope, input, settings(Case { limit, capacity, ..case }, Self::ORDER), job)
     }
 }
@@ -33,7 +33,7 @@ impl Flaw for OneMoreItem {
         In: Send + 'static,
         J: Job<In>,
     {
-        let capacity = Capacity::new(case.capacity.get().saturating_add(1));
+        let capacity = case.capacity.saturating_add(1);
         Run::spawn(scope, input, settings(Case { capacity, ..case }, Self::ORDER), job)
     }
 }

@@ -20,7 +20,9 @@ pub trait Flaw: Clone + Send + Sync + 'static {
 /// The settings of a pattern that is not broken.
 pub fn settings(case: Case, order: Order) -> Settings {
     let Case { limit, capacity, on_failure } = case;
-    Settings { capacity: Some(capacity), order, on_failure, ..Settings::new("broken", limit) }
+    let mut settings = Settings::new("broken", limit).capacity(capacity).on_failure(on_failure);
+    settings.order = order;
+    settings
 }
 
 /// No flaw at all.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use towpath_pattern::{Capacity, Job, Order, Pattern, Run, Scope, Source, Taken};
+use towpath_pattern::{Job, Order, Pattern, Run, Scope, Source, Taken};
 use towpath_testkit::{Case, Subject};
 
 use super::flaw::{Flaw, settings};
@@ -18,8 +18,7 @@ impl Flaw for StopsAtTheLimit {
         In: Send + 'static,
         J: Job<In>,
     {
-        let capacity = Capacity::new(0);
-        Run::spawn(scope, input, settings(Case { capacity, ..case }, Self::ORDER), job)
+        Run::spawn(scope, input, settings(case.capacity(0), Self::ORDER), job)
     }
 }
 

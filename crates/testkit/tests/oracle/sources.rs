@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail, ensure};
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{collection, prop_oneof, sample};
-use towpath_pattern::{Failure, Kept, Order, Run, Scope, Settings, Source, Taken, queue};
+use towpath_pattern::{Failure, Kept, Run, Scope, Settings, Source, Taken, queue};
 
 use self::gate::{Failing, Gate};
 use crate::bell::{Deed, Parked};
@@ -109,8 +109,7 @@ async fn settle() {
 
 /// A run in which each item is handed on as it is.
 fn hand_on(source: Source<Item>, capacity: usize) -> Run<Item> {
-    let settings =
-        Settings { order: Order::Ordered, capacity: Some(capacity.into()), ..Settings::new("hand on", 2) };
+    let settings = Settings::new("hand on", 2).ordered().capacity(capacity);
     Run::spawn(Scope::default(), source, settings, |taken: Taken<Item, Item>| async move {
         let (item, begun) = taken.begin();
         begun.end(Ok(item))

@@ -30,6 +30,7 @@ mod shipped {
     pub mod job;
     pub mod limit;
     pub mod pattern;
+    pub mod prelude;
     pub mod queue;
     pub mod report;
     pub mod run;
@@ -79,7 +80,7 @@ pub use semaphore::{Semaphore, TryAcquireError};
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::{Job, drive_job};
-pub use limit::{Capacity, IntoLimit, Limit, ZeroLimit};
+pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Run};

@@ -42,7 +42,7 @@ pub(super) async fn masked(tested: Tested) -> Outcome {
         let mut run = tested.pattern(Case::new(1), job).start(source, Scope::default());
         let first = first_failure(&mut run).await?;
         let stage = run.stats()[tested.job_stage()].stage.clone();
-        let Report { stages, failures } = soon("the report", run.finish()).await?;
+        let Report { stages, failures, .. } = soon("the report", run.finish()).await?;
         let counts = &stages[tested.job_stage()].counts;
         if (counts.errored, counts.panicked) != (usize::from(fails), usize::from(!fails)) {
             return Err(format!(

@@ -1,0 +1,12 @@
+//! The names for users of patterns. Every pattern crate re-exports the prelude:
+//!
+//! ```
+//! pub use towpath_pattern::prelude::*;
+//! ```
+//!
+//! The prelude has no names for authors of patterns, for example [`Settings`](crate::Settings).
+
+pub use crate::{
+    Cancelled, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order, Pattern,
+    PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow, async_channel,
+};
