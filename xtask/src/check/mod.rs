@@ -1,7 +1,6 @@
 //! `cargo xtask check`: format, lints, docs, manifests alike, imports, and every pattern crate alone.
 
 mod alone;
-mod problems;
 mod supply;
 mod tidy;
 mod tiers;
@@ -11,8 +10,8 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 
-use self::problems::Problems;
 use crate::models;
+use crate::problems::Problems;
 use crate::process::seconds_since;
 use crate::workspace::Workspace;
 
@@ -25,7 +24,7 @@ use crate::workspace::Workspace;
 /// outside project that depends on one has at most 25 crates in its tree. Every step runs even if one before it failed;
 /// each problem is one line.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS)]
+#[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// Only this step; may be given several times
     #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(STEPS.map(|(name, _)| name)))]

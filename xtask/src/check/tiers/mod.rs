@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use self::rules::Sources;
 use self::table::Table;
 use self::tree::Tree;
-use super::problems::Problems;
+use crate::problems::Problems;
 use crate::workspace::{Package, Workspace};
 
 /// Prints the tiers, and returns the violations of the crates that are not only reported.

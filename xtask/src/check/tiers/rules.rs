@@ -1,10 +1,10 @@
 //! The rules, each a function from the facts of a crate to its violations.
 
-use super::super::problems::Problems;
 use super::circles::{Circle, Graph, circles};
 use super::facts::{Facts, Import, Word};
 use super::table::{Only, Place, Table, is_in};
 use super::tree::Tree;
+use crate::problems::Problems;
 
 /// A crate as the rules see it.
 pub struct Sources {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::rules::Sources;
 use super::table::Table;
 use super::tree::Tree;
-use crate::check::problems::Problems;
+use crate::problems::Problems;
 
 fn table() -> Table {
     toml::from_str(include_str!("../../../tiers.toml")).unwrap()

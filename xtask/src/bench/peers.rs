@@ -1,0 +1,13 @@
+//! The peers that ours are compared with.
+
+use clap::ValueEnum;
+
+/// The peers of one language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Peers {
+    Go,
+    Python,
+    Rust,
+    /// Ours alone
+    None,
+}
