@@ -14,7 +14,7 @@ mod tree;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use self::rules::Sources;
 use self::table::Table;
@@ -28,10 +28,16 @@ pub fn problems(workspace: &Workspace) -> Result<Problems> {
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let table: Table = toml::from_str(&text).context("xtask/tiers.toml")?;
 
+    let folders: Vec<_> = workspace.packages.iter().map(|of| shown(&workspace.root, of.dir())).collect();
+    for name in table.report_only.iter().chain([&table.layered]) {
+        ensure!(
+            folders.contains(name),
+            "xtask/tiers.toml: `{name}` is no crate: remove the name, or correct it"
+        );
+    }
     let mut problems = Problems::new();
     let mut files = 0;
-    for package in &workspace.packages {
-        let folder = shown(&workspace.root, package.dir());
+    for (package, folder) in workspace.packages.iter().zip(folders) {
         let mut found = Problems::new();
         for sources in sources(&workspace.root, package)? {
             files += sources.files.len();
@@ -43,6 +49,7 @@ pub fn problems(workspace: &Workspace) -> Result<Problems> {
             if folder == table.layered {
                 print_tiers(&table, &sources);
                 found.extend(sources.against(&table));
+                found.extend(sources.unknown_modules(&table));
             }
         }
         if table.report_only.contains(&folder) {

@@ -1,9 +1,12 @@
 //! The rules, each a function from the facts of a crate to its violations.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use super::circles::{Circle, Graph, circles};
 use super::facts::{Facts, Import, Word};
 use super::table::{Only, Place, Table, is_in};
-use super::tree::Tree;
+use super::tree::{File, Tree};
 use crate::problems::Problems;
 
 /// A crate as the rules see it.
@@ -27,8 +30,8 @@ impl Source {
 
 impl Sources {
     /// Collects the facts of each file. `named` returns a path as the problems show it.
-    pub fn of(tree: &Tree, named: impl Fn(&std::path::Path) -> String) -> Self {
-        let source = |(index, file): (usize, &super::tree::File)| Source {
+    pub fn of(tree: &Tree, named: impl Fn(&Path) -> String) -> Self {
+        let source = |(index, file): (usize, &File)| Source {
             path: named(&file.path),
             name: file.name(),
             facts: Facts::of(tree, index),
@@ -73,6 +76,15 @@ impl Sources {
             problems.extend(domain_words(source, table));
         }
         problems
+    }
+
+    /// Returns a line for each name in the table that is no module of the crate: its rule would hold for nothing.
+    pub fn unknown_modules(&self, table: &Table) -> Problems {
+        let is_known = |name: &str| self.files.iter().any(|source| is_in(&source.name, name));
+        let unknown: BTreeSet<_> = table.modules().filter(|name| !is_known(name)).collect();
+        let problem =
+            |name| format!("xtask/tiers.toml: `{name}` is no module: remove the name, or correct it");
+        unknown.into_iter().map(problem).collect()
     }
 
     fn upward_imports(&self, source: &Source, table: &Table) -> Problems {

@@ -74,6 +74,14 @@ impl Table {
         let groups = tiers.flat_map(|(tier, of)| of.modules.iter().map(move |group| Place { tier, group }));
         groups.filter(|place| is_in(module, place.group)).max_by_key(|place| place.group.len())
     }
+
+    /// Returns the names of modules in the table.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        let tiers = self.tiers.iter().flat_map(|tier| &tier.modules);
+        let only = self.only.iter().flat_map(|only| only.import.iter().chain([&only.modules]));
+        let others = [&self.pure.modules, &self.words.modules];
+        tiers.chain(only).chain(&self.locks.modules).chain(others).map(String::as_str)
+    }
 }
 
 /// Whether `module` is `group`, or stands below it.

@@ -146,6 +146,16 @@ fn file_of_no_tier_is_found() {
 }
 
 #[test]
+fn name_in_the_table_that_is_no_module_is_found() {
+    let mut table = table();
+    table.pure.modules = "stage/stats".to_owned();
+    let problems = sources(&with(&[])).unknown_modules(&table);
+    let wanted = "xtask/tiers.toml: `stage/stats` is no module: remove the name, or correct it";
+    assert!(problems.iter().any(|problem| problem == wanted), "{problems:?}");
+    assert!(!problems.iter().any(|problem| problem.contains("`stage/state`")), "{problems:?}");
+}
+
+#[test]
 fn lock_outside_its_files_is_found_in_any_form() {
     for code in [
         "fn f(state: &Mutex<u8>) {\n state.lock(); }",
