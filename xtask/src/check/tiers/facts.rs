@@ -91,6 +91,8 @@ impl Visitor<'_> {
     }
 
     /// Looks for paths and calls in tokens that are no syntax of Rust: the arguments of a macro.
+    ///
+    /// A path from `$crate` is no import: the macro writes the path into another crate, which sees the root only.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<_> = tokens.into_iter().collect();
         let mut at = 0;
@@ -98,13 +100,17 @@ impl Visitor<'_> {
             match &tokens[at] {
                 TokenTree::Group(group) => self.tokens(group.stream()),
                 TokenTree::Ident(first) => {
+                    let is_written =
+                        at > 0 && matches!(&tokens[at - 1], TokenTree::Punct(sign) if sign.as_char() == '$');
                     let mut path = vec![first.clone()];
                     while let Some(next) = after_colons(&tokens[at + 1..]) {
                         path.push(next.clone());
                         at += 3;
                     }
                     self.facts.names.extend(path.iter().map(word));
-                    self.path(&path);
+                    if !is_written {
+                        self.path(&path);
+                    }
                     if path.len() > 1 || is_called(&tokens[at + 1..]) {
                         self.call(&path[path.len() - 1]);
                     }

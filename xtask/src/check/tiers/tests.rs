@@ -84,7 +84,7 @@ fn upward_path_is_found_in_any_code() {
         "fn f() -> Vec<\nsuper::run::Run> { todo!() }",
         "struct S {\n run: Option<crate::run::Run> }",
         "fn f() {\n println!(\"{}\", crate::run::NAME);\n}",
-        "macro_rules! m { () => {\n $crate::run::start() } }",
+        "macro_rules! m { () => {\n crate::run::start() } }",
         "#[command(\nhelp = crate::run::HELP)]\nstruct S;",
         "mod inner {\n use super::super::run::Run; }",
         "fn f() {\n use crate::run as later; }",
@@ -101,6 +101,7 @@ fn what_is_no_import_is_not_found() {
         "pub(in crate::run) struct S;",
         "fn f(run: usize) -> usize { run }",
         "fn f() { ::run::start(); other::run::start(); }",
+        "#[macro_export]\nmacro_rules! m { () => { $crate::run::start() } }\nstruct S;\nimpl S { crate::m!(); }",
         "#[cfg(test)]\nmod tests { use crate::run::Run; }",
         "#[cfg(test)]\nuse crate::run::Run;",
     ] {

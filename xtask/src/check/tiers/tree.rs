@@ -19,6 +19,8 @@ pub struct Tree {
     pub files: Vec<File>,
     /// The file of each module, by the index in `files`.
     modules: BTreeMap<Module, usize>,
+    /// The file of each exported macro, whose path leads from the root wherever the macro is defined.
+    macros: BTreeMap<String, usize>,
 }
 
 /// A file and the module that the file is.
@@ -43,16 +45,22 @@ impl Tree {
     ///
     /// When a file cannot be read or parsed, or when a declared module has no file.
     pub fn load(root: &Path, inside: &Path, read: Read<'_>) -> Result<Self> {
-        let mut tree = Self { files: Vec::new(), modules: BTreeMap::new() };
+        let mut tree = Self { files: Vec::new(), modules: BTreeMap::new(), macros: BTreeMap::new() };
         let text = read(root).with_context(|| format!("cannot read {}", root.display()))?;
         Loader { inside, read, tree: &mut tree }.file(root, &text, Module::new(), folder_of(root))?;
         Ok(tree)
     }
 
-    /// Returns the file that a path leads to: that of the last module the path names.
+    /// Returns the file that a path leads to: that of the last module the path names, or that of an exported macro.
     ///
     /// `from` is the module in which the path is written. A path that does not lead into the crate has no file.
     pub fn file_of(&self, from: &[String], path: &[String]) -> Option<usize> {
+        if let [root, name] = path
+            && root == "crate"
+            && let Some(file) = self.macros.get(name)
+        {
+            return Some(*file);
+        }
         let mut segments = path.iter().peekable();
         let mut module = from.to_vec();
         match segments.peek()?.as_str() {
@@ -112,6 +120,7 @@ impl Loader<'_> {
         })?;
         let index = self.tree.files.len();
         self.tree.modules.insert(module.clone(), index);
+        self.tree.macros.extend(exported_macros(&syntax.items).map(|name| (name, index)));
         let declared = self.declared(&syntax.items, index, &module, folder, folder_of(path));
         self.tree.files.push(File { path: path.to_owned(), module, syntax });
         declared.into_iter().try_for_each(|declared| self.declaration(declared))
@@ -179,6 +188,15 @@ pub fn is_of_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let Meta::List(list) = &attribute.meta else { return false };
         list.path.is_ident("cfg") && list.tokens.to_string() == "test"
+    })
+}
+
+fn exported_macros(items: &[Item]) -> impl Iterator<Item = String> {
+    items.iter().filter_map(|item| match item {
+        Item::Macro(defined) if defined.attrs.iter().any(|it| it.path().is_ident("macro_export")) => {
+            defined.ident.as_ref().map(ToString::to_string)
+        }
+        _ => None,
     })
 }
 
