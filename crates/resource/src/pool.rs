@@ -51,7 +51,7 @@ struct State<S> {
 }
 
 /// A resource for a job, and its slot.
-type Loan<S> = (Held<S>, Arc<Slot<S>>);
+type CheckedOut<S> = (Held<S>, Arc<Slot<S>>);
 
 impl<R: Resource> Pool<R> {
     pub(crate) fn new(
@@ -87,8 +87,9 @@ impl<R: Resource> Pool<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lends an idle resource, or else a new one. The loan lasts until [`Slot::end`], which a lease calls.
-    pub(crate) async fn take(self: &Arc<Self>) -> anyhow::Result<Loan<R::State>> {
+    /// Checks out an idle resource, or else a new one. The resource stays checked out until its lease calls
+    /// [`Slot::end`].
+    pub(crate) async fn take(self: &Arc<Self>) -> anyhow::Result<CheckedOut<R::State>> {
         if let Some(found) = self.take_idle() {
             return Ok(found);
         }
@@ -109,12 +110,12 @@ impl<R: Resource> Pool<R> {
         Ok(self.lend(Arc::new(Slot::new(made))).expect("nobody else has it yet"))
     }
 
-    fn take_idle(self: &Arc<Self>) -> Option<Loan<R::State>> {
+    fn take_idle(self: &Arc<Self>) -> Option<CheckedOut<R::State>> {
         let slot = self.lock().idle.pop()?;
         self.lend(slot)
     }
 
-    fn lend(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<Loan<R::State>> {
+    fn lend(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<CheckedOut<R::State>> {
         let state = slot.lend()?;
         let pool = Arc::downgrade(self) as Weak<dyn Returns<R::State>>;
         Some((Held::new(state, Arc::clone(&slot), pool), slot))
