@@ -1,6 +1,6 @@
-//! Problems that a command found.
+//! The problems that a command found.
 
-/// The problems, a line each. The problem of an output that differs has the differing lines below it.
+/// A line for every problem; the differing lines of an output follow on lines of their own.
 pub type Problems = Vec<String>;
 
 /// `1 topic`, `2 topics`

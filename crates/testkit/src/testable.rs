@@ -7,7 +7,7 @@ use towpath_pattern::{Order, Pattern};
 use crate::probe::{Act, Token};
 use crate::subject::{Case, Subject};
 
-/// A subject as the checks see it: always with the same types, so that they are compiled once.
+/// A subject with fixed types for items and jobs.
 pub(crate) trait Testable: Send + Sync {
     fn name(&self) -> String;
     fn order(&self) -> Order;
@@ -15,7 +15,7 @@ pub(crate) trait Testable: Send + Sync {
     fn job_stage(&self) -> usize;
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
 
-    /// How many stages there are from the one with the job to the last.
+    /// Returns the number of stages from the stage with the job to the last.
     fn stages_from_job(&self) -> usize {
         self.stages() - self.job_stage()
     }
@@ -47,5 +47,5 @@ impl<S: Subject> Testable for S {
     }
 }
 
-/// A subject that many checks share.
+/// A shared subject.
 pub(crate) type Tested = Arc<dyn Testable>;

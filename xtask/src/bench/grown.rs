@@ -1,4 +1,4 @@
-//! A quantity that can be made larger, and what a subject showed as it was.
+//! The quantities that grow, and the readings of a subject for the values of a quantity.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::workloads::{self, Unit};
 
 pub const UNITS: [Unit; 2] = [Unit::Ms, Unit::Mib];
 
-/// What is made larger, and what is done meanwhile.
+/// A quantity that grows, with the work of a run.
 pub struct Quantity {
     pub name: &'static str,
     pub about: &'static str,
@@ -22,9 +22,9 @@ pub struct Quantity {
 
 #[derive(Clone, Copy)]
 enum Items {
-    /// As many as the value says, times this.
+    /// The value times this number.
     Times(u64),
-    /// Always so many; a quick run has a hundredth.
+    /// A fixed number; a quick run has a hundredth.
     Always(u64),
 }
 
@@ -91,7 +91,7 @@ impl Quantity {
         }
     }
 
-    /// Whether memory must not grow with it at all.
+    /// Returns whether memory must not grow with the quantity.
     fn is_flat(&self, unit: Unit) -> bool {
         unit == Unit::Mib && self.name == "items"
     }
@@ -107,7 +107,7 @@ pub struct Case<'a> {
 /// The readings of one case, by value.
 pub type Readings = BTreeMap<u64, Vec<Reading>>;
 
-/// What a case showed, or why it has nothing that counts.
+/// The readings of a case, or the reason why the case failed.
 pub struct Grown<'a> {
     pub case: Case<'a>,
     pub result: Result<Readings, String>,
@@ -118,7 +118,7 @@ impl Grown<'_> {
         format!("{} with the {}", self.case.subject, self.case.quantity.name)
     }
 
-    /// Measures every value once, unless one of them failed before.
+    /// Measures every value once, unless a value failed before.
     pub fn measure_once(&mut self, round: u32, plan: &Plan, progress: &Progress) {
         let Case { quantity, subject, program } = &self.case;
         for value in quantity.values(plan.quick) {
@@ -138,7 +138,7 @@ impl Grown<'_> {
         }
     }
 
-    /// The points of a unit; `None` where it was not measured.
+    /// Returns the points of a unit; `None` if the unit was not measured.
     pub fn fit(&self, unit: Unit) -> Option<Fit> {
         let readings = self.result.as_ref().ok()?;
         let point = |(&value, of_value): (&u64, &Vec<Reading>)| {
@@ -160,7 +160,7 @@ impl Grown<'_> {
         !plan.quick && self.too_fast().next().is_some()
     }
 
-    /// In a quick run fixed costs are most of it, and no exponent is a problem.
+    /// Returns the problems. In a quick run, fixed costs dominate, and no exponent is a problem.
     pub fn problems(&self, quick: bool) -> Vec<String> {
         match &self.result {
             Err(problem) => vec![format!("{} failed {problem}", self.name())],

@@ -1,4 +1,4 @@
-//! The peers that ours are compared with.
+//! The peers in the comparison.
 
 use clap::ValueEnum;
 

@@ -8,7 +8,7 @@ pub(super) struct Measured {
     pub(super) answer: u64,
     pub(super) ms: Option<f64>,
     pub(super) bytes_each: Option<u64>,
-    /// Percentiles, and the µs that so many of its items took at most.
+    /// Percentiles, with the largest latency in µs up to the percentile.
     pub(super) latency: Vec<(f64, f64)>,
 }
 

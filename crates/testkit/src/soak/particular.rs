@@ -1,4 +1,4 @@
-//! Work on the items that only one crate has.
+//! Soak work of a single crate.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 type Work = dyn Fn(u64) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send>> + Send + Sync;
 
-/// Something done to what only this crate has.
+/// Work on an item that only the crate of the soak has.
 #[derive(Clone)]
 pub(super) struct Particular {
     pub(super) name: Arc<str>,

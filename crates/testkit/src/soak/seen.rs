@@ -1,4 +1,4 @@
-//! The observations of one run, which a verdict judges.
+//! The observations of a run, for the verdict.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use towpath_pattern::Failure;
 use super::taker::Taken;
 use crate::probe::Ledger;
 
-/// The observations of one run.
+/// The observations of a run.
 pub(super) struct Seen {
     pub(super) taken: Taken,
-    /// One for each part.
+    /// A ledger for every part.
     pub(super) ledgers: Vec<Arc<Ledger>>,
-    /// How many items there are in all, and those that were had back.
+    /// The number of all items, and the items that came back.
     pub(super) items: usize,
     pub(super) kept: Vec<usize>,
-    /// The most items that had left the source beyond those asked for; `None` where a task feeds it.
+    /// The most items taken from the source ahead of need; `None` if a task feeds the source.
     pub(super) most_ahead: Option<usize>,
     pub(super) closed: Result<(), Failure>,
-    /// Stopped from outside, perhaps.
+    /// Whether a stop may have come from outside the run.
     pub(super) outside: bool,
 }

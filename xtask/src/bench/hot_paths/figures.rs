@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-/// So many allocations per item are the few of a whole run.
+/// Below this number of allocations per item, the allocations are those of the whole run.
 pub const FEW_ALLOCATIONS: f64 = 0.01;
 
-/// What an item costs.
+/// The cost of an item.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Figures {

@@ -1,15 +1,15 @@
-//! Import circles: files of which each imports, in the end, itself.
+//! Import circles: a file imports, directly or through further files, the file itself.
 
 use std::collections::{BTreeSet, VecDeque};
 
-/// For each file the files it imports, all by their index.
+/// The imports by file; a file is an index.
 pub type Graph = Vec<BTreeSet<usize>>;
 
-/// Files of which each reaches all others.
+/// A largest set of files in which every file reaches every file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Circle {
     pub files: Vec<usize>,
-    /// The shortest way round, which begins and ends with the same file.
+    /// The shortest way round; begins and ends with the same file.
     pub way: Vec<usize>,
 }
 
@@ -41,7 +41,7 @@ fn reached_from(graph: &Graph, start: usize) -> BTreeSet<usize> {
     reached
 }
 
-/// Returns the shortest way from a file to itself.
+/// Returns the shortest way from `start` back to `start`.
 fn way_round(graph: &Graph, start: usize) -> Option<Vec<usize>> {
     let mut open = VecDeque::from([vec![start]]);
     let mut seen = BTreeSet::new();

@@ -10,26 +10,26 @@ use syn::{
 
 use super::tree::{File, Module, Tree, is_of_tests, text_of};
 
-/// The facts of a file. Its tests are left out.
+/// The facts of a file, tests left out.
 #[derive(Default)]
 pub struct Facts {
     pub imports: Vec<Import>,
-    /// Each function or method that is called, or named through a path.
+    /// Functions and methods, called or named through a path.
     pub calls: Vec<Word>,
-    /// Each identifier.
+    /// Identifiers.
     pub names: Vec<Word>,
-    /// Each field of a struct that is visible outside its module.
+    /// Fields of structs, visible outside the module of the struct.
     pub open_fields: Vec<Word>,
-    /// Each line of the documentation.
+    /// Lines of the documentation.
     pub docs: Vec<Word>,
 }
 
-/// A path into another file of the crate.
+/// A path from a file into a further file of the crate.
 pub struct Import {
     pub line: usize,
-    /// As it is written.
+    /// The path as written.
     pub path: String,
-    /// The other file, by its index in the tree.
+    /// The index of the imported file in the tree.
     pub to: usize,
 }
 
@@ -39,7 +39,7 @@ pub struct Word {
 }
 
 impl Facts {
-    /// Collects the facts of a file, given by its index in the tree.
+    /// Collects the facts of the file with this index in the tree.
     pub fn of(tree: &Tree, index: usize) -> Self {
         let file: &File = &tree.files[index];
         let mut visitor = Visitor { tree, index, module: file.module.clone(), facts: Self::default() };
@@ -51,7 +51,7 @@ impl Facts {
 struct Visitor<'a> {
     tree: &'a Tree,
     index: usize,
-    /// The module at hand: the file's, or an inline one in it.
+    /// The module at hand: the module of the file, or an inline module.
     module: Module,
     facts: Facts,
 }
@@ -66,7 +66,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// A path in an expression or a type. A single name is a local one.
+    /// Adds a path of an expression or a type. A single name is local.
     fn path(&mut self, path: &[Ident]) {
         if path.len() > 1 {
             self.import(path);
@@ -90,9 +90,9 @@ impl Visitor<'_> {
         }
     }
 
-    /// Looks for paths and calls in tokens that are no syntax of Rust: the arguments of a macro.
+    /// Looks for paths and calls in the arguments of a macro, which are tokens and not syntax.
     ///
-    /// A path from `$crate` is no import: the macro writes the path into another crate, which sees the root only.
+    /// A path from `$crate` is no import: a macro writes the path into a crate of a user, where only the root is visible.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<_> = tokens.into_iter().collect();
         let mut at = 0;
@@ -122,7 +122,7 @@ impl Visitor<'_> {
     }
 }
 
-/// The identifier after `::`, where that comes next.
+/// Returns the identifier after `::`, if `::` comes next.
 fn after_colons(tokens: &[TokenTree]) -> Option<&Ident> {
     match tokens {
         [TokenTree::Punct(one), TokenTree::Punct(two), TokenTree::Ident(next), ..]
@@ -157,7 +157,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         }
     }
 
-    /// A declaration is no import; the items of an inline module belong to this file.
+    /// A declaration is no import. The items of an inline module belong to the file.
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         if item.content.is_some() {
             self.module.push(item.ident.unraw().to_string());
@@ -236,7 +236,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         }
     }
 
-    /// The arguments of a macro: items, as those of `pin_project!` are, or any tokens.
+    /// The arguments of a macro are items, as in `pin_project!`, or any tokens.
     fn visit_macro(&mut self, item: &'ast Macro) {
         self.visit_path(&item.path);
         match item.parse_body::<syn::File>() {

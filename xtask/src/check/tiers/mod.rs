@@ -1,6 +1,6 @@
-//! The imports of each file: against the tiers of `crates/pattern`, and for circles in every crate.
+//! The imports between files: the tiers of `crates/pattern`, and circles in every crate.
 //!
-//! `table` is the rules as data, `tree` the files with their modules, `facts` the code of a file as the rules see it,
+//! `table` is the rules as data, `tree` the files with their modules, `facts` the code of a file in the terms of the rules,
 //! `circles` the search for circles. `rules` holds the facts against the table.
 
 mod circles;
@@ -22,7 +22,7 @@ use self::tree::Tree;
 use crate::problems::Problems;
 use crate::workspace::{Package, Workspace};
 
-/// Prints the tiers, and returns the violations of the crates that are not only reported.
+/// Prints the tiers and the violations that `report_only` allows, and returns all further violations.
 pub fn problems(workspace: &Workspace) -> Result<Problems> {
     let file = workspace.root.join("xtask/tiers.toml");
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -62,7 +62,7 @@ pub fn problems(workspace: &Workspace) -> Result<Problems> {
     Ok(problems)
 }
 
-/// Reads the libraries and programs of a package, each a tree of modules of its own.
+/// Reads the libraries and programs of a package.
 fn sources(root: &Path, package: &Package) -> Result<Vec<Sources>> {
     let is_root = |kind: &String| ["lib", "bin", "proc-macro"].contains(&kind.as_str());
     let targets = package.targets.iter().filter(|target| target.kind.iter().any(is_root));

@@ -1,4 +1,4 @@
-//! The rules, each a function from the facts of a crate to its violations.
+//! The rules: functions from the facts of a crate to violations.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,15 +9,15 @@ use super::table::{Only, Place, Table, is_in};
 use super::tree::{File, Tree};
 use crate::problems::Problems;
 
-/// A crate as the rules see it.
+/// The files of a crate with their facts.
 pub struct Sources {
     pub files: Vec<Source>,
 }
 
 pub struct Source {
-    /// From the root of the workspace.
+    /// The path from the root of the workspace.
     pub path: String,
-    /// The module, as the table spells it.
+    /// The module in the spelling of the table.
     pub name: String,
     pub facts: Facts,
 }
@@ -29,7 +29,7 @@ impl Source {
 }
 
 impl Sources {
-    /// Collects the facts of each file. `named` returns a path as the problems show it.
+    /// Collects the facts of every file. `named` returns the path for a problem.
     pub fn of(tree: &Tree, named: impl Fn(&Path) -> String) -> Self {
         let source = |(index, file): (usize, &File)| Source {
             path: named(&file.path),
@@ -45,7 +45,7 @@ impl Sources {
         circles(&self.files.iter().map(imports).collect::<Graph>())
     }
 
-    /// Returns a line for each circle, at the first import of its shortest way round.
+    /// Returns a line for every circle, at the first import of the shortest way round.
     pub fn in_circles(&self, circles: &[Circle]) -> Problems {
         let problem = |circle: &Circle| {
             let file = |index: &usize| &self.files[*index];
@@ -78,7 +78,7 @@ impl Sources {
         problems
     }
 
-    /// Returns a line for each name in the table that is no module of the crate: its rule would hold for nothing.
+    /// Returns a line for every name in the table without a module in the crate: the rule would hold for no file.
     pub fn unknown_modules(&self, table: &Table) -> Problems {
         let is_known = |name: &str| self.files.iter().any(|source| is_in(&source.name, name));
         let unknown: BTreeSet<_> = table.modules().filter(|name| !is_known(name)).collect();

@@ -21,12 +21,12 @@ pub struct Table {
 pub struct Tier {
     pub name: String,
     pub modules: Vec<String>,
-    /// The files of this tier import each other.
+    /// Allows imports between the groups of the tier.
     #[serde(default)]
     pub open: bool,
 }
 
-/// Modules that import their own and these, and nothing else of the crate.
+/// Modules with fewer imports than their tier allows: from the modules themselves, and from `import`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Only {
@@ -38,18 +38,18 @@ pub struct Only {
 #[serde(deny_unknown_fields)]
 pub struct Pure {
     pub modules: String,
-    /// Identifiers that do not occur.
+    /// Forbidden identifiers.
     pub names: Vec<String>,
-    /// Functions that are not called.
+    /// Forbidden functions.
     pub calls: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Locks {
-    /// Functions that take a lock.
+    /// The functions that take a lock.
     pub calls: Vec<String>,
-    /// The modules that call these functions.
+    /// The modules in which a lock is taken.
     pub modules: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ pub struct Words {
     pub never: Vec<String>,
 }
 
-/// The place of a module: the index of its tier, and the name in the table that matches.
+/// The place of a module: the index of the tier, and the matching name in the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
     pub tier: usize,
@@ -84,7 +84,7 @@ impl Table {
     }
 }
 
-/// Whether `module` is `group`, or stands below it.
+/// Returns whether `module` is `group`, or stands below `group`.
 pub fn is_in(module: &str, group: &str) -> bool {
     module.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,4 +1,4 @@
-//! The files of a crate, parsed, and the tree of its modules. Modules of tests are left out.
+//! The parsed files of a crate, and the tree of the modules. Modules of tests are left out.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -11,19 +11,19 @@ use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta};
 /// The path of a module from the root of its crate.
 pub type Module = Vec<String>;
 
-/// Reads a file: the disk's, or a test's.
+/// Reads a file of the disk, or of a test.
 pub type Read<'a> = &'a dyn Fn(&Path) -> std::io::Result<String>;
 
 /// The modules of one target of a package.
 pub struct Tree {
     pub files: Vec<File>,
-    /// The file of each module, by the index in `files`.
+    /// The files of the modules; a file is an index in `files`.
     modules: BTreeMap<Module, usize>,
-    /// The file of each exported macro, whose path leads from the root wherever the macro is defined.
+    /// The files of the exported macros. The path of an exported macro leads from the root, wherever the macro is defined.
     macros: BTreeMap<String, usize>,
 }
 
-/// A file and the module that the file is.
+/// A file and its module.
 pub struct File {
     pub path: PathBuf,
     pub module: Module,
@@ -31,7 +31,7 @@ pub struct File {
 }
 
 impl File {
-    /// Returns the module as the table of the tiers spells it; the root of a crate has the name of its file.
+    /// Returns the module in the spelling of the table. The root of a crate has the name of the file.
     pub fn name(&self) -> String {
         let root = || self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if self.module.is_empty() { root() } else { self.module.join("/") }
@@ -39,11 +39,11 @@ impl File {
 }
 
 impl Tree {
-    /// Parses the file `root` and all files of its modules that stand below the folder `inside`.
+    /// Parses the file `root` and the files of the modules below the folder `inside`.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or parsed, or when a declared module has no file.
+    /// Fails if a file cannot be read or parsed, or if a declared module has no file.
     pub fn load(root: &Path, inside: &Path, read: Read<'_>) -> Result<Self> {
         let mut tree = Self { files: Vec::new(), modules: BTreeMap::new(), macros: BTreeMap::new() };
         let text = read(root).with_context(|| format!("cannot read {}", root.display()))?;
@@ -51,9 +51,9 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Returns the file that a path leads to: that of the last module the path names, or that of an exported macro.
+    /// Returns the file of the last module in `path`, or of the exported macro at `path`.
     ///
-    /// `from` is the module in which the path is written. A path that does not lead into the crate has no file.
+    /// `from` is the module around the path. A path out of the crate has no file.
     pub fn file_of(&self, from: &[String], path: &[String]) -> Option<usize> {
         if let [root, name] = path
             && root == "crate"
@@ -107,12 +107,12 @@ struct Declared {
 
 struct Candidate {
     path: PathBuf,
-    /// The folder of the module's own modules.
+    /// The folder of the modules below the module.
     folder: PathBuf,
 }
 
 impl Loader<'_> {
-    /// Adds a file and the files of its modules, which are looked for in `folder`.
+    /// Adds a file and the files of the modules below; the modules are looked for in `folder`.
     fn file(&mut self, path: &Path, text: &str, module: Module, folder: &Path) -> Result<()> {
         let syntax = syn::parse_file(text).map_err(|error| {
             let line = error.span().start().line;
@@ -126,8 +126,7 @@ impl Loader<'_> {
         declared.into_iter().try_for_each(|declared| self.declaration(declared))
     }
 
-    /// Returns the modules that `items` declare, and adds the inline ones. `beside` is the folder that a `#[path]`
-    /// starts from.
+    /// Returns the modules that `items` declare, and adds inline modules. A `#[path]` starts from the folder `beside`.
     fn declared(
         &mut self,
         items: &[Item],
@@ -163,7 +162,7 @@ impl Loader<'_> {
         all
     }
 
-    /// Adds the first file of a module that exists. A file of another package is left out.
+    /// Adds the first existing file of a module. A file outside the package is left out.
     fn declaration(&mut self, Declared { module, candidates }: Declared) -> Result<()> {
         for Candidate { path, folder } in &candidates {
             if !path.starts_with(self.inside) || path.components().any(|part| part.as_os_str() == "..") {
@@ -183,7 +182,7 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new(""))
 }
 
-/// Whether an item with these attributes is compiled for tests only.
+/// Returns whether an item with `attributes` is compiled for tests only.
 pub fn is_of_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let Meta::List(list) = &attribute.meta else { return false };
@@ -207,7 +206,7 @@ fn path_attribute(declared: &ItemMod) -> Option<String> {
     })
 }
 
-/// Returns the text of an expression that is a literal text.
+/// Returns the text of a literal.
 pub fn text_of(value: &Expr) -> Option<String> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
