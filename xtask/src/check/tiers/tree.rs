@@ -19,7 +19,8 @@ pub struct Tree {
     pub files: Vec<File>,
     /// The files of the modules; a file is an index in `files`.
     modules: BTreeMap<Module, usize>,
-    /// The files of the exported macros. The path of an exported macro leads from the root, wherever the macro is defined.
+    /// The files of the exported macros. The path of an exported macro leads from the root, wherever the macro is
+    /// defined.
     macros: BTreeMap<String, usize>,
 }
 
