@@ -14,6 +14,7 @@ mod guide;
 mod marks;
 mod models;
 mod new;
+mod problems;
 mod process;
 mod soak;
 mod test;
@@ -29,13 +30,11 @@ use clap::{Parser, Subcommand};
 /// Patterns are found, not listed: a crate under crates/ takes part in `test` through its test target
 /// `conformance`, in `bench` through its bench target `uniform`, in `soak` through its test target `soak`.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_STATUS)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = usage::EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const EXIT_STATUS: &str = "Exit status: 0 all is well, 1 something failed, 2 bad usage.";
 
 #[derive(Subcommand)]
 enum Command {

@@ -21,7 +21,7 @@ const LONG_LIMIT: Duration = Duration::from_secs(900);
 /// atomics under them: loom's, for every order of the steps of something tiny, and shuttle's, for orders chosen by
 /// fixed seeds. `cargo xtask test` does the same. The line before the last says how many schedules were tried.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS)]
+#[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// Some ten million schedules
     #[arg(long)]

@@ -23,7 +23,7 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 /// crates/ takes part through its test target `soak`; they share the time. The first failure ends it, and tells the
 /// command that makes the same run again. The last line is plain: `N runs, M items, nothing lost`.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS)]
+#[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// How long, in minutes; 1 by default, and with --run as long as one run takes
     #[arg(long, value_name = "N")]

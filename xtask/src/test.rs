@@ -21,7 +21,7 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 /// are about orderings; with --long also `cargo xtask faults`. A step in which nothing ran has failed. The last line is
 /// plain: `N passed, N failed`.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS)]
+#[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// Build all of it, and run nothing
     #[arg(long, conflicts_with = "long")]

@@ -147,6 +147,34 @@ where
     }
 }
 
+impl<In, Before, J> Upstream<In> for Pipeline<Before, J>
+where
+    In: Send + 'static,
+    Before: Upstream<In>,
+    J: Job<Before::Out>,
+{
+    type Out = J::Out;
+
+    fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<J::Out> {
+        self.spawn(input, scope, on_failure).into()
+    }
+}
+
+impl<Before, J> Pipeline<Before, J> {
+    /// Starts all the stages, the last of which is the run's.
+    #[track_caller]
+    fn spawn<In>(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        Before: Upstream<In>,
+        J: Job<Before::Out>,
+    {
+        let source = self.before.open(input, scope, on_failure);
+        let settings = self.settings.clone().on_failure(on_failure);
+        Run::spawn(scope.clone(), source, settings, Arc::clone(&self.job))
+    }
+}
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

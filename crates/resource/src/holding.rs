@@ -9,6 +9,7 @@ use towpath_pattern::{
 };
 
 use crate::held::Held;
+use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::resource::{After, Resource};
 
@@ -122,7 +123,7 @@ where
     J: Job<(Held<R::State>, In)>,
 {
     async fn work(&self, taken: Taken<In, J::Out>) -> Ended<In, J::Out> {
-        let found = self.pool.take().await;
+        let found = Lease::take(&self.pool).await;
         let (item, begun) = taken.begin();
         let (held, lease) = match found {
             Ok(found) => found,

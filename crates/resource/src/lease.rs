@@ -8,6 +8,7 @@ use std::thread;
 
 use towpath_pattern::{Cause, Scope};
 
+use crate::held::Held;
 use crate::pool::Pool;
 use crate::resource::{After, Resource};
 use crate::slot::Slot;
@@ -21,8 +22,14 @@ pub(crate) struct Lease<'a, R: Resource> {
 }
 
 impl<'a, R: Resource> Lease<'a, R> {
-    pub(crate) fn new(pool: &'a Arc<Pool<R>>, slot: Arc<Slot<R::State>>) -> Self {
-        Self { pool, slot, after: None }
+    /// Takes an idle resource of the pool, or else a new one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the acquisition.
+    pub(crate) async fn take(pool: &'a Arc<Pool<R>>) -> anyhow::Result<(Held<R::State>, Self)> {
+        let (held, slot) = pool.take().await?;
+        Ok((held, Self { pool, slot, after: None }))
     }
 
     /// The scope of what depends on the resource, if anybody has asked for it.

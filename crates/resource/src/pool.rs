@@ -21,7 +21,6 @@ use tokio_util::task::TaskTracker;
 use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, drive_job};
 
 use crate::held::{Held, Returns};
-use crate::lease::Lease;
 use crate::resource::{After, Resource};
 use crate::slot::{Emptied, Next, Slot};
 use crate::time::within;
@@ -50,6 +49,9 @@ struct State<S> {
     /// The run is over: what is given back now is dropped.
     closed: bool,
 }
+
+/// A resource for a job, and its slot.
+type CheckedOut<S> = (Held<S>, Arc<Slot<S>>);
 
 impl<R: Resource> Pool<R> {
     pub(crate) fn new(
@@ -85,8 +87,9 @@ impl<R: Resource> Pool<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A resource that is idle, or else a new one.
-    pub(crate) async fn take(self: &Arc<Self>) -> anyhow::Result<(Held<R::State>, Lease<'_, R>)> {
+    /// Checks out an idle resource, or else a new one. The resource stays checked out until its lease calls
+    /// [`Slot::end`].
+    pub(crate) async fn take(self: &Arc<Self>) -> anyhow::Result<CheckedOut<R::State>> {
         if let Some(found) = self.take_idle() {
             return Ok(found);
         }
@@ -107,16 +110,15 @@ impl<R: Resource> Pool<R> {
         Ok(self.lend(Arc::new(Slot::new(made))).expect("nobody else has it yet"))
     }
 
-    fn take_idle(self: &Arc<Self>) -> Option<(Held<R::State>, Lease<'_, R>)> {
+    fn take_idle(self: &Arc<Self>) -> Option<CheckedOut<R::State>> {
         let slot = self.lock().idle.pop()?;
         self.lend(slot)
     }
 
-    fn lend(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<(Held<R::State>, Lease<'_, R>)> {
+    fn lend(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<CheckedOut<R::State>> {
         let state = slot.lend()?;
         let pool = Arc::downgrade(self) as Weak<dyn Returns<R::State>>;
-        let held = Held::new(state, Arc::clone(&slot), pool);
-        Some((held, Lease::new(self, slot)))
+        Some((Held::new(state, Arc::clone(&slot), pool), slot))
     }
 
     /// A place for one more, unless there are as many as may be.

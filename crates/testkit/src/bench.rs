@@ -7,7 +7,9 @@
 //! `cargo xtask bench --counts`, which counts from outside.
 
 mod growth;
+mod hash;
 mod latency;
+mod measured;
 mod mixed;
 mod paths;
 pub(crate) mod process;
@@ -25,7 +27,8 @@ use serde_json::json;
 
 use crate::subject::Subject;
 use growth::QUANTITIES;
-use workloads::{Measured, WORKLOADS};
+use measured::Measured;
+use workloads::WORKLOADS;
 
 const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY VALUE SUBJECT ITEMS | \
     paths | walk PATH ITEMS";

@@ -5,12 +5,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use towpath_pattern::{Order, Pattern};
 
 use crate::game::{self, Game};
-use crate::probe::{Act, Token};
 use crate::runtime::{self, Outcome, Runtime, STEPPED};
-use crate::subject::{Case, Subject};
+use crate::testable::{Testable, Tested};
 
 /// How many games a generated check plays, and how many with `TOWPATH_LONG=1`.
 const GAMES: u32 = 16;
@@ -81,48 +79,6 @@ impl fmt::Display for Law {
         })
     }
 }
-
-/// A subject as the checks see it: always with the same types, so that they are compiled once.
-pub(crate) trait Testable: Send + Sync {
-    fn name(&self) -> String;
-    fn order(&self) -> Order;
-    fn stages(&self) -> usize;
-    fn job_stage(&self) -> usize;
-    fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
-
-    /// How many stages there are from the one with the job to the last.
-    fn stages_from_job(&self) -> usize {
-        self.stages() - self.job_stage()
-    }
-
-    fn is_ordered(&self) -> bool {
-        self.order() == Order::Ordered
-    }
-}
-
-impl<S: Subject> Testable for S {
-    fn name(&self) -> String {
-        Subject::name(self)
-    }
-
-    fn order(&self) -> Order {
-        Subject::order(self)
-    }
-
-    fn stages(&self) -> usize {
-        Subject::stages(self)
-    }
-
-    fn job_stage(&self) -> usize {
-        Subject::job_stage(self)
-    }
-
-    fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {
-        Box::new(Subject::pattern(self, case, job))
-    }
-}
-
-pub(crate) type Tested = Arc<dyn Testable>;
 
 type Body = dyn Fn(&Tested, &tokio::runtime::Runtime) -> Vec<Violation> + Send + Sync;
 

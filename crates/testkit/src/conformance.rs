@@ -5,9 +5,10 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Trial};
 
 use crate::chained::Chained;
-use crate::check::{Check, Law, Tested};
+use crate::check::{Check, Law};
 use crate::runtime::Runtime;
 use crate::subject::{Boxed, Subject};
+use crate::testable::Tested;
 use crate::{laws, panics, polls};
 
 /// The nine laws as a test program for any pattern.

@@ -8,10 +8,10 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::{collection, prop_oneof, sample};
 use towpath_pattern::{Failure, OnFailure, Report, Run, Scope, Source, StageReport};
 
-use crate::check::Testable;
 use crate::probe::{Act, End, Form, Ledger, Plan, Token, Wait};
 use crate::runtime::soon;
 use crate::subject::Case;
+use crate::testable::Testable;
 
 /// How many items of a game are described one by one.
 const MOST_TOLD: usize = 6;

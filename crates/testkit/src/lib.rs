@@ -71,6 +71,7 @@ mod probe;
 mod runtime;
 mod soak;
 mod subject;
+mod testable;
 mod until_poll;
 mod while_holding;
 

@@ -11,9 +11,10 @@ mod taking;
 
 use towpath_pattern::OnFailure;
 
-use crate::check::{Check, Law, Testable, Tested, Violation};
+use crate::check::{Check, Law, Violation};
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
 use crate::runtime;
+use crate::testable::{Testable, Tested};
 use judge::judge;
 use play::play;
 use scene::{Choice, Place, Scene, Stop, scenes};

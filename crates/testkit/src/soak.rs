@@ -8,10 +8,13 @@ mod choice;
 mod course;
 mod flat;
 mod job;
+mod particular;
 mod round;
+mod seen;
 mod source;
 mod taker;
 mod verdict;
+mod within;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -19,15 +22,15 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::check::Tested;
 use crate::panics;
 use crate::runtime::is_long;
 use crate::subject::Subject;
+use crate::testable::Tested;
 use course::{Course, Until};
+use particular::Particular;
 
 const USAGE: &str = "soak SEED SECONDS | again SEED RUN SECONDS";
 
@@ -35,18 +38,6 @@ const USAGE: &str = "soak SEED SECONDS | again SEED RUN SECONDS";
 const TEST_SEED: u64 = 1;
 const TEST_RUNS: u64 = 60;
 const TEST_RUNS_LONG: u64 = 3_000;
-
-/// How long anything may take that should take a moment, on a machine that does something else as well.
-const AT_MOST: Duration = Duration::from_secs(60);
-
-type Work = dyn Fn(u64) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send>> + Send + Sync;
-
-/// Something done to what only this crate has.
-#[derive(Clone)]
-pub(crate) struct Particular {
-    name: Arc<str>,
-    work: Arc<Work>,
-}
 
 /// The soak of the patterns of one crate: `main` of its `tests/soak.rs`.
 ///
@@ -113,18 +104,22 @@ impl Soak {
                 return ExitCode::from(2);
             }
         };
-        let course = Course { soak: self, seed, heap, tells: true };
+        let course = self.course(seed, heap, true);
         match course.go(first, until) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         }
     }
 
+    fn course(self, seed: u64, heap: fn() -> usize, tells: bool) -> Course {
+        Course { tested: self.tested, particular: self.particular, seed, heap, tells }
+    }
+
     fn test(self, heap: fn() -> usize) -> ExitCode {
         let runs = if is_long() { TEST_RUNS_LONG } else { TEST_RUNS };
         let name = format!("soak/nothing_is_lost [{runs} runs of seed {TEST_SEED}]");
         let trial = Trial::test(name, move || {
-            let course = Course { soak: self, seed: TEST_SEED, heap, tells: false };
+            let course = self.course(TEST_SEED, heap, false);
             course.go(0, Until::Runs(runs))?;
             Ok(())
         });
@@ -134,10 +129,4 @@ impl Soak {
 
 fn number<N: FromStr<Err: Display>>(what: &str, text: &str) -> Result<N, String> {
     text.parse().map_err(|error| format!("{what} `{text}`: {error}"))
-}
-
-/// Waits for what must happen; if it does not, says that `what` did not.
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
-    let waited = tokio::time::timeout(AT_MOST, future).await;
-    waited.map_err(|_| format!("progress: hung: {what} did not come within {} s", AT_MOST.as_secs()))
 }

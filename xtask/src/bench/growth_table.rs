@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::CellAlignment;
 
-use super::growth::{Grown, UNITS};
+use super::grown::{Grown, UNITS};
 use super::growth_fit::Fit;
 use super::table::{self, number};
 use super::workloads::Unit;

@@ -7,6 +7,7 @@
 
 mod course;
 mod document;
+mod grown;
 mod growth;
 mod growth_fit;
 mod growth_table;
@@ -14,6 +15,7 @@ mod hot_paths;
 mod limits;
 mod machine;
 mod page;
+mod peers;
 mod programs;
 mod readme;
 mod report;
@@ -25,12 +27,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
 use self::course::Course;
 use self::growth::Growth;
 use self::machine::Machine;
+use self::peers::Peers;
 use self::report::Report;
 use self::rounds::Plan;
 use self::workloads::{WORKLOADS, Workload};
@@ -61,7 +63,7 @@ use crate::workspace::Workspace;
 /// flat. A case that grows worse than n·log n is an error, and so is memory that grows with the number of items;
 /// one that seems to is measured a second time first. With --quick it is smaller and no exponent is an error.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS, after_long_help = workload_list())]
+#[command(after_help = crate::usage::EXIT_STATUS, after_long_help = workload_list())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Args {
     /// Write the results there as JSON
@@ -104,15 +106,6 @@ pub struct Args {
     readme: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Peers {
-    Go,
-    Python,
-    Rust,
-    /// Ours alone
-    None,
-}
-
 fn known_workloads() -> PossibleValuesParser {
     WORKLOADS.each_ref().map(|workload| workload.name).into()
 }
@@ -120,7 +113,7 @@ fn known_workloads() -> PossibleValuesParser {
 fn workload_list() -> String {
     let line = |w: &Workload| format!("  {:<18}{}\n", w.name, w.about);
     let lines: String = WORKLOADS.iter().map(line).collect();
-    format!("Workloads:\n{lines}\n{}", crate::EXIT_STATUS)
+    format!("Workloads:\n{lines}\n{}", crate::usage::EXIT_STATUS)
 }
 
 pub fn run(args: &Args) -> Result<bool> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use duct::Expression;
 
-use super::Peers;
+use super::peers::Peers;
 use super::workloads::{WORKLOADS, Workload};
 use crate::artifacts::{self, Executable};
 use crate::environment::Environment;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Problems;
+use crate::problems::Problems;
 use crate::workspace::{Package, Workspace, cargo};
 
 /// How many crates an outside project may have that depends on one pattern and on tokio.

@@ -1,50 +1,56 @@
-//! `cargo xtask check`: format, lints, docs, manifests alike, and every pattern crate alone.
+//! `cargo xtask check`: format, lints, docs, manifests alike, imports, and every pattern crate alone.
 
 mod alone;
 mod supply;
 mod tidy;
+mod tiers;
 
 use std::time::Instant;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 
 use crate::models;
+use crate::problems::Problems;
 use crate::process::seconds_since;
 use crate::workspace::Workspace;
 
 /// Check that everything is in order, without changing anything.
 ///
-/// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; licences, sources and
-/// unwanted crates of the whole tree against deny.toml, and what published crates depend on against SECURITY.md; what
-/// would be published can be packaged; every pattern crate copied out alone still compiles with its tests and passes
-/// its doc tests; an outside project that depends on one has at most 25 crates in its tree. Every step runs even if one
-/// before it failed; each problem is one line.
+/// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; imports against the
+/// tiers of xtask/tiers.toml, and no import circle between the files of a crate; licences, sources and unwanted crates
+/// of the whole tree against deny.toml, and what published crates depend on against SECURITY.md; what would be published
+/// can be packaged; every pattern crate copied out alone still compiles with its tests and passes its doc tests; an
+/// outside project that depends on one has at most 25 crates in its tree. Every step runs even if one before it failed;
+/// each problem is one line.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS)]
-pub struct Args {}
-
-/// What a step found, a line each.
-type Problems = Vec<String>;
+#[command(after_help = crate::usage::EXIT_STATUS)]
+pub struct Args {
+    /// Only this step; may be given several times
+    #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(STEPS.map(|(name, _)| name)))]
+    only: Vec<String>,
+}
 
 type Step = fn(&Workspace) -> Result<Problems>;
 
-pub fn run(_: &Args) -> Result<bool> {
+const STEPS: [(&str, Step); 9] = [
+    ("format", |w| Ok(cargo_step(w, "fmt --all --check"))),
+    ("clippy", |w| Ok(cargo_step(w, "clippy --workspace --all-targets -- -D warnings"))),
+    ("docs", |w| Ok(cargo_step(w, "doc --workspace --exclude towpath-guide --no-deps"))),
+    ("alike", tidy::problems),
+    ("tiers", tiers::problems),
+    ("supply", supply::problems),
+    ("packages", |w| Ok(cargo_step(w, &package(w)))),
+    ("dependencies", alone::too_many_dependencies),
+    ("alone", alone::broken_copies),
+];
+
+pub fn run(args: &Args) -> Result<bool> {
     let workspace = Workspace::load()?;
-    let steps: [(&str, Step); 8] = [
-        ("format", |w| Ok(cargo_step(w, "fmt --all --check"))),
-        ("clippy", |w| {
-            let line = "clippy --workspace --all-targets -- -D warnings";
-            Ok(cargo_step(w, line))
-        }),
-        ("docs", |w| Ok(cargo_step(w, "doc --workspace --exclude towpath-guide --no-deps"))),
-        ("alike", tidy::problems),
-        ("supply", supply::problems),
-        ("packages", |w| Ok(cargo_step(w, &package(w)))),
-        ("dependencies", alone::too_many_dependencies),
-        ("alone", alone::broken_copies),
-    ];
+    let mut steps = Vec::from(STEPS);
+    steps.retain(|(name, _)| args.only.is_empty() || args.only.iter().any(|only| only == name));
     let mut all = Vec::new();
-    for (name, step) in steps {
+    for (name, step) in &steps {
         println!("==> {name}");
         let start = Instant::now();
         let problems = step(&workspace).unwrap_or_else(|problem| vec![format!("{problem:#}")]);

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use spdx::{Expression, ParseMode};
 
-use super::Problems;
+use crate::problems::Problems;
 use crate::workspace::{Workspace, cargo};
 
 const BEGIN: &str = "<!-- dependencies -->";

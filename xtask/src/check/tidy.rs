@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use toml::{Table, Value};
 
-use super::Problems;
+use crate::problems::Problems;
 use crate::workspace::{Package, Workspace};
 
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];

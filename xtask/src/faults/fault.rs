@@ -58,7 +58,7 @@ pub fn read_all(root: &Path) -> Result<Vec<Fault>> {
         faults.push(fault.with_context(|| format!("xtask/faults/{file}"))?);
     }
     faults.sort_by_key(|fault| fault.number);
-    super::check_numbers(&faults)?;
+    check_numbers(&faults)?;
     Ok(faults)
 }
 
@@ -67,6 +67,15 @@ fn read(file: &str, text: &str) -> Result<Fault> {
     let number = number.context("its name should begin with its number, as in `01-name.toml`")?;
     let Written { fault: what, seen_at, test, edit: edits } = toml::from_str(text)?;
     Ok(Fault { number, file: file.to_owned(), what, seen_at, test, edits })
+}
+
+/// Without this a fault could be left out by a wrong name or a file that is gone.
+fn check_numbers(faults: &[Fault]) -> Result<()> {
+    for (place, fault) in faults.iter().enumerate() {
+        let wanted = place + 1;
+        ensure!(fault.number as usize == wanted, "xtask/faults: fault {wanted} is missing, or there twice");
+    }
+    Ok(())
 }
 
 impl Fault {

@@ -11,7 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use self::copy::Copied;
 use self::fault::Fault;
@@ -31,7 +31,7 @@ const THIRDS: u32 = 3;
 /// pass without a fault, and then each must fail with its own, by its own assertion: a test that cannot be built, dies
 /// or hangs (60 s) has not caught it. An edit that does not apply any more is an error that says which.
 #[derive(clap::Args, Default)]
-#[command(after_help = crate::EXIT_STATUS)]
+#[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// Only the fault of this number; may be given several times
     #[arg(long, value_name = "N")]
@@ -164,15 +164,6 @@ fn table(faults: &[Fault], seen: &[Seen]) -> impl fmt::Display + use<> {
         table.add_row([fault.number.to_string(), what, fault.test.to_string(), caught]);
     }
     table
-}
-
-/// Without this a fault could be left out by a wrong name or a file that is gone.
-fn check_numbers(faults: &[Fault]) -> Result<()> {
-    for (place, fault) in faults.iter().enumerate() {
-        let wanted = place + 1;
-        ensure!(fault.number as usize == wanted, "xtask/faults: fault {wanted} is missing, or there twice");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use anyhow::Result;
 use self::pages::Book;
 use self::topic::{Language, Topic};
 use crate::environment;
+use crate::problems::{Problems, count};
 use crate::workspace::Workspace;
 
 /// Run every program of the guide and compare what they print, or build the book.
@@ -33,7 +34,7 @@ use crate::workspace::Workspace;
 /// that cannot be, they are left out with one line that says why, or, with CI set in the environment, it is an
 /// error.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS)]
+#[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// Only this topic; may be given several times. The book as a whole is not checked then
     #[arg(long, value_name = "TOPIC")]
@@ -45,9 +46,6 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["only", "accept"])]
     book: bool,
 }
-
-/// What is wrong, a line each; those of outputs that differ have the differing lines below.
-type Problems = Vec<String>;
 
 pub fn run(args: &Args) -> Result<bool> {
     let workspace = Workspace::load()?;
@@ -109,8 +107,4 @@ fn needing(topics: &[&Topic]) -> Vec<&'static str> {
     let written = |language| topics.iter().any(|topic| topic.languages.contains(&language));
     let named = [("programs in Go", Language::Go), ("programs in Python", Language::Python)];
     named.into_iter().filter(|(_, language)| written(*language)).map(|(name, _)| name).collect()
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::page::{Page, joined};
 use super::topic::{Topic, files};
-use super::{Problems, count};
+use crate::problems::{Problems, count};
 
 const SUMMARY: &str = "SUMMARY.md";
 const TRANSLATION: &str = "zh";

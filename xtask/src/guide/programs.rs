@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use duct::Expression;
 
-use super::Problems;
 use super::topic::{Language, Topic};
 use crate::artifacts;
 use crate::environment::Environment;
+use crate::problems::Problems;
 use crate::workspace::Workspace;
 
 const PACKAGE: &str = "towpath-guide";

@@ -4,11 +4,11 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use super::Problems;
 use super::compare::{canonical, difference};
 use super::programs::Program;
 use super::runs::Ran;
 use super::topic::Topic;
+use crate::problems::Problems;
 
 /// What is wrong, a problem each.
 pub fn problems(ran: &[Ran]) -> Problems {

@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// passes the conformance suite and takes part in `test` and `bench` at once. Compile-fail cases stay
 /// behind: what they expect is the compiler's text about the other crate. A bad name changes nothing.
 #[derive(clap::Args)]
-#[command(after_help = crate::EXIT_STATUS)]
+#[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// The new pattern's name: lower-case words joined by hyphens, like `rate-window`
     name: String,

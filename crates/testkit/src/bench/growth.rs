@@ -7,7 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
 use towpath_pattern::{Pattern, PatternExt};
 
-use super::workloads::{Measured, drained};
+use super::measured::Measured;
+use super::workloads::drained;
 use crate::subject::{Case, Subject};
 
 /// What can be made larger of any pattern.

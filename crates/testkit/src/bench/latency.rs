@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use towpath_pattern::{PatternExt, Source};
 
+use super::measured::Measured;
 use super::times::Times;
-use super::workloads::Measured;
 use crate::subject::{Case, Subject};
 
 /// Jobs at once.

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use towpath_pattern::PatternExt;
 
+use super::hash::hash;
+use super::measured::{Measured, milliseconds};
 use super::times::Times;
-use super::workloads::{Measured, hash, milliseconds};
 use crate::subject::{Case, Subject};
 
 /// Jobs at once, and outputs that may wait.

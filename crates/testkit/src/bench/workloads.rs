@@ -13,13 +13,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use towpath_pattern::{Job, Pattern, PatternExt};
 
+use super::hash::hash;
 use super::latency::{Arrivals, latency};
+use super::measured::{Measured, milliseconds};
 use super::mixed::mixed;
 use super::process::memory_kib;
 use crate::subject::{Case, Subject};
-
-/// Rounds of hashing that take about 20 µs.
-const HASH_ROUNDS: u32 = 11_000;
 
 /// One workload of the uniform benchmark.
 pub(super) struct Workload {
@@ -53,16 +52,6 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload { name: "latency-bursts", peak: false, kind: Kind::Latency(BURSTS) },
     Workload { name: "mixed", peak: false, kind: Kind::Mixed },
 ];
-
-/// What came of one run of a workload.
-#[derive(Default)]
-pub(super) struct Measured {
-    pub(super) answer: u64,
-    pub(super) ms: Option<f64>,
-    pub(super) bytes_each: Option<u64>,
-    /// Percentiles, and the µs that so many of its items took at most.
-    pub(super) latency: Vec<(f64, f64)>,
-}
 
 pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> anyhow::Result<Measured> {
     let runtime = Runtime::new().context("no tokio runtime")?;
@@ -125,11 +114,6 @@ pub(super) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -
     Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), ..Measured::default() })
 }
 
-pub(super) fn hash(item: u64) -> u64 {
-    (0..HASH_ROUNDS)
-        .fold(item, |hash, _| (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
-}
-
 /// The memory of jobs that all wait.
 async fn memory<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let gate = Arc::new(Semaphore::new(0));
@@ -185,8 +169,4 @@ impl Drop for CountOnDrop {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
-}
-
-pub(super) fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
 }

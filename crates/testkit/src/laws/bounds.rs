@@ -2,11 +2,12 @@
 
 use towpath_pattern::{OnFailure, Scope};
 
-use crate::check::{Check, Law, Testable, Tested};
+use crate::check::{Check, Law};
 use crate::game::{Game, Played, Stop, play};
 use crate::probe::{Act, Form, Ledger, Plan};
 use crate::runtime::{BOTH, Outcome, settle, soon};
 use crate::subject::Case;
+use crate::testable::{Testable, Tested};
 
 /// Limits and capacities: the least, the usual, and either much larger.
 const CASES: [(usize, usize); 6] = [(1, 0), (1, 1), (2, 0), (4, 4), (1, 20), (20, 1)];

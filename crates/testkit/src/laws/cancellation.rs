@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use towpath_pattern::{Run, Scope};
 
-use crate::check::{Check, Law, Tested};
+use crate::check::{Check, Law};
 use crate::probe::{Act, Form, Ledger, Supply, Token};
 use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, settle, soon};
 use crate::subject::Case;
+use crate::testable::Tested;
 
 /// As good as endless, for what should stop after a few.
 const MANY: usize = 100_000;

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use towpath_pattern::{Report, StageReport};
 
-use crate::check::{Check, Law, Testable, Tested};
+use crate::check::{Check, Law};
 use crate::game::{Game, Played, Stop, play};
 use crate::probe::{Act, Fate, Form, Ledger};
 use crate::runtime::{BOTH, Outcome, PAUSED, settle, soon};
 use crate::subject::Case;
+use crate::testable::{Testable, Tested};
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Conservation;

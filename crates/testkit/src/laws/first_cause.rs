@@ -1,5 +1,6 @@
 //! Law 5, first cause: what had finished, then the first failure, then the end; nothing masks it.
 
+mod failures;
 mod remains;
 
 use std::collections::BTreeSet;
@@ -8,11 +9,13 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use towpath_pattern::{Cancelled, Cause, Failure, OnFailure, Scope, Source};
 
-use crate::check::{Check, Law, Testable, Tested};
+use self::failures::{first_failure, is_of_job};
+use crate::check::{Check, Law};
 use crate::game::{Game, Played, Stop, play};
 use crate::probe::{Act, End, Fate, Form, Ledger, Plan};
 use crate::runtime::{BOTH, Outcome, PAUSED, settle, soon};
 use crate::subject::Case;
+use crate::testable::{Testable, Tested};
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::FirstCause;
@@ -202,29 +205,6 @@ async fn finished_before(tested: Tested) -> Outcome {
         None => Ok(()),
         Some(_) => Err("something came after the failure".to_owned()),
     }
-}
-
-fn is_of_job(failure: &Failure, index: usize, message: &str, stage: &str) -> Outcome {
-    let is = match failure.cause() {
-        Cause::Errored(error) => error.to_string() == message,
-        _ => false,
-    };
-    if is && failure.index() == Some(index) && failure.stage() == stage {
-        Ok(())
-    } else {
-        Err(format!(
-            "item {index} failed with `{message}` at stage `{stage}`, and the failure told is `{failure}`"
-        ))
-    }
-}
-
-async fn first_failure(run: &mut towpath_pattern::Run<crate::probe::Token>) -> Result<Failure, String> {
-    while let Some(result) = soon("the failure", run.next()).await? {
-        if let Err(failure) = result {
-            return Ok(failure);
-        }
-    }
-    Err("the run ended without a failure".to_owned())
 }
 
 async fn later_cancel(tested: Tested) -> Outcome {

@@ -8,10 +8,11 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use towpath_pattern::{Run, Scope, Source};
 
-use crate::check::{Check, Law, Tested};
+use crate::check::{Check, Law};
 use crate::probe::{Act, Form, Ledger, Token};
 use crate::runtime::{Outcome, PAUSED, THREADS, soon};
 use crate::subject::Case;
+use crate::testable::Tested;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use towpath_pattern::{Cancelled, Cause, Failure, Report, Run, Scope, Source};
 
-use crate::check::{Check, Law, Tested};
+use crate::check::{Check, Law};
 use crate::game::{Game, Stop, play};
 use crate::panics;
 use crate::probe::{Act, End, Fate, Form, Ledger, Plan, Token, Wait};
 use crate::runtime::{BOTH, Outcome, UNPAUSED, settle, soon};
 use crate::subject::Case;
+use crate::testable::Tested;
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::NoSilence;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use towpath_pattern::{Scope, Source};
 
-use crate::check::{Check, Law, Testable, Tested};
+use crate::check::{Check, Law};
 use crate::game::{Game, Stop, play};
 use crate::probe::{Act, End, Form, Ledger, Token};
 use crate::runtime::{BOTH, Outcome, PAUSED, soon};
 use crate::subject::Case;
+use crate::testable::{Testable, Tested};
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Order;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore};
 use towpath_pattern::{Pattern, PatternExt, Run, Scope, Source};
 
-use crate::check::{Check, Law, Testable, Tested};
+use crate::check::{Check, Law};
 use crate::probe::{Act, Form, Ledger, Plan, Token, Wait};
 use crate::runtime::{BOTH, Outcome, soon};
 use crate::subject::Case;
+use crate::testable::{Testable, Tested};
 
 const CASES: [(usize, usize); 5] = [(1, 0), (1, 1), (3, 0), (4, 4), (2, 40)];
 

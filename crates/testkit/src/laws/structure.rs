@@ -8,11 +8,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use towpath_pattern::Scope;
 
-use crate::check::{Check, Law, Tested};
+use crate::check::{Check, Law};
 use crate::game::{Game, Stop, play};
 use crate::probe::{Act, End, Form, Ledger, Plan};
 use crate::runtime::{BOTH, Outcome, PAUSED, THREADS, settle, soon};
 use crate::subject::Case;
+use crate::testable::Tested;
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Structure;

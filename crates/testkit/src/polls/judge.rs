@@ -6,10 +6,11 @@ use towpath_pattern::{Cancelled, Cause, Failure, OnFailure};
 
 use super::play::{Marks, Witness};
 use super::scene::{Scene, Stop, Taker};
-use crate::check::{Law, Testable, Violation};
+use crate::check::{Law, Violation};
 use crate::laws::{bounds, conservation, first_cause};
 use crate::probe::{End, Fate, SOURCE_FAILED};
 use crate::runtime::Outcome;
+use crate::testable::Testable;
 
 type Question = fn(&dyn Testable, &Scene, &Witness) -> Outcome;
 

@@ -18,10 +18,10 @@ use towpath_pattern::{Failure, Pattern, Scope};
 
 use super::scene::{Pace, Place, Scene, Stop, Taker};
 use super::taking::{Notes, Told, take};
-use crate::check::Testable;
 use crate::game::{Played, drain_to_failure};
 use crate::probe::{Act, Ledger, Token};
 use crate::runtime::soon;
+use crate::testable::Testable;
 
 /// More polls than any play takes.
 const MOST_POLLS: usize = 5_000;

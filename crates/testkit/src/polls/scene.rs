@@ -4,10 +4,10 @@ use std::fmt;
 
 use towpath_pattern::OnFailure;
 
-use crate::check::Testable;
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
 use crate::runtime;
 use crate::subject::Case;
+use crate::testable::Testable;
 
 /// What the one future does that a user has of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use towpath_pattern::{Limit, OnFailure};
 
 use super::job::{Mood, Waits};
 use super::source::{Ends, Feeding, Supplying};
-use crate::check::Tested;
 use crate::subject::Case;
+use crate::testable::Tested;
 
 /// Runs that go on at once, in scopes around each other.
 pub(super) struct Round {

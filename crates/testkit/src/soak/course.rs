@@ -10,7 +10,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::choice::{self, On, Round};
 use super::flat::Flat;
-use super::{AT_MOST, Particular, Soak, within};
+use super::particular::Particular;
+use super::within::{AT_MOST, within};
+use crate::testable::Tested;
 
 /// One run of so many is of what only the crate has, where there is any.
 const PARTICULAR: u32 = 4;
@@ -31,7 +33,8 @@ pub(super) enum Until {
 }
 
 pub(super) struct Course {
-    pub(super) soak: Soak,
+    pub(super) tested: Vec<Tested>,
+    pub(super) particular: Vec<Particular>,
     pub(super) seed: u64,
     pub(super) heap: fn() -> usize,
     /// Prints a line of JSON before each run, and at the end.
@@ -91,7 +94,7 @@ impl Course {
 
     fn choose(&self, number: u64) -> Chosen {
         let mut rng = choice::numbers(self.seed, number);
-        let Soak { tested, particular } = &self.soak;
+        let Self { tested, particular, .. } = self;
         if !particular.is_empty() && rng.u32(..PARTICULAR) == 0 {
             let particular = particular[rng.usize(..particular.len())].clone();
             return Chosen::Particular(particular, choice::on(&mut rng), rng.u64(..));

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use towpath_pattern::{PatternExt, Scope, TimedOut};
 
-use crate::check::Tested;
 use crate::panics;
 use crate::probe::{Act, Form, Ledger, Token};
 use crate::subject::Case;
+use crate::testable::Tested;
 
 /// What the jobs of one part are like.
 #[derive(Clone, Copy)]

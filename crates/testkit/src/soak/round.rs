@@ -5,29 +5,16 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use towpath_pattern::{Failure, Pattern, PatternExt, Scope, Source};
+use towpath_pattern::{Pattern, PatternExt, Scope, Source};
 
 use super::choice::{Choice, Round, ScopeStop, Stop};
 use super::job::Inner;
+use super::seen::Seen;
 use super::source::Ends;
-use super::taker::{self, Taken};
-use super::{verdict, within};
+use super::taker;
+use super::verdict;
+use super::within::within;
 use crate::probe::{Ledger, Token};
-
-/// What was seen of one run.
-pub(super) struct Seen {
-    pub(super) taken: Taken,
-    /// One for each part.
-    pub(super) ledgers: Vec<Arc<Ledger>>,
-    /// How many items there are in all, and those that were had back.
-    pub(super) items: usize,
-    pub(super) kept: Vec<usize>,
-    /// The most items that had left the source beyond those asked for; `None` where a task feeds it.
-    pub(super) most_ahead: Option<usize>,
-    pub(super) closed: Result<(), Failure>,
-    /// Stopped from outside, perhaps.
-    pub(super) outside: bool,
-}
 
 impl Round {
     /// Plays it, and says how many items there were.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use towpath_pattern::{Failure, Indexed, Report, Run, StageReport};
 
 use super::choice::{Choice, Pause, Stop, With};
-use super::within;
+use super::within::within;
 use crate::probe::{Ledger, Token};
 use crate::runtime::Outcome;
 use crate::until_poll::until_poll;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use towpath_pattern::{Cause, Failure, OnFailure, Report, StageReport};
 
 use super::choice::{Choice, Part, With};
-use super::round::Seen;
+use super::seen::Seen;
 use super::source::Ends;
 use crate::probe::{Fate, Ledger};
 use crate::runtime::Outcome;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use duct::Expression;
 
-use super::kept::Figures;
+use super::figures::Figures;
 use crate::process;
 
 const ITEMS: u32 = 20_000;

@@ -1,15 +1,14 @@
 //! What was counted held against what is kept: the table, and what is wrong, a line each.
 
+use anyhow::{Result, bail};
 use comfy_table::CellAlignment;
 
-use super::kept::{Figures, Kept};
+use super::figures::{FEW_ALLOCATIONS, Figures, allocates};
+use super::kept::Kept;
 use crate::bench::table;
 
 /// How far a number of instructions may be from what is kept, either way.
 const BAND: f64 = 0.03;
-
-/// So many allocations per item are the few of a whole run.
-const FEW_ALLOCATIONS: f64 = 0.01;
 
 const RENEW: &str = "`cargo xtask bench --counts --accept`";
 
@@ -28,10 +27,6 @@ pub struct Verdict {
     pub problems: Vec<String>,
     /// What is not held, since nothing is kept of it.
     pub missing: Option<String>,
-}
-
-pub fn allocates(allocations: f64) -> bool {
-    allocations.abs() >= FEW_ALLOCATIONS
 }
 
 impl Compared {
@@ -75,7 +70,7 @@ impl Compared {
     }
 
     /// It allocates, and did not.
-    pub fn allocates_now(&self) -> Option<String> {
+    fn allocates_now(&self) -> Option<String> {
         let (name, allocations) = (&self.name, self.counted.allocations);
         (self.allocates_nothing && allocates(allocations))
             .then(|| format!("{name}: {allocations:.2} allocations per item, where there must be none"))
@@ -101,6 +96,20 @@ pub fn verdict(compared: &[Compared], compiler: &str) -> Verdict {
     let missing =
         missing.map(|what| format!("not held, since there are no figures for {what}: add them with {RENEW}"));
     Verdict { problems, missing }
+}
+
+/// Keeps the counted figures in place of those that were kept for the compiler.
+///
+/// # Errors
+///
+/// A path allocates that did not.
+pub fn accept(counted: &[Compared], kept: &mut Kept, compiler: &str) -> Result<()> {
+    let allocating: Vec<_> = counted.iter().filter_map(Compared::allocates_now).collect();
+    if !allocating.is_empty() {
+        bail!("not accepted: {}", allocating.join("; "));
+    }
+    kept.replace(compiler, counted.iter().map(|path| (path.name.clone(), path.counted)).collect());
+    Ok(())
 }
 
 /// For a terminal.

@@ -14,7 +14,7 @@ fn figures(instructions: f64, allocations: f64) -> Figures {
 fn kept(instructions: f64, allocations: f64) -> Kept {
     let mut kept = Kept::default();
     let path = Compared::new("fanout", figures(instructions, allocations), &kept, COMPILER);
-    kept.renew(COMPILER, &[path]).unwrap();
+    accept(&[path], &mut kept, COMPILER).unwrap();
     kept
 }
 
@@ -87,8 +87,8 @@ fn what_is_accepted_is_in_the_file_a_line_a_path() {
 
     let path = |name: &str, counted| Compared::new(name, counted, &Kept::default(), COMPILER);
     let counted = [path("queue: put", figures(371.96, -0.0001)), path("fanout", figures(453.0, 0.1667))];
-    kept.renew(COMPILER, &counted).unwrap();
-    kept.renew("1.88.0 there", &[path("fanout", figures(500.0, 0.0))]).unwrap();
+    accept(&counted, &mut kept, COMPILER).unwrap();
+    accept(&[path("fanout", figures(500.0, 0.0))], &mut kept, "1.88.0 there").unwrap();
     kept.write(&file).unwrap();
     let text = fs::read_to_string(&file).unwrap();
     let wanted = "\n[\"1.88.0 there\"]\n\"fanout\" = { instructions = 500.0, allocations = 0.00 }\n\
@@ -99,7 +99,7 @@ fn what_is_accepted_is_in_the_file_a_line_a_path() {
 
     // Renewed, a path that is gone is not in it any more, and other compilers' figures are.
     let mut kept = Kept::read(&file).unwrap();
-    kept.renew(COMPILER, &counted[1..]).unwrap();
+    accept(&counted[1..], &mut kept, COMPILER).unwrap();
     kept.write(&file).unwrap();
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("1.88.0 there") && text.contains("453.0") && !text.contains("queue"), "{text}");
@@ -109,7 +109,7 @@ fn what_is_accepted_is_in_the_file_a_line_a_path() {
 fn new_allocations_are_not_accepted() {
     let mut kept = kept(400.0, 0.0);
     let path = Compared::new("fanout", figures(400.0, 1.0), &kept, "2.0.0 there");
-    let problem = kept.renew("2.0.0 there", &[path]).unwrap_err().to_string();
+    let problem = accept(&[path], &mut kept, "2.0.0 there").unwrap_err().to_string();
     assert_eq!(problem, "not accepted: fanout: 1.00 allocations per item, where there must be none");
     assert!(kept.of("2.0.0 there").is_none());
 }

@@ -6,11 +6,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use anyhow::{Context, Result};
 use toml::Value;
 
-use super::compare::{Compared, allocates};
+use super::figures::{Figures, allocates};
 use crate::files;
 
 const HEAD: &str = "\
@@ -18,14 +17,6 @@ const HEAD: &str = "\
 # Written by `cargo xtask bench --counts --accept`. A path that allocates nothing must stay so: to allow it to
 # allocate, remove its lines first.
 ";
-
-/// What an item costs.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Figures {
-    pub instructions: f64,
-    pub allocations: f64,
-}
 
 /// All figures, by compiler and path.
 #[derive(Debug, Default, PartialEq)]
@@ -54,19 +45,9 @@ impl Kept {
         self.0.values().filter_map(|paths| paths.get(path)).any(|figures| !allocates(figures.allocations))
     }
 
-    /// Has what was counted in place of what was kept for that compiler.
-    ///
-    /// # Errors
-    ///
-    /// A path allocates that did not.
-    pub fn renew(&mut self, compiler: &str, counted: &[Compared]) -> Result<()> {
-        let allocating: Vec<_> = counted.iter().filter_map(Compared::allocates_now).collect();
-        if !allocating.is_empty() {
-            bail!("not accepted: {}", allocating.join("; "));
-        }
-        let figures = counted.iter().map(|path| (path.name.clone(), path.counted));
-        self.0.insert(compiler.to_owned(), figures.collect());
-        Ok(())
+    /// Replaces the figures for a compiler.
+    pub fn replace(&mut self, compiler: &str, figures: BTreeMap<String, Figures>) {
+        self.0.insert(compiler.to_owned(), figures);
     }
 
     pub fn write(&self, file: &Path) -> Result<()> {

@@ -1,10 +1,11 @@
 //! `cargo xtask bench --counts`: what an item costs on each hot path, in instructions and allocations, held
 //! against the figures in `xtask/hot-paths.toml`. Unlike times, these do not depend on what else the machine does.
 //!
-//! `callgrind` counts, `kept` is the file, `compare` holds the one against the other.
+//! `callgrind` counts, `kept` is the file, `compare` holds the one against the other, `figures` is what both are about.
 
 mod callgrind;
 mod compare;
+mod figures;
 mod kept;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ pub fn run(workspace: &Workspace, accept: bool) -> Result<bool> {
     let compared = count(workspace, &kept, &compiler)?;
     println!("per item, {compiler}:\n{}", compare::table(&compared));
     if accept {
-        kept.renew(&compiler, &compared)?;
+        compare::accept(&compared, &mut kept, &compiler)?;
         kept.write(&file)?;
         eprintln!("written: {FILE}");
         return Ok(true);

@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 
 use towpath_pattern::{Report, Scope};
 
-use super::{first_failure, is_of_job};
-use crate::check::Tested;
+use super::failures::{first_failure, is_of_job};
 use crate::panics;
 use crate::probe::{Act, Form, Ledger, Token};
 use crate::runtime::{Outcome, soon};
 use crate::subject::Case;
+use crate::testable::Tested;
 
 /// A job that ends at once, and panics when it is dropped.
 struct Leaves {

@@ -1,0 +1,14 @@
+//! Soak work of a single crate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+type Work = dyn Fn(u64) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send>> + Send + Sync;
+
+/// Work on an item that only the crate of the soak has.
+#[derive(Clone)]
+pub(super) struct Particular {
+    pub(super) name: Arc<str>,
+    pub(super) work: Arc<Work>,
+}

@@ -1,0 +1,23 @@
+//! The observations of a run, for the verdict.
+
+use std::sync::Arc;
+
+use towpath_pattern::Failure;
+
+use super::taker::Taken;
+use crate::probe::Ledger;
+
+/// The observations of a run.
+pub(super) struct Seen {
+    pub(super) taken: Taken,
+    /// A ledger for every part.
+    pub(super) ledgers: Vec<Arc<Ledger>>,
+    /// The number of all items, and the items that came back.
+    pub(super) items: usize,
+    pub(super) kept: Vec<usize>,
+    /// The most items taken from the source ahead of need; `None` if a task feeds the source.
+    pub(super) most_ahead: Option<usize>,
+    pub(super) closed: Result<(), Failure>,
+    /// Whether a stop may have come from outside the run.
+    pub(super) outside: bool,
+}

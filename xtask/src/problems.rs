@@ -1,0 +1,9 @@
+//! The problems that a command found.
+
+/// A line for every problem; the differing lines of an output follow on lines of their own.
+pub type Problems = Vec<String>;
+
+/// `1 topic`, `2 topics`
+pub fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
