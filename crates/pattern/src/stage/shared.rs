@@ -60,6 +60,21 @@ impl<In, Out> StageShared<In, Out> {
 
     #[inline(never)]
     fn carry_out(&self, mut state: MutexGuard<'_, State<In, Out>>) {
+        if let Some(wakes) = state.take_only_wakes() {
+            // Nearly always a worker or the receiver. The lists of the other effects stay where they are.
+            drop(state);
+            for waker in wakes.into_iter().flatten() {
+                if let Err(payload) = catch(|| waker.wake()) {
+                    self.fail(Cause::of_panic(payload));
+                }
+            }
+        } else {
+            self.carry_out_all(state);
+        }
+    }
+
+    #[cold]
+    fn carry_out_all(&self, mut state: MutexGuard<'_, State<In, Out>>) {
         let effects = state.take_effects();
         let stopped = effects.stopped();
         if stopped {

@@ -125,6 +125,15 @@ impl<In, Out> State<In, Out> {
             || self.outcome.has_excess()
     }
 
+    /// Takes the effects if they are wake-ups of one worker and of the receiver; the receiver is the second.
+    #[inline]
+    pub(super) fn take_only_wakes(&mut self) -> Option<[Option<Waker>; 2]> {
+        if self.effects.stopped || self.outcome.has_excess() || !self.effects.wakes.has_one_at_most() {
+            return None;
+        }
+        Some([self.effects.wakes.take_only(), self.effects.receiver.take()])
+    }
+
     pub(super) fn take_effects(&mut self) -> Effects {
         let mut effects = std::mem::take(&mut self.effects);
         effects.dropped = self.outcome.take_excess();

@@ -47,10 +47,16 @@ impl WakeList {
         self.first.is_some()
     }
 
+    /// Returns whether the list has no more than one waker to wake, and none to drop.
+    #[inline]
+    pub(crate) fn has_one_at_most(&self) -> bool {
+        self.others.is_empty() && self.unneeded.is_empty()
+    }
+
     /// Takes the only waker, if the list has one waker to wake and none to drop.
     #[inline]
     pub(crate) fn take_only(&mut self) -> Option<Waker> {
-        if self.others.is_empty() && self.unneeded.is_empty() { self.first.take() } else { None }
+        if self.has_one_at_most() { self.first.take() } else { None }
     }
 
     /// Wakes and drops all; returns the first panic. A panic of one waker keeps no other from being woken.

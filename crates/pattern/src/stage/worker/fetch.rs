@@ -76,11 +76,11 @@ where
             Some(state.settle(next, &mut buffer.items))
         });
         drop(spare);
-        let Some(mut step) = looked else { return buffer.yield_now(cx) };
+        let Some(step) = looked else { return buffer.yield_now(cx) };
         if let Poll::Ready(proceed) = proceed {
             proceed.made_progress();
         }
-        if let Next::Poll(mut lease) = step.0 {
+        let (next, another, woke) = if let Next::Poll(mut lease) = step.0 {
             let started = now.unwrap_or_else(Instant::now);
             buffer.batch_started = Some(started);
             buffer.items.number_from(lease.seq);
@@ -88,13 +88,14 @@ where
             // A worker that takes more at once anyway needs no measure of how far ahead to poll.
             let measures = size < LARGEST_AHEAD && lease.source.computes();
             let took = if measures { started.elapsed() } else { Duration::ZERO };
-            step = stage.with(|state| {
+            stage.with(|state| {
                 let mut request = Request { id: *id, waker: &mut buffer.waker, batch: size };
                 let next = state.polled(&mut request, lease, (polled, took), &mut buffer.items);
                 state.settle(next, &mut buffer.items)
-            });
-        }
-        let (next, another, woke) = step;
+            })
+        } else {
+            step
+        };
         context.start(another);
         match next {
             Next::Run => {
