@@ -2,11 +2,13 @@
 //!
 //! `stage/README.md` in the repository has the states of a worker, the life of an item, and the numbered invariants.
 
+mod delivered;
 mod output_port;
 mod shared;
 mod shutdown;
 mod state;
 mod step;
+mod supervisor;
 mod work;
 mod worker;
 
@@ -16,9 +18,10 @@ use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
 
+pub(crate) use delivered::Delivered;
 pub(crate) use output_port::{OutputPort, Took};
 use shared::StageShared;
-pub(crate) use state::{Delivered, Delivery};
+pub(crate) use state::Delivery;
 pub use work::{Begun, Ended, Taken, Work};
 
 /// Starts a stage: its supervisor and its first worker.
@@ -50,6 +53,6 @@ where
         shared.cancel(by);
     }
     context.spawn(first);
-    runtime.spawn(shutdown::supervise(shutdown::Supervision::new(context, guard)));
+    runtime.spawn(supervisor::supervise(supervisor::Supervision::new(context, guard)));
     shared
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Run;
+use super::outputs::Run;
 use crate::item::ItemBatch;
 use crate::queue::{self, Items};
 use crate::source::{Closed, PollBatch, PollSource, Source};

@@ -6,10 +6,17 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::Run;
+use super::outputs::Run;
 use crate::failure::Failure;
 use crate::item::Output;
 use crate::report::Report;
+
+impl<Out: Send + 'static> Run<Out> {
+    /// The run as a stream that tells which input each output came from.
+    pub fn indexed(self) -> Indexed<Out> {
+        Indexed { run: self }
+    }
+}
 
 /// A run that tells which input each output came from. From [`Run::indexed`].
 #[must_use = "a run that is dropped is cancelled"]

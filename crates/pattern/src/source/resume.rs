@@ -4,11 +4,30 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Source;
+use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource};
 use crate::item::ItemBatch;
 use crate::upstream::Upstream;
 use crate::util::mutex::Mutex;
+
+impl<T: Send + 'static> Source<T> {
+    /// The source, and a handle that has, when the run is over, everything of it that was never begun.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::Source;
+    ///
+    /// let (source, kept) = Source::from(vec!["a", "b"]).kept();
+    /// drop(source); // instead of a run that was stopped
+    /// let mut rest = kept.take().expect("the source is not in use any more");
+    /// assert_eq!(rest.next().await.transpose()?, Some("a"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn kept(self) -> (Self, Kept<T>) {
+        keep(self)
+    }
+}
 
 /// Holds, once the run is over, the items of its source that were never started. From [`Source::kept`].
 pub struct Kept<T> {
@@ -28,9 +47,9 @@ impl<T: Send + 'static> Kept<T> {
     }
 }
 
-pub(super) fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
+fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
     // A source that was resumed before is not wrapped again, so that repeated resuming does not nest.
-    if !source.inner.keep_again() {
+    if !source.keep_again() {
         source = Source::of(Resumed {
             never_started: VecDeque::new(),
             rest: source,

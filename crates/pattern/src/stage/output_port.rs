@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::delivered::Delivered;
 use super::shared::StageShared;
 use super::shutdown;
-use super::state::Delivered;
 use crate::failure::{Cancelled, Failure};
 use crate::item::{ItemBatch, Output};
 use crate::report::StageReport;

@@ -1,119 +1,19 @@
-//! The end of a stage: the supervisor, the source, and the values that are left.
+//! The end of a stage: its source, and the values that are left.
 //!
-//! One task of each stage, the supervisor, watches for the cancellation of the scope, waits until no worker is left, and
-//! shuts the stage down. Values of the user are dropped here one by one, each where its panic is caught, and never under
-//! the lock. A runtime that shuts down drops supervisor and workers at any await; the last of them does what is left.
+//! Values of the user are dropped here one by one, each where its panic is caught, and never under the lock. The supervisor
+//! shuts the stage down; where a runtime that shuts down leaves the supervisor no time, the last of supervisor and workers
+//! does what is left.
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::shared::StageShared;
 use super::state::State;
-use super::work::Work;
-use super::worker::WorkerContext;
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::item::Output;
-use crate::scope::ScopeGuard;
-use crate::settings::OnFailure;
 use crate::source::{Closed, Source};
 use crate::util::panic::{catch, drop_caught};
-
-/// Runs the supervisor of a stage.
-pub(super) async fn supervise<In, Out, W>(mut supervision: Supervision<In, Out, W>)
-where
-    In: Send + 'static,
-    Out: Send + 'static,
-    W: Work<In, Out>,
-{
-    let stage = &*supervision.stage;
-    let guard = supervision.guard.as_ref().expect("there until dropped");
-    let mut stopped = pin!(guard.stopped());
-    let mut is_stopped = false;
-    poll_fn(|cx| {
-        if !is_stopped && let Poll::Ready(by) = stopped.as_mut().poll(cx) {
-            is_stopped = true;
-            stage.cancel(by);
-        }
-        if stage.settings.on_failure == OnFailure::Stop
-            && let Some(upstream) = stage.upstream()
-            && upstream.poll_stopped(cx).is_ready()
-        {
-            stage.stop_for_upstream();
-        }
-        let mut waker = Some(cx.waker().clone());
-        if stage.with(|state| state.await_workers(&mut waker)) { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    // An output that no receiver can take may hold what the shutdown of the work waits for.
-    discard_undeliverable(stage);
-    let mut closing = Closing::new(stage);
-    poll_fn(|cx| closing.poll(cx)).await;
-    drop(closing);
-    if let Some(context) = &supervision.context {
-        shut_down(stage, &context.work).await;
-    }
-    supervision.shut_down = true;
-}
-
-/// Lets the work give up what its jobs shared.
-async fn shut_down<In, Out>(stage: &StageShared<In, Out>, work: &impl Work<In, Out>)
-where
-    In: Send + 'static,
-    Out: Send + 'static,
-{
-    let mut closing = pin!(None);
-    let causes = poll_fn(|cx| {
-        let polled = catch(|| {
-            if closing.is_none() {
-                closing.set(Some(work.close()));
-            }
-            closing.as_mut().as_pin_mut().map_or(Poll::Ready(Vec::new()), |closing| closing.poll(cx))
-        });
-        polled.unwrap_or_else(|payload| {
-            stage.fail(Cause::of_panic(payload));
-            Poll::Ready(Vec::new())
-        })
-    })
-    .await;
-    for cause in causes {
-        stage.fail(cause);
-    }
-    if let Err(payload) = catch(|| closing.set(None)) {
-        stage.fail(Cause::of_panic(payload));
-    }
-}
-
-/// The values of a supervisor. Its drop ends the supervision, whether the stage was shut down or not.
-pub(super) struct Supervision<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
-    stage: Arc<StageShared<In, Out>>,
-    /// There until dropped, as is the guard.
-    context: Option<Arc<WorkerContext<In, Out, W>>>,
-    guard: Option<ScopeGuard>,
-    shut_down: bool,
-}
-
-impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, Out, W> {
-    pub(super) fn new(context: Arc<WorkerContext<In, Out, W>>, guard: ScopeGuard) -> Self {
-        let stage = Arc::clone(&context.shared);
-        Self { stage, context: Some(context), guard: Some(guard), shut_down: false }
-    }
-}
-
-impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Supervision<In, Out, W> {
-    fn drop(&mut self) {
-        // The values that the work has captured are gone when the run is over.
-        dispose(&self.stage, self.context.take());
-        let Some(guard) = self.guard.take() else { return };
-        if !self.stage.with(|state| state.end_supervision(guard, self.shut_down)) {
-            settle(&self.stage);
-            finish(&self.stage, |_| ());
-        }
-    }
-}
 
 /// Ends a run whose supervisor and workers are gone; `last` is the last step of the last of them. An abandoned run reports
 /// its failure to its scope.
@@ -142,7 +42,7 @@ pub(super) fn settle<In, Out>(stage: &StageShared<In, Out>) {
 /// A value that is found in the source or behind it goes back at once, and not when all is closed: the upstream stage may
 /// wait for its drop, and a runtime that shuts down leaves no time for more. A panic at any step is a failure, and the next
 /// step follows. A drop before completion takes the values that are there by then.
-struct Closing<'a, In, Out> {
+pub(super) struct Closing<'a, In, Out> {
     stage: &'a StageShared<In, Out>,
     /// `None` once it is closed.
     source: Option<Source<In>>,
@@ -150,7 +50,7 @@ struct Closing<'a, In, Out> {
 }
 
 impl<'a, In, Out> Closing<'a, In, Out> {
-    fn new(stage: &'a StageShared<In, Out>) -> Self {
+    pub(super) fn new(stage: &'a StageShared<In, Out>) -> Self {
         let (source, never_started) = stage.with(|state| state.take_input());
         let mut closing = Self { stage, source, closed: Closed::default() };
         closing.give_back(never_started);
@@ -158,7 +58,7 @@ impl<'a, In, Out> Closing<'a, In, Out> {
     }
 
     /// Ready when nothing is left behind the source.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { stage, source: Some(source), closed } = self else { return Poll::Ready(()) };
         let stage = *stage;
         let polled = catch(|| source.poll_close(cx, closed)).unwrap_or_else(|payload| {
@@ -207,7 +107,7 @@ pub(super) fn dispose<In, Out, T>(stage: &StageShared<In, Out>, value: T) {
 }
 
 /// Drops the outputs that no receiver can take any more, when no worker is left.
-fn discard_undeliverable<In, Out>(stage: &StageShared<In, Out>) {
+pub(super) fn discard_undeliverable<In, Out>(stage: &StageShared<In, Out>) {
     let outputs = stage.with(|state| state.take_undeliverable());
     discard(stage, outputs);
 }

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::delivered::Delivered;
 use super::step::{Mode, NewWorker, WorkerId};
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::item::{Item, ItemBatch, Output, Position};
@@ -25,7 +26,6 @@ use crate::source::Source;
 use crate::util::wake::{WakeList, WakerSlot};
 
 use admission::Admission;
-pub(crate) use admission::Delivered;
 use input::Input;
 pub(super) use input::LARGEST_AHEAD;
 use outcome::Outcome;
@@ -183,7 +183,7 @@ impl<In, Out> State<In, Out> {
             return;
         }
         self.input.end();
-        self.workers.wake_all(&mut self.effects.wakes);
+        self.workers.notify_all(&mut self.effects.wakes);
         self.watcher.notify(&mut self.effects.wakes);
         self.effects.stopped = true;
     }
@@ -420,7 +420,7 @@ impl<In, Out> State<In, Out> {
     pub(super) fn deliver(&mut self, delivered: Delivered) {
         self.admission.deliver(delivered);
         if delivered.total() > 0 {
-            self.workers.wake_for_room(&mut self.effects.wakes);
+            self.workers.notify_for_room(&mut self.effects.wakes);
         }
     }
 

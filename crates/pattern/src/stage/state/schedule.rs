@@ -38,7 +38,7 @@ impl<In, Out> State<In, Out> {
     /// Wakes an idle worker that is not needed any more, so that it leaves. As it leaves, it does the same.
     fn retire_excess(&mut self) {
         if self.workers.idle() > self.most_idle() {
-            self.workers.wake_idle(&mut self.effects.wakes);
+            self.workers.notify_idle(&mut self.effects.wakes);
         }
     }
 
@@ -145,7 +145,7 @@ impl<In, Out> State<In, Out> {
     /// Records that the source has no more items. The parked workers are woken and leave.
     fn end_input(&mut self) {
         self.input.end();
-        self.workers.wake_parked(&mut self.effects.wakes);
+        self.workers.notify_parked(&mut self.effects.wakes);
     }
 
     /// Gets another worker going, if there is something for it to do and a thread to do it on (I3).
@@ -161,7 +161,7 @@ impl<In, Out> State<In, Out> {
         if !(open || free && self.input.ready() > 0) {
             return Another::None;
         }
-        if self.workers.wake_idle(&mut self.effects.wakes) {
+        if self.workers.notify_idle(&mut self.effects.wakes) {
             return Another::Woken;
         }
         let mut batch = ItemBatch::default();

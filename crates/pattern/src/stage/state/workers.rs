@@ -191,7 +191,7 @@ impl WorkerRegistry {
     }
 
     /// Wakes an idle worker; returns whether there was one.
-    pub(super) fn wake_idle(&mut self, wakes: &mut WakeList) -> bool {
+    pub(super) fn notify_idle(&mut self, wakes: &mut WakeList) -> bool {
         let Some((_, waker)) = self.idle.pop() else { return false };
         self.active += 1;
         wakes.push(waker);
@@ -199,7 +199,7 @@ impl WorkerRegistry {
     }
 
     /// Wakes the listener if it waits for room.
-    pub(super) fn wake_for_room(&mut self, wakes: &mut WakeList) {
+    pub(super) fn notify_for_room(&mut self, wakes: &mut WakeList) {
         if let Some((_, _, waker)) = self.listener.take_if(|listener| listener.1 == Listening::Room) {
             self.active += 1;
             wakes.push(waker);
@@ -207,15 +207,15 @@ impl WorkerRegistry {
     }
 
     /// Wakes all parked workers.
-    pub(super) fn wake_parked(&mut self, wakes: &mut WakeList) {
+    pub(super) fn notify_parked(&mut self, wakes: &mut WakeList) {
         self.active += self.idle.len() + usize::from(self.listener.is_some());
         wakes.extend(self.listener.take().map(|(_, _, waker)| waker));
         wakes.extend(self.idle.drain(..).map(|(_, waker)| waker));
     }
 
     /// Wakes all parked workers, and all workers whose job waits.
-    pub(super) fn wake_all(&mut self, wakes: &mut WakeList) {
-        self.wake_parked(wakes);
+    pub(super) fn notify_all(&mut self, wakes: &mut WakeList) {
+        self.notify_parked(wakes);
         wakes.extend(self.waiting.iter_mut().filter_map(Option::take));
     }
 }
@@ -239,7 +239,7 @@ mod tests {
         let mut registry = registry(1);
         registry.park(1, waker());
         assert_eq!(registry.active(), 0);
-        assert!(registry.wake_idle(&mut WakeList::default()));
+        assert!(registry.notify_idle(&mut WakeList::default()));
         assert_eq!(registry.active(), 1);
         assert!(registry.activate(1, Mode::Parked).is_none(), "its waker was woken");
         assert_eq!(registry.active(), 1);
@@ -268,10 +268,10 @@ mod tests {
         let mut wakes = WakeList::default();
         let mut registry = registry(2);
         registry.listen(1, Listening::Source, waker());
-        registry.wake_for_room(&mut wakes);
+        registry.notify_for_room(&mut wakes);
         assert!(!wakes.wakes());
         registry.listen(2, Listening::Room, waker());
-        registry.wake_for_room(&mut wakes);
+        registry.notify_for_room(&mut wakes);
         assert!(wakes.wakes());
         assert_eq!(registry.active(), 1);
     }
@@ -326,7 +326,7 @@ mod tests {
         registry.park(2, waker());
         let slot = registry.wait(Some(waker()));
         let mut wakes = WakeList::default();
-        registry.wake_all(&mut wakes);
+        registry.notify_all(&mut wakes);
         assert_eq!(registry.active(), 3, "a worker whose job waits becomes active when it is polled");
         assert!(registry.activate(3, Mode::Waiting(slot)).is_none());
         assert_eq!(registry.active(), 4);

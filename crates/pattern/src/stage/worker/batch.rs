@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use super::super::step::Mode;
 use super::super::work::{Ended, Taken, Work};
-use super::{Worker, WorkerContext};
+use super::context::WorkerContext;
+use super::lifecycle::Worker;
 use crate::failure::{Cause, Failure};
 use crate::item::Output;
 use crate::settings::OnFailure;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::shared::StageShared;
 use super::super::step::{Another, NewWorker};
 use super::super::work::Work;
-use super::Worker;
+use super::lifecycle::Worker;
 use crate::failure::Cause;
 use crate::util::panic::{catch, drop_caught};
 

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::super::state::LARGEST_AHEAD;
 use super::super::step::{Mode, Next, Request};
 use super::super::work::Work;
-use super::{Worker, WorkerContext};
+use super::context::WorkerContext;
+use super::lifecycle::Worker;
 use crate::failure::Cause;
 use crate::util::panic::catch;
 

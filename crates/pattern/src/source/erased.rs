@@ -1,0 +1,251 @@
+//! Any source, whatever it was made of.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use tokio::task::coop;
+
+use crate::failure::{Cause, Failure};
+use crate::item::ItemBatch;
+use crate::upstream::Upstream;
+use crate::util::panic::catch;
+
+use super::generator::Yield;
+use super::poll_source::{self, Closed, PollBatch, PollSource};
+use super::{adapters, generator};
+
+/// The largest capacity of a channel, far beyond what is of use.
+const LARGEST_CHANNEL: usize = 1 << 24;
+
+/// Where the items of a run come from.
+///
+/// Whatever is `IntoIterator`, another source, or a [`Run`] becomes one with `into()`; the constructors
+/// make the others. A source is taken from only while the run has room for more, and what is taken
+/// together is no more than what is ready now. An error of the source ends it; a panic in the drop of what it was made
+/// of is a failure, too, told after that.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::Source;
+///
+/// let mut countdown = Source::generate(|out| async move {
+///     for n in (1..=3).rev() {
+///         out.send(n).await;
+///     }
+/// });
+/// assert_eq!(countdown.next().await.transpose()?, Some(3));
+/// # Ok(()) }
+/// ```
+pub struct Source<T> {
+    inner: Box<dyn PollSource<T>>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The source has no more items, and is not polled again unless items are given back.
+    Exhausted,
+    /// The source has panicked. The next poll releases its waiter and its value, and ends the source.
+    Broken,
+}
+
+impl<T: Send + 'static> Source<T> {
+    pub(crate) fn of(inner: impl PollSource<T> + 'static) -> Self {
+        Self { inner: Box::new(inner), state: State::Open }
+    }
+
+    /// The items of a stream.
+    pub fn stream(stream: impl Stream<Item = T> + Send + 'static) -> Self {
+        Self::of(adapters::StreamSource::new(stream, Ok))
+    }
+
+    /// The items of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
+    pub fn fallible<E>(stream: impl Stream<Item = Result<T, E>> + Send + 'static) -> Self
+    where
+        E: Into<anyhow::Error> + 'static,
+    {
+        Self::of(adapters::StreamSource::new(stream, |item: Result<T, E>| item.map_err(Into::into)))
+    }
+
+    /// What is received from an [`async_channel`], until it is closed and empty.
+    #[must_use]
+    pub fn receiver(receiver: async_channel::Receiver<T>) -> Self {
+        Self::of(adapters::ReceiverSource::new(receiver))
+    }
+
+    /// A bounded channel: whoever has the sender feeds the run; the source ends when every sender is
+    /// dropped or one closes it. Sending waits while `capacity` items are in the channel. Memory for all of them is
+    /// taken at once.
+    ///
+    /// # Panics
+    ///
+    /// When `capacity` is zero, since such a channel could never hold an item, or more than 16,777,216; at the
+    /// caller's location.
+    #[track_caller]
+    #[must_use]
+    pub fn channel(capacity: usize) -> (async_channel::Sender<T>, Self) {
+        assert!(capacity > 0, "a channel of capacity 0 could never hold an item; use 1 or more");
+        assert!(
+            capacity <= LARGEST_CHANNEL,
+            "a channel takes memory for all of its {capacity} items at once; use {LARGEST_CHANNEL} or fewer"
+        );
+        let (sender, receiver) = async_channel::bounded(capacity);
+        (sender, Self::receiver(receiver))
+    }
+
+    /// An asynchronous generator, Python's `async def` with `yield`: what `generator` sends is the next
+    /// item, and it goes on only when that has been taken. The source ends when `generator` returns.
+    ///
+    /// It is polled as part of the source, by no task of its own; dropping the source drops it.
+    pub fn generate<F, Fut>(generator: F) -> Self
+    where
+        F: FnOnce(Yield<T>) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self::of(generator::GeneratorSource::new(generator))
+    }
+
+    /// As [`Source::generate`], of a generator that can fail: its error is a failure of the run.
+    pub fn try_generate<F, Fut>(generator: F) -> Self
+    where
+        F: FnOnce(Yield<T>) -> Fut,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        Self::of(generator::GeneratorSource::fallible(generator))
+    }
+
+    /// Returns the next item, taken by hand; `None` at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: an item is either returned or still in the source.
+    pub async fn next(&mut self) -> Option<Result<T, Failure>> {
+        let mut batch = ItemBatch::default();
+        let polled = poll_fn(|cx| {
+            let proceed = ready!(coop::poll_proceed(cx));
+            loop {
+                let polled = self.poll_batch(cx, 1, &mut batch);
+                match polled {
+                    PollBatch::Pending if batch.is_empty() => return Poll::Pending,
+                    PollBatch::Quiescent if batch.is_empty() && !self.seal() => {}
+                    _ => {
+                        proceed.made_progress();
+                        return Poll::Ready(polled);
+                    }
+                }
+            }
+        })
+        .await;
+        match (batch.pop_front(), polled) {
+            (Some(item), _) => Some(Ok(item.value)),
+            (None, PollBatch::Failed(failure)) => Some(Err(failure)),
+            (None, _) => None,
+        }
+    }
+}
+
+impl<T> Source<T> {
+    /// Takes up to `max` items that are ready now. A panic is a failure, and then the end.
+    pub(crate) fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+        into: &mut ItemBatch<T>,
+    ) -> PollBatch {
+        let polled = catch(|| match self.state {
+            State::Open => self.inner.poll_batch(cx, max, into),
+            State::Exhausted => PollBatch::Exhausted,
+            State::Broken => {
+                self.state = State::Exhausted;
+                self.inner.release_waiter();
+                PollBatch::Exhausted
+            }
+        });
+        let polled = polled.unwrap_or_else(|payload| {
+            self.state = State::Broken;
+            PollBatch::Failed(poll_source::source_error(None, Cause::of_panic(payload)))
+        });
+        if let PollBatch::Exhausted = polled {
+            self.state = State::Exhausted;
+        }
+        polled
+    }
+
+    /// Ends a source that was quiescent when no job ran on its items; returns `false` if there are items again.
+    pub(crate) fn seal(&mut self) -> bool {
+        let sealed = self.inner.seal();
+        if sealed {
+            self.state = State::Exhausted;
+        }
+        sealed
+    }
+
+    /// Returns whether the source makes progress only while it is polled.
+    pub(crate) fn needs_polling(&self) -> bool {
+        self.inner.needs_polling()
+    }
+
+    /// Returns whether a poll may take long.
+    pub(crate) fn computes(&self) -> bool {
+        self.inner.computes()
+    }
+
+    /// Returns whether the items wait in a queue with a capacity of its own.
+    pub(crate) fn is_queue(&self) -> bool {
+        self.inner.is_queue()
+    }
+
+    /// Returns the stage behind the source.
+    pub(crate) fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+        self.inner.upstream()
+    }
+
+    /// Stops the upstream stage; ready when nothing of it is left. `closed` has a value as soon as it is found.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        self.inner.poll_close(cx, closed)
+    }
+
+    /// Releases the waiter of a source that is not polled again.
+    pub(super) fn release_waiter(&mut self) {
+        self.inner.release_waiter();
+    }
+
+    /// Returns whether the source keeps items that are given back. If so, it is made ready for one more run.
+    pub(super) fn keep_again(&mut self) -> bool {
+        self.inner.keep_again()
+    }
+
+    /// Takes back items that were taken and never started, in the order of their taking; returns the items that the
+    /// source does not keep.
+    pub(crate) fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
+        if items.is_empty() {
+            return items;
+        }
+        let returned = self.inner.give_back(items);
+        if returned.is_empty() && self.state == State::Exhausted {
+            self.state = State::Open;
+        }
+        returned
+    }
+}
+
+impl<T, I> From<I> for Source<T>
+where
+    I: IntoIterator<Item = T>,
+    I::IntoIter: Send + 'static,
+    T: Send + 'static,
+{
+    fn from(items: I) -> Self {
+        Self::of(adapters::IteratorSource::new(items.into_iter()))
+    }
+}
+
+impl<T> std::fmt::Debug for Source<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! The supervisor: the one task of a stage that watches for the cancellation of the scope, waits until no worker is left,
+//! and shuts the stage down.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::shared::StageShared;
+use super::shutdown::{Closing, discard_undeliverable, dispose, finish, settle};
+use super::work::Work;
+use super::worker::WorkerContext;
+use crate::failure::Cause;
+use crate::scope::ScopeGuard;
+use crate::settings::OnFailure;
+use crate::util::panic::catch;
+
+/// Runs the supervisor of a stage.
+pub(super) async fn supervise<In, Out, W>(mut supervision: Supervision<In, Out, W>)
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    W: Work<In, Out>,
+{
+    let stage = &*supervision.stage;
+    let guard = supervision.guard.as_ref().expect("there until dropped");
+    let mut stopped = pin!(guard.stopped());
+    let mut is_stopped = false;
+    poll_fn(|cx| {
+        if !is_stopped && let Poll::Ready(by) = stopped.as_mut().poll(cx) {
+            is_stopped = true;
+            stage.cancel(by);
+        }
+        if stage.settings.on_failure == OnFailure::Stop
+            && let Some(upstream) = stage.upstream()
+            && upstream.poll_stopped(cx).is_ready()
+        {
+            stage.stop_for_upstream();
+        }
+        let mut waker = Some(cx.waker().clone());
+        if stage.with(|state| state.await_workers(&mut waker)) { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    // An output that no receiver can take may hold what the shutdown of the work waits for.
+    discard_undeliverable(stage);
+    let mut closing = Closing::new(stage);
+    poll_fn(|cx| closing.poll(cx)).await;
+    drop(closing);
+    if let Some(context) = &supervision.context {
+        shut_down(stage, &context.work).await;
+    }
+    supervision.shut_down = true;
+}
+
+/// Lets the work give up what its jobs shared.
+async fn shut_down<In, Out>(stage: &StageShared<In, Out>, work: &impl Work<In, Out>)
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    let mut closing = pin!(None);
+    let causes = poll_fn(|cx| {
+        let polled = catch(|| {
+            if closing.is_none() {
+                closing.set(Some(work.close()));
+            }
+            closing.as_mut().as_pin_mut().map_or(Poll::Ready(Vec::new()), |closing| closing.poll(cx))
+        });
+        polled.unwrap_or_else(|payload| {
+            stage.fail(Cause::of_panic(payload));
+            Poll::Ready(Vec::new())
+        })
+    })
+    .await;
+    for cause in causes {
+        stage.fail(cause);
+    }
+    if let Err(payload) = catch(|| closing.set(None)) {
+        stage.fail(Cause::of_panic(payload));
+    }
+}
+
+/// The values of a supervisor. Its drop ends the supervision, whether the stage was shut down or not.
+pub(super) struct Supervision<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
+    stage: Arc<StageShared<In, Out>>,
+    /// There until dropped, as is the guard.
+    context: Option<Arc<WorkerContext<In, Out, W>>>,
+    guard: Option<ScopeGuard>,
+    shut_down: bool,
+}
+
+impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, Out, W> {
+    pub(super) fn new(context: Arc<WorkerContext<In, Out, W>>, guard: ScopeGuard) -> Self {
+        let stage = Arc::clone(&context.shared);
+        Self { stage, context: Some(context), guard: Some(guard), shut_down: false }
+    }
+}
+
+impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Supervision<In, Out, W> {
+    fn drop(&mut self) {
+        // The values that the work has captured are gone when the run is over.
+        dispose(&self.stage, self.context.take());
+        let Some(guard) = self.guard.take() else { return };
+        if !self.stage.with(|state| state.end_supervision(guard, self.shut_down)) {
+            settle(&self.stage);
+            finish(&self.stage, |_| ());
+        }
+    }
+}
