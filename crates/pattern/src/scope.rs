@@ -1,27 +1,33 @@
-//! Where runs live: a cancellation token, a deadline, and a position to wait until nothing is left.
+//! Scopes: a cancellation token, a deadline, and a place to wait until no task is left.
 
+mod guard;
+mod shared;
+mod signal;
 mod task;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::failure::{Cancelled, Failure};
-use crate::util::mutex::{Mutex, MutexGuard};
-use crate::util::panic::drop_quietly;
+use crate::failure::Failure;
+pub(crate) use guard::ScopeGuard;
+use shared::Shared;
 use task::Task;
 
-/// Where runs and tasks live: Go's `context.Context` and asyncio's `TaskGroup` in one.
+/// Holds runs and tasks together: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
-/// Cancelling a scope, or letting its deadline pass, stops every run, task and scope inside it at its next
-/// await. [`Scope::closed`] waits until nothing of them is left. Clones are the same scope; when the last
-/// clone is dropped, runs and inner scopes included, the scope is cancelled, so nothing outlives it unseen.
+/// The cancellation of a scope, or its deadline, stops every run, task and scope inside it at its next await.
+/// [`Scope::closed`] waits until none of them is left. Clones are the same scope. When the last clone is dropped, those
+/// that runs and child scopes hold included, the scope is cancelled, so no task outlives its scope unnoticed.
+///
+/// The cause of a cancellation is one for all that it stops, and does not change: the deadline, or by hand.
+///
+/// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -41,15 +47,55 @@ pub struct Scope {
 
 #[derive(Debug)]
 struct Owner {
-    shared: Arc<Shared>,
-    // Keeps the parents from being cancelled for want of an owner.
+    name: Arc<str>,
+    deadline: Option<Instant>,
+    /// Keeps the parents from being cancelled for want of an owner.
     parent: Option<Scope>,
+    /// Created on the first use: a child that is only handed out costs no more than this owner.
+    shared: OnceLock<Arc<Shared>>,
+}
+
+impl Owner {
+    fn parent_owner(&self) -> Option<&Self> {
+        self.parent.as_ref().map(|parent| &*parent.owner)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        match self.shared.get() {
+            Some(shared) => shared,
+            None => self.create_shared(),
+        }
+    }
+
+    #[cold]
+    fn create_shared(&self) -> &Arc<Shared> {
+        // From the outermost parent inward, in a loop: scopes may be nested deeper than a stack is.
+        let mut unused = Vec::new();
+        let mut parent = self.parent_owner();
+        while let Some(owner) = parent.filter(|owner| owner.shared.get().is_none()) {
+            unused.push(owner);
+            parent = owner.parent_owner();
+        }
+        for owner in unused.into_iter().rev() {
+            owner.create_in_parent();
+        }
+        self.create_in_parent()
+    }
+
+    fn create_in_parent(&self) -> &Arc<Shared> {
+        self.shared.get_or_init(|| {
+            let parent = self.parent_owner().map(|parent| Arc::clone(parent.shared()));
+            Arc::new(Shared::new(parent, self.deadline))
+        })
+    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.shared.token.cancel();
-        // One by one: scopes may be nested deeper than a stack is.
+        if let Some(shared) = self.shared.get() {
+            shared.cancel();
+        }
+        // In a loop, as above.
         let mut parent = self.parent.take();
         while let Some(scope) = parent {
             parent = Arc::into_inner(scope.owner).and_then(|mut owner| owner.parent.take());
@@ -57,140 +103,110 @@ impl Drop for Owner {
     }
 }
 
-#[derive(Debug)]
-struct Shared {
-    name: Arc<str>,
-    token: CancellationToken,
-    deadline: Option<Instant>,
-    tracker: TaskTracker,
-    parent: Option<Arc<Shared>>,
-    unreported: Mutex<Option<Failure>>,
-}
-
-impl Shared {
-    fn unreported(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.unreported.lock()
-    }
-
-    fn record(&self, failure: Failure) {
-        let mut unreported = self.unreported();
-        if unreported.is_none() {
-            *unreported = Some(failure);
-        } else {
-            drop(unreported);
-            drop_quietly(failure);
-        }
-    }
-
-    /// Passes on what nobody has heard to the parent and returns it.
-    fn leave(&mut self) -> Option<Arc<Self>> {
-        let parent = self.parent.take();
-        let unreported = self.unreported().take();
-        match (&parent, unreported) {
-            (Some(parent), Some(failure)) => parent.record(failure),
-            (None, Some(failure)) => drop_quietly(failure),
-            (_, None) => {}
-        }
-        parent
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let mut parent = self.leave();
-        while let Some(shared) = parent {
-            parent = Arc::into_inner(shared).and_then(|mut shared| shared.leave());
-        }
-    }
-}
-
 impl Scope {
-    /// A scope of its own, called `name`, without a deadline.
+    /// Creates a scope without a parent and without a deadline.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self::build(name.into(), CancellationToken::new(), None, None)
+        Self::build(name.into(), None, None)
     }
 
-    /// A scope inside this one: it ends when this one does, or before.
+    /// Creates a child of this scope: it is cancelled when this scope is, or before.
     #[must_use]
     pub fn child(&self, name: impl Into<Arc<str>>) -> Self {
-        let shared = &self.owner.shared;
-        Self::build(name.into(), shared.token.child_token(), shared.deadline, Some(self.clone()))
+        Self::build(name.into(), self.owner.deadline, Some(self.clone()))
     }
 
-    /// A scope inside this one that is cancelled at `deadline`, if this one's is not earlier.
+    /// Creates a child of this scope that is cancelled at `deadline`, or at this scope's deadline if that is earlier.
     ///
-    /// A deadline is watched by tokio's timer: on a runtime without one, starting a run panics with tokio's
-    /// message that timers are disabled.
+    /// The child has this scope's name. Its deadline needs tokio's timers: in a runtime without timers, the start of a run
+    /// or a task in it, and [`Scope::token`], panic with tokio's message that timers are disabled.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
-        let shared = &self.owner.shared;
-        let earlier = shared.deadline.map_or(deadline, |parent| parent.min(deadline));
-        let name = Arc::clone(&shared.name);
-        Self::build(name, shared.token.child_token(), Some(earlier), Some(self.clone()))
+        let earlier = self.owner.deadline.map_or(deadline, |parent| parent.min(deadline));
+        Self::build(Arc::clone(&self.owner.name), Some(earlier), Some(self.clone()))
     }
 
-    /// As [`Scope::with_deadline`], `timeout` from now. One too long for the clock sets no deadline.
+    /// Creates a child of this scope as [`Scope::with_deadline`] does, with a deadline `timeout` from now.
+    ///
+    /// A timeout beyond the range of the clock sets no deadline.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         match Instant::now().checked_add(timeout) {
             Some(deadline) => self.with_deadline(deadline),
-            None => self.child(Arc::clone(&self.owner.shared.name)),
+            None => self.child(Arc::clone(&self.owner.name)),
         }
     }
 
-    fn build(
-        name: Arc<str>,
-        token: CancellationToken,
-        deadline: Option<Instant>,
-        parent: Option<Scope>,
-    ) -> Self {
-        let tracker = TaskTracker::new();
-        tracker.close();
-        let shared = Shared {
-            name,
-            token,
-            deadline,
-            tracker,
-            parent: parent.as_ref().map(|scope| Arc::clone(&scope.owner.shared)),
-            unreported: Mutex::new(None),
-        };
-        Self { owner: Arc::new(Owner { shared: Arc::new(shared), parent }) }
+    fn build(name: Arc<str>, deadline: Option<Instant>, parent: Option<Scope>) -> Self {
+        Self { owner: Arc::new(Owner { name, deadline, parent, shared: OnceLock::new() }) }
     }
 
-    /// The scope's name.
+    /// Returns the name of the scope.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.owner.shared.name
+        &self.owner.name
     }
 
-    /// When it is cancelled by the clock, if it is.
+    /// Returns the time at which the clock cancels the scope, if there is one.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.owner.shared.deadline
+        self.owner.deadline
     }
 
-    /// Its token, for code that watches for the cancellation itself. Cancelling it cancels the scope.
+    /// Returns the token, for code that looks for the cancellation itself, such as a blocking job.
+    ///
+    /// The scope's cancellation and its deadline cancel the token, whatever lives in the scope; to cancel the token is to
+    /// cancel the scope. To watch the deadline, the first call in a runtime spawns a task there, which holds nothing of
+    /// the scope and completes with the cancellation. A token from outside a runtime is watched from the next use of the
+    /// scope within one.
+    ///
+    /// # Panics
+    ///
+    /// If the scope has a deadline, and the runtime no timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let scope = Scope::new("search").with_timeout(Duration::from_millis(10));
+    /// let token = scope.token().clone();
+    /// let searches = tokio::task::spawn_blocking(move || (0_u64..).find(|_| token.is_cancelled()));
+    /// assert!(searches.await?.is_some());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
+    #[track_caller]
     pub fn token(&self) -> &CancellationToken {
-        &self.owner.shared.token
+        let shared = self.owner.shared();
+        if let Some(deadline) = shared.deadline() {
+            deadline.watch();
+        }
+        shared.token()
     }
 
     /// Stops every run, task and scope inside, at its next await.
     pub fn cancel(&self) {
-        self.owner.shared.token.cancel();
+        self.owner.shared().cancel();
     }
 
-    /// Runs one task in the scope, as long as somebody has the scope; `name` is the stage that its failure tells. In
-    /// a scope that is cancelled, or whose deadline has passed, it is never begun.
+    /// Spawns a task in the scope; its failure has `name` as the stage.
     ///
-    /// The first task that fails, or panics, cancels the scope; [`Scope::closed`] returns that failure. So a
-    /// task that feeds a run must not fail because the run has ended: when it cannot send any more, it returns
-    /// `Ok`. A [`Source::generate`](crate::Source::generate) needs no task at all.
+    /// A scope that is cancelled, or whose deadline has passed, never polls the task. The task does not own the scope: the
+    /// drop of the last clone cancels both.
+    ///
+    /// The first task that fails or panics cancels the scope, and [`Scope::closed`] returns that failure. So a task that
+    /// sends items to a run must not fail because the run has ended: it returns `Ok` when it cannot send any more. A
+    /// [`Source::generate`](crate::Source::generate) needs no task at all.
+    ///
+    /// A task may drive a run in this scope, or in a child, and return its failure. If the scope was cancelled, that failure
+    /// is the cancellation and none of the task's own.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location; where the scope has a deadline, without timers, too.
+    /// Outside a tokio runtime, at the caller's location; and if the scope has a deadline, in a runtime without timers.
     #[track_caller]
     pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
     where
@@ -206,106 +222,59 @@ impl Scope {
         runtime.spawn(Task::new(name, task, self.enter()).run());
     }
 
-    /// Waits until nothing is left in the scope: no run, no task, no inner scope's.
+    /// Waits until no run and no task is left in the scope and in its children.
     ///
-    /// It does not cancel anything: cancel first to stop what is going on. Cancel-safe. An inner scope that
-    /// somebody still has keeps its failures for whoever closes that one.
+    /// The wait cancels nothing: [`Scope::cancel`] comes first where the tasks are to stop. A child scope that still has an
+    /// owner keeps its failures for a wait on the child.
     ///
     /// # Errors
     ///
-    /// The first failure that nobody took: a spawned task's, or that of a run that was dropped. A task that
-    /// the deadline, or the end of its runtime, cut short is a failure too; one that was cancelled by hand is none.
+    /// The first failure that no caller took: a spawned task's, or that of a run that was dropped. A task that the
+    /// deadline stopped, or the end of its runtime, is a failure too; a task that was cancelled by hand is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
     pub async fn closed(&self) -> Result<(), Failure> {
-        let tracker = &self.owner.shared.tracker;
-        // A wait may tell of an end after which something has come.
+        let Some(shared) = self.owner.shared.get() else { return Ok(()) };
+        let tracker = shared.tracker();
+        // A wait may return for an end that a new task has followed.
         while !tracker.is_empty() {
             tracker.wait().await;
         }
-        match self.owner.shared.unreported().take() {
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
+        shared.take_unreported().map_or(Ok(()), Err)
     }
 
-    /// Leaves a failure that nobody took with the scope.
+    /// Returns whether the scope or a child of it was ever entered, cancelled or asked for its token. Until then it has
+    /// allocated nothing but its owner, and there is nothing in it to wait for.
+    #[allow(dead_code, reason = "the stage asks for it")]
+    pub(crate) fn is_used(&self) -> bool {
+        self.owner.shared.get().is_some()
+    }
+
+    /// Keeps a failure that no caller took.
     pub(crate) fn record(&self, failure: Failure) {
-        self.owner.shared.record(failure);
+        self.owner.shared().record(failure);
     }
 
-    /// Until they are dropped, this scope and its parents are open.
+    /// Returns tokens that keep this scope and its parents open until they are dropped.
     pub(crate) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
-        let shared = &self.owner.shared;
-        let mut tokens = vec![shared.tracker.token()];
-        let mut parent = shared.parent.as_ref();
-        while let Some(scope) = parent {
-            tokens.push(scope.tracker.token());
-            parent = scope.parent.as_ref();
-        }
-        tokens
+        self.owner.shared().tracker_tokens()
     }
 
-    /// The mark of something that lives in this scope.
+    /// Creates the guard of a run or a task that lives in this scope.
     ///
     /// # Panics
     ///
-    /// Where it has a deadline and the runtime no timer: here, and not in a task that nobody watches.
+    /// If the scope has a deadline and the runtime no timers: here, and not in a task that nobody watches.
     #[track_caller]
     pub(crate) fn enter(&self) -> ScopeGuard {
-        let shared = Arc::clone(&self.owner.shared);
-        if shared.deadline.is_some() {
-            drop(tokio::time::sleep(Duration::ZERO));
-        }
-        ScopeGuard { shared, _tokens: self.tracker_tokens() }
+        ScopeGuard::new(self.owner.shared())
     }
 }
 
 impl Default for Scope {
     fn default() -> Self {
         Self::new("scope")
-    }
-}
-
-/// Held by what lives in a scope: until it is dropped the scope and its parents are open.
-///
-/// It does not own the scope: a scope whose owners are gone is cancelled, whatever is present in it.
-pub(crate) struct ScopeGuard {
-    // Dropped before the tokens, so that an unreported failure is passed on before anybody's wait ends.
-    shared: Arc<Shared>,
-    _tokens: Vec<TaskTrackerToken>,
-}
-
-impl ScopeGuard {
-    /// Waits until the scope is cancelled or its deadline passes, and says which.
-    pub(crate) async fn stopped(&self) -> Cancelled {
-        let cancelled = self.shared.token.cancelled();
-        match self.shared.deadline {
-            None => {
-                cancelled.await;
-                Cancelled::Scope
-            }
-            Some(deadline) => match tokio::time::timeout_at(deadline, cancelled).await {
-                Ok(()) => Cancelled::Scope,
-                Err(_) => Cancelled::Deadline,
-            },
-        }
-    }
-
-    /// Whether the scope is cancelled, or its deadline has passed, already.
-    pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
-        if self.shared.token.is_cancelled() {
-            return Some(Cancelled::Scope);
-        }
-        let passed = self.shared.deadline.is_some_and(|deadline| deadline <= Instant::now());
-        passed.then_some(Cancelled::Deadline)
-    }
-
-    /// Leaves a failure that nobody took with the scope.
-    pub(crate) fn record(&self, failure: Failure) {
-        self.shared.record(failure);
-    }
-
-    fn fail(&self, failure: Failure) {
-        self.shared.record(failure);
-        self.shared.token.cancel();
     }
 }

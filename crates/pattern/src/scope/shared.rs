@@ -1,0 +1,135 @@
+//! What a scope and everything that lives in it have in common.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::signal::{self, Deadline, Signal};
+use crate::failure::{Cancelled, Failure};
+use crate::util::mutex::Mutex;
+use crate::util::panic::drop_quietly;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    signal: Arc<Signal>,
+    deadline: Option<Arc<Deadline>>,
+    tracker: TaskTracker,
+    parent: Option<Arc<Shared>>,
+    unreported: Mutex<Option<Failure>>,
+}
+
+impl Shared {
+    pub(super) fn new(parent: Option<Arc<Self>>, deadline: Option<Instant>) -> Self {
+        let token =
+            parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token().child_token());
+        let signal = Arc::new(Signal::new(token));
+        let inherited = parent.as_ref().and_then(|parent| parent.deadline.as_ref());
+        let deadline = deadline.map(|at| match inherited {
+            Some(inherited) if inherited.at() <= at => Arc::clone(inherited),
+            _ => Arc::new(Deadline::new(at, Arc::clone(&signal))),
+        });
+        let tracker = TaskTracker::new();
+        tracker.close();
+        Self { signal, deadline, tracker, parent, unreported: Mutex::new(None) }
+    }
+
+    pub(super) fn token(&self) -> &CancellationToken {
+        self.signal.token()
+    }
+
+    pub(super) fn deadline(&self) -> Option<&Arc<Deadline>> {
+        self.deadline.as_ref()
+    }
+
+    pub(super) fn tracker(&self) -> &TaskTracker {
+        &self.tracker
+    }
+
+    /// Returns tokens that keep this scope and its parents open until they are dropped.
+    pub(super) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
+        let mut tokens = vec![self.tracker.token()];
+        let mut parent = self.parent.as_ref();
+        while let Some(scope) = parent {
+            tokens.push(scope.tracker.token());
+            parent = scope.parent.as_ref();
+        }
+        tokens
+    }
+
+    /// Cancels the scope by hand; after the deadline, the deadline is the cause all the same.
+    pub(super) fn cancel(&self) {
+        if !self.cancel_if_passed() {
+            self.signal.cancel(Cancelled::Scope);
+        }
+    }
+
+    fn cancel_if_passed(&self) -> bool {
+        self.deadline.as_ref().is_some_and(|deadline| deadline.cancel_if_passed())
+    }
+
+    /// Waits until the scope is cancelled, by hand or by the deadline, and returns which.
+    pub(super) async fn cancelled(&self) -> Cancelled {
+        signal::cancelled(self.token(), self.deadline.as_deref()).await;
+        self.cause()
+    }
+
+    /// Returns why the scope is cancelled, if it is cancelled or its deadline has passed.
+    pub(super) fn cancelled_by_now(&self) -> Option<Cancelled> {
+        let cancelled = self.token().is_cancelled() || self.cancel_if_passed();
+        cancelled.then(|| self.cause())
+    }
+
+    /// Returns why the scope is cancelled, always the same: the nearest cause upwards, or else a cancellation of the token
+    /// by hand.
+    fn cause(&self) -> Cancelled {
+        self.signal.cause_or_set(|| {
+            let mut parent = self.parent.as_ref();
+            while let Some(scope) = parent {
+                if let Some(cause) = scope.signal.cause() {
+                    return cause;
+                }
+                parent = scope.parent.as_ref();
+            }
+            Cancelled::Scope
+        })
+    }
+
+    /// Keeps a failure that no caller took; a later one is dropped.
+    pub(super) fn record(&self, failure: Failure) {
+        let mut unreported = self.unreported.lock();
+        if unreported.is_none() {
+            *unreported = Some(failure);
+        } else {
+            drop(unreported);
+            drop_quietly(failure);
+        }
+    }
+
+    pub(super) fn take_unreported(&self) -> Option<Failure> {
+        self.unreported.lock().take()
+    }
+
+    /// Moves the unreported failure to the parent, and returns the parent.
+    fn leave(&mut self) -> Option<Arc<Self>> {
+        let parent = self.parent.take();
+        match (&parent, self.take_unreported()) {
+            (Some(parent), Some(failure)) => parent.record(failure),
+            (None, Some(failure)) => drop_quietly(failure),
+            (_, None) => {}
+        }
+        parent
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // In a loop: scopes may be nested deeper than a stack is.
+        let mut parent = self.leave();
+        while let Some(shared) = parent {
+            parent = Arc::into_inner(shared).and_then(|mut shared| shared.leave());
+        }
+    }
+}
