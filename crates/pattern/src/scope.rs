@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::failure::Failure;
+use crate::util::mutex::Mutex;
 pub(crate) use guard::ScopeGuard;
 use shared::Shared;
 use task::Task;
@@ -51,8 +52,11 @@ struct Owner {
     deadline: Option<Instant>,
     /// Keeps the parents from being cancelled for want of an owner.
     parent: Option<Scope>,
-    /// Created on the first use: a child that is only handed out costs no more than this owner.
+    /// Created on the first use: a child that is only handed out, and cancelled, costs no more than this owner.
     shared: OnceLock<Arc<Shared>>,
+    /// Whether the scope was cancelled before its first use. Held during the creation of `shared`, so that neither a
+    /// cancellation nor a use misses the other.
+    cancelled_unused: Mutex<bool>,
 }
 
 impl Owner {
@@ -83,10 +87,25 @@ impl Owner {
     }
 
     fn create_in_parent(&self) -> &Arc<Shared> {
+        let cancelled = self.cancelled_unused.lock();
         self.shared.get_or_init(|| {
             let parent = self.parent_owner().map(|parent| Arc::clone(parent.shared()));
-            Arc::new(Shared::new(parent, self.deadline))
+            let shared = Shared::new(parent, self.deadline);
+            if *cancelled {
+                shared.cancel_by_hand();
+            }
+            Arc::new(shared)
         })
+    }
+
+    fn cancel(&self) {
+        let mut cancelled = self.cancelled_unused.lock();
+        let shared = self.shared.get();
+        *cancelled = shared.is_none();
+        drop(cancelled);
+        if let Some(shared) = shared {
+            shared.cancel();
+        }
     }
 }
 
@@ -138,7 +157,15 @@ impl Scope {
     }
 
     fn build(name: Arc<str>, deadline: Option<Instant>, parent: Option<Scope>) -> Self {
-        Self { owner: Arc::new(Owner { name, deadline, parent, shared: OnceLock::new() }) }
+        Self {
+            owner: Arc::new(Owner {
+                name,
+                deadline,
+                parent,
+                shared: OnceLock::new(),
+                cancelled_unused: Mutex::new(false),
+            }),
+        }
     }
 
     /// Returns the name of the scope.
@@ -189,7 +216,7 @@ impl Scope {
 
     /// Stops every run, task and scope inside, at its next await.
     pub fn cancel(&self) {
-        self.owner.shared().cancel();
+        self.owner.cancel();
     }
 
     /// Spawns a task in the scope; its failure has `name` as the stage.
@@ -245,8 +272,8 @@ impl Scope {
         shared.take_unreported().map_or(Ok(()), Err)
     }
 
-    /// Returns whether the scope or a child of it was ever entered, cancelled or asked for its token. Until then it has
-    /// allocated nothing but its owner, and there is nothing in it to wait for.
+    /// Returns whether the scope or a child of it was ever entered, or asked for its token. Until then it has allocated
+    /// nothing but its owner, and there is nothing in it to wait for.
     #[allow(dead_code, reason = "the stage asks for it")]
     pub(crate) fn is_used(&self) -> bool {
         self.owner.shared.get().is_some()
@@ -276,5 +303,89 @@ impl Scope {
 impl Default for Scope {
     fn default() -> Self {
         Self::new("scope")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::failure::{Cancelled, Cause};
+
+    fn failure(stage: &str) -> Failure {
+        Failure::new(None, &Arc::from(stage), Cause::Panicked("on purpose".to_owned()))
+    }
+
+    #[test]
+    fn child_that_is_only_handed_out_is_unused() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        drop(child.child("innermost"));
+        child.cancel();
+        assert!(!child.is_used() && !parent.is_used());
+    }
+
+    #[test]
+    fn child_that_is_entered_uses_its_parents() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        drop(child.child("innermost").enter());
+        assert!(child.is_used() && parent.is_used());
+    }
+
+    #[test]
+    fn child_cancelled_before_its_first_use_is_cancelled() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        child.cancel();
+        let innermost = child.child("innermost").enter();
+        assert_eq!(child.enter().stopped_by_now(), Some(Cancelled::Scope));
+        assert_eq!(innermost.stopped_by_now(), Some(Cancelled::Scope));
+        assert_eq!(parent.enter().stopped_by_now(), None);
+    }
+
+    #[test]
+    fn child_of_a_scope_cancelled_before_is_cancelled() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        parent.cancel();
+        assert_eq!(child.enter().stopped_by_now(), Some(Cancelled::Scope));
+    }
+
+    #[test]
+    fn failure_of_a_lazy_child_moves_to_the_parent() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        child.record(failure("in the child"));
+        drop(child);
+        let unreported = parent.owner.shared().take_unreported().expect("it moved");
+        assert_eq!(unreported.stage(), "in the child");
+    }
+
+    /// The creation of the innermost creates all parents.
+    #[test]
+    fn first_use_of_deeply_nested_scopes_does_not_recurse() {
+        let nest = || {
+            let nested = (0..100_000).fold(Scope::new("outermost"), |scope, _| scope.child("inner"));
+            nested.record(failure("innermost"));
+        };
+        let thread = thread::Builder::new().stack_size(128 << 10).spawn(nest).expect("a thread");
+        thread.join().expect("no panic");
+    }
+
+    /// Threads that enter and cancel an unused child at once: afterwards it is cancelled for all.
+    #[test]
+    fn cancellation_that_races_with_the_first_use_is_kept() {
+        for _ in 0..1_000 {
+            let child = Scope::new("parent").child("child");
+            let guard = thread::scope(|threads| {
+                let entering = threads.spawn(|| child.enter());
+                child.cancel();
+                entering.join().expect("no panic")
+            });
+            assert_eq!(guard.stopped_by_now(), Some(Cancelled::Scope));
+            assert_eq!(child.enter().stopped_by_now(), Some(Cancelled::Scope));
+        }
     }
 }

@@ -62,8 +62,12 @@ impl Shared {
     /// Cancels the scope by hand; after the deadline, the deadline is the cause all the same.
     pub(super) fn cancel(&self) {
         if !self.cancel_if_passed() {
-            self.signal.cancel(Cancelled::Scope);
+            self.cancel_by_hand();
         }
+    }
+
+    pub(super) fn cancel_by_hand(&self) {
+        self.signal.cancel(Cancelled::Scope);
     }
 
     fn cancel_if_passed(&self) -> bool {

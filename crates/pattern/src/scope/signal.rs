@@ -1,10 +1,11 @@
 //! The cancellation of a scope: the token, the cause, and the deadline that cancels it.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
 use tokio::task::coop;
-use tokio::time::{Duration, Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Cancelled;
