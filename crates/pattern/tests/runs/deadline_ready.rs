@@ -1,4 +1,4 @@
-//! The deadline of a scope stops a task that is always ready.
+//! The deadline of a scope stops a loop that is always ready.
 
 use std::collections::VecDeque;
 use std::future::{Future, ready};
@@ -11,9 +11,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::coop;
 use tokio::time::{Instant, advance, sleep_until};
-use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings, Source, anyhow, queue};
+use towpath_pattern::{Cancelled, Cause, Failure, Run, Scope, Settings, Source, anyhow, queue};
 
-/// A task ends by itself after that many steps, which take far longer than the deadline is away.
+use crate::run_in;
+
+/// A loop ends by itself after that many steps, which take far longer than the deadline is away.
 const STEPS: usize = 1_000_000;
 
 /// The deadline is that far away.
@@ -96,39 +98,71 @@ fn loops() -> Vec<(&'static str, fn() -> Step)> {
     ]
 }
 
-/// The task of each loop in a scope with a deadline: whether the deadline has stopped the task.
-async fn stopped_by_the_deadline(step: Step, paused: bool) -> bool {
+/// Takes all steps of a loop.
+async fn take_steps(mut step: Step) -> anyhow::Result<()> {
+    for _ in 0..STEPS {
+        step().await;
+    }
+    Ok(())
+}
+
+/// Where a loop runs in a scope with a deadline, and what comes of it.
+type Place = fn(Scope, Step) -> Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
+
+const PLACES: [(&str, Place); 4] = [
+    ("a task", |scope, step| {
+        scope.spawn("always ready", take_steps(step));
+        Box::pin(async move { scope.closed().await })
+    }),
+    ("a task of a child", |scope, step| {
+        let child = scope.child("child");
+        child.spawn("always ready", take_steps(step));
+        Box::pin(async move { child.closed().await.and(scope.closed().await) })
+    }),
+    ("a job", |scope, step| {
+        let run = run_in(&scope, [step], Settings::new("always ready", 1), take_steps);
+        Box::pin(async move { run.collect().await.map(drop) })
+    }),
+    ("a job that another run drives", |scope, step| {
+        let within = scope.clone();
+        let job = move |step| {
+            let inner = run_in(&within, [step], Settings::new("always ready", 1), take_steps);
+            async move { Ok(drop(inner.collect().await?)) }
+        };
+        scope.spawn("driving", async move { job(step).await });
+        Box::pin(async move { scope.closed().await })
+    }),
+];
+
+/// Returns whether the deadline has stopped a loop.
+async fn stopped_at_the_deadline(step: Step, place: Place, paused: bool) -> bool {
     let scope = Scope::new("limited").with_timeout(AWAY);
-    let mut step = step;
-    scope.spawn("always ready", async move {
-        for _ in 0..STEPS {
-            step().await;
-        }
-        Ok(())
-    });
+    let came_to = place(scope, step);
     if paused {
         // In a task that takes turns with the other: the clock does not move by itself while a task is ready.
         tokio::spawn(advance(AWAY));
     }
-    let closed = scope.closed().await;
-    closed.is_err_and(|failure| matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)))
+    came_to.await.is_err_and(|failure| matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)))
 }
 
 fn try_all(runtime: impl Fn() -> Runtime, paused: bool) {
-    let missed: Vec<_> = loops()
-        .into_iter()
-        .filter(|(_, step)| !runtime().block_on(async { stopped_by_the_deadline(step(), paused).await }))
-        .map(|(what, _)| what)
-        .collect();
-    assert!(missed.is_empty(), "the deadline did not stop loops over {missed:?}");
+    let mut missed = Vec::new();
+    for (at, place) in PLACES {
+        for (what, step) in loops() {
+            if !runtime().block_on(async { stopped_at_the_deadline(step(), place, paused).await }) {
+                missed.push(format!("{what} in {at}"));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "the deadline did not stop {missed:#?}");
 }
 
 #[test]
-fn always_ready_task_at_deadline_is_stopped_on_one_thread() {
+fn always_ready_loop_at_the_deadline_is_stopped_on_one_thread() {
     try_all(|| Builder::new_current_thread().enable_time().start_paused(true).build().unwrap(), true);
 }
 
 #[test]
-fn always_ready_task_at_deadline_is_stopped_on_two_threads() {
+fn always_ready_loop_at_the_deadline_is_stopped_on_two_threads() {
     try_all(|| Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap(), false);
 }
