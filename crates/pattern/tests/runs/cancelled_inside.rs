@@ -15,9 +15,9 @@ const NESTED: (&str, Drive) = ("nested", |scope| {
         let within = scope.clone();
         let job = move |_: i32| {
             let scope = within.clone();
-            async move { Ok(drop(endless(&scope).collect().await?)) }
+            async move { Ok(endless(&scope).collect().await.map(drop)?) }
         };
-        Ok(drop(run_in(&scope, 0..2, Settings::new("between", 2), job).collect().await?))
+        Ok(run_in(&scope, 0..2, Settings::new("between", 2), job).collect().await.map(drop)?)
     })
 });
 
@@ -151,9 +151,10 @@ fn task_driving_nested_runs_in_a_cancelled_scope_leaves_no_failure() {
     try_all(|round, on_failure, drive| async move {
         let scope = Scope::new("both");
         let within = scope.clone();
-        scope.spawn("driving", async move {
-            Ok(drop(outer(&within, on_failure, drive).collect().await?))
-        });
+        scope.spawn(
+            "driving",
+            async move { Ok(outer(&within, on_failure, drive).collect().await.map(drop)?) },
+        );
         for _ in 0..round % 16 {
             yield_now().await;
         }
@@ -172,9 +173,10 @@ async fn job_whose_inner_run_is_cancelled_alone_has_failed() {
         async move {
             let run = endless(&scope);
             run.cancel();
-            Ok(drop(run.collect().await?))
+            Ok(run.collect().await.map(drop)?)
         }
     };
-    let failure = run_in(&scope, [()], Settings::new("outer", 1), job).collect().await.expect_err("it failed");
+    let failure =
+        run_in(&scope, [()], Settings::new("outer", 1), job).collect().await.expect_err("it failed");
     assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
 }

@@ -28,12 +28,12 @@ pub(crate) type Driving = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send
 pub(crate) type Drive = fn(Scope) -> Driving;
 
 pub(crate) const DRIVES: [(&str, Drive); 6] = [
-    ("collect", |scope| Box::pin(async move { Ok(drop(endless(&scope).collect().await?)) })),
+    ("collect", |scope| Box::pin(async move { Ok(endless(&scope).collect().await.map(drop)?) })),
     ("next", |scope| Box::pin(async move { Ok(endless(&scope).next().await.expect("it fails")?) })),
     ("context", |scope| {
-        Box::pin(async move { Ok(drop(endless(&scope).collect().await.context("while it collected")?)) })
+        Box::pin(async move { endless(&scope).collect().await.map(drop).context("while it collected") })
     }),
-    ("child", |scope| Box::pin(async move { Ok(drop(endless(&scope.child("inner")).collect().await?)) })),
+    ("child", |scope| Box::pin(async move { Ok(endless(&scope.child("inner")).collect().await.map(drop)?) })),
     ("discarding the rest", |scope| {
         Box::pin(async move {
             let mut report = endless(&scope).finish().await;
@@ -44,7 +44,7 @@ pub(crate) const DRIVES: [(&str, Drive); 6] = [
         Box::pin(async move {
             let settings = Settings { on_failure: OnFailure::Continue, ..Settings::new("inner", 2) };
             let run = run_in(&scope, 0..4, settings, |_: i32| pending::<anyhow::Result<()>>());
-            Ok(drop(run.collect().await?))
+            Ok(run.collect().await.map(drop)?)
         })
     }),
 ];
@@ -134,7 +134,7 @@ async fn task_whose_run_is_cancelled_alone_has_failed() {
     scope.spawn("driving", async move {
         let run = endless(&within);
         run.cancel();
-        Ok(drop(run.collect().await?))
+        Ok(run.collect().await.map(drop)?)
     });
     let failure = scope.closed().await.expect_err("it failed");
     assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
@@ -157,7 +157,7 @@ async fn task_that_fails_by_itself_in_a_cancelled_scope_has_failed() {
 async fn task_driving_a_run_with_an_earlier_deadline_has_failed() {
     let scope = Scope::new("outer").with_timeout(Duration::from_secs(2));
     let inner = scope.with_timeout(Duration::from_secs(1));
-    scope.spawn("driving", async move { Ok(drop(endless(&inner).collect().await?)) });
+    scope.spawn("driving", async move { Ok(endless(&inner).collect().await.map(drop)?) });
     let failure = scope.closed().await.expect_err("it failed");
     assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
 }

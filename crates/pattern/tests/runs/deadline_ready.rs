@@ -24,6 +24,8 @@ const AWAY: Duration = Duration::from_millis(2);
 /// One step of a loop: always ready, or pending only because the task has used up its budget.
 type Step = Box<dyn FnMut() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
+type MakeStep = fn() -> Step;
+
 /// Makes the step of a loop over one shared value.
 fn over<T, Fut>(value: T, step: impl Fn(Arc<Mutex<T>>) -> Fut + Send + 'static) -> Step
 where
@@ -41,7 +43,7 @@ fn over_source(mut source: impl FnMut() -> Source<u64>) -> Step {
 }
 
 /// Every kind of loop, each made within the runtime that it is tried on.
-fn loops() -> Vec<(&'static str, fn() -> Step)> {
+fn loops() -> Vec<(&'static str, MakeStep)> {
     vec![
         ("consume_budget", || Box::new(|| Box::pin(coop::consume_budget()))),
         ("a queue, one by one", || {
@@ -127,7 +129,7 @@ const PLACES: [(&str, Place); 4] = [
         let within = scope.clone();
         let job = move |step| {
             let inner = run_in(&within, [step], Settings::new("always ready", 1), take_steps);
-            async move { Ok(drop(inner.collect().await?)) }
+            async move { Ok(inner.collect().await.map(drop)?) }
         };
         scope.spawn("driving", async move { job(step).await });
         Box::pin(async move { scope.closed().await })

@@ -31,6 +31,9 @@ async fn cancelled_after(token: &CancellationToken) -> Option<Duration> {
     timeout(AFTER * 10, token.cancelled()).await.ok().map(|()| began.elapsed())
 }
 
+/// What is done with a scope.
+type Act = fn(&Scope);
+
 /// What may live in a scope, or around its token.
 type Tenant = fn(&Scope) -> CancellationToken;
 
@@ -118,7 +121,7 @@ fn deadline_with_a_watched_token_stays_the_cause() {
 /// The cause is written once: a deadline that passes after a cancellation by hand changes nothing.
 #[test]
 fn cancelled_scope_whose_deadline_passes_later_was_cancelled_by_hand() {
-    let by_hand: [(&str, fn(&Scope)); 3] = [
+    let by_hand: [(&str, Act); 3] = [
         ("the scope", Scope::cancel),
         ("its token", |scope| scope.token().cancel()),
         ("a clone of its token", |scope| scope.token().clone().cancel()),
@@ -198,7 +201,7 @@ fn token_across_two_runtimes_is_cancelled_at_the_deadline() {
 /// The token may be asked for where there is no runtime; the next use of the scope in one starts the watch.
 #[test]
 fn token_from_outside_of_a_runtime_is_cancelled_at_the_deadline() {
-    let uses: [(&str, fn(&Scope)); 3] = [
+    let uses: [(&str, Act); 3] = [
         ("the token", |scope| drop(scope.token().clone())),
         ("a task", |scope| scope.spawn("short", async { Ok(()) })),
         ("a run of a child", |scope| {
