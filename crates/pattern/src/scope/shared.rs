@@ -50,13 +50,7 @@ impl Shared {
 
     /// Returns tokens that keep this scope and its parents open until they are dropped.
     pub(super) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
-        let mut tokens = vec![self.tracker.token()];
-        let mut parent = self.parent.as_ref();
-        while let Some(scope) = parent {
-            tokens.push(scope.tracker.token());
-            parent = scope.parent.as_ref();
-        }
-        tokens
+        self.upwards().map(|scope| scope.tracker.token()).collect()
     }
 
     /// Cancels the scope by hand; after the deadline, the deadline is the cause all the same.
@@ -81,8 +75,12 @@ impl Shared {
     }
 
     /// Returns why the scope is cancelled, if it is cancelled or its deadline has passed.
+    ///
+    /// A parent is looked at, too: its cancellation reaches its children one after the other, and a task may see it first
+    /// through a scope that is a sibling of its own.
     pub(super) fn cancelled_by_now(&self) -> Option<Cancelled> {
-        let cancelled = self.token().is_cancelled() || self.cancel_if_passed();
+        let is_cancelled = |scope: &Self| scope.signal.cause().is_some() || scope.token().is_cancelled();
+        let cancelled = self.upwards().any(is_cancelled) || self.cancel_if_passed();
         cancelled.then(|| self.cause())
     }
 
@@ -90,15 +88,14 @@ impl Shared {
     /// by hand.
     fn cause(&self) -> Cancelled {
         self.signal.cause_or_set(|| {
-            let mut parent = self.parent.as_ref();
-            while let Some(scope) = parent {
-                if let Some(cause) = scope.signal.cause() {
-                    return cause;
-                }
-                parent = scope.parent.as_ref();
-            }
-            Cancelled::Scope
+            let nearest = self.upwards().find_map(|scope| scope.signal.cause());
+            nearest.unwrap_or(Cancelled::Scope)
         })
+    }
+
+    /// Returns the scope and its parents, from the inside outward.
+    fn upwards(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.parent.as_deref())
     }
 
     /// Keeps a failure that no caller took; a later one is dropped.
