@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::failure::Failure;
+use crate::failure::{Cancelled, Failure};
 use crate::util::mutex::Mutex;
 pub(crate) use guard::ScopeGuard;
 use shared::Shared;
@@ -54,9 +54,9 @@ struct Owner {
     parent: Option<Scope>,
     /// Created on the first use: a child that is only handed out, and cancelled, costs no more than this owner.
     shared: OnceLock<Arc<Shared>>,
-    /// Whether the scope was cancelled before its first use. Held during the creation of `shared`, so that neither a
-    /// cancellation nor a use misses the other.
-    cancelled_unused: Mutex<bool>,
+    /// Why the scope was cancelled, if that was before its first use. Locked during the creation of `shared`, so that neither
+    /// a cancellation nor a use misses the other.
+    cancelled_unused: Mutex<Option<Cancelled>>,
 }
 
 impl Owner {
@@ -90,22 +90,18 @@ impl Owner {
         let cancelled = self.cancelled_unused.lock();
         self.shared.get_or_init(|| {
             let parent = self.parent_owner().map(|parent| Arc::clone(parent.shared()));
-            let shared = Shared::new(parent, self.deadline);
-            if *cancelled {
-                shared.cancel_by_hand();
-            }
-            Arc::new(shared)
+            Arc::new(Shared::new(parent, self.deadline, *cancelled))
         })
     }
 
     fn cancel(&self) {
         let mut cancelled = self.cancelled_unused.lock();
-        let shared = self.shared.get();
-        *cancelled = shared.is_none();
-        drop(cancelled);
-        if let Some(shared) = shared {
-            shared.cancel();
+        if let Some(shared) = self.shared.get() {
+            drop(cancelled);
+            return shared.cancel();
         }
+        let passed = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        cancelled.get_or_insert(if passed { Cancelled::Deadline } else { Cancelled::Scope });
     }
 }
 
@@ -163,7 +159,7 @@ impl Scope {
                 deadline,
                 parent,
                 shared: OnceLock::new(),
-                cancelled_unused: Mutex::new(false),
+                cancelled_unused: Mutex::default(),
             }),
         }
     }
@@ -311,7 +307,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::failure::{Cancelled, Cause};
+    use crate::failure::Cause;
 
     fn failure(stage: &str) -> Failure {
         Failure::new(None, &Arc::from(stage), Cause::Panicked("on purpose".to_owned()))

@@ -22,10 +22,18 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(parent: Option<Arc<Self>>, deadline: Option<Instant>) -> Self {
+    /// Creates the state of a scope, of one that is cancelled if there is a cause.
+    pub(super) fn new(
+        parent: Option<Arc<Self>>,
+        deadline: Option<Instant>,
+        cancelled: Option<Cancelled>,
+    ) -> Self {
         let token =
             parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token().child_token());
         let signal = Arc::new(Signal::new(token));
+        if let Some(by) = cancelled {
+            signal.cancel(by);
+        }
         let inherited = parent.as_ref().and_then(|parent| parent.deadline.as_ref());
         let deadline = deadline.map(|at| match inherited {
             Some(inherited) if inherited.at() <= at => Arc::clone(inherited),
@@ -56,12 +64,8 @@ impl Shared {
     /// Cancels the scope by hand; after the deadline, the deadline is the cause all the same.
     pub(super) fn cancel(&self) {
         if !self.cancel_if_passed() {
-            self.cancel_by_hand();
+            self.signal.cancel(Cancelled::Scope);
         }
-    }
-
-    pub(super) fn cancel_by_hand(&self) {
-        self.signal.cancel(Cancelled::Scope);
     }
 
     fn cancel_if_passed(&self) -> bool {
