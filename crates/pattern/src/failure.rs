@@ -52,11 +52,11 @@ pub enum Cancelled {
     Runtime,
 }
 
-/// Returns the cancellation that an error consists in: of a run whose failure the error is or wraps.
+/// Returns the cancellation of a run in the chain of an error.
 pub(crate) fn cancellation_in(error: &anyhow::Error) -> Option<Cancelled> {
     let mut error = error;
     loop {
-        // A failure of a job displays as the job's error and is no link of the chain above it, so each is opened in turn.
+        // The chain of a failure leaves out the error of the job, so the search goes on in that error.
         match error.chain().find_map(|link| link.downcast_ref::<Failure>())?.cause() {
             Cause::Cancelled(by) => return Some(*by),
             Cause::Errored(inner) | Cause::TimedOut(inner) => error = inner,

@@ -1,4 +1,4 @@
-//! Scopes: a cancellation token, a deadline, and a place to wait until no task is left.
+//! Scopes: a cancellation token, a deadline, and a place to wait for the end of runs and tasks.
 
 mod guard;
 mod shared;
@@ -22,11 +22,11 @@ use task::Task;
 
 /// Holds runs and tasks together: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
-/// The cancellation of a scope, or its deadline, stops every run, task and scope inside it at its next await.
-/// [`Scope::closed`] waits until none of them is left. Clones are the same scope. When the last clone is dropped, those
-/// that runs and child scopes hold included, the scope is cancelled, so no task outlives its scope unnoticed.
+/// The cancellation or the deadline of a scope stops every run, task and child at the next await. [`Scope::closed`] waits
+/// until no run and no task is left. Clones are the same scope. The drop of the last clone cancels the scope, so no task
+/// outlives a scope unnoticed; runs and children hold clones, too.
 ///
-/// The cause of a cancellation is one for all that it stops, and does not change: the deadline, or by hand.
+/// All runs and tasks of a scope report the same cause of a cancellation: the deadline, or a cancellation by hand.
 ///
 /// # Examples
 ///
@@ -50,12 +50,12 @@ pub struct Scope {
 struct Owner {
     name: Arc<str>,
     deadline: Option<Instant>,
-    /// Keeps the parents from being cancelled for want of an owner.
+    /// The parents live as long as their children.
     parent: Option<Scope>,
-    /// Created on the first use: a child that is only handed out, and cancelled, costs no more than this owner.
+    /// Created on the first use: an unused child allocates the owner only, even if the child is cancelled.
     shared: OnceLock<Arc<Shared>>,
-    /// Why the scope was cancelled, if that was before its first use. Locked during the creation of `shared`, so that neither
-    /// a cancellation nor a use misses the other.
+    /// The cause of a cancellation before the first use. The creation of `shared` holds the lock, so that no cancellation is
+    /// lost.
     cancelled_unused: Mutex<Option<Cancelled>>,
 }
 
@@ -125,16 +125,16 @@ impl Scope {
         Self::build(name.into(), None, None)
     }
 
-    /// Creates a child of this scope: it is cancelled when this scope is, or before.
+    /// Creates a child of this scope, cancelled at the latest when this scope is.
     #[must_use]
     pub fn child(&self, name: impl Into<Arc<str>>) -> Self {
         Self::build(name.into(), self.owner.deadline, Some(self.clone()))
     }
 
-    /// Creates a child of this scope that is cancelled at `deadline`, or at this scope's deadline if that is earlier.
+    /// Creates a child of this scope, cancelled at `deadline` or at the deadline of this scope, the earlier of both.
     ///
-    /// The child has this scope's name. Its deadline needs tokio's timers: in a runtime without timers, the start of a run
-    /// or a task in it, and [`Scope::token`], panic with tokio's message that timers are disabled.
+    /// The child has the name of this scope. A deadline needs tokio's timers. In a runtime without timers, the start of a run
+    /// or a task in the child and [`Scope::token`] panic with tokio's message: timers are disabled.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         let earlier = self.owner.deadline.map_or(deadline, |parent| parent.min(deadline));
@@ -170,18 +170,19 @@ impl Scope {
         &self.owner.name
     }
 
-    /// Returns the time at which the clock cancels the scope, if there is one.
+    /// Returns the time at which the clock cancels the scope, if any.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.owner.deadline
     }
 
-    /// Returns the token, for code that looks for the cancellation itself, such as a blocking job.
+    /// Returns the token, for code with a look of its own at the cancellation, such as a blocking job.
     ///
-    /// The scope's cancellation and its deadline cancel the token, whatever lives in the scope; to cancel the token is to
-    /// cancel the scope. To watch the deadline, the first call in a runtime spawns a task there, which holds nothing of
-    /// the scope and completes with the cancellation. A token from outside a runtime is watched from the next use of the
-    /// scope within one.
+    /// The cancellation and the deadline of the scope cancel the token, even while the scope is empty. To cancel the token is
+    /// to cancel the scope.
+    ///
+    /// The first call in a runtime spawns a task there to watch the deadline. The task does not own the scope, and completes
+    /// with the cancellation. After a call outside a runtime, the next use of the scope in a runtime spawns the task.
     ///
     /// # Panics
     ///
@@ -210,22 +211,21 @@ impl Scope {
         shared.token()
     }
 
-    /// Stops every run, task and scope inside, at its next await.
+    /// Stops every run, task and child of the scope at the next await.
     pub fn cancel(&self) {
         self.owner.cancel();
     }
 
-    /// Spawns a task in the scope; its failure has `name` as the stage.
+    /// Spawns a task in the scope; a failure of the task names `name` as the stage.
     ///
-    /// A scope that is cancelled, or whose deadline has passed, never polls the task. The task does not own the scope: the
-    /// drop of the last clone cancels both.
+    /// A cancelled scope never polls the task. The task does not own the scope: the drop of the last clone cancels both.
     ///
-    /// The first task that fails or panics cancels the scope, and [`Scope::closed`] returns that failure. So a task that
-    /// sends items to a run must not fail because the run has ended: it returns `Ok` when it cannot send any more. A
-    /// [`Source::generate`](crate::Source::generate) needs no task at all.
+    /// The first failure or panic of a task cancels the scope, and [`Scope::closed`] returns the failure. So a task with
+    /// items for a run must not fail because the run has ended: such a task returns `Ok` when no item can be sent any more.
+    /// A [`Source::generate`](crate::Source::generate) needs no task at all.
     ///
-    /// A task may drive a run in this scope, or in a child, and return its failure. If the scope was cancelled, that failure
-    /// is the cancellation and none of the task's own.
+    /// A task may drive a run of the scope, or of a child, and return the failure of the run. After a cancellation of the
+    /// scope, the failure of the run counts as the cancellation, and not as a failure of the task.
     ///
     /// # Panics
     ///
@@ -247,13 +247,13 @@ impl Scope {
 
     /// Waits until no run and no task is left in the scope and in its children.
     ///
-    /// The wait cancels nothing: [`Scope::cancel`] comes first where the tasks are to stop. A child scope that still has an
-    /// owner keeps its failures for a wait on the child.
+    /// The wait does not cancel the scope: to stop the tasks, call [`Scope::cancel`] before. A child keeps failures for a
+    /// wait on the child as long as the child has an owner.
     ///
     /// # Errors
     ///
-    /// The first failure that no caller took: a spawned task's, or that of a run that was dropped. A task that the
-    /// deadline stopped, or the end of its runtime, is a failure too; a task that was cancelled by hand is none.
+    /// Returns the first failure without a taker: of a task, or of a run dropped before the end. A task stopped by the
+    /// deadline, or by the end of the runtime, has failed; a task cancelled by hand has not.
     ///
     /// # Cancel safety
     ///
@@ -261,26 +261,26 @@ impl Scope {
     pub async fn closed(&self) -> Result<(), Failure> {
         let Some(shared) = self.owner.shared.get() else { return Ok(()) };
         let tracker = shared.tracker();
-        // A wait may return for an end that a new task has followed.
+        // A new task may have come after the end reported by the wait.
         while !tracker.is_empty() {
             tracker.wait().await;
         }
         shared.take_unreported().map_or(Ok(()), Err)
     }
 
-    /// Returns whether the scope or a child of it was ever entered, or asked for its token. Until then it has allocated
-    /// nothing but its owner, and there is nothing in it to wait for.
+    /// Returns whether the scope or a child was ever entered or asked for the token. An unused scope has allocated the owner
+    /// only, and [`Self::closed`] returns at once.
     #[allow(dead_code, reason = "the stage asks for it")]
     pub(crate) fn is_used(&self) -> bool {
         self.owner.shared.get().is_some()
     }
 
-    /// Keeps a failure that no caller took.
+    /// Keeps a failure for [`Self::closed`].
     pub(crate) fn record(&self, failure: Failure) {
         self.owner.shared().record(failure);
     }
 
-    /// Returns tokens that keep this scope and its parents open until they are dropped.
+    /// Returns tokens: until the drop of the tokens, this scope and the parents are open.
     pub(crate) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
         self.owner.shared().tracker_tokens()
     }
@@ -289,7 +289,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// If the scope has a deadline and the runtime no timers: here, and not in a task that nobody watches.
+    /// If the scope has a deadline and the runtime no timers: here, and not in a task without an owner.
     #[track_caller]
     pub(crate) fn enter(&self) -> ScopeGuard {
         ScopeGuard::new(self.owner.shared())

@@ -9,11 +9,11 @@ use super::shared::Shared;
 use super::signal::assert_timers;
 use crate::failure::{Cancelled, Failure};
 
-/// Keeps a scope and its parents open until it is dropped.
+/// Keeps a scope and the parents open until the drop of the guard.
 ///
-/// A guard does not own the scope: a scope without owners is cancelled, whatever lives in it.
+/// A guard does not own the scope: a scope without owners is cancelled, guards or no guards.
 pub(crate) struct ScopeGuard {
-    // Dropped before the tokens, so that an unreported failure has moved to the parent before a wait there ends.
+    // Dropped before the tokens: an unreported failure moves to the parent before a wait on the parent ends.
     shared: Arc<Shared>,
     _tokens: Vec<TaskTrackerToken>,
 }
@@ -31,27 +31,27 @@ impl ScopeGuard {
         Self { shared: Arc::clone(shared), _tokens: shared.tracker_tokens() }
     }
 
-    /// Waits until the scope is cancelled, by hand or by the deadline, and returns which.
+    /// Waits until the scope is cancelled, by hand or by the deadline, and returns the cause.
     ///
-    /// A deadline that passes cancels the scope whose deadline it is, so this, as [`Self::stopped_by_now`], may run
-    /// wakers: it is not called under a lock.
+    /// The first guard to notice a passed deadline cancels the scope with the deadline. So a poll, as well as
+    /// [`Self::stopped_by_now`], may run wakers, and must not happen under a lock.
     pub(crate) async fn stopped(&self) -> Cancelled {
         self.shared.cancelled().await
     }
 
-    /// Returns why the scope is cancelled, if it is cancelled or its deadline has passed.
+    /// Returns the cause if the scope is cancelled or the deadline has passed.
     pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
         self.shared.cancelled_by_now()
     }
 
-    /// Waits until the token is cancelled: in the call that cancels the scope, the waker of the last poll is woken. It has
-    /// no timer; [`Self::stopped`] has.
+    /// Waits until the token is cancelled. `Scope::cancel` wakes the waker of the last poll before the call returns. The
+    /// future has no timer for the deadline; [`Self::stopped`] has.
     #[allow(dead_code, reason = "the stage polls it")]
     pub(crate) fn cancelled_owned(&self) -> WaitForCancellationFutureOwned {
         self.shared.token().clone().cancelled_owned()
     }
 
-    /// Keeps a failure that no caller took with the scope.
+    /// Keeps a failure for `Scope::closed`.
     pub(crate) fn record(&self, failure: Failure) {
         self.shared.record(failure);
     }

@@ -1,4 +1,4 @@
-//! What a scope and everything that lives in it have in common.
+//! The state of a scope, shared by the owners and the guards.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Creates the state of a scope, of one that is cancelled if there is a cause.
+    /// Creates the state of a scope, already cancelled if `cancelled` is a cause.
     pub(super) fn new(
         parent: Option<Arc<Self>>,
         deadline: Option<Instant>,
@@ -56,12 +56,12 @@ impl Shared {
         &self.tracker
     }
 
-    /// Returns tokens that keep this scope and its parents open until they are dropped.
+    /// Returns tokens: until the drop of the tokens, this scope and the parents are open.
     pub(super) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
         self.upwards().map(|scope| scope.tracker.token()).collect()
     }
 
-    /// Cancels the scope by hand; after the deadline, the deadline is the cause all the same.
+    /// Cancels the scope by hand. The cause of a cancellation after the deadline is the deadline.
     pub(super) fn cancel(&self) {
         if !self.cancel_if_passed() {
             self.signal.cancel(Cancelled::Scope);
@@ -72,24 +72,24 @@ impl Shared {
         self.deadline.as_ref().is_some_and(|deadline| deadline.cancel_if_passed())
     }
 
-    /// Waits until the scope is cancelled, by hand or by the deadline, and returns which.
+    /// Waits until the scope is cancelled, by hand or by the deadline, and returns the cause.
     pub(super) async fn cancelled(&self) -> Cancelled {
         signal::cancelled(self.token(), self.deadline.as_deref()).await;
         self.cause()
     }
 
-    /// Returns why the scope is cancelled, if it is cancelled or its deadline has passed.
+    /// Returns the cause if the scope is cancelled or the deadline has passed.
     ///
-    /// A parent is looked at, too: its cancellation reaches its children one after the other, and a task may see it first
-    /// through a scope that is a sibling of its own.
+    /// The look includes the parents: the cancellation of a parent reaches the children in turn, and a task may notice the
+    /// cancellation of a sibling of the scope first.
     pub(super) fn cancelled_by_now(&self) -> Option<Cancelled> {
         let is_cancelled = |scope: &Self| scope.signal.cause().is_some() || scope.token().is_cancelled();
         let cancelled = self.upwards().any(is_cancelled) || self.cancel_if_passed();
         cancelled.then(|| self.cause())
     }
 
-    /// Returns why the scope is cancelled, always the same: the nearest cause upwards, or else a cancellation of the token
-    /// by hand.
+    /// Returns the cause of a cancelled scope, and fixes the cause: the nearest upwards. Without a cause upwards, user code
+    /// has cancelled the token by hand.
     fn cause(&self) -> Cancelled {
         self.signal.cause_or_set(|| {
             let nearest = self.upwards().find_map(|scope| scope.signal.cause());
@@ -102,7 +102,7 @@ impl Shared {
         std::iter::successors(Some(self), |scope| scope.parent.as_deref())
     }
 
-    /// Keeps a failure that no caller took; a later one is dropped.
+    /// Keeps the first failure for `Scope::closed`, and drops later failures.
     pub(super) fn record(&self, failure: Failure) {
         let mut unreported = self.unreported.lock();
         if unreported.is_none() {

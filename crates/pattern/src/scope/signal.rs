@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::Cancelled;
 use crate::util::mutex::Mutex;
 
-/// The token of a scope, and why the scope cancelled it.
+/// The token of a scope, and the cause of the cancellation.
 #[derive(Debug)]
 pub(super) struct Signal {
     token: CancellationToken,
-    /// Written once, and before the token is cancelled: a task that sees the token cancelled finds the cause of this
-    /// scope or of a parent. Empty in both, the token was cancelled directly, by code that the scope gave it to.
+    /// Written once, and before the cancellation of the token. So a task with a cancelled token finds the cause in this
+    /// scope or in a parent, unless user code has cancelled the token of the scope directly.
     cause: OnceLock<Cancelled>,
 }
 
@@ -29,7 +29,7 @@ impl Signal {
         &self.token
     }
 
-    /// Cancels the token; the cause stays the first one.
+    /// Cancels the token; the first cause stays.
     pub(super) fn cancel(&self, by: Cancelled) {
         self.cause.get_or_init(|| by);
         self.token.cancel();
@@ -39,35 +39,35 @@ impl Signal {
         self.cause.get().copied()
     }
 
-    /// Returns the cause; sets it to `cause()` if there is none.
+    /// Returns the cause, after setting an empty cause to `cause()`.
     pub(super) fn cause_or_set(&self, cause: impl FnOnce() -> Cancelled) -> Cancelled {
         *self.cause.get_or_init(cause)
     }
 }
 
-/// The deadline of a scope, shared with every child that has no earlier deadline.
+/// The deadline of a scope, shared with every child without an earlier deadline.
 ///
-/// Everything that lives in a scope with a deadline has a timer of its own, and the first that fires cancels the
-/// signal. A watcher task is needed only for code that looks at the token while nothing lives in the scope, so it is
-/// spawned when the token is first asked for, in each runtime in which that happens: a runtime that is shut down drops
-/// its watcher, and the watcher of another runtime remains.
+/// Each run and each task in a scope with a deadline has a timer, and the first timer to fire cancels the scope. A watcher
+/// task serves code with a look at the token while the scope is empty, so the first request for the token spawns the
+/// watcher: one per runtime, since the shutdown of a runtime drops the watcher there and no other.
 ///
-/// No scope waits for a watcher: `closed` would then wait for the deadline. A watcher owns a deadline and no scope; it
-/// runs no user code but the wakers of the token, and completes as soon as the token is cancelled, which the drop of the
-/// last owner of the scope does.
+/// `Scope::closed` does not wait for a watcher: the wait would last until the deadline. So a watcher neither owns the scope
+/// nor runs user code other than wakers of the token, and completes as soon as the token is cancelled, at the latest by the
+/// drop of the last owner of the scope. Rejected: a watcher for every scope with a deadline, a task and a wake-up for each
+/// request of a server; and a watcher in place of the timers, lost with the first runtime of a scope used in two.
 #[derive(Debug)]
 pub(super) struct Deadline {
     at: Instant,
-    /// Of the scope whose deadline it is.
+    /// The signal of the scope with the deadline.
     signal: Arc<Signal>,
     watch: Mutex<Watch>,
 }
 
 #[derive(Debug, Default)]
 struct Watch {
-    /// The token was asked for.
+    /// User code has the token.
     wanted: bool,
-    /// The runtimes in which a watcher was spawned.
+    /// The runtimes with a watcher.
     runtimes: Vec<runtime::Id>,
 }
 
@@ -80,7 +80,7 @@ impl Deadline {
         self.at
     }
 
-    /// Cancels the scope whose deadline it is, and with it every child, if the deadline has passed.
+    /// Cancels the scope with the deadline, and every child, if the deadline has passed.
     pub(super) fn cancel_if_passed(&self) -> bool {
         let passed = self.at <= Instant::now();
         if passed {
@@ -89,9 +89,7 @@ impl Deadline {
         passed
     }
 
-    /// Has the token cancelled at the deadline even while nothing lives in the scope.
-    ///
-    /// Outside a runtime nothing can watch: the request is kept for [`Self::watch_if_wanted`].
+    /// Spawns a watcher in the current runtime. Outside a runtime, a later [`Self::watch_if_wanted`] spawns the watcher.
     #[track_caller]
     pub(super) fn watch(self: &Arc<Self>) {
         self.watch.lock().wanted = true;
@@ -101,7 +99,7 @@ impl Deadline {
         }
     }
 
-    /// Spawns a watcher in the current runtime, if the token was asked for and the runtime has no watcher yet.
+    /// Spawns a watcher in the current runtime, if user code has the token and the runtime has no watcher yet.
     pub(super) fn watch_if_wanted(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let mut watch = self.watch.lock();
@@ -115,20 +113,19 @@ impl Deadline {
     }
 }
 
-/// Waits until `token` is cancelled: of the scope of `deadline`, or of a child.
-///
-/// The deadline cancels its scope before this returns.
+/// Waits until `token` is cancelled, the token of the scope with the deadline or of a child. A passed deadline cancels the
+/// scope with the deadline before the future completes.
 pub(super) async fn cancelled(token: &CancellationToken, deadline: Option<&Deadline>) {
     let Some(deadline) = deadline else { return token.cancelled().await };
-    // Without the budget of the task: a task that is always ready uses all of it up before each look at the timer, which
-    // then would never fire.
+    // Without the budget of the task: a task without a pending await uses up the budget before each look at the timer, and
+    // the timer would never fire.
     let limited = coop::unconstrained(timeout_at(deadline.at, token.cancelled()));
     if limited.await.is_err() {
         deadline.signal.cancel(Cancelled::Deadline);
     }
 }
 
-/// Panics where the runtime has no timers, with tokio's message.
+/// Panics with tokio's message if the runtime has no timers.
 #[track_caller]
 pub(super) fn assert_timers() {
     drop(sleep(Duration::ZERO));

@@ -1,4 +1,4 @@
-//! A task that was spawned in a scope.
+//! A task of a scope.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -9,13 +9,13 @@ use super::guard::ScopeGuard;
 use crate::failure::{Cancelled, Cause, Failure, cancellation_in};
 use crate::util::panic::{catch, drop_caught};
 
-/// The future of a task. Its drop, at the end or by a runtime that is shut down, records what came of it.
+/// The future of a task. The drop records the outcome, at the end or during the shutdown of a runtime.
 pub(super) struct Task<F> {
     /// Present until the drop.
     future: Option<Pin<Box<F>>>,
     name: Arc<str>,
     guard: ScopeGuard,
-    /// The outcome, once the future has completed or was stopped.
+    /// Empty until the future has completed or was stopped.
     outcome: Option<Result<(), Cause>>,
 }
 
@@ -37,7 +37,7 @@ where
         let came_to = poll_fn(|cx| {
             match catch(|| future.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => stopped.as_mut().poll(cx).map(stopped_by),
-                // The future is dropped later: a panic of that drop follows the result, and does not replace it.
+                // The future is dropped later: a panic of the drop follows the result and replaces none.
                 Ok(Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
                 Ok(Poll::Ready(Err(error))) => Poll::Ready(failed_with(error, guard)),
                 Err(payload) => Poll::Ready(Err(Cause::of_panic(payload))),
@@ -48,10 +48,10 @@ where
     }
 }
 
-/// Returns what an error of the task comes to.
+/// Returns the outcome of a task with an error.
 ///
-/// A task that drives a run in its scope, or in a child, may see the cancellation as the run's failure before it sees the
-/// scope's. Both are the same stop, so the same comes of both.
+/// A task with a run of the same scope, or of a child, may notice a cancellation by the failure of the run before the stop of
+/// the task. Both are the same cancellation, so both have the same outcome.
 fn failed_with(error: anyhow::Error, guard: &ScopeGuard) -> Result<(), Cause> {
     let stopped = cancellation_in(&error).and_then(|_| guard.stopped_by_now());
     let Some(by) = stopped else { return Err(Cause::of_error(error)) };
@@ -65,7 +65,7 @@ fn stopped_by(by: Cancelled) -> Result<(), Cause> {
 
 impl<F> Drop for Task<F> {
     fn drop(&mut self) {
-        // Before the future is dropped: it may be the last owner of the scope, whose drop cancels the scope.
+        // Before the drop of the future: the future may hold the last clone of the scope, and so cancel the scope.
         let stopped = || self.guard.stopped_by_now().unwrap_or(Cancelled::Runtime);
         let outcome = self.outcome.take().unwrap_or_else(|| stopped_by(stopped()));
         let dropped = drop_caught(self.future.take()).map(Cause::of_panic);
