@@ -275,6 +275,12 @@ impl Scope {
         self.owner.shared.get().is_some()
     }
 
+    /// Returns the cause if the scope is cancelled or the deadline has passed; may run wakers, as a guard's may.
+    #[allow(dead_code, reason = "the stage asks for it")]
+    pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
+        self.owner.shared().cancelled_by_now()
+    }
+
     /// Keeps a failure for [`Self::closed`].
     pub(crate) fn record(&self, failure: Failure) {
         self.owner.shared().record(failure);
