@@ -52,6 +52,19 @@ pub enum Cancelled {
     Runtime,
 }
 
+/// Returns the cancellation of a run in the chain of an error.
+pub(crate) fn cancellation_in(error: &anyhow::Error) -> Option<Cancelled> {
+    let mut error = error;
+    loop {
+        // The chain of a failure leaves out the error of the job, so the search goes on in that error.
+        match error.chain().find_map(|link| link.downcast_ref::<Failure>())?.cause() {
+            Cause::Cancelled(by) => return Some(*by),
+            Cause::Errored(inner) | Cause::TimedOut(inner) => error = inner,
+            Cause::Panicked(_) => return None,
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn new(index: Option<usize>, stage: &Arc<str>, cause: Cause) -> Self {
         let stage = Arc::clone(stage);
@@ -185,3 +198,32 @@ impl fmt::Display for TimedOut {
 }
 
 impl Error for TimedOut {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(cause: Cause) -> anyhow::Error {
+        Failure::new(Some(0), &Arc::from("stage"), cause).into()
+    }
+
+    #[test]
+    fn cancellation_is_found_through_contexts_and_failures_of_jobs() {
+        let mut error = failure(Cause::Cancelled(Cancelled::Deadline));
+        for _ in 0..3 {
+            assert_eq!(cancellation_in(&error), Some(Cancelled::Deadline));
+            error = failure(Cause::Errored(error.context("while it collected"))).context("in the task");
+        }
+    }
+
+    #[test]
+    fn cancellation_is_in_no_other_error() {
+        for error in [
+            anyhow::anyhow!("by itself"),
+            failure(Cause::Panicked("on purpose".to_owned())),
+            failure(Cause::Errored(anyhow::anyhow!("by itself"))).context("in the task"),
+        ] {
+            assert_eq!(cancellation_in(&error), None, "{error:?}");
+        }
+    }
+}

@@ -1,27 +1,34 @@
-//! Where runs live: a cancellation token, a deadline, and a position to wait until nothing is left.
+//! Scopes: a cancellation token, a deadline, and a place to wait for the end of runs and tasks.
 
+mod guard;
+mod shared;
+mod signal;
 mod task;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::failure::{Cancelled, Failure};
-use crate::util::mutex::{Mutex, MutexGuard};
-use crate::util::panic::drop_quietly;
+use crate::util::mutex::Mutex;
+pub(crate) use guard::ScopeGuard;
+use shared::Shared;
 use task::Task;
 
-/// Where runs and tasks live: Go's `context.Context` and asyncio's `TaskGroup` in one.
+/// Holds runs and tasks together: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
-/// Cancelling a scope, or letting its deadline pass, stops every run, task and scope inside it at its next
-/// await. [`Scope::closed`] waits until nothing of them is left. Clones are the same scope; when the last
-/// clone is dropped, runs and inner scopes included, the scope is cancelled, so nothing outlives it unseen.
+/// The cancellation or the deadline of a scope stops every run, task and child at the next await. [`Scope::closed`] waits
+/// until no run and no task is left. Clones are the same scope. The drop of the last clone cancels the scope, so no task
+/// outlives a scope unnoticed; runs and children hold clones, too.
+///
+/// All runs and tasks of a scope report the same cause of a cancellation: the deadline, or a cancellation by hand.
+///
+/// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -41,15 +48,69 @@ pub struct Scope {
 
 #[derive(Debug)]
 struct Owner {
-    shared: Arc<Shared>,
-    // Keeps the parents from being cancelled for want of an owner.
+    name: Arc<str>,
+    deadline: Option<Instant>,
+    /// The parents live as long as their children.
     parent: Option<Scope>,
+    /// Created on the first use: an unused child allocates the owner only, even if the child is cancelled.
+    shared: OnceLock<Arc<Shared>>,
+    /// The cause of a cancellation before the first use. The creation of `shared` holds the lock, so that no cancellation is
+    /// lost.
+    cancelled_unused: Mutex<Option<Cancelled>>,
+}
+
+impl Owner {
+    fn parent_owner(&self) -> Option<&Self> {
+        self.parent.as_ref().map(|parent| &*parent.owner)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        match self.shared.get() {
+            Some(shared) => shared,
+            None => self.create_shared(),
+        }
+    }
+
+    #[cold]
+    fn create_shared(&self) -> &Arc<Shared> {
+        // From the outermost parent inward, in a loop: scopes may be nested deeper than a stack is.
+        let mut unused = Vec::new();
+        let mut parent = self.parent_owner();
+        while let Some(owner) = parent.filter(|owner| owner.shared.get().is_none()) {
+            unused.push(owner);
+            parent = owner.parent_owner();
+        }
+        for owner in unused.into_iter().rev() {
+            owner.create_in_parent();
+        }
+        self.create_in_parent()
+    }
+
+    fn create_in_parent(&self) -> &Arc<Shared> {
+        let cancelled = self.cancelled_unused.lock();
+        self.shared.get_or_init(|| {
+            let parent = self.parent_owner().map(|parent| Arc::clone(parent.shared()));
+            Arc::new(Shared::new(parent, self.deadline, *cancelled))
+        })
+    }
+
+    fn cancel(&self) {
+        let mut cancelled = self.cancelled_unused.lock();
+        if let Some(shared) = self.shared.get() {
+            drop(cancelled);
+            return shared.cancel();
+        }
+        let passed = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        cancelled.get_or_insert(if passed { Cancelled::Deadline } else { Cancelled::Scope });
+    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.shared.token.cancel();
-        // One by one: scopes may be nested deeper than a stack is.
+        if let Some(shared) = self.shared.get() {
+            shared.cancel();
+        }
+        // In a loop, as above.
         let mut parent = self.parent.take();
         while let Some(scope) = parent {
             parent = Arc::into_inner(scope.owner).and_then(|mut owner| owner.parent.take());
@@ -57,140 +118,118 @@ impl Drop for Owner {
     }
 }
 
-#[derive(Debug)]
-struct Shared {
-    name: Arc<str>,
-    token: CancellationToken,
-    deadline: Option<Instant>,
-    tracker: TaskTracker,
-    parent: Option<Arc<Shared>>,
-    unreported: Mutex<Option<Failure>>,
-}
-
-impl Shared {
-    fn unreported(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.unreported.lock()
-    }
-
-    fn record(&self, failure: Failure) {
-        let mut unreported = self.unreported();
-        if unreported.is_none() {
-            *unreported = Some(failure);
-        } else {
-            drop(unreported);
-            drop_quietly(failure);
-        }
-    }
-
-    /// Passes on what nobody has heard to the parent and returns it.
-    fn leave(&mut self) -> Option<Arc<Self>> {
-        let parent = self.parent.take();
-        let unreported = self.unreported().take();
-        match (&parent, unreported) {
-            (Some(parent), Some(failure)) => parent.record(failure),
-            (None, Some(failure)) => drop_quietly(failure),
-            (_, None) => {}
-        }
-        parent
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let mut parent = self.leave();
-        while let Some(shared) = parent {
-            parent = Arc::into_inner(shared).and_then(|mut shared| shared.leave());
-        }
-    }
-}
-
 impl Scope {
-    /// A scope of its own, called `name`, without a deadline.
+    /// Creates a scope without a parent and without a deadline.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self::build(name.into(), CancellationToken::new(), None, None)
+        Self::build(name.into(), None, None)
     }
 
-    /// A scope inside this one: it ends when this one does, or before.
+    /// Creates a child of this scope, cancelled at the latest when this scope is.
     #[must_use]
     pub fn child(&self, name: impl Into<Arc<str>>) -> Self {
-        let shared = &self.owner.shared;
-        Self::build(name.into(), shared.token.child_token(), shared.deadline, Some(self.clone()))
+        Self::build(name.into(), self.owner.deadline, Some(self.clone()))
     }
 
-    /// A scope inside this one that is cancelled at `deadline`, if this one's is not earlier.
+    /// Creates a child of this scope, cancelled at `deadline` or at the deadline of this scope, the earlier of both.
     ///
-    /// A deadline is watched by tokio's timer: on a runtime without one, starting a run panics with tokio's
-    /// message that timers are disabled.
+    /// The child has the name of this scope. A deadline needs tokio's timers. In a runtime without timers, the start of a run
+    /// or a task in the child and [`Scope::token`] panic with tokio's message: timers are disabled.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
-        let shared = &self.owner.shared;
-        let earlier = shared.deadline.map_or(deadline, |parent| parent.min(deadline));
-        let name = Arc::clone(&shared.name);
-        Self::build(name, shared.token.child_token(), Some(earlier), Some(self.clone()))
+        let earlier = self.owner.deadline.map_or(deadline, |parent| parent.min(deadline));
+        Self::build(Arc::clone(&self.owner.name), Some(earlier), Some(self.clone()))
     }
 
-    /// As [`Scope::with_deadline`], `timeout` from now. One too long for the clock sets no deadline.
+    /// Creates a child of this scope as [`Scope::with_deadline`] does, with a deadline `timeout` from now.
+    ///
+    /// A timeout beyond the range of the clock sets no deadline.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         match Instant::now().checked_add(timeout) {
             Some(deadline) => self.with_deadline(deadline),
-            None => self.child(Arc::clone(&self.owner.shared.name)),
+            None => self.child(Arc::clone(&self.owner.name)),
         }
     }
 
-    fn build(
-        name: Arc<str>,
-        token: CancellationToken,
-        deadline: Option<Instant>,
-        parent: Option<Scope>,
-    ) -> Self {
-        let tracker = TaskTracker::new();
-        tracker.close();
-        let shared = Shared {
-            name,
-            token,
-            deadline,
-            tracker,
-            parent: parent.as_ref().map(|scope| Arc::clone(&scope.owner.shared)),
-            unreported: Mutex::new(None),
-        };
-        Self { owner: Arc::new(Owner { shared: Arc::new(shared), parent }) }
+    fn build(name: Arc<str>, deadline: Option<Instant>, parent: Option<Scope>) -> Self {
+        Self {
+            owner: Arc::new(Owner {
+                name,
+                deadline,
+                parent,
+                shared: OnceLock::new(),
+                cancelled_unused: Mutex::default(),
+            }),
+        }
     }
 
-    /// The scope's name.
+    /// Returns the name of the scope.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.owner.shared.name
+        &self.owner.name
     }
 
-    /// When it is cancelled by the clock, if it is.
+    /// Returns the time at which the clock cancels the scope, if any.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.owner.shared.deadline
+        self.owner.deadline
     }
 
-    /// Its token, for code that watches for the cancellation itself. Cancelling it cancels the scope.
-    #[must_use]
-    pub fn token(&self) -> &CancellationToken {
-        &self.owner.shared.token
-    }
-
-    /// Stops every run, task and scope inside, at its next await.
-    pub fn cancel(&self) {
-        self.owner.shared.token.cancel();
-    }
-
-    /// Runs one task in the scope, as long as somebody has the scope; `name` is the stage that its failure tells. In
-    /// a scope that is cancelled, or whose deadline has passed, it is never begun.
+    /// Returns the token, for code with a look of its own at the cancellation, such as a blocking job.
     ///
-    /// The first task that fails, or panics, cancels the scope; [`Scope::closed`] returns that failure. So a
-    /// task that feeds a run must not fail because the run has ended: when it cannot send any more, it returns
-    /// `Ok`. A [`Source::generate`](crate::Source::generate) needs no task at all.
+    /// The cancellation and the deadline of the scope cancel the token, even while the scope is empty. To cancel the token is
+    /// to cancel the scope.
+    ///
+    /// The first call in a runtime spawns a task there to watch the deadline. The task does not own the scope, and completes
+    /// with the cancellation. After a call outside a runtime, the next use of the scope in a runtime spawns the task.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location; where the scope has a deadline, without timers, too.
+    /// If the scope has a deadline, and the runtime no timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let scope = Scope::new("search").with_timeout(Duration::from_millis(10));
+    /// let token = scope.token().clone();
+    /// let searches = tokio::task::spawn_blocking(move || (0_u64..).find(|_| token.is_cancelled()));
+    /// assert!(searches.await?.is_some());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn token(&self) -> &CancellationToken {
+        let shared = self.owner.shared();
+        if let Some(deadline) = shared.deadline() {
+            deadline.watch();
+        }
+        shared.token()
+    }
+
+    /// Stops every run, task and child of the scope at the next await.
+    pub fn cancel(&self) {
+        self.owner.cancel();
+    }
+
+    /// Spawns a task in the scope; a failure of the task names `name` as the stage.
+    ///
+    /// A cancelled scope never polls the task. The task does not own the scope: the drop of the last clone cancels both.
+    ///
+    /// The first failure or panic of a task cancels the scope, and [`Scope::closed`] returns the failure. So a task with
+    /// items for a run must not fail because the run has ended: such a task returns `Ok` when no item can be sent any more.
+    /// A [`Source::generate`](crate::Source::generate) needs no task at all.
+    ///
+    /// A task may drive a run of the scope, or of a child, and return the failure of the run. After a cancellation of the
+    /// scope, the failure of the run counts as the cancellation, and not as a failure of the task.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, at the caller's location; and if the scope has a deadline, in a runtime without timers.
     #[track_caller]
     pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
     where
@@ -206,56 +245,60 @@ impl Scope {
         runtime.spawn(Task::new(name, task, self.enter()).run());
     }
 
-    /// Waits until nothing is left in the scope: no run, no task, no inner scope's.
+    /// Waits until no run and no task is left in the scope and in its children.
     ///
-    /// It does not cancel anything: cancel first to stop what is going on. Cancel-safe. An inner scope that
-    /// somebody still has keeps its failures for whoever closes that one.
+    /// The wait does not cancel the scope: to stop the tasks, call [`Scope::cancel`] before. A child keeps failures for a
+    /// wait on the child as long as the child has an owner.
     ///
     /// # Errors
     ///
-    /// The first failure that nobody took: a spawned task's, or that of a run that was dropped. A task that
-    /// the deadline, or the end of its runtime, cut short is a failure too; one that was cancelled by hand is none.
+    /// Returns the first failure without a taker: of a task, or of a run dropped before the end. A task stopped by the
+    /// deadline, or by the end of the runtime, has failed; a task cancelled by hand has not.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
     pub async fn closed(&self) -> Result<(), Failure> {
-        let tracker = &self.owner.shared.tracker;
-        // A wait may tell of an end after which something has come.
+        let Some(shared) = self.owner.shared.get() else { return Ok(()) };
+        let tracker = shared.tracker();
+        // A new task may have come after the end reported by the wait.
         while !tracker.is_empty() {
             tracker.wait().await;
         }
-        match self.owner.shared.unreported().take() {
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
+        shared.take_unreported().map_or(Ok(()), Err)
     }
 
-    /// Leaves a failure that nobody took with the scope.
+    /// Returns whether the scope or a child was ever entered or asked for the token. An unused scope has allocated the owner
+    /// only, and [`Self::closed`] returns at once.
+    #[allow(dead_code, reason = "the stage asks for it")]
+    pub(crate) fn is_used(&self) -> bool {
+        self.owner.shared.get().is_some()
+    }
+
+    /// Returns the cause if the scope is cancelled or the deadline has passed; may run wakers, as a guard's may.
+    #[allow(dead_code, reason = "the stage asks for it")]
+    pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
+        self.owner.shared().cancelled_by_now()
+    }
+
+    /// Keeps a failure for [`Self::closed`].
     pub(crate) fn record(&self, failure: Failure) {
-        self.owner.shared.record(failure);
+        self.owner.shared().record(failure);
     }
 
-    /// Until they are dropped, this scope and its parents are open.
+    /// Returns tokens: until the drop of the tokens, this scope and the parents are open.
     pub(crate) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
-        let shared = &self.owner.shared;
-        let mut tokens = vec![shared.tracker.token()];
-        let mut parent = shared.parent.as_ref();
-        while let Some(scope) = parent {
-            tokens.push(scope.tracker.token());
-            parent = scope.parent.as_ref();
-        }
-        tokens
+        self.owner.shared().tracker_tokens()
     }
 
-    /// The mark of something that lives in this scope.
+    /// Creates the guard of a run or a task that lives in this scope.
     ///
     /// # Panics
     ///
-    /// Where it has a deadline and the runtime no timer: here, and not in a task that nobody watches.
+    /// If the scope has a deadline and the runtime no timers: here, and not in a task without an owner.
     #[track_caller]
     pub(crate) fn enter(&self) -> ScopeGuard {
-        let shared = Arc::clone(&self.owner.shared);
-        if shared.deadline.is_some() {
-            drop(tokio::time::sleep(Duration::ZERO));
-        }
-        ScopeGuard { shared, _tokens: self.tracker_tokens() }
+        ScopeGuard::new(self.owner.shared())
     }
 }
 
@@ -265,47 +308,86 @@ impl Default for Scope {
     }
 }
 
-/// Held by what lives in a scope: until it is dropped the scope and its parents are open.
-///
-/// It does not own the scope: a scope whose owners are gone is cancelled, whatever is present in it.
-pub(crate) struct ScopeGuard {
-    // Dropped before the tokens, so that an unreported failure is passed on before anybody's wait ends.
-    shared: Arc<Shared>,
-    _tokens: Vec<TaskTrackerToken>,
-}
+#[cfg(test)]
+mod tests {
+    use std::thread;
 
-impl ScopeGuard {
-    /// Waits until the scope is cancelled or its deadline passes, and says which.
-    pub(crate) async fn stopped(&self) -> Cancelled {
-        let cancelled = self.shared.token.cancelled();
-        match self.shared.deadline {
-            None => {
-                cancelled.await;
-                Cancelled::Scope
-            }
-            Some(deadline) => match tokio::time::timeout_at(deadline, cancelled).await {
-                Ok(()) => Cancelled::Scope,
-                Err(_) => Cancelled::Deadline,
-            },
+    use super::*;
+    use crate::failure::Cause;
+
+    fn failure(stage: &str) -> Failure {
+        Failure::new(None, &Arc::from(stage), Cause::Panicked("on purpose".to_owned()))
+    }
+
+    #[test]
+    fn child_that_is_only_handed_out_is_unused() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        drop(child.child("innermost"));
+        child.cancel();
+        assert!(!child.is_used() && !parent.is_used());
+    }
+
+    #[test]
+    fn child_that_is_entered_uses_its_parents() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        drop(child.child("innermost").enter());
+        assert!(child.is_used() && parent.is_used());
+    }
+
+    #[test]
+    fn child_cancelled_before_its_first_use_is_cancelled() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        child.cancel();
+        let innermost = child.child("innermost").enter();
+        assert_eq!(child.enter().stopped_by_now(), Some(Cancelled::Scope));
+        assert_eq!(innermost.stopped_by_now(), Some(Cancelled::Scope));
+        assert_eq!(parent.enter().stopped_by_now(), None);
+    }
+
+    #[test]
+    fn child_of_a_scope_cancelled_before_is_cancelled() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        parent.cancel();
+        assert_eq!(child.enter().stopped_by_now(), Some(Cancelled::Scope));
+    }
+
+    #[test]
+    fn failure_of_a_lazy_child_moves_to_the_parent() {
+        let parent = Scope::new("parent");
+        let child = parent.child("child");
+        child.record(failure("in the child"));
+        drop(child);
+        let unreported = parent.owner.shared().take_unreported().expect("it moved");
+        assert_eq!(unreported.stage(), "in the child");
+    }
+
+    /// The creation of the innermost creates all parents.
+    #[test]
+    fn first_use_of_deeply_nested_scopes_does_not_recurse() {
+        let nest = || {
+            let nested = (0..100_000).fold(Scope::new("outermost"), |scope, _| scope.child("inner"));
+            nested.record(failure("innermost"));
+        };
+        let thread = thread::Builder::new().stack_size(128 << 10).spawn(nest).expect("a thread");
+        thread.join().expect("no panic");
+    }
+
+    /// Threads that enter and cancel an unused child at once: afterwards it is cancelled for all.
+    #[test]
+    fn cancellation_that_races_with_the_first_use_is_kept() {
+        for _ in 0..1_000 {
+            let child = Scope::new("parent").child("child");
+            let guard = thread::scope(|threads| {
+                let entering = threads.spawn(|| child.enter());
+                child.cancel();
+                entering.join().expect("no panic")
+            });
+            assert_eq!(guard.stopped_by_now(), Some(Cancelled::Scope));
+            assert_eq!(child.enter().stopped_by_now(), Some(Cancelled::Scope));
         }
-    }
-
-    /// Whether the scope is cancelled, or its deadline has passed, already.
-    pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
-        if self.shared.token.is_cancelled() {
-            return Some(Cancelled::Scope);
-        }
-        let passed = self.shared.deadline.is_some_and(|deadline| deadline <= Instant::now());
-        passed.then_some(Cancelled::Deadline)
-    }
-
-    /// Leaves a failure that nobody took with the scope.
-    pub(crate) fn record(&self, failure: Failure) {
-        self.shared.record(failure);
-    }
-
-    fn fail(&self, failure: Failure) {
-        self.shared.record(failure);
-        self.shared.token.cancel();
     }
 }

@@ -3,7 +3,10 @@
 mod ahead;
 mod author;
 mod broken_source;
+mod cancelled_task;
 mod closed;
+mod deadline_ready;
+mod deadline_token;
 mod dropped_items;
 mod dropped_last;
 mod dropped_run;

@@ -18,6 +18,10 @@ pub mod runtime {
     /// The schedule's runtime.
     pub struct Handle;
 
+    /// As tokio's; there is one runtime.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Id(());
+
     /// There is no runtime.
     #[derive(Debug)]
     pub struct TryCurrentError(());
@@ -30,6 +34,12 @@ pub mod runtime {
         /// Never.
         pub fn try_current() -> Result<Self, TryCurrentError> {
             Ok(Self)
+        }
+
+        /// As tokio's.
+        #[must_use]
+        pub fn id(&self) -> Id {
+            Id(())
         }
 
         /// As tokio's.
@@ -78,6 +88,11 @@ pub mod task {
         impl Drop for RestoreOnPending {
             /// No unit is ever lacking that would have to be given back.
             fn drop(&mut self) {}
+        }
+
+        /// As tokio's: the clock of a schedule uses no budget.
+        pub fn unconstrained<F: Future>(future: F) -> F {
+            future
         }
 
         /// Pending once in so many times.

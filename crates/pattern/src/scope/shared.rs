@@ -1,0 +1,140 @@
+//! The state of a scope, shared by the owners and the guards.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::signal::{self, Deadline, Signal};
+use crate::failure::{Cancelled, Failure};
+use crate::util::mutex::Mutex;
+use crate::util::panic::drop_quietly;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    signal: Arc<Signal>,
+    deadline: Option<Arc<Deadline>>,
+    tracker: TaskTracker,
+    parent: Option<Arc<Shared>>,
+    unreported: Mutex<Option<Failure>>,
+}
+
+impl Shared {
+    /// Creates the state of a scope, already cancelled if `cancelled` is a cause.
+    pub(super) fn new(
+        parent: Option<Arc<Self>>,
+        deadline: Option<Instant>,
+        cancelled: Option<Cancelled>,
+    ) -> Self {
+        let token =
+            parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token().child_token());
+        let signal = Arc::new(Signal::new(token));
+        if let Some(by) = cancelled {
+            signal.cancel(by);
+        }
+        let inherited = parent.as_ref().and_then(|parent| parent.deadline.as_ref());
+        let deadline = deadline.map(|at| match inherited {
+            Some(inherited) if inherited.at() <= at => Arc::clone(inherited),
+            _ => Arc::new(Deadline::new(at, Arc::clone(&signal))),
+        });
+        let tracker = TaskTracker::new();
+        tracker.close();
+        Self { signal, deadline, tracker, parent, unreported: Mutex::new(None) }
+    }
+
+    pub(super) fn token(&self) -> &CancellationToken {
+        self.signal.token()
+    }
+
+    pub(super) fn deadline(&self) -> Option<&Arc<Deadline>> {
+        self.deadline.as_ref()
+    }
+
+    pub(super) fn tracker(&self) -> &TaskTracker {
+        &self.tracker
+    }
+
+    /// Returns tokens: until the drop of the tokens, this scope and the parents are open.
+    pub(super) fn tracker_tokens(&self) -> Vec<TaskTrackerToken> {
+        self.upwards().map(|scope| scope.tracker.token()).collect()
+    }
+
+    /// Cancels the scope by hand. The cause of a cancellation after the deadline is the deadline.
+    pub(super) fn cancel(&self) {
+        if !self.cancel_if_passed() {
+            self.signal.cancel(Cancelled::Scope);
+        }
+    }
+
+    fn cancel_if_passed(&self) -> bool {
+        self.deadline.as_ref().is_some_and(|deadline| deadline.cancel_if_passed())
+    }
+
+    /// Waits until the scope is cancelled, by hand or by the deadline, and returns the cause.
+    pub(super) async fn cancelled(&self) -> Cancelled {
+        signal::cancelled(self.token(), self.deadline.as_deref()).await;
+        self.cause()
+    }
+
+    /// Returns the cause if the scope is cancelled or the deadline has passed.
+    ///
+    /// The look includes the parents: the cancellation of a parent reaches the children in turn, and a task may notice the
+    /// cancellation of a sibling of the scope first.
+    pub(super) fn cancelled_by_now(&self) -> Option<Cancelled> {
+        let is_cancelled = |scope: &Self| scope.signal.cause().is_some() || scope.token().is_cancelled();
+        let cancelled = self.upwards().any(is_cancelled) || self.cancel_if_passed();
+        cancelled.then(|| self.cause())
+    }
+
+    /// Returns the cause of a cancelled scope, and fixes the cause: the nearest upwards. Without a cause upwards, user code
+    /// has cancelled the token by hand.
+    fn cause(&self) -> Cancelled {
+        self.signal.cause_or_set(|| {
+            let nearest = self.upwards().find_map(|scope| scope.signal.cause());
+            nearest.unwrap_or(Cancelled::Scope)
+        })
+    }
+
+    /// Returns the scope and its parents, from the inside outward.
+    fn upwards(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.parent.as_deref())
+    }
+
+    /// Keeps the first failure for `Scope::closed`, and drops later failures.
+    pub(super) fn record(&self, failure: Failure) {
+        let mut unreported = self.unreported.lock();
+        if unreported.is_none() {
+            *unreported = Some(failure);
+        } else {
+            drop(unreported);
+            drop_quietly(failure);
+        }
+    }
+
+    pub(super) fn take_unreported(&self) -> Option<Failure> {
+        self.unreported.lock().take()
+    }
+
+    /// Moves the unreported failure to the parent, and returns the parent.
+    fn leave(&mut self) -> Option<Arc<Self>> {
+        let parent = self.parent.take();
+        match (&parent, self.take_unreported()) {
+            (Some(parent), Some(failure)) => parent.record(failure),
+            (None, Some(failure)) => drop_quietly(failure),
+            (_, None) => {}
+        }
+        parent
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // In a loop: scopes may be nested deeper than a stack is.
+        let mut parent = self.leave();
+        while let Some(shared) = parent {
+            parent = Arc::into_inner(shared).and_then(|mut shared| shared.leave());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a run with resources waits for ends in time, though it is always ready and uses up the budget of its task.
+
+use std::future::ready;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::coop::consume_budget;
+use tokio::time::advance;
+use towpath_resource::{Held, Holding, PatternExt, Scope, provide, with_in};
+
+/// A loop ends by itself after that many steps, which take far longer than it is given.
+const STEPS: usize = 1_000_000;
+
+const GIVEN: Duration = Duration::from_millis(2);
+
+async fn always_ready() -> anyhow::Result<()> {
+    for _ in 0..STEPS {
+        consume_budget().await;
+    }
+    Ok(())
+}
+
+/// Each runtime, and whether its clock has to be moved.
+fn runtimes() -> [(Runtime, bool); 2] {
+    [
+        (Builder::new_current_thread().enable_time().start_paused(true).build().unwrap(), true),
+        (Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap(), false),
+    ]
+}
+
+/// Moves a paused clock in a task of its own, which takes turns with those that are ready.
+fn let_time_pass(paused: bool) {
+    if paused {
+        tokio::spawn(async {
+            for _ in 0..20 {
+                advance(GIVEN).await;
+            }
+        });
+    }
+}
+
+#[test]
+fn release_that_is_always_ready_is_given_up_in_time() {
+    for (runtime, paused) in runtimes() {
+        let failure = runtime.block_on(async {
+            let resource = provide(|| ready(Ok(())), |(), _| always_ready());
+            let holding = Holding::new(1, resource, |(_held, ()): (Held<()>, ())| ready(Ok(())));
+            let run = holding.release_within(GIVEN).run([()]);
+            let_time_pass(paused);
+            run.collect().await.expect_err("the release takes too long")
+        });
+        assert!(failure.to_string().contains("not done in time"), "paused: {paused}: {failure}");
+    }
+}
+
+#[test]
+fn dependent_that_is_always_ready_is_stopped_before_the_release() {
+    for (runtime, paused) in runtimes() {
+        runtime.block_on(async {
+            let resource = provide(|| ready(Ok(())), |(), _| ready(Ok(())));
+            let job = |(held, ()): (Held<()>, ())| async move {
+                held.scope().spawn("dependent", always_ready());
+                Err::<(), _>(anyhow::anyhow!("by itself"))
+            };
+            let run = Holding::new(1, resource, job).release_within(GIVEN).run([()]);
+            let_time_pass(paused);
+            let failure = run.collect().await.expect_err("its job fails");
+            assert!(failure.to_string().ends_with("by itself"), "paused: {paused}: {failure}");
+        });
+    }
+}
+
+#[test]
+fn work_that_is_always_ready_is_stopped_at_the_deadline() {
+    for (runtime, paused) in runtimes() {
+        runtime.block_on(async {
+            let scope = Scope::new("limited").with_timeout(GIVEN);
+            let resource = provide(|| ready(Ok(())), |(), _| ready(Ok(())));
+            let within = scope.clone();
+            let works = tokio::spawn(async move { with_in(&within, resource, |_held| always_ready()).await });
+            let_time_pass(paused);
+            let failure = works.await.expect("no panic").expect_err("the deadline passed");
+            assert!(failure.is_cancelled(), "paused: {paused}: {failure}");
+        });
+    }
+}
