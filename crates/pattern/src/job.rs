@@ -1,6 +1,7 @@
 //! What a pattern applies to an item.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,6 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::failure::Cause;
+use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
 /// What a pattern applies to each item: an async function that may fail.
@@ -49,6 +51,42 @@ pub trait Job<In>: Send + Sync + 'static {
 
     /// Begins the job for one item.
     fn call(&self, item: In) -> impl Future<Output = anyhow::Result<Self::Out>> + Send;
+
+    /// Begins the job for one item, with the scope of the jobs of its run.
+    ///
+    /// A pattern calls this method. By default it is [`call`](Job::call). A job that starts runs or tasks of its own
+    /// overrides it, and starts them in `scope`: the scope is a child of the scope of the run, it is cancelled when the run
+    /// stops, and the run is over only when nothing is left in it. [`scoped`] makes such a job of a function. A run or a
+    /// task that a job starts in no scope may outlive the run of the job.
+    ///
+    /// A wrapper of a job implements this method with the `call_in` of its job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::{Job, PatternExt, Scope};
+    ///
+    /// /// Resizes each picture of an album.
+    /// struct Albums<P>(P);
+    ///
+    /// impl<P: PatternExt<u32, Out = u32> + 'static> Job<Vec<u32>> for Albums<P> {
+    ///     type Out = Vec<u32>;
+    ///
+    ///     async fn call(&self, album: Vec<u32>) -> anyhow::Result<Vec<u32>> {
+    ///         self.call_in(album, &Scope::default()).await
+    ///     }
+    ///
+    ///     async fn call_in(&self, album: Vec<u32>, scope: &Scope) -> anyhow::Result<Vec<u32>> {
+    ///         Ok(self.0.run_in(scope, album).collect().await?)
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    fn call_in(&self, item: In, scope: &Scope) -> impl Future<Output = anyhow::Result<Self::Out>> + Send {
+        let _ = scope;
+        self.call(item)
+    }
 }
 
 impl<In, Out, F, Fut> Job<In> for F
@@ -121,5 +159,89 @@ where
         let this = self.project();
         poll_then_drop(this.job, cx, |payload| (this.record)(Cause::of_panic(payload)))
             .unwrap_or_else(|payload| resume_unwind(payload))
+    }
+}
+
+/// Creates a job of an async function that gets the scope of the jobs of its run, besides the item.
+///
+/// The scope is the one of [`Job::call_in`]: runs and tasks that the function starts in the scope end before the run does.
+/// Both arguments of the function are annotated, and an async closure captures nothing; a type that implements
+/// [`Job`] has fields instead.
+///
+/// A wrapper that calls the job without a scope gives it a scope of its own, and waits for it.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::{Scope, scoped};
+///
+/// # fn is_job<In, J: towpath_pattern::Job<In>>(_: &J) {}
+/// let job = scoped(async |scope: &Scope, item: u64| {
+///     scope.spawn("record", async move { Ok(()) });
+///     Ok(item + 1)
+/// });
+/// # is_job(&job);
+/// # Ok(()) }
+/// ```
+pub fn scoped<F, In, Out>(function: F) -> Scoped<F, In, Out>
+where
+    F: for<'a> ScopedFn<'a, In, Out>,
+{
+    Scoped { function, types: PhantomData }
+}
+
+/// A job with the scope of its run. From [`scoped`].
+pub struct Scoped<F, In, Out> {
+    function: F,
+    types: PhantomData<fn(In) -> Out>,
+}
+
+/// An async function from a borrowed scope and an item to an output.
+///
+/// Every `Fn(&Scope, In) -> impl Future<Output = anyhow::Result<Out>> + Send` implements this trait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async function of `&Scope` and `{In}`",
+    note = "annotate both arguments, and capture nothing: `scoped(async |scope: &Scope, item: Item| {{ … Ok(output) }})`"
+)]
+pub trait ScopedFn<'a, In, Out>: Send + Sync + 'static {
+    /// The future of the function.
+    type Future: Future<Output = anyhow::Result<Out>> + Send + 'a;
+
+    /// Calls the function.
+    fn call(&'a self, scope: &'a Scope, item: In) -> Self::Future;
+}
+
+impl<'a, F, In, Out, Fut> ScopedFn<'a, In, Out> for F
+where
+    F: Fn(&'a Scope, In) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = anyhow::Result<Out>> + Send + 'a,
+{
+    type Future = Fut;
+
+    fn call(&'a self, scope: &'a Scope, item: In) -> Fut {
+        self(scope, item)
+    }
+}
+
+impl<F, In, Out> Job<In> for Scoped<F, In, Out>
+where
+    F: for<'a> ScopedFn<'a, In, Out>,
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    type Out = Out;
+
+    async fn call(&self, item: In) -> anyhow::Result<Out> {
+        let scope = Scope::new("job");
+        let result = self.function.call(&scope, item).await;
+        let closed = scope.closed().await;
+        let output = result?;
+        closed?;
+        Ok(output)
+    }
+
+    async fn call_in(&self, item: In, scope: &Scope) -> anyhow::Result<Out> {
+        self.function.call(scope, item).await
     }
 }

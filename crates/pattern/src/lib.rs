@@ -86,7 +86,7 @@ pub use anyhow;
 pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
-pub use job::{Job, drive_job};
+pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};
 pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};

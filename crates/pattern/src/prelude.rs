@@ -9,4 +9,5 @@
 pub use crate::{
     Cancelled, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order, Pattern,
     PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow, async_channel,
+    scoped,
 };

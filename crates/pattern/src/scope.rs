@@ -270,13 +270,16 @@ impl Scope {
 
     /// Returns whether the scope or a child was ever entered or asked for the token. An unused scope has allocated the owner
     /// only, and [`Self::closed`] returns at once.
-    #[allow(dead_code, reason = "the stage asks for it")]
     pub(crate) fn is_used(&self) -> bool {
         self.owner.shared.get().is_some()
     }
 
+    /// Returns whether nothing is left in the scope.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.owner.shared.get().is_none_or(|shared| shared.tracker().is_empty())
+    }
+
     /// Returns the cause if the scope is cancelled or the deadline has passed; may run wakers, as a guard's may.
-    #[allow(dead_code, reason = "the stage asks for it")]
     pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
         self.owner.shared().cancelled_by_now()
     }

@@ -8,6 +8,7 @@ mod shared;
 mod shutdown;
 mod state;
 mod step;
+mod stop_signal;
 mod supervisor;
 mod work;
 mod worker;
@@ -45,14 +46,11 @@ where
         );
     };
     let threads = runtime.metrics().num_workers();
-    let shared = Arc::new(StageShared::new(settings, source, delivery, threads));
+    let shared = Arc::new(StageShared::new(scope, settings, source, delivery, threads));
     let context = Arc::new(worker::WorkerContext::new(Arc::clone(&shared), work));
     let first = shared.with(|state| state.first_worker());
-    let guard = scope.enter();
-    if let Some(by) = guard.stopped_by_now() {
-        shared.cancel(by);
-    }
+    let supervision = supervisor::Supervision::new(Arc::clone(&context), scope.enter());
     context.spawn(first);
-    runtime.spawn(supervisor::supervise(supervisor::Supervision::new(context, guard)));
+    runtime.spawn(supervisor::supervise(supervision));
     shared
 }

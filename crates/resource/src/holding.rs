@@ -122,17 +122,17 @@ where
     R: Resource,
     J: Job<(Held<R::State>, In)>,
 {
-    async fn work(&self, taken: Taken<In, J::Out>) -> Ended<In, J::Out> {
+    async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Ended<In, J::Out> {
         let found = Lease::take(&self.pool).await;
         let (item, begun) = taken.begin();
         let (held, lease) = match found {
             Ok(found) => found,
             Err(error) => return begun.end(Err(error)),
         };
-        let mut result = drive_job(self.job.call((held, item)), |cause| begun.tell(cause)).await;
-        if let Some(scope) = lease.scope() {
+        let mut result = drive_job(self.job.call_in((held, item), scope), |cause| begun.tell(cause)).await;
+        if let Some(held_scope) = lease.scope() {
             // Boxed, so that a job that never asked for the scope carries no room for this.
-            result = Box::pin(lease.outlast(scope, result)).await;
+            result = Box::pin(lease.outlast(held_scope, result)).await;
         }
         lease.end(match &result {
             Ok(_) => After::Success,

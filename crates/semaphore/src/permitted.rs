@@ -95,7 +95,7 @@ struct UnderPermit<J> {
 }
 
 impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
-    async fn work(&self, taken: Taken<In, J::Out>) -> Ended<In, J::Out> {
+    async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Ended<In, J::Out> {
         // A free permit costs none of the task's budget, as each batch does: out of budget, it would look
         // like an item that waits.
         let permit = match self.semaphore.try_acquire() {
@@ -105,7 +105,7 @@ impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
         let (item, begun) = taken.begin();
         let result = match permit {
             Ok(permit) => {
-                let result = drive_job(self.job.call(item), |cause| begun.tell(cause)).await;
+                let result = drive_job(self.job.call_in(item, scope), |cause| begun.tell(cause)).await;
                 // Before its output is handed on: a stage behind may need the permit to take it.
                 drop(permit);
                 result

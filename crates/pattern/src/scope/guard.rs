@@ -46,7 +46,6 @@ impl ScopeGuard {
 
     /// Waits until the token is cancelled. `Scope::cancel` wakes the waker of the last poll before the call returns. The
     /// future has no timer for the deadline; [`Self::stopped`] has.
-    #[allow(dead_code, reason = "the stage polls it")]
     pub(crate) fn cancelled_owned(&self) -> WaitForCancellationFutureOwned {
         self.shared.token().clone().cancelled_owned()
     }

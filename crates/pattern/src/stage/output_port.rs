@@ -176,7 +176,7 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
     }
 
     fn stop(&self) -> bool {
-        self.with(|state| state.stop_unwanted())
+        self.stop_unwanted()
     }
 
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool> {

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use super::state::{Delivery, State, Stop};
-use crate::failure::{Cancelled, Cause, Failure};
+use super::stop_signal::StopSignal;
+use crate::failure::{Cancelled, Cause, Failure, cancellation_in};
 use crate::item::Item;
+use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
 use crate::upstream::Upstream;
@@ -20,8 +22,12 @@ pub(crate) struct StageShared<In, Out> {
     pub(super) settings: Settings,
     /// The stage whose run is the source of this one.
     upstream: Option<Arc<dyn Upstream>>,
-    /// Set under the lock once the run stops, and read without it.
-    stopping: AtomicBool,
+    /// The scope of the run.
+    scope: Scope,
+    /// The scope of the jobs: a child of the scope of the run, cancelled with the run. Nothing but an allocation until it
+    /// is used.
+    jobs: Scope,
+    signal: Arc<StopSignal>,
     /// Set under the lock while an item is kept that was dropped before its start, and read without it.
     any_dropped: AtomicBool,
     state: CachePadded<Mutex<State<In, Out>>>,
@@ -29,6 +35,7 @@ pub(crate) struct StageShared<In, Out> {
 
 impl<In, Out> StageShared<In, Out> {
     pub(super) fn new(
+        scope: &Scope,
         mut settings: Settings,
         source: Source<In>,
         delivery: Delivery,
@@ -39,9 +46,11 @@ impl<In, Out> StageShared<In, Out> {
         let upstream = source.upstream();
         let state = State::new(&settings, source, delivery, threads);
         Self {
+            scope: scope.clone(),
+            jobs: scope.child(Arc::clone(&settings.name)),
             settings,
             upstream,
-            stopping: AtomicBool::new(false),
+            signal: Arc::default(),
             any_dropped: AtomicBool::new(false),
             state: CachePadded(Mutex::new(state)),
         }
@@ -79,7 +88,7 @@ impl<In, Out> StageShared<In, Out> {
         let stopped = effects.stopped();
         if stopped {
             // Under the lock: a worker whose job waits is woken by the stop, and must see the flag when it is polled.
-            self.stopping.store(true, Ordering::Relaxed);
+            self.signal.confirm();
         }
         drop(state);
         let (mut wakes, receiver, dropped) = effects.into_parts();
@@ -88,6 +97,7 @@ impl<In, Out> StageShared<In, Out> {
         if stopped {
             // At once, and not when the supervisor closes the source: a job of this stage may compute for long.
             self.stop_upstream();
+            self.jobs.cancel();
         }
         if let Some(receiver) = receiver {
             panicked = panicked.or(catch(|| receiver.wake()).err());
@@ -116,15 +126,48 @@ impl<In, Out> StageShared<In, Out> {
         self.upstream.take()
     }
 
+    /// Returns the scope of the jobs.
+    #[inline]
+    pub(super) fn jobs(&self) -> &Scope {
+        &self.jobs
+    }
+
+    /// Returns the signal that the cancellation of the scope sets.
+    pub(super) fn signal(&self) -> &Arc<StopSignal> {
+        &self.signal
+    }
+
     /// Returns whether no more jobs are to start.
     #[inline]
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        self.signal.is_set()
+    }
+
+    /// Stops the run if its scope has set the signal, and no task has stopped the run since.
+    pub(super) fn confirm_stop(&self) {
+        if !self.signal.is_confirmed() {
+            self.cancel(self.scope.stopped_by_now().unwrap_or(Cancelled::Scope));
+        }
+    }
+
+    /// Returns the cause if an error of a job is the cancellation of a run or a task in the scope of the run, or in that of
+    /// its jobs, and that scope is cancelled. The item of such a job counts as cancelled, whichever of the two is noticed
+    /// first.
+    pub(super) fn cancellation_of(&self, error: &anyhow::Error) -> Option<Cancelled> {
+        let inner = cancellation_in(error)?;
+        self.scope.stopped_by_now().or_else(|| self.is_stopping().then_some(inner))
     }
 
     /// Stops the run from outside, unless all its work is done.
     pub(super) fn cancel(&self, by: Cancelled) {
-        self.with(|state| state.cancel(by));
+        let tasks_left = !self.jobs.is_empty();
+        self.with(|state| state.cancel(by, tasks_left));
+    }
+
+    /// Stops the run for the downstream stage, which takes nothing any more; returns whether it ran until now.
+    pub(super) fn stop_unwanted(&self) -> bool {
+        let tasks_left = !self.jobs.is_empty();
+        self.with(|state| state.stop_unwanted(tasks_left))
     }
 
     /// Stops the run because its upstream stage has stopped.

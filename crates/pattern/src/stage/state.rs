@@ -194,17 +194,18 @@ impl<In, Out> State<In, Out> {
         self.stop(Stop::Here, Some(failure));
     }
 
-    /// Stops the run from outside, unless all its work is done.
-    pub(super) fn cancel(&mut self, by: Cancelled) {
-        if !(self.is_done() && self.workers.live() == 0) {
+    /// Stops the run from outside, unless all its work is done. `tasks_left` says that runs or tasks are left that its jobs
+    /// have started.
+    pub(super) fn cancel(&mut self, by: Cancelled, tasks_left: bool) {
+        if tasks_left || self.workers.live() > 0 || !self.is_done() {
             self.fail(Cause::Cancelled(by));
         }
     }
 
     /// Stops the run for the downstream stage, which takes nothing any more; returns whether it ran until now.
-    pub(super) fn stop_unwanted(&mut self) -> bool {
+    pub(super) fn stop_unwanted(&mut self, tasks_left: bool) -> bool {
         let ran = !self.is_stopped();
-        self.cancel(Cancelled::Dropped);
+        self.cancel(Cancelled::Dropped, tasks_left);
         self.outcome.set_unwanted();
         ran
     }

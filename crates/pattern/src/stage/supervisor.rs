@@ -2,12 +2,15 @@
 //! and shuts the stage down.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
+
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::shared::StageShared;
 use super::shutdown::{Closing, discard_undeliverable, dispose, finish, settle};
+use super::state::Stop;
 use super::work::Work;
 use super::worker::WorkerContext;
 use crate::failure::Cause;
@@ -26,7 +29,7 @@ where
     let guard = supervision.guard.as_ref().expect("there until dropped");
     let mut stopped = pin!(guard.stopped());
     let mut is_stopped = false;
-    poll_fn(|cx| {
+    let mut watch = |cx: &mut Context<'_>| {
         if !is_stopped && let Poll::Ready(by) = stopped.as_mut().poll(cx) {
             is_stopped = true;
             stage.cancel(by);
@@ -37,10 +40,24 @@ where
         {
             stage.stop_for_upstream();
         }
+    };
+    poll_fn(|cx| {
+        watch(cx);
         let mut waker = Some(cx.waker().clone());
         if stage.with(|state| state.await_workers(&mut waker)) { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
+    if stage.jobs().is_used() {
+        // Runs and tasks of the jobs, which a stop of the run still cancels.
+        let mut closed = pin!(stage.jobs().closed());
+        let closed = poll_fn(|cx| {
+            watch(cx);
+            closed.as_mut().poll(cx)
+        });
+        if let Err(failure) = closed.await {
+            stage.with(|state| state.stop(Stop::Here, Some(failure)));
+        }
+    }
     // An output that no receiver can take may hold what the shutdown of the work waits for.
     discard_undeliverable(stage);
     let mut closing = Closing::new(stage);
@@ -87,12 +104,22 @@ pub(super) struct Supervision<In: Send + 'static, Out: Send + 'static, W: Work<I
     context: Option<Arc<WorkerContext<In, Out, W>>>,
     guard: Option<ScopeGuard>,
     shut_down: bool,
+    /// Sets the signal of the stage when the scope is cancelled.
+    _signalled: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, Out, W> {
+    /// Creates the supervision of a stage whose workers do not run yet. A scope that is cancelled already stops the run.
     pub(super) fn new(context: Arc<WorkerContext<In, Out, W>>, guard: ScopeGuard) -> Self {
         let stage = Arc::clone(&context.shared);
-        Self { stage, context: Some(context), guard: Some(guard), shut_down: false }
+        let mut signalled = Box::pin(guard.cancelled_owned());
+        let waker = Waker::from(Arc::clone(stage.signal()));
+        // A cancelled token is seen by `stopped_by_now`, too.
+        let _ = signalled.as_mut().poll(&mut Context::from_waker(&waker));
+        if let Some(by) = guard.stopped_by_now() {
+            stage.cancel(by);
+        }
+        Self { stage, context: Some(context), guard: Some(guard), shut_down: false, _signalled: signalled }
     }
 }
 

@@ -14,15 +14,17 @@ use super::shared::StageShared;
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, Position};
 use crate::job::Job;
+use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
 /// The work of a stage on each item that was taken from its source: begin the item, and end it.
 ///
 /// Every `Fn(Taken<In, Out>) -> impl Future<Output = Ended<In, Out>>` is a work, and so is an `Arc` of a
-/// [`Job`](crate::Job).
+/// [`Job`].
 pub trait Work<In, Out>: Send + Sync + 'static {
-    /// Works on one item.
-    fn work(&self, taken: Taken<In, Out>) -> impl Future<Output = Ended<In, Out>> + Send;
+    /// Works on one item. Runs and tasks that belong to the job of the item are started in `scope` (see
+    /// [`Job::call_in`]); a closure gets the scope from [`Taken::scope`].
+    fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Ended<In, Out>> + Send;
 
     /// Gives up what the jobs shared, with an await where that needs one. By default there is nothing to do.
     ///
@@ -52,7 +54,7 @@ where
     F: Fn(Taken<In, Out>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Ended<In, Out>> + Send,
 {
-    fn work(&self, taken: Taken<In, Out>) -> impl Future<Output = Ended<In, Out>> + Send {
+    fn work(&self, taken: Taken<In, Out>, _: &Scope) -> impl Future<Output = Ended<In, Out>> + Send {
         self(taken)
     }
 }
@@ -62,8 +64,12 @@ where
     In: Send + 'static,
     J: Job<In>,
 {
-    fn work(&self, taken: Taken<In, J::Out>) -> impl Future<Output = Ended<In, J::Out>> + Send {
-        taken.run(&**self)
+    fn work(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+    ) -> impl Future<Output = Ended<In, J::Out>> + Send {
+        taken.run(&**self, scope)
     }
 }
 
@@ -172,16 +178,26 @@ impl<In, Out> Taken<In, Out> {
         (value, Begun { ticket })
     }
 
-    /// Begins the item, runs `job` and ends the item, as the work of most patterns does.
+    /// Returns the scope of the jobs of the run, for the work of a closure.
+    ///
+    /// # Panics
+    ///
+    /// Never panics: a `Taken` has its stage until it is begun or dropped.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.ticket.0.as_ref().expect("there until begun").jobs().clone()
+    }
+
+    /// Begins the item, runs `job` in `scope` and ends the item, as the work of most patterns does.
     #[inline]
-    pub fn run<J>(self, job: &J) -> impl Future<Output = Ended<In, Out>> + Send
+    pub fn run<J>(self, job: &J, scope: &Scope) -> impl Future<Output = Ended<In, Out>> + Send
     where
         In: Send,
         Out: Send,
         J: Job<In, Out = Out>,
     {
         let (item, Begun { ticket }) = self.begin();
-        Running { job: Some(job.call(item)), ticket }
+        Running { job: Some(job.call_in(item, scope)), ticket }
     }
 
     #[cold]

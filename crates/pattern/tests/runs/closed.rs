@@ -92,7 +92,7 @@ async fn it_waits_for_what_came_between_the_last_end_and_its_own_poll() {
 struct NeverCloses;
 
 impl Work<u32, u32> for NeverCloses {
-    async fn work(&self, taken: Taken<u32, u32>) -> Ended<u32, u32> {
+    async fn work(&self, taken: Taken<u32, u32>, _: &Scope) -> Ended<u32, u32> {
         let (item, begun) = taken.begin();
         begun.end(if item == 1 { Err(anyhow::anyhow!("of the first stage")) } else { Ok(item) })
     }

@@ -101,7 +101,7 @@ async fn nor_does_it_hear_first_what_the_job_left_behind() {
 struct ClosesBadly;
 
 impl Work<u32, u32> for ClosesBadly {
-    async fn work(&self, taken: Taken<u32, u32>) -> Ended<u32, u32> {
+    async fn work(&self, taken: Taken<u32, u32>, _: &Scope) -> Ended<u32, u32> {
         taken.begin().1.end(Err(anyhow::anyhow!("the error")))
     }
 
@@ -210,7 +210,7 @@ struct Meets {
 }
 
 impl Work<u32, Output> for Meets {
-    async fn work(&self, taken: Taken<u32, Output>) -> Ended<u32, Output> {
+    async fn work(&self, taken: Taken<u32, Output>, _: &Scope) -> Ended<u32, Output> {
         let (item, begun) = taken.begin();
         begun.end(match item {
             0 => Err(anyhow::anyhow!("the error")),

@@ -17,7 +17,7 @@ fn single() -> Runtime {
 struct ClosesLater(Arc<Notify>);
 
 impl Work<u32, ()> for ClosesLater {
-    async fn work(&self, taken: Taken<u32, ()>) -> Ended<u32, ()> {
+    async fn work(&self, taken: Taken<u32, ()>, _: &Scope) -> Ended<u32, ()> {
         taken.begin().1.end(Ok(()))
     }
 

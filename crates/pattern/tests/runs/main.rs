@@ -3,6 +3,7 @@
 mod ahead;
 mod author;
 mod broken_source;
+mod cancelled_inside;
 mod cancelled_task;
 mod closed;
 mod deadline_ready;

@@ -23,7 +23,8 @@ impl Flaw for Naps {
             let job = Arc::clone(&job);
             async move {
                 tokio::time::sleep(Duration::from_millis(1)).await;
-                taken.run(&*job).await
+                let scope = taken.scope();
+                taken.run(&*job, &scope).await
             }
         };
         Run::spawn(scope, input, settings(case, Self::ORDER), work)
@@ -50,7 +51,8 @@ impl Flaw for WaitsForItsNeighbour {
                     Some(pair) => Some(pair.lock().await),
                     None => None,
                 };
-                taken.run(&*job).await
+                let scope = taken.scope();
+                taken.run(&*job, &scope).await
             }
         };
         Run::spawn(scope, input, settings(case, Self::ORDER), work)

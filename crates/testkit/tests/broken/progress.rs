@@ -62,7 +62,8 @@ impl<In: Send + 'static, J: Job<In>> Pattern<In> for Permitted<J> {
                 if let Ok(permit) = permits.acquire().await {
                     permit.forget();
                 }
-                let ended = taken.run(&*job).await;
+                let scope = taken.scope();
+                let ended = taken.run(&*job, &scope).await;
                 permits.add_permits(1);
                 ended
             }

@@ -79,7 +79,7 @@ pub use producer_consumer::{ProducerConsumer, Producers};
 pub use semaphore::{Semaphore, TryAcquireError};
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
-pub use job::{Job, drive_job};
+pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};
 pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};

@@ -102,6 +102,15 @@ where
 
     #[cold]
     fn failed(&mut self, error: anyhow::Error) {
+        if let Some(by) = self.shared.cancellation_of(&error) {
+            let dropped = drop_caught(error).map(|payload| self.failure(Cause::of_panic(payload)));
+            self.shared.with(|state| {
+                state.cancelled_inside(by);
+                dropped.into_iter().for_each(|failure| state.record(failure));
+            });
+            self.failed = true;
+            return;
+        }
         self.failed = self.shared.settings.on_failure == OnFailure::Stop;
         let result = Err(self.failure(Cause::of_error(error)));
         self.outputs.push_back(Output { position: self.position, result });

@@ -50,7 +50,9 @@ where
                 let mut job = pin!(None);
                 poll_fn(|cx| {
                     let context: &Arc<Self> = &task.context;
-                    task.worker.poll_batch(cx, context, job.as_mut(), |taken| context.work.work(taken))
+                    task.worker.poll_batch(cx, context, job.as_mut(), |taken| {
+                        context.work.work(taken, context.shared.jobs())
+                    })
                 })
                 .await;
             }

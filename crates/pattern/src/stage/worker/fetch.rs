@@ -40,9 +40,12 @@ where
         W: Work<In, Out>,
     {
         let stage = &*context.shared;
-        if stage.is_stopping() && self.outputs.is_empty() {
-            // Without the lock, which thousands of workers want now that must each get it once more to be dropped.
-            return Poll::Ready(false);
+        if stage.is_stopping() {
+            stage.confirm_stop();
+            if self.outputs.is_empty() {
+                // Without the lock, which thousands of workers want now that must each get it once more to be dropped.
+                return Poll::Ready(false);
+            }
         }
         let mut now = None;
         let mut tired = false;
