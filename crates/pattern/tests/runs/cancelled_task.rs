@@ -42,7 +42,8 @@ pub(crate) const DRIVES: [(&str, Drive); 6] = [
     }),
     ("failures go on", |scope| {
         Box::pin(async move {
-            let settings = Settings::new("inner", 2).on_failure(OnFailure::Continue);
+            let mut settings = Settings::new("inner", 2);
+            settings.on_failure = OnFailure::Continue;
             let run = run_in(&scope, 0..4, settings, |_: i32| pending::<anyhow::Result<()>>());
             Ok(run.collect().await.map(drop)?)
         })
