@@ -23,12 +23,8 @@ const NESTED: (&str, Drive) = ("nested", |scope| {
 
 fn outer(scope: &Scope, on_failure: OnFailure, drive: Drive) -> Run<()> {
     let within = scope.clone();
-<<<<<<< HEAD
-    let settings = Settings::new("outer", 2).on_failure(on_failure);
-=======
     let mut settings = Settings::new("outer", 2);
     settings.on_failure = on_failure;
->>>>>>> scope
     run_in(scope, 0..4, settings, move |_: i32| drive(within.clone()))
 }
 
@@ -128,12 +124,8 @@ fn later_stage_of_a_cancelled_scope_fails_as_cancelled() {
         let first = outer(&scope, on_failure, drive);
         begun(&first, round).await;
         let within = scope.clone();
-<<<<<<< HEAD
-        let settings = Settings::new("later", 2).on_failure(on_failure);
-=======
         let mut settings = Settings::new("later", 2);
         settings.on_failure = on_failure;
->>>>>>> scope
         let run = run_in(&scope, first, settings, move |()| drive(within.clone()));
         scope.cancel();
         let report = run.finish().await;
