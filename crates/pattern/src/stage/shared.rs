@@ -143,11 +143,9 @@ impl<In, Out> StageShared<In, Out> {
         self.signal.is_set()
     }
 
-    /// Stops the run if its scope has set the signal, and no task has stopped the run since.
-    pub(super) fn confirm_stop(&self) {
-        if !self.signal.is_confirmed() {
-            self.cancel(self.scope.stopped_by_now().unwrap_or(Cancelled::Scope));
-        }
+    /// Returns the cause of a stop that the cancellation of the scope has requested and no task has carried out yet.
+    pub(super) fn requested_stop(&self) -> Option<Cancelled> {
+        self.signal.is_requested().then(|| self.scope.stopped_by_now().unwrap_or(Cancelled::Scope))
     }
 
     /// Returns the cause if an error of a job is the cancellation of a run or a task in the scope of the run, or in that of

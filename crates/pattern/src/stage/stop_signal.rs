@@ -26,10 +26,10 @@ impl StopSignal {
         self.0.load(Ordering::Relaxed) != RUNNING
     }
 
-    /// Returns whether the run has stopped.
+    /// Returns whether the run is to stop and has not stopped yet.
     #[inline]
-    pub(super) fn is_confirmed(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == CONFIRMED
+    pub(super) fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == REQUESTED
     }
 
     /// Records that the run has stopped.

@@ -40,12 +40,10 @@ where
         W: Work<In, Out>,
     {
         let stage = &*context.shared;
-        if stage.is_stopping() {
-            stage.confirm_stop();
-            if self.outputs.is_empty() {
-                // Without the lock, which thousands of workers want now that must each get it once more to be dropped.
-                return Poll::Ready(false);
-            }
+        let requested = stage.requested_stop();
+        if stage.is_stopping() && requested.is_none() && self.outputs.is_empty() {
+            // Without the lock, which thousands of workers want now that must each get it once more to be dropped.
+            return Poll::Ready(false);
         }
         let mut now = None;
         let mut tired = false;
@@ -71,6 +69,10 @@ where
         let looked = stage.with(|state| {
             spare = state.activate(*id, previous, released);
             state.flush(outputs);
+            if let Some(by) = requested {
+                // After the flush: a failure among the outputs came first.
+                state.cancel(by, false);
+            }
             let woke_for_slow = state.wakes_receiver() && !buffer.is_quick();
             if (woke_for_slow || tired) && !state.is_done() {
                 return None;
