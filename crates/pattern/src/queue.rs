@@ -13,15 +13,15 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
 //! use towpath_pattern::queue;
 //!
-//! let (producer, mut consumer) = queue::fifo(10);
+//! let (sender, mut receiver) = queue::bounded(10);
 //! let producing = tokio::spawn(async move {
 //!     for item in 1..=100 {
-//!         producer.put(item).await?;
+//!         sender.send(item).await?;
 //!     }
-//!     anyhow::Ok(()) // the last producer is gone: nothing more will come
+//!     anyhow::Ok(()) // the last sender is gone: nothing more will come
 //! });
 //! let mut sum = 0;
-//! while let Some(item) = consumer.take().await {
+//! while let Some(item) = receiver.recv().await {
 //!     sum += item;
 //! }
 //! producing.await??;
@@ -31,27 +31,27 @@
 //!
 //! # The end
 //!
-//! The queue is closed when its last [`Producer`] is dropped, or its last [`Consumer`], or one of either closes it.
+//! The queue is closed when its last [`Sender`] is dropped, or its last [`Receiver`], or one of either closes it.
 //! What is in it may still be taken; what is put then comes back. To wait until every item has been taken
-//! *and* worked on, asyncio's `join`, there is [`Producer::join`]; nobody has to count with `task_done`, since
-//! a consumer has finished an item when it takes the next one or is dropped.
+//! *and* worked on, asyncio's `join`, there is [`Sender::join`]; nobody has to count with `task_done`, since
+//! a receiver has finished an item when it takes the next one or is dropped.
 //!
 //! # Batches
 //!
-//! An item handed over alone costs a lock, and often a wake-up. [`Producer::put_many`] and
-//! [`Consumer::take_many`] hand over as many as there is room for, or as are there, for the same price: with a
+//! An item handed over alone costs a lock, and often a wake-up. [`Sender::send_many`] and
+//! [`Receiver::recv_many`] hand over as many as there is room for, or as are there, for the same price: with a
 //! thousand items of capacity they are more than ten times as fast. Either side may use them, whatever the other
 //! does.
 //!
 //! # Computing
 //!
-//! A consumer that a put wakes may have to run on the producer's thread, and then begins at the producer's next await:
+//! A receiver that a put wakes may have to run on the sender's thread, and then begins at the sender's next await:
 //! one that computes for long after a put hands over with `tokio::task::yield_now` first.
 
-mod consumer;
 mod items;
 mod line;
-mod producer;
+mod receiver;
+mod sender;
 mod shared;
 mod state;
 
@@ -62,28 +62,28 @@ use tokio::task::coop;
 
 use crate::util::sync::atomic::{AtomicU8, Ordering};
 
-pub use consumer::{Consumer, TryTakeError};
 pub(crate) use items::Items;
-pub use producer::{Closed, Producer, TryPutError};
+pub use receiver::{Receiver, TryRecvError};
+pub use sender::{SendError, Sender, TrySendError};
 use shared::Shared;
 
 /// A queue with room for `capacity` items, the oldest of which is taken first.
 ///
-/// Without any capacity it is Go's unbuffered channel: an item can be put only while a consumer waits for it.
+/// Without any capacity it is Go's unbuffered channel: an item can be put only while a receiver waits for it.
 #[must_use]
-pub fn fifo<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, false)
 }
 
 /// A queue with room for `capacity` items, the newest of which is taken first: asyncio's `LifoQueue`.
 #[must_use]
-pub fn lifo<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+pub fn bounded_lifo<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, true)
 }
 
-fn queue<T>(capacity: usize, newest_first: bool) -> (Producer<T>, Consumer<T>) {
+fn queue<T>(capacity: usize, newest_first: bool) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared::new(capacity, newest_first));
-    (Producer::new(Arc::clone(&shared)), Consumer::new(shared))
+    (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
 }
 
 /// Of the calls by one handle, so many cost a task one unit of its cooperative budget, as a batch does: a task

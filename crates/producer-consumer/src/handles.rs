@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use towpath_pattern::queue::{Closed, Producer, TryPutError};
+use towpath_pattern::queue::{SendError, Sender, TrySendError};
 
 /// What a producer puts items into the queue with.
 #[derive(Debug)]
-pub struct Put<T>(Producer<T>);
+pub struct QueueSender<T>(Sender<T>);
 
-impl<T> Put<T> {
-    pub(crate) fn new(producer: Producer<T>) -> Self {
+impl<T> QueueSender<T> {
+    pub(crate) fn new(producer: Sender<T>) -> Self {
         Self(producer)
     }
 
@@ -22,8 +22,8 @@ impl<T> Put<T> {
     /// # Cancel-safety
     ///
     /// Dropped before its end, it has not put the item, and drops it.
-    pub async fn put(&self, item: T) -> Result<(), Closed<T>> {
-        self.0.put(item).await
+    pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
+        self.0.send(item).await
     }
 
     /// Puts all of `items`, as many at once as there is room for: faster than one by one.
@@ -35,18 +35,18 @@ impl<T> Put<T> {
     /// # Cancel-safety
     ///
     /// Cancel-safe: what was not put is left in `items`.
-    pub async fn put_many(&self, items: &mut VecDeque<T>) -> Result<(), Closed> {
-        self.0.put_many(items).await
+    pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
+        self.0.send_many(items).await
     }
 }
 
 /// What a consumer puts items into the queue with. It never waits: only consumers make room, and if all of
 /// them waited for it, there would be none.
 #[derive(Debug)]
-pub struct TryPut<T>(Producer<T>);
+pub struct QueueTrySender<T>(Sender<T>);
 
-impl<T> TryPut<T> {
-    pub(crate) fn new(producer: Producer<T>) -> Self {
+impl<T> QueueTrySender<T> {
+    pub(crate) fn new(producer: Sender<T>) -> Self {
         Self(producer)
     }
 
@@ -55,7 +55,7 @@ impl<T> TryPut<T> {
     /// # Errors
     ///
     /// The item, if the queue is full, or if the run is over, which only a handle that outlives its job sees.
-    pub fn put(&self, item: T) -> Result<(), TryPutError<T>> {
-        self.0.try_put(item)
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        self.0.try_send(item)
     }
 }

@@ -22,7 +22,7 @@
 //! async fn main() -> Result<(), Failure> {
 //!     let words = ProducerConsumer::producers(2, |text: &'static str, queue| async move {
 //!         for word in text.split(' ') {
-//!             queue.put(word).await?;
+//!             queue.send(word).await?;
 //!         }
 //!         Ok(())
 //!     });
@@ -40,9 +40,9 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Failure> {
-//!     let halves = ProducerConsumer::items().consumers_that_put(4, |number: u64, queue| async move {
+//!     let halves = ProducerConsumer::items().consumers_that_send(4, |number: u64, queue| async move {
 //!         if number > 1 {
-//!             queue.put(number / 2)?; // comes back with an error if the queue is full
+//!             queue.try_send(number / 2)?; // comes back with an error if the queue is full
 //!         }
 //!         Ok(number)
 //!     });
@@ -67,12 +67,12 @@
 mod handles;
 mod pattern;
 
-pub use handles::{Put, TryPut};
+pub use handles::{QueueSender, QueueTrySender};
 pub use pattern::{ProducerConsumer, Producers};
 pub use towpath_pattern::{
     Cancelled, Capacity, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, OnFailure, Order,
     Pattern, PatternExt, Report, Run, Scope, Source, StageReport, Then, TimedOut, Yield, anyhow,
-    async_channel, queue, queue::Closed, queue::TryPutError,
+    async_channel, queue, queue::SendError, queue::TrySendError,
 };
 
 #[cfg(doctest)]

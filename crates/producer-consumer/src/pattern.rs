@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::queue::{self, Producer};
+use towpath_pattern::queue::{self, Sender};
 use towpath_pattern::{
     Capacity, IntoLimit, Job, OnFailure, Pattern, Run, Scope, Settings, Source, Taken, anyhow, drive_job,
 };
 
-use crate::handles::{Put, TryPut};
+use crate::handles::{QueueSender, QueueTrySender};
 
 /// Starts the stage of producers: they take `In` and put into the queue.
-type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Producer<Item>) -> Run<()> + Send + Sync;
+type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Sender<Item>) -> Run<()> + Send + Sync;
 
 /// Starts the stage of consumers, who may put into the queue as well.
 type StartConsumers<Item, Out> =
-    dyn Fn(Source<Item>, Scope, Settings, Producer<Item>) -> Run<Out> + Send + Sync;
+    dyn Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync;
 
 /// Producers that put items into a queue, and consumers that take them.
 ///
@@ -43,7 +43,7 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
     #[track_caller]
     pub fn producers<P, Fut>(limit: impl IntoLimit, job: P) -> Producers<In, Item>
     where
-        P: Fn(In, Put<Item>) -> Fut + Send + Sync + 'static,
+        P: Fn(In, QueueSender<Item>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send,
     {
         let job = Arc::new(job);
@@ -52,7 +52,7 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
             start: Arc::new(move |input, scope, settings, producer| {
                 let job = Arc::clone(&job);
                 let work = move |taken: Taken<In, ()>| {
-                    let (job, put) = (Arc::clone(&job), Put::new(producer.of_input(taken.index())));
+                    let (job, put) = (Arc::clone(&job), QueueSender::new(producer.of_input(taken.index())));
                     async move {
                         let (input, begun) = taken.begin();
                         let result = drive_job(job(input, put), |cause| begun.tell(cause)).await;
@@ -68,9 +68,9 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
 impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
     /// The inputs themselves are the items, put into the queue as there is room: for consumers that put.
     pub fn items() -> Producers<Item, Item> {
-        let put_itself = |item, queue: Put<Item>| async move {
+        let put_itself = |item, queue: QueueSender<Item>| async move {
             // Closed only if the run is over, and this job with it.
-            queue.put(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+            queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
         };
         ProducerConsumer::producers(1, put_itself)
     }
@@ -103,13 +103,13 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     /// When the limit is zero, at the caller's location.
     #[track_caller]
     #[must_use]
-    pub fn consumers_that_put<C, Fut, Out>(
+    pub fn consumers_that_send<C, Fut, Out>(
         self,
         limit: impl IntoLimit,
         job: C,
     ) -> ProducerConsumer<In, Item, Out>
     where
-        C: Fn(Item, TryPut<Item>) -> Fut + Send + Sync + 'static,
+        C: Fn(Item, QueueTrySender<Item>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<Out>> + Send,
         Out: Send + 'static,
     {
@@ -117,7 +117,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         self.with_consumers(limit.into_limit(), move |source, scope, settings, producer| {
             let job = Arc::clone(&job);
             let work = move |taken: Taken<Item, Out>| {
-                let (job, put) = (Arc::clone(&job), TryPut::new(producer.of_input(taken.index())));
+                let (job, put) = (Arc::clone(&job), QueueTrySender::new(producer.of_input(taken.index())));
                 async move {
                     let (item, begun) = taken.begin();
                     let result = drive_job(job(item, put), |cause| begun.tell(cause)).await;
@@ -131,7 +131,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     fn with_consumers<Out>(
         self,
         limit: impl IntoLimit,
-        start: impl Fn(Source<Item>, Scope, Settings, Producer<Item>) -> Run<Out> + Send + Sync + 'static,
+        start: impl Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync + 'static,
     ) -> ProducerConsumer<In, Item, Out> {
         ProducerConsumer {
             producers: self,
@@ -186,7 +186,8 @@ where
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
         let Self { producers, consumers, .. } = self;
         let room = consumers.capacity.map_or(consumers.limit.get(), Capacity::get);
-        let (producer, consumer) = if self.newest_first { queue::lifo(room) } else { queue::fifo(room) };
+        let (producer, consumer) =
+            if self.newest_first { queue::bounded_lifo(room) } else { queue::bounded(room) };
         let producing = (producers.start)(input, scope.clone(), producers.settings.clone(), producer.clone());
         let source = Source::produced(producing, consumer);
         (self.start)(source, scope, consumers.clone(), producer)

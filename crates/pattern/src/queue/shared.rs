@@ -98,7 +98,7 @@ impl<T> Shared<T> {
 
     /// Puts as many items as there is room for. Ready with `true` when all are put, with `false` when the
     /// queue is closed.
-    pub(super) fn try_put<S: Supply<T>>(&self, putting: &mut Putting<'_, S>) -> Poll<bool> {
+    pub(super) fn try_send<S: Supply<T>>(&self, putting: &mut Putting<'_, S>) -> Poll<bool> {
         self.with(|state| state.put_at_once(putting))
     }
 
@@ -139,7 +139,7 @@ impl<T> Shared<T> {
     }
 
     /// Takes what is there. Ready with how many items that are: none if the queue is closed and empty.
-    pub(super) fn try_take(
+    pub(super) fn try_recv(
         &self,
         taking: &mut Taking<'_>,
         give: &mut impl FnMut(&mut Items<T>, usize),

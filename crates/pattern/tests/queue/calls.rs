@@ -8,11 +8,11 @@ use towpath_pattern::queue;
 use crate::by_hand::{filled, hand};
 
 #[test]
-fn a_producer_that_gives_up_after_it_was_called_passes_the_call_on() {
-    let (producer, mut consumer) = filled(&[1], 1);
-    let (mut first, mut second) = (hand(producer.put(2)), hand(producer.put(3)));
+fn a_sender_that_gives_up_after_it_was_called_passes_the_call_on() {
+    let (sender, mut receiver) = filled(&[1], 1);
+    let (mut first, mut second) = (hand(sender.send(2)), hand(sender.send(3)));
     assert!(first.poll().is_pending() && second.poll().is_pending());
-    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!((first.woken(), second.woken()), (1, 0));
     drop(first);
     assert_eq!(second.woken(), 1);
@@ -20,12 +20,12 @@ fn a_producer_that_gives_up_after_it_was_called_passes_the_call_on() {
 }
 
 #[test]
-fn a_consumer_that_gives_up_after_it_was_called_passes_the_call_on() {
-    let (producer, mut one) = queue::fifo(10);
+fn a_receiver_that_gives_up_after_it_was_called_passes_the_call_on() {
+    let (sender, mut one) = queue::bounded(10);
     let mut two = one.clone();
-    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    let (mut first, mut second) = (hand(one.recv()), hand(two.recv()));
     assert!(first.poll().is_pending() && second.poll().is_pending());
-    producer.try_put(1).unwrap();
+    sender.try_send(1).unwrap();
     assert_eq!((first.woken(), second.woken()), (1, 0));
     drop(first);
     assert_eq!(second.woken(), 1);
@@ -34,12 +34,12 @@ fn a_consumer_that_gives_up_after_it_was_called_passes_the_call_on() {
 
 #[test]
 fn whoever_comes_calls_the_next_while_there_is_more() {
-    let (producer, mut one) = queue::fifo(10);
+    let (sender, mut one) = queue::bounded(10);
     let mut two = one.clone();
-    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    let (mut first, mut second) = (hand(one.recv()), hand(two.recv()));
     assert!(first.poll().is_pending() && second.poll().is_pending());
     let mut items = VecDeque::from([1, 2]);
-    assert_eq!(hand(producer.put_many(&mut items)).poll(), Poll::Ready(Ok(())));
+    assert_eq!(hand(sender.send_many(&mut items)).poll(), Poll::Ready(Ok(())));
     assert_eq!(first.poll(), Poll::Ready(Some(1)));
     assert_eq!(second.woken(), 1);
     assert_eq!(second.poll(), Poll::Ready(Some(2)));
@@ -47,27 +47,27 @@ fn whoever_comes_calls_the_next_while_there_is_more() {
 
 #[test]
 fn one_that_was_called_and_never_comes_does_not_stop_a_full_queue() {
-    let (producer, mut one) = queue::fifo(2);
+    let (sender, mut one) = queue::bounded(2);
     let mut two = one.clone();
-    let (mut idle, mut second) = (hand(one.take()), hand(two.take()));
+    let (mut idle, mut second) = (hand(one.recv()), hand(two.recv()));
     assert!(idle.poll().is_pending() && second.poll().is_pending());
-    producer.try_put(1).unwrap();
-    producer.try_put(2).unwrap();
+    sender.try_send(1).unwrap();
+    sender.try_send(2).unwrap();
     assert_eq!((idle.woken(), second.woken()), (1, 1));
     assert_eq!(second.poll(), Poll::Ready(Some(1)));
 }
 
 #[test]
 fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
-    let (producer, mut consumer) = queue::fifo(1);
-    let mut take = hand(consumer.take());
+    let (sender, mut receiver) = queue::bounded(1);
+    let mut take = hand(receiver.recv());
     assert!(take.poll().is_pending());
     let before = std::mem::take(&mut take.woken);
     assert!(take.poll().is_pending());
-    producer.try_put(1).unwrap();
+    sender.try_send(1).unwrap();
     assert_eq!((before.times(), take.woken()), (0, 1));
 
-    let mut put = hand(producer.put(2));
+    let mut put = hand(sender.send(2));
     assert!(put.poll().is_pending());
     let before = std::mem::take(&mut put.woken);
     assert!(put.poll().is_pending());
@@ -77,25 +77,25 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
 
 #[test]
 fn one_who_asks_again_while_it_waits_is_called_for_what_it_wants() {
-    let (producer, mut consumer) = filled(&[1], 1);
-    let (mut first, mut second) = (hand(producer.put(2)), hand(producer.put(3)));
+    let (sender, mut receiver) = filled(&[1], 1);
+    let (mut first, mut second) = (hand(sender.send(2)), hand(sender.send(3)));
     assert!(first.poll().is_pending() && second.poll().is_pending());
     assert!(first.poll().is_pending(), "once more");
-    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!((first.woken(), second.woken()), (1, 0), "there is room for one");
 }
 
 #[test]
 fn one_who_was_called_and_passed_over_is_still_on_the_way() {
-    let (producer, mut consumer) = filled(&[1], 1);
+    let (sender, mut receiver) = filled(&[1], 1);
     let mut items = VecDeque::from([3]);
-    let mut first = hand(producer.put(2));
+    let mut first = hand(sender.send(2));
     assert!(first.poll().is_pending());
-    let mut batch = hand(producer.put_many(&mut items));
-    let mut last = hand(producer.put(4));
+    let mut batch = hand(sender.send_many(&mut items));
+    let mut last = hand(sender.send(4));
     assert!(batch.poll().is_pending() && last.poll().is_pending());
-    assert_eq!(consumer.try_take(), Ok(1));
+    assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!((first.woken(), last.woken()), (1, 0));
-    assert_eq!(consumer.try_take(), Ok(3), "what the batch has lent");
+    assert_eq!(receiver.try_recv(), Ok(3), "what the batch has lent");
     assert_eq!((first.woken(), batch.woken(), last.woken()), (1, 1, 0), "there is room for one");
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 
-use towpath_pattern::queue::{self, Closed, TryPutError, TryTakeError};
+use towpath_pattern::queue::{self, SendError, TryRecvError, TrySendError};
 
 use crate::by_hand::{Hand, filled, hand};
 
@@ -20,18 +20,18 @@ fn give_up<F: Future>(mut waiting: Hand<F>) {
 #[test]
 fn whoever_gave_up_or_was_served_leaves_no_waker_and_no_place_behind() {
     for _ in 0..1_000 {
-        let (producer, mut consumer) = queue::fifo(1);
-        give_up(hand(consumer.take()));
-        producer.try_put(1).unwrap();
+        let (sender, mut receiver) = queue::bounded(1);
+        give_up(hand(receiver.recv()));
+        sender.try_send(1).unwrap();
         let mut items = VecDeque::from([2, 3]);
-        give_up(hand(producer.put(4)));
-        give_up(hand(producer.put_many(&mut items)));
-        give_up(hand(producer.join()));
+        give_up(hand(sender.send(4)));
+        give_up(hand(sender.send_many(&mut items)));
+        give_up(hand(sender.join()));
 
-        let mut served = hand(producer.put(5));
+        let mut served = hand(sender.send(5));
         assert!(served.poll().is_pending());
         assert_eq!(
-            (consumer.try_take(), served.woken()),
+            (receiver.try_recv(), served.woken()),
             (Ok(1), 1),
             "one who gave up was called in its place"
         );
@@ -39,31 +39,31 @@ fn whoever_gave_up_or_was_served_leaves_no_waker_and_no_place_behind() {
     }
 
     // Without capacity a place is seen at once: who is in line makes room.
-    let (producer, mut consumer) = queue::fifo(0);
-    give_up(hand(consumer.take()));
-    assert_eq!(producer.try_put(1), Err(TryPutError::Full(1)), "nobody waits for it");
+    let (sender, mut receiver) = queue::bounded(0);
+    give_up(hand(receiver.recv()));
+    assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)), "nobody waits for it");
 }
 
 #[test]
-fn an_item_outlives_the_consumer_that_was_called_for_it_and_gave_up() {
+fn an_item_outlives_the_receiver_that_was_called_for_it_and_gave_up() {
     const ITEMS: usize = 100;
-    let (producer, mut consumer) = queue::fifo(ITEMS);
+    let (sender, mut receiver) = queue::bounded(ITEMS);
     let (mut taken, mut returned) = (0, 0);
     for item in 0..ITEMS {
-        let mut other = consumer.clone();
-        let mut take = hand(other.take());
+        let mut other = receiver.clone();
+        let mut take = hand(other.recv());
         assert!(take.poll().is_pending());
-        returned += usize::from(producer.try_put(item).is_err());
+        returned += usize::from(sender.try_send(item).is_err());
         assert_eq!(take.woken(), 1);
         drop(take);
         if item % 2 == 0 {
-            taken += usize::from(consumer.try_take().is_ok());
+            taken += usize::from(receiver.try_recv().is_ok());
         } else {
-            assert_eq!(consumer.len(), 1, "of {item} and of none before");
-            taken += usize::from(hand(consumer.take()).poll().is_ready());
+            assert_eq!(receiver.len(), 1, "of {item} and of none before");
+            taken += usize::from(hand(receiver.recv()).poll().is_ready());
         }
     }
-    assert_eq!((taken, consumer.len(), returned), (ITEMS, 0, 0), "taken, queued and returned of {ITEMS}");
+    assert_eq!((taken, receiver.len(), returned), (ITEMS, 0, 0), "taken, queued and returned of {ITEMS}");
 }
 
 /// Panics when it is dropped, if it is so.
@@ -79,29 +79,29 @@ impl Drop for Item {
 
 #[test]
 fn an_item_that_panics_as_it_is_dropped_costs_nobody_a_wake_up_and_breaks_no_queue() {
-    let (producer, consumer) = queue::fifo(1);
-    producer.try_put(Item { loud: true }).unwrap();
+    let (sender, receiver) = queue::bounded(1);
+    sender.try_send(Item { loud: true }).unwrap();
     let mut items = VecDeque::from([Item { loud: false }]);
-    let (mut put, mut join) = (hand(producer.put_many(&mut items)), hand(producer.join()));
+    let (mut put, mut join) = (hand(sender.send_many(&mut items)), hand(sender.join()));
     assert!(put.poll().is_pending() && join.poll().is_pending());
 
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(consumer)));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(receiver)));
     let message = *dropped.expect_err("it is told").downcast::<&str>().unwrap();
     assert_eq!(message, "an item dropped loudly");
     assert_eq!((put.woken(), join.woken()), (1, 1), "those who waited were not woken");
-    assert_eq!((put.poll(), join.poll()), (Poll::Ready(Err(Closed(()))), Poll::Ready(Err(Closed(())))));
+    assert_eq!((put.poll(), join.poll()), (Poll::Ready(Err(SendError(()))), Poll::Ready(Err(SendError(())))));
     drop((put, join));
-    assert_eq!((items.len(), producer.len(), producer.is_closed()), (1, 0, true));
+    assert_eq!((items.len(), sender.len(), sender.is_closed()), (1, 0, true));
 }
 
 #[test]
 fn what_one_who_gave_up_had_in_hand_is_finished_and_the_rest_can_be_taken() {
-    let (producer, mut consumer) = filled(&[1, 2], 2);
-    let mut other = consumer.clone();
-    assert_eq!(other.try_take(), Ok(1));
+    let (sender, mut receiver) = filled(&[1, 2], 2);
+    let mut other = receiver.clone();
+    assert_eq!(other.try_recv(), Ok(1));
     drop(other);
-    let mut join = hand(producer.join());
+    let mut join = hand(sender.join());
     assert!(join.poll().is_pending());
-    assert_eq!((consumer.try_take(), consumer.try_take()), (Ok(2), Err(TryTakeError::Empty)));
+    assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(2), Err(TryRecvError::Empty)));
     assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Ok(()))));
 }

@@ -7,4 +7,5 @@ mod given_up;
 mod hostile;
 mod order;
 mod polls;
+mod shadowed;
 mod threads;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::task::Poll;
 
-use towpath_pattern::queue::{self, Consumer, Producer};
+use towpath_pattern::queue::{self, Receiver, Sender};
 
 use crate::by_hand::hand;
 
@@ -35,11 +35,11 @@ const BATCH: [u32; 3] = [100, 101, 102];
 /// Does nothing but to let the victim be polled once by each call, and dropped when it returns.
 type Polls<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> bool);
 
-fn victim(kind: Victim, producer: &Producer<u32>, consumer: &mut Consumer<u32>, polls: Polls<'_>) -> Items {
+fn victim(kind: Victim, sender: &Sender<u32>, receiver: &mut Receiver<u32>, polls: Polls<'_>) -> Items {
     let mut items = Items::default();
     match kind {
         Victim::Put => {
-            let mut put = hand(producer.put(BATCH[0]));
+            let mut put = hand(sender.send(BATCH[0]));
             let mut done = false;
             polls(&mut || {
                 done = put.poll().is_ready();
@@ -49,13 +49,13 @@ fn victim(kind: Victim, producer: &Producer<u32>, consumer: &mut Consumer<u32>, 
         }
         Victim::PutMany => {
             let mut batch = VecDeque::from(BATCH);
-            let mut put = hand(producer.put_many(&mut batch));
+            let mut put = hand(sender.send_many(&mut batch));
             polls(&mut || put.poll().is_ready());
             drop(put);
             items.put = BATCH.into_iter().filter(|item| !batch.contains(item)).collect();
         }
         Victim::Take => {
-            let mut take = hand(consumer.take());
+            let mut take = hand(receiver.recv());
             polls(&mut || match take.poll() {
                 Poll::Ready(item) => {
                     items.taken.extend(item);
@@ -65,11 +65,11 @@ fn victim(kind: Victim, producer: &Producer<u32>, consumer: &mut Consumer<u32>, 
             });
         }
         Victim::TakeMany => {
-            let mut take = hand(consumer.take_many(2, &mut items.taken));
+            let mut take = hand(receiver.recv_many(2, &mut items.taken));
             polls(&mut || take.poll().is_ready());
         }
         Victim::Join => {
-            let mut join = hand(producer.join());
+            let mut join = hand(sender.join());
             polls(&mut || join.poll().is_ready());
         }
     }
@@ -79,20 +79,20 @@ fn victim(kind: Victim, producer: &Producer<u32>, consumer: &mut Consumer<u32>, 
 /// The victim is there from step `from` to step `to`, and polled at each of them if `again`, and else only at first.
 fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) {
     let with = format!("{kind:?}, capacity {capacity}, from step {from} to {to}, polled again: {again}");
-    let (producer, mut consumer) = queue::fifo(capacity);
-    let (others_producer, mut others) = (producer.clone(), consumer.clone());
+    let (sender, mut receiver) = queue::bounded(capacity);
+    let (others_sender, mut others) = (sender.clone(), receiver.clone());
     let (mut put, mut taken) = (Vec::new(), Vec::new());
     let mut waiting: VecDeque<_> = VecDeque::new();
-    let mut step = |at: usize, others: &mut Consumer<u32>| {
+    let mut step = |at: usize, others: &mut Receiver<u32>| {
         // Two are put, and one is taken after the first: in the middle there is more than room for.
         if at.is_multiple_of(2) || at < STEPS / 2 {
             let item = u32::try_from(at).unwrap_or_default();
-            waiting.push_back(hand(others_producer.put(item)));
+            waiting.push_back(hand(others_sender.send(item)));
             put.push(item);
         }
         waiting.retain_mut(|put: &mut crate::by_hand::Hand<_>| put.poll().is_pending());
         if at % 2 == 1 {
-            let mut take = hand(others.take());
+            let mut take = hand(others.recv());
             if let Poll::Ready(item) = take.poll() {
                 taken.extend(item);
             }
@@ -100,7 +100,7 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
         waiting.retain_mut(|put| put.poll().is_pending());
     };
     (0..from).for_each(|at| step(at, &mut others));
-    let items = victim(kind, &producer, &mut consumer, &mut |poll| {
+    let items = victim(kind, &sender, &mut receiver, &mut |poll| {
         let mut done = poll();
         for at in from..to {
             step(at, &mut others);
@@ -109,14 +109,14 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
             }
         }
     });
-    drop(consumer);
+    drop(receiver);
     (to..STEPS).for_each(|at| step(at, &mut others));
     // Whoever still waits gets its turn now.
     for _ in 0..3 * STEPS {
         if waiting.is_empty() && others.is_empty() {
             break;
         }
-        let mut take = hand(others.take());
+        let mut take = hand(others.recv());
         let mut took = take.poll();
         // Without capacity, an item goes from hand to hand: both must be there.
         waiting.retain_mut(|put| put.poll().is_pending());
@@ -127,7 +127,7 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
             taken.extend(item);
         }
     }
-    assert!(waiting.is_empty(), "{} producers still wait ({with})", waiting.len());
+    assert!(waiting.is_empty(), "{} senders still wait ({with})", waiting.len());
     assert_eq!(others.len(), 0, "in the queue ({with})");
 
     let from_others =
@@ -141,7 +141,7 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
     taken.sort_unstable();
     put.sort_unstable();
     assert_eq!(taken, put, "what was put is what was taken ({with})");
-    let mut join = hand(producer.join());
+    let mut join = hand(sender.join());
     assert_eq!(join.poll(), Poll::Pending, "the last is not finished ({with})");
     drop(others);
     assert!(join.poll().is_ready(), "nobody works on anything any more ({with})");

@@ -14,6 +14,7 @@ mod mended;
 mod mended_ends;
 mod run;
 mod scope;
+mod shadowed;
 mod shut_down;
 mod source;
 mod told;

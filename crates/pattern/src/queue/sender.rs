@@ -12,14 +12,14 @@ use super::state::Putting;
 use super::{Pace, paced};
 
 /// Puts items into a queue. Clones put into the same queue; with the last of them, nothing more will come.
-pub struct Producer<T> {
+pub struct Sender<T> {
     queue: Arc<Giving<T>>,
     /// Of the input that its items come from, where they come from one.
     index: Option<usize>,
     pace: Pace,
 }
 
-impl<T> Producer<T> {
+impl<T> Sender<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
         Self { queue: Arc::new(Giving(shared)), index: None, pace: Pace::default() }
     }
@@ -38,11 +38,11 @@ impl<T> Producer<T> {
     ///
     /// # Cancel-safety
     ///
-    /// Dropped before its end, it has not put the item, and drops it. [`Producer::put_many`] leaves it with you.
-    pub async fn put(&self, item: T) -> Result<(), Closed<T>> {
+    /// Dropped before its end, it has not put the item, and drops it. [`Sender::send_many`] leaves it with you.
+    pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
         let mut giver = Giver { producer: self, place: None, items: Some(item) };
         poll_fn(|cx| giver.poll(cx)).await;
-        giver.items.take().map_or(Ok(()), |item| Err(Closed(item)))
+        giver.items.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
 
     /// Puts all of `items`, as many at once as there is room for. What was put is no longer in `items`.
@@ -57,9 +57,9 @@ impl<T> Producer<T> {
     /// # Cancel-safety
     ///
     /// Cancel-safe: what was not put is left in `items`.
-    pub async fn put_many(&self, items: &mut VecDeque<T>) -> Result<(), Closed> {
+    pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
         let mut giver = Giver { producer: self, place: None, items };
-        if poll_fn(|cx| giver.poll(cx)).await { Ok(()) } else { Err(Closed(())) }
+        if poll_fn(|cx| giver.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
     }
 
     /// Puts `item` if there is room for it now, before all who wait for room.
@@ -67,14 +67,14 @@ impl<T> Producer<T> {
     /// # Errors
     ///
     /// The item, if the queue is full or closed.
-    pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         let mut item = Some(item);
         let put =
-            self.queue.0.try_put(&mut Putting { place: &mut None, items: &mut item, index: self.index });
+            self.queue.0.try_send(&mut Putting { place: &mut None, items: &mut item, index: self.index });
         match item {
             None => Ok(()),
-            Some(item) if put.is_pending() => Err(TryPutError::Full(item)),
-            Some(item) => Err(TryPutError::Closed(item)),
+            Some(item) if put.is_pending() => Err(TrySendError::Full(item)),
+            Some(item) => Err(TrySendError::Closed(item)),
         }
     }
 
@@ -84,10 +84,10 @@ impl<T> Producer<T> {
     /// # Errors
     ///
     /// If the last consumer is gone, so that what is left in the queue will never be taken.
-    pub async fn join(&self) -> Result<(), Closed> {
+    pub async fn join(&self) -> Result<(), SendError> {
         let mut joining = Joining { shared: &self.queue.0, place: None };
         let all = poll_fn(|cx| joining.shared.poll_join(cx, &mut joining.place)).await;
-        if all { Ok(()) } else { Err(Closed(())) }
+        if all { Ok(()) } else { Err(SendError(())) }
     }
 
     /// Closes the queue: whatever is put from now on comes back, and the consumers take what is left.
@@ -122,7 +122,7 @@ impl<T> Producer<T> {
 
 /// A put under way; out of the line when dropped.
 struct Giver<'a, T, S: Supply<T>> {
-    producer: &'a Producer<T>,
+    producer: &'a Sender<T>,
     place: Option<u64>,
     items: S,
 }
@@ -167,46 +167,46 @@ impl<T> Drop for Joining<'_, T> {
     }
 }
 
-impl<T> Clone for Producer<T> {
+impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self { queue: Arc::clone(&self.queue), index: self.index, pace: Pace::default() }
     }
 }
 
-impl<T> fmt::Debug for Producer<T> {
+impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Producer").field("len", &self.len()).field("capacity", &self.capacity()).finish()
+        f.debug_struct("Sender").field("len", &self.len()).field("capacity", &self.capacity()).finish()
     }
 }
 
 /// The queue is closed; what could not be put is inside.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Closed<T = ()>(pub T);
+pub struct SendError<T = ()>(pub T);
 
-impl<T> fmt::Display for Closed<T> {
+impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the queue is closed")
     }
 }
 
-impl<T> fmt::Debug for Closed<T> {
+impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Closed(..)")
     }
 }
 
-impl<T> std::error::Error for Closed<T> {}
+impl<T> std::error::Error for SendError<T> {}
 
 /// Why an item could not be put at once; it is inside.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum TryPutError<T> {
+pub enum TrySendError<T> {
     /// There is no room for it now.
     Full(T),
     /// The queue is closed.
     Closed(T),
 }
 
-impl<T> TryPutError<T> {
+impl<T> TrySendError<T> {
     /// The item.
     pub fn into_inner(self) -> T {
         match self {
@@ -215,7 +215,7 @@ impl<T> TryPutError<T> {
     }
 }
 
-impl<T> fmt::Display for TryPutError<T> {
+impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "the queue is full",
@@ -224,7 +224,7 @@ impl<T> fmt::Display for TryPutError<T> {
     }
 }
 
-impl<T> fmt::Debug for TryPutError<T> {
+impl<T> fmt::Debug for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "Full(..)",
@@ -233,4 +233,4 @@ impl<T> fmt::Debug for TryPutError<T> {
     }
 }
 
-impl<T> std::error::Error for TryPutError<T> {}
+impl<T> std::error::Error for TrySendError<T> {}

@@ -15,9 +15,9 @@ use futures_core::Stream;
 
 /// Takes items from a queue. Clones take from the same queue, each item going to one of them.
 ///
-/// The items it took are finished, for [`Producer::join`](super::Producer::join), when it takes again or is
+/// The items it took are finished, for [`Sender::join`](super::Sender::join), when it takes again or is
 /// dropped: work on them before that. It is a stream, too.
-pub struct Consumer<T> {
+pub struct Receiver<T> {
     queue: Arc<Receiving<T>>,
     place: Option<u64>,
     /// Taken last time.
@@ -25,7 +25,7 @@ pub struct Consumer<T> {
     pace: Pace,
 }
 
-impl<T> Consumer<T> {
+impl<T> Receiver<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
         Self::of(Arc::new(Receiving(shared)))
     }
@@ -35,7 +35,7 @@ impl<T> Consumer<T> {
     }
 
     /// The next item, once there is one; `None` when the queue is closed and empty. Cancel-safe.
-    pub async fn take(&mut self) -> Option<T> {
+    pub async fn recv(&mut self) -> Option<T> {
         let mut item = None;
         let waiting = Waiting(self);
         poll_fn(|cx| waiting.0.poll_take(cx, 1, |items, _| item = items.pop())).await;
@@ -49,7 +49,7 @@ impl<T> Consumer<T> {
     ///
     /// When `max` is zero, at the caller's location.
     #[track_caller]
-    pub fn take_many(&mut self, max: usize, into: &mut Vec<T>) -> impl Future<Output = usize> {
+    pub fn recv_many(&mut self, max: usize, into: &mut Vec<T>) -> impl Future<Output = usize> {
         assert!(max > 0, "to take 0 items would never end; use 1 or more");
         async move {
             let waiting = Waiting(self);
@@ -62,12 +62,12 @@ impl<T> Consumer<T> {
     /// # Errors
     ///
     /// If there is none, now or ever.
-    pub fn try_take(&mut self) -> Result<T, TryTakeError> {
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut item = None;
         let Self { queue, place, in_hand, .. } = self;
         let taken =
-            queue.0.try_take(&mut Taking { place, in_hand, max: 1 }, &mut |items, _| item = items.pop());
-        let none = if taken.is_ready() { TryTakeError::Closed } else { TryTakeError::Empty };
+            queue.0.try_recv(&mut Taking { place, in_hand, max: 1 }, &mut |items, _| item = items.pop());
+        let none = if taken.is_ready() { TryRecvError::Closed } else { TryRecvError::Empty };
         item.map(|(_, item)| item).ok_or(none)
     }
 
@@ -152,7 +152,7 @@ impl<T> Consumer<T> {
 }
 
 /// A consumer that waits; out of the line when dropped.
-struct Waiting<'a, T>(&'a mut Consumer<T>);
+struct Waiting<'a, T>(&'a mut Receiver<T>);
 
 impl<T> Drop for Waiting<'_, T> {
     fn drop(&mut self) {
@@ -162,19 +162,19 @@ impl<T> Drop for Waiting<'_, T> {
     }
 }
 
-impl<T> Clone for Consumer<T> {
+impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         Self::of(Arc::clone(&self.queue))
     }
 }
 
-impl<T> Drop for Consumer<T> {
+impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.queue.0.give_up_taking(&mut self.place, &mut self.in_hand);
     }
 }
 
-impl<T> Stream for Consumer<T> {
+impl<T> Stream for Receiver<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -185,24 +185,24 @@ impl<T> Stream for Consumer<T> {
 }
 
 // Items are held by value and never pinned.
-impl<T> Unpin for Consumer<T> {}
+impl<T> Unpin for Receiver<T> {}
 
-impl<T> fmt::Debug for Consumer<T> {
+impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consumer").field("len", &self.len()).field("capacity", &self.capacity()).finish()
+        f.debug_struct("Receiver").field("len", &self.len()).field("capacity", &self.capacity()).finish()
     }
 }
 
 /// Why no item could be taken at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryTakeError {
+pub enum TryRecvError {
     /// There is none now.
     Empty,
     /// There is none, and none will come.
     Closed,
 }
 
-impl fmt::Display for TryTakeError {
+impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the queue is empty",
@@ -211,4 +211,4 @@ impl fmt::Display for TryTakeError {
     }
 }
 
-impl std::error::Error for TryTakeError {}
+impl std::error::Error for TryRecvError {}
