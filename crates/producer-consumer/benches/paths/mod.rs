@@ -1,4 +1,4 @@
-//! The hot paths of a queue, for `cargo xtask bench --counts`: each way to put and to take, and to be woken.
+//! The hot paths of a queue, for `cargo xtask bench --counts`: each way to send and to receive, and to be woken.
 //!
 //! What is done one by one is paid for by batches on the other side, which cost next to nothing.
 
@@ -11,7 +11,7 @@ use towpath_producer_consumer::queue;
 const CAPACITY: u64 = 50;
 const ROOM: usize = 50;
 
-pub async fn put(items: u64) -> Result<u64> {
+pub async fn send(items: u64) -> Result<u64> {
     let (sender, mut receiver) = queue::bounded(ROOM);
     let (mut taken, mut batch) = (0, Vec::with_capacity(ROOM));
     while taken < items {
@@ -24,7 +24,7 @@ pub async fn put(items: u64) -> Result<u64> {
     Ok(taken)
 }
 
-pub async fn take(items: u64) -> Result<u64> {
+pub async fn recv(items: u64) -> Result<u64> {
     let (sender, mut receiver) = queue::bounded(ROOM);
     let (mut taken, mut batch) = (0, VecDeque::with_capacity(ROOM));
     while taken < items {
@@ -38,20 +38,20 @@ pub async fn take(items: u64) -> Result<u64> {
     Ok(taken)
 }
 
-pub async fn put_many_and_take_many(items: u64) -> Result<u64> {
+pub async fn send_many_and_recv_many(items: u64) -> Result<u64> {
     let (sender, mut receiver) = queue::bounded(ROOM);
-    let (mut put, mut batch) = (VecDeque::with_capacity(ROOM), Vec::with_capacity(ROOM));
+    let (mut sent, mut batch) = (VecDeque::with_capacity(ROOM), Vec::with_capacity(ROOM));
     let mut taken = 0;
     while taken < items {
-        put.extend(0..CAPACITY.min(items - taken));
-        sender.send_many(&mut put).await?;
+        sent.extend(0..CAPACITY.min(items - taken));
+        sender.send_many(&mut sent).await?;
         receiver.recv_many(ROOM, &mut batch).await;
         taken += batch.drain(..).len() as u64;
     }
     Ok(taken)
 }
 
-pub async fn try_put_and_try_take(items: u64) -> Result<u64> {
+pub async fn try_send_and_try_recv(items: u64) -> Result<u64> {
     let (sender, mut receiver) = queue::bounded(ROOM);
     let mut taken = 0;
     while taken < items {
@@ -66,9 +66,9 @@ pub async fn try_put_and_try_take(items: u64) -> Result<u64> {
 }
 
 /// With room for one item, so that each waits for the other.
-pub async fn put_and_take_in_turn(items: u64) -> Result<u64> {
+pub async fn send_and_recv_in_turn(items: u64) -> Result<u64> {
     let (sender, mut receiver) = queue::bounded(1);
-    let putting = tokio::spawn(async move {
+    let sending = tokio::spawn(async move {
         for item in 0..items {
             sender.send(item).await?;
         }
@@ -78,12 +78,12 @@ pub async fn put_and_take_in_turn(items: u64) -> Result<u64> {
     while receiver.recv().await.is_some() {
         taken += 1;
     }
-    putting.await??;
+    sending.await??;
     Ok(taken)
 }
 
 /// With room for a few, so that several are woken at once.
-pub async fn put_and_take_by_several(items: u64) -> Result<u64> {
+pub async fn send_and_recv_by_several(items: u64) -> Result<u64> {
     let (sender, receiver) = queue::bounded(10);
     let mut tasks = JoinSet::new();
     for _ in 0..3 {
