@@ -1,4 +1,4 @@
-//! A bounded queue between any number of producers and consumers: asyncio's `Queue`, Go's `chan`.
+//! A bounded queue between any number of senders and receivers: asyncio's `Queue`, Go's `chan`.
 //!
 //! # When not to use it
 //!
@@ -14,46 +14,62 @@
 //! use towpath_pattern::queue;
 //!
 //! let (sender, mut receiver) = queue::bounded(10);
-//! let producing = tokio::spawn(async move {
+//! let sending = tokio::spawn(async move {
 //!     for item in 1..=100 {
 //!         sender.send(item).await?;
 //!     }
-//!     anyhow::Ok(()) // the last sender is gone: nothing more will come
+//!     anyhow::Ok(()) // drops the last sender, which closes the queue
 //! });
 //! let mut sum = 0;
 //! while let Some(item) = receiver.recv().await {
 //!     sum += item;
 //! }
-//! producing.await??;
+//! sending.await??;
 //! assert_eq!(sum, 5050);
 //! # Ok(()) }
 //! ```
 //!
 //! # The end
 //!
-//! The queue is closed when its last [`Sender`] is dropped, or its last [`Receiver`], or one of either closes it.
-//! What is in it may still be taken; what is put then comes back. To wait until every item has been taken
-//! *and* worked on, asyncio's `join`, there is [`Sender::join`]; nobody has to count with `task_done`, since
-//! a receiver has finished an item when it takes the next one or is dropped.
+//! The drop of the last [`Sender`] or the last [`Receiver`] closes the queue, and so does the `close` of either. A closed
+//! queue refuses further items, and returns them to their senders; receivers still take the items that are left.
+//!
+//! [`Sender::join`] waits until every item has been received *and* finished: asyncio's `join`. No call counts finished
+//! items, as `task_done` does: a receiver has finished an item when it receives the next one or is dropped.
 //!
 //! # Batches
 //!
-//! An item handed over alone costs a lock, and often a wake-up. [`Sender::send_many`] and
-//! [`Receiver::recv_many`] hand over as many as there is room for, or as are there, for the same price: with a
-//! thousand items of capacity they are more than ten times as fast. Either side may use them, whatever the other
-//! does.
+//! An item that is sent or received alone costs a lock, and often a wake-up. [`Sender::send_many`] and
+//! [`Receiver::recv_many`] move as many items as there is capacity for, or as are there, for the same price: with a capacity
+//! of a thousand items they are more than ten times as fast. The two sides choose independently.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+//! use towpath_pattern::queue::{self, TryRecvError, TrySendError};
+//!
+//! let (sender, mut receiver) = queue::bounded(3);
+//! sender.send_many(&mut (1..=3).collect()).await?;
+//! assert_eq!(sender.try_send(4), Err(TrySendError::Full(4)));
+//!
+//! let mut items = Vec::new();
+//! assert_eq!(receiver.recv_many(10, &mut items).await, 3);
+//! assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+//! sender.join().await?; // all three are finished
+//! # Ok(()) }
+//! ```
 //!
 //! # Computing
 //!
-//! A receiver that a put wakes may have to run on the sender's thread, and then begins at the sender's next await:
-//! one that computes for long after a put hands over with `tokio::task::yield_now` first.
+//! A receiver that a send wakes may have to run on the sender's thread, and then starts at the sender's next await. A sender
+//! that computes for long after a send yields first, with `tokio::task::yield_now`.
 
+mod deposits;
 mod items;
-mod line;
 mod receiver;
 mod sender;
 mod shared;
 mod state;
+mod wait_list;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -67,15 +83,24 @@ pub use receiver::{Receiver, TryRecvError};
 pub use sender::{SendError, Sender, TrySendError};
 use shared::Shared;
 
-/// A queue with room for `capacity` items, the oldest of which is taken first.
+/// Creates a queue with a capacity of `capacity` items that yields the oldest item first.
 ///
-/// Without any capacity it is Go's unbuffered channel: an item can be put only while a receiver waits for it.
+/// A queue without capacity is Go's unbuffered channel: an item is sent only while a receiver waits for it.
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, false)
 }
 
-/// A queue with room for `capacity` items, the newest of which is taken first: asyncio's `LifoQueue`.
+/// Creates a queue with a capacity of `capacity` items that yields the newest item first: asyncio's `LifoQueue`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// let (sender, mut receiver) = towpath_pattern::queue::bounded_lifo(2);
+/// sender.send("older").await?;
+/// sender.send("newer").await?;
+/// assert_eq!(receiver.recv().await, Some("newer"));
+/// # Ok(()) }
+/// ```
 #[must_use]
 pub fn bounded_lifo<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, true)
@@ -86,26 +111,26 @@ fn queue<T>(capacity: usize, newest_first: bool) -> (Sender<T>, Receiver<T>) {
     (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
 }
 
-/// Of the calls by one handle, so many cost a task one unit of its cooperative budget, as a batch does: a task
-/// that never has to wait lets others run every thousand items, some 50 µs, and not every hundred.
-const CALLS_A_UNIT: u8 = 8;
+/// The number of operations by one handle that cost a task one unit of its cooperative budget, as a batch does. A task that
+/// never has to wait then yields every thousand items, some 50 µs, and not every hundred.
+const OPERATIONS_A_UNIT: u8 = 8;
 
-/// Counts the calls by one handle.
+/// Counts the operations by one handle.
 #[derive(Default)]
 struct Pace(AtomicU8);
 
 impl Pace {
-    /// Whether this call is one that costs.
+    /// Returns whether this operation costs a unit.
     #[inline]
     fn is_due(&self) -> bool {
-        // Not exact where tasks share a handle, and need not be.
-        let calls = self.0.load(Ordering::Relaxed).wrapping_add(1);
-        self.0.store(calls, Ordering::Relaxed);
-        calls.is_multiple_of(CALLS_A_UNIT)
+        // Inexact where tasks share a handle, which does no harm.
+        let operations = self.0.load(Ordering::Relaxed).wrapping_add(1);
+        self.0.store(operations, Ordering::Relaxed);
+        operations.is_multiple_of(OPERATIONS_A_UNIT)
     }
 }
 
-/// Polls at the cost of one unit, when the task has one left. If it ends up waiting it costs nothing.
+/// Polls at the cost of one unit, if the task has a unit left. A poll that is pending costs nothing.
 fn paced<R>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
     let proceed = ready!(coop::poll_proceed(cx));
     let result = ready!(poll(cx));

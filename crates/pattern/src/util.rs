@@ -5,4 +5,5 @@ pub(crate) mod cache_padded;
 pub(crate) mod mutex;
 pub(crate) mod panic;
 pub(crate) mod sync;
+pub(crate) mod ticket_list;
 pub(crate) mod wake;

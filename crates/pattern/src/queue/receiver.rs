@@ -1,4 +1,4 @@
-//! The side of a queue where items are taken.
+//! The receiving side of a queue.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,71 +7,84 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::items::Items;
-use super::shared::{Receiving, Shared};
-use super::state::Taking;
-use super::{Pace, paced};
 use futures_core::Stream;
 
-/// Takes items from a queue. Clones take from the same queue, each item going to one of them.
+use super::items::Items;
+use super::shared::{ReceiverShare, Shared};
+use super::state::Receiving;
+use super::{Pace, paced};
+use crate::util::ticket_list::Ticket;
+
+/// Receives items from a queue; also a stream of them.
 ///
-/// The items it took are finished, for [`Sender::join`](super::Sender::join), when it takes again or is
-/// dropped: work on them before that. It is a stream, too.
+/// Clones receive from the same queue, and each item goes to one of them. The items that a receiver took count as finished,
+/// for [`Sender::join`](super::Sender::join), when it receives again or is dropped. The drop of the last receiver closes the
+/// queue and drops its items. The examples are those of the [module](super).
 pub struct Receiver<T> {
-    queue: Arc<Receiving<T>>,
-    place: Option<u64>,
-    /// Taken last time.
-    in_hand: usize,
+    queue: Arc<ReceiverShare<T>>,
+    ticket: Option<Ticket>,
+    /// The number of items taken last time.
+    unfinished: usize,
     pace: Pace,
 }
 
 impl<T> Receiver<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        Self::of(Arc::new(Receiving(shared)))
+        Self::of(Arc::new(ReceiverShare(shared)))
     }
 
-    fn of(queue: Arc<Receiving<T>>) -> Self {
-        Self { queue, place: None, in_hand: 0, pace: Pace::default() }
+    fn of(queue: Arc<ReceiverShare<T>>) -> Self {
+        Self { queue, ticket: None, unfinished: 0, pace: Pace::default() }
     }
 
-    /// The next item, once there is one; `None` when the queue is closed and empty. Cancel-safe.
+    /// Receives the next item, and waits until there is one. Returns `None` when the queue is closed and empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
     pub async fn recv(&mut self) -> Option<T> {
         let mut item = None;
-        let waiting = Waiting(self);
-        poll_fn(|cx| waiting.0.poll_take(cx, 1, |items, _| item = items.pop())).await;
+        let pending = PendingRecv(self);
+        poll_fn(|cx| pending.0.poll_recv(cx, 1, |items, _| item = items.pop())).await;
         item.map(|(_, item)| item)
     }
 
-    /// Takes whatever is there, `max` items at most, once there is one, and adds them to the end of `into`; says
-    /// how many: 0 when the queue is closed and empty. Cancel-safe.
+    /// Receives all items that are there, `max` at most, and adds them to the end of `into`. Waits until there is one.
+    ///
+    /// Returns the number of items: 0 when the queue is closed and empty.
     ///
     /// # Panics
     ///
-    /// When `max` is zero, at the caller's location.
+    /// Panics at the caller's location if `max` is zero.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
     #[track_caller]
     pub fn recv_many(&mut self, max: usize, into: &mut Vec<T>) -> impl Future<Output = usize> {
-        assert!(max > 0, "to take 0 items would never end; use 1 or more");
+        assert!(max > 0, "to receive 0 items would never end; use 1 or more");
         async move {
-            let waiting = Waiting(self);
-            poll_fn(|cx| waiting.0.poll_take(cx, max, |items, count| items.pop_many(count, into))).await
+            let pending = PendingRecv(self);
+            poll_fn(|cx| pending.0.poll_recv(cx, max, |items, count| items.pop_many(count, into))).await
         }
     }
 
-    /// The next item, if there is one now.
+    /// Receives the next item if there is one now.
     ///
     /// # Errors
     ///
-    /// If there is none, now or ever.
+    /// Returns an error if the queue is empty, or if it is closed and empty.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut item = None;
-        let Self { queue, place, in_hand, .. } = self;
-        let taken =
-            queue.0.try_recv(&mut Taking { place, in_hand, max: 1 }, &mut |items, _| item = items.pop());
-        let none = if taken.is_ready() { TryRecvError::Closed } else { TryRecvError::Empty };
+        let Self { queue, ticket, unfinished, .. } = self;
+        let received = queue
+            .0
+            .try_recv(&mut Receiving { ticket, unfinished, max: 1 }, &mut |items, _| item = items.pop());
+        let none = if received.is_ready() { TryRecvError::Closed } else { TryRecvError::Empty };
         item.map(|(_, item)| item).ok_or(none)
     }
 
-    /// Closes the queue: whatever is put from now on comes back, and the consumers take what is left.
+    /// Closes the queue: further items are refused, and receivers take the items that are left.
     pub fn close(&self) {
         self.queue.0.close();
     }
@@ -81,41 +94,41 @@ impl<T> Receiver<T> {
         self.queue.0.close_if_empty()
     }
 
-    /// Whether it is closed; there may still be items in it.
+    /// Returns whether the queue is closed. A closed queue may still have items.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.queue.0.is_closed()
     }
 
-    /// How many items are in the queue.
+    /// Returns the number of items in the queue.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.0.len()
     }
 
-    /// Whether none is.
+    /// Returns whether the queue has no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many items the queue has room for in all.
+    /// Returns the number of items that the queue can hold.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.queue.0.capacity
     }
 
     #[inline]
-    fn poll_take(
+    fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
         max: usize,
-        mut give: impl FnMut(&mut Items<T>, usize),
+        mut take: impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
         if self.pace.is_due() {
-            self.poll_paced(cx, max, &mut give)
+            self.poll_paced(cx, max, &mut take)
         } else {
-            self.poll_fill(cx, max, &mut give)
+            self.poll_take(cx, max, &mut take)
         }
     }
 
@@ -124,40 +137,40 @@ impl<T> Receiver<T> {
         &mut self,
         cx: &mut Context<'_>,
         max: usize,
-        give: &mut impl FnMut(&mut Items<T>, usize),
+        take: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
-        paced(cx, |cx| self.poll_fill(cx, max, give))
+        paced(cx, |cx| self.poll_take(cx, max, take))
     }
 
-    /// Takes up to `max` items, or waits in line; ready with none if the queue is closed and empty.
+    /// Takes up to `max` items through `take`, or enters the wait list. Ready with 0 if the queue is closed and empty.
     #[inline]
-    pub(crate) fn poll_fill(
+    pub(crate) fn poll_take(
         &mut self,
         cx: &Context<'_>,
         max: usize,
-        give: &mut impl FnMut(&mut Items<T>, usize),
+        take: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
-        let Self { queue, place, in_hand, .. } = self;
-        queue.0.poll_take(cx, &mut Taking { place, in_hand, max }, give)
+        let Self { queue, ticket, unfinished, .. } = self;
+        queue.0.poll_recv(cx, &mut Receiving { ticket, unfinished, max }, take)
     }
 
     pub(crate) fn is_newest_first(&self) -> bool {
         self.queue.0.newest_first
     }
 
-    /// Takes out everything that nobody took, where no producer waits any more.
+    /// Takes all items that no receiver took. No sender waits any more.
     pub(crate) fn drain(&mut self) -> VecDeque<(usize, T)> {
         self.queue.0.drain()
     }
 }
 
-/// A consumer that waits; out of the line when dropped.
-struct Waiting<'a, T>(&'a mut Receiver<T>);
+/// A receiver that waits. Its drop leaves the wait list.
+struct PendingRecv<'a, T>(&'a mut Receiver<T>);
 
-impl<T> Drop for Waiting<'_, T> {
+impl<T> Drop for PendingRecv<'_, T> {
     fn drop(&mut self) {
-        if self.0.place.is_some() {
-            self.0.queue.0.give_up_taking(&mut self.0.place, &mut 0);
+        if self.0.ticket.is_some() {
+            self.0.queue.0.cancel_recv(&mut self.0.ticket, &mut 0);
         }
     }
 }
@@ -170,7 +183,7 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.queue.0.give_up_taking(&mut self.place, &mut self.in_hand);
+        self.queue.0.cancel_recv(&mut self.ticket, &mut self.unfinished);
     }
 }
 
@@ -179,7 +192,7 @@ impl<T> Stream for Receiver<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut item = None;
-        ready!(self.poll_take(cx, 1, |items, _| item = items.pop()));
+        ready!(self.poll_recv(cx, 1, |items, _| item = items.pop()));
         Poll::Ready(item.map(|(_, item)| item))
     }
 }
@@ -193,12 +206,12 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// Why no item could be taken at once.
+/// The reason why no item could be received at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// There is none now.
+    /// The queue is empty now.
     Empty,
-    /// There is none, and none will come.
+    /// The queue is closed and empty.
     Closed,
 }
 

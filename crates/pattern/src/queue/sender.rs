@@ -1,4 +1,4 @@
-//! The side of a queue where items are put.
+//! The sending side of a queue.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,163 +6,171 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::items::Supply;
-use super::shared::{Giving, Shared};
-use super::state::Putting;
+use super::items::Outgoing;
+use super::shared::{SenderShare, Shared};
+use super::state::Sending;
 use super::{Pace, paced};
+use crate::util::ticket_list::Ticket;
 
-/// Puts items into a queue. Clones put into the same queue; with the last of them, nothing more will come.
+/// Sends items to a queue.
+///
+/// Clones send to the same queue. The drop of the last sender closes the queue. The examples are those of the
+/// [module](super).
 pub struct Sender<T> {
-    queue: Arc<Giving<T>>,
-    /// Of the input that its items come from, where they come from one.
+    queue: Arc<SenderShare<T>>,
+    /// The index of the input that the items come from, if they come from an input.
     index: Option<usize>,
     pace: Pace,
 }
 
 impl<T> Sender<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        Self { queue: Arc::new(Giving(shared)), index: None, pace: Pace::default() }
+        Self { queue: Arc::new(SenderShare(shared)), index: None, pace: Pace::default() }
     }
 
-    /// A producer whose items come from the input with that index: for a pattern whose jobs put.
+    /// Returns a sender whose items have the index of an input, for a pattern whose jobs send.
     #[must_use]
     pub fn of_input(&self, index: usize) -> Self {
         Self { index: Some(index), ..self.clone() }
     }
 
-    /// Puts `item`, once there is room for it.
+    /// Sends `item`, and waits until the queue has capacity for it.
     ///
     /// # Errors
     ///
-    /// The item, if the queue is closed. (For `?` to make anyhow's error of that, the item must be `Sync`.)
+    /// Returns the item if the queue is closed. The `?` operator makes an `anyhow::Error` of it if the item is `Sync`.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Dropped before its end, it has not put the item, and drops it. [`Sender::send_many`] leaves it with you.
+    /// A cancelled `send` has not sent the item, and drops it. [`Sender::send_many`] leaves it with the caller.
     pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
-        let mut giver = Giver { producer: self, place: None, items: Some(item) };
-        poll_fn(|cx| giver.poll(cx)).await;
-        giver.items.take().map_or(Ok(()), |item| Err(SendError(item)))
+        let mut pending = PendingSend { sender: self, ticket: None, items: Some(item) };
+        poll_fn(|cx| pending.poll(cx)).await;
+        pending.items.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
 
-    /// Puts all of `items`, as many at once as there is room for. What was put is no longer in `items`.
+    /// Sends all `items`, as many at a time as the queue has capacity for, and removes them from `items`.
     ///
-    /// What there is no room for waits beside the queue, no more than its capacity: consumers who come take it
-    /// from there, in its turn, even before this task runs again.
+    /// Items that find no capacity are deposited at the queue, as many as its capacity: receivers take them in turn, even
+    /// before this task runs again.
     ///
     /// # Errors
     ///
-    /// If the queue is closed; what was not put is left in `items`.
+    /// Returns an error if the queue is closed. Items that were not sent are left in `items`.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Cancel-safe: what was not put is left in `items`.
+    /// This method is cancel safe: items that were not sent are left in `items`.
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
-        let mut giver = Giver { producer: self, place: None, items };
-        if poll_fn(|cx| giver.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
+        let mut pending = PendingSend { sender: self, ticket: None, items };
+        if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
     }
 
-    /// Puts `item` if there is room for it now, before all who wait for room.
+    /// Sends `item` if the queue has capacity for it now, before all senders that wait.
     ///
     /// # Errors
     ///
-    /// The item, if the queue is full or closed.
+    /// Returns the item if the queue is full or closed.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         let mut item = Some(item);
-        let put =
-            self.queue.0.try_send(&mut Putting { place: &mut None, items: &mut item, index: self.index });
+        let sent =
+            self.queue.0.try_send(&mut Sending { ticket: &mut None, items: &mut item, index: self.index });
         match item {
             None => Ok(()),
-            Some(item) if put.is_pending() => Err(TrySendError::Full(item)),
+            Some(item) if sent.is_pending() => Err(TrySendError::Full(item)),
             Some(item) => Err(TrySendError::Closed(item)),
         }
     }
 
-    /// Waits until every item that was put has been taken and finished: asyncio's `join`. It closes nothing.
-    /// Cancel-safe.
+    /// Waits until every item that was sent has been received and finished: asyncio's `join`. The queue stays open.
     ///
     /// # Errors
     ///
-    /// If the last consumer is gone, so that what is left in the queue will never be taken.
+    /// Returns an error if the last receiver is gone, so that no receiver will take the items that are left.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
     pub async fn join(&self) -> Result<(), SendError> {
-        let mut joining = Joining { shared: &self.queue.0, place: None };
-        let all = poll_fn(|cx| joining.shared.poll_join(cx, &mut joining.place)).await;
+        let mut pending = PendingJoin { shared: &self.queue.0, ticket: None };
+        let all = poll_fn(|cx| pending.shared.poll_join(cx, &mut pending.ticket)).await;
         if all { Ok(()) } else { Err(SendError(())) }
     }
 
-    /// Closes the queue: whatever is put from now on comes back, and the consumers take what is left.
+    /// Closes the queue: further items are refused, and receivers take the items that are left.
     pub fn close(&self) {
         self.queue.0.close();
     }
 
-    /// Whether it is closed.
+    /// Returns whether the queue is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.queue.0.is_closed()
     }
 
-    /// How many items are in the queue.
+    /// Returns the number of items in the queue.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.0.len()
     }
 
-    /// Whether none is.
+    /// Returns whether the queue has no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many items the queue has room for in all.
+    /// Returns the number of items that the queue can hold.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.queue.0.capacity
     }
 }
 
-/// A put under way; out of the line when dropped.
-struct Giver<'a, T, S: Supply<T>> {
-    producer: &'a Sender<T>,
-    place: Option<u64>,
+/// A send under way. Its drop cancels it.
+struct PendingSend<'a, T, S: Outgoing<T>> {
+    sender: &'a Sender<T>,
+    ticket: Option<Ticket>,
     items: S,
 }
 
-impl<T, S: Supply<T>> Giver<'_, T, S> {
+impl<T, S: Outgoing<T>> PendingSend<'_, T, S> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if self.producer.pace.is_due() { self.poll_paced(cx) } else { self.poll_put(cx) }
+        if self.sender.pace.is_due() { self.poll_paced(cx) } else { self.poll_send(cx) }
     }
 
     #[inline(never)]
     fn poll_paced(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        paced(cx, |cx| self.poll_put(cx))
+        paced(cx, |cx| self.poll_send(cx))
     }
 
     #[inline]
-    fn poll_put(&mut self, cx: &Context<'_>) -> Poll<bool> {
-        let Self { producer, place, items } = self;
-        producer.queue.0.poll_put(cx, &mut Putting { place, items, index: producer.index })
+    fn poll_send(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        let Self { sender, ticket, items } = self;
+        sender.queue.0.poll_send(cx, &mut Sending { ticket, items, index: sender.index })
     }
 }
 
-impl<T, S: Supply<T>> Drop for Giver<'_, T, S> {
+impl<T, S: Outgoing<T>> Drop for PendingSend<'_, T, S> {
     fn drop(&mut self) {
-        let Self { producer, place, items } = self;
-        if place.is_some() {
-            producer.queue.0.give_up_putting(&mut Putting { place, items, index: producer.index });
+        let Self { sender, ticket, items } = self;
+        if ticket.is_some() {
+            sender.queue.0.cancel_send(&mut Sending { ticket, items, index: sender.index });
         }
     }
 }
 
-struct Joining<'a, T> {
+/// A join under way. Its drop cancels it.
+struct PendingJoin<'a, T> {
     shared: &'a Shared<T>,
-    place: Option<u64>,
+    ticket: Option<Ticket>,
 }
 
-impl<T> Drop for Joining<'_, T> {
+impl<T> Drop for PendingJoin<'_, T> {
     fn drop(&mut self) {
-        if self.place.is_some() {
-            self.shared.give_up_joining(&mut self.place);
+        if self.ticket.is_some() {
+            self.shared.cancel_join(&mut self.ticket);
         }
     }
 }
@@ -179,7 +187,7 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// The queue is closed; what could not be put is inside.
+/// The queue is closed. The error has the item that was not sent; a batch stays with its caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T = ()>(pub T);
 
@@ -191,23 +199,23 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Closed(..)")
+        f.write_str("SendError(..)")
     }
 }
 
 impl<T> std::error::Error for SendError<T> {}
 
-/// Why an item could not be put at once; it is inside.
+/// The reason why an item could not be sent at once. The error has the item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// There is no room for it now.
+    /// The queue is full now.
     Full(T),
     /// The queue is closed.
     Closed(T),
 }
 
 impl<T> TrySendError<T> {
-    /// The item.
+    /// Returns the item.
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(item) | Self::Closed(item) => item,

@@ -123,7 +123,7 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
                 into.push(index, value);
             }
         };
-        match self.queue.poll_fill(cx, max, &mut take) {
+        match self.queue.poll_take(cx, max, &mut take) {
             // A closed queue of producers that still run is no end.
             Poll::Ready(0) if self.finished => PollBatch::Exhausted,
             Poll::Ready(1..) => PollBatch::Ready,

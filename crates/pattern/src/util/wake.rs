@@ -67,8 +67,10 @@ impl WakeList {
 
     /// Reuses the memory of an empty list of moderate size, so that a later wake of several wakers allocates nothing.
     pub(crate) fn reuse(&mut self, empty: WakeList) {
-        if self.others.capacity() == 0 && empty.others.capacity() <= KEPT_WAKERS {
-            self.others = empty.others;
+        for (kept, spare) in [(&mut self.others, empty.others), (&mut self.unneeded, empty.unneeded)] {
+            if kept.capacity() == 0 && spare.capacity() <= KEPT_WAKERS {
+                *kept = spare;
+            }
         }
     }
 }

@@ -120,7 +120,7 @@ fn handles_and_errors_of_a_queue_are_told_without_what_is_in_them() {
     assert_eq!(format!("{producer:?}"), "Sender { len: 1, capacity: 3 }");
     assert_eq!(format!("{consumer:?}"), "Receiver { len: 1, capacity: 3 }");
     let told = [
-        (format!("{:?}", queue::SendError(Secret)), "Closed(..)"),
+        (format!("{:?}", queue::SendError(Secret)), "SendError(..)"),
         (format!("{:?}", TrySendError::Full(Secret)), "Full(..)"),
         (format!("{:?}", TrySendError::Closed(Secret)), "Closed(..)"),
         (queue::SendError(Secret).to_string(), "the queue is closed"),
