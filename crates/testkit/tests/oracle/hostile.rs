@@ -250,7 +250,7 @@ impl Table {
     }
 
     fn nobody_sleeps_who_could_go_on(&mut self) -> Result<()> {
-        let takes = |seat: &Seat| seat.name.starts_with("take");
+        let takes = |seat: &Seat| seat.name.starts_with("recv");
         let (len, capacity) = (self.receiver.len(), self.receiver.capacity());
         let closed = self.receiver.is_closed();
         if let Some(seat) = self.seats.iter().find(|seat| takes(seat)) {
