@@ -1,60 +1,61 @@
-//! What the jobs of a run put items into its queue with.
+//! The handles with which the jobs of a run send items to its queue.
 
 use std::collections::VecDeque;
 
 use towpath_pattern::queue::{SendError, Sender, TrySendError};
 
-/// What a producer puts items into the queue with.
+/// Sends the items of a producer to the queue of its run.
 #[derive(Debug)]
 pub struct QueueSender<T>(Sender<T>);
 
 impl<T> QueueSender<T> {
-    pub(crate) fn new(producer: Sender<T>) -> Self {
-        Self(producer)
+    pub(crate) fn new(sender: Sender<T>) -> Self {
+        Self(sender)
     }
 
-    /// Puts `item`, once there is room for it.
+    /// Sends `item`, and waits until the queue has capacity for it.
     ///
     /// # Errors
     ///
-    /// The item, if the run is over: only a handle that outlives its job sees that.
+    /// Returns the item if the run is over, which only a handle sees that outlives its job.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Dropped before its end, it has not put the item, and drops it.
+    /// A cancelled `send` has not sent the item, and drops it.
     pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
         self.0.send(item).await
     }
 
-    /// Puts all of `items`, as many at once as there is room for: faster than one by one.
+    /// Sends all `items`, as many at a time as the queue has capacity for: quicker than one at a time.
     ///
     /// # Errors
     ///
-    /// If the run is over; what was not put is left in `items`.
+    /// Returns an error if the run is over. Items that were not sent are left in `items`.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Cancel-safe: what was not put is left in `items`.
+    /// This method is cancel safe: items that were not sent are left in `items`.
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
         self.0.send_many(items).await
     }
 }
 
-/// What a consumer puts items into the queue with. It never waits: only consumers make room, and if all of
-/// them waited for it, there would be none.
+/// Sends the items of a consumer to the queue of its run, and never waits.
+///
+/// Only consumers free capacity: if all of them waited for it, the run would deadlock.
 #[derive(Debug)]
 pub struct QueueTrySender<T>(Sender<T>);
 
 impl<T> QueueTrySender<T> {
-    pub(crate) fn new(producer: Sender<T>) -> Self {
-        Self(producer)
+    pub(crate) fn new(sender: Sender<T>) -> Self {
+        Self(sender)
     }
 
-    /// Puts `item` if there is room for it now.
+    /// Sends `item` if the queue has capacity for it now.
     ///
     /// # Errors
     ///
-    /// The item, if the queue is full, or if the run is over, which only a handle that outlives its job sees.
+    /// Returns the item if the queue is full, or if the run is over, which only a handle sees that outlives its job.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         self.0.try_send(item)
     }

@@ -9,16 +9,16 @@ use towpath_pattern::{
 
 use crate::handles::{QueueSender, QueueTrySender};
 
-/// Starts the stage of producers: they take `In` and put into the queue.
+/// Starts the stage of producers: they take `In` and send to the queue.
 type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Sender<Item>) -> Run<()> + Send + Sync;
 
-/// Starts the stage of consumers, who may put into the queue as well.
+/// Starts the stage of consumers, which may send to the queue as well.
 type StartConsumers<Item, Out> =
     dyn Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync;
 
-/// Producers that put items into a queue, and consumers that take them.
+/// Producers that send items to a queue, and consumers that receive them.
 ///
-/// It is a description: it can be run any number of times, also at the same time, each run with a queue of its
+/// The pattern is a description: it can be run any number of times, also at the same time, each run with a queue of its
 /// own. Clones share the jobs.
 pub struct ProducerConsumer<In, Item, Out> {
     producers: Producers<In, Item>,
@@ -35,7 +35,7 @@ pub struct Producers<In, Item> {
 }
 
 impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
-    /// Starts `job` for each input, at most `limit` at once; each puts any number of items into the queue.
+    /// Starts `job` for each input, at most `limit` at once; each job sends any number of items to the queue.
     ///
     /// # Panics
     ///
@@ -49,13 +49,13 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
         let job = Arc::new(job);
         Producers {
             settings: Settings { capacity: Some(Capacity::new(0)), ..Settings::new("producers", limit) },
-            start: Arc::new(move |input, scope, settings, producer| {
+            start: Arc::new(move |input, scope, settings, sender| {
                 let job = Arc::clone(&job);
                 let work = move |taken: Taken<In, ()>| {
-                    let (job, put) = (Arc::clone(&job), QueueSender::new(producer.of_input(taken.index())));
+                    let (job, queue) = (Arc::clone(&job), QueueSender::new(sender.of_input(taken.index())));
                     async move {
                         let (input, begun) = taken.begin();
-                        let result = drive_job(job(input, put), |cause| begun.tell(cause)).await;
+                        let result = drive_job(job(input, queue), |cause| begun.tell(cause)).await;
                         begun.end(result)
                     }
                 };
@@ -66,13 +66,13 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
 }
 
 impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
-    /// The inputs themselves are the items, put into the queue as there is room: for consumers that put.
+    /// Sends the inputs themselves to the queue as it has capacity: for consumers that send.
     pub fn items() -> Producers<Item, Item> {
-        let put_itself = |item, queue: QueueSender<Item>| async move {
+        let send_itself = |item, queue: QueueSender<Item>| async move {
             // Closed only if the run is over, and this job with it.
             queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
         };
-        ProducerConsumer::producers(1, put_itself)
+        ProducerConsumer::producers(1, send_itself)
     }
 }
 
@@ -95,8 +95,8 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         })
     }
 
-    /// As [`Producers::consumers`]; each job also gets what it can put further items into the queue with. The run
-    /// ends when the queue is empty and nothing runs.
+    /// Applies `job` as [`Producers::consumers`] does, with a handle by which the job sends further items to the queue. The
+    /// run ends when the queue is empty and no job runs.
     ///
     /// # Panics
     ///
@@ -114,13 +114,13 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         Out: Send + 'static,
     {
         let job = Arc::new(job);
-        self.with_consumers(limit.into_limit(), move |source, scope, settings, producer| {
+        self.with_consumers(limit.into_limit(), move |source, scope, settings, sender| {
             let job = Arc::clone(&job);
             let work = move |taken: Taken<Item, Out>| {
-                let (job, put) = (Arc::clone(&job), QueueTrySender::new(producer.of_input(taken.index())));
+                let (job, queue) = (Arc::clone(&job), QueueTrySender::new(sender.of_input(taken.index())));
                 async move {
                     let (item, begun) = taken.begin();
-                    let result = drive_job(job(item, put), |cause| begun.tell(cause)).await;
+                    let result = drive_job(job(item, queue), |cause| begun.tell(cause)).await;
                     begun.end(result)
                 }
             };
@@ -144,7 +144,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
 
 impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
     /// Has room for so many items in the queue, and for as many outputs that nobody took yet. By default as many
-    /// as there are consumers. Without any, an item is put only when a consumer is free for it.
+    /// as there are consumers. Without any, an item is sent only when a consumer is free for it.
     #[must_use]
     pub fn capacity(mut self, items: impl Into<Capacity>) -> Self {
         self.consumers.capacity = Some(items.into());
@@ -186,11 +186,11 @@ where
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
         let Self { producers, consumers, .. } = self;
         let room = consumers.capacity.map_or(consumers.limit.get(), Capacity::get);
-        let (producer, consumer) =
+        let (sender, receiver) =
             if self.newest_first { queue::bounded_lifo(room) } else { queue::bounded(room) };
-        let producing = (producers.start)(input, scope.clone(), producers.settings.clone(), producer.clone());
-        let source = Source::produced(producing, consumer);
-        (self.start)(source, scope, consumers.clone(), producer)
+        let producing = (producers.start)(input, scope.clone(), producers.settings.clone(), sender.clone());
+        let source = Source::produced(producing, receiver);
+        (self.start)(source, scope, consumers.clone(), sender)
     }
 }
 

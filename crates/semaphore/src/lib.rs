@@ -52,7 +52,7 @@
 
 #![forbid(unsafe_code)]
 
-mod line;
+mod error;
 mod permit;
 mod permits;
 mod permitted;
@@ -65,9 +65,10 @@ pub use towpath_pattern::{
     async_channel,
 };
 
+pub use error::{Closed, TryAcquireError};
 pub use permit::{OwnedPermit, Permit};
 pub use permitted::Permitted;
-pub use semaphore::{Closed, Semaphore, TryAcquireError};
+pub use semaphore::Semaphore;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

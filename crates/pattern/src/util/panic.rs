@@ -7,18 +7,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// The value that a panic carries.
-pub(crate) type Payload = Box<dyn Any + Send>;
+pub type Payload = Box<dyn Any + Send>;
 
 /// Calls `f` and returns the panic of it, if any.
 #[inline]
-pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
 /// Resumes a caught panic, unless the thread unwinds already: a second panic would abort the process, and the first one
 /// is the cause.
 #[inline]
-pub(crate) fn resume(panicked: Option<Payload>) {
+pub fn resume(panicked: Option<Payload>) {
     if let Some(payload) = panicked {
         resume_or_drop(payload);
     }

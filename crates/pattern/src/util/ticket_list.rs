@@ -63,6 +63,7 @@ impl<V> TicketList<V> {
         self.entries.push_back(Entry { ticket, value: Some(value) });
     }
 
+    /// Returns whether the list has no value.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -81,11 +82,13 @@ impl<V> TicketList<V> {
         Some((first.ticket, first.value.as_mut()?))
     }
 
+    /// Returns the value with this ticket, unless it was removed.
     #[inline]
     pub fn get(&self, ticket: Ticket) -> Option<&V> {
         self.entries[self.find(ticket)?].value.as_ref()
     }
 
+    /// Returns the value with this ticket, to be changed, unless it was removed.
     #[inline]
     pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut V> {
         let at = self.find(ticket)?;

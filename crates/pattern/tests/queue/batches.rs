@@ -8,7 +8,7 @@ use towpath_pattern::queue::{self, SendError, TryRecvError, TrySendError};
 use crate::by_hand::{filled, hand, taken};
 
 #[test]
-fn what_a_batch_waits_to_put_is_taken_in_order_before_its_sender_comes() {
+fn deposit_is_received_in_order_before_its_sender_is_polled() {
     let (sender, mut receiver) = queue::bounded(2);
     let (mut items, mut others) = (VecDeque::from([1, 2, 3, 4]), VecDeque::from([5, 6]));
     let (mut first, mut second) = (hand(sender.send_many(&mut items)), hand(sender.send_many(&mut others)));
@@ -24,7 +24,7 @@ fn what_a_batch_waits_to_put_is_taken_in_order_before_its_sender_comes() {
 }
 
 #[test]
-fn a_batch_given_up_while_it_waits_comes_back_and_leaves_those_of_others() {
+fn cancelled_batch_comes_back_and_leaves_other_deposits() {
     let (sender, mut receiver) = queue::bounded(3);
     let (mut items, mut others) = ((1..=8).collect::<VecDeque<_>>(), VecDeque::from([11, 12]));
     let mut between = VecDeque::from([9, 10]);
@@ -43,7 +43,7 @@ fn a_batch_given_up_while_it_waits_comes_back_and_leaves_those_of_others() {
 }
 
 #[test]
-fn a_batch_that_waits_comes_back_when_the_queue_is_closed_or_nobody_is_left_to_take() {
+fn waiting_batch_comes_back_when_the_queue_closes() {
     for dropped in [false, true] {
         let (sender, mut receiver) = queue::bounded(2);
         let mut items: VecDeque<_> = (1..=6).collect();
@@ -63,7 +63,7 @@ fn a_batch_that_waits_comes_back_when_the_queue_is_closed_or_nobody_is_left_to_t
 }
 
 #[test]
-fn a_batch_that_went_in_before_the_queue_was_closed_is_put() {
+fn batch_admitted_before_the_close_is_sent() {
     let (sender, mut receiver) = queue::bounded(2);
     let mut items: VecDeque<_> = (1..=4).collect();
     let mut put = hand(sender.send_many(&mut items));
@@ -75,7 +75,7 @@ fn a_batch_that_went_in_before_the_queue_was_closed_is_put() {
 }
 
 #[test]
-fn a_single_item_is_not_put_before_its_sender_comes_and_keeps_its_turn() {
+fn single_item_waits_for_its_sender_and_keeps_its_turn() {
     let (sender, mut receiver) = filled(&[1, 2], 2);
     let mut items = VecDeque::from([5, 6]);
     let (mut given_up, mut single) = (hand(sender.send(3)), hand(sender.send(4)));
@@ -89,7 +89,7 @@ fn a_single_item_is_not_put_before_its_sender_comes_and_keeps_its_turn() {
 }
 
 #[test]
-fn one_that_was_called_and_never_comes_does_not_stop_the_batches_behind_it() {
+fn deposit_is_admitted_past_a_sender_that_is_never_polled() {
     let (sender, mut receiver) = filled(&[1], 1);
     let mut items = VecDeque::from([3, 4]);
     let (mut idle, mut batch) = (hand(sender.send(2)), hand(sender.send_many(&mut items)));
@@ -100,7 +100,7 @@ fn one_that_was_called_and_never_comes_does_not_stop_the_batches_behind_it() {
 }
 
 #[test]
-fn whoever_comes_later_waits_behind_a_batch_but_may_try() {
+fn later_send_waits_behind_a_deposit_and_try_send_does_not() {
     let (sender, mut receiver) = filled(&[1, 2], 2);
     let mut items = VecDeque::from([3, 4]);
     let (mut batch, mut later) = (hand(sender.send_many(&mut items)), hand(sender.send(5)));
@@ -115,7 +115,7 @@ fn whoever_comes_later_waits_behind_a_batch_but_may_try() {
 }
 
 #[test]
-fn a_batch_whose_sender_never_comes_keeps_no_other_sender_waiting() {
+fn sender_goes_on_past_a_batch_that_is_never_polled() {
     let (sender, mut receiver) = filled(&[1, 2], 2);
     let mut items = VecDeque::from([3]);
     let mut idle = hand(sender.send_many(&mut items));
@@ -126,7 +126,7 @@ fn a_batch_whose_sender_never_comes_keeps_no_other_sender_waiting() {
 }
 
 #[test]
-fn without_capacity_a_batch_is_taken_from_the_hand() {
+fn queue_without_capacity_admits_a_deposit_for_a_receiver() {
     let (sender, mut receiver) = queue::bounded(0);
     let mut items = VecDeque::from([1, 2]);
     let mut put = hand(sender.send_many(&mut items));
@@ -137,7 +137,7 @@ fn without_capacity_a_batch_is_taken_from_the_hand() {
 }
 
 #[test]
-fn a_batch_waits_for_room_in_a_lifo_queue_too() {
+fn lifo_queue_lets_a_batch_wait() {
     let (sender, mut receiver) = queue::bounded_lifo(2);
     let sender = sender.of_input(0);
     let mut items = VecDeque::from([1, 2, 3]);
@@ -148,7 +148,7 @@ fn a_batch_waits_for_room_in_a_lifo_queue_too() {
 }
 
 #[test]
-fn who_was_called_in_vain_is_called_again() {
+fn receiver_notified_in_vain_is_notified_again() {
     let (sender, mut one) = queue::bounded(2);
     let mut two = one.clone();
     let mut take = hand(one.recv());
@@ -160,7 +160,7 @@ fn who_was_called_in_vain_is_called_again() {
 }
 
 #[test]
-fn what_is_let_in_is_not_waited_for_any_more() {
+fn admitted_items_are_not_wanted_any_more() {
     let (sender, mut receiver) = filled(&[1, 2, 3], 3);
     let (mut items, mut others) = (VecDeque::from([4, 5, 6]), VecDeque::from([7]));
     let (mut first, mut second) = (hand(sender.send_many(&mut items)), hand(sender.send_many(&mut others)));
@@ -171,7 +171,7 @@ fn what_is_let_in_is_not_waited_for_any_more() {
 }
 
 #[test]
-fn a_sender_that_comes_and_lets_its_batch_in_calls_a_receiver() {
+fn sender_that_admits_its_deposit_notifies_a_receiver() {
     let (sender, mut receiver) = queue::bounded(1);
     let (mut one, mut two) = (receiver.clone(), receiver.clone());
     let (mut first, mut second) = (hand(one.recv()), hand(two.recv()));
@@ -187,7 +187,7 @@ fn a_sender_that_comes_and_lets_its_batch_in_calls_a_receiver() {
 }
 
 #[test]
-fn a_batch_that_exchanges_memory_with_the_queue_stays_in_order() {
+fn batch_that_swaps_buffers_stays_in_order() {
     let (sender, mut receiver) = queue::bounded(8);
     let (mut items, mut into, mut expected) = (VecDeque::new(), Vec::with_capacity(8), 0..);
     for round in 0..100 {

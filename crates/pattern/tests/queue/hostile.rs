@@ -28,7 +28,7 @@ impl Drop for Looks {
 }
 
 #[test]
-fn wakers_may_use_the_queue_when_woken_and_when_dropped() {
+fn wakers_may_use_the_queue_when_woken_or_dropped() {
     let (told, over) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let (sender, mut receiver) = queue::bounded::<u8>(1);
@@ -54,7 +54,7 @@ impl Wake for Panics {
 }
 
 #[test]
-fn a_waker_that_panics_costs_the_others_nothing() {
+fn panicking_waker_costs_no_other_its_wake_up() {
     let (sender, mut one) = queue::bounded::<u8>(1);
     let (mut two, mut three) = (one.clone(), one.clone());
     let mut first = hand(one.recv());
@@ -70,7 +70,7 @@ fn a_waker_that_panics_costs_the_others_nothing() {
 }
 
 #[test]
-fn items_are_dropped_without_a_deep_stack_and_a_huge_capacity_is_fine() {
+fn million_items_drop_on_a_small_stack() {
     let drops = std::thread::Builder::new().stack_size(128 * 1024).spawn(|| {
         let (sender, receiver) = queue::bounded(usize::MAX);
         let mut items: VecDeque<_> = (0..1_000_000).map(Some).collect();

@@ -9,7 +9,7 @@ use towpath_pattern::queue::{self, SendError, TryRecvError, TrySendError};
 use crate::by_hand::{filled, hand, taken};
 
 #[test]
-fn the_oldest_comes_first_alone_and_in_batches() {
+fn bounded_queue_yields_the_oldest_first() {
     let (sender, mut receiver) = filled(&[1, 2, 3, 4, 5], 10);
     assert_eq!(receiver.try_recv(), Ok(1));
     sender.try_send(6).unwrap();
@@ -20,7 +20,7 @@ fn the_oldest_comes_first_alone_and_in_batches() {
 }
 
 #[test]
-fn the_newest_comes_first_from_a_lifo_queue() {
+fn lifo_queue_yields_the_newest_first() {
     let (sender, mut receiver) = queue::bounded_lifo(10);
     for item in 1..=5 {
         sender.try_send(item).unwrap();
@@ -33,7 +33,7 @@ fn the_newest_comes_first_from_a_lifo_queue() {
 }
 
 #[test]
-fn a_full_queue_gives_the_item_back_or_lets_its_sender_wait() {
+fn full_queue_refuses_try_send_and_lets_send_wait() {
     let (sender, mut receiver) = filled(&[1, 2], 2);
     assert_eq!(sender.try_send(3), Err(TrySendError::Full(3)));
     let mut put = hand(sender.send(3));
@@ -45,7 +45,7 @@ fn a_full_queue_gives_the_item_back_or_lets_its_sender_wait() {
 }
 
 #[test]
-fn room_that_was_made_one_by_one_is_room() {
+fn capacity_freed_one_by_one_is_reused() {
     let (sender, mut receiver) = filled(&(0..10).collect::<Vec<_>>(), 10);
     for item in 0..1_000 {
         assert_eq!(receiver.try_recv(), Ok(item));
@@ -55,7 +55,7 @@ fn room_that_was_made_one_by_one_is_room() {
 }
 
 #[test]
-fn without_capacity_an_item_is_put_when_a_receiver_waits_for_it() {
+fn queue_without_capacity_takes_an_item_for_a_receiver() {
     let (sender, mut receiver) = queue::bounded(0);
     assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)));
     let mut put = hand(sender.send(1));
@@ -74,7 +74,7 @@ fn without_capacity_an_item_is_put_when_a_receiver_waits_for_it() {
 }
 
 #[test]
-fn a_batch_goes_in_as_far_as_there_is_room_and_the_rest_stays_with_its_owner() {
+fn batch_enters_up_to_the_capacity_and_the_rest_stays() {
     let (sender, mut receiver) = queue::bounded(3);
     let mut items = VecDeque::from([1, 2, 3, 4, 5]);
     {
@@ -92,7 +92,7 @@ fn a_batch_goes_in_as_far_as_there_is_room_and_the_rest_stays_with_its_owner() {
 /// Takes up to `max` items with one poll.
 
 #[test]
-fn closing_wakes_everybody_and_leaves_what_is_there() {
+fn close_wakes_all_waiters_and_leaves_the_items() {
     let (sender, receiver) = filled(&[1], 1);
     let (mut put, mut other) = (hand(sender.send(2)), hand(sender.send(3)));
     assert!(put.poll().is_pending() && other.poll().is_pending());
@@ -116,7 +116,7 @@ fn closing_wakes_everybody_and_leaves_what_is_there() {
 }
 
 #[test]
-fn without_receivers_everything_that_is_put_comes_back() {
+fn send_without_receivers_returns_the_items() {
     let (sender, receiver) = filled(&[1], 1);
     let mut put = hand(sender.send(2));
     assert!(put.poll().is_pending());
@@ -128,7 +128,7 @@ fn without_receivers_everything_that_is_put_comes_back() {
 }
 
 #[test]
-fn what_nobody_can_take_any_more_is_dropped() {
+fn items_without_a_receiver_are_dropped() {
     let (sender, receiver) = queue::bounded(2);
     let item = Arc::new(());
     sender.try_send(Arc::clone(&item)).unwrap();
@@ -138,7 +138,7 @@ fn what_nobody_can_take_any_more_is_dropped() {
 }
 
 #[test]
-fn any_number_may_want_as_much_as_they_like() {
+fn receivers_may_ask_for_any_number_of_items() {
     let (sender, mut one) = queue::bounded(usize::MAX);
     let mut two = one.clone();
     let (mut few, mut many) = (Vec::new(), Vec::new());
@@ -161,7 +161,7 @@ fn any_number_may_want_as_much_as_they_like() {
 }
 
 #[test]
-fn a_join_waits_until_every_item_is_finished() {
+fn join_waits_until_every_item_is_finished() {
     let (sender, mut one) = filled(&[1, 2], 2);
     let mut two = one.clone();
     let mut join = hand(sender.join());
@@ -176,7 +176,7 @@ fn a_join_waits_until_every_item_is_finished() {
 }
 
 #[test]
-fn a_join_ends_when_nobody_is_left_to_take() {
+fn join_ends_when_no_receiver_is_left() {
     let (sender, receiver) = filled(&[1], 1);
     let mut join = hand(sender.join());
     assert!(join.poll().is_pending());
@@ -185,7 +185,7 @@ fn a_join_ends_when_nobody_is_left_to_take() {
 }
 
 #[test]
-fn a_batch_is_no_larger_than_asked_for_though_its_list_has_memory_to_spare() {
+fn recv_many_takes_no_more_than_its_maximum() {
     let (_sender, mut receiver) = filled(&[1, 2, 3, 4, 5], 10);
     let mut items = Vec::with_capacity(8);
     assert_eq!(hand(receiver.recv_many(2, &mut items)).poll(), Poll::Ready(2));
@@ -193,7 +193,7 @@ fn a_batch_is_no_larger_than_asked_for_though_its_list_has_memory_to_spare() {
 }
 
 #[test]
-fn both_sides_tell_how_full_the_queue_is() {
+fn both_sides_report_length_and_capacity() {
     let (sender, receiver) = filled(&[1, 2], 5);
     assert_eq!((sender.len(), sender.is_empty(), sender.capacity()), (2, false, 5));
     assert_eq!((receiver.len(), receiver.is_empty(), receiver.capacity()), (2, false, 5));

@@ -148,7 +148,7 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
 }
 
 #[test]
-fn whatever_waits_may_be_dropped_at_every_step() {
+fn waiter_dropped_at_any_step_leaves_the_queue_whole() {
     for kind in VICTIMS {
         for capacity in 0..4 {
             for (from, to) in (0..STEPS).flat_map(|from| (from..=STEPS).map(move |to| (from, to))) {

@@ -23,7 +23,7 @@ async fn take_with_doubts(receiver: &mut Receiver<usize>, left: &AtomicUsize) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
+async fn every_item_is_received_once_despite_cancellation() {
     const ITEMS: usize = 20_000;
     for capacity in [0, 1, 2, 10, 1_000] {
         let (sender, receiver) = queue::bounded(capacity);
@@ -81,7 +81,7 @@ async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_sleeps_while_there_is_something_to_take() {
+async fn no_receiver_sleeps_while_there_are_items() {
     for capacity in [0, 1, 3, 64] {
         let (sender, receiver) = queue::bounded(capacity);
         let mut consuming = tokio::task::JoinSet::new();

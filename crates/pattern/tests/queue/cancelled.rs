@@ -18,7 +18,7 @@ fn give_up<F: Future>(mut waiting: Hand<F>) {
 }
 
 #[test]
-fn whoever_gave_up_or_was_served_leaves_no_waker_and_no_place_behind() {
+fn cancelled_or_served_waiter_leaves_nothing_behind() {
     for _ in 0..1_000 {
         let (sender, mut receiver) = queue::bounded(1);
         give_up(hand(receiver.recv()));
@@ -45,7 +45,7 @@ fn whoever_gave_up_or_was_served_leaves_no_waker_and_no_place_behind() {
 }
 
 #[test]
-fn an_item_outlives_the_receiver_that_was_called_for_it_and_gave_up() {
+fn item_outlives_the_cancelled_receiver_it_notified() {
     const ITEMS: usize = 100;
     let (sender, mut receiver) = queue::bounded(ITEMS);
     let (mut taken, mut returned) = (0, 0);
@@ -78,7 +78,7 @@ impl Drop for Item {
 }
 
 #[test]
-fn an_item_that_panics_as_it_is_dropped_costs_nobody_a_wake_up_and_breaks_no_queue() {
+fn item_whose_drop_panics_costs_no_waiter_its_wake_up() {
     let (sender, receiver) = queue::bounded(1);
     sender.try_send(Item { loud: true }).unwrap();
     let mut items = VecDeque::from([Item { loud: false }]);
@@ -95,7 +95,7 @@ fn an_item_that_panics_as_it_is_dropped_costs_nobody_a_wake_up_and_breaks_no_que
 }
 
 #[test]
-fn what_one_who_gave_up_had_in_hand_is_finished_and_the_rest_can_be_taken() {
+fn dropped_receiver_has_finished_its_items() {
     let (sender, mut receiver) = filled(&[1, 2], 2);
     let mut other = receiver.clone();
     assert_eq!(other.try_recv(), Ok(1));

@@ -8,7 +8,7 @@ use towpath_pattern::queue;
 use crate::by_hand::{filled, hand};
 
 #[test]
-fn a_sender_that_gives_up_after_it_was_called_passes_the_call_on() {
+fn sender_cancelled_after_its_notification_notifies_the_next() {
     let (sender, mut receiver) = filled(&[1], 1);
     let (mut first, mut second) = (hand(sender.send(2)), hand(sender.send(3)));
     assert!(first.poll().is_pending() && second.poll().is_pending());
@@ -20,7 +20,7 @@ fn a_sender_that_gives_up_after_it_was_called_passes_the_call_on() {
 }
 
 #[test]
-fn a_receiver_that_gives_up_after_it_was_called_passes_the_call_on() {
+fn receiver_cancelled_after_its_notification_notifies_the_next() {
     let (sender, mut one) = queue::bounded(10);
     let mut two = one.clone();
     let (mut first, mut second) = (hand(one.recv()), hand(two.recv()));
@@ -33,7 +33,7 @@ fn a_receiver_that_gives_up_after_it_was_called_passes_the_call_on() {
 }
 
 #[test]
-fn whoever_comes_calls_the_next_while_there_is_more() {
+fn receiver_that_leaves_items_notifies_the_next() {
     let (sender, mut one) = queue::bounded(10);
     let mut two = one.clone();
     let (mut first, mut second) = (hand(one.recv()), hand(two.recv()));
@@ -46,7 +46,7 @@ fn whoever_comes_calls_the_next_while_there_is_more() {
 }
 
 #[test]
-fn one_that_was_called_and_never_comes_does_not_stop_a_full_queue() {
+fn full_queue_notifies_past_a_receiver_that_is_never_polled() {
     let (sender, mut one) = queue::bounded(2);
     let mut two = one.clone();
     let (mut idle, mut second) = (hand(one.recv()), hand(two.recv()));
@@ -58,7 +58,7 @@ fn one_that_was_called_and_never_comes_does_not_stop_a_full_queue() {
 }
 
 #[test]
-fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
+fn waker_of_the_last_poll_is_woken() {
     let (sender, mut receiver) = queue::bounded(1);
     let mut take = hand(receiver.recv());
     assert!(take.poll().is_pending());
@@ -76,7 +76,7 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
 }
 
 #[test]
-fn one_who_asks_again_while_it_waits_is_called_for_what_it_wants() {
+fn sender_polled_twice_counts_once() {
     let (sender, mut receiver) = filled(&[1], 1);
     let (mut first, mut second) = (hand(sender.send(2)), hand(sender.send(3)));
     assert!(first.poll().is_pending() && second.poll().is_pending());
@@ -86,7 +86,7 @@ fn one_who_asks_again_while_it_waits_is_called_for_what_it_wants() {
 }
 
 #[test]
-fn one_who_was_called_and_passed_over_is_still_on_the_way() {
+fn notified_sender_that_is_overtaken_stays_notified() {
     let (sender, mut receiver) = filled(&[1], 1);
     let mut items = VecDeque::from([3]);
     let mut first = hand(sender.send(2));
