@@ -1,4 +1,4 @@
-//! Batches that wait for room, and what becomes of those that give up.
+//! Batches that wait for capacity, their deposits, and batches that are cancelled.
 
 use std::collections::VecDeque;
 use std::task::Poll;
@@ -13,7 +13,7 @@ fn deposit_is_received_in_order_before_its_sender_is_polled() {
     let (mut items, mut others) = (VecDeque::from([1, 2, 3, 4]), VecDeque::from([5, 6]));
     let (mut first, mut second) = (hand(sender.send_many(&mut items)), hand(sender.send_many(&mut others)));
     assert!(first.poll().is_pending() && second.poll().is_pending());
-    assert_eq!(receiver.len(), 2, "what waits is not in the queue");
+    assert_eq!(receiver.len(), 2, "a deposit is not in the queue");
     assert_eq!((taken(&mut receiver, 9), taken(&mut receiver, 9)), (vec![1, 2], vec![3, 4]));
     assert_eq!((first.woken(), second.woken()), (1, 1));
     assert_eq!(receiver.try_recv(), Ok(5));
@@ -29,12 +29,12 @@ fn cancelled_batch_comes_back_and_leaves_other_deposits() {
     let (mut items, mut others) = ((1..=8).collect::<VecDeque<_>>(), VecDeque::from([11, 12]));
     let mut between = VecDeque::from([9, 10]);
     let (mut first, mut second) = (hand(sender.send_many(&mut items)), hand(sender.send_many(&mut others)));
-    let mut given_up = hand(sender.send_many(&mut between));
-    assert!(first.poll().is_pending() && given_up.poll().is_pending() && second.poll().is_pending());
-    drop(given_up);
+    let mut cancelled = hand(sender.send_many(&mut between));
+    assert!(first.poll().is_pending() && cancelled.poll().is_pending() && second.poll().is_pending());
+    drop(cancelled);
     assert_eq!(between, [9, 10]);
     assert_eq!(receiver.try_recv(), Ok(1));
-    assert!(first.poll().is_pending(), "only one more found room");
+    assert!(first.poll().is_pending(), "only one more item was admitted");
     drop(first);
     assert_eq!(items, [5, 6, 7, 8]);
     assert_eq!((taken(&mut receiver, 3), second.woken()), (vec![2, 3, 4], 1));
@@ -47,8 +47,8 @@ fn waiting_batch_comes_back_when_the_queue_closes() {
     for dropped in [false, true] {
         let (sender, mut receiver) = queue::bounded(2);
         let mut items: VecDeque<_> = (1..=6).collect();
-        let mut put = hand(sender.send_many(&mut items));
-        assert!(put.poll().is_pending());
+        let mut send = hand(sender.send_many(&mut items));
+        assert!(send.poll().is_pending());
         if dropped {
             drop(receiver);
         } else {
@@ -56,8 +56,8 @@ fn waiting_batch_comes_back_when_the_queue_closes() {
             assert_eq!(taken(&mut receiver, 9), [1, 2]);
             assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
         }
-        assert_eq!((put.woken(), put.poll()), (1, Poll::Ready(Err(SendError(())))));
-        drop(put);
+        assert_eq!((send.woken(), send.poll()), (1, Poll::Ready(Err(SendError(())))));
+        drop(send);
         assert_eq!(items, [3, 4, 5, 6]);
     }
 }
@@ -66,11 +66,11 @@ fn waiting_batch_comes_back_when_the_queue_closes() {
 fn batch_admitted_before_the_close_is_sent() {
     let (sender, mut receiver) = queue::bounded(2);
     let mut items: VecDeque<_> = (1..=4).collect();
-    let mut put = hand(sender.send_many(&mut items));
-    assert!(put.poll().is_pending());
+    let mut send = hand(sender.send_many(&mut items));
+    assert!(send.poll().is_pending());
     assert_eq!((taken(&mut receiver, 2), receiver.try_recv()), (vec![1, 2], Ok(3)));
     receiver.close();
-    assert_eq!(put.poll(), Poll::Ready(Ok(())));
+    assert_eq!(send.poll(), Poll::Ready(Ok(())));
     assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(4), Err(TryRecvError::Closed)));
 }
 
@@ -78,11 +78,11 @@ fn batch_admitted_before_the_close_is_sent() {
 fn single_item_waits_for_its_sender_and_keeps_its_turn() {
     let (sender, mut receiver) = filled(&[1, 2], 2);
     let mut items = VecDeque::from([5, 6]);
-    let (mut given_up, mut single) = (hand(sender.send(3)), hand(sender.send(4)));
+    let (mut cancelled, mut single) = (hand(sender.send(3)), hand(sender.send(4)));
     let mut batch = hand(sender.send_many(&mut items));
-    assert!(given_up.poll().is_pending() && single.poll().is_pending() && batch.poll().is_pending());
+    assert!(cancelled.poll().is_pending() && single.poll().is_pending() && batch.poll().is_pending());
     assert_eq!(receiver.try_recv(), Ok(1));
-    drop(given_up);
+    drop(cancelled);
     assert_eq!((single.woken(), single.poll()), (1, Poll::Ready(Ok(()))));
     assert_eq!((taken(&mut receiver, 2), taken(&mut receiver, 2)), (vec![2, 4], vec![5, 6]));
     assert_eq!(batch.poll(), Poll::Ready(Ok(())));
@@ -108,7 +108,7 @@ fn later_send_waits_behind_a_deposit_and_try_send_does_not() {
     assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!((sender.try_send(9), sender.try_send(9)), (Ok(()), Err(TrySendError::Full(9))));
     assert_eq!(receiver.try_recv(), Ok(2));
-    assert!(later.poll().is_pending(), "there was room, for the batch");
+    assert!(later.poll().is_pending(), "the capacity was for the batch");
     assert_eq!((taken(&mut receiver, 2), taken(&mut receiver, 2)), (vec![9, 3], vec![4]));
     assert_eq!((batch.poll(), later.poll()), (Poll::Ready(Ok(())), Poll::Ready(Ok(()))));
     assert_eq!(receiver.try_recv(), Ok(5));
@@ -129,11 +129,11 @@ fn sender_goes_on_past_a_batch_that_is_never_polled() {
 fn queue_without_capacity_admits_a_deposit_for_a_receiver() {
     let (sender, mut receiver) = queue::bounded(0);
     let mut items = VecDeque::from([1, 2]);
-    let mut put = hand(sender.send_many(&mut items));
-    assert!(put.poll().is_pending());
+    let mut send = hand(sender.send_many(&mut items));
+    assert!(send.poll().is_pending());
     assert_eq!((sender.len(), taken(&mut receiver, 2)), (0, vec![1]));
-    assert!(put.poll().is_pending());
-    assert_eq!((sender.len(), receiver.try_recv(), put.poll()), (0, Ok(2), Poll::Ready(Ok(()))));
+    assert!(send.poll().is_pending());
+    assert_eq!((sender.len(), receiver.try_recv(), send.poll()), (0, Ok(2), Poll::Ready(Ok(()))));
 }
 
 #[test]
@@ -141,21 +141,21 @@ fn lifo_queue_lets_a_batch_wait() {
     let (sender, mut receiver) = queue::bounded_lifo(2);
     let sender = sender.of_input(0);
     let mut items = VecDeque::from([1, 2, 3]);
-    let mut put = hand(sender.send_many(&mut items));
-    assert!(put.poll().is_pending());
-    assert_eq!((receiver.try_recv(), put.woken()), (Ok(2), 1));
-    assert_eq!((put.poll(), taken(&mut receiver, 3)), (Poll::Ready(Ok(())), vec![3, 1]));
+    let mut send = hand(sender.send_many(&mut items));
+    assert!(send.poll().is_pending());
+    assert_eq!((receiver.try_recv(), send.woken()), (Ok(2), 1));
+    assert_eq!((send.poll(), taken(&mut receiver, 3)), (Poll::Ready(Ok(())), vec![3, 1]));
 }
 
 #[test]
 fn receiver_notified_in_vain_is_notified_again() {
     let (sender, mut one) = queue::bounded(2);
     let mut two = one.clone();
-    let mut take = hand(one.recv());
+    let mut recv = hand(one.recv());
     for times in 1..3 {
-        assert!(take.poll().is_pending());
+        assert!(recv.poll().is_pending());
         sender.try_send(times).unwrap();
-        assert_eq!((take.woken(), two.try_recv()), (times, Ok(times)));
+        assert_eq!((recv.woken(), two.try_recv()), (times, Ok(times)));
     }
 }
 
@@ -166,7 +166,7 @@ fn admitted_items_are_not_wanted_any_more() {
     let (mut first, mut second) = (hand(sender.send_many(&mut items)), hand(sender.send_many(&mut others)));
     assert!(first.poll().is_pending() && second.poll().is_pending());
     assert_eq!((receiver.try_recv(), first.woken()), (Ok(1), 1));
-    assert!(second.poll().is_pending(), "in passing it lets in the first one's first item");
+    assert!(second.poll().is_pending(), "its poll admits the first item of the first batch");
     assert_eq!((taken(&mut receiver, 3), second.woken()), (vec![2, 3, 4], 1));
 }
 
@@ -178,11 +178,11 @@ fn sender_that_admits_its_deposit_notifies_a_receiver() {
     assert!(first.poll().is_pending() && second.poll().is_pending());
     sender.try_send(1).unwrap();
     let mut items = VecDeque::from([2]);
-    let mut put = hand(sender.send_many(&mut items));
-    assert!(put.poll().is_pending());
+    let mut send = hand(sender.send_many(&mut items));
+    assert!(send.poll().is_pending());
     assert_eq!((first.woken(), receiver.try_recv()), (1, Ok(1)));
     drop(first);
-    assert_eq!((put.woken(), put.poll()), (1, Poll::Ready(Ok(()))));
+    assert_eq!((send.woken(), send.poll()), (1, Poll::Ready(Ok(()))));
     assert_eq!((second.woken(), second.poll()), (1, Poll::Ready(Some(2))));
 }
 

@@ -1,4 +1,4 @@
-//! Futures that are polled by hand, and who counts how often he was woken.
+//! Futures that are polled by hand, and wakers that count.
 
 use std::future::Future;
 use std::pin::Pin;

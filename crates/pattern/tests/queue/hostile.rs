@@ -12,7 +12,7 @@ use towpath_pattern::queue::{self, Sender};
 
 use crate::by_hand::hand;
 
-/// A waker whose every step looks into the queue, which is locked if it is not called after the lock.
+/// A waker that locks the queue whenever it is woken or dropped: a deadlock if that happens under the lock.
 struct Looks(Sender<u8>, AtomicUsize);
 
 impl Wake for Looks {
@@ -33,12 +33,12 @@ fn wakers_may_use_the_queue_when_woken_or_dropped() {
     std::thread::spawn(move || {
         let (sender, mut receiver) = queue::bounded::<u8>(1);
         let waker = || Waker::from(Arc::new(Looks(sender.clone(), AtomicUsize::new(0))));
-        let mut take = pin!(receiver.recv());
+        let mut recv = pin!(receiver.recv());
         for _ in 0..3 {
-            assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+            assert!(recv.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
         }
         sender.try_send(1).unwrap();
-        assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
+        assert!(recv.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
         told.send(()).unwrap();
     });
     over.recv_timeout(Duration::from_secs(10)).expect("no deadlock, and no panic");
@@ -64,7 +64,7 @@ fn panicking_waker_costs_no_other_its_wake_up() {
     let mut third = hand(three.recv());
     assert!(third.poll().is_pending());
     let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sender.close()));
-    assert!(closing.is_err(), "the panic is somebody's: here, of whoever closed the queue");
+    assert!(closing.is_err(), "the panic comes out of the close");
     assert_eq!((first.woken(), third.woken()), (1, 1));
     assert_eq!((first.poll(), third.poll()), (Poll::Ready(None), Poll::Ready(None)));
 }

@@ -1,4 +1,4 @@
-//! Who is called when there is something to take or room, and who is not passed over.
+//! Which waiter is notified of items and of capacity, and which is not passed over.
 
 use std::collections::VecDeque;
 use std::task::Poll;
@@ -60,19 +60,19 @@ fn full_queue_notifies_past_a_receiver_that_is_never_polled() {
 #[test]
 fn waker_of_the_last_poll_is_woken() {
     let (sender, mut receiver) = queue::bounded(1);
-    let mut take = hand(receiver.recv());
-    assert!(take.poll().is_pending());
-    let before = std::mem::take(&mut take.woken);
-    assert!(take.poll().is_pending());
+    let mut recv = hand(receiver.recv());
+    assert!(recv.poll().is_pending());
+    let before = std::mem::take(&mut recv.woken);
+    assert!(recv.poll().is_pending());
     sender.try_send(1).unwrap();
-    assert_eq!((before.times(), take.woken()), (0, 1));
+    assert_eq!((before.times(), recv.woken()), (0, 1));
 
-    let mut put = hand(sender.send(2));
-    assert!(put.poll().is_pending());
-    let before = std::mem::take(&mut put.woken);
-    assert!(put.poll().is_pending());
-    assert_eq!(take.poll(), Poll::Ready(Some(1)));
-    assert_eq!((before.times(), put.woken()), (0, 1));
+    let mut send = hand(sender.send(2));
+    assert!(send.poll().is_pending());
+    let before = std::mem::take(&mut send.woken);
+    assert!(send.poll().is_pending());
+    assert_eq!(recv.poll(), Poll::Ready(Some(1)));
+    assert_eq!((before.times(), send.woken()), (0, 1));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn sender_polled_twice_counts_once() {
     assert!(first.poll().is_pending() && second.poll().is_pending());
     assert!(first.poll().is_pending(), "once more");
     assert_eq!(receiver.try_recv(), Ok(1));
-    assert_eq!((first.woken(), second.woken()), (1, 0), "there is room for one");
+    assert_eq!((first.woken(), second.woken()), (1, 0), "there is capacity for one");
 }
 
 #[test]
@@ -96,6 +96,6 @@ fn notified_sender_that_is_overtaken_stays_notified() {
     assert!(batch.poll().is_pending() && last.poll().is_pending());
     assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!((first.woken(), last.woken()), (1, 0));
-    assert_eq!(receiver.try_recv(), Ok(3), "what the batch has lent");
-    assert_eq!((first.woken(), batch.woken(), last.woken()), (1, 1, 0), "there is room for one");
+    assert_eq!(receiver.try_recv(), Ok(3), "the deposit of the batch");
+    assert_eq!((first.woken(), batch.woken(), last.woken()), (1, 1, 0), "there is capacity for one");
 }

@@ -36,11 +36,11 @@ fn lifo_queue_yields_the_newest_first() {
 fn full_queue_refuses_try_send_and_lets_send_wait() {
     let (sender, mut receiver) = filled(&[1, 2], 2);
     assert_eq!(sender.try_send(3), Err(TrySendError::Full(3)));
-    let mut put = hand(sender.send(3));
-    assert!(put.poll().is_pending());
+    let mut send = hand(sender.send(3));
+    assert!(send.poll().is_pending());
     assert_eq!(receiver.try_recv(), Ok(1));
-    assert_eq!(put.woken(), 1);
-    assert_eq!(put.poll(), Poll::Ready(Ok(())));
+    assert_eq!(send.woken(), 1);
+    assert_eq!(send.poll(), Poll::Ready(Ok(())));
     assert_eq!((sender.len(), sender.capacity()), (2, 2));
 }
 
@@ -49,7 +49,7 @@ fn capacity_freed_one_by_one_is_reused() {
     let (sender, mut receiver) = filled(&(0..10).collect::<Vec<_>>(), 10);
     for item in 0..1_000 {
         assert_eq!(receiver.try_recv(), Ok(item));
-        sender.try_send(item + 10).expect("the one that was taken made room");
+        sender.try_send(item + 10).expect("the item that was received freed capacity");
         assert_eq!(sender.try_send(0), Err(TrySendError::Full(0)));
     }
 }
@@ -58,18 +58,22 @@ fn capacity_freed_one_by_one_is_reused() {
 fn queue_without_capacity_takes_an_item_for_a_receiver() {
     let (sender, mut receiver) = queue::bounded(0);
     assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)));
-    let mut put = hand(sender.send(1));
-    assert!(put.poll().is_pending());
+    let mut send = hand(sender.send(1));
+    assert!(send.poll().is_pending());
     let mut other = receiver.clone();
     {
-        let mut take = hand(receiver.recv());
-        assert!(take.poll().is_pending());
-        assert_eq!(put.woken(), 1);
-        assert_eq!(put.poll(), Poll::Ready(Ok(())));
-        assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)), "one waits, and has its item");
-        assert_eq!(take.woken(), 1);
+        let mut recv = hand(receiver.recv());
+        assert!(recv.poll().is_pending());
+        assert_eq!(send.woken(), 1);
+        assert_eq!(send.poll(), Poll::Ready(Ok(())));
+        assert_eq!(
+            sender.try_send(2),
+            Err(TrySendError::Full(2)),
+            "the one receiver that waits has its item"
+        );
+        assert_eq!(recv.woken(), 1);
     }
-    // Cancelled before it came to take: the item is still there.
+    // The receiver was cancelled before it took the item: the item is still there.
     assert_eq!(hand(other.recv()).poll(), Poll::Ready(Some(1)));
 }
 
@@ -78,10 +82,10 @@ fn batch_enters_up_to_the_capacity_and_the_rest_stays() {
     let (sender, mut receiver) = queue::bounded(3);
     let mut items = VecDeque::from([1, 2, 3, 4, 5]);
     {
-        let mut put = hand(sender.send_many(&mut items));
-        assert!(put.poll().is_pending());
+        let mut send = hand(sender.send_many(&mut items));
+        assert!(send.poll().is_pending());
         assert_eq!(receiver.try_recv(), Ok(1));
-        assert!(put.poll().is_pending());
+        assert!(send.poll().is_pending());
     }
     assert_eq!(items, [5]);
     let mut taken = Vec::new();
@@ -89,16 +93,14 @@ fn batch_enters_up_to_the_capacity_and_the_rest_stays() {
     assert_eq!(taken, [2, 3, 4]);
 }
 
-/// Takes up to `max` items with one poll.
-
 #[test]
 fn close_wakes_all_waiters_and_leaves_the_items() {
     let (sender, receiver) = filled(&[1], 1);
-    let (mut put, mut other) = (hand(sender.send(2)), hand(sender.send(3)));
-    assert!(put.poll().is_pending() && other.poll().is_pending());
+    let (mut send, mut other) = (hand(sender.send(2)), hand(sender.send(3)));
+    assert!(send.poll().is_pending() && other.poll().is_pending());
     receiver.close();
-    assert_eq!((put.woken(), other.woken()), (1, 1));
-    assert_eq!((put.poll(), other.poll()), (Poll::Ready(Err(SendError(2))), Poll::Ready(Err(SendError(3)))));
+    assert_eq!((send.woken(), other.woken()), (1, 1));
+    assert_eq!((send.poll(), other.poll()), (Poll::Ready(Err(SendError(2))), Poll::Ready(Err(SendError(3)))));
     assert_eq!(sender.try_send(4), Err(TrySendError::Closed(4)));
 
     let (mut one, mut two) = (receiver.clone(), receiver);
@@ -118,10 +120,10 @@ fn close_wakes_all_waiters_and_leaves_the_items() {
 #[test]
 fn send_without_receivers_returns_the_items() {
     let (sender, receiver) = filled(&[1], 1);
-    let mut put = hand(sender.send(2));
-    assert!(put.poll().is_pending());
+    let mut send = hand(sender.send(2));
+    assert!(send.poll().is_pending());
     drop(receiver);
-    assert_eq!((put.woken(), put.poll()), (1, Poll::Ready(Err(SendError(2)))));
+    assert_eq!((send.woken(), send.poll()), (1, Poll::Ready(Err(SendError(2)))));
     let mut items = VecDeque::from([3, 4]);
     assert_eq!(hand(sender.send_many(&mut items)).poll(), Poll::Ready(Err(SendError(()))));
     assert_eq!(items, [3, 4]);
@@ -152,11 +154,11 @@ fn receivers_may_ask_for_any_number_of_items() {
 
     let (sender, mut receiver) = queue::bounded(0);
     let mut waiting = receiver.clone();
-    let mut take = hand(waiting.recv());
-    assert!(take.poll().is_pending());
+    let mut recv = hand(waiting.recv());
+    assert!(recv.poll().is_pending());
     let mut items = VecDeque::from([1, 2]);
-    let mut put = hand(sender.send_many(&mut items));
-    assert!(put.poll().is_pending());
+    let mut send = hand(sender.send_many(&mut items));
+    assert!(send.poll().is_pending());
     assert_eq!((taken(&mut receiver, usize::MAX), taken(&mut receiver, usize::MAX)), (vec![1], vec![2]));
 }
 
@@ -167,12 +169,12 @@ fn join_waits_until_every_item_is_finished() {
     let mut join = hand(sender.join());
     assert!(join.poll().is_pending());
     assert_eq!((one.try_recv(), two.try_recv()), (Ok(1), Ok(2)));
-    assert!(join.poll().is_pending(), "both are in hand");
+    assert!(join.poll().is_pending(), "neither is finished");
     assert_eq!(one.try_recv(), Err(TryRecvError::Empty));
-    assert!(join.poll().is_pending(), "the second is still in hand");
+    assert!(join.poll().is_pending(), "the second is not finished");
     drop(two);
     assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Ok(()))));
-    assert_eq!(hand(sender.join()).poll(), Poll::Ready(Ok(())), "nothing was put since");
+    assert_eq!(hand(sender.join()).poll(), Poll::Ready(Ok(())), "no item was sent since");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Every operation that can wait, begun at each step of what others do meanwhile and dropped at each later one:
-//! the others go on, and no item is lost, doubled or out of its turn.
+//! Every operation that can wait, started at each step of others and dropped at each later step: the others go on, and no
+//! item is lost, doubled or out of its turn.
 
 use std::collections::VecDeque;
 use std::task::Poll;
@@ -8,24 +8,24 @@ use towpath_pattern::queue::{self, Receiver, Sender};
 
 use crate::by_hand::hand;
 
-/// What the others do: put one item, take one.
+/// The number of steps of the others: each sends an item, or receives one.
 const STEPS: usize = 12;
 
 #[derive(Clone, Copy, Debug)]
 enum Victim {
-    Put,
-    PutMany,
-    Take,
-    TakeMany,
+    Send,
+    SendMany,
+    Recv,
+    RecvMany,
     Join,
 }
 
-const VICTIMS: [Victim; 5] = [Victim::Put, Victim::PutMany, Victim::Take, Victim::TakeMany, Victim::Join];
+const VICTIMS: [Victim; 5] = [Victim::Send, Victim::SendMany, Victim::Recv, Victim::RecvMany, Victim::Join];
 
-/// What the victim put and what it took.
+/// The items that the victim sent and received.
 #[derive(Default)]
 struct Items {
-    put: Vec<u32>,
+    sent: Vec<u32>,
     taken: Vec<u32>,
 }
 
@@ -38,25 +38,25 @@ type Polls<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> bool);
 fn victim(kind: Victim, sender: &Sender<u32>, receiver: &mut Receiver<u32>, polls: Polls<'_>) -> Items {
     let mut items = Items::default();
     match kind {
-        Victim::Put => {
-            let mut put = hand(sender.send(BATCH[0]));
+        Victim::Send => {
+            let mut send = hand(sender.send(BATCH[0]));
             let mut done = false;
             polls(&mut || {
-                done = put.poll().is_ready();
+                done = send.poll().is_ready();
                 done
             });
-            items.put.extend(done.then_some(BATCH[0]));
+            items.sent.extend(done.then_some(BATCH[0]));
         }
-        Victim::PutMany => {
+        Victim::SendMany => {
             let mut batch = VecDeque::from(BATCH);
-            let mut put = hand(sender.send_many(&mut batch));
-            polls(&mut || put.poll().is_ready());
-            drop(put);
-            items.put = BATCH.into_iter().filter(|item| !batch.contains(item)).collect();
+            let mut send = hand(sender.send_many(&mut batch));
+            polls(&mut || send.poll().is_ready());
+            drop(send);
+            items.sent = BATCH.into_iter().filter(|item| !batch.contains(item)).collect();
         }
-        Victim::Take => {
-            let mut take = hand(receiver.recv());
-            polls(&mut || match take.poll() {
+        Victim::Recv => {
+            let mut recv = hand(receiver.recv());
+            polls(&mut || match recv.poll() {
                 Poll::Ready(item) => {
                     items.taken.extend(item);
                     true
@@ -64,9 +64,9 @@ fn victim(kind: Victim, sender: &Sender<u32>, receiver: &mut Receiver<u32>, poll
                 Poll::Pending => false,
             });
         }
-        Victim::TakeMany => {
-            let mut take = hand(receiver.recv_many(2, &mut items.taken));
-            polls(&mut || take.poll().is_ready());
+        Victim::RecvMany => {
+            let mut recv = hand(receiver.recv_many(2, &mut items.taken));
+            polls(&mut || recv.poll().is_ready());
         }
         Victim::Join => {
             let mut join = hand(sender.join());
@@ -81,23 +81,23 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
     let with = format!("{kind:?}, capacity {capacity}, from step {from} to {to}, polled again: {again}");
     let (sender, mut receiver) = queue::bounded(capacity);
     let (others_sender, mut others) = (sender.clone(), receiver.clone());
-    let (mut put, mut taken) = (Vec::new(), Vec::new());
+    let (mut sent, mut taken) = (Vec::new(), Vec::new());
     let mut waiting: VecDeque<_> = VecDeque::new();
     let mut step = |at: usize, others: &mut Receiver<u32>| {
-        // Two are put, and one is taken after the first: in the middle there is more than room for.
+        // Two items are sent and one is received: in the middle the items exceed the capacity.
         if at.is_multiple_of(2) || at < STEPS / 2 {
             let item = u32::try_from(at).unwrap_or_default();
             waiting.push_back(hand(others_sender.send(item)));
-            put.push(item);
+            sent.push(item);
         }
-        waiting.retain_mut(|put: &mut crate::by_hand::Hand<_>| put.poll().is_pending());
+        waiting.retain_mut(|send: &mut crate::by_hand::Hand<_>| send.poll().is_pending());
         if at % 2 == 1 {
-            let mut take = hand(others.recv());
-            if let Poll::Ready(item) = take.poll() {
+            let mut recv = hand(others.recv());
+            if let Poll::Ready(item) = recv.poll() {
                 taken.extend(item);
             }
         }
-        waiting.retain_mut(|put| put.poll().is_pending());
+        waiting.retain_mut(|send| send.poll().is_pending());
     };
     (0..from).for_each(|at| step(at, &mut others));
     let items = victim(kind, &sender, &mut receiver, &mut |poll| {
@@ -116,12 +116,12 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
         if waiting.is_empty() && others.is_empty() {
             break;
         }
-        let mut take = hand(others.recv());
-        let mut took = take.poll();
+        let mut recv = hand(others.recv());
+        let mut took = recv.poll();
         // Without capacity, an item goes from hand to hand: both must be there.
-        waiting.retain_mut(|put| put.poll().is_pending());
+        waiting.retain_mut(|send| send.poll().is_pending());
         if took.is_pending() {
-            took = take.poll();
+            took = recv.poll();
         }
         if let Poll::Ready(item) = took {
             taken.extend(item);
@@ -137,10 +137,10 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
         "in their turn ({with})"
     );
     taken.extend(&items.taken);
-    put.extend(&items.put);
+    sent.extend(&items.sent);
     taken.sort_unstable();
-    put.sort_unstable();
-    assert_eq!(taken, put, "what was put is what was taken ({with})");
+    sent.sort_unstable();
+    assert_eq!(taken, sent, "the items sent are the items received ({with})");
     let mut join = hand(sender.join());
     assert_eq!(join.poll(), Poll::Pending, "the last is not finished ({with})");
     drop(others);

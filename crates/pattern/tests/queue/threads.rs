@@ -1,4 +1,4 @@
-//! Many tasks on several threads: nothing is lost, nothing twice, and nobody sleeps for ever.
+//! Many tasks on several threads: no item is lost or received twice, and no task sleeps for ever.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use towpath_pattern::queue::{self, Receiver};
 
-/// Takes one item, but gives the wait up now and then.
-async fn take_with_doubts(receiver: &mut Receiver<usize>, left: &AtomicUsize) -> Option<usize> {
+/// Receives one item, but cancels the wait now and then.
+async fn recv_with_doubts(receiver: &mut Receiver<usize>, left: &AtomicUsize) -> Option<usize> {
     loop {
         tokio::select! {
             biased;
@@ -54,7 +54,7 @@ async fn every_item_is_received_once_despite_cancellation() {
                 while left.load(Ordering::SeqCst) > 0 {
                     let before = taken.len();
                     if kind % 2 == 0 {
-                        taken.extend(take_with_doubts(&mut receiver, &left).await);
+                        taken.extend(recv_with_doubts(&mut receiver, &left).await);
                     } else {
                         tokio::select! {
                             biased;
@@ -69,10 +69,7 @@ async fn every_item_is_received_once_despite_cancellation() {
         }
         let all = async { (producing.join_all().await, consuming.join_all().await) };
         let (_, taken) = timeout(Duration::from_secs(30), all).await.unwrap_or_else(|_| {
-            panic!(
-                "at capacity {capacity} somebody sleeps, with {} items to take",
-                left.load(Ordering::SeqCst)
-            )
+            panic!("at capacity {capacity} a task sleeps, with {} items to take", left.load(Ordering::SeqCst))
         });
         let mut taken = taken.concat();
         taken.sort_unstable();
@@ -106,8 +103,8 @@ async fn no_receiver_sleeps_while_there_are_items() {
                 }
             });
         }
-        // No close helps them: the sender and the receiver here live on.
+        // No close wakes them: the sender and the receiver here live on.
         let all = timeout(Duration::from_secs(30), consuming.join_all()).await;
-        assert!(all.is_ok(), "somebody sleeps at capacity {capacity}");
+        assert!(all.is_ok(), "a task sleeps at capacity {capacity}");
     }
 }
