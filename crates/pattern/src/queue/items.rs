@@ -52,14 +52,18 @@ impl<T> Items<T> {
     /// Moves the first `count` items of `outgoing` into the queue.
     #[inline]
     pub(super) fn send<S: Outgoing<T>>(&mut self, count: usize, index: Option<usize>, outgoing: &mut S) {
-        if index.is_some() && self.indices.is_none() {
-            self.indices = Some((self.taken..self.taken + self.len()).collect());
-        }
-        let next = self.taken + self.len();
-        if let Some(indices) = &mut self.indices {
-            indices.extend((next..next + count).map(|number| index.unwrap_or(number)));
+        if index.is_some() || self.indices.is_some() {
+            self.extend_indices(count, index);
         }
         outgoing.move_to(count, &mut self.values);
+    }
+
+    /// Adds the indices of the next `count` items, before they are moved.
+    #[inline(never)]
+    fn extend_indices(&mut self, count: usize, index: Option<usize>) {
+        let next = self.taken + self.len();
+        let indices = self.indices.get_or_insert_with(|| (self.taken..next).collect());
+        indices.extend((next..next + count).map(|number| index.unwrap_or(number)));
     }
 
     /// Takes an item, with its index.
