@@ -320,3 +320,186 @@ impl<T> State<T> {
         std::iter::from_fn(|| self.items.pop())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// A sender or a receiver of the state, polled by hand.
+    #[derive(Default)]
+    struct Party {
+        ticket: Option<Ticket>,
+        unfinished: usize,
+    }
+
+    impl Party {
+        fn send<S: Outgoing<u32>>(&mut self, state: &mut State<u32>, items: &mut S) -> Poll<bool> {
+            let mut sending = Sending { ticket: &mut self.ticket, items, index: None };
+            let sent = state.send(&mut sending);
+            if sent.is_pending() {
+                state.wait_to_send(&mut sending, Waker::noop().clone());
+            }
+            sent
+        }
+
+        fn cancel_send<S: Outgoing<u32>>(&mut self, state: &mut State<u32>, items: &mut S) {
+            state.cancel_send(&mut Sending { ticket: &mut self.ticket, items, index: None });
+        }
+
+        /// Receives up to `max` items; `None` if the receiver waits now.
+        fn recv(&mut self, state: &mut State<u32>, max: usize) -> Option<Vec<u32>> {
+            let Self { ticket, unfinished } = self;
+            let mut receiving = Receiving { ticket, unfinished, max };
+            let mut taken = Vec::new();
+            let received = state.recv(&mut receiving, &mut |items, count| items.pop_many(count, &mut taken));
+            if received.is_pending() {
+                state.wait_to_recv(&mut receiving, Waker::noop().clone());
+            }
+            received.is_ready().then_some(taken)
+        }
+    }
+
+    /// Returns whether the last change notified a waiter, and forgets it.
+    fn notifies(state: &mut State<u32>) -> bool {
+        let wakes = state.wakes.wakes();
+        assert!(state.wakes.wake_all().is_none());
+        wakes
+    }
+
+    #[test]
+    fn deposit_is_admitted_when_the_queue_is_empty() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default());
+        let mut batch = (0..5).collect::<VecDeque<_>>();
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Pending);
+        assert_eq!((state.len(), state.total(), batch.len()), (2, 4, 1));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![0, 1]));
+        assert_eq!((state.len(), state.total()), (0, 2));
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        assert_eq!((state.len(), state.total()), (1, 1));
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(true));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![3, 4]));
+    }
+
+    #[test]
+    fn cancelled_sender_gets_back_what_was_not_admitted() {
+        let (mut state, mut sender, mut other, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default(), Party::default());
+        let (mut batch, mut others) = ((0..5).collect::<VecDeque<_>>(), VecDeque::from([7, 8]));
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert!(other.send(&mut state, &mut &mut others).is_pending());
+        assert_eq!(receiver.recv(&mut state, 2), Some(vec![0, 1]));
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        sender.cancel_send(&mut state, &mut &mut batch);
+        assert_eq!((batch, sender.ticket), (VecDeque::from([4]), None));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![3]));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![7, 8]));
+    }
+
+    #[test]
+    fn single_item_is_sent_by_its_sender_only() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        assert_eq!(sender.send(&mut state, &mut Some(1)), Poll::Ready(true));
+        let mut item = Some(2);
+        assert!(sender.send(&mut state, &mut item).is_pending());
+        assert_eq!((state.total(), item), (1, Some(2)));
+        assert_eq!((receiver.recv(&mut state, 9), notifies(&mut state)), (Some(vec![1]), true));
+        assert_eq!(receiver.recv(&mut state, 9), None);
+        assert_eq!((sender.send(&mut state, &mut item), notifies(&mut state)), (Poll::Ready(true), true));
+    }
+
+    #[test]
+    fn lifo_queue_takes_no_deposit() {
+        let (mut state, mut sender) = (State::new(1, true), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert_eq!((state.total(), batch), (1, VecDeque::from([2])));
+    }
+
+    #[test]
+    fn queue_without_capacity_has_room_for_what_receivers_want() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(0, false), Party::default(), Party::default());
+        let mut item = Some(1);
+        assert!(sender.send(&mut state, &mut item).is_pending());
+        assert_eq!((receiver.recv(&mut state, 5), notifies(&mut state)), (None, true));
+        assert_eq!(sender.send(&mut state, &mut item), Poll::Ready(true));
+        assert!(sender.send(&mut state, &mut Some(2)).is_pending(), "the receiver wants one item at a time");
+        assert_eq!(receiver.recv(&mut state, 5), Some(vec![1]));
+    }
+
+    #[test]
+    fn closed_queue_refuses_items_and_yields_the_rest() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        state.close();
+        assert!(notifies(&mut state));
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(false));
+        assert_eq!(batch, [2]);
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![1]));
+        assert_eq!(
+            (receiver.recv(&mut state, 9), receiver.recv(&mut state, 9)),
+            (Some(vec![]), Some(vec![]))
+        );
+    }
+
+    #[test]
+    fn batch_admitted_before_the_close_counts_as_sent() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert_eq!(
+            (receiver.recv(&mut state, 1), receiver.recv(&mut state, 1)),
+            (Some(vec![1]), Some(vec![2]))
+        );
+        state.close();
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(true));
+    }
+
+    #[test]
+    fn only_an_empty_queue_without_deposits_closes_if_empty() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert_eq!((receiver.recv(&mut state, 1), state.len()), (Some(vec![1]), 0));
+        assert!(!state.close_if_empty() && !state.is_closed(), "a deposit is left");
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        assert!(state.close_if_empty() && state.is_closed());
+    }
+
+    #[test]
+    fn joiners_are_released_when_the_last_item_is_finished() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default());
+        let mut ticket = None;
+        assert_eq!(state.join(&mut ticket), Poll::Ready(true), "nothing was sent");
+        assert_eq!(sender.send(&mut state, &mut &mut VecDeque::from([1, 2])), Poll::Ready(true));
+        assert!(state.join(&mut ticket).is_pending());
+        state.wait_to_join(&mut ticket, Waker::noop().clone());
+        assert_eq!((receiver.recv(&mut state, 2), notifies(&mut state)), (Some(vec![1, 2]), false));
+        state.cancel_recv(&mut receiver.ticket, &mut receiver.unfinished);
+        assert!(notifies(&mut state) && state.joiners.is_empty());
+        assert_eq!((state.join(&mut ticket), ticket), (Poll::Ready(true), None));
+    }
+
+    #[test]
+    fn abandoned_queue_fails_its_joiners_and_senders() {
+        let (mut state, mut sender) = (State::new(1, false), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        let mut ticket = None;
+        state.wait_to_join(&mut ticket, Waker::noop().clone());
+        drop(state.abandon());
+        assert!(notifies(&mut state));
+        assert_eq!((state.join(&mut ticket), state.len()), (Poll::Ready(false), 0));
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(false));
+        assert_eq!(batch, [2]);
+    }
+}
