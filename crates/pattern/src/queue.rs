@@ -4,8 +4,7 @@
 //!
 //! - To feed a run: [`Source::channel`](crate::Source::channel).
 //! - For one answer to one request: `tokio::sync::oneshot`.
-//! - For a value of which only the latest counts: `tokio::sync::watch`; for every value to every receiver:
-//!   `tokio::sync::broadcast`.
+//! - For the latest of many values: `tokio::sync::watch`; for every value to every receiver: `tokio::sync::broadcast`.
 //!
 //! # Example
 //!
@@ -32,16 +31,16 @@
 //! # The end
 //!
 //! The drop of the last [`Sender`] or the last [`Receiver`] closes the queue, and so does the `close` of either. A closed
-//! queue refuses further items, and returns them to their senders; receivers still take the items that are left.
+//! queue returns further items to the senders; receivers still take the items left.
 //!
 //! [`Sender::join`] waits until every item has been received *and* finished: asyncio's `join`. No call counts finished
-//! items, as `task_done` does: a receiver has finished an item when it receives the next one or is dropped.
+//! items, as `task_done` does: a receiver has finished an item when the receiver receives the next item or is dropped.
 //!
 //! # Batches
 //!
-//! An item that is sent or received alone costs a lock, and often a wake-up. [`Sender::send_many`] and
-//! [`Receiver::recv_many`] move as many items as there is capacity for, or as are there, for the same price: with a capacity
-//! of a thousand items they are more than ten times as fast. The two sides choose independently.
+//! An item sent or received alone costs a lock, and often a wake-up. [`Sender::send_many`] and [`Receiver::recv_many`] move
+//! as many items as possible for the same price: with a capacity of a thousand items, more than ten times as fast. The two
+//! sides choose independently.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -60,8 +59,8 @@
 //!
 //! # Computing
 //!
-//! A receiver that a send wakes may have to run on the sender's thread, and then starts at the sender's next await. A sender
-//! that computes for long after a send yields first, with `tokio::task::yield_now`.
+//! A receiver woken by a send may have to run on the sender's thread, and then starts at the sender's next await. Before a
+//! long computation, a sender yields with `tokio::task::yield_now`.
 
 mod deposits;
 mod items;
@@ -83,7 +82,7 @@ pub use receiver::{Receiver, TryRecvError};
 pub use sender::{SendError, Sender, TrySendError};
 use shared::Shared;
 
-/// Creates a queue with a capacity of `capacity` items that yields the oldest item first.
+/// Creates a queue with a capacity of `capacity` items, the oldest item first.
 ///
 /// A queue without capacity is Go's unbuffered channel: an item is sent only while a receiver waits for it.
 #[must_use]
@@ -91,7 +90,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, false)
 }
 
-/// Creates a queue with a capacity of `capacity` items that yields the newest item first: asyncio's `LifoQueue`.
+/// Creates a queue with a capacity of `capacity` items, the newest item first: asyncio's `LifoQueue`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -111,16 +110,16 @@ fn queue<T>(capacity: usize, newest_first: bool) -> (Sender<T>, Receiver<T>) {
     (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
 }
 
-/// The number of operations by one handle that cost a task one unit of its cooperative budget, as a batch does. A task that
-/// never has to wait then yields every thousand items, some 50 µs, and not every hundred.
+/// The number of operations of a handle for a unit of the task's cooperative budget, the price of a batch. A task without
+/// waits then yields every thousand items, some 50 µs, and not every hundred.
 const OPERATIONS_A_UNIT: u8 = 8;
 
-/// Counts the operations by one handle.
+/// Counts the operations of a handle.
 #[derive(Default)]
 struct Pace(AtomicU8);
 
 impl Pace {
-    /// Returns whether this operation costs a unit.
+    /// Returns whether the operation costs a unit.
     #[inline]
     fn is_due(&self) -> bool {
         // Inexact where tasks share a handle, which does no harm.
@@ -130,7 +129,7 @@ impl Pace {
     }
 }
 
-/// Polls at the cost of one unit, if the task has a unit left. A poll that is pending costs nothing.
+/// Polls at the cost of a unit, if the task has a unit left. A pending poll is free.
 fn paced<R>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
     let proceed = ready!(coop::poll_proceed(cx));
     let result = ready!(poll(cx));

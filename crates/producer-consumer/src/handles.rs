@@ -1,10 +1,10 @@
-//! The handles with which the jobs of a run send items to its queue.
+//! The handles with which the jobs of a run send items to the queue.
 
 use std::collections::VecDeque;
 
 use towpath_pattern::queue::{SendError, Sender, TrySendError};
 
-/// Sends the items of a producer to the queue of its run.
+/// Sends the items of a producer to the queue of the run.
 #[derive(Debug)]
 pub struct QueueSender<T>(Sender<T>);
 
@@ -13,36 +13,36 @@ impl<T> QueueSender<T> {
         Self(sender)
     }
 
-    /// Sends `item`, and waits until the queue has capacity for it.
+    /// Sends `item`, and waits for capacity.
     ///
     /// # Errors
     ///
-    /// Returns the item if the run is over, which only a handle sees that outlives its job.
+    /// Returns the item if the run is over. Only a handle kept beyond the end of the job meets this error.
     ///
     /// # Cancel safety
     ///
-    /// A cancelled `send` has not sent the item, and drops it.
+    /// A cancelled `send` has not sent the item, and drops the item.
     pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
         self.0.send(item).await
     }
 
-    /// Sends all `items`, as many at a time as the queue has capacity for: quicker than one at a time.
+    /// Sends all `items`, in batches as large as the free capacity: quicker than a `send` for every item.
     ///
     /// # Errors
     ///
-    /// Returns an error if the run is over. Items that were not sent are left in `items`.
+    /// Returns an error if the run is over. Unsent items are left in `items`.
     ///
     /// # Cancel safety
     ///
-    /// This method is cancel safe: items that were not sent are left in `items`.
+    /// This method is cancel safe: unsent items are left in `items`.
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
         self.0.send_many(items).await
     }
 }
 
-/// Sends the items of a consumer to the queue of its run, and never waits.
+/// Sends the items of a consumer to the queue of the run, and never waits.
 ///
-/// Only consumers free capacity: if all of them waited for it, the run would deadlock.
+/// Only consumers free capacity: if all consumers waited for capacity, the run would deadlock.
 #[derive(Debug)]
 pub struct QueueTrySender<T>(Sender<T>);
 
@@ -51,11 +51,11 @@ impl<T> QueueTrySender<T> {
         Self(sender)
     }
 
-    /// Sends `item` if the queue has capacity for it now.
+    /// Sends `item` if the queue has capacity now.
     ///
     /// # Errors
     ///
-    /// Returns the item if the queue is full, or if the run is over, which only a handle sees that outlives its job.
+    /// Returns the item if the queue is full or the run is over.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         self.0.try_send(item)
     }

@@ -17,7 +17,7 @@ impl std::error::Error for Closed {}
 /// The reason why permits could not be acquired at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryAcquireError {
-    /// Fewer permits are free than were asked for, or others wait.
+    /// Too few permits are free, or tasks wait.
     NoPermits,
     /// The semaphore is closed.
     Closed,

@@ -1,13 +1,11 @@
-//! The permits that a task holds, released by their drop.
+//! The acquired permits, released when dropped.
 
 use std::mem;
 use std::sync::Arc;
 
 use crate::permits::Permits;
 
-/// One permit of a [`Semaphore`](crate::Semaphore), or several that were acquired at once.
-///
-/// The drop releases them.
+/// Permits of a [`Semaphore`](crate::Semaphore), acquired at once and released when dropped.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is released"]
 pub struct Permit<'a> {
@@ -15,7 +13,7 @@ pub struct Permit<'a> {
     count: usize,
 }
 
-/// A [`Permit`] that borrows nothing.
+/// A [`Permit`] without a borrow, for a task.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is released"]
 pub struct OwnedPermit {

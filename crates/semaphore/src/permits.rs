@@ -1,19 +1,19 @@
-//! The number of free permits, and the handshake between the tasks that release permits and the tasks that wait for some.
+//! The number of free permits, and the handshake between releases and waiting tasks.
 //!
-//! One word holds the number of free permits, whether a task waits, and whether the semaphore is closed. To take a free
-//! permit is one compare-and-swap of the word, and to release it one addition. The lock is only for a task that has to wait,
-//! and for a release while a task waits.
+//! A word holds the number of free permits, whether a task waits, and whether the semaphore is closed. To take a free permit
+//! is a compare-and-swap of the word, and a release is an addition. The lock is only for a task that has to wait, and for a
+//! release while a task waits.
 //!
 //! # Invariants
 //!
-//! 1. `WAITING` is set and cleared under the lock. At each unlock it is set if and only if the wait list has a waiter. It is
-//!    never set once the semaphore is closed.
+//! 1. `WAITING` is set and cleared under the lock: at every unlock, set if and only if the wait list has a waiter. A closed
+//!    semaphore has no waiter.
 //! 2. While `WAITING` is set, permits are taken only under the lock and only for the first waiter. So no waiter is passed
-//!    over, and released permits stay in the word until they are enough for a waiter that wants many.
+//!    over, and released permits gather in the word for a waiter that wants many.
 //! 3. No wake-up is lost: if the word has enough for the first waiter, a thread is about to serve the wait list. A release
-//!    learns by the atomic operation that adds the permits whether `WAITING` is set, and serves if it is. The first waiter
-//!    sets `WAITING` by an atomic operation that finds too few permits in the word. A waiter that leaves serves, too: there
-//!    may be enough for the waiter that is first now.
+//!    adds permits and reads `WAITING` in a single atomic operation, and serves if `WAITING` is set. The first waiter sets
+//!    `WAITING` by an atomic operation that finds too few permits in the word. A leaving waiter serves, too: there may be
+//!    enough for the waiter behind.
 //! 4. No waker is cloned, woken or dropped under the lock.
 
 use std::fmt;
@@ -34,11 +34,11 @@ const WAITING: usize = 2;
 /// One free permit.
 const ONE: usize = 4;
 
-/// How long a thread leaves the word alone that lost a compare-and-swap: about a microsecond, in which the other thread takes
-/// and releases a hundred permits as quickly as if it were alone.
+/// How long a thread leaves the word alone after a lost compare-and-swap: about a microsecond, enough for the winner to take
+/// and release a hundred permits.
 const PAUSES: u32 = 32;
 
-/// The most waiters that are served in one locked section.
+/// The number of waiters served in a locked section, at most.
 const SERVED_AT_ONCE: usize = 32;
 
 pub(crate) struct Permits {
@@ -70,7 +70,7 @@ impl Permits {
         }
     }
 
-    /// Returns the number of permits that can be taken.
+    /// Returns the number of permits free to be taken.
     pub(crate) fn free(&self) -> usize {
         free(self.word.load(Acquire))
     }
@@ -102,7 +102,7 @@ impl Permits {
         }
     }
 
-    /// Takes `count` permits in turn. A cancelled call has left the wait list and taken nothing.
+    /// Takes `count` permits in turn. A cancelled call leaves the wait list without permits.
     pub(crate) async fn take(&self, count: usize) -> Result<(), Closed> {
         let mut pending = PendingTake { permits: self, count, ticket: None };
         poll_fn(|cx| pending.poll(cx)).await
@@ -115,7 +115,7 @@ impl Permits {
         self.release(count.min(Self::MAX - before));
     }
 
-    /// Puts back permits that were taken, or puts in new ones.
+    /// Puts back taken permits, or adds new permits.
     #[inline]
     pub(crate) fn release(&self, count: usize) {
         if count > 0 && self.word.fetch_add(count * ONE, AcqRel) & WAITING != 0 {
@@ -134,7 +134,7 @@ impl Permits {
         panic::resume(wakes.wake_all());
     }
 
-    /// Hands the permits in the word to the waiters in order, as far as they go.
+    /// Hands the permits in the word to the waiters in order.
     #[cold]
     fn serve(&self) {
         let mut panicked = None;
@@ -154,7 +154,7 @@ impl Permits {
         panic::resume(panicked);
     }
 
-    /// Serves the first waiter if the word has enough for it.
+    /// Serves the first waiter if the word has enough permits.
     fn serve_first(&self, waiters: &mut TicketList<Waiter>, wakes: &mut WakeList) -> bool {
         let Some((ticket, &Waiter { count, .. })) = waiters.first() else { return false };
         if self.word.load(Acquire) / ONE < count {
@@ -177,18 +177,17 @@ impl fmt::Debug for Permits {
     }
 }
 
-/// Returns how many permits of `word` can be taken: none while a task waits.
+/// Returns the number of permits of `word` free to be taken: 0 while a task waits.
 fn free(word: usize) -> usize {
     if word & WAITING == 0 { word / ONE } else { 0 }
 }
 
-/// Returns `word` without `count` permits, if they can be taken.
+/// Returns `word` without `count` permits, if enough are free.
 fn without(word: usize, count: usize) -> Option<usize> {
     (free(word) >= count).then(|| word - count * ONE)
 }
 
-/// Leaves the word to another thread for a moment, so that its cache line does not move from one core to the other for each
-/// operation.
+/// Leaves the word to the winner for a moment, so that the cache line does not move between cores for every operation.
 #[cold]
 fn back_off() {
     for _ in 0..PAUSES {
@@ -196,11 +195,11 @@ fn back_off() {
     }
 }
 
-/// A task that takes permits in turn. Its drop leaves the wait list, or puts back what it was served.
+/// A call of [`Permits::take`] under way. The drop leaves the wait list, or puts back the served permits.
 struct PendingTake<'a> {
     permits: &'a Permits,
     count: usize,
-    /// The ticket in the wait list, kept until the task has seen that it was served.
+    /// The ticket in the wait list, kept until the call returns.
     ticket: Option<Ticket>,
 }
 

@@ -9,10 +9,10 @@ use crate::error::{Closed, TryAcquireError};
 use crate::permit::{OwnedPermit, Permit};
 use crate::permits::Permits;
 
-/// Permits that are acquired one at a time, or several at once, and released by their drop.
+/// Permits, acquired one at a time or several at once, and released when dropped.
 ///
-/// First come, first served: a released permit goes to the task that has waited longest, and a task that waits for many
-/// permits is not passed over by a task that wants few. Clones share the permits.
+/// First come, first served: a released permit goes to the task that has waited longest, and no task with a small demand
+/// passes over a task that waits for many permits. Clones share the permits.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ impl Semaphore {
         Self(Arc::new(Permits::new(permits)))
     }
 
-    /// Acquires one permit in turn, and waits until it is free.
+    /// Acquires a permit in turn, and waits for a free permit.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Semaphore {
 
     /// Acquires `count` permits at once, in turn.
     ///
-    /// If the semaphore never has so many permits, this call never completes, and neither does any call after it.
+    /// If the semaphore never has `count` permits, the call never completes, and no later call completes.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Semaphore {
         Ok(Permit::new(&self.0, count))
     }
 
-    /// Acquires one permit if it is free now.
+    /// Acquires a permit if a permit is free now.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Acquires `count` permits if all of them are free now.
+    /// Acquires `count` permits if `count` permits are free now.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Semaphore {
         self.acquire_many_owned(1).await
     }
 
-    /// Acquires `count` permits as [`Semaphore::acquire_many`] does. They borrow nothing and can be sent into a task.
+    /// Acquires `count` permits as [`Semaphore::acquire_many`] does. The permits borrow nothing and can be sent into a task.
     ///
     /// # Errors
     ///

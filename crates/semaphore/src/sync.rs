@@ -1,5 +1,5 @@
-//! The locks, atomics and lists of this crate, which `towpath-pattern` and its queue use, too. A model of the crate replaces
-//! this file with locks and atomics whose scheduler chooses the next thread (see `xtask/models` in the repository).
+//! The locks, atomics and lists of the crate, shared with the queue of `towpath-pattern`. A model replaces the file with
+//! locks and atomics under a scheduler of the model (see `xtask/models` in the repository).
 
 pub(crate) use std::sync::atomic;
 

@@ -1,10 +1,9 @@
-//! The items that waiting senders have deposited at a queue: not in the queue yet, and their senders' until they are
-//! admitted.
+//! The deposits of waiting senders: items not in the queue yet, owned by the senders until admitted.
 //!
 //! # Invariants
 //!
-//! 1. No deposit is empty, and `total` is the sum of their items.
-//! 2. A deposit has the ticket of its sender in the wait list. A sender deposits as it enters that list, so the deposits
+//! 1. No deposit is empty, and `total` is the number of all deposited items.
+//! 2. A deposit has the ticket of the sender in the wait list. A sender deposits on entering the wait list, so the deposits
 //!    are in the order of the waiters.
 
 use std::collections::VecDeque;
@@ -16,13 +15,13 @@ use crate::util::ticket_list::{Ticket, TicketList};
 pub(super) struct Deposits<T> {
     list: TicketList<Deposit<T>>,
     total: usize,
-    /// The memory of the last deposit that was admitted, for the next deposit.
+    /// The memory of the last admitted deposit, for the next deposit.
     spare: VecDeque<T>,
 }
 
 struct Deposit<T> {
     items: VecDeque<T>,
-    /// The index of the input that the items come from, if they come from an input.
+    /// The index of the input behind the items, if any.
     index: Option<usize>,
 }
 
@@ -39,17 +38,17 @@ impl<T> Deposits<T> {
         self.total
     }
 
-    /// Returns whether the sender with this ticket has a deposit.
+    /// Returns whether the sender with the ticket has a deposit.
     pub(super) fn contains(&self, ticket: Ticket) -> bool {
         self.list.get(ticket).is_some()
     }
 
-    /// Returns the number of items that the sender with this ticket has deposited.
+    /// Returns the number of items in the deposit of a sender.
     pub(super) fn of(&self, ticket: Ticket) -> usize {
         self.list.get(ticket).map_or(0, |deposit| deposit.items.len())
     }
 
-    /// Deposits the first `count` items of a sender that has just entered the wait list.
+    /// Deposits the first `count` items of a sender, at the end of the wait list.
     pub(super) fn deposit<S: Outgoing<T>>(
         &mut self,
         ticket: Ticket,
@@ -65,7 +64,7 @@ impl<T> Deposits<T> {
         }
     }
 
-    /// Removes the deposit of a sender that leaves.
+    /// Removes the deposit of a leaving sender.
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<VecDeque<T>> {
         let items = self.list.remove(ticket)?.items;
         self.total -= items.len();
@@ -74,7 +73,7 @@ impl<T> Deposits<T> {
 
     /// Moves up to `room` items of the oldest deposits into the queue.
     ///
-    /// Calls `admitted` with each ticket of which items were admitted, and with the number of items that are left.
+    /// Calls `admitted` for every sender with admitted items: with the ticket, and the number of items left.
     pub(super) fn admit(
         &mut self,
         room: usize,
@@ -111,7 +110,7 @@ mod tests {
         assert!(items.is_empty());
     }
 
-    /// Admits up to `room` items; returns them, and what was said of whose.
+    /// Admits up to `room` items; returns the items, and the calls of `admitted`.
     fn admit(deposits: &mut Deposits<u32>, room: usize) -> (Vec<u32>, Vec<(Ticket, usize)>) {
         let (mut items, mut admitted) = (Items::new(false), Vec::new());
         deposits.admit(room, &mut items, |ticket, left| admitted.push((ticket, left)));

@@ -1,9 +1,9 @@
-//! The items of a queue, in the order in which receivers take them, each with its number or the index of its input.
+//! The items of a queue, in the order of the receivers, with the index of every item.
 //!
 //! # Invariants
 //!
-//! 1. `indices`, where it is kept, has an index for each of `values`, in the same order.
-//! 2. Without `indices`, the index of an item is its number: the number of items before it since the queue was created.
+//! 1. `indices`, if kept, has an index for every value, in the order of `values`.
+//! 2. Without `indices`, the index of an item is the number of items sent before.
 
 use std::collections::VecDeque;
 
@@ -11,15 +11,15 @@ pub(crate) struct Items<T> {
     values: VecDeque<T>,
     /// The number of items taken so far.
     taken: usize,
-    /// Kept from the first item on that comes from an input. Always kept where the newest item is taken first, since items
-    /// are then not taken in the order of their numbers.
+    /// Kept from the first item of an input on. Always kept in a newest-first queue, since receivers then do not take items
+    /// in the order of the numbers.
     indices: Option<VecDeque<usize>>,
     newest_first: bool,
 }
 
-/// The items that a sender brings: one item, or a batch that enters the queue in parts.
+/// The items of a sender: a single item, or a batch, sent in parts.
 pub(super) trait Outgoing<T> {
-    /// Whether items that find no capacity may be deposited.
+    /// Whether items without capacity may be deposited.
     const MAY_DEPOSIT: bool;
 
     fn len(&self) -> usize;
@@ -27,7 +27,7 @@ pub(super) trait Outgoing<T> {
     /// Moves the first `count` items to the end of `values`.
     fn move_to(&mut self, count: usize, values: &mut VecDeque<T>);
 
-    /// Takes back the items of a deposit, in front of the items that are left.
+    /// Takes back the items of a deposit, in front of the items left.
     fn take_back(&mut self, deposit: VecDeque<T>);
 }
 
@@ -58,7 +58,7 @@ impl<T> Items<T> {
         outgoing.move_to(count, &mut self.values);
     }
 
-    /// Adds the indices of the next `count` items, before they are moved.
+    /// Adds the indices of the next `count` items, before the items are moved.
     #[inline(never)]
     fn extend_indices(&mut self, count: usize, index: Option<usize>) {
         let next = self.taken + self.len();
@@ -66,7 +66,7 @@ impl<T> Items<T> {
         indices.extend((next..next + count).map(|number| index.unwrap_or(number)));
     }
 
-    /// Takes an item, with its index.
+    /// Takes an item and the index of the item.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(usize, T)> {
         let value = if self.newest_first { self.values.pop_back() } else { self.values.pop_front() }?;
@@ -79,7 +79,7 @@ impl<T> Items<T> {
         Some((index, value))
     }
 
-    /// Takes `count` items, which must be there, and adds them to the end of `into`.
+    /// Takes `count` items, at most all, and adds the items to the end of `into`.
     pub(super) fn pop_many(&mut self, count: usize, into: &mut Vec<T>) {
         if self.newest_first || count == 1 {
             return into.extend((0..count).map_while(|_| self.pop()).map(|(_, value)| value));
@@ -97,7 +97,7 @@ impl<T> Items<T> {
         self.taken += count;
     }
 
-    /// Takes all items. They count as taken, and no receiver finishes them.
+    /// Takes all items: taken, and never finished by a receiver.
     pub(super) fn discard(&mut self) -> VecDeque<T> {
         self.taken += self.len();
         if let Some(indices) = &mut self.indices {
@@ -108,7 +108,7 @@ impl<T> Items<T> {
 }
 
 impl<T> Outgoing<T> for Option<T> {
-    /// A cancelled `send` must not have sent its item.
+    /// A cancelled `send` must not have sent the item.
     const MAY_DEPOSIT: bool = false;
 
     fn len(&self) -> usize {

@@ -15,11 +15,11 @@ use super::state::Receiving;
 use super::{Pace, paced};
 use crate::util::ticket_list::Ticket;
 
-/// Receives items from a queue; also a stream of them.
+/// Receives items from a queue; also a stream of items.
 ///
-/// Clones receive from the same queue, and each item goes to one of them. The items that a receiver took count as finished,
-/// for [`Sender::join`](super::Sender::join), when it receives again or is dropped. The drop of the last receiver closes the
-/// queue and drops its items. The examples are those of the [module](super).
+/// Clones receive from the same queue, and every item goes to one receiver. The items taken by a receiver count as finished,
+/// for [`Sender::join`](super::Sender::join), when the receiver receives again or is dropped. The drop of the last receiver
+/// closes the queue and drops the items left. The [module](super) has examples.
 pub struct Receiver<T> {
     queue: Arc<ReceiverShare<T>>,
     ticket: Option<Ticket>,
@@ -37,7 +37,7 @@ impl<T> Receiver<T> {
         Self { queue, ticket: None, unfinished: 0, pace: Pace::default() }
     }
 
-    /// Receives the next item, and waits until there is one. Returns `None` when the queue is closed and empty.
+    /// Receives the next item, and waits for an item. Returns `None` when the queue is closed and empty.
     ///
     /// # Cancel safety
     ///
@@ -49,7 +49,7 @@ impl<T> Receiver<T> {
         item.map(|(_, item)| item)
     }
 
-    /// Receives all items that are there, `max` at most, and adds them to the end of `into`. Waits until there is one.
+    /// Receives all items in the queue, `max` at most, and adds the items to the end of `into`. Waits for an item.
     ///
     /// Returns the number of items: 0 when the queue is closed and empty.
     ///
@@ -69,11 +69,11 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives the next item if there is one now.
+    /// Receives the next item if the queue has an item now.
     ///
     /// # Errors
     ///
-    /// Returns an error if the queue is empty, or if it is closed and empty.
+    /// Returns an error if the queue is empty, or closed and empty.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut item = None;
         let Self { queue, ticket, unfinished, .. } = self;
@@ -84,12 +84,12 @@ impl<T> Receiver<T> {
         item.map(|(_, item)| item).ok_or(none)
     }
 
-    /// Closes the queue: further items are refused, and receivers take the items that are left.
+    /// Closes the queue: further items are refused, and receivers take the items left.
     pub fn close(&self) {
         self.queue.0.close();
     }
 
-    /// Closes the queue if no item is in it and no sender has deposited one; returns whether it is closed and empty.
+    /// Closes the queue if the queue has no item and no deposit; returns whether the queue is closed and empty.
     pub(crate) fn close_if_empty(&self) -> bool {
         self.queue.0.close_if_empty()
     }
@@ -112,7 +112,7 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// Returns the number of items that the queue can hold.
+    /// Returns the capacity of the queue, in items.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.queue.0.capacity
@@ -158,13 +158,13 @@ impl<T> Receiver<T> {
         self.queue.0.newest_first
     }
 
-    /// Takes all items that no receiver took. No sender waits any more.
+    /// Takes all items left. No sender waits any more.
     pub(crate) fn drain(&mut self) -> VecDeque<(usize, T)> {
         self.queue.0.drain()
     }
 }
 
-/// A receiver that waits. Its drop leaves the wait list.
+/// A waiting receiver, which leaves the wait list when dropped.
 struct PendingRecv<'a, T>(&'a mut Receiver<T>);
 
 impl<T> Drop for PendingRecv<'_, T> {

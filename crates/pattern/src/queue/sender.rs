@@ -14,11 +14,10 @@ use crate::util::ticket_list::Ticket;
 
 /// Sends items to a queue.
 ///
-/// Clones send to the same queue. The drop of the last sender closes the queue. The examples are those of the
-/// [module](super).
+/// Clones send to the same queue. The drop of the last sender closes the queue. The [module](super) has examples.
 pub struct Sender<T> {
     queue: Arc<SenderShare<T>>,
-    /// The index of the input that the items come from, if they come from an input.
+    /// The index of the input behind the items, if any.
     index: Option<usize>,
     pace: Pace,
 }
@@ -28,45 +27,45 @@ impl<T> Sender<T> {
         Self { queue: Arc::new(SenderShare(shared)), index: None, pace: Pace::default() }
     }
 
-    /// Returns a sender whose items have the index of an input, for a pattern whose jobs send.
+    /// Returns a sender of items with the index of an input, for a pattern with jobs that send.
     #[must_use]
     pub fn of_input(&self, index: usize) -> Self {
         Self { index: Some(index), ..self.clone() }
     }
 
-    /// Sends `item`, and waits until the queue has capacity for it.
+    /// Sends `item`, and waits for capacity.
     ///
     /// # Errors
     ///
-    /// Returns the item if the queue is closed. The `?` operator makes an `anyhow::Error` of it if the item is `Sync`.
+    /// Returns the item if the queue is closed. The `?` operator makes an `anyhow::Error` of the error if the item is `Sync`.
     ///
     /// # Cancel safety
     ///
-    /// A cancelled `send` has not sent the item, and drops it. [`Sender::send_many`] leaves it with the caller.
+    /// A cancelled `send` has not sent the item, and drops the item. [`Sender::send_many`] leaves unsent items with the caller.
     pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
         let mut pending = PendingSend { sender: self, ticket: None, items: Some(item) };
         poll_fn(|cx| pending.poll(cx)).await;
         pending.items.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
 
-    /// Sends all `items`, as many at a time as the queue has capacity for, and removes them from `items`.
+    /// Sends all `items`, in batches as large as the free capacity, and removes the sent items from `items`.
     ///
-    /// Items that find no capacity are deposited at the queue, as many as its capacity: receivers take them in turn, even
-    /// before this task runs again.
+    /// Items without capacity are deposited at the queue, up to the capacity of the queue: receivers take the deposits in
+    /// turn, even before the sending task runs again.
     ///
     /// # Errors
     ///
-    /// Returns an error if the queue is closed. Items that were not sent are left in `items`.
+    /// Returns an error if the queue is closed. Unsent items are left in `items`.
     ///
     /// # Cancel safety
     ///
-    /// This method is cancel safe: items that were not sent are left in `items`.
+    /// This method is cancel safe: unsent items are left in `items`.
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
         let mut pending = PendingSend { sender: self, ticket: None, items };
         if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
     }
 
-    /// Sends `item` if the queue has capacity for it now, before all senders that wait.
+    /// Sends `item` if the queue has capacity now, before all waiting senders.
     ///
     /// # Errors
     ///
@@ -82,11 +81,11 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Waits until every item that was sent has been received and finished: asyncio's `join`. The queue stays open.
+    /// Waits until every sent item has been received and finished: asyncio's `join`. The queue stays open.
     ///
     /// # Errors
     ///
-    /// Returns an error if the last receiver is gone, so that no receiver will take the items that are left.
+    /// Returns an error if the last receiver is gone: no receiver will take the items left.
     ///
     /// # Cancel safety
     ///
@@ -97,7 +96,7 @@ impl<T> Sender<T> {
         if all { Ok(()) } else { Err(SendError(())) }
     }
 
-    /// Closes the queue: further items are refused, and receivers take the items that are left.
+    /// Closes the queue: further items are refused, and receivers take the items left.
     pub fn close(&self) {
         self.queue.0.close();
     }
@@ -120,14 +119,14 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// Returns the number of items that the queue can hold.
+    /// Returns the capacity of the queue, in items.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.queue.0.capacity
     }
 }
 
-/// A send under way. Its drop cancels it.
+/// A send under way, cancelled by a drop.
 struct PendingSend<'a, T, S: Outgoing<T>> {
     sender: &'a Sender<T>,
     ticket: Option<Ticket>,
@@ -161,7 +160,7 @@ impl<T, S: Outgoing<T>> Drop for PendingSend<'_, T, S> {
     }
 }
 
-/// A join under way. Its drop cancels it.
+/// A join under way, cancelled by a drop.
 struct PendingJoin<'a, T> {
     shared: &'a Shared<T>,
     ticket: Option<Ticket>,
@@ -187,7 +186,7 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// The queue is closed. The error has the item that was not sent; a batch stays with its caller.
+/// The queue is closed. The error has the unsent item; a batch stays with the caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T = ()>(pub T);
 
@@ -205,7 +204,7 @@ impl<T> fmt::Debug for SendError<T> {
 
 impl<T> std::error::Error for SendError<T> {}
 
-/// The reason why an item could not be sent at once. The error has the item.
+/// The reason why an item could not be sent at once, with the item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The queue is full now.

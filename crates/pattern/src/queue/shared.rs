@@ -1,7 +1,7 @@
-//! What the handles of a queue share: its state under one lock, and the wake-ups after the lock.
+//! The shared part of a queue: the state under one lock, and the wake-ups after the lock.
 //!
-//! An operation takes the lock once. An operation that has to wait takes it a second time, since its waker is cloned before
-//! the lock: no user code runs under the lock.
+//! An operation takes the lock once. An operation that has to wait takes the lock a second time, since the waker is cloned
+//! before the lock: no user code runs under the lock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use crate::util::panic;
 use crate::util::sync::atomic::{AtomicUsize, Ordering};
 use crate::util::ticket_list::Ticket;
 
-/// How many turns of a spin loop a thread waits that finds the lock taken: about a microsecond.
+/// The turns of a spin loop before a thread waits for a taken lock: about a microsecond.
 const BACK_OFF: u32 = 50;
 
 pub(super) struct Shared<T> {
     pub(super) capacity: usize,
     pub(super) newest_first: bool,
-    /// The number of items, queued and deposited, after the last operation. A task that will have to wait does not try
-    /// before it has cloned its waker.
+    /// The number of items, queued and deposited, after the last operation. A task that will have to wait clones the waker
+    /// before the first try.
     recent_total: AtomicUsize,
     state: Mutex<State<T>>,
 }
 
-/// The share of all senders in a queue. The drop of the last sender closes the queue.
+/// The share of all senders in a queue, whose drop closes the queue.
 pub(super) struct SenderShare<T>(pub(super) Arc<Shared<T>>);
 
 impl<T> Drop for SenderShare<T> {
@@ -35,7 +35,7 @@ impl<T> Drop for SenderShare<T> {
     }
 }
 
-/// The share of all receivers in a queue. The drop of the last receiver closes the queue and drops its items.
+/// The share of all receivers in a queue, whose drop closes the queue and drops the items.
 pub(super) struct ReceiverShare<T>(pub(super) Arc<Shared<T>>);
 
 impl<T> Drop for ReceiverShare<T> {
@@ -67,7 +67,7 @@ impl<T> Shared<T> {
         result
     }
 
-    /// Leaves the lock to its holder for a moment: several operations in a row by one thread cost less than the same
+    /// Leaves the lock to the holder for a moment: several operations in a row by a thread cost less than the same
     /// operations by two threads in turn.
     #[cold]
     fn lock_later(&self) -> MutexGuard<'_, State<T>> {
@@ -99,13 +99,12 @@ impl<T> Shared<T> {
         self.with(|state| state.is_closed())
     }
 
-    /// Sends as many items as there is capacity for. Ready with `true` when all are sent, with `false` when the queue is
-    /// closed.
+    /// Sends items up to the free capacity. Ready with `true` when all are sent, with `false` when the queue is closed.
     pub(super) fn try_send<S: Outgoing<T>>(&self, sending: &mut Sending<'_, S>) -> Poll<bool> {
         self.with(|state| state.send_at_once(sending))
     }
 
-    /// Sends in turn. Pending, it wakes the task when there is more to do.
+    /// Sends in turn. After a pending poll, the task is woken when capacity may be free.
     #[inline]
     pub(super) fn poll_send<S: Outgoing<T>>(
         &self,
@@ -135,13 +134,13 @@ impl<T> Shared<T> {
         })
     }
 
-    /// Removes a waiting sender, which gets back what is left of its deposit.
+    /// Removes a waiting sender, and returns the rest of the deposit.
     #[cold]
     pub(super) fn cancel_send<S: Outgoing<T>>(&self, sending: &mut Sending<'_, S>) {
         self.with(|state| state.cancel_send(sending));
     }
 
-    /// Hands items to a receiver through `take`. Ready with their number: none if the queue is closed and empty.
+    /// Hands items to a receiver through `take`. Ready with the number: 0 if the queue is closed and empty.
     pub(super) fn try_recv(
         &self,
         receiving: &mut Receiving<'_>,
@@ -150,7 +149,7 @@ impl<T> Shared<T> {
         self.with(|state| state.recv(receiving, take))
     }
 
-    /// Hands items to a receiver. Pending, it wakes the task when there are items.
+    /// Hands items to a receiver. After a pending poll, the task is woken when there are items.
     #[inline]
     pub(super) fn poll_recv(
         &self,
@@ -186,12 +185,12 @@ impl<T> Shared<T> {
         })
     }
 
-    /// Removes a waiting receiver, which has finished the items that it took last time.
+    /// Removes a waiting receiver, and counts the items taken last as finished.
     pub(super) fn cancel_recv(&self, ticket: &mut Option<Ticket>, unfinished: &mut usize) {
         self.with(|state| state.cancel_recv(ticket, unfinished));
     }
 
-    /// Ready with `true` when every item was taken and finished, with `false` when that cannot come about any more.
+    /// Ready with `true` when every item was taken and finished, with `false` when an item was dropped.
     pub(super) fn poll_join(&self, cx: &Context<'_>, ticket: &mut Option<Ticket>) -> Poll<bool> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {

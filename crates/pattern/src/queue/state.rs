@@ -1,4 +1,4 @@
-//! The state under the lock of a queue: its items, the deposits, and the waiters.
+//! The state under the lock of a queue: the items, the deposits, and the waiters.
 //!
 //! No user code runs here: the holder of the lock wakes and drops `wakes` after the unlock, and items only move.
 //!
@@ -6,13 +6,13 @@
 //!
 //! 1. While the queue has items, a notified receiver has not been polled yet, or no receiver is asleep. While the queue has
 //!    capacity left, the same holds for senders (see `wait_list.rs`).
-//! 2. A sender of a batch that waits has deposited its next items, as many as the capacity at most (see `deposits.rs`). A
-//!    single item is not deposited: a cancelled `send` must not have sent it. Nor is a batch of a queue that yields its
-//!    newest item first: the deposit would have to become the newest.
-//! 3. A deposit is admitted when there is capacity for it and a task comes by, in the order of the wait list. A receiver at
-//!    work admits the deposits when it finds the queue empty. A receiver that sleeps is woken when the notified sender comes:
-//!    to admit the deposit at once would wake that receiver for items that the receiver at work takes next.
-//! 4. A sender whose whole deposit was admitted is not in the wait list any more.
+//! 2. A waiting sender of a batch has deposited the next items, up to the capacity (see `deposits.rs`). A single item is not
+//!    deposited: a cancelled `send` must not have sent the item. Nor is a batch in a newest-first queue: the deposit would
+//!    have to become the newest.
+//! 3. Deposits are admitted in the order of the wait list, as far as there is capacity, by the next task that comes by. A
+//!    receiver at work admits the deposits on finding the queue empty. A sleeping receiver is woken when the notified sender
+//!    comes: an earlier wake-up would be for items that the receiver at work takes next.
+//! 4. A sender leaves the wait list when the whole deposit is admitted.
 
 use std::task::{Poll, Waker};
 
@@ -26,7 +26,7 @@ pub(super) struct State<T> {
     capacity: usize,
     items: Items<T>,
     deposits: Deposits<T>,
-    /// The number of items that were taken and finished.
+    /// The number of items taken and finished.
     finished: usize,
     closed: bool,
     /// The last receiver is gone.
@@ -37,21 +37,21 @@ pub(super) struct State<T> {
     pub(super) wakes: WakeList,
 }
 
-/// A receiver that comes to the queue.
+/// An operation of a receiver.
 pub(super) struct Receiving<'a> {
-    /// Its ticket, if it is in the wait list.
+    /// The ticket of a waiting receiver.
     pub(super) ticket: &'a mut Option<Ticket>,
-    /// The number of items that it took last time; they are finished now.
+    /// The number of items taken last time, and finished now.
     pub(super) unfinished: &'a mut usize,
     pub(super) max: usize,
 }
 
-/// A sender that comes to the queue.
+/// An operation of a sender.
 pub(super) struct Sending<'a, S> {
-    /// Its ticket, if it is in the wait list, or was until its deposit was admitted.
+    /// The ticket of a sender in the wait list, or of a sender whose deposit was admitted.
     pub(super) ticket: &'a mut Option<Ticket>,
     pub(super) items: &'a mut S,
-    /// The index of the input that the items come from, if they come from an input.
+    /// The index of the input behind the items, if any.
     pub(super) index: Option<usize>,
 }
 
@@ -86,9 +86,9 @@ impl<T> State<T> {
         self.closed
     }
 
-    /// Returns the capacity that is left, if a receiver takes `now` items at once.
+    /// Returns the free capacity, if a receiver takes `now` items at once.
     ///
-    /// A queue without capacity has capacity for each item that a receiver waits for.
+    /// A queue without capacity has capacity for the wants of all waiting receivers.
     #[inline]
     fn room(&self, now: usize) -> usize {
         let most =
@@ -96,8 +96,7 @@ impl<T> State<T> {
         most.saturating_sub(self.items.len())
     }
 
-    /// Sends as many items as there is capacity for. Ready with `true` when all are sent, with `false` when the queue is
-    /// closed.
+    /// Sends items up to the free capacity. Ready with `true` when all are sent, with `false` when the queue is closed.
     #[inline]
     pub(super) fn send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
         if self.deposits.total() > 0 || sending.ticket.is_some() {
@@ -119,10 +118,10 @@ impl<T> State<T> {
         if sending.items.len() == 0 { Poll::Ready(true) } else { Poll::Pending }
     }
 
-    /// Sends for a sender that has waited, or that finds deposits of others.
+    /// Sends for a sender that has waited, or finds deposits.
     #[inline(never)]
     fn send_in_turn<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
-        // No sender goes before the deposits, except a sender that has waited for longer than all of them.
+        // No sender goes before the deposits, except the sender that has waited longest.
         let goes_first = sending
             .ticket
             .is_some_and(|ticket| self.senders.is_first(ticket) && !self.deposits.contains(ticket));
@@ -165,7 +164,7 @@ impl<T> State<T> {
         });
     }
 
-    /// Puts a sender to sleep; a batch deposits its next items as the sender enters the wait list.
+    /// Puts a sender to sleep; the sender of a batch deposits the next items on entering the wait list.
     pub(super) fn wait_to_send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>, waker: Waker) {
         let rest = sending.items.len().min(self.capacity.max(1));
         let deposited = match *sending.ticket {
@@ -183,7 +182,7 @@ impl<T> State<T> {
         }
     }
 
-    /// A sender leaves the wait list, with what is left of its deposit.
+    /// Removes a sender from the wait list, and returns the rest of the deposit.
     pub(super) fn cancel_send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) {
         if let Some(ticket) = *sending.ticket
             && let Some(deposit) = self.deposits.withdraw(ticket)
@@ -194,7 +193,7 @@ impl<T> State<T> {
         self.notify_senders();
     }
 
-    /// Hands items to a receiver through `take`. Ready with their number: none if the queue is closed and empty.
+    /// Hands items to a receiver through `take`. Ready with the number: 0 if the queue is closed and empty.
     #[inline]
     pub(super) fn recv(
         &mut self,
@@ -229,14 +228,14 @@ impl<T> State<T> {
         }
     }
 
-    /// A receiver leaves the wait list, and has finished the items that it took.
+    /// Removes a receiver from the wait list, and counts the items taken last as finished.
     pub(super) fn cancel_recv(&mut self, ticket: &mut Option<Ticket>, unfinished: &mut usize) {
         self.receivers.leave(ticket, &mut self.wakes);
         self.notify_receivers();
         self.finish(unfinished);
     }
 
-    /// Counts the items that a receiver took last time as finished.
+    /// Counts the items taken last by a receiver as finished.
     #[inline]
     fn finish(&mut self, unfinished: &mut usize) {
         self.finished += std::mem::take(unfinished);
@@ -245,7 +244,7 @@ impl<T> State<T> {
         }
     }
 
-    /// Ready with `true` when every item was taken and finished, with `false` when that cannot come about any more.
+    /// Ready with `true` when every item was taken and finished, with `false` when an item was dropped.
     pub(super) fn join(&mut self, ticket: &mut Option<Ticket>) -> Poll<bool> {
         let all = self.is_finished();
         if !all && !self.abandoned {
@@ -269,7 +268,7 @@ impl<T> State<T> {
         }
     }
 
-    /// Removes and wakes all joiners. A joiner that finds further items waits again.
+    /// Removes and wakes all joiners. A joiner waits again if there are further items.
     #[cold]
     fn release_joiners(&mut self) {
         self.wakes.extend(self.joiners.take_all());
@@ -298,7 +297,7 @@ impl<T> State<T> {
         self.receivers.notify_all(&mut self.wakes);
     }
 
-    /// Closes the queue if it has no item and no deposit; returns whether it is closed and empty.
+    /// Closes the queue if there is no item and no deposit; returns whether the queue is closed and empty.
     pub(super) fn close_if_empty(&mut self) -> bool {
         let empty = self.total() == 0;
         if empty {
@@ -307,7 +306,7 @@ impl<T> State<T> {
         empty
     }
 
-    /// Closes the queue since no receiver is left. Returns the items, which are dropped after the unlock.
+    /// Closes the queue since no receiver is left. Returns the items, for a drop after the unlock.
     pub(super) fn abandon(&mut self) -> impl Sized + use<T> {
         self.close();
         self.abandoned = true;
@@ -315,7 +314,7 @@ impl<T> State<T> {
         self.items.discard()
     }
 
-    /// Takes all items, with their indices.
+    /// Takes all items, with the indices.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (usize, T)> {
         std::iter::from_fn(|| self.items.pop())
     }
@@ -361,7 +360,7 @@ mod tests {
         }
     }
 
-    /// Returns whether the last change notified a waiter, and forgets it.
+    /// Returns whether the last change notified a waiter, and clears the list.
     fn notifies(state: &mut State<u32>) -> bool {
         let wakes = state.wakes.wakes();
         assert!(state.wakes.wake_all().is_none());

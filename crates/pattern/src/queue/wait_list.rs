@@ -1,20 +1,19 @@
-//! The tasks that wait on one side of a queue, in the order of their arrival, and which of them have been notified.
+//! The waiting tasks of a side of a queue, in the order of arrival, and the notified tasks among the waiters.
 //!
 //! # Invariants
 //!
-//! 1. A waiter that has a waker is asleep: it has not been notified since its last poll. `asleep` counts these waiters, and
-//!    none of them has a ticket below `cursor`.
-//! 2. `demand` is the sum of what all waiters want, `notified` the sum of what the notified waiters want.
+//! 1. A waiter with a waker is asleep: not notified since the last poll. `asleep` counts the sleeping waiters, and no
+//!    sleeping waiter has a ticket below `cursor`.
+//! 2. `demand` is the sum of the wants of all waiters, `notified` of all notified waiters.
 //! 3. While the resource is available, a notified waiter has not been polled yet, or no waiter is asleep (baton passing).
-//!    Each waiter that is polled or cancelled notifies the next. So one wake-up, of a waiter that finds more than it wants,
-//!    is the price of a whole batch.
+//!    A polled or cancelled waiter notifies the next. So a single wake-up is the price of a whole batch.
 
 use std::task::Waker;
 
 use crate::util::ticket_list::{Ticket, TicketList};
 use crate::util::wake::WakeList;
 
-/// The largest number of items that a waiter counts as wanting, so that a sum of them does not overflow.
+/// The largest want of a waiter, so that a sum of wants does not overflow.
 const LARGEST_WANT: usize = 1 << 20;
 
 #[derive(Default)]
@@ -32,7 +31,7 @@ struct Waiter {
 }
 
 impl WaitList {
-    /// Adds a waiter behind all others, or puts a waiter that is in the list to sleep again in its position.
+    /// Adds a waiter at the end of the list, or puts a waiter in the list to sleep again in the same position.
     pub(super) fn wait(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -60,7 +59,7 @@ impl WaitList {
         self.asleep += 1;
     }
 
-    /// Removes a waiter, if it is in the list.
+    /// Removes a waiter from the list, if present.
     #[inline]
     pub(super) fn leave(&mut self, ticket: &mut Option<Ticket>, wakes: &mut WakeList) {
         if let Some(ticket) = ticket.take() {
@@ -68,7 +67,7 @@ impl WaitList {
         }
     }
 
-    /// Removes the waiter with this ticket and wakes it, unless it has been notified already.
+    /// Removes a waiter and wakes the task, unless notified already.
     pub(super) fn release(&mut self, ticket: Ticket, wakes: &mut WakeList) {
         wakes.extend(self.remove(ticket));
     }
@@ -99,12 +98,12 @@ impl WaitList {
         self.asleep > 0
     }
 
-    /// Returns how much all waiters want together.
+    /// Returns the sum of the wants of all waiters.
     pub(super) fn demand(&self) -> usize {
         self.demand
     }
 
-    /// Lowers what a waiter wants.
+    /// Lowers the want of a waiter.
     pub(super) fn lower_want(&mut self, ticket: Ticket, want: usize) {
         let Some(waiter) = self.waiters.get_mut(ticket).filter(|waiter| waiter.want > want) else { return };
         let less = waiter.want - want;
@@ -115,10 +114,10 @@ impl WaitList {
         }
     }
 
-    /// Notifies a waiter of what is `available`, unless a notified waiter has not been polled yet.
+    /// Notifies a waiter of an amount that is `available`, unless a notified waiter has not been polled yet.
     ///
-    /// If no more than this can ever be available, as many waiters are notified as want it together: a notified waiter that
-    /// is never polled must not keep the others asleep.
+    /// An amount of `at_most` notifies as many waiters as the amount serves: a notified waiter that is never polled must not
+    /// keep further waiters asleep.
     #[inline]
     pub(super) fn notify(&mut self, available: usize, at_most: usize, wakes: &mut WakeList) {
         let enough = if available < at_most { available.min(1) } else { available };
@@ -127,7 +126,7 @@ impl WaitList {
         }
     }
 
-    /// Notifies all waiters: the event that they wait for will not come.
+    /// Notifies all waiters: the queue is closed.
     pub(super) fn notify_all(&mut self, wakes: &mut WakeList) {
         self.notify_until(usize::MAX, wakes);
     }
@@ -166,7 +165,7 @@ mod tests {
         }
     }
 
-    /// A wait list, and the tickets of its waiters.
+    /// A wait list, with the tickets of the waiters.
     #[derive(Default)]
     struct Scene {
         list: WaitList,
@@ -207,7 +206,7 @@ mod tests {
             self.act(|list, wakes| list.notify(available, at_most, wakes));
         }
 
-        /// Returns how often each waiter was woken.
+        /// Returns the number of wake-ups of every waiter.
         fn woken(&self) -> Vec<usize> {
             self.wakes.iter().map(|wakes| wakes.0.load(Ordering::Relaxed)).collect()
         }

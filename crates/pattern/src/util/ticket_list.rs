@@ -1,7 +1,7 @@
-//! Values in the order of their arrival, each with a ticket by which the value is found and removed anywhere in the list.
+//! Values in the order of arrival, found and removed in any position by a ticket.
 //!
-//! The list behind every wait of this crate and of the semaphore. A removal leaves a vacant entry, so that no other entry
-//! moves: a lookup is a binary search, and a removal costs no more than the lookup and its share of a later compaction.
+//! The list behind every wait of the queue and of the semaphore. A removal leaves a vacant entry, so that no entry moves: a
+//! lookup is a binary search, and a removal costs a lookup and a share of a later compaction.
 //!
 //! # Invariants
 //!
@@ -12,10 +12,10 @@
 use std::collections::VecDeque;
 use std::mem;
 
-/// The position of a value among all values that a list ever had.
+/// The number of values before a value, counted since the list was created.
 pub type Ticket = u64;
 
-/// The number of entries that an empty list keeps memory for.
+/// The number of entries in the memory of an empty list, at most.
 const KEPT_ENTRIES: usize = 1_024;
 
 /// Values in the order of their tickets.
@@ -24,7 +24,7 @@ pub struct TicketList<V> {
     vacant: usize,
     /// The ticket of the next value.
     next: Ticket,
-    /// Entries that searches and compactions have visited.
+    /// The number of entries visited by searches and compactions.
     #[cfg(test)]
     visited: std::cell::Cell<usize>,
 }
@@ -47,7 +47,7 @@ impl<V> Default for TicketList<V> {
 }
 
 impl<V> TicketList<V> {
-    /// Adds a value behind all others and returns its ticket, which is greater than every ticket before.
+    /// Adds a value at the end and returns the ticket, which is greater than every ticket before.
     #[inline]
     pub fn push(&mut self, value: V) -> Ticket {
         let ticket = self.next;
@@ -55,7 +55,7 @@ impl<V> TicketList<V> {
         ticket
     }
 
-    /// Adds a value behind all others, with a ticket of another list that is greater than every ticket before.
+    /// Adds a value at the end, with a ticket of a second list that is greater than every ticket before.
     #[inline]
     pub fn push_with(&mut self, ticket: Ticket, value: V) {
         debug_assert!(ticket >= self.next, "the tickets of a list ascend");
@@ -69,33 +69,33 @@ impl<V> TicketList<V> {
         self.entries.is_empty()
     }
 
-    /// Returns the oldest value and its ticket.
+    /// Returns the oldest value with the ticket.
     #[inline]
     pub fn first(&self) -> Option<(Ticket, &V)> {
         let first = self.entries.front()?;
         Some((first.ticket, first.value.as_ref()?))
     }
 
-    /// Returns the oldest value, to be changed, and its ticket.
+    /// Returns the oldest value with the ticket, for a change.
     pub fn first_mut(&mut self) -> Option<(Ticket, &mut V)> {
         let first = self.entries.front_mut()?;
         Some((first.ticket, first.value.as_mut()?))
     }
 
-    /// Returns the value with this ticket, unless it was removed.
+    /// Returns the value with the ticket, unless removed.
     #[inline]
     pub fn get(&self, ticket: Ticket) -> Option<&V> {
         self.entries[self.find(ticket)?].value.as_ref()
     }
 
-    /// Returns the value with this ticket, to be changed, unless it was removed.
+    /// Returns the value with the ticket, for a change, unless removed.
     #[inline]
     pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut V> {
         let at = self.find(ticket)?;
         self.entries[at].value.as_mut()
     }
 
-    /// Returns the values whose tickets are `ticket` or greater, in order.
+    /// Returns the values from `ticket` on, in order.
     pub fn iter_mut_from(&mut self, ticket: Ticket) -> impl Iterator<Item = (Ticket, &mut V)> {
         let at = match self.entries.front() {
             Some(first) if first.ticket < ticket => self.search(ticket).unwrap_or_else(|at| at),
@@ -114,7 +114,7 @@ impl<V> TicketList<V> {
         first.value
     }
 
-    /// Removes the value with this ticket.
+    /// Removes the value with the ticket.
     #[inline]
     pub fn remove(&mut self, ticket: Ticket) -> Option<V> {
         if self.entries.front()?.ticket == ticket { self.pop_first() } else { self.vacate(ticket) }
@@ -187,7 +187,7 @@ mod tests {
         list
     }
 
-    /// Returns the occupied entries, after a check of the invariants.
+    /// Returns the values, after a check of the invariants.
     fn values(list: &TicketList<u64>) -> Vec<u64> {
         let vacant = list.entries.iter().filter(|entry| entry.value.is_none()).count();
         assert_eq!(list.vacant, vacant, "the number of vacant entries");
@@ -197,7 +197,7 @@ mod tests {
         list.entries.iter().filter_map(|entry| entry.value).collect()
     }
 
-    /// Returns the tickets 0 to `count` in an order that has nothing to do with theirs.
+    /// Returns the tickets 0 to `count`, shuffled.
     fn shuffled(count: u64) -> impl Iterator<Item = u64> {
         (0..count).map(move |at| at * 7_919 % count)
     }

@@ -1,5 +1,5 @@
-//! The queue, in every order of its steps. Nobody closes it before the end: a close wakes everybody, and so hides
-//! a wake-up that was lost.
+//! The queue, in every order of its steps. No model closes it before the end: a close wakes all waiters, and so hides a lost
+//! wake-up.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -15,7 +15,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[test]
-fn exhaustive_a_receiver_gets_what_comes_while_it_begins_to_wait() {
+fn exhaustive_receiver_gets_the_item_sent_as_it_starts_to_wait() {
     exhaustively(|| {
         let (sender, mut receiver) = queue::bounded(1);
         let receiver = thread::spawn(move || block_on(receiver.recv()));
@@ -29,7 +29,7 @@ fn up_to_2_preemptions_two_receivers_get_an_item_each() {
     with_preemptions(2, || {
         let (sender, mut one) = queue::bounded(3);
         let mut two = one.clone();
-        // They live on: dropped, one would call the other.
+        // They live on: the drop of one would notify the other.
         let one = thread::spawn(move || (block_on(one.recv()), one));
         let two = thread::spawn(move || (block_on(two.recv()), two));
         sender.try_send(1).unwrap();
@@ -41,7 +41,7 @@ fn up_to_2_preemptions_two_receivers_get_an_item_each() {
 }
 
 #[test]
-fn exhaustive_a_sender_gets_the_room_that_comes_while_it_begins_to_wait() {
+fn exhaustive_sender_gets_capacity_freed_as_it_starts_to_wait() {
     exhaustively(|| {
         let (sender, mut receiver) = queue::bounded(1);
         sender.try_send(1).unwrap();
@@ -53,33 +53,33 @@ fn exhaustive_a_sender_gets_the_room_that_comes_while_it_begins_to_wait() {
 }
 
 #[test]
-fn exhaustive_a_receiver_that_gives_up_leaves_the_item_to_the_other() {
+fn exhaustive_cancelled_receiver_leaves_the_item_to_the_other() {
     exhaustively(|| {
         let (sender, mut one) = queue::bounded(1);
         let mut two = one.clone();
-        let mut given_up = Box::pin(async move { one.recv().await });
-        assert_eq!(poll(given_up.as_mut()), Poll::Pending);
+        let mut cancelled = Box::pin(async move { one.recv().await });
+        assert_eq!(poll(cancelled.as_mut()), Poll::Pending);
         let other = thread::spawn(move || block_on(two.recv()));
         sender.try_send(1).unwrap();
-        drop(given_up);
+        drop(cancelled);
         assert_eq!(other.join().unwrap(), Some(1));
     });
 }
 
 #[test]
-fn up_to_2_preemptions_a_sender_that_gives_up_has_back_what_nobody_took() {
+fn up_to_2_preemptions_cancelled_sender_gets_its_items_back() {
     with_preemptions(2, || {
         let (sender, mut receiver) = queue::bounded(1);
         let other = sender.clone();
         let mut items = VecDeque::from([1, 2]);
-        let mut given_up = Box::pin(sender.send_many(&mut items));
-        assert_eq!(poll(given_up.as_mut()), Poll::Pending);
+        let mut cancelled = Box::pin(sender.send_many(&mut items));
+        assert_eq!(poll(cancelled.as_mut()), Poll::Pending);
         let other = thread::spawn(move || block_on(other.send(3)).unwrap());
         let receiver = thread::spawn(move || {
             let took = [block_on(receiver.recv()), block_on(receiver.recv())];
             (took.map(Option::unwrap).to_vec(), receiver)
         });
-        drop(given_up);
+        drop(cancelled);
         other.join().unwrap();
         let (mut seen, mut receiver) = receiver.join().unwrap();
         seen.extend(receiver.try_recv());
@@ -90,7 +90,7 @@ fn up_to_2_preemptions_a_sender_that_gives_up_has_back_what_nobody_took() {
 }
 
 #[test]
-fn exhaustive_the_waker_of_the_last_poll_is_woken() {
+fn exhaustive_waker_of_the_last_poll_is_woken() {
     exhaustively(|| {
         let (sender, mut receiver) = queue::bounded(1);
         let sender = sender.clone();

@@ -1,7 +1,8 @@
-//! The queue by itself: what is given is taken, comes back, or is still there, and nobody waits for what is there.
+//! The queue by itself: each item that is sent is received, comes back, or is still there, and no task waits for items that
+//! are there.
 //!
-//! No model but the one about closing closes the queue before everybody is done: a close wakes everybody, and so
-//! hides a wake-up that was lost.
+//! Only the model of closing closes the queue before all tasks are done: a close wakes all waiters, and so hides a lost
+//! wake-up.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -23,7 +24,7 @@ impl Ledger {
         self.0.lock().unwrap().extend(items);
     }
 
-    /// What is left in the queue.
+    /// Notes the items left in the queue.
     fn note_rest(&self, receiver: &mut Receiver<u32>) {
         self.note(std::iter::from_fn(|| receiver.try_recv().ok()));
     }
@@ -37,7 +38,7 @@ impl Ledger {
     }
 }
 
-/// A batch whose rest is noted when its sender is gone.
+/// A batch whose rest is noted when its sender is dropped.
 struct Batch(VecDeque<u32>, Ledger);
 
 impl Drop for Batch {
@@ -50,8 +51,8 @@ fn queue(capacity: usize) -> (Sender<u32>, Receiver<u32>) {
     if once_in(4) { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) }
 }
 
-/// Takes one item. The receiver lives on: dropped, it would call the next one itself.
-fn take(mut receiver: Receiver<u32>, ledger: &Ledger) -> JoinHandle<Receiver<u32>> {
+/// Receives one item. The receiver lives on: its drop would notify the next one.
+fn recv(mut receiver: Receiver<u32>, ledger: &Ledger) -> JoinHandle<Receiver<u32>> {
     let ledger = ledger.clone();
     spawn(async move {
         ledger.note(receiver.recv().await);
@@ -62,7 +63,7 @@ fn take(mut receiver: Receiver<u32>, ledger: &Ledger) -> JoinHandle<Receiver<u32
 fn two_receivers() {
     let (sender, receiver) = queue(any(2..=3));
     let ledger = Ledger::default();
-    let receivers = [take(receiver.clone(), &ledger), take(receiver, &ledger)];
+    let receivers = [recv(receiver.clone(), &ledger), recv(receiver, &ledger)];
     sender.try_send(1).unwrap();
     sender.try_send(2).unwrap();
     let receivers = receivers.map(|receiver| block_on(receiver).unwrap());
@@ -71,28 +72,28 @@ fn two_receivers() {
 }
 
 #[test]
-fn two_receivers_that_wait_get_an_item_each() {
+fn two_waiting_receivers_get_an_item_each() {
     explore(6_000, two_receivers);
 }
 
-/// With room for three the second item calls nobody: the first receiver has to.
+/// With a capacity of three the second item notifies no receiver: the first receiver has to.
 #[test]
-fn a_receiver_calls_the_next_in_the_schedule_in_which_one_did_not() {
+fn receiver_notifies_the_next_in_the_schedule_that_once_failed() {
     again(9_720_186_455_290_177_743, two_receivers);
 }
 
 #[test]
-fn a_receiver_that_gives_up_leaves_the_item_to_the_other() {
+fn cancelled_receiver_leaves_the_item_to_the_other() {
     explore(6_000, || {
         let (sender, mut receiver) = queue(1);
         let ledger = Ledger::default();
-        let (gives_up, other) = (take(receiver.clone(), &ledger), take(receiver.clone(), &ledger));
+        let (cancelled, other) = (recv(receiver.clone(), &ledger), recv(receiver.clone(), &ledger));
         block_on(async {
             a_while().await;
-            gives_up.abort();
+            cancelled.abort();
             sender.send(1).await.unwrap();
-            let has_taken = gives_up.await;
-            let given = if has_taken.is_ok() { 2 } else { 1 };
+            let has_received = cancelled.await;
+            let given = if has_received.is_ok() { 2 } else { 1 };
             if given == 2 {
                 sender.send(2).await.unwrap();
             }
@@ -104,12 +105,12 @@ fn a_receiver_that_gives_up_leaves_the_item_to_the_other() {
 }
 
 #[test]
-fn a_sender_that_gives_up_within_a_batch_has_the_rest_back_and_leaves_its_room_to_the_other() {
+fn cancelled_batch_comes_back_and_leaves_its_capacity() {
     explore(10_000, || {
         let (sender, mut receiver) = queue(any(1..=2));
         let ledger = Ledger::default();
         let (leaving, mut batch) = (sender.clone(), Batch((1..=4).collect(), ledger.clone()));
-        let gives_up = spawn(async move { leaving.send_many(&mut batch.0).await });
+        let cancelled = spawn(async move { leaving.send_many(&mut batch.0).await });
         let other = sender.clone();
         let other = spawn(async move { other.send(5).await });
         let book = ledger.clone();
@@ -124,8 +125,8 @@ fn a_sender_that_gives_up_within_a_batch_has_the_rest_back_and_leaves_its_room_t
         });
         block_on(async {
             a_while().await;
-            gives_up.abort();
-            gives_up.await.ok();
+            cancelled.abort();
+            cancelled.await.ok();
             assert!(sender.len() <= sender.capacity(), "{sender:?}");
             other.await.unwrap().unwrap();
             ledger.note_rest(&mut receiver.await.unwrap());
@@ -134,8 +135,8 @@ fn a_sender_that_gives_up_within_a_batch_has_the_rest_back_and_leaves_its_room_t
     });
 }
 
-/// Gives `items` in one of the ways there are.
-async fn give(sender: Sender<u32>, items: impl IntoIterator<Item = u32>) {
+/// Sends `items` by one of the methods.
+async fn send(sender: Sender<u32>, items: impl IntoIterator<Item = u32>) {
     let mut items: VecDeque<u32> = items.into_iter().collect();
     if once_in(2) {
         return sender.send_many(&mut items).await.unwrap();
@@ -152,8 +153,8 @@ async fn give(sender: Sender<u32>, items: impl IntoIterator<Item = u32>) {
     }
 }
 
-/// Takes `count` items in one of the ways there are.
-async fn take_so_many(mut receiver: Receiver<u32>, count: usize, ledger: Ledger) {
+/// Receives `count` items by one of the methods.
+async fn recv_so_many(mut receiver: Receiver<u32>, count: usize, ledger: Ledger) {
     let mut taken = Vec::new();
     while taken.len() < count {
         if once_in(3) {
@@ -171,12 +172,12 @@ async fn take_so_many(mut receiver: Receiver<u32>, count: usize, ledger: Ledger)
 }
 
 #[test]
-fn every_item_of_several_senders_reaches_one_of_several_receivers() {
+fn every_item_of_a_sender_reaches_one_receiver() {
     explore(20_000, || {
         let (sender, receiver) = queue(any(0..=3));
         let ledger = Ledger::default();
-        let senders = [1..=3, 4..=6].map(|items| spawn(give(sender.clone(), items)));
-        let receivers = [4, 2].map(|count| spawn(take_so_many(receiver.clone(), count, ledger.clone())));
+        let senders = [1..=3, 4..=6].map(|items| spawn(send(sender.clone(), items)));
+        let receivers = [4, 2].map(|count| spawn(recv_so_many(receiver.clone(), count, ledger.clone())));
         for task in senders.into_iter().chain(receivers) {
             block_on(task).unwrap();
         }
@@ -186,7 +187,7 @@ fn every_item_of_several_senders_reaches_one_of_several_receivers() {
 }
 
 #[test]
-fn a_receiver_that_was_polled_by_another_waker_is_woken_by_its_last() {
+fn receiver_is_woken_by_the_waker_of_its_last_poll() {
     explore(4_000, || {
         let (sender, mut receiver) = queue(1);
         let receiver = spawn(async move {
@@ -204,7 +205,7 @@ fn a_receiver_that_was_polled_by_another_waker_is_woken_by_its_last() {
 }
 
 #[test]
-fn whoever_joins_is_told_when_the_last_item_is_finished() {
+fn join_completes_when_the_last_item_is_finished() {
     explore(6_000, || {
         let (sender, receiver) = queue(2);
         let ledger = Ledger::default();
@@ -237,7 +238,7 @@ fn closing() {
             let _ = sender.send_many(&mut batch.0).await;
         })
     });
-    let receivers = [receiver.clone(), receiver.clone()].map(|receiver| take(receiver, &ledger));
+    let receivers = [receiver.clone(), receiver.clone()].map(|receiver| recv(receiver, &ledger));
     sender.close();
     for sender in senders {
         block_on(sender).unwrap();
@@ -249,12 +250,12 @@ fn closing() {
 }
 
 #[test]
-fn a_close_lets_everybody_go_and_drops_nothing() {
+fn close_wakes_all_waiters_and_drops_no_item() {
     explore(8_000, closing);
 }
 
 /// The senders had begun to wait before the queue was closed.
 #[test]
-fn a_close_lets_a_sender_go_in_the_schedule_in_which_it_did_not() {
+fn close_wakes_a_sender_in_the_schedule_that_once_failed() {
     again(9_409_172_840_246_399_682, closing);
 }

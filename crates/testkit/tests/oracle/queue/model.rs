@@ -1,29 +1,29 @@
-//! What a queue should do, said as plainly as can be: lists that are looked through from one end to the other.
+//! What a queue should do, stated as plainly as possible: lists that are searched from one end to the other.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Somebody with a place in line, as long as the list of operations goes on.
+/// A sender, receiver or joiner, for as long as the list of operations goes on.
 pub type Who = usize;
 
 pub struct Model {
     pub capacity: usize,
     pub newest_first: bool,
-    /// What is in the queue, in the order in which it came.
+    /// The items in the queue, in the order of their arrival.
     pub items: VecDeque<u32>,
-    /// Who waits for room, in the order of their coming, with the items that each has deposited.
+    /// The senders that wait, in the order of their arrival, each with its deposit.
     pub senders: Vec<(Who, VecDeque<u32>)>,
-    /// Who waits for an item.
+    /// The receivers that wait.
     pub receivers: Vec<Who>,
-    /// How many items each receiver has taken and not finished.
+    /// The number of items that each receiver has taken and not finished.
     pub in_hand: BTreeMap<Who, usize>,
     pub closed: bool,
     /// The last receiver is gone.
     pub abandoned: bool,
-    /// How many items were dropped with it.
+    /// The number of items that were dropped with it.
     pub discarded: usize,
 }
 
-/// What a look into the queue brings a receiver.
+/// The result of a receive.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Took {
     Some(Vec<u32>),
@@ -46,14 +46,14 @@ impl Model {
         }
     }
 
-    /// Room for so many items; without any capacity, one for each receiver that waits and the `now` that one is about
-    /// to take.
+    /// Returns the capacity that is left. A queue without capacity has capacity for each waiting receiver, and for the
+    /// `now` items that a receiver is about to take.
     pub fn room(&self, now: usize) -> usize {
         let most = if self.capacity == 0 { self.receivers.len() + now } else { self.capacity };
         most.saturating_sub(self.items.len())
     }
 
-    /// How much of a batch may wait in the queue's line, and how much a receiver can take at once.
+    /// Returns the largest deposit, which is also the largest number of items that a receiver gets at once.
     pub fn portion(&self) -> usize {
         self.capacity.max(1)
     }
@@ -62,7 +62,7 @@ impl Model {
         self.senders.iter().map(|(_, deposited)| deposited.len()).sum()
     }
 
-    /// What a receiver that comes now could take.
+    /// Returns the number of items that a receiver could take now.
     pub fn to_be_had(&self, now: usize) -> usize {
         if self.closed { self.items.len() } else { self.items.len() + self.room(now).min(self.deposited()) }
     }
@@ -75,7 +75,7 @@ impl Model {
         Ok(())
     }
 
-    /// A poll of a put: `Some` with whether all was put when it is over. What is still `left` is with its owner.
+    /// Polls a send: `Some` when it is over, with whether all items were sent. Items in `left` are with their sender.
     pub fn send(&mut self, who: Who, waited: bool, is_batch: bool, left: &mut VecDeque<u32>) -> Option<bool> {
         let first =
             self.senders.first().is_some_and(|(first, deposited)| *first == who && deposited.is_empty());
@@ -109,7 +109,7 @@ impl Model {
         }
     }
 
-    /// Lets in so many of the items that are deposited, whoever's come first.
+    /// Admits `count` of the deposited items, the oldest deposits first.
     pub fn admit(&mut self, mut count: usize) {
         if self.closed {
             return;
@@ -122,7 +122,7 @@ impl Model {
         });
     }
 
-    /// A look into the queue by a receiver, which has then finished what it had taken before.
+    /// Receives up to `max` items for a receiver, which has then finished the items that it took before.
     pub fn recv(&mut self, who: Who, max: usize) -> Took {
         self.in_hand.insert(who, 0);
         if self.items.is_empty() {
@@ -151,7 +151,7 @@ impl Model {
         self.receivers.retain(|receiver| *receiver != who);
     }
 
-    /// Whether all was taken and finished; `None` while it may still be.
+    /// Returns whether all items were taken and finished; `None` while that is open.
     pub fn joined(&self) -> Option<bool> {
         let all =
             self.items.is_empty() && self.discarded == 0 && self.in_hand.values().all(|taken| *taken == 0);
