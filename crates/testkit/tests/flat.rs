@@ -54,8 +54,8 @@ fn for_room() {
     let mut items = VecDeque::from([1]);
     let mut first = pin!(producer.send_many(&mut items));
     assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it is full");
-    stays_flat("put", || producer.send(2));
-    stays_flat("put_many", || async { producer.send_many(&mut VecDeque::from([3])).await });
+    stays_flat("send", || producer.send(2));
+    stays_flat("send_many", || async { producer.send_many(&mut VecDeque::from([3])).await });
     assert_eq!(consumer.len(), 1);
 }
 
