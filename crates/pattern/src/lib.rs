@@ -80,6 +80,15 @@ mod stage;
 mod upstream;
 mod util;
 
+/// The lists, locks and helpers of the engine that the pattern crates of this workspace share. No part of the public API.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::util::mutex::Mutex;
+    pub use crate::util::panic;
+    pub use crate::util::ticket_list::{Ticket, TicketList};
+    pub use crate::util::wake::WakeList;
+}
+
 /// Jobs return `anyhow::Result`.
 pub use anyhow;
 /// The channels that [`Source::channel`] and [`Source::receiver`] are about.

@@ -1,11 +1,10 @@
-//! A bounded queue between any number of producers and consumers: asyncio's `Queue`, Go's `chan`.
+//! A bounded queue between any number of senders and receivers: asyncio's `Queue`, Go's `chan`.
 //!
 //! # When not to use it
 //!
 //! - To feed a run: [`Source::channel`](crate::Source::channel).
 //! - For one answer to one request: `tokio::sync::oneshot`.
-//! - For a value of which only the latest counts: `tokio::sync::watch`; for every value to every receiver:
-//!   `tokio::sync::broadcast`.
+//! - For the latest of many values: `tokio::sync::watch`; for every value to every receiver: `tokio::sync::broadcast`.
 //!
 //! # Example
 //!
@@ -13,47 +12,63 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
 //! use towpath_pattern::queue;
 //!
-//! let (producer, mut consumer) = queue::fifo(10);
-//! let producing = tokio::spawn(async move {
+//! let (sender, mut receiver) = queue::bounded(10);
+//! let sending = tokio::spawn(async move {
 //!     for item in 1..=100 {
-//!         producer.put(item).await?;
+//!         sender.send(item).await?;
 //!     }
-//!     anyhow::Ok(()) // the last producer is gone: nothing more will come
+//!     anyhow::Ok(()) // drops the last sender, which closes the queue
 //! });
 //! let mut sum = 0;
-//! while let Some(item) = consumer.take().await {
+//! while let Some(item) = receiver.recv().await {
 //!     sum += item;
 //! }
-//! producing.await??;
+//! sending.await??;
 //! assert_eq!(sum, 5050);
 //! # Ok(()) }
 //! ```
 //!
 //! # The end
 //!
-//! The queue is closed when its last [`Producer`] is dropped, or its last [`Consumer`], or one of either closes it.
-//! What is in it may still be taken; what is put then comes back. To wait until every item has been taken
-//! *and* worked on, asyncio's `join`, there is [`Producer::join`]; nobody has to count with `task_done`, since
-//! a consumer has finished an item when it takes the next one or is dropped.
+//! The drop of the last [`Sender`] or the last [`Receiver`] closes the queue, and so does the `close` of either. A closed
+//! queue returns further items to the senders; receivers still take the items left.
+//!
+//! [`Sender::join`] waits until every item has been received *and* finished: asyncio's `join`. No call counts finished
+//! items, as `task_done` does: a receiver has finished an item when the receiver receives the next item or is dropped.
 //!
 //! # Batches
 //!
-//! An item handed over alone costs a lock, and often a wake-up. [`Producer::put_many`] and
-//! [`Consumer::take_many`] hand over as many as there is room for, or as are there, for the same price: with a
-//! thousand items of capacity they are more than ten times as fast. Either side may use them, whatever the other
-//! does.
+//! An item sent or received alone costs a lock, and often a wake-up. [`Sender::send_many`] and [`Receiver::recv_many`] move
+//! as many items as possible for the same price: with a capacity of a thousand items, more than ten times as fast. The two
+//! sides choose independently.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+//! use towpath_pattern::queue::{self, TryRecvError, TrySendError};
+//!
+//! let (sender, mut receiver) = queue::bounded(3);
+//! sender.send_many(&mut (1..=3).collect()).await?;
+//! assert_eq!(sender.try_send(4), Err(TrySendError::Full(4)));
+//!
+//! let mut items = Vec::new();
+//! assert_eq!(receiver.recv_many(10, &mut items).await, 3);
+//! assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+//! sender.join().await?; // all three are finished
+//! # Ok(()) }
+//! ```
 //!
 //! # Computing
 //!
-//! A consumer that a put wakes may have to run on the producer's thread, and then begins at the producer's next await:
-//! one that computes for long after a put hands over with `tokio::task::yield_now` first.
+//! A receiver woken by a send may have to run on the sender's thread, and then starts at the sender's next await. Before a
+//! long computation, a sender yields with `tokio::task::yield_now`.
 
-mod consumer;
+mod deposits;
 mod items;
-mod line;
-mod producer;
+mod receiver;
+mod sender;
 mod shared;
 mod state;
+mod wait_list;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -62,50 +77,59 @@ use tokio::task::coop;
 
 use crate::util::sync::atomic::{AtomicU8, Ordering};
 
-pub use consumer::{Consumer, TryTakeError};
 pub(crate) use items::Items;
-pub use producer::{Closed, Producer, TryPutError};
+pub use receiver::{Receiver, TryRecvError};
+pub use sender::{SendError, Sender, TrySendError};
 use shared::Shared;
 
-/// A queue with room for `capacity` items, the oldest of which is taken first.
+/// Creates a queue with a capacity of `capacity` items, the oldest item first.
 ///
-/// Without any capacity it is Go's unbuffered channel: an item can be put only while a consumer waits for it.
+/// A queue without capacity is Go's unbuffered channel: an item is sent only while a receiver waits for it.
 #[must_use]
-pub fn fifo<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, false)
 }
 
-/// A queue with room for `capacity` items, the newest of which is taken first: asyncio's `LifoQueue`.
+/// Creates a queue with a capacity of `capacity` items, the newest item first: asyncio's `LifoQueue`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// let (sender, mut receiver) = towpath_pattern::queue::bounded_lifo(2);
+/// sender.send("older").await?;
+/// sender.send("newer").await?;
+/// assert_eq!(receiver.recv().await, Some("newer"));
+/// # Ok(()) }
+/// ```
 #[must_use]
-pub fn lifo<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+pub fn bounded_lifo<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, true)
 }
 
-fn queue<T>(capacity: usize, newest_first: bool) -> (Producer<T>, Consumer<T>) {
+fn queue<T>(capacity: usize, newest_first: bool) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared::new(capacity, newest_first));
-    (Producer::new(Arc::clone(&shared)), Consumer::new(shared))
+    (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
 }
 
-/// Of the calls by one handle, so many cost a task one unit of its cooperative budget, as a batch does: a task
-/// that never has to wait lets others run every thousand items, some 50 µs, and not every hundred.
-const CALLS_A_UNIT: u8 = 8;
+/// The number of operations of a handle for a unit of the task's cooperative budget, the price of a batch. A task without
+/// waits then yields every thousand items, some 50 µs, and not every hundred.
+const OPERATIONS_A_UNIT: u8 = 8;
 
-/// Counts the calls by one handle.
+/// Counts the operations of a handle.
 #[derive(Default)]
 struct Pace(AtomicU8);
 
 impl Pace {
-    /// Whether this call is one that costs.
+    /// Returns whether the operation costs a unit.
     #[inline]
     fn is_due(&self) -> bool {
-        // Not exact where tasks share a handle, and need not be.
-        let calls = self.0.load(Ordering::Relaxed).wrapping_add(1);
-        self.0.store(calls, Ordering::Relaxed);
-        calls.is_multiple_of(CALLS_A_UNIT)
+        // Inexact where tasks share a handle, which does no harm.
+        let operations = self.0.load(Ordering::Relaxed).wrapping_add(1);
+        self.0.store(operations, Ordering::Relaxed);
+        operations.is_multiple_of(OPERATIONS_A_UNIT)
     }
 }
 
-/// Polls at the cost of one unit, when the task has one left. If it ends up waiting it costs nothing.
+/// Polls at the cost of a unit, if the task has a unit left. A pending poll is free.
 fn paced<R>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
     let proceed = ready!(coop::poll_proceed(cx));
     let result = ready!(poll(cx));

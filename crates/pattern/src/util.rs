@@ -3,6 +3,7 @@
 pub(crate) mod batch_size;
 pub(crate) mod cache_padded;
 pub(crate) mod mutex;
-pub(crate) mod panic;
+pub mod panic;
 pub(crate) mod sync;
+pub(crate) mod ticket_list;
 pub(crate) mod wake;

@@ -31,11 +31,11 @@ fn main() -> ExitCode {
     }
     benchmark
         .with("ping-pong", "queue", workloads::ping_pong)
-        .path("queue: put", paths::put)
-        .path("queue: take", paths::take)
-        .path("queue: put_many, take_many", paths::put_many_and_take_many)
-        .path("queue: try_put, try_take", paths::try_put_and_try_take)
-        .path("queue: put, take, each waiting for the other", paths::put_and_take_in_turn)
-        .path("queue: put, take by three that wait", paths::put_and_take_by_several)
+        .path("queue: send", paths::send)
+        .path("queue: recv", paths::recv)
+        .path("queue: send_many, recv_many", paths::send_many_and_recv_many)
+        .path("queue: try_send, try_recv", paths::try_send_and_try_recv)
+        .path("queue: send, recv, each waiting for the other", paths::send_and_recv_in_turn)
+        .path("queue: send, recv by three that wait", paths::send_and_recv_by_several)
         .main()
 }

@@ -3,20 +3,20 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
-use towpath_producer_consumer::queue::{self, Closed, Consumer, Producer};
+use towpath_producer_consumer::queue::{self, Receiver, SendError, Sender};
 
-async fn produce(queue: Producer<u64>) -> Result<(), Closed<u64>> {
+async fn produce(queue: Sender<u64>) -> Result<(), SendError<u64>> {
     for item in 0..5 {
         sleep(Duration::from_millis(20)).await;
-        queue.put(item).await?;
+        queue.send(item).await?;
         println!("Produced: {item}");
     }
     Ok(()) // the only producer is dropped here, which closes the queue
 }
 
-async fn consume(mut queue: Consumer<u64>) -> Vec<u64> {
+async fn consume(mut queue: Receiver<u64>) -> Vec<u64> {
     let mut items = Vec::new();
-    while let Some(item) = queue.take().await {
+    while let Some(item) = queue.recv().await {
         println!("Consumed: {item}");
         sleep(Duration::from_millis(10)).await;
         items.push(item);
@@ -25,9 +25,9 @@ async fn consume(mut queue: Consumer<u64>) -> Vec<u64> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Closed<u64>> {
+async fn main() -> Result<(), SendError<u64>> {
     let began = Instant::now();
-    let (producer, consumer) = queue::fifo(10);
+    let (producer, consumer) = queue::bounded(10);
     let (put, items) = tokio::join!(produce(producer), consume(consumer));
     put?;
     assert_eq!(items, [0, 1, 2, 3, 4]);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, TryPut};
+use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, QueueTrySender};
 
 /// The links of a small site.
 fn links(page: &str) -> &'static [&'static str] {
@@ -21,20 +21,22 @@ fn links(page: &str) -> &'static [&'static str] {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let seen = Arc::new(Mutex::new(HashSet::from(["/"])));
-    let crawl =
-        ProducerConsumer::items().consumers_that_put(3, move |page: &'static str, frontier: TryPut<_>| {
+    let crawl = ProducerConsumer::items().consumers_that_send(
+        3,
+        move |page: &'static str, frontier: QueueTrySender<_>| {
             let seen = Arc::clone(&seen);
             async move {
                 sleep(Duration::from_millis(10)).await; // the download
                 for &link in links(page) {
                     let is_new = seen.lock().unwrap_or_else(PoisonError::into_inner).insert(link);
-                    if is_new && frontier.put(link).is_err() {
+                    if is_new && frontier.try_send(link).is_err() {
                         println!("{link} is left out: the frontier is full");
                     }
                 }
                 Ok(page)
             }
-        });
+        },
+    );
     let mut pages = crawl.capacity(100).run(["/"]);
     let mut visited = 0;
     while let Some(page) = pages.next().await {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, Put};
+use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, QueueSender};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let producer = ProducerConsumer::producers(1, |items: u64, queue: Put<u64>| async move {
+    let producer = ProducerConsumer::producers(1, |items: u64, queue: QueueSender<u64>| async move {
         for item in 0..items {
             sleep(Duration::from_millis(10)).await;
-            queue.put(item).await?;
+            queue.send(item).await?;
             println!("Produced {item}");
         }
         Ok(())

@@ -1,61 +1,62 @@
-//! What the jobs of a run put items into its queue with.
+//! The handles with which the jobs of a run send items to the queue.
 
 use std::collections::VecDeque;
 
-use towpath_pattern::queue::{Closed, Producer, TryPutError};
+use towpath_pattern::queue::{SendError, Sender, TrySendError};
 
-/// What a producer puts items into the queue with.
+/// Sends the items of a producer to the queue of the run.
 #[derive(Debug)]
-pub struct Put<T>(Producer<T>);
+pub struct QueueSender<T>(Sender<T>);
 
-impl<T> Put<T> {
-    pub(crate) fn new(producer: Producer<T>) -> Self {
-        Self(producer)
+impl<T> QueueSender<T> {
+    pub(crate) fn new(sender: Sender<T>) -> Self {
+        Self(sender)
     }
 
-    /// Puts `item`, once there is room for it.
+    /// Sends `item`, and waits for capacity.
     ///
     /// # Errors
     ///
-    /// The item, if the run is over: only a handle that outlives its job sees that.
+    /// Returns the item if the run is over. Only a handle kept beyond the end of the job meets this error.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Dropped before its end, it has not put the item, and drops it.
-    pub async fn put(&self, item: T) -> Result<(), Closed<T>> {
-        self.0.put(item).await
+    /// A cancelled `send` has not sent the item, and drops the item.
+    pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
+        self.0.send(item).await
     }
 
-    /// Puts all of `items`, as many at once as there is room for: faster than one by one.
+    /// Sends all `items`, in batches as large as the free capacity: quicker than a `send` for every item.
     ///
     /// # Errors
     ///
-    /// If the run is over; what was not put is left in `items`.
+    /// Returns an error if the run is over. Unsent items are left in `items`.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Cancel-safe: what was not put is left in `items`.
-    pub async fn put_many(&self, items: &mut VecDeque<T>) -> Result<(), Closed> {
-        self.0.put_many(items).await
+    /// This method is cancel safe: unsent items are left in `items`.
+    pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
+        self.0.send_many(items).await
     }
 }
 
-/// What a consumer puts items into the queue with. It never waits: only consumers make room, and if all of
-/// them waited for it, there would be none.
+/// Sends the items of a consumer to the queue of the run, and never waits.
+///
+/// Only consumers free capacity: if all consumers waited for capacity, the run would deadlock.
 #[derive(Debug)]
-pub struct TryPut<T>(Producer<T>);
+pub struct QueueTrySender<T>(Sender<T>);
 
-impl<T> TryPut<T> {
-    pub(crate) fn new(producer: Producer<T>) -> Self {
-        Self(producer)
+impl<T> QueueTrySender<T> {
+    pub(crate) fn new(sender: Sender<T>) -> Self {
+        Self(sender)
     }
 
-    /// Puts `item` if there is room for it now.
+    /// Sends `item` if the queue has capacity now.
     ///
     /// # Errors
     ///
-    /// The item, if the queue is full, or if the run is over, which only a handle that outlives its job sees.
-    pub fn put(&self, item: T) -> Result<(), TryPutError<T>> {
-        self.0.try_put(item)
+    /// Returns the item if the queue is full or the run is over.
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        self.0.try_send(item)
     }
 }

@@ -1,7 +1,7 @@
-//! Producers that put items into one bounded queue, and consumers that take them.
+//! Producers that send items to one bounded queue, and consumers that receive them.
 //!
 //! What asyncio does with a `Queue`, `task_done` and `join`, and Go with a channel and a `WaitGroup`: bounded, closed
-//! without sentinels, ended without counting, with nothing lost and no panic swallowed. Consumers may put, too: a
+//! without sentinels, ended without counting, with no item lost and no panic swallowed. Consumers may send, too: a
 //! crawler's frontier, which ends by itself.
 //!
 //! # When not to use it
@@ -13,7 +13,7 @@
 //!
 //! # Example
 //!
-//! Each input starts a producer, which puts any number of items; consumers take them:
+//! Each input starts a producer, which sends any number of items; consumers receive them:
 //!
 //! ```
 //! use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer};
@@ -22,7 +22,7 @@
 //! async fn main() -> Result<(), Failure> {
 //!     let words = ProducerConsumer::producers(2, |text: &'static str, queue| async move {
 //!         for word in text.split(' ') {
-//!             queue.put(word).await?;
+//!             queue.send(word).await?;
 //!         }
 //!         Ok(())
 //!     });
@@ -33,16 +33,16 @@
 //! }
 //! ```
 //!
-//! Consumers that put. The run ends when the queue is empty and no consumer is at work:
+//! Consumers that send. The run ends when the queue is empty and no consumer runs:
 //!
 //! ```
 //! use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Failure> {
-//!     let halves = ProducerConsumer::items().consumers_that_put(4, |number: u64, queue| async move {
+//!     let halves = ProducerConsumer::items().consumers_that_send(4, |number: u64, queue| async move {
 //!         if number > 1 {
-//!             queue.put(number / 2)?; // comes back with an error if the queue is full
+//!             queue.try_send(number / 2)?; // comes back with an error if the queue is full
 //!         }
 //!         Ok(number)
 //!     });
@@ -55,22 +55,22 @@
 //! # Two stages
 //!
 //! A run has two stages in its report, `producers` and `consumers`, each with a limit of its own. An item has the
-//! index of the input that its producer was started for, also when a consumer put it. Outputs come as
-//! completed. A producer that fails stops the run as a consumer does. What lies in the queue when a run is stopped is
-//! dropped and counted as cancelled at the consumers: `Source::kept` has only inputs whose producer was never begun.
+//! index of the input that its producer was started for, also if a consumer sent it. Outputs come as
+//! completed. A producer that fails stops the run as a consumer does. The items in the queue of a stopped run are
+//! dropped and counted as cancelled at the consumers: `Source::kept` has only inputs whose producer was never started.
 //!
-//! A consumer's put that finds the queue full comes back at once: give a frontier room for what you expect, and keep
-//! what comes back for another run. The producers fill the same room.
+//! A full queue refuses the item of a consumer at once, and returns it: a frontier needs a capacity for the items that are
+//! expected, and another run for the items that came back. The producers use the same capacity.
 
 #![forbid(unsafe_code)]
 
 mod handles;
 mod pattern;
 
-pub use handles::{Put, TryPut};
+pub use handles::{QueueSender, QueueTrySender};
 pub use pattern::{ProducerConsumer, Producers};
 pub use towpath_pattern::prelude::*;
-pub use towpath_pattern::{queue, queue::Closed, queue::TryPutError};
+pub use towpath_pattern::{queue, queue::SendError, queue::TrySendError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

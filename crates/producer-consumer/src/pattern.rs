@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::queue::{self, Producer};
+use towpath_pattern::queue::{self, Sender};
 use towpath_pattern::{
     IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, anyhow, builders, drive_job,
 };
 
-use crate::handles::{Put, TryPut};
+use crate::handles::{QueueSender, QueueTrySender};
 
-/// Starts the stage of producers: they take `In` and put into the queue.
-type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Producer<Item>) -> Run<()> + Send + Sync;
+/// Starts the stage of producers: they take `In` and send to the queue.
+type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Sender<Item>) -> Run<()> + Send + Sync;
 
-/// Starts the stage of consumers, who may put into the queue as well.
+/// Starts the stage of consumers, which may send to the queue as well.
 type StartConsumers<Item, Out> =
-    dyn Fn(Source<Item>, Scope, Settings, Producer<Item>) -> Run<Out> + Send + Sync;
+    dyn Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync;
 
-/// Producers that put items into a queue, and consumers that take them.
+/// Producers that send items to a queue, and consumers that receive them.
 ///
-/// It is a description: it can be run any number of times, also at the same time, each run with a queue of its
+/// The pattern is a description: it can be run any number of times, also at the same time, each run with a queue of its
 /// own. Clones share the jobs.
 pub struct ProducerConsumer<In, Item, Out> {
     producers: Producers<In, Item>,
@@ -37,7 +37,7 @@ pub struct Producers<In, Item> {
 }
 
 impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
-    /// Starts `job` for each input, at most `limit` at once; each puts any number of items into the queue.
+    /// Starts `job` for each input, at most `limit` at once; each job sends any number of items to the queue.
     ///
     /// # Panics
     ///
@@ -45,19 +45,19 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
     #[track_caller]
     pub fn producers<P, Fut>(limit: impl IntoLimit, job: P) -> Producers<In, Item>
     where
-        P: Fn(In, Put<Item>) -> Fut + Send + Sync + 'static,
+        P: Fn(In, QueueSender<Item>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send,
     {
         let job = Arc::new(job);
         Producers {
             limit: limit.into_limit(),
-            start: Arc::new(move |input, scope, settings, producer| {
+            start: Arc::new(move |input, scope, settings, sender| {
                 let job = Arc::clone(&job);
                 let work = move |taken: Taken<In, ()>| {
-                    let (job, put) = (Arc::clone(&job), Put::new(producer.of_input(taken.index())));
+                    let (job, queue) = (Arc::clone(&job), QueueSender::new(sender.of_input(taken.index())));
                     async move {
                         let (input, begun) = taken.begin();
-                        let result = drive_job(job(input, put), |cause| begun.tell(cause)).await;
+                        let result = drive_job(job(input, queue), |cause| begun.tell(cause)).await;
                         begun.end(result)
                     }
                 };
@@ -68,13 +68,13 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
 }
 
 impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
-    /// The inputs themselves are the items, put into the queue as there is room: for consumers that put.
+    /// Sends the inputs themselves to the queue as it has capacity: for consumers that send.
     pub fn items() -> Producers<Item, Item> {
-        let put_itself = |item, queue: Put<Item>| async move {
+        let send_itself = |item, queue: QueueSender<Item>| async move {
             // Closed only if the run is over, and this job with it.
-            queue.put(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+            queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
         };
-        ProducerConsumer::producers(1, put_itself)
+        ProducerConsumer::producers(1, send_itself)
     }
 }
 
@@ -97,32 +97,32 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         })
     }
 
-    /// As [`Producers::consumers`]; each job also gets what it can put further items into the queue with. The run
-    /// ends when the queue is empty and nothing runs.
+    /// Applies `job` as [`Producers::consumers`] does, with a handle by which the job sends further items to the queue. The
+    /// run ends when the queue is empty and no job runs.
     ///
     /// # Panics
     ///
     /// When the limit is zero, at the caller's location.
     #[track_caller]
     #[must_use]
-    pub fn consumers_that_put<C, Fut, Out>(
+    pub fn consumers_that_send<C, Fut, Out>(
         self,
         limit: impl IntoLimit,
         job: C,
     ) -> ProducerConsumer<In, Item, Out>
     where
-        C: Fn(Item, TryPut<Item>) -> Fut + Send + Sync + 'static,
+        C: Fn(Item, QueueTrySender<Item>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<Out>> + Send,
         Out: Send + 'static,
     {
         let job = Arc::new(job);
-        self.with_consumers(limit.into_limit(), move |source, scope, settings, producer| {
+        self.with_consumers(limit.into_limit(), move |source, scope, settings, sender| {
             let job = Arc::clone(&job);
             let work = move |taken: Taken<Item, Out>| {
-                let (job, put) = (Arc::clone(&job), TryPut::new(producer.of_input(taken.index())));
+                let (job, queue) = (Arc::clone(&job), QueueTrySender::new(sender.of_input(taken.index())));
                 async move {
                     let (item, begun) = taken.begin();
-                    let result = drive_job(job(item, put), |cause| begun.tell(cause)).await;
+                    let result = drive_job(job(item, queue), |cause| begun.tell(cause)).await;
                     begun.end(result)
                 }
             };
@@ -133,7 +133,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     fn with_consumers<Out>(
         self,
         limit: impl IntoLimit,
-        start: impl Fn(Source<Item>, Scope, Settings, Producer<Item>) -> Run<Out> + Send + Sync + 'static,
+        start: impl Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync + 'static,
     ) -> ProducerConsumer<In, Item, Out> {
         ProducerConsumer {
             producers: self,
@@ -179,9 +179,10 @@ where
         producers.limit = self.producers.limit;
 
         let room = consumers.capacity.unwrap_or(consumers.limit.get());
-        let (producer, consumer) = if self.newest_first { queue::lifo(room) } else { queue::fifo(room) };
-        let producing = (self.producers.start)(input, scope.clone(), producers, producer.clone());
-        (self.start)(Source::produced(producing, consumer), scope, consumers, producer)
+        let (sender, receiver) =
+            if self.newest_first { queue::bounded_lifo(room) } else { queue::bounded(room) };
+        let producing = (self.producers.start)(input, scope.clone(), producers, sender.clone());
+        (self.start)(Source::produced(producing, receiver), scope, consumers, sender)
     }
 }
 

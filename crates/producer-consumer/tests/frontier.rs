@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_producer_consumer::queue::TryPutError;
-use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, Put, TryPut};
+use towpath_producer_consumer::queue::TrySendError;
+use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, QueueSender, QueueTrySender};
 
 /// A run that goes on for ever fails its test; on a paused clock at once.
 async fn ends<F: Future>(run: F) -> F::Output {
@@ -19,17 +19,20 @@ async fn ends<F: Future>(run: F) -> F::Output {
 
 /// Every number up to `most` once, found from 1 by way of `2n` and `2n + 1`.
 fn tree(most: u64) -> ProducerConsumer<u64, u64, u64> {
-    ProducerConsumer::items().consumers_that_put(4, move |number: u64, queue: TryPut<u64>| async move {
-        if number.is_multiple_of(3) {
-            sleep(Duration::from_micros(number % 50)).await;
-        }
-        for next in [2 * number, 2 * number + 1] {
-            if next <= most {
-                queue.put(next)?;
+    ProducerConsumer::items().consumers_that_send(
+        4,
+        move |number: u64, queue: QueueTrySender<u64>| async move {
+            if number.is_multiple_of(3) {
+                sleep(Duration::from_micros(number % 50)).await;
             }
-        }
-        Ok(number)
-    })
+            for next in [2 * number, 2 * number + 1] {
+                if next <= most {
+                    queue.try_send(next)?;
+                }
+            }
+            Ok(number)
+        },
+    )
 }
 
 async fn finds_everything(most: u64) -> Result<(), Failure> {
@@ -59,10 +62,10 @@ async fn a_run_on_many_threads_ends_neither_early_nor_never() -> Result<(), Fail
 
 #[tokio::test(start_paused = true)]
 async fn idle_consumers_wait_for_what_the_last_one_may_still_put() -> Result<(), Failure> {
-    let chain = ProducerConsumer::items().consumers_that_put(8, |left: u64, queue| async move {
+    let chain = ProducerConsumer::items().consumers_that_send(8, |left: u64, queue| async move {
         sleep(Duration::from_secs(1)).await;
         if left > 0 {
-            queue.put(left - 1)?;
+            queue.try_send(left - 1)?;
         }
         Ok(left)
     });
@@ -72,12 +75,12 @@ async fn idle_consumers_wait_for_what_the_last_one_may_still_put() -> Result<(),
 
 #[tokio::test(start_paused = true)]
 async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failure> {
-    let greedy = ProducerConsumer::items().consumers_that_put(1, |number: u64, queue| async move {
+    let greedy = ProducerConsumer::items().consumers_that_send(1, |number: u64, queue| async move {
         if number > 0 {
             return Ok(Vec::new());
         }
-        let back = (1..=5).filter_map(|item| queue.put(item).err()).collect::<Vec<_>>();
-        Ok(back.into_iter().map(TryPutError::into_inner).collect())
+        let back = (1..=5).filter_map(|item| queue.try_send(item).err()).collect::<Vec<_>>();
+        Ok(back.into_iter().map(TrySendError::into_inner).collect())
     });
     let back = ends(greedy.capacity(2).run([0]).collect()).await?;
     assert_eq!(back, [vec![3, 4, 5], vec![], vec![]]);
@@ -88,13 +91,13 @@ async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failur
 async fn a_put_after_the_run_comes_back_as_closed() {
     let kept = Arc::new(Mutex::new(None));
     let keeper = Arc::clone(&kept);
-    let leaky = ProducerConsumer::items().consumers_that_put(1, move |number: u64, queue| {
+    let leaky = ProducerConsumer::items().consumers_that_send(1, move |number: u64, queue| {
         *keeper.lock().unwrap() = Some(queue);
         async move { Ok(number) }
     });
     assert_eq!(ends(leaky.run([1]).collect()).await.unwrap(), [1]);
     let queue = kept.lock().unwrap().take().expect("the job left it here");
-    assert!(matches!(queue.put(2), Err(TryPutError::Closed(2))));
+    assert!(matches!(queue.try_send(2), Err(TrySendError::Closed(2))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,10 +116,10 @@ async fn what_a_consumer_puts_keeps_the_index_of_the_first_input() -> Result<(),
 
 #[tokio::test(start_paused = true)]
 async fn the_newest_item_first_goes_deep_before_it_goes_wide() -> Result<(), Failure> {
-    let walk = ProducerConsumer::items().consumers_that_put(1, |number: u64, queue| async move {
+    let walk = ProducerConsumer::items().consumers_that_send(1, |number: u64, queue| async move {
         for next in [2 * number + 1, 2 * number] {
             if next < 8 {
-                queue.put(next)?;
+                queue.try_send(next)?;
             }
         }
         Ok(number)
@@ -128,16 +131,16 @@ async fn the_newest_item_first_goes_deep_before_it_goes_wide() -> Result<(), Fai
 
 #[tokio::test(start_paused = true)]
 async fn producers_and_consumers_may_both_put() -> Result<(), Failure> {
-    let both = ProducerConsumer::producers(2, |n: u64, queue: Put<u64>| async move {
+    let both = ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
             sleep(Duration::from_millis(10)).await;
-            queue.put(item).await?;
+            queue.send(item).await?;
         }
         Ok(())
     });
-    let again = both.consumers_that_put(2, |item: u64, queue| async move {
+    let again = both.consumers_that_send(2, |item: u64, queue| async move {
         if item < 100 {
-            queue.put(item + 100)?;
+            queue.try_send(item + 100)?;
         }
         Ok(item)
     });

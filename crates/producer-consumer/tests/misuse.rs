@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use towpath_producer_consumer::{
-    PatternExt, ProducerConsumer, Producers, Put, Scope, TryPutError, anyhow, async_channel,
+    PatternExt, ProducerConsumer, Producers, QueueSender, Scope, TrySendError, anyhow, async_channel,
 };
 use towpath_testkit::panic_of;
 
 fn counting(limit: usize) -> Producers<u64, u64> {
-    ProducerConsumer::producers(limit, |to: u64, queue: Put<u64>| async move {
+    ProducerConsumer::producers(limit, |to: u64, queue: QueueSender<u64>| async move {
         for item in 0..to {
-            queue.put(item).await?;
+            queue.send(item).await?;
         }
         Ok(())
     })
@@ -29,9 +29,11 @@ async fn ends<F: Future>(run: F) -> F::Output {
 #[test]
 fn a_limit_of_zero_panics_where_it_was_written() {
     let wrong: [(u32, fn()); 3] = [
-        (line!(), || drop(ProducerConsumer::producers(0, |_: u64, _: Put<u64>| async move { Ok(()) }))),
+        (line!(), || {
+            drop(ProducerConsumer::producers(0, |_: u64, _: QueueSender<u64>| async move { Ok(()) }))
+        }),
         (line!(), || drop(counting(1).consumers(0, |item: u64| async move { Ok(item) }))),
-        (line!(), || drop(counting(1).consumers_that_put(0, |item: u64, _| async move { Ok(item) }))),
+        (line!(), || drop(counting(1).consumers_that_send(0, |item: u64, _| async move { Ok(item) }))),
     ];
     for (line, wrong) in wrong {
         let (message, place) = panic_of(wrong);
@@ -83,28 +85,30 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
 #[tokio::test]
 async fn what_is_put_when_the_run_is_over_comes_back() {
     let (outlives, handles) = async_channel::unbounded();
-    let producing = ProducerConsumer::producers(1, move |_: u64, queue: Put<u64>| {
+    let producing = ProducerConsumer::producers(1, move |_: u64, queue: QueueSender<u64>| {
         let outlives = outlives.clone();
         async move {
-            queue.put(1).await?;
+            queue.send(1).await?;
             Ok(outlives.try_send(queue)?)
         }
     });
     let both = producing.consumers(1, |item: u64| async move { Ok(item) });
     assert_eq!(both.run([0]).collect().await.expect("it does not fail"), [1]);
     let queue = handles.try_recv().expect("the job left it");
-    let refused = queue.put(2).await.expect_err("the run is over");
+    let refused = queue.send(2).await.expect_err("the run is over");
     assert_eq!((refused.to_string(), refused.0), ("the queue is closed".to_owned(), 2));
     let mut many = [3, 4].into();
-    queue.put_many(&mut many).await.expect_err("the run is over");
+    queue.send_many(&mut many).await.expect_err("the run is over");
     assert_eq!(many, [3, 4]);
 }
 
 #[tokio::test]
 async fn a_consumer_that_finds_the_queue_full_has_its_item_back() {
-    let both = ProducerConsumer::items().consumers_that_put(1, |item: u64, queue| async move {
-        match queue.put(item + 1) {
-            Err(TryPutError::Full(back)) if back == item + 1 => anyhow::bail!("{}", TryPutError::Full(back)),
+    let both = ProducerConsumer::items().consumers_that_send(1, |item: u64, queue| async move {
+        match queue.try_send(item + 1) {
+            Err(TrySendError::Full(back)) if back == item + 1 => {
+                anyhow::bail!("{}", TrySendError::Full(back))
+            }
             _ => Ok(item),
         }
     });

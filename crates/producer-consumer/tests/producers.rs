@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use towpath_producer_consumer::{
-    Failure, OnFailure, PatternExt, ProducerConsumer, Producers, Put, Report, Scope,
+    Failure, OnFailure, PatternExt, ProducerConsumer, Producers, QueueSender, Report, Scope,
 };
 
 /// A run that goes on for ever fails its test; on a paused clock at once.
@@ -23,9 +23,9 @@ async fn ends<F: Future>(run: F) -> F::Output {
 
 /// A producer for each input `n`: it puts `n` items, each `100 * n` and a running number.
 fn counting() -> Producers<u64, u64> {
-    ProducerConsumer::producers(2, |n: u64, queue: Put<u64>| async move {
+    ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
-            queue.put(100 * n + item).await?;
+            queue.send(100 * n + item).await?;
         }
         Ok(())
     })
@@ -37,10 +37,10 @@ fn counts_of<'a>(report: &'a Report, stage: &str) -> &'a towpath_producer_consum
 
 #[tokio::test(start_paused = true)]
 async fn a_producer_puts_none_or_many_alone_or_in_batches() {
-    let words = ProducerConsumer::producers(2, |n: usize, queue: Put<usize>| async move {
+    let words = ProducerConsumer::producers(2, |n: usize, queue: QueueSender<usize>| async move {
         let mut batch: VecDeque<_> = (0..n).collect();
-        queue.put_many(&mut batch).await?;
-        queue.put(1_000).await?;
+        queue.send_many(&mut batch).await?;
+        queue.send(1_000).await?;
         Ok(())
     });
     let same = words.consumers(3, |item: usize| async move { Ok(item) }).capacity(2);
@@ -66,11 +66,11 @@ async fn the_queue_holds_as_many_items_as_its_capacity_and_then_producers_wait()
     for capacity in [0, 1, 5, 40] {
         let put = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&put);
-        let endless = ProducerConsumer::producers(1, move |(), queue: Put<()>| {
+        let endless = ProducerConsumer::producers(1, move |(), queue: QueueSender<()>| {
             let put = Arc::clone(&counted);
             async move {
                 loop {
-                    queue.put(()).await?;
+                    queue.send(()).await?;
                     put.fetch_add(1, Ordering::SeqCst);
                 }
             }
@@ -85,10 +85,10 @@ async fn the_queue_holds_as_many_items_as_its_capacity_and_then_producers_wait()
 
 #[tokio::test(start_paused = true)]
 async fn a_run_waits_for_producers_that_take_their_time() {
-    let slow = ProducerConsumer::producers(2, |n: u64, queue: Put<u64>| async move {
+    let slow = ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
             sleep(Duration::from_secs(1)).await;
-            queue.put(item).await?;
+            queue.send(item).await?;
         }
         sleep(Duration::from_secs(60)).await;
         Ok(())
@@ -101,9 +101,9 @@ async fn a_run_waits_for_producers_that_take_their_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
-    let picky = ProducerConsumer::producers(1, |n: u64, queue: Put<u64>| async move {
+    let picky = ProducerConsumer::producers(1, |n: u64, queue: QueueSender<u64>| async move {
         anyhow::ensure!(n != 7, "seven is not to my taste");
-        queue.put(n).await?;
+        queue.send(n).await?;
         Ok(())
     });
     let pass = |item: u64| async move { Ok(item) };
@@ -144,10 +144,10 @@ async fn what_lies_in_the_queue_when_a_run_is_cancelled_is_accounted_for() {
 async fn a_dropped_run_leaves_no_producer_that_waits_for_room() {
     let (scope, gate) = (Scope::new("test"), Arc::new(Semaphore::new(0)));
     let alive = Arc::clone(&gate);
-    let putting = ProducerConsumer::producers(4, move |n: u64, queue: Put<u64>| {
+    let putting = ProducerConsumer::producers(4, move |n: u64, queue: QueueSender<u64>| {
         let alive = Arc::clone(&alive);
         async move {
-            queue.put(n).await?;
+            queue.send(n).await?;
             drop(alive);
             Ok(())
         }
@@ -164,10 +164,10 @@ async fn a_dropped_run_leaves_no_producer_that_waits_for_room() {
 /// asyncio's own example: ten items, a tenth of a second each; three consumers, two tenths each.
 #[tokio::test(start_paused = true)]
 async fn consumers_work_while_the_producer_goes_on() -> Result<(), Failure> {
-    let ten = ProducerConsumer::producers(1, |(), queue: Put<u64>| async move {
+    let ten = ProducerConsumer::producers(1, |(), queue: QueueSender<u64>| async move {
         for item in 0..10 {
             sleep(Duration::from_millis(100)).await;
-            queue.put(item).await?;
+            queue.send(item).await?;
         }
         Ok(())
     });
@@ -185,10 +185,10 @@ async fn consumers_work_while_the_producer_goes_on() -> Result<(), Failure> {
 async fn a_lifo_run_tells_the_input_of_each_item() {
     let all_put = Arc::new(Semaphore::new(0));
     let put = Arc::clone(&all_put);
-    let tens = ProducerConsumer::producers(1, move |n: u64, queue: Put<u64>| {
+    let tens = ProducerConsumer::producers(1, move |n: u64, queue: QueueSender<u64>| {
         let put = Arc::clone(&put);
         async move {
-            queue.put(10 * n).await?;
+            queue.send(10 * n).await?;
             put.add_permits(1);
             Ok(())
         }

@@ -1,14 +1,14 @@
-//! A semaphore, and the pattern under it: one job per item, each begun only once it holds a permit.
+//! A semaphore, and a pattern under the semaphore: one job per item, started only with a permit.
 //!
-//! What `asyncio.Semaphore` and Go's buffered channel of tokens are for: a limit that is about a thing
-//! (connections, memory, an API's quota), and that several runs, and those who acquire directly, share.
+//! The uses of `asyncio.Semaphore` and of Go's buffered channel of tokens: a limit of a resource (connections, memory, an
+//! API's quota), shared by several runs and by tasks that acquire permits directly.
 //!
 //! # When not to use it
 //!
-//! - For a limit that concerns one run only: `towpath-fanout`, which has it as its first argument.
-//! - For permits alone, without any run under them: `tokio::sync::Semaphore`.
+//! - For the limit of a single run: `towpath-fanout`, with the limit as the first argument.
+//! - For permits alone, without a run: `tokio::sync::Semaphore`.
 //! - For one at a time around a value: `tokio::sync::Mutex`.
-//! - For so many a second: a rate limiter. A permit says how many at once, however long they take.
+//! - For a number of jobs a second: a rate limiter. Permits limit the jobs at the same time, short or long.
 //!
 //! # Example
 //!
@@ -22,7 +22,7 @@
 //!     let pages = Permitted::new(&connections, |url: &'static str| async move { get(url).await });
 //!     let health = Permitted::new(&connections, |host: &'static str| async move { get(host).await });
 //!
-//!     // Two runs and one request beside them: never more than three connections.
+//!     // Two runs and one further request: never more than three connections.
 //!     let pages = pages.ordered().run(["https://a.example", "https://bc.example"]);
 //!     let health = health.run(["a.example"]);
 //!     let permit = connections.acquire().await?;
@@ -37,22 +37,22 @@
 //!
 //! # Deadlock
 //!
-//! A permit is released before its output is handed on, so patterns under one semaphore can follow one another
-//! (`a.then(b)`), with one permit too. A *job* that waits for a permit of the semaphore it runs under may wait
-//! for ever, as a task that takes a lock twice does: misuse, and nothing here detects it.
+//! A job releases the permit before the output is handed on, so two patterns under the same semaphore can be chained
+//! (`a.then(b)`), even with a single permit. A *job* must not wait for a permit of the same semaphore: the wait may never end,
+//! like that of a task for a lock taken twice. This misuse is not detected.
 //!
 //! # Cost
 //!
-//! On two cores of a shared machine, a hundred tasks that share three permits pay about 9 ns an acquisition,
-//! where a channel of tokens in Go takes 29 and `tokio::sync::Semaphore::acquire` 240: a free permit costs one
-//! atomic operation to take and one to release, and threads that want it at once give way to each other for a
-//! moment. That passes nobody over, since none is free while somebody waits. To wait costs as much as in tokio.
-//! A job that does nothing costs about 36 ns under a semaphore, and 20 in `towpath-fanout`; one that waits,
-//! about 840 bytes, and 700 there. `cargo xtask bench` measures it on yours.
+//! On two cores of a shared machine, a hundred tasks that share three permits pay about 9 ns an acquisition, where a channel
+//! of tokens in Go takes 29 and `tokio::sync::Semaphore::acquire` 240: a free permit costs one atomic operation to take and
+//! one to release, and a thread that loses a race backs off for a moment. No waiter is passed over by that, since no permit
+//! is free while a task waits. A wait costs as much as in tokio. A job that does nothing costs about
+//! 36 ns under a semaphore, and 20 in `towpath-fanout`; a job that waits costs about 840 bytes, and 700 there. `cargo xtask
+//! bench` measures these figures on another machine.
 
 #![forbid(unsafe_code)]
 
-mod line;
+mod error;
 mod permit;
 mod permits;
 mod permitted;
@@ -61,9 +61,10 @@ mod sync;
 
 pub use towpath_pattern::prelude::*;
 
+pub use error::{Closed, TryAcquireError};
 pub use permit::{OwnedPermit, Permit};
 pub use permitted::Permitted;
-pub use semaphore::{Closed, Semaphore, TryAcquireError};
+pub use semaphore::Semaphore;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,45 +1,48 @@
-//! What is held of a semaphore, and released by its drop.
+//! The acquired permits, released when dropped.
 
-use crate::semaphore::Semaphore;
+use std::mem;
+use std::sync::Arc;
 
-/// One permit of a [`Semaphore`], or several that were acquired at once. Dropped, they are released.
+use crate::permits::Permits;
+
+/// Permits of a [`Semaphore`](crate::Semaphore), acquired at once and released when dropped.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is released"]
 pub struct Permit<'a> {
-    semaphore: &'a Semaphore,
+    permits: &'a Arc<Permits>,
     count: usize,
 }
 
-/// As a [`Permit`], and borrows nothing.
+/// A [`Permit`] without a borrow, for a task.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is released"]
 pub struct OwnedPermit {
-    semaphore: Semaphore,
+    permits: Arc<Permits>,
     count: usize,
 }
 
 impl<'a> Permit<'a> {
     #[inline]
-    pub(crate) fn new(semaphore: &'a Semaphore, count: u32) -> Self {
-        Self { semaphore, count: count as usize }
+    pub(crate) fn new(permits: &'a Arc<Permits>, count: u32) -> Self {
+        Self { permits, count: count as usize }
     }
 
-    /// The same, with a share in the semaphore in place of the borrow.
+    /// Returns the same permits with a share in the semaphore in place of the borrow.
     pub fn into_owned(mut self) -> OwnedPermit {
-        OwnedPermit { semaphore: self.semaphore.clone(), count: std::mem::take(&mut self.count) }
+        OwnedPermit { permits: Arc::clone(self.permits), count: mem::take(&mut self.count) }
     }
 }
 
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.semaphore.release(self.count);
+        self.permits.release(self.count);
     }
 }
 
 impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
-        self.semaphore.release(self.count);
+        self.permits.release(self.count);
     }
 }

@@ -1,72 +1,90 @@
-//! How many permits are free, and the hand-shake between those who put some back and those who wait for some.
+//! The number of free permits, and the handshake between releases and waiting tasks.
 //!
-//! One word says how many are free, whether somebody waits, and whether it is closed. To take a free permit is
-//! one compare-and-swap of that word, and to put it back one addition. The lock is only for those who must wait,
-//! and for those who put back while somebody waits.
+//! A word holds the number of free permits, whether a task waits, and whether the semaphore is closed. To take a free permit
+//! is a compare-and-swap of the word, and a release is an addition. The lock is only for a task that has to wait, and for a
+//! release while a task waits.
 //!
 //! # Invariants
 //!
-//! 1. `LINE` is set and cleared under the lock. When the lock is released, it is set if somebody is in line, and
-//!    not otherwise. It never is once the semaphore is closed.
-//! 2. While `LINE` is set, nothing is taken but under the lock, for whoever is first in line. So nobody is
-//!    passed over, and what was freed stays in the word until it is enough for one who waits for many.
-//! 3. No wake-up is lost: if there is enough in the word for whoever is first, somebody is about to serve the
-//!    line. Who puts back learns by the same atomic operation whether `LINE` is set, and serves if it is. Who is
-//!    first to join sets `LINE` by an atomic operation that finds too few in the word. Who leaves serves, too:
-//!    there may be enough for whoever is first now.
-//! 4. No waker is cloned, called or dropped under the lock.
+//! 1. `WAITING` is set and cleared under the lock: at every unlock, set if and only if the wait list has a waiter. A closed
+//!    semaphore has no waiter.
+//! 2. While `WAITING` is set, permits are taken only under the lock and only for the first waiter. So no waiter is passed
+//!    over, and released permits gather in the word for a waiter that wants many.
+//! 3. No wake-up is lost: if the word has enough for the first waiter, a thread is about to serve the wait list. A release
+//!    adds permits and reads `WAITING` in a single atomic operation, and serves if `WAITING` is set. The first waiter sets
+//!    `WAITING` by an atomic operation that finds too few permits in the word. A leaving waiter serves, too: there may be
+//!    enough for the waiter behind.
+//! 4. No waker is cloned, woken or dropped under the lock.
 
-use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
 use std::hint::spin_loop;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::mem;
 use std::task::{Context, Poll, Waker};
-use std::thread::panicking;
 
-use crate::line::Line;
-use crate::semaphore::{Closed, TryAcquireError};
-use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use crate::error::{Closed, TryAcquireError};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, Ticket, TicketList, WakeList, panic};
 
-/// Nothing is given out any more, and nobody waits.
+/// The semaphore is closed: no permit is taken, and no task waits.
 const CLOSED: usize = 1;
-/// Somebody waits.
-const LINE: usize = 2;
+/// A task waits.
+const WAITING: usize = 2;
 /// One free permit.
 const ONE: usize = 4;
 
-/// How long a thread stays away from the word after another was quicker: about a microsecond, in which the other
-/// takes and puts back a hundred permits as quickly as if it were alone.
+/// How long a thread leaves the word alone after a lost compare-and-swap: about a microsecond, enough for the winner to take
+/// and release a hundred permits.
 const PAUSES: u32 = 32;
+
+/// The number of waiters served in a locked section, at most.
+const SERVED_AT_ONCE: usize = 32;
 
 pub(crate) struct Permits {
     word: AtomicUsize,
-    line: Mutex<Line>,
-    /// Whoever came for a place before this one was served, or has left. Written under the lock.
+    waiters: Mutex<TicketList<Waiter>>,
+    /// Every waiter with a smaller ticket was served, or has left. Written under the lock.
     served: AtomicU64,
+    /// The number of permits, free or taken: never less than are free.
+    total: AtomicUsize,
+}
+
+struct Waiter {
+    count: usize,
+    waker: Waker,
 }
 
 impl Permits {
-    /// The most there can be, as in tokio's semaphore. Two of the three bits are flags here.
+    /// The largest number of permits, as in tokio's semaphore. Two of the three bits are flags here.
     pub(crate) const MAX: usize = usize::MAX >> 3;
 
-    /// So many that are free. There must never be more than [`Permits::MAX`].
-    pub(crate) fn new(free: usize) -> Self {
-        Self { word: AtomicUsize::new(free * ONE), line: Mutex::default(), served: AtomicU64::new(0) }
+    /// Creates `count` free permits, [`Permits::MAX`] at most.
+    pub(crate) fn new(count: usize) -> Self {
+        let count = count.min(Self::MAX);
+        Self {
+            word: AtomicUsize::new(count * ONE),
+            waiters: Mutex::default(),
+            served: AtomicU64::new(0),
+            total: AtomicUsize::new(count),
+        }
     }
 
-    /// How many can be taken.
+    /// Returns the number of permits free to be taken.
     pub(crate) fn free(&self) -> usize {
         free(self.word.load(Acquire))
+    }
+
+    /// Returns the number of all permits.
+    pub(crate) fn total(&self) -> usize {
+        self.total.load(Relaxed)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.word.load(Acquire) & CLOSED != 0
     }
 
-    /// Takes so many, if they are free and nobody waits.
+    /// Takes `count` permits if they are free and no task waits.
     #[inline]
     pub(crate) fn try_take(&self, count: usize) -> Result<(), TryAcquireError> {
         loop {
@@ -84,82 +102,92 @@ impl Permits {
         }
     }
 
-    /// Takes so many, in turn. Dropped before, it gives up its place in line and has taken nothing.
+    /// Takes `count` permits in turn. A cancelled call leaves the wait list without permits.
     pub(crate) async fn take(&self, count: usize) -> Result<(), Closed> {
-        let mut turn = Turn { permits: self, count, place: None };
-        poll_fn(|cx| turn.poll(cx)).await
+        let mut pending = PendingTake { permits: self, count, ticket: None };
+        poll_fn(|cx| pending.poll(cx)).await
     }
 
-    /// Puts back so many that were taken, or are new.
+    /// Adds new permits, up to [`Permits::MAX`] in all.
+    pub(crate) fn add(&self, count: usize) {
+        let total = |total: usize| Some(total.saturating_add(count).min(Self::MAX));
+        let (Ok(before) | Err(before)) = self.total.fetch_update(Relaxed, Relaxed, total);
+        self.release(count.min(Self::MAX - before));
+    }
+
+    /// Puts back taken permits, or adds new permits.
     #[inline]
-    pub(crate) fn put(&self, count: usize) {
-        if count > 0 && self.word.fetch_add(count * ONE, AcqRel) & LINE != 0 {
+    pub(crate) fn release(&self, count: usize) {
+        if count > 0 && self.word.fetch_add(count * ONE, AcqRel) & WAITING != 0 {
             self.serve();
         }
     }
 
     pub(crate) fn close(&self) {
-        let mut line = self.line();
+        let mut waiters = self.waiters.lock();
         self.word.fetch_or(CLOSED, AcqRel);
-        self.word.fetch_and(!LINE, AcqRel);
-        let wakers = line.dissolve();
-        drop(line);
-        let mut panics = Panics::default();
-        wakers.for_each(|waker| panics.wake(waker));
-        panics.resume();
+        self.word.fetch_and(!WAITING, AcqRel);
+        let all = waiters.take_all();
+        drop(waiters);
+        let mut wakes = WakeList::default();
+        wakes.extend(all.map(|waiter| waiter.waker));
+        panic::resume(wakes.wake_all());
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives those who wait what is in the word, one after another, as far as it goes.
+    /// Hands the permits in the word to the waiters in order.
     #[cold]
     fn serve(&self) {
-        let mut panics = Panics::default();
-        loop {
-            let mut line = self.line();
-            let Some((place, count)) = self.can_serve(&line) else { break };
-            let waker = line.pop_first();
-            let no_line = if line.is_empty() { LINE } else { 0 };
-            self.word.fetch_sub(count * ONE + no_line, AcqRel);
-            self.served.store(place + 1, Release);
-            let more = self.can_serve(&line).is_some();
-            drop(line);
-            if let Some(waker) = waker {
-                panics.wake(waker);
+        let mut panicked = None;
+        let mut is_served = true;
+        while is_served {
+            let mut wakes = WakeList::default();
+            let mut waiters = self.waiters.lock();
+            for _ in 0..SERVED_AT_ONCE {
+                is_served = self.serve_first(&mut waiters, &mut wakes);
+                if !is_served {
+                    break;
+                }
             }
-            if !more {
-                break;
-            }
+            drop(waiters);
+            panicked = panicked.or(wakes.wake_all());
         }
-        panics.resume();
+        panic::resume(panicked);
     }
 
-    /// Whoever is first in line, if there is enough for it: its place, and how many it waits for.
-    fn can_serve(&self, line: &Line) -> Option<(u64, usize)> {
-        line.first().filter(|(_, count)| self.word.load(Acquire) / ONE >= *count)
+    /// Serves the first waiter if the word has enough permits.
+    fn serve_first(&self, waiters: &mut TicketList<Waiter>, wakes: &mut WakeList) -> bool {
+        let Some((ticket, &Waiter { count, .. })) = waiters.first() else { return false };
+        if self.word.load(Acquire) / ONE < count {
+            return false;
+        }
+        wakes.extend(waiters.pop_first().map(|waiter| waiter.waker));
+        let waiting = if waiters.is_empty() { WAITING } else { 0 };
+        self.word.fetch_sub(count * ONE + waiting, AcqRel);
+        self.served.store(ticket + 1, Release);
+        true
     }
 }
 
 impl fmt::Debug for Permits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permits").field("free", &self.free()).finish_non_exhaustive()
+        f.debug_struct("Permits")
+            .field("free", &self.free())
+            .field("total", &self.total())
+            .finish_non_exhaustive()
     }
 }
 
-/// What can be taken of `word`: while somebody waits, nothing.
+/// Returns the number of permits of `word` free to be taken: 0 while a task waits.
 fn free(word: usize) -> usize {
-    if word & LINE == 0 { word / ONE } else { 0 }
+    if word & WAITING == 0 { word / ONE } else { 0 }
 }
 
-/// What `word` is once `count` are taken, if so many can be.
+/// Returns `word` without `count` permits, if enough are free.
 fn without(word: usize, count: usize) -> Option<usize> {
     (free(word) >= count).then(|| word - count * ONE)
 }
 
-/// Leaves the word to another thread for a moment, so that it is not fetched from one core to the other for
-/// each operation.
+/// Leaves the word to the winner for a moment, so that the cache line does not move between cores for every operation.
 #[cold]
 fn back_off() {
     for _ in 0..PAUSES {
@@ -167,97 +195,80 @@ fn back_off() {
     }
 }
 
-/// The first panic of those who are woken: one must not cost the others their wake-up.
-#[derive(Default)]
-struct Panics(Option<Box<dyn Any + Send>>);
-
-impl Panics {
-    fn wake(&mut self, waker: Waker) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            self.0.get_or_insert(payload);
-        }
-    }
-
-    fn resume(self) {
-        // While a panic unwinds, a second one would abort the process: the first is the one that is told.
-        if let Some(payload) = self.0.filter(|_| !panicking()) {
-            resume_unwind(payload);
-        }
-    }
-}
-
-/// Somebody who wants permits.
-struct Turn<'a> {
+/// A call of [`Permits::take`] under way. The drop leaves the wait list, or puts back the served permits.
+struct PendingTake<'a> {
     permits: &'a Permits,
     count: usize,
-    /// Where it waits, or was served and has not seen it yet.
-    place: Option<u64>,
+    /// The ticket in the wait list, kept until the call returns.
+    ticket: Option<Ticket>,
 }
 
-impl Turn<'_> {
+impl PendingTake<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        match self.place {
-            None => self.come(cx),
-            Some(place) => self.look(place, cx),
+        match self.ticket {
+            None => self.take_or_wait(cx),
+            Some(ticket) => self.check(ticket, cx),
         }
     }
 
-    /// Takes the permits, or joins the line.
-    fn come(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    /// Takes the permits, or enters the wait list.
+    fn take_or_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let waker = cx.waker().clone();
-        let mut line = self.permits.line();
-        let come = |word| match without(word, self.count) {
+        let mut waiters = self.permits.waiters.lock();
+        let take_or_wait = |word| match without(word, self.count) {
             _ if word & CLOSED != 0 => None,
-            None => Some(word | LINE),
+            None => Some(word | WAITING),
             taken => taken,
         };
-        match self.permits.word.fetch_update(AcqRel, Acquire, come) {
+        match self.permits.word.fetch_update(AcqRel, Acquire, take_or_wait) {
             Err(_) => Poll::Ready(Err(Closed)),
             Ok(word) if without(word, self.count).is_some() => Poll::Ready(Ok(())),
             Ok(_) => {
-                self.place = Some(line.join(self.count, waker));
+                self.ticket = Some(waiters.push(Waiter { count: self.count, waker }));
                 Poll::Pending
             }
         }
     }
 
-    /// Whether it was served.
-    fn look(&mut self, place: u64, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    /// Ready if the waiter was served, or the semaphore closed.
+    fn check(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         if self.permits.is_closed() {
-            // What it was served, its drop puts back.
+            // The drop puts back what the waiter was served.
             return Poll::Ready(Err(Closed));
         }
-        if self.was_served(place) {
-            self.place = None;
+        if self.was_served(ticket) {
+            self.ticket = None;
             return Poll::Ready(Ok(()));
         }
         let mut waker = cx.waker().clone();
-        if self.permits.line().wake_by(place, &mut waker) {
+        if let Some(waiter) = self.permits.waiters.lock().get_mut(ticket) {
+            // The waker before is dropped after the unlock.
+            mem::swap(&mut waiter.waker, &mut waker);
             return Poll::Pending;
         }
-        // It was served meanwhile, or sent away.
-        self.look(place, cx)
+        // Served in the meantime, or removed by a close.
+        self.check(ticket, cx)
     }
 
-    fn was_served(&self, place: u64) -> bool {
-        place < self.permits.served.load(Acquire)
+    fn was_served(&self, ticket: Ticket) -> bool {
+        ticket < self.permits.served.load(Acquire)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for PendingTake<'_> {
     fn drop(&mut self) {
-        let Some(place) = self.place else { return };
-        let mut line = self.permits.line();
-        if self.was_served(place) {
-            drop(line);
-            return self.permits.put(self.count);
+        let Some(ticket) = self.ticket else { return };
+        let mut waiters = self.permits.waiters.lock();
+        if self.was_served(ticket) {
+            drop(waiters);
+            return self.permits.release(self.count);
         }
-        let waker = line.leave(place);
-        if line.is_empty() {
-            self.permits.word.fetch_and(!LINE, AcqRel);
+        let waiter = waiters.remove(ticket);
+        if waiters.is_empty() {
+            self.permits.word.fetch_and(!WAITING, AcqRel);
         }
-        drop(line);
-        drop(waker);
+        drop(waiters);
+        drop(waiter);
         self.permits.serve();
     }
 }

@@ -1,4 +1,6 @@
-//! What this crate locks and counts with. A model of it has a file of its own in this one's place, with locks and
-//! atomics that choose which thread goes next (see `xtask/models` in the repository).
+//! The locks, atomics and lists of the crate, shared with the queue of `towpath-pattern`. A model replaces the file with
+//! locks and atomics under a scheduler of the model (see `xtask/models` in the repository).
 
-pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError, atomic};
+pub(crate) use std::sync::atomic;
+
+pub(crate) use towpath_pattern::internal::{Mutex, Ticket, TicketList, WakeList, panic};

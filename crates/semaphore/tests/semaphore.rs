@@ -207,5 +207,5 @@ fn a_semaphore_and_its_permits_tell_how_many_are_free() {
     let semaphore = Semaphore::new(3);
     let _permit = semaphore.try_acquire().expect("three are free");
     let told = format!("{semaphore:?}");
-    assert!(told.contains("Permits { free: 2, .. }"), "{told}");
+    assert!(told.contains("Permits { free: 2, total: 3, .. }"), "{told}");
 }

@@ -49,27 +49,27 @@ fn for_permits() {
 }
 
 fn for_room() {
-    let (producer, consumer) = queue::fifo(1);
-    producer.try_put(0).expect("there is room");
+    let (producer, consumer) = queue::bounded(1);
+    producer.try_send(0).expect("there is room");
     let mut items = VecDeque::from([1]);
-    let mut first = pin!(producer.put_many(&mut items));
+    let mut first = pin!(producer.send_many(&mut items));
     assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it is full");
-    stays_flat("put", || producer.put(2));
-    stays_flat("put_many", || async { producer.put_many(&mut VecDeque::from([3])).await });
+    stays_flat("send", || producer.send(2));
+    stays_flat("send_many", || async { producer.send_many(&mut VecDeque::from([3])).await });
     assert_eq!(consumer.len(), 1);
 }
 
 fn for_an_item() {
-    let (producer, mut consumer) = queue::fifo::<u8>(1);
+    let (producer, mut consumer) = queue::bounded::<u8>(1);
     let others = consumer.clone();
-    let mut first = pin!(consumer.take());
+    let mut first = pin!(consumer.recv());
     assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it is empty");
     stays_flat("take", || {
         let mut consumer = others.clone();
-        async move { consumer.take().await }
+        async move { consumer.recv().await }
     });
     stays_flat("join", || async {
-        let _ = producer.try_put(0);
+        let _ = producer.try_send(0);
         producer.join().await
     });
 }

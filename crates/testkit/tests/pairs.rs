@@ -4,7 +4,7 @@
 use towpath_fanout::Fanout;
 use towpath_pattern::{Job, Order, Pattern};
 use towpath_pipeline::Pipeline;
-use towpath_producer_consumer::{ProducerConsumer, Put};
+use towpath_producer_consumer::{ProducerConsumer, QueueSender};
 use towpath_resource::{Held, Holding, provide};
 use towpath_semaphore::{Permitted, Semaphore};
 use towpath_testkit::{Boxed, Case, Chained, Conformance, Subject, while_holding};
@@ -104,8 +104,8 @@ impl Subject for OfProducerConsumer {
         In: Clone + Send + 'static,
         J: Job<In, Out: Clone>,
     {
-        let put = |item: In, queue: Put<In>| async move {
-            queue.put(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+        let put = |item: In, queue: QueueSender<In>| async move {
+            queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
         };
         let both = ProducerConsumer::producers(case.limit, put).consumers(case.limit, job);
         both.capacity(case.capacity).on_failure(case.on_failure)

@@ -1,113 +1,72 @@
-//! The items of a queue, in their order, and behind them those of producers that wait for room.
+//! The items of a queue, in the order of the receivers, with the index of every item.
 //!
 //! # Invariants
 //!
-//! - The last `lent` values are *lent*: a producer that waits has left them here, and may have them back until
-//!   they are admitted. They stand in the order in which their owners wait. The others are in the queue.
-//! - `indices`, where it is kept, has an index for each value.
-//! - In a queue that takes the newest first nothing is lent, so that the newest is the last.
+//! 1. `indices`, if kept, has an index for every value, in the order of `values`.
+//! 2. Without `indices`, the index of an item is the number of items sent before.
 
 use std::collections::VecDeque;
-use std::collections::vec_deque::Drain;
 
 pub(crate) struct Items<T> {
     values: VecDeque<T>,
-    lent: usize,
-    /// How many were taken, since ever.
+    /// The number of items taken so far.
     taken: usize,
-    /// Of the inputs that the items come from, from the first item on that comes from one. Until then the items
-    /// are taken in the order of their numbers.
+    /// Kept from the first item of an input on. Always kept in a newest-first queue, since receivers then do not take items
+    /// in the order of the numbers.
     indices: Option<VecDeque<usize>>,
     newest_first: bool,
 }
 
-/// What is put: one item, or as many as there is room for.
-pub(super) trait Supply<T> {
-    /// Whether what does not find room may be lent.
-    const LENDS: bool;
+/// The items of a sender: a single item, or a batch, sent in parts.
+pub(super) trait Outgoing<T> {
+    /// Whether items without capacity may be deposited.
+    const MAY_DEPOSIT: bool;
 
     fn len(&self) -> usize;
 
-    /// Moves the first `count` of them.
+    /// Moves the first `count` items to the end of `values`.
     fn move_to(&mut self, count: usize, values: &mut VecDeque<T>);
 
-    /// Has those again that it had lent, before what is left.
-    fn take_back(&mut self, values: Drain<'_, T>);
+    /// Takes back the items of a deposit, in front of the items left.
+    fn take_back(&mut self, deposit: VecDeque<T>);
 }
 
 impl<T> Items<T> {
     pub(super) fn new(newest_first: bool) -> Self {
-        let indices = newest_first.then(VecDeque::new);
-        Self { values: VecDeque::new(), lent: 0, taken: 0, indices, newest_first }
+        Self { values: VecDeque::new(), taken: 0, indices: newest_first.then(VecDeque::new), newest_first }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.values.len() - self.lent
-    }
-
-    /// How many there are, in the queue and lent.
-    pub(super) fn total(&self) -> usize {
         self.values.len()
-    }
-
-    pub(super) fn lent(&self) -> usize {
-        self.lent
     }
 
     pub(super) fn taken(&self) -> usize {
         self.taken
     }
 
-    /// Whether an item with that index may be lent: not if its number depends on when it is put.
-    pub(super) fn may_lend(&self, index: Option<usize>) -> bool {
-        !self.newest_first && (index.is_some() || self.indices.is_none())
+    pub(super) fn is_newest_first(&self) -> bool {
+        self.newest_first
     }
 
-    /// Puts `count` items of `supply` into the queue, before those that are lent.
+    /// Moves the first `count` items of `outgoing` into the queue.
     #[inline]
-    pub(super) fn put<S: Supply<T>>(&mut self, count: usize, index: Option<usize>, supply: &mut S) {
-        self.number(count, index);
-        supply.move_to(count, &mut self.values);
-        if self.lent > 0 && count > 0 {
-            self.move_ahead(count);
+    pub(super) fn send<S: Outgoing<T>>(&mut self, count: usize, index: Option<usize>, outgoing: &mut S) {
+        if index.is_some() || self.indices.is_some() {
+            self.extend_indices(count, index);
         }
+        outgoing.move_to(count, &mut self.values);
     }
 
-    /// Moves the last `count` before those that are lent.
-    #[cold]
-    fn move_ahead(&mut self, count: usize) {
-        let rest = self.len() - count;
-        self.values.make_contiguous()[rest..].rotate_right(count);
-        if let Some(indices) = &mut self.indices {
-            indices.make_contiguous()[rest..].rotate_right(count);
-        }
+    /// Adds the indices of the next `count` items, before the items are moved.
+    #[inline(never)]
+    fn extend_indices(&mut self, count: usize, index: Option<usize>) {
+        let next = self.taken + self.len();
+        let indices = self.indices.get_or_insert_with(|| (self.taken..next).collect());
+        indices.extend((next..next + count).map(|number| index.unwrap_or(number)));
     }
 
-    /// Lends `count` items of `supply`, behind all others.
-    #[inline]
-    pub(super) fn lend<S: Supply<T>>(&mut self, count: usize, index: Option<usize>, supply: &mut S) {
-        self.number(count, index);
-        supply.move_to(count, &mut self.values);
-        self.lent += count;
-    }
-
-    /// Lets the first `count` of those that are lent into the queue.
-    pub(super) fn admit(&mut self, count: usize) {
-        self.lent -= count;
-    }
-
-    /// Gives back `count` of those that are lent, after the first `before` of them.
-    pub(super) fn give_back<S: Supply<T>>(&mut self, before: usize, count: usize, into: &mut S) {
-        let from = self.len() + before;
-        let range = from..from + count;
-        self.lent -= count;
-        if let Some(indices) = &mut self.indices {
-            indices.drain(range.clone());
-        }
-        into.take_back(self.values.drain(range));
-    }
-
-    /// Takes one out, with its index.
+    /// Takes an item and the index of the item.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(usize, T)> {
         let value = if self.newest_first { self.values.pop_back() } else { self.values.pop_front() }?;
@@ -120,13 +79,13 @@ impl<T> Items<T> {
         Some((index, value))
     }
 
-    /// Takes `count` out, and adds them to the end of `into`.
+    /// Takes `count` items, at most all, and adds the items to the end of `into`.
     pub(super) fn pop_many(&mut self, count: usize, into: &mut Vec<T>) {
         if self.newest_first || count == 1 {
             return into.extend((0..count).map_while(|_| self.pop()).map(|(_, value)| value));
         }
         if count == self.values.len() && into.is_empty() && into.capacity() >= count {
-            // Who has memory to spare exchanges it: no item is moved.
+            // The buffers are swapped, so that no item is moved.
             let emptied = VecDeque::from(std::mem::take(into));
             *into = Vec::from(std::mem::replace(&mut self.values, emptied));
         } else {
@@ -138,32 +97,19 @@ impl<T> Items<T> {
         self.taken += count;
     }
 
-    /// Takes out all that are in the queue, not to be worked on.
+    /// Takes all items: taken, and never finished by a receiver.
     pub(super) fn discard(&mut self) -> VecDeque<T> {
-        let count = self.len();
+        self.taken += self.len();
         if let Some(indices) = &mut self.indices {
-            indices.drain(..count);
+            indices.clear();
         }
-        self.taken += count;
-        let lent = self.values.split_off(count);
-        std::mem::replace(&mut self.values, lent)
-    }
-
-    /// Numbers the next `count` items, which come from the input with that index where they come from one.
-    #[inline]
-    fn number(&mut self, count: usize, index: Option<usize>) {
-        if index.is_some() && self.indices.is_none() {
-            self.indices = Some((self.taken..self.taken + self.values.len()).collect());
-        }
-        let next = self.taken + self.len();
-        if let Some(indices) = &mut self.indices {
-            indices.extend((next..next + count).map(|number| index.unwrap_or(number)));
-        }
+        std::mem::take(&mut self.values)
     }
 }
 
-impl<T> Supply<T> for Option<T> {
-    const LENDS: bool = false;
+impl<T> Outgoing<T> for Option<T> {
+    /// A cancelled `send` must not have sent the item.
+    const MAY_DEPOSIT: bool = false;
 
     fn len(&self) -> usize {
         usize::from(self.is_some())
@@ -178,13 +124,13 @@ impl<T> Supply<T> for Option<T> {
         }
     }
 
-    fn take_back(&mut self, mut values: Drain<'_, T>) {
-        *self = self.take().or_else(|| values.next());
+    fn take_back(&mut self, mut deposit: VecDeque<T>) {
+        *self = self.take().or_else(|| deposit.pop_front());
     }
 }
 
-impl<T> Supply<T> for &mut VecDeque<T> {
-    const LENDS: bool = true;
+impl<T> Outgoing<T> for &mut VecDeque<T> {
+    const MAY_DEPOSIT: bool = true;
 
     fn len(&self) -> usize {
         VecDeque::len(self)
@@ -199,7 +145,70 @@ impl<T> Supply<T> for &mut VecDeque<T> {
         }
     }
 
-    fn take_back(&mut self, values: Drain<'_, T>) {
-        values.rev().for_each(|value| self.push_front(value));
+    fn take_back(&mut self, deposit: VecDeque<T>) {
+        deposit.into_iter().rev().for_each(|value| self.push_front(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn popped(items: &mut Items<u32>) -> Vec<(usize, u32)> {
+        std::iter::from_fn(|| items.pop()).collect()
+    }
+
+    #[test]
+    fn items_are_numbered_until_one_comes_from_an_input() {
+        let mut items = Items::new(false);
+        items.send(3, None, &mut &mut VecDeque::from([10, 11, 12]));
+        assert_eq!(items.pop(), Some((0, 10)));
+        items.send(1, Some(70), &mut Some(13));
+        items.send(1, None, &mut Some(14));
+        assert_eq!(popped(&mut items), [(1, 11), (2, 12), (70, 13), (4, 14)]);
+        assert_eq!((items.len(), items.taken()), (0, 5));
+    }
+
+    #[test]
+    fn the_newest_item_keeps_its_number() {
+        let mut items = Items::new(true);
+        items.send(2, None, &mut &mut VecDeque::from([10, 11]));
+        assert_eq!(items.pop(), Some((1, 11)));
+        items.send(1, None, &mut Some(12));
+        assert_eq!(popped(&mut items), [(2, 12), (0, 10)]);
+    }
+
+    #[test]
+    fn a_batch_enters_in_parts_and_the_rest_stays_in_order() {
+        let (mut items, mut batch) = (Items::new(false), (0..5).collect::<VecDeque<u32>>());
+        items.send(2, None, &mut &mut batch);
+        assert_eq!((items.len(), &batch), (2, &VecDeque::from([2, 3, 4])));
+        (&mut batch).take_back(VecDeque::from([8, 9]));
+        assert_eq!(batch, [8, 9, 2, 3, 4]);
+    }
+
+    #[test]
+    fn many_are_popped_in_order_with_and_without_spare_memory() {
+        for spare in [0, 8] {
+            for indexed in [None, Some(3)] {
+                let mut items = Items::new(false);
+                items.send(4, indexed, &mut &mut (0..4).collect());
+                let mut into = Vec::with_capacity(spare);
+                items.pop_many(4, &mut into);
+                items.send(3, indexed, &mut &mut (4..7).collect());
+                items.pop_many(2, &mut into);
+                assert_eq!((into, items.taken()), (vec![0, 1, 2, 3, 4, 5], 6));
+                assert_eq!(items.pop(), Some((indexed.unwrap_or(6), 6)));
+            }
+        }
+    }
+
+    #[test]
+    fn discarded_items_count_as_taken() {
+        let mut items = Items::new(true);
+        items.send(3, Some(1), &mut &mut VecDeque::from([1, 2, 3]));
+        assert_eq!((items.discard().len(), items.len(), items.taken()), (3, 0, 3));
+        items.send(1, None, &mut Some(4));
+        assert_eq!(items.pop(), Some((3, 4)));
     }
 }

@@ -1,72 +1,74 @@
-//! The heart of a queue: its state, under one lock, and how one waits for it.
+//! The shared part of a queue: the state under one lock, and the wake-ups after the lock.
 //!
-//! An operation takes the lock once; one that has to wait takes it a second time, since its waker is cloned
-//! before: no code of the user's runs under the lock (see `state.rs`).
+//! An operation takes the lock once. An operation that has to wait takes the lock a second time, since the waker is cloned
+//! before the lock: no user code runs under the lock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::items::{Items, Supply};
-use super::line::wake;
-use super::state::{Putting, State, Taking};
+use super::items::{Items, Outgoing};
+use super::state::{Receiving, Sending, State};
 use crate::util::mutex::{Mutex, MutexGuard};
+use crate::util::panic;
 use crate::util::sync::atomic::{AtomicUsize, Ordering};
+use crate::util::ticket_list::Ticket;
 
-/// How many turns of a spin loop somebody waits who finds the lock taken: about a microsecond.
+/// The turns of a spin loop before a thread waits for a taken lock: about a microsecond.
 const BACK_OFF: u32 = 50;
 
 pub(super) struct Shared<T> {
     pub(super) capacity: usize,
     pub(super) newest_first: bool,
-    /// How many items there were a moment ago: who will have to wait does not try before.
-    lately: AtomicUsize,
+    /// The number of items, queued and deposited, after the last operation. A task that will have to wait clones the waker
+    /// before the first try.
+    recent_total: AtomicUsize,
     state: Mutex<State<T>>,
 }
 
-/// What all producers of a queue have together. With the last of them, nothing more will come.
-pub(super) struct Giving<T>(pub(super) Arc<Shared<T>>);
+/// The share of all senders in a queue, whose drop closes the queue.
+pub(super) struct SenderShare<T>(pub(super) Arc<Shared<T>>);
 
-impl<T> Drop for Giving<T> {
+impl<T> Drop for SenderShare<T> {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-/// What all consumers of a queue have together. With the last of them, nothing will ever be taken.
-pub(super) struct Receiving<T>(pub(super) Arc<Shared<T>>);
+/// The share of all receivers in a queue, whose drop closes the queue and drops the items.
+pub(super) struct ReceiverShare<T>(pub(super) Arc<Shared<T>>);
 
-impl<T> Drop for Receiving<T> {
+impl<T> Drop for ReceiverShare<T> {
     fn drop(&mut self) {
-        // Whoever waits for an item to be dropped would wait for as long as there is a producer.
-        let left = self.0.with(State::abandon);
-        drop(left);
+        // Otherwise the items would live as long as the last sender.
+        let items = self.0.with(State::abandon);
+        drop(items);
     }
 }
 
 impl<T> Shared<T> {
     pub(super) fn new(capacity: usize, newest_first: bool) -> Self {
         let state = Mutex::new(State::new(capacity, newest_first));
-        Self { capacity, newest_first, lately: AtomicUsize::new(0), state }
+        Self { capacity, newest_first, recent_total: AtomicUsize::new(0), state }
     }
 
-    /// Does something under the lock, and then later whoever is to be woken.
+    /// Changes the state under the lock, and carries out the wake-ups of the change after the unlock.
     #[inline]
-    fn with<R>(&self, act: impl FnOnce(&mut State<T>) -> R) -> R {
+    fn with<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> R {
         let mut state = match self.state.try_lock() {
             Some(state) => state,
             None => self.lock_later(),
         };
-        let result = act(&mut state);
-        self.lately.store(state.items.total(), Ordering::Relaxed);
-        if !state.later.is_empty() {
+        let result = change(&mut state);
+        self.recent_total.store(state.total(), Ordering::Relaxed);
+        if !state.wakes.is_empty() {
             self.wake(state);
         }
         result
     }
 
-    /// Lets whoever holds the lock go on for a while: some operations in a row by one thread cost less than
-    /// the same by two in turn.
+    /// Leaves the lock to the holder for a moment: several operations in a row by a thread cost less than the same
+    /// operations by two threads in turn.
     #[cold]
     fn lock_later(&self) -> MutexGuard<'_, State<T>> {
         for _ in 0..BACK_OFF {
@@ -77,154 +79,145 @@ impl<T> Shared<T> {
 
     #[inline(never)]
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
-        if let Some(only) = state.later.only() {
+        if let Some(waker) = state.wakes.take_only() {
             drop(state);
-            wake(only);
+            panic::resume(panic::catch(|| waker.wake()).err());
         } else {
-            let later = std::mem::take(&mut state.later);
+            let mut wakes = std::mem::take(&mut state.wakes);
             drop(state);
-            let spare = later.wake();
-            self.with(|state| state.later.reuse(spare));
+            let panicked = wakes.wake_all();
+            self.with(|state| state.wakes.reuse(wakes));
+            panic::resume(panicked);
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.with(|state| state.items.len())
+        self.with(|state| state.len())
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.with(|state| state.closed)
+        self.with(|state| state.is_closed())
     }
 
-    /// Puts as many items as there is room for. Ready with `true` when all are put, with `false` when the
-    /// queue is closed.
-    pub(super) fn try_put<S: Supply<T>>(&self, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        self.with(|state| state.put_at_once(putting))
+    /// Sends items up to the free capacity. Ready with `true` when all are sent, with `false` when the queue is closed.
+    pub(super) fn try_send<S: Outgoing<T>>(&self, sending: &mut Sending<'_, S>) -> Poll<bool> {
+        self.with(|state| state.send_at_once(sending))
     }
 
-    /// The same in turn; the task is woken when there is more to do.
+    /// Sends in turn. After a pending poll, the task is woken when capacity may be free.
     #[inline]
-    pub(super) fn poll_put<S: Supply<T>>(
+    pub(super) fn poll_send<S: Outgoing<T>>(
         &self,
         cx: &Context<'_>,
-        putting: &mut Putting<'_, S>,
+        sending: &mut Sending<'_, S>,
     ) -> Poll<bool> {
-        if self.lately.load(Ordering::Relaxed) < self.capacity || putting.place.is_some() {
-            let put = self.with(|state| state.put(putting));
-            if put.is_ready() {
-                return put;
+        if self.recent_total.load(Ordering::Relaxed) < self.capacity || sending.ticket.is_some() {
+            let sent = self.with(|state| state.send(sending));
+            if sent.is_ready() {
+                return sent;
             }
         }
-        self.put_or_wait(cx, putting)
+        self.send_or_wait(cx, sending)
     }
 
     #[inline(never)]
-    fn put_or_wait<S: Supply<T>>(&self, cx: &Context<'_>, putting: &mut Putting<'_, S>) -> Poll<bool> {
+    fn send_or_wait<S: Outgoing<T>>(&self, cx: &Context<'_>, sending: &mut Sending<'_, S>) -> Poll<bool> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {
-            let put = state.put(putting);
-            if put.is_pending()
+            let sent = state.send(sending);
+            if sent.is_pending()
                 && let Some(waker) = waker.take()
             {
-                state.wait_to_put(putting, waker);
+                state.wait_to_send(sending, waker);
             }
-            put
+            sent
         })
     }
 
-    /// A giver goes away; what it has lent comes back.
+    /// Removes a waiting sender, and returns the rest of the deposit.
     #[cold]
-    pub(super) fn give_up_putting<S: Supply<T>>(&self, putting: &mut Putting<'_, S>) {
-        self.with(|state| state.stop_putting(putting));
+    pub(super) fn cancel_send<S: Outgoing<T>>(&self, sending: &mut Sending<'_, S>) {
+        self.with(|state| state.cancel_send(sending));
     }
 
-    /// Takes what is there. Ready with how many items that are: none if the queue is closed and empty.
-    pub(super) fn try_take(
+    /// Hands items to a receiver through `take`. Ready with the number: 0 if the queue is closed and empty.
+    pub(super) fn try_recv(
         &self,
-        taking: &mut Taking<'_>,
-        give: &mut impl FnMut(&mut Items<T>, usize),
+        receiving: &mut Receiving<'_>,
+        take: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
-        self.with(|state| state.take(taking, give))
+        self.with(|state| state.recv(receiving, take))
     }
 
-    /// The same; the task is woken when there is something.
+    /// Hands items to a receiver. After a pending poll, the task is woken when there are items.
     #[inline]
-    pub(super) fn poll_take(
+    pub(super) fn poll_recv(
         &self,
         cx: &Context<'_>,
-        taking: &mut Taking<'_>,
-        give: &mut impl FnMut(&mut Items<T>, usize),
+        receiving: &mut Receiving<'_>,
+        take: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
-        if self.lately.load(Ordering::Relaxed) > 0 || taking.place.is_some() {
-            let taken = self.with(|state| state.take(taking, give));
-            if taken.is_ready() {
-                return taken;
+        if self.recent_total.load(Ordering::Relaxed) > 0 || receiving.ticket.is_some() {
+            let received = self.with(|state| state.recv(receiving, take));
+            if received.is_ready() {
+                return received;
             }
         }
-        self.take_or_wait(cx, taking, give)
+        self.recv_or_wait(cx, receiving, take)
     }
 
     #[inline(never)]
-    fn take_or_wait(
+    fn recv_or_wait(
         &self,
         cx: &Context<'_>,
-        taking: &mut Taking<'_>,
-        give: &mut impl FnMut(&mut Items<T>, usize),
+        receiving: &mut Receiving<'_>,
+        take: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {
-            let taken = state.take(taking, give);
-            if taken.is_pending()
+            let received = state.recv(receiving, take);
+            if received.is_pending()
                 && let Some(waker) = waker.take()
             {
-                state.wait_to_take(taking, waker);
+                state.wait_to_recv(receiving, waker);
             }
-            taken
+            received
         })
     }
 
-    /// A taker stops waiting, and has finished what it still had in hand.
-    pub(super) fn give_up_taking(&self, place: &mut Option<u64>, in_hand: &mut usize) {
-        self.with(|state| state.stop_taking(place, in_hand));
+    /// Removes a waiting receiver, and counts the items taken last as finished.
+    pub(super) fn cancel_recv(&self, ticket: &mut Option<Ticket>, unfinished: &mut usize) {
+        self.with(|state| state.cancel_recv(ticket, unfinished));
     }
 
-    /// Ready when every item was taken and finished; with `false` if that cannot be any more.
-    pub(super) fn poll_join(&self, cx: &Context<'_>, place: &mut Option<u64>) -> Poll<bool> {
+    /// Ready with `true` when every item was taken and finished, with `false` when an item was dropped.
+    pub(super) fn poll_join(&self, cx: &Context<'_>, ticket: &mut Option<Ticket>) -> Poll<bool> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {
-            let joined = state.join(place);
+            let joined = state.join(ticket);
             if joined.is_pending()
                 && let Some(waker) = waker.take()
             {
-                state.wait_to_join(place, waker);
+                state.wait_to_join(ticket, waker);
             }
             joined
         })
     }
 
     #[cold]
-    pub(super) fn give_up_joining(&self, place: &mut Option<u64>) {
-        self.with(|state| state.stop_joining(place));
+    pub(super) fn cancel_join(&self, ticket: &mut Option<Ticket>) {
+        self.with(|state| state.cancel_join(ticket));
     }
 
-    /// No more items may be put; those that are there may be taken.
     pub(super) fn close(&self) {
         self.with(State::close);
     }
 
-    /// Closes the queue if it is empty; returns whether it is closed and empty.
     pub(super) fn close_if_empty(&self) -> bool {
-        self.with(|state| {
-            let empty = state.items.total() == 0;
-            if empty {
-                state.close();
-            }
-            empty
-        })
+        self.with(State::close_if_empty)
     }
 
-    /// Takes out everything that was not taken.
     pub(super) fn drain(&self) -> VecDeque<(usize, T)> {
-        self.with(|state| (0..state.items.len()).map_while(|_| state.items.pop()).collect())
+        self.with(|state| state.drain().collect())
     }
 }

@@ -1,53 +1,57 @@
-//! What is under a queue's lock: its items, and who waits for them.
+//! The state under the lock of a queue: the items, the deposits, and the waiters.
 //!
-//! No code of the user's runs in here: wakers are woken and dropped by whoever releases the lock, and items only
-//! move.
+//! No user code runs here: the holder of the lock wakes and drops `wakes` after the unlock, and items only move.
 //!
 //! # Invariants
 //!
-//! - While there are items in the queue, a taker that was called is on the way, or none waits; while there is
-//!   room, the same of givers (see `line.rs`).
-//! - A giver that waits lends its items (see `items.rs`), unless it has to be certain that a cancelled put has
-//!   put nothing. They are admitted when there is room for them and somebody comes by, in the order of the
-//!   line; a taker that comes again before the giver does finds them there. One that sleeps is woken when the giver,
-//!   who was called, comes: to let them in at once would wake it for what the taker at work takes next.
-//! - A giver whose items were all admitted is not in line any more.
+//! 1. While the queue has items, a notified receiver has not been polled yet, or no receiver is asleep. While the queue has
+//!    capacity left, the same holds for senders (see `wait_list.rs`).
+//! 2. A waiting sender of a batch has deposited the next items, up to the capacity (see `deposits.rs`). A single item is not
+//!    deposited: a cancelled `send` must not have sent the item. Nor is a batch in a newest-first queue: the deposit would
+//!    have to become the newest.
+//! 3. Deposits are admitted in the order of the wait list, as far as there is capacity, by the next task that comes by. A
+//!    receiver at work admits the deposits on finding the queue empty. A sleeping receiver is woken when the notified sender
+//!    comes: an earlier wake-up would be for items that the receiver at work takes next.
+//! 4. A sender leaves the wait list when the whole deposit is admitted.
 
 use std::task::{Poll, Waker};
 
-use super::items::{Items, Supply};
-use super::line::{Later, Line};
+use super::deposits::Deposits;
+use super::items::{Items, Outgoing};
+use super::wait_list::WaitList;
+use crate::util::ticket_list::{Ticket, TicketList};
+use crate::util::wake::WakeList;
 
 pub(super) struct State<T> {
     capacity: usize,
-    pub(super) items: Items<T>,
-    /// How many items were taken and finished, since ever.
+    items: Items<T>,
+    deposits: Deposits<T>,
+    /// The number of items taken and finished.
     finished: usize,
-    pub(super) closed: bool,
-    /// Nobody will ever take anything.
-    pub(super) abandoned: bool,
-    givers: Line,
-    takers: Line,
-    joiners: Line,
-    /// Whom to wake once the lock is released.
-    pub(super) later: Later,
+    closed: bool,
+    /// The last receiver is gone.
+    abandoned: bool,
+    senders: WaitList,
+    receivers: WaitList,
+    joiners: TicketList<Waker>,
+    pub(super) wakes: WakeList,
 }
 
-/// What a taker brings to the queue.
-pub(super) struct Taking<'a> {
-    /// Where it stands in line, if it does.
-    pub(super) place: &'a mut Option<u64>,
-    /// How many items it has in hand; they are finished now.
-    pub(super) in_hand: &'a mut usize,
+/// An operation of a receiver.
+pub(super) struct Receiving<'a> {
+    /// The ticket of a waiting receiver.
+    pub(super) ticket: &'a mut Option<Ticket>,
+    /// The number of items taken last time, and finished now.
+    pub(super) unfinished: &'a mut usize,
     pub(super) max: usize,
 }
 
-/// Items on their way into a queue.
-pub(super) struct Putting<'a, S> {
-    /// Where their giver stands in line, if it does.
-    pub(super) place: &'a mut Option<u64>,
+/// An operation of a sender.
+pub(super) struct Sending<'a, S> {
+    /// The ticket of a sender in the wait list, or of a sender whose deposit was admitted.
+    pub(super) ticket: &'a mut Option<Ticket>,
     pub(super) items: &'a mut S,
-    /// Of the input that they come from, where they come from one.
+    /// The index of the input behind the items, if any.
     pub(super) index: Option<usize>,
 }
 
@@ -56,177 +60,218 @@ impl<T> State<T> {
         Self {
             capacity,
             items: Items::new(newest_first),
+            deposits: Deposits::default(),
             finished: 0,
             closed: false,
             abandoned: false,
-            givers: Line::default(),
-            takers: Line::default(),
-            joiners: Line::default(),
-            later: Later::default(),
+            senders: WaitList::default(),
+            receivers: WaitList::default(),
+            joiners: TicketList::default(),
+            wakes: WakeList::default(),
         }
     }
 
-    /// Room for so many items, of which somebody takes `now` at once. Without any capacity, an item may come for
-    /// each that is waited for.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Returns the number of items in the queue and deposited.
+    #[inline]
+    pub(super) fn total(&self) -> usize {
+        self.items.len() + self.deposits.total()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Returns the free capacity, if a receiver takes `now` items at once.
+    ///
+    /// A queue without capacity has capacity for the wants of all waiting receivers.
     #[inline]
     fn room(&self, now: usize) -> usize {
-        let most = if self.capacity == 0 { self.takers.demand().saturating_add(now) } else { self.capacity };
+        let most =
+            if self.capacity == 0 { self.receivers.demand().saturating_add(now) } else { self.capacity };
         most.saturating_sub(self.items.len())
     }
 
-    /// Puts what there is room for. Ready with `true` when all is put, with `false` when the queue is closed.
+    /// Sends items up to the free capacity. Ready with `true` when all are sent, with `false` when the queue is closed.
     #[inline]
-    pub(super) fn put<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        if self.items.lent() > 0 || putting.place.is_some() {
-            self.put_in_turn(putting)
+    pub(super) fn send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
+        if self.deposits.total() > 0 || sending.ticket.is_some() {
+            self.send_in_turn(sending)
         } else {
-            self.put_at_once(putting)
+            self.send_at_once(sending)
         }
     }
 
-    /// The same, before all who wait.
+    /// Sends before all waiting senders.
     #[inline]
-    pub(super) fn put_at_once<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
+    pub(super) fn send_at_once<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
         if self.closed {
             return Poll::Ready(false);
         }
-        let count = self.room(0).min(putting.items.len());
-        self.items.put(count, putting.index, putting.items);
-        self.call_takers();
-        if putting.items.len() == 0 { Poll::Ready(true) } else { Poll::Pending }
+        let count = self.room(0).min(sending.items.len());
+        self.items.send(count, sending.index, sending.items);
+        self.notify_receivers();
+        if sending.items.len() == 0 { Poll::Ready(true) } else { Poll::Pending }
     }
 
-    /// The same for who has waited, or finds others that have.
+    /// Sends for a sender that has waited, or finds deposits.
     #[inline(never)]
-    fn put_in_turn<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) -> Poll<bool> {
-        // Nobody gets in before those who have lent what they put, but who has waited for longer.
-        let is_first = self.givers.is_first(*putting.place) && self.lent_by(putting) == Some(0);
-        if !is_first {
+    fn send_in_turn<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
+        // No sender goes before the deposits, except the sender that has waited longest.
+        let goes_first = sending
+            .ticket
+            .is_some_and(|ticket| self.senders.is_first(ticket) && !self.deposits.contains(ticket));
+        if !goes_first {
             self.admit(0);
         }
         let was_admitted =
-            putting.place.is_some() && self.lent_by(putting).is_none() && putting.items.len() == 0;
-        let has_lent = matches!(self.lent_by(putting), Some(1..));
-        if !self.closed && !has_lent && (is_first || self.items.lent() == 0) {
-            let count = self.room(0).min(putting.items.len());
-            self.items.put(count, putting.index, putting.items);
+            sending.items.len() == 0 && sending.ticket.is_some_and(|ticket| !self.senders.contains(ticket));
+        let has_deposit = sending.ticket.is_some_and(|ticket| self.deposits.contains(ticket));
+        if !self.closed && !has_deposit && (goes_first || self.deposits.total() == 0) {
+            let count = self.room(0).min(sending.items.len());
+            self.items.send(count, sending.index, sending.items);
         }
-        self.call_takers();
-        let all = was_admitted || !self.closed && !has_lent && putting.items.len() == 0;
+        self.notify_receivers();
+        let all = was_admitted || !self.closed && !has_deposit && sending.items.len() == 0;
         if all || self.closed {
-            self.stop_putting(putting);
+            self.cancel_send(sending);
             return Poll::Ready(all);
         }
         Poll::Pending
     }
 
-    /// How many items a giver still has lent; `None` if it is not in line.
-    fn lent_by<S>(&self, putting: &Putting<'_, S>) -> Option<usize> {
-        putting.place.and_then(|place| self.givers.lent(place))
-    }
-
-    /// Lets in what is lent, as far as there is room.
+    /// Admits deposits as far as there is capacity, if a receiver takes `now` items at once.
     #[inline]
     fn admit(&mut self, now: usize) {
-        if self.items.lent() > 0 && !self.closed {
-            let room = self.room(now);
-            let count = self.givers.admit(room, &mut self.later);
-            self.items.admit(count);
+        if self.deposits.total() > 0 && !self.closed {
+            self.admit_deposits(self.room(now));
         }
     }
 
-    /// Gets in line, or back in line, with what did not find room.
-    pub(super) fn wait_to_put<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>, waker: Waker) {
-        let rest = putting.items.len().min(self.capacity.max(1));
-        let lent_before = self.lent_by(putting);
-        if lent_before.is_none() && S::LENDS && self.items.may_lend(putting.index) {
-            self.items.lend(rest, putting.index, putting.items);
-            self.givers.wait(putting.place, rest, rest, waker, &mut self.later);
-        } else {
-            let want = lent_before.filter(|&lent| lent > 0).unwrap_or(rest);
-            self.givers.wait(putting.place, want, 0, waker, &mut self.later);
-        }
+    #[cold]
+    fn admit_deposits(&mut self, room: usize) {
+        let Self { deposits, items, senders, wakes, .. } = self;
+        deposits.admit(room, items, |ticket, left| {
+            if left == 0 {
+                senders.release(ticket, wakes);
+            } else {
+                senders.lower_want(ticket, left);
+            }
+        });
     }
 
-    /// A giver leaves the line, with what it still has lent.
-    pub(super) fn stop_putting<S: Supply<T>>(&mut self, putting: &mut Putting<'_, S>) {
-        if let Some(place) = *putting.place
-            && let Some(count @ 1..) = self.givers.lent(place)
+    /// Puts a sender to sleep; the sender of a batch deposits the next items on entering the wait list.
+    pub(super) fn wait_to_send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>, waker: Waker) {
+        let rest = sending.items.len().min(self.capacity.max(1));
+        let deposited = match *sending.ticket {
+            Some(ticket) if self.senders.contains(ticket) => Some(self.deposits.of(ticket)),
+            _ => None,
+        };
+        let want = deposited.filter(|deposited| *deposited > 0).unwrap_or(rest);
+        self.senders.wait(sending.ticket, want, waker, &mut self.wakes);
+        if let Some(ticket) = *sending.ticket
+            && deposited.is_none()
+            && S::MAY_DEPOSIT
+            && !self.items.is_newest_first()
         {
-            let before = self.givers.lent_before(place);
-            self.items.give_back(before, count, putting.items);
+            self.deposits.deposit(ticket, rest, sending.index, sending.items);
         }
-        self.givers.leave(putting.place, &mut self.later);
-        self.call_givers();
     }
 
-    /// Takes what is there. Ready with how many that are: none if the queue is closed and empty.
+    /// Removes a sender from the wait list, and returns the rest of the deposit.
+    pub(super) fn cancel_send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) {
+        if let Some(ticket) = *sending.ticket
+            && let Some(deposit) = self.deposits.withdraw(ticket)
+        {
+            sending.items.take_back(deposit);
+        }
+        self.senders.leave(sending.ticket, &mut self.wakes);
+        self.notify_senders();
+    }
+
+    /// Hands items to a receiver through `take`. Ready with the number: 0 if the queue is closed and empty.
     #[inline]
-    pub(super) fn take(
+    pub(super) fn recv(
         &mut self,
-        taking: &mut Taking<'_>,
-        give: &mut impl FnMut(&mut Items<T>, usize),
+        receiving: &mut Receiving<'_>,
+        take: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
-        self.finish(taking.in_hand);
+        self.finish(receiving.unfinished);
         if self.items.len() == 0 {
-            self.admit(if taking.place.is_none() { taking.max } else { 0 });
+            self.admit(if receiving.ticket.is_none() { receiving.max } else { 0 });
             if self.items.len() == 0 && !self.closed {
                 return Poll::Pending;
             }
         }
-        let count = taking.max.min(self.items.len());
+        let count = receiving.max.min(self.items.len());
         if count > 0 {
-            give(&mut self.items, count);
+            take(&mut self.items, count);
         }
-        *taking.in_hand = count;
-        if taking.place.is_some() {
-            self.takers.leave(taking.place, &mut self.later);
+        *receiving.unfinished = count;
+        if receiving.ticket.is_some() {
+            self.receivers.leave(receiving.ticket, &mut self.wakes);
         }
-        self.call_takers();
-        self.call_givers();
+        self.notify_receivers();
+        self.notify_senders();
         Poll::Ready(count)
     }
 
-    pub(super) fn wait_to_take(&mut self, taking: &mut Taking<'_>, waker: Waker) {
-        let want = taking.max.min(self.capacity.max(1));
-        self.takers.wait(taking.place, want, 0, waker, &mut self.later);
+    pub(super) fn wait_to_recv(&mut self, receiving: &mut Receiving<'_>, waker: Waker) {
+        let want = receiving.max.min(self.capacity.max(1));
+        self.receivers.wait(receiving.ticket, want, waker, &mut self.wakes);
         if self.capacity == 0 {
-            self.call_givers();
+            self.notify_senders();
         }
     }
 
-    /// A taker leaves the line, and has finished what it had in hand.
-    pub(super) fn stop_taking(&mut self, place: &mut Option<u64>, in_hand: &mut usize) {
-        self.takers.leave(place, &mut self.later);
-        self.call_takers();
-        self.finish(in_hand);
+    /// Removes a receiver from the wait list, and counts the items taken last as finished.
+    pub(super) fn cancel_recv(&mut self, ticket: &mut Option<Ticket>, unfinished: &mut usize) {
+        self.receivers.leave(ticket, &mut self.wakes);
+        self.notify_receivers();
+        self.finish(unfinished);
     }
 
-    /// So many items are finished that were in hand.
+    /// Counts the items taken last by a receiver as finished.
     #[inline]
-    fn finish(&mut self, in_hand: &mut usize) {
-        self.finished += std::mem::take(in_hand);
+    fn finish(&mut self, unfinished: &mut usize) {
+        self.finished += std::mem::take(unfinished);
         if !self.joiners.is_empty() && self.is_finished() {
-            self.joiners.call_all(&mut self.later);
+            self.release_joiners();
         }
     }
 
-    /// Ready when every item was taken and finished; with `false` if that cannot be any more.
-    pub(super) fn join(&mut self, place: &mut Option<u64>) -> Poll<bool> {
+    /// Ready with `true` when every item was taken and finished, with `false` when an item was dropped.
+    pub(super) fn join(&mut self, ticket: &mut Option<Ticket>) -> Poll<bool> {
         let all = self.is_finished();
         if !all && !self.abandoned {
             return Poll::Pending;
         }
-        self.stop_joining(place);
+        self.cancel_join(ticket);
         Poll::Ready(all)
     }
 
-    pub(super) fn wait_to_join(&mut self, place: &mut Option<u64>, waker: Waker) {
-        self.joiners.wait(place, 1, 0, waker, &mut self.later);
+    pub(super) fn wait_to_join(&mut self, ticket: &mut Option<Ticket>, waker: Waker) {
+        if let Some(before) = ticket.and_then(|ticket| self.joiners.get_mut(ticket)) {
+            self.wakes.discard(Some(std::mem::replace(before, waker)));
+        } else {
+            *ticket = Some(self.joiners.push(waker));
+        }
     }
 
-    pub(super) fn stop_joining(&mut self, place: &mut Option<u64>) {
-        self.joiners.leave(place, &mut self.later);
+    pub(super) fn cancel_join(&mut self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            self.wakes.discard(self.joiners.remove(ticket));
+        }
+    }
+
+    /// Removes and wakes all joiners. A joiner waits again if there are further items.
+    #[cold]
+    fn release_joiners(&mut self) {
+        self.wakes.extend(self.joiners.take_all());
     }
 
     fn is_finished(&self) -> bool {
@@ -234,29 +279,226 @@ impl<T> State<T> {
     }
 
     #[inline]
-    fn call_takers(&mut self) {
-        self.takers.call(self.items.len(), self.capacity, &mut self.later);
+    fn notify_receivers(&mut self) {
+        self.receivers.notify(self.items.len(), self.capacity, &mut self.wakes);
     }
 
     #[inline]
-    fn call_givers(&mut self) {
-        if self.givers.is_asleep() {
+    fn notify_senders(&mut self) {
+        if self.senders.is_asleep() {
             let room = self.room(0);
-            self.givers.call(room, room, &mut self.later);
+            self.senders.notify(room, room, &mut self.wakes);
         }
     }
 
     pub(super) fn close(&mut self) {
         self.closed = true;
-        self.givers.call_all(&mut self.later);
-        self.takers.call_all(&mut self.later);
+        self.senders.notify_all(&mut self.wakes);
+        self.receivers.notify_all(&mut self.wakes);
     }
 
-    /// Closes the queue for good; what is left in it is to be dropped once the lock is released.
+    /// Closes the queue if there is no item and no deposit; returns whether the queue is closed and empty.
+    pub(super) fn close_if_empty(&mut self) -> bool {
+        let empty = self.total() == 0;
+        if empty {
+            self.close();
+        }
+        empty
+    }
+
+    /// Closes the queue since no receiver is left. Returns the items, for a drop after the unlock.
     pub(super) fn abandon(&mut self) -> impl Sized + use<T> {
         self.close();
         self.abandoned = true;
-        self.joiners.call_all(&mut self.later);
+        self.release_joiners();
         self.items.discard()
+    }
+
+    /// Takes all items, with the indices.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (usize, T)> {
+        std::iter::from_fn(|| self.items.pop())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// A sender or a receiver of the state, polled by hand.
+    #[derive(Default)]
+    struct Party {
+        ticket: Option<Ticket>,
+        unfinished: usize,
+    }
+
+    impl Party {
+        fn send<S: Outgoing<u32>>(&mut self, state: &mut State<u32>, items: &mut S) -> Poll<bool> {
+            let mut sending = Sending { ticket: &mut self.ticket, items, index: None };
+            let sent = state.send(&mut sending);
+            if sent.is_pending() {
+                state.wait_to_send(&mut sending, Waker::noop().clone());
+            }
+            sent
+        }
+
+        fn cancel_send<S: Outgoing<u32>>(&mut self, state: &mut State<u32>, items: &mut S) {
+            state.cancel_send(&mut Sending { ticket: &mut self.ticket, items, index: None });
+        }
+
+        /// Receives up to `max` items; `None` if the receiver waits now.
+        fn recv(&mut self, state: &mut State<u32>, max: usize) -> Option<Vec<u32>> {
+            let Self { ticket, unfinished } = self;
+            let mut receiving = Receiving { ticket, unfinished, max };
+            let mut taken = Vec::new();
+            let received = state.recv(&mut receiving, &mut |items, count| items.pop_many(count, &mut taken));
+            if received.is_pending() {
+                state.wait_to_recv(&mut receiving, Waker::noop().clone());
+            }
+            received.is_ready().then_some(taken)
+        }
+    }
+
+    /// Returns whether the last change notified a waiter, and clears the list.
+    fn notifies(state: &mut State<u32>) -> bool {
+        let wakes = state.wakes.wakes();
+        assert!(state.wakes.wake_all().is_none());
+        wakes
+    }
+
+    #[test]
+    fn deposit_is_admitted_when_the_queue_is_empty() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default());
+        let mut batch = (0..5).collect::<VecDeque<_>>();
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Pending);
+        assert_eq!((state.len(), state.total(), batch.len()), (2, 4, 1));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![0, 1]));
+        assert_eq!((state.len(), state.total()), (0, 2));
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        assert_eq!((state.len(), state.total()), (1, 1));
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(true));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![3, 4]));
+    }
+
+    #[test]
+    fn cancelled_sender_gets_back_what_was_not_admitted() {
+        let (mut state, mut sender, mut other, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default(), Party::default());
+        let (mut batch, mut others) = ((0..5).collect::<VecDeque<_>>(), VecDeque::from([7, 8]));
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert!(other.send(&mut state, &mut &mut others).is_pending());
+        assert_eq!(receiver.recv(&mut state, 2), Some(vec![0, 1]));
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        sender.cancel_send(&mut state, &mut &mut batch);
+        assert_eq!((batch, sender.ticket), (VecDeque::from([4]), None));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![3]));
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![7, 8]));
+    }
+
+    #[test]
+    fn single_item_is_sent_by_its_sender_only() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        assert_eq!(sender.send(&mut state, &mut Some(1)), Poll::Ready(true));
+        let mut item = Some(2);
+        assert!(sender.send(&mut state, &mut item).is_pending());
+        assert_eq!((state.total(), item), (1, Some(2)));
+        assert_eq!((receiver.recv(&mut state, 9), notifies(&mut state)), (Some(vec![1]), true));
+        assert_eq!(receiver.recv(&mut state, 9), None);
+        assert_eq!((sender.send(&mut state, &mut item), notifies(&mut state)), (Poll::Ready(true), true));
+    }
+
+    #[test]
+    fn lifo_queue_takes_no_deposit() {
+        let (mut state, mut sender) = (State::new(1, true), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert_eq!((state.total(), batch), (1, VecDeque::from([2])));
+    }
+
+    #[test]
+    fn queue_without_capacity_has_room_for_what_receivers_want() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(0, false), Party::default(), Party::default());
+        let mut item = Some(1);
+        assert!(sender.send(&mut state, &mut item).is_pending());
+        assert_eq!((receiver.recv(&mut state, 5), notifies(&mut state)), (None, true));
+        assert_eq!(sender.send(&mut state, &mut item), Poll::Ready(true));
+        assert!(sender.send(&mut state, &mut Some(2)).is_pending(), "the receiver wants one item at a time");
+        assert_eq!(receiver.recv(&mut state, 5), Some(vec![1]));
+    }
+
+    #[test]
+    fn closed_queue_refuses_items_and_yields_the_rest() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        state.close();
+        assert!(notifies(&mut state));
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(false));
+        assert_eq!(batch, [2]);
+        assert_eq!(receiver.recv(&mut state, 9), Some(vec![1]));
+        assert_eq!(
+            (receiver.recv(&mut state, 9), receiver.recv(&mut state, 9)),
+            (Some(vec![]), Some(vec![]))
+        );
+    }
+
+    #[test]
+    fn batch_admitted_before_the_close_counts_as_sent() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert_eq!(
+            (receiver.recv(&mut state, 1), receiver.recv(&mut state, 1)),
+            (Some(vec![1]), Some(vec![2]))
+        );
+        state.close();
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(true));
+    }
+
+    #[test]
+    fn only_an_empty_queue_without_deposits_closes_if_empty() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(1, false), Party::default(), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        assert_eq!((receiver.recv(&mut state, 1), state.len()), (Some(vec![1]), 0));
+        assert!(!state.close_if_empty() && !state.is_closed(), "a deposit is left");
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        assert!(state.close_if_empty() && state.is_closed());
+    }
+
+    #[test]
+    fn joiners_are_released_when_the_last_item_is_finished() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default());
+        let mut ticket = None;
+        assert_eq!(state.join(&mut ticket), Poll::Ready(true), "nothing was sent");
+        assert_eq!(sender.send(&mut state, &mut &mut VecDeque::from([1, 2])), Poll::Ready(true));
+        assert!(state.join(&mut ticket).is_pending());
+        state.wait_to_join(&mut ticket, Waker::noop().clone());
+        assert_eq!((receiver.recv(&mut state, 2), notifies(&mut state)), (Some(vec![1, 2]), false));
+        state.cancel_recv(&mut receiver.ticket, &mut receiver.unfinished);
+        assert!(notifies(&mut state) && state.joiners.is_empty());
+        assert_eq!((state.join(&mut ticket), ticket), (Poll::Ready(true), None));
+    }
+
+    #[test]
+    fn abandoned_queue_fails_its_joiners_and_senders() {
+        let (mut state, mut sender) = (State::new(1, false), Party::default());
+        let mut batch = VecDeque::from([1, 2]);
+        assert!(sender.send(&mut state, &mut &mut batch).is_pending());
+        let mut ticket = None;
+        state.wait_to_join(&mut ticket, Waker::noop().clone());
+        drop(state.abandon());
+        assert!(notifies(&mut state));
+        assert_eq!((state.join(&mut ticket), state.len()), (Poll::Ready(false), 0));
+        assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Ready(false));
+        assert_eq!(batch, [2]);
     }
 }

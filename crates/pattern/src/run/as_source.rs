@@ -22,12 +22,12 @@ impl<T: Send + 'static> Source<T> {
     /// pattern has producers and consumers.
     ///
     /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of this source. So these
-    /// jobs may put items, too, and must use [`try_put`](queue::Producer::try_put): if all consumers wait for capacity
-    /// that only consumers free, the run deadlocks. Items of a producer [of an input](queue::Producer::of_input) have the
+    /// jobs may put items, too, and must use [`try_send`](queue::Sender::try_send): if all consumers wait for capacity
+    /// that only consumers free, the run deadlocks. Items of a producer [of an input](queue::Sender::of_input) have the
     /// index of that input. When the source ends, it closes the queue, so that a producer that outlives its job gets its
     /// item back.
     #[must_use]
-    pub fn produced(producers: Run<()>, queue: queue::Consumer<T>) -> Self {
+    pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {
         Self::of(ProducedSource { producers: producers.into_source(), finished: false, queue })
     }
 }
@@ -91,7 +91,7 @@ struct ProducedSource<T> {
     producers: Run<()>,
     /// All producers have completed.
     finished: bool,
-    queue: queue::Consumer<T>,
+    queue: queue::Receiver<T>,
 }
 
 impl<T> ProducedSource<T> {
@@ -123,7 +123,7 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
                 into.push(index, value);
             }
         };
-        match self.queue.poll_fill(cx, max, &mut take) {
+        match self.queue.poll_take(cx, max, &mut take) {
             // A closed queue of producers that still run is no end.
             Poll::Ready(0) if self.finished => PollBatch::Exhausted,
             Poll::Ready(1..) => PollBatch::Ready,

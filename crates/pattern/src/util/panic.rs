@@ -2,17 +2,35 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// The value that a panic carries.
-pub(crate) type Payload = Box<dyn Any + Send>;
+pub type Payload = Box<dyn Any + Send>;
 
 /// Calls `f` and returns the panic of it, if any.
 #[inline]
-pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Resumes a caught panic, unless the thread unwinds already: a second panic would abort the process, and the first one
+/// is the cause.
+#[inline]
+pub fn resume(panicked: Option<Payload>) {
+    if let Some(payload) = panicked {
+        resume_or_drop(payload);
+    }
+}
+
+#[cold]
+fn resume_or_drop(payload: Payload) {
+    if std::thread::panicking() {
+        message_of(payload);
+    } else {
+        resume_unwind(payload);
+    }
 }
 
 /// Drops `value` and returns the panic of the drop, if any.

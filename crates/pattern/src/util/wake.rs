@@ -13,15 +13,16 @@ const KEPT_WAKERS: usize = 64;
 
 /// Wakers to wake, and wakers to drop, once a lock is released.
 #[derive(Default)]
-pub(crate) struct WakeList {
+pub struct WakeList {
     first: Option<Waker>,
     others: Vec<Waker>,
     unneeded: Vec<Waker>,
 }
 
 impl WakeList {
+    /// Adds a waker that is woken.
     #[inline]
-    pub(crate) fn push(&mut self, waker: Waker) {
+    pub fn push(&mut self, waker: Waker) {
         match self.first {
             None => self.first = Some(waker),
             Some(_) => self.others.push(waker),
@@ -30,20 +31,21 @@ impl WakeList {
 
     /// Adds a waker that is dropped and not woken.
     #[inline]
-    pub(crate) fn discard(&mut self, waker: Option<Waker>) {
+    pub fn discard(&mut self, waker: Option<Waker>) {
         if let Some(waker) = waker {
             self.unneeded.push(waker);
         }
     }
 
+    /// Returns whether no waker is to be woken or dropped.
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.unneeded.is_empty()
     }
 
     /// Returns whether a waker is to be woken.
     #[inline]
-    pub(crate) fn wakes(&self) -> bool {
+    pub fn wakes(&self) -> bool {
         self.first.is_some()
     }
 
@@ -55,12 +57,12 @@ impl WakeList {
 
     /// Takes the only waker, if the list has one waker to wake and none to drop.
     #[inline]
-    pub(crate) fn take_only(&mut self) -> Option<Waker> {
+    pub fn take_only(&mut self) -> Option<Waker> {
         if self.has_one_at_most() { self.first.take() } else { None }
     }
 
     /// Wakes and drops all; returns the first panic. A panic of one waker keeps no other from being woken.
-    pub(crate) fn wake_all(&mut self) -> Option<Payload> {
+    pub fn wake_all(&mut self) -> Option<Payload> {
         let mut panicked = None;
         for waker in self.first.take().into_iter().chain(self.others.drain(..)) {
             panicked = panicked.or(catch(|| waker.wake()).err());
@@ -72,9 +74,11 @@ impl WakeList {
     }
 
     /// Reuses the memory of an empty list of moderate size, so that a later wake of several wakers allocates nothing.
-    pub(crate) fn reuse(&mut self, empty: WakeList) {
-        if self.others.capacity() == 0 && empty.others.capacity() <= KEPT_WAKERS {
-            self.others = empty.others;
+    pub fn reuse(&mut self, empty: WakeList) {
+        for (kept, spare) in [(&mut self.others, empty.others), (&mut self.unneeded, empty.unneeded)] {
+            if kept.capacity() == 0 && spare.capacity() <= KEPT_WAKERS {
+                *kept = spare;
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Futures that are polled by hand, and who counts how often he was woken.
+//! Futures that are polled by hand, and wakers that count.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use towpath_pattern::queue::{self, Consumer, Producer};
+use towpath_pattern::queue::{self, Receiver, Sender};
 
 /// Counts how often it was woken.
 #[derive(Default)]
@@ -45,16 +45,16 @@ impl<F: Future> Hand<F> {
     }
 }
 
-pub fn filled<T: Copy>(items: &[T], capacity: usize) -> (Producer<T>, Consumer<T>) {
-    let (producer, consumer) = queue::fifo(capacity);
+pub fn filled<T: Copy>(items: &[T], capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let (sender, receiver) = queue::bounded(capacity);
     for &item in items {
-        producer.try_put(item).expect("there is room");
+        sender.try_send(item).expect("there is room");
     }
-    (producer, consumer)
+    (sender, receiver)
 }
 
-pub fn taken<T>(consumer: &mut Consumer<T>, max: usize) -> Vec<T> {
+pub fn taken<T>(receiver: &mut Receiver<T>, max: usize) -> Vec<T> {
     let mut items = Vec::new();
-    assert!(hand(consumer.take_many(max, &mut items)).poll().is_ready());
+    assert!(hand(receiver.recv_many(max, &mut items)).poll().is_ready());
     items
 }

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use towpath_pattern::queue::{self, Producer};
+use towpath_pattern::queue::{self, Sender};
 
 use crate::by_hand::hand;
 
-/// A waker whose every step looks into the queue, which is locked if it is not called after the lock.
-struct Looks(Producer<u8>, AtomicUsize);
+/// A waker that locks the queue whenever it is woken or dropped: a deadlock if that happens under the lock.
+struct Looks(Sender<u8>, AtomicUsize);
 
 impl Wake for Looks {
     fn wake(self: Arc<Self>) {
@@ -28,17 +28,17 @@ impl Drop for Looks {
 }
 
 #[test]
-fn wakers_may_use_the_queue_when_woken_and_when_dropped() {
+fn wakers_may_use_the_queue_when_woken_or_dropped() {
     let (told, over) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (producer, mut consumer) = queue::fifo::<u8>(1);
-        let waker = || Waker::from(Arc::new(Looks(producer.clone(), AtomicUsize::new(0))));
-        let mut take = pin!(consumer.take());
+        let (sender, mut receiver) = queue::bounded::<u8>(1);
+        let waker = || Waker::from(Arc::new(Looks(sender.clone(), AtomicUsize::new(0))));
+        let mut recv = pin!(receiver.recv());
         for _ in 0..3 {
-            assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+            assert!(recv.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
         }
-        producer.try_put(1).unwrap();
-        assert!(take.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
+        sender.try_send(1).unwrap();
+        assert!(recv.as_mut().poll(&mut Context::from_waker(&waker())).is_ready());
         told.send(()).unwrap();
     });
     over.recv_timeout(Duration::from_secs(10)).expect("no deadlock, and no panic");
@@ -54,28 +54,28 @@ impl Wake for Panics {
 }
 
 #[test]
-fn a_waker_that_panics_costs_the_others_nothing() {
-    let (producer, mut one) = queue::fifo::<u8>(1);
+fn panicking_waker_costs_no_other_its_wake_up() {
+    let (sender, mut one) = queue::bounded::<u8>(1);
     let (mut two, mut three) = (one.clone(), one.clone());
-    let mut first = hand(one.take());
+    let mut first = hand(one.recv());
     assert!(first.poll().is_pending());
-    let mut second = pin!(two.take());
+    let mut second = pin!(two.recv());
     assert!(second.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panics)))).is_pending());
-    let mut third = hand(three.take());
+    let mut third = hand(three.recv());
     assert!(third.poll().is_pending());
-    let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| producer.close()));
-    assert!(closing.is_err(), "the panic is somebody's: here, of whoever closed the queue");
+    let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sender.close()));
+    assert!(closing.is_err(), "the panic comes out of the close");
     assert_eq!((first.woken(), third.woken()), (1, 1));
     assert_eq!((first.poll(), third.poll()), (Poll::Ready(None), Poll::Ready(None)));
 }
 
 #[test]
-fn items_are_dropped_without_a_deep_stack_and_a_huge_capacity_is_fine() {
+fn million_items_drop_on_a_small_stack() {
     let drops = std::thread::Builder::new().stack_size(128 * 1024).spawn(|| {
-        let (producer, consumer) = queue::fifo(usize::MAX);
+        let (sender, receiver) = queue::bounded(usize::MAX);
         let mut items: VecDeque<_> = (0..1_000_000).map(Some).collect();
-        assert!(hand(producer.put_many(&mut items)).poll().is_ready());
-        drop((producer, consumer));
+        assert!(hand(sender.send_many(&mut items)).poll().is_ready());
+        drop((sender, receiver));
     });
     drops.unwrap().join().expect("no overflow");
 }

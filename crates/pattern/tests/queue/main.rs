@@ -2,9 +2,10 @@
 
 mod batches;
 mod by_hand;
-mod calls;
-mod given_up;
+mod cancelled;
 mod hostile;
+mod notify;
 mod order;
 mod polls;
+mod shadowed;
 mod threads;

@@ -4,199 +4,201 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Poll;
 
-use towpath_pattern::queue::{self, Closed, TryPutError, TryTakeError};
+use towpath_pattern::queue::{self, SendError, TryRecvError, TrySendError};
 
 use crate::by_hand::{filled, hand, taken};
 
 #[test]
-fn the_oldest_comes_first_alone_and_in_batches() {
-    let (producer, mut consumer) = filled(&[1, 2, 3, 4, 5], 10);
-    assert_eq!(consumer.try_take(), Ok(1));
-    producer.try_put(6).unwrap();
+fn bounded_queue_yields_the_oldest_first() {
+    let (sender, mut receiver) = filled(&[1, 2, 3, 4, 5], 10);
+    assert_eq!(receiver.try_recv(), Ok(1));
+    sender.try_send(6).unwrap();
     let mut items = Vec::new();
-    assert_eq!(hand(consumer.take_many(3, &mut items)).poll(), Poll::Ready(3));
-    assert_eq!(hand(consumer.take_many(9, &mut items)).poll(), Poll::Ready(2));
+    assert_eq!(hand(receiver.recv_many(3, &mut items)).poll(), Poll::Ready(3));
+    assert_eq!(hand(receiver.recv_many(9, &mut items)).poll(), Poll::Ready(2));
     assert_eq!(items, [2, 3, 4, 5, 6]);
 }
 
 #[test]
-fn the_newest_comes_first_from_a_lifo_queue() {
-    let (producer, mut consumer) = queue::lifo(10);
+fn lifo_queue_yields_the_newest_first() {
+    let (sender, mut receiver) = queue::bounded_lifo(10);
     for item in 1..=5 {
-        producer.try_put(item).unwrap();
+        sender.try_send(item).unwrap();
     }
-    assert_eq!(consumer.try_take(), Ok(5));
-    producer.try_put(6).unwrap();
+    assert_eq!(receiver.try_recv(), Ok(5));
+    sender.try_send(6).unwrap();
     let mut items = Vec::new();
-    assert_eq!(hand(consumer.take_many(3, &mut items)).poll(), Poll::Ready(3));
+    assert_eq!(hand(receiver.recv_many(3, &mut items)).poll(), Poll::Ready(3));
     assert_eq!(items, [6, 4, 3]);
 }
 
 #[test]
-fn a_full_queue_gives_the_item_back_or_lets_its_producer_wait() {
-    let (producer, mut consumer) = filled(&[1, 2], 2);
-    assert_eq!(producer.try_put(3), Err(TryPutError::Full(3)));
-    let mut put = hand(producer.put(3));
-    assert!(put.poll().is_pending());
-    assert_eq!(consumer.try_take(), Ok(1));
-    assert_eq!(put.woken(), 1);
-    assert_eq!(put.poll(), Poll::Ready(Ok(())));
-    assert_eq!((producer.len(), producer.capacity()), (2, 2));
+fn full_queue_refuses_try_send_and_lets_send_wait() {
+    let (sender, mut receiver) = filled(&[1, 2], 2);
+    assert_eq!(sender.try_send(3), Err(TrySendError::Full(3)));
+    let mut send = hand(sender.send(3));
+    assert!(send.poll().is_pending());
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(send.woken(), 1);
+    assert_eq!(send.poll(), Poll::Ready(Ok(())));
+    assert_eq!((sender.len(), sender.capacity()), (2, 2));
 }
 
 #[test]
-fn room_that_was_made_one_by_one_is_room() {
-    let (producer, mut consumer) = filled(&(0..10).collect::<Vec<_>>(), 10);
+fn capacity_freed_one_by_one_is_reused() {
+    let (sender, mut receiver) = filled(&(0..10).collect::<Vec<_>>(), 10);
     for item in 0..1_000 {
-        assert_eq!(consumer.try_take(), Ok(item));
-        producer.try_put(item + 10).expect("the one that was taken made room");
-        assert_eq!(producer.try_put(0), Err(TryPutError::Full(0)));
+        assert_eq!(receiver.try_recv(), Ok(item));
+        sender.try_send(item + 10).expect("the item that was received freed capacity");
+        assert_eq!(sender.try_send(0), Err(TrySendError::Full(0)));
     }
 }
 
 #[test]
-fn without_capacity_an_item_is_put_when_a_consumer_waits_for_it() {
-    let (producer, mut consumer) = queue::fifo(0);
-    assert_eq!(producer.try_put(1), Err(TryPutError::Full(1)));
-    let mut put = hand(producer.put(1));
-    assert!(put.poll().is_pending());
-    let mut other = consumer.clone();
+fn queue_without_capacity_takes_an_item_for_a_receiver() {
+    let (sender, mut receiver) = queue::bounded(0);
+    assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)));
+    let mut send = hand(sender.send(1));
+    assert!(send.poll().is_pending());
+    let mut other = receiver.clone();
     {
-        let mut take = hand(consumer.take());
-        assert!(take.poll().is_pending());
-        assert_eq!(put.woken(), 1);
-        assert_eq!(put.poll(), Poll::Ready(Ok(())));
-        assert_eq!(producer.try_put(2), Err(TryPutError::Full(2)), "one waits, and has its item");
-        assert_eq!(take.woken(), 1);
+        let mut recv = hand(receiver.recv());
+        assert!(recv.poll().is_pending());
+        assert_eq!(send.woken(), 1);
+        assert_eq!(send.poll(), Poll::Ready(Ok(())));
+        assert_eq!(
+            sender.try_send(2),
+            Err(TrySendError::Full(2)),
+            "the one receiver that waits has its item"
+        );
+        assert_eq!(recv.woken(), 1);
     }
-    // Cancelled before it came to take: the item is still there.
-    assert_eq!(hand(other.take()).poll(), Poll::Ready(Some(1)));
+    // The receiver was cancelled before it took the item: the item is still there.
+    assert_eq!(hand(other.recv()).poll(), Poll::Ready(Some(1)));
 }
 
 #[test]
-fn a_batch_goes_in_as_far_as_there_is_room_and_the_rest_stays_with_its_owner() {
-    let (producer, mut consumer) = queue::fifo(3);
+fn batch_enters_up_to_the_capacity_and_the_rest_stays() {
+    let (sender, mut receiver) = queue::bounded(3);
     let mut items = VecDeque::from([1, 2, 3, 4, 5]);
     {
-        let mut put = hand(producer.put_many(&mut items));
-        assert!(put.poll().is_pending());
-        assert_eq!(consumer.try_take(), Ok(1));
-        assert!(put.poll().is_pending());
+        let mut send = hand(sender.send_many(&mut items));
+        assert!(send.poll().is_pending());
+        assert_eq!(receiver.try_recv(), Ok(1));
+        assert!(send.poll().is_pending());
     }
     assert_eq!(items, [5]);
     let mut taken = Vec::new();
-    assert_eq!(hand(consumer.take_many(10, &mut taken)).poll(), Poll::Ready(3));
+    assert_eq!(hand(receiver.recv_many(10, &mut taken)).poll(), Poll::Ready(3));
     assert_eq!(taken, [2, 3, 4]);
 }
 
-/// Takes up to `max` items with one poll.
-
 #[test]
-fn closing_wakes_everybody_and_leaves_what_is_there() {
-    let (producer, consumer) = filled(&[1], 1);
-    let (mut put, mut other) = (hand(producer.put(2)), hand(producer.put(3)));
-    assert!(put.poll().is_pending() && other.poll().is_pending());
-    consumer.close();
-    assert_eq!((put.woken(), other.woken()), (1, 1));
-    assert_eq!((put.poll(), other.poll()), (Poll::Ready(Err(Closed(2))), Poll::Ready(Err(Closed(3)))));
-    assert_eq!(producer.try_put(4), Err(TryPutError::Closed(4)));
+fn close_wakes_all_waiters_and_leaves_the_items() {
+    let (sender, receiver) = filled(&[1], 1);
+    let (mut send, mut other) = (hand(sender.send(2)), hand(sender.send(3)));
+    assert!(send.poll().is_pending() && other.poll().is_pending());
+    receiver.close();
+    assert_eq!((send.woken(), other.woken()), (1, 1));
+    assert_eq!((send.poll(), other.poll()), (Poll::Ready(Err(SendError(2))), Poll::Ready(Err(SendError(3)))));
+    assert_eq!(sender.try_send(4), Err(TrySendError::Closed(4)));
 
-    let (mut one, mut two) = (consumer.clone(), consumer);
-    assert_eq!(one.try_take(), Ok(1));
-    assert_eq!(one.try_take(), Err(TryTakeError::Closed));
-    assert_eq!(hand(two.take()).poll(), Poll::Ready(None));
+    let (mut one, mut two) = (receiver.clone(), receiver);
+    assert_eq!(one.try_recv(), Ok(1));
+    assert_eq!(one.try_recv(), Err(TryRecvError::Closed));
+    assert_eq!(hand(two.recv()).poll(), Poll::Ready(None));
 
-    let (producer, mut one) = queue::fifo::<u8>(1);
+    let (sender, mut one) = queue::bounded::<u8>(1);
     let mut two = one.clone();
-    let (mut first, mut second) = (hand(one.take()), hand(two.take()));
+    let (mut first, mut second) = (hand(one.recv()), hand(two.recv()));
     assert!(first.poll().is_pending() && second.poll().is_pending());
-    drop(producer);
+    drop(sender);
     assert_eq!((first.woken(), second.woken()), (1, 1));
     assert_eq!((first.poll(), second.poll()), (Poll::Ready(None), Poll::Ready(None)));
 }
 
 #[test]
-fn without_consumers_everything_that_is_put_comes_back() {
-    let (producer, consumer) = filled(&[1], 1);
-    let mut put = hand(producer.put(2));
-    assert!(put.poll().is_pending());
-    drop(consumer);
-    assert_eq!((put.woken(), put.poll()), (1, Poll::Ready(Err(Closed(2)))));
+fn send_without_receivers_returns_the_items() {
+    let (sender, receiver) = filled(&[1], 1);
+    let mut send = hand(sender.send(2));
+    assert!(send.poll().is_pending());
+    drop(receiver);
+    assert_eq!((send.woken(), send.poll()), (1, Poll::Ready(Err(SendError(2)))));
     let mut items = VecDeque::from([3, 4]);
-    assert_eq!(hand(producer.put_many(&mut items)).poll(), Poll::Ready(Err(Closed(()))));
+    assert_eq!(hand(sender.send_many(&mut items)).poll(), Poll::Ready(Err(SendError(()))));
     assert_eq!(items, [3, 4]);
 }
 
 #[test]
-fn what_nobody_can_take_any_more_is_dropped() {
-    let (producer, consumer) = queue::fifo(2);
+fn items_without_a_receiver_are_dropped() {
+    let (sender, receiver) = queue::bounded(2);
     let item = Arc::new(());
-    producer.try_put(Arc::clone(&item)).unwrap();
-    drop(consumer);
+    sender.try_send(Arc::clone(&item)).unwrap();
+    drop(receiver);
     assert_eq!(Arc::strong_count(&item), 1);
-    assert!(producer.is_empty());
+    assert!(sender.is_empty());
 }
 
 #[test]
-fn any_number_may_want_as_much_as_they_like() {
-    let (producer, mut one) = queue::fifo(usize::MAX);
+fn receivers_may_ask_for_any_number_of_items() {
+    let (sender, mut one) = queue::bounded(usize::MAX);
     let mut two = one.clone();
     let (mut few, mut many) = (Vec::new(), Vec::new());
-    let mut first = hand(one.take_many(usize::MAX, &mut few));
-    let mut second = hand(two.take_many(usize::MAX, &mut many));
+    let mut first = hand(one.recv_many(usize::MAX, &mut few));
+    let mut second = hand(two.recv_many(usize::MAX, &mut many));
     assert!(first.poll().is_pending() && second.poll().is_pending());
-    producer.try_put(1).unwrap();
+    sender.try_send(1).unwrap();
     assert_eq!(first.poll(), Poll::Ready(1));
-    producer.close();
+    sender.close();
     assert_eq!(second.poll(), Poll::Ready(0));
 
-    let (producer, mut consumer) = queue::fifo(0);
-    let mut waiting = consumer.clone();
-    let mut take = hand(waiting.take());
-    assert!(take.poll().is_pending());
+    let (sender, mut receiver) = queue::bounded(0);
+    let mut waiting = receiver.clone();
+    let mut recv = hand(waiting.recv());
+    assert!(recv.poll().is_pending());
     let mut items = VecDeque::from([1, 2]);
-    let mut put = hand(producer.put_many(&mut items));
-    assert!(put.poll().is_pending());
-    assert_eq!((taken(&mut consumer, usize::MAX), taken(&mut consumer, usize::MAX)), (vec![1], vec![2]));
+    let mut send = hand(sender.send_many(&mut items));
+    assert!(send.poll().is_pending());
+    assert_eq!((taken(&mut receiver, usize::MAX), taken(&mut receiver, usize::MAX)), (vec![1], vec![2]));
 }
 
 #[test]
-fn a_join_waits_until_every_item_is_finished() {
-    let (producer, mut one) = filled(&[1, 2], 2);
+fn join_waits_until_every_item_is_finished() {
+    let (sender, mut one) = filled(&[1, 2], 2);
     let mut two = one.clone();
-    let mut join = hand(producer.join());
+    let mut join = hand(sender.join());
     assert!(join.poll().is_pending());
-    assert_eq!((one.try_take(), two.try_take()), (Ok(1), Ok(2)));
-    assert!(join.poll().is_pending(), "both are in hand");
-    assert_eq!(one.try_take(), Err(TryTakeError::Empty));
-    assert!(join.poll().is_pending(), "the second is still in hand");
+    assert_eq!((one.try_recv(), two.try_recv()), (Ok(1), Ok(2)));
+    assert!(join.poll().is_pending(), "neither is finished");
+    assert_eq!(one.try_recv(), Err(TryRecvError::Empty));
+    assert!(join.poll().is_pending(), "the second is not finished");
     drop(two);
     assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Ok(()))));
-    assert_eq!(hand(producer.join()).poll(), Poll::Ready(Ok(())), "nothing was put since");
+    assert_eq!(hand(sender.join()).poll(), Poll::Ready(Ok(())), "no item was sent since");
 }
 
 #[test]
-fn a_join_ends_when_nobody_is_left_to_take() {
-    let (producer, consumer) = filled(&[1], 1);
-    let mut join = hand(producer.join());
+fn join_ends_when_no_receiver_is_left() {
+    let (sender, receiver) = filled(&[1], 1);
+    let mut join = hand(sender.join());
     assert!(join.poll().is_pending());
-    drop(consumer);
-    assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Err(Closed(())))));
+    drop(receiver);
+    assert_eq!((join.woken(), join.poll()), (1, Poll::Ready(Err(SendError(())))));
 }
 
 #[test]
-fn a_batch_is_no_larger_than_asked_for_though_its_list_has_memory_to_spare() {
-    let (_producer, mut consumer) = filled(&[1, 2, 3, 4, 5], 10);
+fn recv_many_takes_no_more_than_its_maximum() {
+    let (_sender, mut receiver) = filled(&[1, 2, 3, 4, 5], 10);
     let mut items = Vec::with_capacity(8);
-    assert_eq!(hand(consumer.take_many(2, &mut items)).poll(), Poll::Ready(2));
-    assert_eq!((items, consumer.len()), (vec![1, 2], 3));
+    assert_eq!(hand(receiver.recv_many(2, &mut items)).poll(), Poll::Ready(2));
+    assert_eq!((items, receiver.len()), (vec![1, 2], 3));
 }
 
 #[test]
-fn both_sides_tell_how_full_the_queue_is() {
-    let (producer, consumer) = filled(&[1, 2], 5);
-    assert_eq!((producer.len(), producer.is_empty(), producer.capacity()), (2, false, 5));
-    assert_eq!((consumer.len(), consumer.is_empty(), consumer.capacity()), (2, false, 5));
-    let (producer, consumer) = queue::fifo::<u8>(1);
-    assert!(producer.is_empty() && consumer.is_empty());
+fn both_sides_report_length_and_capacity() {
+    let (sender, receiver) = filled(&[1, 2], 5);
+    assert_eq!((sender.len(), sender.is_empty(), sender.capacity()), (2, false, 5));
+    assert_eq!((receiver.len(), receiver.is_empty(), receiver.capacity()), (2, false, 5));
+    let (sender, receiver) = queue::bounded::<u8>(1);
+    assert!(sender.is_empty() && receiver.is_empty());
 }

@@ -1,31 +1,31 @@
-//! Every operation that can wait, begun at each step of what others do meanwhile and dropped at each later one:
-//! the others go on, and no item is lost, doubled or out of its turn.
+//! Every operation that can wait, started at each step of others and dropped at each later step: the others go on, and no
+//! item is lost, doubled or out of its turn.
 
 use std::collections::VecDeque;
 use std::task::Poll;
 
-use towpath_pattern::queue::{self, Consumer, Producer};
+use towpath_pattern::queue::{self, Receiver, Sender};
 
 use crate::by_hand::hand;
 
-/// What the others do: put one item, take one.
+/// The number of steps of the others: each sends an item, or receives one.
 const STEPS: usize = 12;
 
 #[derive(Clone, Copy, Debug)]
 enum Victim {
-    Put,
-    PutMany,
-    Take,
-    TakeMany,
+    Send,
+    SendMany,
+    Recv,
+    RecvMany,
     Join,
 }
 
-const VICTIMS: [Victim; 5] = [Victim::Put, Victim::PutMany, Victim::Take, Victim::TakeMany, Victim::Join];
+const VICTIMS: [Victim; 5] = [Victim::Send, Victim::SendMany, Victim::Recv, Victim::RecvMany, Victim::Join];
 
-/// What the victim put and what it took.
+/// The items that the victim sent and received.
 #[derive(Default)]
 struct Items {
-    put: Vec<u32>,
+    sent: Vec<u32>,
     taken: Vec<u32>,
 }
 
@@ -35,28 +35,28 @@ const BATCH: [u32; 3] = [100, 101, 102];
 /// Does nothing but to let the victim be polled once by each call, and dropped when it returns.
 type Polls<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> bool);
 
-fn victim(kind: Victim, producer: &Producer<u32>, consumer: &mut Consumer<u32>, polls: Polls<'_>) -> Items {
+fn victim(kind: Victim, sender: &Sender<u32>, receiver: &mut Receiver<u32>, polls: Polls<'_>) -> Items {
     let mut items = Items::default();
     match kind {
-        Victim::Put => {
-            let mut put = hand(producer.put(BATCH[0]));
+        Victim::Send => {
+            let mut send = hand(sender.send(BATCH[0]));
             let mut done = false;
             polls(&mut || {
-                done = put.poll().is_ready();
+                done = send.poll().is_ready();
                 done
             });
-            items.put.extend(done.then_some(BATCH[0]));
+            items.sent.extend(done.then_some(BATCH[0]));
         }
-        Victim::PutMany => {
+        Victim::SendMany => {
             let mut batch = VecDeque::from(BATCH);
-            let mut put = hand(producer.put_many(&mut batch));
-            polls(&mut || put.poll().is_ready());
-            drop(put);
-            items.put = BATCH.into_iter().filter(|item| !batch.contains(item)).collect();
+            let mut send = hand(sender.send_many(&mut batch));
+            polls(&mut || send.poll().is_ready());
+            drop(send);
+            items.sent = BATCH.into_iter().filter(|item| !batch.contains(item)).collect();
         }
-        Victim::Take => {
-            let mut take = hand(consumer.take());
-            polls(&mut || match take.poll() {
+        Victim::Recv => {
+            let mut recv = hand(receiver.recv());
+            polls(&mut || match recv.poll() {
                 Poll::Ready(item) => {
                     items.taken.extend(item);
                     true
@@ -64,12 +64,12 @@ fn victim(kind: Victim, producer: &Producer<u32>, consumer: &mut Consumer<u32>, 
                 Poll::Pending => false,
             });
         }
-        Victim::TakeMany => {
-            let mut take = hand(consumer.take_many(2, &mut items.taken));
-            polls(&mut || take.poll().is_ready());
+        Victim::RecvMany => {
+            let mut recv = hand(receiver.recv_many(2, &mut items.taken));
+            polls(&mut || recv.poll().is_ready());
         }
         Victim::Join => {
-            let mut join = hand(producer.join());
+            let mut join = hand(sender.join());
             polls(&mut || join.poll().is_ready());
         }
     }
@@ -79,28 +79,28 @@ fn victim(kind: Victim, producer: &Producer<u32>, consumer: &mut Consumer<u32>, 
 /// The victim is there from step `from` to step `to`, and polled at each of them if `again`, and else only at first.
 fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) {
     let with = format!("{kind:?}, capacity {capacity}, from step {from} to {to}, polled again: {again}");
-    let (producer, mut consumer) = queue::fifo(capacity);
-    let (others_producer, mut others) = (producer.clone(), consumer.clone());
-    let (mut put, mut taken) = (Vec::new(), Vec::new());
+    let (sender, mut receiver) = queue::bounded(capacity);
+    let (others_sender, mut others) = (sender.clone(), receiver.clone());
+    let (mut sent, mut taken) = (Vec::new(), Vec::new());
     let mut waiting: VecDeque<_> = VecDeque::new();
-    let mut step = |at: usize, others: &mut Consumer<u32>| {
-        // Two are put, and one is taken after the first: in the middle there is more than room for.
+    let mut step = |at: usize, others: &mut Receiver<u32>| {
+        // Two items are sent and one is received: in the middle the items exceed the capacity.
         if at.is_multiple_of(2) || at < STEPS / 2 {
             let item = u32::try_from(at).unwrap_or_default();
-            waiting.push_back(hand(others_producer.put(item)));
-            put.push(item);
+            waiting.push_back(hand(others_sender.send(item)));
+            sent.push(item);
         }
-        waiting.retain_mut(|put: &mut crate::by_hand::Hand<_>| put.poll().is_pending());
+        waiting.retain_mut(|send: &mut crate::by_hand::Hand<_>| send.poll().is_pending());
         if at % 2 == 1 {
-            let mut take = hand(others.take());
-            if let Poll::Ready(item) = take.poll() {
+            let mut recv = hand(others.recv());
+            if let Poll::Ready(item) = recv.poll() {
                 taken.extend(item);
             }
         }
-        waiting.retain_mut(|put| put.poll().is_pending());
+        waiting.retain_mut(|send| send.poll().is_pending());
     };
     (0..from).for_each(|at| step(at, &mut others));
-    let items = victim(kind, &producer, &mut consumer, &mut |poll| {
+    let items = victim(kind, &sender, &mut receiver, &mut |poll| {
         let mut done = poll();
         for at in from..to {
             step(at, &mut others);
@@ -109,25 +109,25 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
             }
         }
     });
-    drop(consumer);
+    drop(receiver);
     (to..STEPS).for_each(|at| step(at, &mut others));
     // Whoever still waits gets its turn now.
     for _ in 0..3 * STEPS {
         if waiting.is_empty() && others.is_empty() {
             break;
         }
-        let mut take = hand(others.take());
-        let mut took = take.poll();
+        let mut recv = hand(others.recv());
+        let mut took = recv.poll();
         // Without capacity, an item goes from hand to hand: both must be there.
-        waiting.retain_mut(|put| put.poll().is_pending());
+        waiting.retain_mut(|send| send.poll().is_pending());
         if took.is_pending() {
-            took = take.poll();
+            took = recv.poll();
         }
         if let Poll::Ready(item) = took {
             taken.extend(item);
         }
     }
-    assert!(waiting.is_empty(), "{} producers still wait ({with})", waiting.len());
+    assert!(waiting.is_empty(), "{} senders still wait ({with})", waiting.len());
     assert_eq!(others.len(), 0, "in the queue ({with})");
 
     let from_others =
@@ -137,18 +137,18 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
         "in their turn ({with})"
     );
     taken.extend(&items.taken);
-    put.extend(&items.put);
+    sent.extend(&items.sent);
     taken.sort_unstable();
-    put.sort_unstable();
-    assert_eq!(taken, put, "what was put is what was taken ({with})");
-    let mut join = hand(producer.join());
+    sent.sort_unstable();
+    assert_eq!(taken, sent, "the items sent are the items received ({with})");
+    let mut join = hand(sender.join());
     assert_eq!(join.poll(), Poll::Pending, "the last is not finished ({with})");
     drop(others);
     assert!(join.poll().is_ready(), "nobody works on anything any more ({with})");
 }
 
 #[test]
-fn whatever_waits_may_be_dropped_at_every_step() {
+fn waiter_dropped_at_any_step_leaves_the_queue_whole() {
     for kind in VICTIMS {
         for capacity in 0..4 {
             for (from, to) in (0..STEPS).flat_map(|from| (from..=STEPS).map(move |to| (from, to))) {

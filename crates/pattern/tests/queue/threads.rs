@@ -1,4 +1,4 @@
-//! Many tasks on several threads: nothing is lost, nothing twice, and nobody sleeps for ever.
+//! Many tasks on several threads: no item is lost or received twice, and no task sleeps for ever.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use towpath_pattern::queue::{self, Consumer};
+use towpath_pattern::queue::{self, Receiver};
 
-/// Takes one item, but gives the wait up now and then.
-async fn take_with_doubts(consumer: &mut Consumer<usize>, left: &AtomicUsize) -> Option<usize> {
+/// Receives one item, but cancels the wait now and then.
+async fn recv_with_doubts(receiver: &mut Receiver<usize>, left: &AtomicUsize) -> Option<usize> {
     loop {
         tokio::select! {
             biased;
-            item = consumer.take() => return item,
+            item = receiver.recv() => return item,
             () = tokio::task::yield_now() => {}
         }
         if left.load(Ordering::SeqCst) == 0 {
@@ -23,23 +23,23 @@ async fn take_with_doubts(consumer: &mut Consumer<usize>, left: &AtomicUsize) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
+async fn every_item_is_received_once_despite_cancellation() {
     const ITEMS: usize = 20_000;
     for capacity in [0, 1, 2, 10, 1_000] {
-        let (producer, consumer) = queue::fifo(capacity);
+        let (sender, receiver) = queue::bounded(capacity);
         let left = Arc::new(AtomicUsize::new(ITEMS));
         let mut producing = tokio::task::JoinSet::new();
         for kind in 0..4 {
-            let producer = producer.clone();
+            let sender = sender.clone();
             producing.spawn(async move {
                 let mut part: VecDeque<_> = (ITEMS / 4 * kind..ITEMS / 4 * (kind + 1)).collect();
                 while !part.is_empty() {
                     if kind % 2 == 0 {
-                        producer.put(part.pop_front().unwrap()).await.unwrap();
+                        sender.send(part.pop_front().unwrap()).await.unwrap();
                     } else {
                         tokio::select! {
                             biased;
-                            put = producer.put_many(&mut part) => put.unwrap(),
+                            put = sender.send_many(&mut part) => put.unwrap(),
                             () = tokio::task::yield_now() => {}
                         }
                     }
@@ -48,17 +48,17 @@ async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
         }
         let mut consuming = tokio::task::JoinSet::new();
         for kind in 0..4 {
-            let (mut consumer, left) = (consumer.clone(), Arc::clone(&left));
+            let (mut receiver, left) = (receiver.clone(), Arc::clone(&left));
             consuming.spawn(async move {
                 let mut taken = Vec::new();
                 while left.load(Ordering::SeqCst) > 0 {
                     let before = taken.len();
                     if kind % 2 == 0 {
-                        taken.extend(take_with_doubts(&mut consumer, &left).await);
+                        taken.extend(recv_with_doubts(&mut receiver, &left).await);
                     } else {
                         tokio::select! {
                             biased;
-                            _ = consumer.take_many(7, &mut taken) => {}
+                            _ = receiver.recv_many(7, &mut taken) => {}
                             () = tokio::task::yield_now() => {}
                         }
                     }
@@ -69,10 +69,7 @@ async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
         }
         let all = async { (producing.join_all().await, consuming.join_all().await) };
         let (_, taken) = timeout(Duration::from_secs(30), all).await.unwrap_or_else(|_| {
-            panic!(
-                "at capacity {capacity} somebody sleeps, with {} items to take",
-                left.load(Ordering::SeqCst)
-            )
+            panic!("at capacity {capacity} a task sleeps, with {} items to take", left.load(Ordering::SeqCst))
         });
         let mut taken = taken.concat();
         taken.sort_unstable();
@@ -81,33 +78,33 @@ async fn every_item_is_taken_once_however_it_is_put_and_taken_and_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_sleeps_while_there_is_something_to_take() {
+async fn no_receiver_sleeps_while_there_are_items() {
     for capacity in [0, 1, 3, 64] {
-        let (producer, consumer) = queue::fifo(capacity);
+        let (sender, receiver) = queue::bounded(capacity);
         let mut consuming = tokio::task::JoinSet::new();
         for _ in 0..3 {
-            let mut consumer = consumer.clone();
+            let mut receiver = receiver.clone();
             consuming.spawn(async move {
                 for _ in 0..5_000 {
-                    consumer.take().await.unwrap();
+                    receiver.recv().await.unwrap();
                 }
             });
         }
         for size in [1, 1, 8] {
-            let producer = producer.clone();
+            let sender = sender.clone();
             consuming.spawn(async move {
                 for item in 0..5_000 / size {
                     if size == 1 {
-                        producer.put(item).await.unwrap();
+                        sender.send(item).await.unwrap();
                     } else {
                         let mut items = VecDeque::from(vec![item; size]);
-                        producer.put_many(&mut items).await.unwrap();
+                        sender.send_many(&mut items).await.unwrap();
                     }
                 }
             });
         }
-        // No close helps them: the producer and the consumer here live on.
+        // No close wakes them: the sender and the receiver here live on.
         let all = timeout(Duration::from_secs(30), consuming.join_all()).await;
-        assert!(all.is_ok(), "somebody sleeps at capacity {capacity}");
+        assert!(all.is_ok(), "a task sleeps at capacity {capacity}");
     }
 }

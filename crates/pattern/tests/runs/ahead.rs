@@ -42,9 +42,9 @@ fn channel() -> Source<u32> {
 
 /// All is in the queue before anybody takes from it.
 async fn queue() -> Source<u32> {
-    let (producer, consumer) = queue::fifo(ITEMS as usize);
+    let (producer, consumer) = queue::bounded(ITEMS as usize);
     let put = move |item: u32| {
-        let put = producer.try_put(item).map_err(|_| anyhow::anyhow!("no room"));
+        let put = producer.try_send(item).map_err(|_| anyhow::anyhow!("no room"));
         async move { put }
     };
     let producers = Run::spawn_discarding(

@@ -24,7 +24,7 @@ async fn broken(source: Source<u32>) -> Run<u32> {
 
 /// Gives one item, then waits for a queue, and panics.
 struct WaitsAndPanics {
-    consumer: queue::Consumer<u32>,
+    consumer: queue::Receiver<u32>,
     gave_one: bool,
 }
 
@@ -42,12 +42,12 @@ impl Stream for WaitsAndPanics {
 
 #[tokio::test]
 async fn it_keeps_no_place_in_the_line_of_a_queue() {
-    let (producer, mut consumer) = queue::fifo(10);
+    let (producer, mut consumer) = queue::bounded(10);
     let stream = WaitsAndPanics { consumer: consumer.clone(), gave_one: false };
     let _run = broken(Source::stream(stream)).await;
-    let other = tokio::spawn(async move { consumer.take().await });
+    let other = tokio::spawn(async move { consumer.recv().await });
     settle().await;
-    producer.put(7).await.expect("it is open");
+    producer.send(7).await.expect("it is open");
     settle().await;
     assert!(other.is_finished(), "it waits for an item that is there");
 }

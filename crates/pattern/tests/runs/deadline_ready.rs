@@ -47,18 +47,18 @@ fn loops() -> Vec<(&'static str, MakeStep)> {
     vec![
         ("consume_budget", || Box::new(|| Box::pin(coop::consume_budget()))),
         ("a queue, one by one", || {
-            over(queue::fifo(1), |both| async move {
-                let (producer, consumer) = &mut *both.lock().await;
-                producer.put(0_u64).await.expect("it is open");
-                assert_eq!(consumer.take().await, Some(0));
+            over(queue::bounded(1), |both| async move {
+                let (sender, receiver) = &mut *both.lock().await;
+                sender.send(0_u64).await.expect("it is open");
+                assert_eq!(receiver.recv().await, Some(0));
             })
         }),
         ("a queue, batch by batch", || {
-            over(queue::fifo(8), |both| async move {
-                let (producer, consumer) = &mut *both.lock().await;
+            over(queue::bounded(8), |both| async move {
+                let (sender, receiver) = &mut *both.lock().await;
                 let mut batch: VecDeque<u64> = (0..8).collect();
-                producer.put_many(&mut batch).await.expect("it is open");
-                assert_eq!(consumer.take_many(8, &mut Vec::new()).await, 8);
+                sender.send_many(&mut batch).await.expect("it is open");
+                assert_eq!(receiver.recv_many(8, &mut Vec::new()).await, 8);
             })
         }),
         ("an iterator as a source", || over_source(|| (0..).into())),

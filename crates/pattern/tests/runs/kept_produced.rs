@@ -29,8 +29,8 @@ impl Work<u32, ()> for ClosesLater {
 
 /// So many items, all taken by a run whose runtime was shut down before its producers had closed, which they have since;
 /// and what puts more into their queue.
-fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Producer<usize>) {
-    let (producer, consumer) = queue::fifo(100);
+fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Sender<usize>) {
+    let (producer, consumer) = queue::bounded(100);
     let closes = Arc::new(Notify::new());
     let producers = {
         let _entered = home.enter();
@@ -40,7 +40,7 @@ fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Producer<usiz
     home.block_on(settle());
     let (source, kept) = Source::produced(producers, consumer).kept();
     for item in 0..items {
-        producer.try_put(item).expect("there is room");
+        producer.try_send(item).expect("there is room");
     }
     let never_begins = |taken: Taken<usize, usize>| async move {
         pending::<()>().await;
@@ -66,7 +66,7 @@ fn what_the_last_item_of_a_resumed_source_puts_is_worked_on() {
         let home = single();
         let (source, producer) = resumed(items, &home);
         let job = move |item: usize| {
-            let put = if item == items - 1 { producer.try_put(100) } else { Ok(()) };
+            let put = if item == items - 1 { producer.try_send(100) } else { Ok(()) };
             async move {
                 put?;
                 Ok(item)

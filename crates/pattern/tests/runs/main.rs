@@ -18,6 +18,7 @@ mod mended;
 mod mended_ends;
 mod run;
 mod scope;
+mod shadowed;
 mod shut_down;
 mod source;
 mod told;

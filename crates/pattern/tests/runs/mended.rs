@@ -206,7 +206,7 @@ async fn the_first_item_is_the_first_that_is_begun() {
 /// A producer may close the queue while others still run: the run waits for them.
 #[tokio::test(start_paused = true)]
 async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
-    let (producer, consumer) = queue::fifo::<u64>(4);
+    let (producer, consumer) = queue::bounded::<u64>(4);
     let closing = producer.clone();
     let producing = Run::spawn_discarding(
         Scope::default(),
@@ -216,7 +216,7 @@ async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
             let closing = closing.clone();
             async move {
                 let (item, begun) = taken.begin();
-                closing.try_put(item).ok();
+                closing.try_send(item).ok();
                 closing.close();
                 tokio::time::sleep(Duration::from_secs(item)).await;
                 begun.end(Ok(()))

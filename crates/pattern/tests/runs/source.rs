@@ -202,9 +202,9 @@ async fn a_pattern_in_a_box_is_a_pattern() {
 
 #[tokio::test]
 async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
-    let (producer, consumer) = queue::fifo(8);
+    let (producer, consumer) = queue::bounded(8);
     for item in [10, 11, 12] {
-        producer.try_put(item).expect("there is room");
+        producer.try_send(item).expect("there is room");
     }
     let nobody = Run::spawn_discarding(
         Scope::default(),
@@ -214,8 +214,8 @@ async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
     );
     let mut source = Source::produced(nobody, consumer);
     assert_eq!(source.next().await.transpose().expect("no failure"), Some(10));
-    producer.of_input(7).try_put(13).expect("there is room");
-    producer.try_put(14).expect("there is room");
+    producer.of_input(7).try_send(13).expect("there is room");
+    producer.try_send(14).expect("there is room");
     producer.close();
     let mut run = hand_on(source, OnFailure::Stop).indexed();
     let mut seen = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use towpath_pattern::queue::{self, TryPutError, TryTakeError};
+use towpath_pattern::queue::{self, TryRecvError, TrySendError};
 use towpath_pattern::{
     Cancelled, Cause, Counts, Failure, Limit, Report, Run, Scope, Settings, Source, StageReport, TimedOut,
     ZeroLimit, anyhow,
@@ -116,19 +116,19 @@ fn a_limit_is_told_as_its_number() {
 #[test]
 fn handles_and_errors_of_a_queue_are_told_without_what_is_in_them() {
     struct Secret;
-    let (producer, consumer) = queue::fifo(3);
-    producer.try_put(Secret).unwrap();
-    assert_eq!(format!("{producer:?}"), "Producer { len: 1, capacity: 3 }");
-    assert_eq!(format!("{consumer:?}"), "Consumer { len: 1, capacity: 3 }");
+    let (producer, consumer) = queue::bounded(3);
+    producer.try_send(Secret).unwrap();
+    assert_eq!(format!("{producer:?}"), "Sender { len: 1, capacity: 3 }");
+    assert_eq!(format!("{consumer:?}"), "Receiver { len: 1, capacity: 3 }");
     let told = [
-        (format!("{:?}", queue::Closed(Secret)), "Closed(..)"),
-        (format!("{:?}", TryPutError::Full(Secret)), "Full(..)"),
-        (format!("{:?}", TryPutError::Closed(Secret)), "Closed(..)"),
-        (queue::Closed(Secret).to_string(), "the queue is closed"),
-        (TryPutError::Full(Secret).to_string(), "the queue is full"),
-        (TryPutError::Closed(Secret).to_string(), "the queue is closed"),
-        (TryTakeError::Empty.to_string(), "the queue is empty"),
-        (TryTakeError::Closed.to_string(), "the queue is closed and empty"),
+        (format!("{:?}", queue::SendError(Secret)), "SendError(..)"),
+        (format!("{:?}", TrySendError::Full(Secret)), "Full(..)"),
+        (format!("{:?}", TrySendError::Closed(Secret)), "Closed(..)"),
+        (queue::SendError(Secret).to_string(), "the queue is closed"),
+        (TrySendError::Full(Secret).to_string(), "the queue is full"),
+        (TrySendError::Closed(Secret).to_string(), "the queue is closed"),
+        (TryRecvError::Empty.to_string(), "the queue is empty"),
+        (TryRecvError::Closed.to_string(), "the queue is closed and empty"),
     ];
     for (told, said) in told {
         assert_eq!(told, said);

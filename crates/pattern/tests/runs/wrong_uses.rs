@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep};
-use towpath_pattern::queue::{self, TryPutError};
+use towpath_pattern::queue::{self, TrySendError};
 use towpath_pattern::{Cancelled, Cause, Failure, Report, Run, Scope, Settings, Source, anyhow};
 
 const LONGEST_SLEEP: Duration = Duration::from_secs(3 * 365 * 24 * 3_600);
@@ -191,38 +191,38 @@ async fn a_run_that_is_over_yields_nothing_more_and_its_source_is_given_back_onc
 
 #[tokio::test]
 async fn what_is_put_into_a_closed_queue_comes_back() {
-    let (producer, mut consumer) = queue::fifo(2);
-    producer.put(1).await.expect("there is room");
+    let (producer, mut consumer) = queue::bounded(2);
+    producer.send(1).await.expect("there is room");
     consumer.close();
-    let refused = producer.put(2).await.expect_err("it is closed");
+    let refused = producer.send(2).await.expect_err("it is closed");
     assert_eq!((refused.to_string(), refused.0), ("the queue is closed".to_owned(), 2));
-    let refused = producer.try_put(3).expect_err("it is closed");
-    assert_eq!((refused.to_string(), refused), ("the queue is closed".to_owned(), TryPutError::Closed(3)));
+    let refused = producer.try_send(3).expect_err("it is closed");
+    assert_eq!((refused.to_string(), refused), ("the queue is closed".to_owned(), TrySendError::Closed(3)));
     let mut many = [4, 5].into();
-    producer.put_many(&mut many).await.expect_err("it is closed");
+    producer.send_many(&mut many).await.expect_err("it is closed");
     assert_eq!(many, [4, 5]);
-    assert_eq!((consumer.take().await, consumer.take().await, consumer.take().await), (Some(1), None, None));
-    let none = consumer.try_take().expect_err("it is closed");
+    assert_eq!((consumer.recv().await, consumer.recv().await, consumer.recv().await), (Some(1), None, None));
+    let none = consumer.try_recv().expect_err("it is closed");
     assert_eq!(none.to_string(), "the queue is closed and empty");
     producer.join().await.expect("everything was taken and finished");
 }
 
 #[tokio::test]
 async fn a_queue_says_that_it_is_full_or_empty() {
-    let (producer, mut consumer) = queue::fifo(1);
-    assert_eq!(consumer.try_take().expect_err("it is empty").to_string(), "the queue is empty");
-    producer.try_put(1).expect("there is room");
-    let full = producer.try_put(2).expect_err("it is full");
+    let (producer, mut consumer) = queue::bounded(1);
+    assert_eq!(consumer.try_recv().expect_err("it is empty").to_string(), "the queue is empty");
+    producer.try_send(1).expect("there is room");
+    let full = producer.try_send(2).expect_err("it is full");
     assert_eq!((full.to_string(), full.into_inner()), ("the queue is full".to_owned(), 2));
-    producer.put_many(&mut [].into()).await.expect("nothing needs no room");
+    producer.send_many(&mut [].into()).await.expect("nothing needs no room");
     assert_eq!(producer.len(), 1);
 }
 
 #[test]
 fn to_take_no_items_is_refused() {
-    let (_producer, mut consumer) = queue::fifo::<u64>(1);
+    let (_producer, mut consumer) = queue::bounded::<u64>(1);
     assert_eq!(
-        panic_of(|| drop(consumer.take_many(0, &mut Vec::new()))),
+        panic_of(|| drop(consumer.recv_many(0, &mut Vec::new()))),
         "to take 0 items would never end; use 1 or more"
     );
 }

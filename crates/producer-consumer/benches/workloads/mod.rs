@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use anyhow::Result;
 use tokio::task::JoinSet;
-use towpath_producer_consumer::queue::{self, Consumer, Producer};
-use towpath_producer_consumer::{PatternExt, ProducerConsumer, Put};
+use towpath_producer_consumer::queue::{self, Receiver, Sender};
+use towpath_producer_consumer::{PatternExt, ProducerConsumer, QueueSender};
 
 /// How many put, how many take, and how many items may lie between them.
 #[derive(Clone, Copy)]
@@ -41,14 +41,14 @@ impl Shape {
     async fn run<P, C>(
         self,
         items: u64,
-        put: impl Fn(Producer<u64>, Range<u64>) -> P,
-        take: impl Fn(Consumer<u64>) -> C,
+        put: impl Fn(Sender<u64>, Range<u64>) -> P,
+        take: impl Fn(Receiver<u64>) -> C,
     ) -> Result<u64>
     where
         P: Future<Output = Result<u64>> + Send + 'static,
         C: Future<Output = Result<u64>> + Send + 'static,
     {
-        let (producer, consumer) = queue::fifo(self.capacity);
+        let (producer, consumer) = queue::bounded(self.capacity);
         let mut tasks = JoinSet::new();
         for part in self.parts(items) {
             tasks.spawn(put(producer.clone(), part));
@@ -68,17 +68,17 @@ impl Shape {
 /// In batches as large as the queue.
 pub async fn in_batches(shape: Shape, items: u64) -> Result<u64> {
     let size = shape.capacity;
-    let put = move |producer: Producer<u64>, mut part: Range<u64>| async move {
+    let put = move |producer: Sender<u64>, mut part: Range<u64>| async move {
         let mut batch = VecDeque::with_capacity(size);
         while !part.is_empty() {
             batch.extend(part.by_ref().take(size));
-            producer.put_many(&mut batch).await?;
+            producer.send_many(&mut batch).await?;
         }
         Ok(0)
     };
-    let take = move |mut consumer: Consumer<u64>| async move {
+    let take = move |mut consumer: Receiver<u64>| async move {
         let (mut sum, mut batch) = (0, Vec::with_capacity(size));
-        while consumer.take_many(size, &mut batch).await > 0 {
+        while consumer.recv_many(size, &mut batch).await > 0 {
             sum += batch.drain(..).sum::<u64>();
         }
         Ok(sum)
@@ -87,15 +87,15 @@ pub async fn in_batches(shape: Shape, items: u64) -> Result<u64> {
 }
 
 pub async fn one_by_one(shape: Shape, items: u64) -> Result<u64> {
-    let put = |producer: Producer<u64>, part: Range<u64>| async move {
+    let put = |producer: Sender<u64>, part: Range<u64>| async move {
         for item in part {
-            producer.put(item).await?;
+            producer.send(item).await?;
         }
         Ok(0)
     };
-    let take = |mut consumer: Consumer<u64>| async move {
+    let take = |mut consumer: Receiver<u64>| async move {
         let mut sum = 0;
-        while let Some(item) = consumer.take().await {
+        while let Some(item) = consumer.recv().await {
             sum += item;
         }
         Ok(sum)
@@ -107,15 +107,17 @@ pub async fn one_by_one(shape: Shape, items: u64) -> Result<u64> {
 pub async fn pattern(shape: Shape, items: u64) -> Result<u64> {
     let producers = usize::try_from(shape.producers)?;
     let size = shape.capacity;
-    let put =
-        ProducerConsumer::producers(producers, move |mut part: Range<u64>, queue: Put<u64>| async move {
+    let put = ProducerConsumer::producers(
+        producers,
+        move |mut part: Range<u64>, queue: QueueSender<u64>| async move {
             let mut batch = VecDeque::with_capacity(size);
             while !part.is_empty() {
                 batch.extend(part.by_ref().take(size));
-                queue.put_many(&mut batch).await?;
+                queue.send_many(&mut batch).await?;
             }
             Ok(())
-        });
+        },
+    );
     let both = put.consumers(shape.consumers, |item: u64| async move { Ok(item) }).capacity(shape.capacity);
     let mut run = both.run(shape.parts(items).collect::<Vec<_>>());
     let mut sum = 0_u64;
@@ -127,18 +129,18 @@ pub async fn pattern(shape: Shape, items: u64) -> Result<u64> {
 
 /// Two tasks hand a number back and forth, each adding one.
 pub async fn ping_pong(handovers: u64) -> Result<u64> {
-    let (there, mut arriving) = queue::fifo::<u64>(1);
-    let (back, mut returning) = queue::fifo::<u64>(1);
+    let (there, mut arriving) = queue::bounded::<u64>(1);
+    let (back, mut returning) = queue::bounded::<u64>(1);
     let other = tokio::spawn(async move {
-        while let Some(number) = arriving.take().await {
-            back.put(number + 1).await?;
+        while let Some(number) = arriving.recv().await {
+            back.send(number + 1).await?;
         }
         anyhow::Ok(())
     });
     let mut number = 0;
     while number < handovers {
-        there.put(number + 1).await?;
-        number = returning.take().await.unwrap_or(handovers);
+        there.send(number + 1).await?;
+        number = returning.recv().await.unwrap_or(handovers);
     }
     drop(there);
     other.await??;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use fastrand::Rng;
 use tokio::task::yield_now;
 use towpath_pattern::anyhow::{self, ensure};
-use towpath_pattern::queue::{self, Consumer, Producer, TryPutError, TryTakeError};
+use towpath_pattern::queue::{self, Receiver, Sender, TryRecvError, TrySendError};
 use towpath_testkit::until_poll;
 
 /// An item: whose it is, and which of theirs.
@@ -17,7 +17,8 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
     let mut rng = Rng::with_seed(seed);
     let capacity = [0, 1, 2, 10, 100][rng.usize(..5)];
     let newest_first = rng.u32(..4) == 0;
-    let (producer, consumer) = if newest_first { queue::lifo(capacity) } else { queue::fifo(capacity) };
+    let (producer, consumer) =
+        if newest_first { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) };
     let (producers, consumers) = (rng.usize(1..5), rng.usize(1..5));
     let each = rng.u64(..300);
     // Somebody closes it in the middle, or it closes when the last producer is gone.
@@ -67,14 +68,14 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
 }
 
 /// Puts the items below `each` in every way there is, and says which of them were put.
-async fn put_all(producer: Producer<Item>, of: usize, each: u64, mut rng: Rng) -> anyhow::Result<Vec<Item>> {
+async fn put_all(producer: Sender<Item>, of: usize, each: u64, mut rng: Rng) -> anyhow::Result<Vec<Item>> {
     let mut put = Vec::new();
     let mut next = 0;
     while next < each && !producer.is_closed() {
         match rng.u32(..4) {
-            0 => match producer.try_put((of, next)) {
+            0 => match producer.try_send((of, next)) {
                 Ok(()) => put.push((of, next)),
-                Err(TryPutError::Full(item) | TryPutError::Closed(item)) => {
+                Err(TrySendError::Full(item) | TrySendError::Closed(item)) => {
                     ensure!(item == (of, next), "another item came back from a put");
                     yield_now().await;
                 }
@@ -83,7 +84,7 @@ async fn put_all(producer: Producer<Item>, of: usize, each: u64, mut rng: Rng) -
                 let many = rng.u64(1..20).min(each - next);
                 let mut items: VecDeque<_> = (next..next + many).map(|number| (of, number)).collect();
                 let all = items.clone();
-                let _ = until_poll(rng.usize(1..5), producer.put_many(&mut items)).await;
+                let _ = until_poll(rng.usize(1..5), producer.send_many(&mut items)).await;
                 ensure!(all.iter().rev().zip(items.iter().rev()).all(|(a, b)| a == b), "others came back");
                 put.extend(all.into_iter().take(many.try_into().unwrap_or(usize::MAX) - items.len()));
                 next += many;
@@ -91,12 +92,12 @@ async fn put_all(producer: Producer<Item>, of: usize, each: u64, mut rng: Rng) -
             }
             2 => {
                 // Given up, it has not put the item.
-                if let Some(Ok(())) = until_poll(rng.usize(1..5), producer.put((of, next))).await {
+                if let Some(Ok(())) = until_poll(rng.usize(1..5), producer.send((of, next))).await {
                     put.push((of, next));
                 }
             }
             _ => {
-                if producer.put((of, next)).await.is_ok() {
+                if producer.send((of, next)).await.is_ok() {
                     put.push((of, next));
                 }
             }
@@ -108,30 +109,30 @@ async fn put_all(producer: Producer<Item>, of: usize, each: u64, mut rng: Rng) -
 
 /// Takes to the end in every way there is; in a queue that is first in, first out, each producer's come in order.
 async fn take_all(
-    mut consumer: Consumer<Item>,
+    mut consumer: Receiver<Item>,
     mut rng: Rng,
     newest_first: bool,
 ) -> anyhow::Result<Vec<Item>> {
     let mut taken: Vec<Item> = Vec::new();
     loop {
         match rng.u32(..4) {
-            0 => match consumer.try_take() {
+            0 => match consumer.try_recv() {
                 Ok(item) => taken.push(item),
-                Err(TryTakeError::Empty) => yield_now().await,
-                Err(TryTakeError::Closed) => break,
+                Err(TryRecvError::Empty) => yield_now().await,
+                Err(TryRecvError::Closed) => break,
             },
             1 => {
-                let many = consumer.take_many(rng.usize(1..20), &mut taken);
+                let many = consumer.recv_many(rng.usize(1..20), &mut taken);
                 if until_poll(rng.usize(2..5), many).await == Some(0) {
                     break;
                 }
             }
-            2 => match until_poll(rng.usize(2..5), consumer.take()).await {
+            2 => match until_poll(rng.usize(2..5), consumer.recv()).await {
                 Some(Some(item)) => taken.push(item),
                 Some(None) => break,
                 None => {}
             },
-            _ => match consumer.take().await {
+            _ => match consumer.recv().await {
                 Some(item) => taken.push(item),
                 None => break,
             },

@@ -1,7 +1,7 @@
 //! Producers and consumers as the suite and the benchmark see them: made from any job, which a consumer does.
 
 use towpath_pattern::{Job, Order, Pattern};
-use towpath_producer_consumer::{ProducerConsumer, Producers, Put};
+use towpath_producer_consumer::{ProducerConsumer, Producers, QueueSender};
 use towpath_testkit::{Case, Subject};
 
 /// Each input starts a producer, which puts that one item.
@@ -9,8 +9,8 @@ use towpath_testkit::{Case, Subject};
 pub struct AsCompleted;
 
 fn putting<In: Send + 'static>(case: Case) -> Producers<In, In> {
-    ProducerConsumer::producers(case.limit, |item: In, queue: Put<In>| async move {
-        queue.put(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+    ProducerConsumer::producers(case.limit, |item: In, queue: QueueSender<In>| async move {
+        queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
     })
 }
 

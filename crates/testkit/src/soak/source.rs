@@ -116,11 +116,11 @@ impl Supplying {
                 source
             }
             Feeding::Queue { capacity, pauses } => {
-                let (producer, consumer) = queue::fifo(capacity);
+                let (producer, consumer) = queue::bounded(capacity);
                 feeder = Some(tokio::spawn(async move {
                     for token in well {
                         pause(pauses, token.index).await;
-                        if producer.put(token).await.is_err() {
+                        if producer.send(token).await.is_err() {
                             break;
                         }
                     }

@@ -64,13 +64,13 @@ impl Stream for Endless {
 
 /// Sources that are always ready.
 fn endless() -> [(&'static str, Source<usize>); 4] {
-    let (producer, consumer) = queue::fifo(100);
+    let (producer, consumer) = queue::bounded(100);
     let producing = Source::from(0_usize..);
     let put = move |taken: Taken<usize, ()>| {
         let producer = producer.clone();
         async move {
             let (item, begun) = taken.begin();
-            begun.end(producer.put(item).await.map_err(anyhow::Error::from))
+            begun.end(producer.send(item).await.map_err(anyhow::Error::from))
         }
     };
     let producers = Run::spawn_discarding(Scope::default(), producing, Settings::new("put", 2), put);
@@ -124,17 +124,17 @@ async fn a_source_that_is_always_ready_lets_a_timer_fire() {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_is_always_ready_lets_a_timer_fire() {
-    let (producer, mut consumer) = queue::fifo(10);
+    let (producer, mut consumer) = queue::bounded(10);
     lets_a_timer_fire("items one by one", async |count| {
         while count.more() {
-            producer.put(0).await.expect("it is open");
-            consumer.take().await;
+            producer.send(0).await.expect("it is open");
+            consumer.recv().await;
         }
     })
     .await;
     lets_a_timer_fire("items of a stream", async |count| {
         while count.more() {
-            let _ = producer.try_put(0);
+            let _ = producer.try_send(0);
             poll_fn(|cx| Pin::new(&mut consumer).poll_next(cx)).await;
         }
     })
@@ -142,8 +142,8 @@ async fn a_queue_that_is_always_ready_lets_a_timer_fire() {
     lets_a_timer_fire("batches", async |count| {
         let mut taken = Vec::new();
         while count.more() {
-            producer.put_many(&mut VecDeque::from([0; 10])).await.expect("it is open");
-            consumer.take_many(10, &mut taken).await;
+            producer.send_many(&mut VecDeque::from([0; 10])).await.expect("it is open");
+            consumer.recv_many(10, &mut taken).await;
             taken.clear();
         }
     })
@@ -188,7 +188,7 @@ async fn a_cancellation_by_another_task_ends_a_run_that_is_always_ready() {
 
 /// How many items each of three took that share a queue, and each of three put, when so many went in all.
 async fn shares(capacity: usize, batch: usize, all: usize) -> ([usize; 3], [usize; 3]) {
-    let (producer, consumer) = queue::fifo(capacity);
+    let (producer, consumer) = queue::bounded(capacity);
     let (taken, put) = ([(); 3].map(|()| Count::default()), [(); 3].map(|()| Count::default()));
     let mut tasks = JoinSet::new();
     for count in put.clone() {
@@ -198,8 +198,8 @@ async fn shares(capacity: usize, batch: usize, all: usize) -> ([usize; 3], [usiz
             while count.more() {
                 items.resize(batch, 0);
                 let over = match batch {
-                    1 => producer.put(0).await.is_err(),
-                    _ => producer.put_many(&mut items).await.is_err(),
+                    1 => producer.send(0).await.is_err(),
+                    _ => producer.send_many(&mut items).await.is_err(),
                 };
                 if over {
                     return;
@@ -214,9 +214,9 @@ async fn shares(capacity: usize, batch: usize, all: usize) -> ([usize; 3], [usiz
             loop {
                 items.clear();
                 if batch == 1 {
-                    items.extend(consumer.take().await);
+                    items.extend(consumer.recv().await);
                 } else {
-                    consumer.take_many(batch, &mut items).await;
+                    consumer.recv_many(batch, &mut items).await;
                 }
                 count.0.fetch_add(items.len(), Ordering::Relaxed);
                 if items.is_empty() || counts.iter().map(Count::get).sum::<usize>() >= all {

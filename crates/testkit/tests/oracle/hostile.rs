@@ -10,12 +10,12 @@ use std::task::Poll;
 use anyhow::{Result, bail, ensure};
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{collection, prop_oneof};
-use towpath_pattern::queue::{self, Consumer, Producer};
+use towpath_pattern::queue::{self, Receiver, Sender};
 
 use crate::bell::{Deed, Parked};
 use crate::cases::{self, Steps};
 use crate::item::{Item, Items, NONE_PANICS};
-use crate::queue::futures::{Ended, Waiting, put, put_many, take, take_many};
+use crate::queue::futures::{Ended, Waiting, recv, recv_many, send, send_many};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -29,19 +29,19 @@ struct Case {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wakers {
-    Take,
-    Put,
+    Recv,
+    Send,
     Panic,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
-    TryPut,
-    TryTake,
-    Put,
-    PutMany(usize),
-    Take,
-    TakeMany(usize),
+    TrySend,
+    TryRecv,
+    Send,
+    SendMany(usize),
+    Recv,
+    RecvMany(usize),
     Poll(usize, bool),
     GiveUp(usize),
     Close,
@@ -50,17 +50,17 @@ enum Operation {
 fn cases() -> impl Strategy<Value = Case> {
     let one = || any::<usize>().prop_map(|number| number % 8);
     let operation = prop_oneof![
-        6 => Just(Operation::TryPut),
-        6 => Just(Operation::TryTake),
-        8 => Just(Operation::Put),
-        10 => (1_usize..6).prop_map(Operation::PutMany),
-        10 => Just(Operation::Take),
-        8 => (1_usize..6).prop_map(Operation::TakeMany),
+        6 => Just(Operation::TrySend),
+        6 => Just(Operation::TryRecv),
+        8 => Just(Operation::Send),
+        10 => (1_usize..6).prop_map(Operation::SendMany),
+        10 => Just(Operation::Recv),
+        8 => (1_usize..6).prop_map(Operation::RecvMany),
         16 => (one(), any::<bool>()).prop_map(|(seat, other)| Operation::Poll(seat, other)),
         8 => one().prop_map(Operation::GiveUp),
         1 => Just(Operation::Close),
     ];
-    let wakers = prop_oneof![Just(Wakers::Take), Just(Wakers::Put), Just(Wakers::Panic)];
+    let wakers = prop_oneof![Just(Wakers::Recv), Just(Wakers::Send), Just(Wakers::Panic)];
     (0_usize..4, any::<bool>(), wakers, 0_u32..20, collection::vec(operation, 1..40)).prop_map(
         |(capacity, newest_first, wakers, hostile_item, operations)| Case {
             capacity,
@@ -95,8 +95,8 @@ struct Seat {
 type Got = Arc<Mutex<Vec<Item>>>;
 
 struct Table {
-    producer: Arc<Producer<Item>>,
-    consumer: Consumer<Item>,
+    sender: Arc<Sender<Item>>,
+    receiver: Receiver<Item>,
     seats: Vec<Seat>,
     items: Items,
     got: Got,
@@ -109,15 +109,15 @@ struct Table {
 
 impl Table {
     fn new(case: &Case, steps: Steps) -> Self {
-        let open = if case.newest_first { queue::lifo } else { queue::fifo };
-        let (producer, consumer) = open(case.capacity);
+        let open = if case.newest_first { queue::bounded_lifo } else { queue::bounded };
+        let (sender, receiver) = open(case.capacity);
         let (items, got) = (Items::default(), Got::default());
-        let deed = deed(case.wakers, &producer, &consumer, &items, &got);
+        let deed = deed(case.wakers, &sender, &receiver, &items, &got);
         let (order, wakers) = (if case.newest_first { "newest" } else { "oldest" }, case.wakers);
         steps.begin(format!("a queue for {}, the {order} first, with wakers that {wakers:?}", case.capacity));
         Self {
-            producer: Arc::new(producer),
-            consumer,
+            sender: Arc::new(sender),
+            receiver,
             seats: Vec::new(),
             items,
             got,
@@ -138,37 +138,37 @@ impl Table {
     }
 
     fn operate(&mut self, operation: Operation) -> Result<()> {
-        let producer = || Arc::clone(&self.producer);
+        let sender = || Arc::clone(&self.sender);
         match operation {
-            Operation::TryPut => {
+            Operation::TrySend => {
                 let item = self.make();
-                self.steps.begin(format!("try_put({})", item.number));
-                let back = self.lossless(|table| table.producer.try_put(item).err())?;
+                self.steps.begin(format!("try_send({})", item.number));
+                let back = self.lossless(|table| table.sender.try_send(item).err())?;
                 keep(&self.got, back.flatten().map(queue_item));
                 Ok(())
             }
-            Operation::TryTake => {
-                self.steps.begin("try_take()".to_owned());
-                let item = self.lossless(|table| table.consumer.try_take().ok())?;
+            Operation::TryRecv => {
+                self.steps.begin("try_recv()".to_owned());
+                let item = self.lossless(|table| table.receiver.try_recv().ok())?;
                 keep(&self.got, item.flatten());
                 Ok(())
             }
-            Operation::Put => {
+            Operation::Send => {
                 let item = self.make();
-                self.sit(&format!("put({})", item.number), put(producer(), item))
+                self.sit(&format!("send({})", item.number), send(sender(), item))
             }
-            Operation::PutMany(count) => {
-                self.sit(&format!("put_many({count} items)"), put_many(producer(), self.make_some(count)))
+            Operation::SendMany(count) => {
+                self.sit(&format!("send_many({count} items)"), send_many(sender(), self.make_some(count)))
             }
-            Operation::Take => self.sit("take()", take(self.consumer.clone())),
-            Operation::TakeMany(max) => {
-                self.sit(&format!("take_many({max})"), take_many(self.consumer.clone(), max))
+            Operation::Recv => self.sit("recv()", recv(self.receiver.clone())),
+            Operation::RecvMany(max) => {
+                self.sit(&format!("recv_many({max})"), recv_many(self.receiver.clone(), max))
             }
             Operation::Poll(at, other) if !self.seats.is_empty() => self.poll(at % self.seats.len(), other),
             Operation::GiveUp(at) if !self.seats.is_empty() => self.give_up(at % self.seats.len()),
             Operation::Close => {
                 self.steps.begin("it is closed".to_owned());
-                self.lossless(|table| table.producer.close()).map(drop)
+                self.lossless(|table| table.sender.close()).map(drop)
             }
             Operation::Poll(..) | Operation::GiveUp(_) => Ok(()),
         }
@@ -221,8 +221,8 @@ impl Table {
 
     fn keep(&self, ended: Ended) {
         match ended {
-            Ended::Put { left, .. } => keep(&self.got, left),
-            Ended::Taken { items, .. } => keep(&self.got, items),
+            Ended::Sent { left, .. } => keep(&self.got, left),
+            Ended::Received { items, .. } => keep(&self.got, items),
             Ended::Joined(_) => {}
         }
     }
@@ -230,7 +230,7 @@ impl Table {
     fn give_up(&mut self, at: usize) -> Result<()> {
         let Seat { name, future, parked } = self.seats.remove(at);
         self.steps.begin(format!("{name} is dropped"));
-        if name.starts_with("put(") {
+        if name.starts_with("send(") {
             // The item is dropped with it.
             let _ = catch_unwind(AssertUnwindSafe(|| future.give_up()));
         } else if let Some(ended) = self.lossless(|_| future.give_up())? {
@@ -250,17 +250,17 @@ impl Table {
     }
 
     fn nobody_sleeps_who_could_go_on(&mut self) -> Result<()> {
-        let takes = |seat: &Seat| seat.name.starts_with("take");
-        let (len, capacity) = (self.consumer.len(), self.consumer.capacity());
-        let closed = self.consumer.is_closed();
+        let takes = |seat: &Seat| seat.name.starts_with("recv");
+        let (len, capacity) = (self.receiver.len(), self.receiver.capacity());
+        let closed = self.receiver.is_closed();
         if let Some(seat) = self.seats.iter().find(|seat| takes(seat)) {
             ensure!(!closed && len == 0, "{} sleeps, and the queue has {len} items, or is closed", seat.name);
-            let giver = self.seats.iter().find(|seat| !takes(seat)).map(|seat| &seat.name);
+            let sender = self.seats.iter().find(|seat| !takes(seat)).map(|seat| &seat.name);
             ensure!(
-                giver.is_none(),
+                sender.is_none(),
                 "{} sleeps, and so does {}",
                 seat.name,
-                giver.cloned().unwrap_or_default()
+                sender.cloned().unwrap_or_default()
             );
         } else if let Some(seat) = self.seats.first() {
             ensure!(!closed && len >= capacity, "{} sleeps, and there is room, or it is closed", seat.name);
@@ -273,10 +273,10 @@ impl Table {
             self.give_up(0)?;
         }
         self.let_everybody_go_on()?;
-        let Self { producer, consumer, items, got, deed, .. } = self;
+        let Self { sender, receiver, items, got, deed, .. } = self;
         // It takes what is left with it, the item whose drop panics perhaps included.
-        let producer = Arc::into_inner(producer);
-        let everything = (consumer, deed, producer);
+        let sender = Arc::into_inner(sender);
+        let everything = (receiver, deed, sender);
         let _ = catch_unwind(AssertUnwindSafe(|| drop(everything)));
         let _ = catch_unwind(AssertUnwindSafe(|| drop(got)));
         items.each_was_dropped_once()
@@ -284,28 +284,22 @@ impl Table {
 }
 
 /// What is done by a waker; it has handles of its own.
-fn deed(
-    wakers: Wakers,
-    producer: &Producer<Item>,
-    consumer: &Consumer<Item>,
-    items: &Items,
-    got: &Got,
-) -> Deed {
-    let (producer, consumer) = (producer.clone(), Mutex::new(consumer.clone()));
+fn deed(wakers: Wakers, sender: &Sender<Item>, receiver: &Receiver<Item>, items: &Items, got: &Got) -> Deed {
+    let (sender, receiver) = (sender.clone(), Mutex::new(receiver.clone()));
     let (items, got) = (items.clone(), Arc::clone(got));
     Arc::new(move |dropped| match wakers {
-        Wakers::Take => {
+        Wakers::Recv => {
             // One that is woken by this take finds it in use.
-            let taken = consumer.try_lock().ok().and_then(|mut consumer| consumer.try_take().ok());
+            let taken = receiver.try_lock().ok().and_then(|mut receiver| receiver.try_recv().ok());
             keep(&got, taken);
         }
-        Wakers::Put => keep(&got, producer.try_put(items.make(NONE_PANICS)).err().map(queue_item)),
+        Wakers::Send => keep(&got, sender.try_send(items.make(NONE_PANICS)).err().map(queue_item)),
         Wakers::Panic if dropped => {}
         Wakers::Panic => resume_unwind(Box::new("a waker that panics")),
     })
 }
 
-fn queue_item(refused: queue::TryPutError<Item>) -> Item {
+fn queue_item(refused: queue::TrySendError<Item>) -> Item {
     refused.into_inner()
 }
 
@@ -316,50 +310,50 @@ fn keep(got: &Got, items: impl IntoIterator<Item = Item>) {
 #[test]
 fn an_item_whose_drop_panics_is_dropped_with_the_others_and_the_queue_is_closed_to_everybody() {
     let items = Items::default();
-    let (producer, consumer) = queue::fifo(3);
+    let (sender, receiver) = queue::bounded(3);
     for _ in 0..3 {
-        assert!(producer.try_put(items.make(1)).is_ok(), "there is room");
+        assert!(sender.try_send(items.make(1)).is_ok(), "there is room");
     }
-    let producer = Arc::new(producer);
+    let sender = Arc::new(sender);
     let (mut single, mut batch) = (
-        put(Arc::clone(&producer), items.make(1)),
-        put_many(Arc::clone(&producer), VecDeque::from([items.make(1)])),
+        send(Arc::clone(&sender), items.make(1)),
+        send_many(Arc::clone(&sender), VecDeque::from([items.make(1)])),
     );
-    let mut join = crate::queue::futures::join(Arc::clone(&producer));
+    let mut join = crate::queue::futures::join(Arc::clone(&sender));
     let deed: Deed = Arc::new(|_| {});
     let mut parked = [(); 3].map(|()| Parked::new(&deed));
     for (parked, future) in parked.iter_mut().zip([&mut single, &mut batch, &mut join]) {
         assert!(parked.poll(|cx| future.poll(cx)).is_pending(), "it is full, and nothing is finished");
     }
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(consumer)));
-    let payload = dropped.expect_err("the panic is its who dropped the consumer");
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(receiver)));
+    let payload = dropped.expect_err("the panic is its who dropped the receiver");
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"an item that panics"));
     assert!(parked.iter().all(Parked::was_called), "somebody sleeps");
     let ends = [single, batch, join].map(|mut future| Parked::new(&deed).poll(|cx| future.poll(cx)));
-    let [Poll::Ready(Ended::Put { all: single, left: one }), batch, join] = ends else {
+    let [Poll::Ready(Ended::Sent { all: single, left: one }), batch, join] = ends else {
         panic!("a put waits")
     };
-    let Poll::Ready(Ended::Put { all: batch, left: other }) = batch else { panic!("a batch waits") };
+    let Poll::Ready(Ended::Sent { all: batch, left: other }) = batch else { panic!("a batch waits") };
     assert!(matches!(join, Poll::Ready(Ended::Joined(false))), "nobody can finish what was dropped");
     assert_eq!((single, one.len(), batch, other.len()), (Some(false), 1, Some(false), 1));
-    assert_eq!((producer.is_closed(), producer.len(), items.dropped()), (true, 0, 3));
+    assert_eq!((sender.is_closed(), sender.len(), items.dropped()), (true, 0, 3));
 }
 
 #[test]
 fn a_handle_that_is_dropped_by_a_panic_does_not_abort_though_wakers_panic() {
     for waiting in [1, 2] {
-        let (producer, consumer) = queue::fifo(1);
+        let (sender, receiver) = queue::bounded(1);
         let deed: Deed = Arc::new(|dropped| {
             if !dropped {
                 resume_unwind(Box::new("a waker that panics"))
             }
         });
-        let mut seats: Vec<_> = (0..waiting).map(|_| (take(consumer.clone()), Parked::new(&deed))).collect();
-        for (take, parked) in &mut seats {
-            assert!(parked.poll(|cx| take.poll(cx)).is_pending(), "it is empty");
+        let mut seats: Vec<_> = (0..waiting).map(|_| (recv(receiver.clone()), Parked::new(&deed))).collect();
+        for (recv, parked) in &mut seats {
+            assert!(parked.poll(|cx| recv.poll(cx)).is_pending(), "it is empty");
         }
         let job = catch_unwind(AssertUnwindSafe(|| {
-            let _last = producer;
+            let _last = sender;
             resume_unwind(Box::new("the job's own panic"));
         }));
         let told = job.expect_err("it panics");

@@ -25,47 +25,47 @@ struct Case {
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
-    TryPut,
-    TryTake(usize),
-    /// Begins a put, a batch if it says of how many, and polls it unless it is to wait for that.
-    Put(Option<usize>, bool),
-    /// Begins a take, of up to so many.
-    Take(usize, Option<usize>, bool),
-    /// Polls a consumer as the stream that it is.
+    TrySend,
+    TryRecv(usize),
+    /// Begins a send, a batch if it says of how many, and polls it unless it is to wait for that.
+    Send(Option<usize>, bool),
+    /// Begins a recv, of up to so many.
+    Recv(usize, Option<usize>, bool),
+    /// Polls a receiver as the stream that it is.
     Next(usize),
     Join,
     /// Polls again, with another waker or the same.
     Poll(usize, bool),
     /// Drops what waits.
     GiveUp(usize),
-    CloneProducer,
-    CloneConsumer,
-    DropProducer,
-    DropConsumer(usize),
-    CloseByProducer,
-    CloseByConsumer,
+    CloneSender,
+    CloneReceiver,
+    DropSender,
+    DropReceiver(usize),
+    CloseBySender,
+    CloseByReceiver,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
     let one = || any::<usize>().prop_map(|number| number % 8);
     let polled = || prop_oneof![9 => Just(true), 1 => Just(false)];
     let operation = prop_oneof![
-        8 => Just(Operation::TryPut),
-        8 => one().prop_map(Operation::TryTake),
-        12 => polled().prop_map(|polled| Operation::Put(None, polled)),
-        16 => (0_usize..7, polled()).prop_map(|(count, polled)| Operation::Put(Some(count), polled)),
-        12 => (one(), polled()).prop_map(|(who, polled)| Operation::Take(who, None, polled)),
-        12 => (one(), 1_usize..7, polled()).prop_map(|(who, max, polled)| Operation::Take(who, Some(max), polled)),
+        8 => Just(Operation::TrySend),
+        8 => one().prop_map(Operation::TryRecv),
+        12 => polled().prop_map(|polled| Operation::Send(None, polled)),
+        16 => (0_usize..7, polled()).prop_map(|(count, polled)| Operation::Send(Some(count), polled)),
+        12 => (one(), polled()).prop_map(|(who, polled)| Operation::Recv(who, None, polled)),
+        12 => (one(), 1_usize..7, polled()).prop_map(|(who, max, polled)| Operation::Recv(who, Some(max), polled)),
         6 => one().prop_map(Operation::Next),
         3 => Just(Operation::Join),
         24 => (one(), any::<bool>()).prop_map(|(who, other)| Operation::Poll(who, other)),
         12 => one().prop_map(Operation::GiveUp),
-        3 => Just(Operation::CloneProducer),
-        8 => Just(Operation::CloneConsumer),
-        1 => Just(Operation::DropProducer),
-        4 => one().prop_map(Operation::DropConsumer),
-        1 => Just(Operation::CloseByProducer),
-        1 => Just(Operation::CloseByConsumer),
+        3 => Just(Operation::CloneSender),
+        8 => Just(Operation::CloneReceiver),
+        1 => Just(Operation::DropSender),
+        4 => one().prop_map(Operation::DropReceiver),
+        1 => Just(Operation::CloseBySender),
+        1 => Just(Operation::CloseByReceiver),
     ];
     let operations = collection::vec(operation, 1..60);
     let order = prop_oneof![3 => Just(false), 1 => Just(true)];

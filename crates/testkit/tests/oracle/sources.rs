@@ -158,10 +158,10 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
             source
         }
         Form::Queue => {
-            let (producer, consumer) = queue::fifo(capacity);
+            let (producer, consumer) = queue::bounded(capacity);
             tokio::spawn(async move {
                 while let Some(item) = gate.next().await {
-                    if producer.put(item).await.is_err() {
+                    if producer.send(item).await.is_err() {
                         return;
                     }
                 }
@@ -169,12 +169,12 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
             Source::stream(consumer)
         }
         Form::Produced => {
-            let (producer, consumer) = queue::fifo(capacity);
+            let (producer, consumer) = queue::bounded(capacity);
             let put = move |taken: Taken<Item, ()>| {
                 let producer = producer.of_input(taken.index());
                 async move {
                     let (item, begun) = taken.begin();
-                    let put = producer.put(item).await;
+                    let put = producer.send(item).await;
                     begun.end(put.map_err(|_| anyhow!("the queue is closed")))
                 }
             };

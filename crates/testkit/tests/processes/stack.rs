@@ -41,8 +41,8 @@ fn parked<F: Future>(futures: impl Iterator<Item = F>) -> Vec<Pin<Box<F>>> {
 fn a_million_items_in_a_queue_are_dropped() {
     let child = in_child("stack::a_million_items_in_a_queue_are_dropped", || {
         on_a_small_stack(|| {
-            let (producer, consumer) = queue::fifo(MANY);
-            assert!((0..MANY).all(|item| producer.try_put(Box::new(item)).is_ok()));
+            let (producer, consumer) = queue::bounded(MANY);
+            assert!((0..MANY).all(|item| producer.try_send(Box::new(item)).is_ok()));
             drop((producer, consumer));
         });
     });
@@ -54,17 +54,17 @@ fn a_million_who_wait_for_a_queue_are_dropped_or_woken() {
     let child = in_child("stack::a_million_who_wait_for_a_queue_are_dropped_or_woken", || {
         on_a_small_stack(|| {
             for close in [false, true] {
-                let (producer, consumer) = queue::fifo::<usize>(0);
+                let (producer, consumer) = queue::bounded::<usize>(0);
                 let mut consumers = vec![consumer; MANY / 2];
-                let taking = parked(consumers.iter_mut().map(queue::Consumer::take));
+                let taking = parked(consumers.iter_mut().map(queue::Receiver::recv));
                 if close {
                     producer.close();
                 }
                 drop(taking);
                 drop(consumers);
 
-                let (producer, consumer) = queue::fifo(0);
-                let putting = parked((0..MANY / 2).map(|item| producer.put(item)));
+                let (producer, consumer) = queue::bounded(0);
+                let putting = parked((0..MANY / 2).map(|item| producer.send(item)));
                 if close {
                     consumer.close();
                 }

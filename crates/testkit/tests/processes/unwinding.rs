@@ -90,14 +90,14 @@ fn a_queue_of_items_that_panic_in_their_drop_is_dropped_as_a_vec_is() {
     let child =
         in_child("unwinding::a_queue_of_items_that_panic_in_their_drop_is_dropped_as_a_vec_is", || {
             let one = || {
-                let (producer, consumer) = queue::fifo(1);
-                assert!(producer.try_put(grenade(0)).is_ok());
+                let (producer, consumer) = queue::bounded(1);
+                assert!(producer.try_send(grenade(0)).is_ok());
                 drop((producer, consumer));
             };
             assert!(catch_unwind(one).is_err(), "the panic reaches whoever drops the queue");
             let _ = catch_unwind(|| {
-                let (producer, _consumer) = queue::fifo(1);
-                assert!(producer.try_put(grenade(1)).is_ok());
+                let (producer, _consumer) = queue::bounded(1);
+                assert!(producer.try_send(grenade(1)).is_ok());
                 panic!("whoever has the queue");
             });
         });

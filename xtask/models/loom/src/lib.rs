@@ -4,11 +4,14 @@
 #![forbid(unsafe_code)]
 
 // An inline module with the shipped folder's path, so that files are looked for there.
+// Only the engine uses all of it.
+#[allow(dead_code)]
 #[path = "../../../../crates/pattern/src/util"]
 mod util {
     pub mod batch_size;
     pub mod mutex;
     pub mod panic;
+    pub mod ticket_list;
     pub mod wake;
 
     pub(crate) mod sync {
@@ -32,16 +35,24 @@ mod shipped {
 
 #[path = "../../../../crates/semaphore/src"]
 mod permits_shipped {
-    pub mod line;
+    pub mod error;
     pub mod permit;
     pub mod permits;
     pub mod semaphore;
 }
 
 pub use permits_shipped::semaphore;
-use permits_shipped::{line, permit, permits};
+use permits_shipped::{error, permit, permits};
 pub use shipped::queue;
-use util::sync;
+
+/// What `crates/semaphore/src/sync.rs` has.
+mod sync {
+    pub(crate) use crate::util::mutex::Mutex;
+    pub(crate) use crate::util::panic;
+    pub(crate) use crate::util::sync::atomic;
+    pub(crate) use crate::util::ticket_list::{Ticket, TicketList};
+    pub(crate) use crate::util::wake::WakeList;
+}
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! The queue, in every order of its steps. Nobody closes it before the end: a close wakes everybody, and so hides
-//! a wake-up that was lost.
+//! The queue, in every order of its steps. No model closes it before the end: a close wakes all waiters, and so hides a lost
+//! wake-up.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -15,25 +15,25 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[test]
-fn exhaustive_a_taker_gets_what_comes_while_it_begins_to_wait() {
+fn exhaustive_receiver_gets_the_item_sent_as_it_starts_to_wait() {
     exhaustively(|| {
-        let (producer, mut consumer) = queue::fifo(1);
-        let taker = thread::spawn(move || block_on(consumer.take()));
-        block_on(producer.put(1)).unwrap();
-        assert_eq!(taker.join().unwrap(), Some(1));
+        let (sender, mut receiver) = queue::bounded(1);
+        let receiver = thread::spawn(move || block_on(receiver.recv()));
+        block_on(sender.send(1)).unwrap();
+        assert_eq!(receiver.join().unwrap(), Some(1));
     });
 }
 
 #[test]
-fn up_to_2_preemptions_two_takers_get_an_item_each() {
+fn up_to_2_preemptions_two_receivers_get_an_item_each() {
     with_preemptions(2, || {
-        let (producer, mut one) = queue::fifo(3);
+        let (sender, mut one) = queue::bounded(3);
         let mut two = one.clone();
-        // They live on: dropped, one would call the other.
-        let one = thread::spawn(move || (block_on(one.take()), one));
-        let two = thread::spawn(move || (block_on(two.take()), two));
-        producer.try_put(1).unwrap();
-        producer.try_put(2).unwrap();
+        // They live on: the drop of one would notify the other.
+        let one = thread::spawn(move || (block_on(one.recv()), one));
+        let two = thread::spawn(move || (block_on(two.recv()), two));
+        sender.try_send(1).unwrap();
+        sender.try_send(2).unwrap();
         let (one, two) = (one.join().unwrap(), two.join().unwrap());
         let took = (one.0, two.0);
         assert!(matches!(took, (Some(1), Some(2)) | (Some(2), Some(1))), "{took:?}");
@@ -41,48 +41,48 @@ fn up_to_2_preemptions_two_takers_get_an_item_each() {
 }
 
 #[test]
-fn exhaustive_a_giver_gets_the_room_that_comes_while_it_begins_to_wait() {
+fn exhaustive_sender_gets_capacity_freed_as_it_starts_to_wait() {
     exhaustively(|| {
-        let (producer, mut consumer) = queue::fifo(1);
-        producer.try_put(1).unwrap();
-        let giver = thread::spawn(move || block_on(producer.put(2)).map(|()| producer).unwrap());
-        assert_eq!(consumer.try_take(), Ok(1));
-        drop(giver.join().unwrap());
-        assert_eq!(consumer.try_take(), Ok(2));
+        let (sender, mut receiver) = queue::bounded(1);
+        sender.try_send(1).unwrap();
+        let sender = thread::spawn(move || block_on(sender.send(2)).map(|()| sender).unwrap());
+        assert_eq!(receiver.try_recv(), Ok(1));
+        drop(sender.join().unwrap());
+        assert_eq!(receiver.try_recv(), Ok(2));
     });
 }
 
 #[test]
-fn exhaustive_a_taker_that_gives_up_leaves_the_item_to_the_other() {
+fn exhaustive_cancelled_receiver_leaves_the_item_to_the_other() {
     exhaustively(|| {
-        let (producer, mut one) = queue::fifo(1);
+        let (sender, mut one) = queue::bounded(1);
         let mut two = one.clone();
-        let mut given_up = Box::pin(async move { one.take().await });
-        assert_eq!(poll(given_up.as_mut()), Poll::Pending);
-        let other = thread::spawn(move || block_on(two.take()));
-        producer.try_put(1).unwrap();
-        drop(given_up);
+        let mut cancelled = Box::pin(async move { one.recv().await });
+        assert_eq!(poll(cancelled.as_mut()), Poll::Pending);
+        let other = thread::spawn(move || block_on(two.recv()));
+        sender.try_send(1).unwrap();
+        drop(cancelled);
         assert_eq!(other.join().unwrap(), Some(1));
     });
 }
 
 #[test]
-fn up_to_2_preemptions_a_giver_that_gives_up_has_back_what_nobody_took() {
+fn up_to_2_preemptions_cancelled_sender_gets_its_items_back() {
     with_preemptions(2, || {
-        let (producer, mut consumer) = queue::fifo(1);
-        let other = producer.clone();
+        let (sender, mut receiver) = queue::bounded(1);
+        let other = sender.clone();
         let mut items = VecDeque::from([1, 2]);
-        let mut given_up = Box::pin(producer.put_many(&mut items));
-        assert_eq!(poll(given_up.as_mut()), Poll::Pending);
-        let other = thread::spawn(move || block_on(other.put(3)).unwrap());
-        let taker = thread::spawn(move || {
-            let took = [block_on(consumer.take()), block_on(consumer.take())];
-            (took.map(Option::unwrap).to_vec(), consumer)
+        let mut cancelled = Box::pin(sender.send_many(&mut items));
+        assert_eq!(poll(cancelled.as_mut()), Poll::Pending);
+        let other = thread::spawn(move || block_on(other.send(3)).unwrap());
+        let receiver = thread::spawn(move || {
+            let took = [block_on(receiver.recv()), block_on(receiver.recv())];
+            (took.map(Option::unwrap).to_vec(), receiver)
         });
-        drop(given_up);
+        drop(cancelled);
         other.join().unwrap();
-        let (mut seen, mut consumer) = taker.join().unwrap();
-        seen.extend(consumer.try_take());
+        let (mut seen, mut receiver) = receiver.join().unwrap();
+        seen.extend(receiver.try_recv());
         seen.extend(items);
         seen.sort_unstable();
         assert_eq!(seen, [1, 2, 3]);
@@ -90,17 +90,17 @@ fn up_to_2_preemptions_a_giver_that_gives_up_has_back_what_nobody_took() {
 }
 
 #[test]
-fn exhaustive_the_waker_of_the_last_poll_is_woken() {
+fn exhaustive_waker_of_the_last_poll_is_woken() {
     exhaustively(|| {
-        let (producer, mut consumer) = queue::fifo(1);
-        let giver = producer.clone();
-        let giver = thread::spawn(move || giver.try_put(1).unwrap());
-        let mut take = pin!(consumer.take());
+        let (sender, mut receiver) = queue::bounded(1);
+        let sender = sender.clone();
+        let sender = thread::spawn(move || sender.try_send(1).unwrap());
+        let mut take = pin!(receiver.recv());
         let took = match poll(take.as_mut()) {
             Poll::Pending => block_on(take),
             Poll::Ready(took) => took,
         };
         assert_eq!(took, Some(1));
-        giver.join().unwrap();
+        sender.join().unwrap();
     });
 }

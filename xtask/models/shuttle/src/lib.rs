@@ -9,12 +9,15 @@ pub mod explore;
 pub mod jobs;
 
 // An inline module with the shipped folder's path, so that files are looked for there.
+// Only the engine uses all of it.
+#[allow(dead_code)]
 #[path = "../../../../crates/pattern/src/util"]
 mod util {
     pub mod batch_size;
     pub mod cache_padded;
     pub mod mutex;
     pub mod panic;
+    pub mod ticket_list;
     pub mod wake;
 
     pub(crate) mod sync {
@@ -43,7 +46,7 @@ mod shipped {
 
 #[path = "../../../../crates/semaphore/src"]
 mod permits_shipped {
-    pub mod line;
+    pub mod error;
     pub mod permit;
     pub mod permits;
     pub mod permitted;
@@ -62,7 +65,14 @@ pub mod fanout;
 #[path = "../../../../crates/pipeline/src/lib.rs"]
 pub mod pipeline;
 
-use util::sync;
+/// What `crates/semaphore/src/sync.rs` has.
+mod sync {
+    pub(crate) use crate::util::mutex::Mutex;
+    pub(crate) use crate::util::panic;
+    pub(crate) use crate::util::sync::atomic;
+    pub(crate) use crate::util::ticket_list::{Ticket, TicketList};
+    pub(crate) use crate::util::wake::WakeList;
+}
 
 pub use anyhow;
 pub use async_channel;
@@ -71,12 +81,13 @@ pub use permits_shipped::*;
 pub use producers_shipped::*;
 pub use shipped::*;
 
+pub use error::{Closed, TryAcquireError};
 pub use fanout::Fanout;
 pub use permit::{OwnedPermit, Permit};
 pub use permitted::Permitted;
 pub use pipeline::Pipeline;
 pub use producer_consumer::{ProducerConsumer, Producers};
-pub use semaphore::{Semaphore, TryAcquireError};
+pub use semaphore::Semaphore;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};

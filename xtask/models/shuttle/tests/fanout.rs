@@ -61,10 +61,10 @@ fn fanout_takes_what_a_generator_sends() {
 fn fanout_takes_what_a_queue_brings() {
     explore(4_000, || {
         let (fanout, live) = fanout();
-        let (producer, consumer) = queue::fifo(any(0..=2));
+        let (producer, consumer) = queue::bounded(any(0..=2));
         spawn(async move {
             for item in 0..ITEMS {
-                producer.put(item).await.unwrap();
+                producer.send(item).await.unwrap();
             }
         });
         block_on(async { are_all(fanout.run(Source::stream(consumer)).collect().await.unwrap(), ITEMS) });

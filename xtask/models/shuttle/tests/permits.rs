@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use towpath_models_shuttle::explore::{a_while, explore, once_in, poll};
-use towpath_models_shuttle::semaphore::{Closed, Semaphore};
+use towpath_models_shuttle::{Closed, Semaphore};
 
 /// A semaphore, and how many of its permits are held.
 #[derive(Clone)]

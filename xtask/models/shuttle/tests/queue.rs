@@ -1,7 +1,8 @@
-//! The queue by itself: what is given is taken, comes back, or is still there, and nobody waits for what is there.
+//! The queue by itself: each item that is sent is received, comes back, or is still there, and no task waits for items that
+//! are there.
 //!
-//! No model but the one about closing closes the queue before everybody is done: a close wakes everybody, and so
-//! hides a wake-up that was lost.
+//! Only the model of closing closes the queue before all tasks are done: a close wakes all waiters, and so hides a lost
+//! wake-up.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -10,7 +11,7 @@ use std::task::Poll;
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use towpath_models_shuttle::explore::{a_while, again, any, explore, once_in, poll};
-use towpath_models_shuttle::queue::{self, Consumer, Producer};
+use towpath_models_shuttle::queue::{self, Receiver, Sender};
 
 /// Where the items end up, whatever becomes of the task that had them.
 #[derive(Clone, Default)]
@@ -23,9 +24,9 @@ impl Ledger {
         self.0.lock().unwrap().extend(items);
     }
 
-    /// What is left in the queue.
-    fn note_rest(&self, consumer: &mut Consumer<u32>) {
-        self.note(std::iter::from_fn(|| consumer.try_take().ok()));
+    /// Notes the items left in the queue.
+    fn note_rest(&self, receiver: &mut Receiver<u32>) {
+        self.note(std::iter::from_fn(|| receiver.try_recv().ok()));
     }
 
     /// Every item up to `given` is there once.
@@ -37,7 +38,7 @@ impl Ledger {
     }
 }
 
-/// A batch whose rest is noted when its giver is gone.
+/// A batch whose rest is noted when its sender is dropped.
 struct Batch(VecDeque<u32>, Ledger);
 
 impl Drop for Batch {
@@ -46,122 +47,122 @@ impl Drop for Batch {
     }
 }
 
-fn queue(capacity: usize) -> (Producer<u32>, Consumer<u32>) {
-    if once_in(4) { queue::lifo(capacity) } else { queue::fifo(capacity) }
+fn queue(capacity: usize) -> (Sender<u32>, Receiver<u32>) {
+    if once_in(4) { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) }
 }
 
-/// Takes one item. The consumer lives on: dropped, it would call the next one itself.
-fn take(mut consumer: Consumer<u32>, ledger: &Ledger) -> JoinHandle<Consumer<u32>> {
+/// Receives one item. The receiver lives on: its drop would notify the next one.
+fn recv(mut receiver: Receiver<u32>, ledger: &Ledger) -> JoinHandle<Receiver<u32>> {
     let ledger = ledger.clone();
     spawn(async move {
-        ledger.note(consumer.take().await);
-        consumer
+        ledger.note(receiver.recv().await);
+        receiver
     })
 }
 
-fn two_takers() {
-    let (producer, consumer) = queue(any(2..=3));
+fn two_receivers() {
+    let (sender, receiver) = queue(any(2..=3));
     let ledger = Ledger::default();
-    let takers = [take(consumer.clone(), &ledger), take(consumer, &ledger)];
-    producer.try_put(1).unwrap();
-    producer.try_put(2).unwrap();
-    let consumers = takers.map(|taker| block_on(taker).unwrap());
+    let receivers = [recv(receiver.clone(), &ledger), recv(receiver, &ledger)];
+    sender.try_send(1).unwrap();
+    sender.try_send(2).unwrap();
+    let receivers = receivers.map(|receiver| block_on(receiver).unwrap());
     ledger.is_all_of(2);
-    drop(consumers);
+    drop(receivers);
 }
 
 #[test]
-fn two_takers_that_wait_get_an_item_each() {
-    explore(6_000, two_takers);
+fn two_waiting_receivers_get_an_item_each() {
+    explore(6_000, two_receivers);
 }
 
-/// With room for three the second item calls nobody: the first taker has to.
+/// With a capacity of three the second item notifies no receiver: the first receiver has to.
 #[test]
-fn a_taker_calls_the_next_in_the_schedule_in_which_one_did_not() {
-    again(9_720_186_455_290_177_743, two_takers);
+fn receiver_notifies_the_next_in_the_schedule_that_once_failed() {
+    again(9_720_186_455_290_177_743, two_receivers);
 }
 
 #[test]
-fn a_taker_that_gives_up_leaves_the_item_to_the_other() {
+fn cancelled_receiver_leaves_the_item_to_the_other() {
     explore(6_000, || {
-        let (producer, mut consumer) = queue(1);
+        let (sender, mut receiver) = queue(1);
         let ledger = Ledger::default();
-        let (gives_up, other) = (take(consumer.clone(), &ledger), take(consumer.clone(), &ledger));
+        let (cancelled, other) = (recv(receiver.clone(), &ledger), recv(receiver.clone(), &ledger));
         block_on(async {
             a_while().await;
-            gives_up.abort();
-            producer.put(1).await.unwrap();
-            let has_taken = gives_up.await;
-            let given = if has_taken.is_ok() { 2 } else { 1 };
+            cancelled.abort();
+            sender.send(1).await.unwrap();
+            let has_received = cancelled.await;
+            let given = if has_received.is_ok() { 2 } else { 1 };
             if given == 2 {
-                producer.put(2).await.unwrap();
+                sender.send(2).await.unwrap();
             }
             other.await.unwrap();
-            ledger.note_rest(&mut consumer);
+            ledger.note_rest(&mut receiver);
             ledger.is_all_of(given);
         });
     });
 }
 
 #[test]
-fn a_giver_that_gives_up_within_a_batch_has_the_rest_back_and_leaves_its_room_to_the_other() {
+fn cancelled_batch_comes_back_and_leaves_its_capacity() {
     explore(10_000, || {
-        let (producer, mut consumer) = queue(any(1..=2));
+        let (sender, mut receiver) = queue(any(1..=2));
         let ledger = Ledger::default();
-        let (giver, mut batch) = (producer.clone(), Batch((1..=4).collect(), ledger.clone()));
-        let gives_up = spawn(async move { giver.put_many(&mut batch.0).await });
-        let other = producer.clone();
-        let other = spawn(async move { other.put(5).await });
+        let (leaving, mut batch) = (sender.clone(), Batch((1..=4).collect(), ledger.clone()));
+        let cancelled = spawn(async move { leaving.send_many(&mut batch.0).await });
+        let other = sender.clone();
+        let other = spawn(async move { other.send(5).await });
         let book = ledger.clone();
-        let taker = spawn(async move {
-            while let Some(item) = consumer.take().await {
+        let receiver = spawn(async move {
+            while let Some(item) = receiver.recv().await {
                 book.note([item]);
                 if item == 5 {
                     break;
                 }
             }
-            consumer
+            receiver
         });
         block_on(async {
             a_while().await;
-            gives_up.abort();
-            gives_up.await.ok();
-            assert!(producer.len() <= producer.capacity(), "{producer:?}");
+            cancelled.abort();
+            cancelled.await.ok();
+            assert!(sender.len() <= sender.capacity(), "{sender:?}");
             other.await.unwrap().unwrap();
-            ledger.note_rest(&mut taker.await.unwrap());
+            ledger.note_rest(&mut receiver.await.unwrap());
         });
         ledger.is_all_of(5);
     });
 }
 
-/// Gives `items` in one of the ways there are.
-async fn give(producer: Producer<u32>, items: impl IntoIterator<Item = u32>) {
+/// Sends `items` by one of the methods.
+async fn send(sender: Sender<u32>, items: impl IntoIterator<Item = u32>) {
     let mut items: VecDeque<u32> = items.into_iter().collect();
     if once_in(2) {
-        return producer.put_many(&mut items).await.unwrap();
+        return sender.send_many(&mut items).await.unwrap();
     }
     for item in items {
         let item = if once_in(2) {
-            producer.try_put(item).err().map(queue::TryPutError::into_inner)
+            sender.try_send(item).err().map(queue::TrySendError::into_inner)
         } else {
             Some(item)
         };
         if let Some(item) = item {
-            producer.put(item).await.unwrap();
+            sender.send(item).await.unwrap();
         }
     }
 }
 
-/// Takes `count` items in one of the ways there are.
-async fn take_so_many(mut consumer: Consumer<u32>, count: usize, ledger: Ledger) {
+/// Receives `count` items by one of the methods.
+async fn recv_so_many(mut receiver: Receiver<u32>, count: usize, ledger: Ledger) {
     let mut taken = Vec::new();
     while taken.len() < count {
         if once_in(3) {
-            taken.extend(consumer.try_take());
+            taken.extend(receiver.try_recv());
         } else if once_in(2) {
-            taken.extend(consumer.take().await);
+            taken.extend(receiver.recv().await);
         } else {
-            consumer.take_many(count - taken.len(), &mut taken).await;
+            receiver.recv_many(count - taken.len(), &mut taken).await;
         }
         if once_in(5) {
             yield_now().await;
@@ -171,90 +172,90 @@ async fn take_so_many(mut consumer: Consumer<u32>, count: usize, ledger: Ledger)
 }
 
 #[test]
-fn every_item_of_several_givers_reaches_one_of_several_takers() {
+fn every_item_of_a_sender_reaches_one_receiver() {
     explore(20_000, || {
-        let (producer, consumer) = queue(any(0..=3));
+        let (sender, receiver) = queue(any(0..=3));
         let ledger = Ledger::default();
-        let givers = [1..=3, 4..=6].map(|items| spawn(give(producer.clone(), items)));
-        let takers = [4, 2].map(|count| spawn(take_so_many(consumer.clone(), count, ledger.clone())));
-        for task in givers.into_iter().chain(takers) {
+        let senders = [1..=3, 4..=6].map(|items| spawn(send(sender.clone(), items)));
+        let receivers = [4, 2].map(|count| spawn(recv_so_many(receiver.clone(), count, ledger.clone())));
+        for task in senders.into_iter().chain(receivers) {
             block_on(task).unwrap();
         }
         ledger.is_all_of(6);
-        assert!(producer.is_empty());
+        assert!(sender.is_empty());
     });
 }
 
 #[test]
-fn a_taker_that_was_polled_by_another_waker_is_woken_by_its_last() {
+fn receiver_is_woken_by_the_waker_of_its_last_poll() {
     explore(4_000, || {
-        let (producer, mut consumer) = queue(1);
-        let taker = spawn(async move {
-            let mut take = pin!(consumer.take());
+        let (sender, mut receiver) = queue(1);
+        let receiver = spawn(async move {
+            let mut take = pin!(receiver.recv());
             match poll(take.as_mut()) {
                 Poll::Ready(item) => item,
                 Poll::Pending => take.await,
             }
         });
         block_on(async {
-            producer.put(1).await.unwrap();
-            assert_eq!(taker.await.unwrap(), Some(1));
+            sender.send(1).await.unwrap();
+            assert_eq!(receiver.await.unwrap(), Some(1));
         });
     });
 }
 
 #[test]
-fn whoever_joins_is_told_when_the_last_item_is_finished() {
+fn join_completes_when_the_last_item_is_finished() {
     explore(6_000, || {
-        let (producer, consumer) = queue(2);
+        let (sender, receiver) = queue(2);
         let ledger = Ledger::default();
-        let takers = [consumer.clone(), consumer.clone()].map(|mut consumer| {
+        let receivers = [receiver.clone(), receiver.clone()].map(|mut receiver| {
             let ledger = ledger.clone();
             spawn(async move {
-                let item = consumer.take().await;
+                let item = receiver.recv().await;
                 yield_now().await;
                 ledger.note(item);
             })
         });
         block_on(async {
-            give(producer.clone(), 1..=2).await;
-            producer.join().await.unwrap();
+            send(sender.clone(), 1..=2).await;
+            sender.join().await.unwrap();
             ledger.is_all_of(2);
-            for taker in takers {
-                taker.await.unwrap();
+            for receiver in receivers {
+                receiver.await.unwrap();
             }
         });
-        drop(consumer);
+        drop(receiver);
     });
 }
 
 fn closing() {
-    let (producer, mut consumer) = queue(1);
+    let (sender, mut receiver) = queue(1);
     let ledger = Ledger::default();
-    let givers = [1..=2, 3..=4].map(|items| {
-        let (producer, mut batch) = (producer.clone(), Batch(items.collect(), ledger.clone()));
+    let senders = [1..=2, 3..=4].map(|items| {
+        let (sender, mut batch) = (sender.clone(), Batch(items.collect(), ledger.clone()));
         spawn(async move {
-            let _ = producer.put_many(&mut batch.0).await;
+            let _ = sender.send_many(&mut batch.0).await;
         })
     });
-    let takers = [consumer.clone(), consumer.clone()].map(|consumer| take(consumer, &ledger));
-    producer.close();
-    for giver in givers {
-        block_on(giver).unwrap();
+    let receivers = [receiver.clone(), receiver.clone()].map(|receiver| recv(receiver, &ledger));
+    sender.close();
+    for sender in senders {
+        block_on(sender).unwrap();
     }
-    let consumers = takers.map(|taker| block_on(taker).unwrap());
-    ledger.note_rest(&mut consumer);
-    drop(consumers);
+    let receivers = receivers.map(|receiver| block_on(receiver).unwrap());
+    ledger.note_rest(&mut receiver);
+    drop(receivers);
     ledger.is_all_of(4);
 }
 
 #[test]
-fn a_close_lets_everybody_go_and_drops_nothing() {
+fn close_wakes_all_waiters_and_drops_no_item() {
     explore(8_000, closing);
 }
 
-/// The givers had begun to wait before the queue was closed.
+/// The senders had begun to wait before the queue was closed.
 #[test]
-fn a_close_lets_a_giver_go_in_the_schedule_in_which_it_did_not() {
+fn close_wakes_a_sender_in_the_schedule_that_once_failed() {
     again(9_409_172_840_246_399_682, closing);
 }

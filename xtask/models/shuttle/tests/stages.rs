@@ -2,7 +2,7 @@
 
 use shuttle::future::block_on;
 use towpath_models_shuttle::explore::{any, explore};
-use towpath_models_shuttle::handles::{Put, TryPut};
+use towpath_models_shuttle::handles::{QueueSender, QueueTrySender};
 use towpath_models_shuttle::jobs::{ITEMS, Live, adds_up, are_all, cancel_in_a_while, fanout, take_all};
 use towpath_models_shuttle::{PatternExt, Pipeline, ProducerConsumer, Scope, Then, anyhow};
 
@@ -78,14 +78,14 @@ fn frontier(most: usize, fails: Option<usize>) -> (ProducerConsumer<usize, usize
     let live = Live::at_most(2);
     let jobs = live.clone();
     let pattern =
-        ProducerConsumer::items().consumers_that_put(2, move |item: usize, queue: TryPut<usize>| {
+        ProducerConsumer::items().consumers_that_send(2, move |item: usize, queue: QueueTrySender<usize>| {
             let jobs = jobs.clone();
             async move {
                 let item = jobs.job(item).await;
                 anyhow::ensure!(Some(item) != fails, "the job of {item} fails");
                 for next in [2 * item + 1, 2 * item + 2] {
                     if next < most {
-                        queue.put(next)?;
+                        queue.try_send(next)?;
                     }
                 }
                 Ok(item)
@@ -95,7 +95,7 @@ fn frontier(most: usize, fails: Option<usize>) -> (ProducerConsumer<usize, usize
 }
 
 #[test]
-fn consumers_that_put_find_everything_and_the_run_ends() {
+fn consumers_that_send_find_everything_and_the_run_ends() {
     explore(8_000, || {
         let (frontier, live) = frontier(5, None);
         block_on(async { are_all(frontier.run([0]).collect().await.unwrap(), 5) });
@@ -122,9 +122,9 @@ fn every_item_of_the_producers_reaches_a_consumer() {
     explore(6_000, || {
         let live = Live::at_most(2);
         let jobs = live.clone();
-        let pattern = ProducerConsumer::producers(2, |input: usize, queue: Put<usize>| async move {
+        let pattern = ProducerConsumer::producers(2, |input: usize, queue: QueueSender<usize>| async move {
             for item in [2 * input, 2 * input + 1] {
-                queue.put(item).await?;
+                queue.send(item).await?;
             }
             Ok(())
         })

@@ -10,11 +10,11 @@ use crate::bell::Parked;
 
 impl Table {
     pub(super) fn check(&mut self) -> Result<()> {
-        let seen = self.producers.last().map(|producer| (producer.len(), producer.is_closed()));
+        let seen = self.senders.last().map(|sender| (sender.len(), sender.is_closed()));
         let seen = seen
-            .or_else(|| self.consumers.last().map(|seen| (seen.consumer.len(), seen.consumer.is_closed())));
+            .or_else(|| self.receivers.last().map(|seen| (seen.receiver.len(), seen.receiver.is_closed())));
         if let Some((len, closed)) = seen {
-            // What is lent is let in at the latest when somebody comes for it.
+            // What is deposited is let in at the latest when somebody comes for it.
             let more = len.saturating_sub(self.model.items.len()).min(self.model.room(0));
             self.model.admit(more);
             let expected = self.model.items.len();
@@ -25,8 +25,9 @@ impl Table {
                 self.model.closed
             );
         }
-        let held = |seat: &Seat| if let Kind::Put { left, .. } = &seat.kind { left.len() } else { 0 };
-        let held = self.model.items.len() + self.model.lent() + self.seats.iter().map(held).sum::<usize>();
+        let held = |seat: &Seat| if let Kind::Send { left, .. } = &seat.kind { left.len() } else { 0 };
+        let held =
+            self.model.items.len() + self.model.deposited() + self.seats.iter().map(held).sum::<usize>();
         let alive = self.items.alive();
         ensure!(alive == held, "{alive} items exist, and should {held}");
         for parked in self.parked() {
@@ -38,29 +39,29 @@ impl Table {
 
     fn parked(&self) -> impl Iterator<Item = &Parked> {
         let seats = self.seats.iter().filter_map(|seat| seat.parked.as_ref());
-        seats.chain(self.consumers.iter().filter_map(|resting| resting.parked.as_ref()))
+        seats.chain(self.receivers.iter().filter_map(|resting| resting.parked.as_ref()))
     }
 
     fn nobody_sleeps_who_could_go_on(&self) -> Result<()> {
         let Model { capacity, items, closed, .. } = &self.model;
-        let (mut takers, mut givers, mut joiners) = (Line::default(), Line::default(), Line::default());
-        for resting in &self.consumers {
-            takers.add(resting.parked.as_ref(), 1);
+        let (mut receivers, mut senders, mut joiners) = (Line::default(), Line::default(), Line::default());
+        for resting in &self.receivers {
+            receivers.add(resting.parked.as_ref(), 1);
         }
         for seat in &self.seats {
             let parked = seat.parked.as_ref();
             match &seat.kind {
-                Kind::Take { max } => takers.add(parked, (*max).min(self.model.portion())),
-                Kind::Put { left, .. } => {
-                    let lent = self.model.givers.iter().find(|(who, _)| *who == seat.who);
-                    let lent = lent.map(|(_, lent)| lent.len());
+                Kind::Recv { max } => receivers.add(parked, (*max).min(self.model.portion())),
+                Kind::Send { left, .. } => {
+                    let deposited = self.model.senders.iter().find(|(who, _)| *who == seat.who);
+                    let deposited = deposited.map(|(_, deposited)| deposited.len());
                     ensure!(
-                        lent.is_some() || parked.is_none_or(Parked::was_called),
-                        "future {} sleeps, and all that it lent went in",
+                        deposited.is_some() || parked.is_none_or(Parked::was_called),
+                        "future {} sleeps, and all that it deposited went in",
                         seat.who
                     );
-                    let lent = lent.filter(|lent| *lent > 0);
-                    givers.add(parked, lent.unwrap_or(left.len().min(self.model.portion())));
+                    let deposited = deposited.filter(|deposited| *deposited > 0);
+                    senders.add(parked, deposited.unwrap_or(left.len().min(self.model.portion())));
                 }
                 Kind::Join => joiners.add(parked, 1),
             }
@@ -69,17 +70,17 @@ impl Table {
             joiners.all_are_called("all is finished, or nobody can")?;
         }
         if *closed {
-            takers.all_are_called("the queue is closed")?;
-            return givers.all_are_called("the queue is closed");
+            receivers.all_are_called("the queue is closed")?;
+            return senders.all_are_called("the queue is closed");
         }
         if !items.is_empty() {
-            takers.some_are_called(1, "there is something to take")?;
+            receivers.some_are_called(1, "there is something to take")?;
         }
-        // What is lent comes with its giver, who was called, below.
+        // What is deposited comes with its sender, who was called, below.
         if items.len() >= *capacity {
-            takers.some_are_called(items.len(), "the queue is full")?;
+            receivers.some_are_called(items.len(), "the queue is full")?;
         }
-        givers.some_are_called(self.model.room(0), "there is room")
+        senders.some_are_called(self.model.room(0), "there is room")
     }
 
     /// Polls whoever was called, until nobody is.
@@ -88,7 +89,7 @@ impl Table {
             let called = |parked: &Option<Parked>| parked.as_ref().is_some_and(Parked::was_called);
             if let Some(at) = self.seats.iter().position(|seat| called(&seat.parked)) {
                 self.poll(at, false)?;
-            } else if let Some(at) = self.consumers.iter().position(|resting| called(&resting.parked)) {
+            } else if let Some(at) = self.receivers.iter().position(|resting| called(&resting.parked)) {
                 self.poll_stream(at)?;
             } else {
                 return Ok(());
@@ -105,15 +106,15 @@ impl Table {
             self.count_handles();
             self.check()?;
         }
-        while self.model.to_be_had(1) > 0 && !self.consumers.is_empty() {
-            self.try_take(0)?;
+        while self.model.to_be_had(1) > 0 && !self.receivers.is_empty() {
+            self.try_recv(0)?;
             self.check()?;
         }
-        while !self.consumers.is_empty() {
-            self.operate(Operation::DropConsumer(0))?;
+        while !self.receivers.is_empty() {
+            self.operate(Operation::DropReceiver(0))?;
             self.check()?;
         }
-        self.producers.clear();
+        self.senders.clear();
         self.items.each_was_dropped_once()
     }
 }

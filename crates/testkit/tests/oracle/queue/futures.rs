@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use towpath_pattern::queue::{Closed, Consumer, Producer};
+use towpath_pattern::queue::{Receiver, SendError, Sender};
 
 use crate::item::Item;
 
 /// What came of it.
 pub enum Ended {
-    /// Whether all was put, unless it was dropped; and what was not.
-    Put {
+    /// Whether all was send, unless it was dropped; and what was not.
+    Sent {
         all: Option<bool>,
         left: VecDeque<Item>,
     },
-    Taken {
-        consumer: Consumer<Item>,
+    Received {
+        receiver: Receiver<Item>,
         items: Vec<Item>,
     },
     Joined(bool),
@@ -23,38 +23,38 @@ pub enum Ended {
 
 pub type Waiting = crate::waiting::Waiting<Ended>;
 
-pub fn put(producer: Arc<Producer<Item>>, item: Item) -> Waiting {
+pub fn send(sender: Arc<Sender<Item>>, item: Item) -> Waiting {
     Waiting::new(|gives_up| async move {
-        let put = gives_up.or(producer.put(item)).await;
+        let put = gives_up.or(sender.send(item)).await;
         let all = put.as_ref().map(Result::is_ok);
-        Ended::Put { all, left: put.and_then(Result::err).map(|Closed(item)| item).into_iter().collect() }
+        Ended::Sent { all, left: put.and_then(Result::err).map(|SendError(item)| item).into_iter().collect() }
     })
 }
 
-pub fn put_many(producer: Arc<Producer<Item>>, mut left: VecDeque<Item>) -> Waiting {
+pub fn send_many(sender: Arc<Sender<Item>>, mut left: VecDeque<Item>) -> Waiting {
     Waiting::new(|gives_up| async move {
-        let put = gives_up.or(producer.put_many(&mut left)).await;
-        Ended::Put { all: put.map(|put| put.is_ok()), left }
+        let put = gives_up.or(sender.send_many(&mut left)).await;
+        Ended::Sent { all: put.map(|put| put.is_ok()), left }
     })
 }
 
-pub fn take(mut consumer: Consumer<Item>) -> Waiting {
+pub fn recv(mut receiver: Receiver<Item>) -> Waiting {
     Waiting::new(|gives_up| async move {
-        let item = gives_up.or(consumer.take()).await.flatten();
-        Ended::Taken { consumer, items: item.into_iter().collect() }
+        let item = gives_up.or(receiver.recv()).await.flatten();
+        Ended::Received { receiver, items: item.into_iter().collect() }
     })
 }
 
-pub fn take_many(mut consumer: Consumer<Item>, max: usize) -> Waiting {
+pub fn recv_many(mut receiver: Receiver<Item>, max: usize) -> Waiting {
     Waiting::new(|gives_up| async move {
         let mut items = Vec::new();
-        gives_up.or(consumer.take_many(max, &mut items)).await;
-        Ended::Taken { consumer, items }
+        gives_up.or(receiver.recv_many(max, &mut items)).await;
+        Ended::Received { receiver, items }
     })
 }
 
-pub fn join(producer: Arc<Producer<Item>>) -> Waiting {
+pub fn join(sender: Arc<Sender<Item>>) -> Waiting {
     Waiting::new(|gives_up| async move {
-        Ended::Joined(gives_up.or(producer.join()).await.is_some_and(|all| all.is_ok()))
+        Ended::Joined(gives_up.or(sender.join()).await.is_some_and(|all| all.is_ok()))
     })
 }

@@ -1,29 +1,29 @@
-//! What a queue should do, said as plainly as can be: lists that are looked through from one end to the other.
+//! What a queue should do, stated as plainly as possible: lists that are searched from one end to the other.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Somebody with a place in line, as long as the list of operations goes on.
+/// A sender, receiver or joiner, for as long as the list of operations goes on.
 pub type Who = usize;
 
 pub struct Model {
     pub capacity: usize,
     pub newest_first: bool,
-    /// What is in the queue, in the order in which it came.
+    /// The items in the queue, in the order of their arrival.
     pub items: VecDeque<u32>,
-    /// Who waits for room, in the order of their coming, with the items that each has lent.
-    pub givers: Vec<(Who, VecDeque<u32>)>,
-    /// Who waits for an item.
-    pub takers: Vec<Who>,
-    /// How many items each consumer has taken and not finished.
+    /// The senders that wait, in the order of their arrival, each with its deposit.
+    pub senders: Vec<(Who, VecDeque<u32>)>,
+    /// The receivers that wait.
+    pub receivers: Vec<Who>,
+    /// The number of items that each receiver has taken and not finished.
     pub in_hand: BTreeMap<Who, usize>,
     pub closed: bool,
-    /// The last consumer is gone.
+    /// The last receiver is gone.
     pub abandoned: bool,
-    /// How many items were dropped with it.
+    /// The number of items that were dropped with it.
     pub discarded: usize,
 }
 
-/// What a look into the queue brings a consumer.
+/// The result of a receive.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Took {
     Some(Vec<u32>),
@@ -37,8 +37,8 @@ impl Model {
             capacity,
             newest_first,
             items: VecDeque::new(),
-            givers: Vec::new(),
-            takers: Vec::new(),
+            senders: Vec::new(),
+            receivers: Vec::new(),
             in_hand: BTreeMap::new(),
             closed: false,
             abandoned: false,
@@ -46,28 +46,28 @@ impl Model {
         }
     }
 
-    /// Room for so many items; without any capacity, one for each consumer that waits and the `now` that one is about
-    /// to take.
+    /// Returns the capacity that is left. A queue without capacity has capacity for each waiting receiver, and for the
+    /// `now` items that a receiver is about to take.
     pub fn room(&self, now: usize) -> usize {
-        let most = if self.capacity == 0 { self.takers.len() + now } else { self.capacity };
+        let most = if self.capacity == 0 { self.receivers.len() + now } else { self.capacity };
         most.saturating_sub(self.items.len())
     }
 
-    /// How much of a batch may wait in the queue's line, and how much a consumer can take at once.
+    /// Returns the largest deposit, which is also the largest number of items that a receiver gets at once.
     pub fn portion(&self) -> usize {
         self.capacity.max(1)
     }
 
-    pub fn lent(&self) -> usize {
-        self.givers.iter().map(|(_, lent)| lent.len()).sum()
+    pub fn deposited(&self) -> usize {
+        self.senders.iter().map(|(_, deposited)| deposited.len()).sum()
     }
 
-    /// What a consumer that comes now could take.
+    /// Returns the number of items that a receiver could take now.
     pub fn to_be_had(&self, now: usize) -> usize {
-        if self.closed { self.items.len() } else { self.items.len() + self.room(now).min(self.lent()) }
+        if self.closed { self.items.len() } else { self.items.len() + self.room(now).min(self.deposited()) }
     }
 
-    pub fn try_put(&mut self, item: u32) -> Result<(), bool> {
+    pub fn try_send(&mut self, item: u32) -> Result<(), bool> {
         if self.closed || self.room(0) == 0 {
             return Err(self.closed);
         }
@@ -75,64 +75,65 @@ impl Model {
         Ok(())
     }
 
-    /// A poll of a put: `Some` with whether all was put when it is over. What is still `left` is with its owner.
-    pub fn put(&mut self, who: Who, waited: bool, is_batch: bool, left: &mut VecDeque<u32>) -> Option<bool> {
-        let first = self.givers.first().is_some_and(|(first, lent)| *first == who && lent.is_empty());
+    /// Polls a send: `Some` when it is over, with whether all items were sent. Items in `left` are with their sender.
+    pub fn send(&mut self, who: Who, waited: bool, is_batch: bool, left: &mut VecDeque<u32>) -> Option<bool> {
+        let first =
+            self.senders.first().is_some_and(|(first, deposited)| *first == who && deposited.is_empty());
         if !first {
             self.admit(self.room(0));
         }
-        let at = self.givers.iter().position(|(giver, _)| *giver == who);
-        let has_lent = at.is_some_and(|at| !self.givers[at].1.is_empty());
-        if !self.closed && !has_lent && (first || self.lent() == 0) {
+        let at = self.senders.iter().position(|(sender, _)| *sender == who);
+        let has_deposit = at.is_some_and(|at| !self.senders[at].1.is_empty());
+        if !self.closed && !has_deposit && (first || self.deposited() == 0) {
             let count = self.room(0).min(left.len());
             self.items.extend(left.drain(..count));
         }
         let went_in = waited && at.is_none() && left.is_empty();
-        let all = !has_lent && left.is_empty() && (!self.closed || went_in);
+        let all = !has_deposit && left.is_empty() && (!self.closed || went_in);
         if all || self.closed {
-            self.give_up_putting(who, left);
+            self.give_up_sending(who, left);
             return Some(all);
         }
         if at.is_none() {
-            let lends = is_batch && !self.newest_first;
-            let count = if lends { self.portion().min(left.len()) } else { 0 };
-            self.givers.push((who, left.drain(..count).collect()));
+            let deposits = is_batch && !self.newest_first;
+            let count = if deposits { self.portion().min(left.len()) } else { 0 };
+            self.senders.push((who, left.drain(..count).collect()));
         }
         None
     }
 
-    pub fn give_up_putting(&mut self, who: Who, left: &mut VecDeque<u32>) {
-        if let Some(at) = self.givers.iter().position(|(giver, _)| *giver == who) {
-            let (_, items) = self.givers.remove(at);
+    pub fn give_up_sending(&mut self, who: Who, left: &mut VecDeque<u32>) {
+        if let Some(at) = self.senders.iter().position(|(sender, _)| *sender == who) {
+            let (_, items) = self.senders.remove(at);
             items.into_iter().rev().for_each(|item| left.push_front(item));
         }
     }
 
-    /// Lets in so many of the items that are lent, whoever's come first.
+    /// Admits `count` of the deposited items, the oldest deposits first.
     pub fn admit(&mut self, mut count: usize) {
         if self.closed {
             return;
         }
-        self.givers.retain_mut(|(_, lent)| {
-            let some = count.min(lent.len());
+        self.senders.retain_mut(|(_, deposited)| {
+            let some = count.min(deposited.len());
             count -= some;
-            self.items.extend(lent.drain(..some));
-            some == 0 || !lent.is_empty()
+            self.items.extend(deposited.drain(..some));
+            some == 0 || !deposited.is_empty()
         });
     }
 
-    /// A look into the queue by a consumer, which has then finished what it had taken before.
-    pub fn take(&mut self, who: Who, max: usize) -> Took {
+    /// Receives up to `max` items for a receiver, which has then finished the items that it took before.
+    pub fn recv(&mut self, who: Who, max: usize) -> Took {
         self.in_hand.insert(who, 0);
         if self.items.is_empty() {
-            let now = if self.takers.contains(&who) { 0 } else { max };
+            let now = if self.receivers.contains(&who) { 0 } else { max };
             self.admit(self.room(now));
         }
         let count = max.min(self.items.len());
         if count == 0 && !self.closed {
             return Took::NoneNow;
         }
-        self.takers.retain(|taker| *taker != who);
+        self.receivers.retain(|receiver| *receiver != who);
         self.in_hand.insert(who, count);
         let newest_first = self.newest_first;
         let next = || if newest_first { self.items.pop_back() } else { self.items.pop_front() };
@@ -140,17 +141,17 @@ impl Model {
         if taken.is_empty() { Took::NoneEver } else { Took::Some(taken) }
     }
 
-    pub fn wait_to_take(&mut self, who: Who) {
-        if !self.takers.contains(&who) {
-            self.takers.push(who);
+    pub fn wait_to_recv(&mut self, who: Who) {
+        if !self.receivers.contains(&who) {
+            self.receivers.push(who);
         }
     }
 
-    pub fn give_up_taking(&mut self, who: Who) {
-        self.takers.retain(|taker| *taker != who);
+    pub fn give_up_receiving(&mut self, who: Who) {
+        self.receivers.retain(|receiver| *receiver != who);
     }
 
-    /// Whether all was taken and finished; `None` while it may still be.
+    /// Returns whether all items were taken and finished; `None` while that is open.
     pub fn joined(&self) -> Option<bool> {
         let all =
             self.items.is_empty() && self.discarded == 0 && self.in_hand.values().all(|taken| *taken == 0);

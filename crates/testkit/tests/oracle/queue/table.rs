@@ -8,19 +8,19 @@ use std::task::Poll;
 
 use anyhow::{Result, bail, ensure};
 use futures_core::Stream;
-use towpath_pattern::queue::{self, Consumer, Producer, TryPutError, TryTakeError};
+use towpath_pattern::queue::{self, Receiver, Sender, TryRecvError, TrySendError};
 
-use super::futures::{Ended, Waiting, join, put, put_many, take, take_many};
+use super::futures::{Ended, Waiting, join, recv, recv_many, send, send_many};
 use super::model::{Model, Took, Who};
 use super::{Case, Operation};
 use crate::bell::{Deed, Parked};
 use crate::cases::Steps;
 use crate::item::{Item, Items, NONE_PANICS};
 
-/// A consumer that nobody uses just now; it may stand in line all the same, as a stream that was polled.
+/// A receiver that nobody uses just now; it may stand in line all the same, as a stream that was polled.
 pub(super) struct Resting {
     pub(super) who: Who,
-    pub(super) consumer: Consumer<Item>,
+    pub(super) receiver: Receiver<Item>,
     pub(super) parked: Option<Parked>,
 }
 
@@ -35,12 +35,12 @@ pub(super) struct Seat {
 }
 
 pub(super) enum Kind {
-    /// What of it is not in the queue, nor lent.
-    Put {
+    /// What of it is not in the queue, nor deposited.
+    Send {
         left: VecDeque<u32>,
         is_batch: bool,
     },
-    Take {
+    Recv {
         max: usize,
     },
     Join,
@@ -48,8 +48,8 @@ pub(super) enum Kind {
 
 pub(super) struct Table {
     pub(super) model: Model,
-    pub(super) producers: Vec<Arc<Producer<Item>>>,
-    pub(super) consumers: Vec<Resting>,
+    pub(super) senders: Vec<Arc<Sender<Item>>>,
+    pub(super) receivers: Vec<Resting>,
     pub(super) seats: Vec<Seat>,
     pub(super) items: Items,
     deed: Deed,
@@ -59,15 +59,15 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(case: &Case, steps: Steps) -> Self {
-        let open = if case.newest_first { queue::lifo } else { queue::fifo };
-        let (producer, consumer) = open(case.capacity);
-        let producer = Arc::new(if case.of_inputs { producer.of_input(7) } else { producer });
-        let seen: Arc<Mutex<Weak<Producer<Item>>>> = Arc::new(Mutex::new(Arc::downgrade(&producer)));
+        let open = if case.newest_first { queue::bounded_lifo } else { queue::bounded };
+        let (sender, receiver) = open(case.capacity);
+        let sender = Arc::new(if case.of_inputs { sender.of_input(7) } else { sender });
+        let seen: Arc<Mutex<Weak<Sender<Item>>>> = Arc::new(Mutex::new(Arc::downgrade(&sender)));
         let looking = case.looking;
         let deed: Deed = Arc::new(move |_| {
             let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(producer) = seen.upgrade().filter(|_| looking) {
-                let _ = (producer.len(), producer.is_closed());
+            if let Some(sender) = seen.upgrade().filter(|_| looking) {
+                let _ = (sender.len(), sender.is_closed());
             }
         });
         let order = if case.newest_first { "newest" } else { "oldest" };
@@ -75,8 +75,8 @@ impl Table {
         steps.begin(format!("a queue for {}, the {order} first, with {wakers}", case.capacity));
         Self {
             model: Model::new(case.capacity, case.newest_first),
-            producers: vec![producer],
-            consumers: vec![Resting { who: 0, consumer, parked: None }],
+            senders: vec![sender],
+            receivers: vec![Resting { who: 0, receiver, parked: None }],
             seats: Vec::new(),
             items: Items::default(),
             deed,
@@ -93,10 +93,10 @@ impl Table {
 
     fn do_one(&mut self, operation: Operation) -> Result<()> {
         match operation {
-            Operation::TryPut => self.try_put(),
-            Operation::TryTake(who) => self.try_take(who),
-            Operation::Put(count, polled) => self.begin_to_put(count, polled),
-            Operation::Take(who, max, polled) => self.begin_to_take(who, max, polled),
+            Operation::TrySend => self.try_send(),
+            Operation::TryRecv(who) => self.try_recv(who),
+            Operation::Send(count, polled) => self.begin_to_send(count, polled),
+            Operation::Recv(who, max, polled) => self.begin_to_recv(who, max, polled),
             Operation::Next(who) => self.poll_stream(who),
             Operation::Join => self.begin_to_join(),
             Operation::Poll(seat, other) if !self.seats.is_empty() => {
@@ -107,68 +107,68 @@ impl Table {
         }
     }
 
-    fn try_put(&mut self) -> Result<()> {
-        let Some(producer) = self.producers.last() else { return Ok(()) };
+    fn try_send(&mut self) -> Result<()> {
+        let Some(sender) = self.senders.last() else { return Ok(()) };
         let item = self.items.make(NONE_PANICS);
         let number = item.number;
-        self.steps.begin(format!("try_put({number})"));
-        let put = producer.try_put(item).map_err(|refused| matches!(refused, TryPutError::Closed(_)));
-        let expected = self.model.try_put(number);
-        self.came(&put, &expected)
+        self.steps.begin(format!("try_send({number})"));
+        let sent = sender.try_send(item).map_err(|refused| matches!(refused, TrySendError::Closed(_)));
+        let expected = self.model.try_send(number);
+        self.came(&sent, &expected)
     }
 
-    pub(super) fn try_take(&mut self, who: usize) -> Result<()> {
-        if self.consumers.is_empty() {
+    pub(super) fn try_recv(&mut self, who: usize) -> Result<()> {
+        if self.receivers.is_empty() {
             return Ok(());
         }
-        let at = who % self.consumers.len();
-        let Resting { who, consumer, parked } = &mut self.consumers[at];
-        self.steps.begin(format!("consumer {who}: try_take()"));
-        let took = match consumer.try_take() {
+        let at = who % self.receivers.len();
+        let Resting { who, receiver, parked } = &mut self.receivers[at];
+        self.steps.begin(format!("receiver {who}: try_recv()"));
+        let took = match receiver.try_recv() {
             Ok(item) => Took::Some(vec![item.number]),
-            Err(TryTakeError::Empty) => Took::NoneNow,
-            Err(TryTakeError::Closed) => Took::NoneEver,
+            Err(TryRecvError::Empty) => Took::NoneNow,
+            Err(TryRecvError::Closed) => Took::NoneEver,
         };
         if took != Took::NoneNow {
             no_copy(parked.take())?;
         }
-        let expected = self.model.take(*who, 1);
+        let expected = self.model.recv(*who, 1);
         self.came(&took, &expected)
     }
 
-    fn begin_to_put(&mut self, count: Option<usize>, polled: bool) -> Result<()> {
-        let Some(producer) = self.producers.last() else { return Ok(()) };
-        let producer = Arc::clone(producer);
+    fn begin_to_send(&mut self, count: Option<usize>, polled: bool) -> Result<()> {
+        let Some(sender) = self.senders.last() else { return Ok(()) };
+        let sender = Arc::clone(sender);
         let Some(count) = count else {
             let item = self.items.make(NONE_PANICS);
             let left = VecDeque::from([item.number]);
-            let name = format!("put({})", item.number);
-            let seat = self.seat(put(producer, item), Kind::Put { left, is_batch: false });
+            let name = format!("send({})", item.number);
+            let seat = self.seat(send(sender, item), Kind::Send { left, is_batch: false });
             return self.sit(&name, seat, polled);
         };
         let items: VecDeque<_> = (0..count).map(|_| self.items.make(NONE_PANICS)).collect();
         let left: VecDeque<_> = items.iter().map(|item| item.number).collect();
-        let name = format!("put_many({left:?})");
-        let seat = self.seat(put_many(producer, items), Kind::Put { left, is_batch: true });
+        let name = format!("send_many({left:?})");
+        let seat = self.seat(send_many(sender, items), Kind::Send { left, is_batch: true });
         self.sit(&name, seat, polled)
     }
 
-    fn begin_to_take(&mut self, who: usize, max: Option<usize>, polled: bool) -> Result<()> {
-        if self.consumers.is_empty() {
+    fn begin_to_recv(&mut self, who: usize, max: Option<usize>, polled: bool) -> Result<()> {
+        if self.receivers.is_empty() {
             return Ok(());
         }
-        let Resting { who, consumer, parked } = self.consumers.remove(who % self.consumers.len());
+        let Resting { who, receiver, parked } = self.receivers.remove(who % self.receivers.len());
         let (name, future) = match max {
-            None => (format!("consumer {who}: take()"), take(consumer)),
-            Some(max) => (format!("consumer {who}: take_many({max})"), take_many(consumer, max)),
+            None => (format!("receiver {who}: recv()"), recv(receiver)),
+            Some(max) => (format!("receiver {who}: recv_many({max})"), recv_many(receiver, max)),
         };
-        let kind = Kind::Take { max: max.unwrap_or(1) };
+        let kind = Kind::Recv { max: max.unwrap_or(1) };
         self.sit(&name, Seat { who, future, kind, parked, polled: false }, polled)
     }
 
     fn begin_to_join(&mut self) -> Result<()> {
-        let Some(producer) = self.producers.last() else { return Ok(()) };
-        let future = join(Arc::clone(producer));
+        let Some(sender) = self.senders.last() else { return Ok(()) };
+        let future = join(Arc::clone(sender));
         let seat = self.seat(future, Kind::Join);
         self.sit("join()", seat, true)
     }
@@ -207,11 +207,11 @@ impl Table {
         no_copy(before)?;
         let who = seat.who;
         match (&mut seat.kind, polled) {
-            (Kind::Put { left, is_batch }, polled) => {
-                let expected = self.model.put(who, waited, *is_batch, left);
+            (Kind::Send { left, is_batch }, polled) => {
+                let expected = self.model.send(who, waited, *is_batch, left);
                 let (all, back) = match polled {
                     Poll::Pending => (None, None),
-                    Poll::Ready(Ended::Put { all, left }) => (all, Some(left)),
+                    Poll::Ready(Ended::Sent { all, left }) => (all, Some(left)),
                     Poll::Ready(_) => bail!("a put ended as something else"),
                 };
                 let should_be_left = left.clone();
@@ -220,18 +220,20 @@ impl Table {
                     return self.came_back(at, parked, back, &should_be_left);
                 }
             }
-            (Kind::Take { max }, polled) => {
-                let expected = self.model.take(who, *max);
+            (Kind::Recv { max }, polled) => {
+                let expected = self.model.recv(who, *max);
                 if expected == Took::NoneNow {
-                    self.model.wait_to_take(who);
+                    self.model.wait_to_recv(who);
                 }
                 let Poll::Ready(ended) = polled else {
                     self.seats[at].parked = Some(parked);
                     return self.came(&Took::NoneNow, &expected);
                 };
-                let Ended::Taken { consumer, items } = ended else { bail!("a take ended as something else") };
+                let Ended::Received { receiver, items } = ended else {
+                    bail!("a take ended as something else")
+                };
                 self.seats.remove(at);
-                self.consumers.push(Resting { who, consumer, parked: None });
+                self.receivers.push(Resting { who, receiver, parked: None });
                 let numbers: Vec<_> = items.iter().map(|item| item.number).collect();
                 drop(items);
                 let took = if numbers.is_empty() { Took::NoneEver } else { Took::Some(numbers) };
@@ -271,22 +273,22 @@ impl Table {
     }
 
     pub(super) fn poll_stream(&mut self, who: usize) -> Result<()> {
-        if self.consumers.is_empty() {
+        if self.receivers.is_empty() {
             return Ok(());
         }
-        let at = who % self.consumers.len();
-        let Resting { who, consumer, parked } = &mut self.consumers[at];
+        let at = who % self.receivers.len();
+        let Resting { who, receiver, parked } = &mut self.receivers[at];
         let who = *who;
-        self.steps.begin(format!("consumer {who}: next()"));
+        self.steps.begin(format!("receiver {who}: next()"));
         let before = parked.take();
         let mut now = Parked::new(&self.deed);
-        let polled = now.poll(|cx| Pin::new(consumer).poll_next(cx));
+        let polled = now.poll(|cx| Pin::new(receiver).poll_next(cx));
         no_copy(before)?;
-        let expected = self.model.take(who, 1);
+        let expected = self.model.recv(who, 1);
         let took = match polled {
             Poll::Pending => {
                 *parked = Some(now);
-                self.model.wait_to_take(who);
+                self.model.wait_to_recv(who);
                 Took::NoneNow
             }
             Poll::Ready(Some(item)) => Took::Some(vec![item.number]),
@@ -299,23 +301,23 @@ impl Table {
         let Seat { who, future, kind, parked, polled } = self.seats.remove(at);
         self.steps.begin(format!("future {who} is dropped"));
         match (future.give_up(), kind) {
-            (Ended::Put { left: back, .. }, Kind::Put { mut left, is_batch }) => {
-                self.model.give_up_putting(who, &mut left);
+            (Ended::Sent { left: back, .. }, Kind::Send { mut left, is_batch }) => {
+                self.model.give_up_sending(who, &mut left);
                 let back: VecDeque<_> = back.into_iter().map(|item| item.number).collect();
                 if !is_batch {
                     left.clear();
                 }
                 ensure!(back == left, "{back:?} came back, and not {left:?}");
             }
-            (Ended::Taken { consumer, items }, Kind::Take { .. }) => {
+            (Ended::Received { receiver, items }, Kind::Recv { .. }) => {
                 ensure!(items.is_empty(), "{} items came to a take that was dropped", items.len());
                 if !polled {
                     // It stands where it stood before.
-                    self.consumers.push(Resting { who, consumer, parked });
+                    self.receivers.push(Resting { who, receiver, parked });
                     return Ok(());
                 }
-                self.model.give_up_taking(who);
-                self.consumers.push(Resting { who, consumer, parked: None });
+                self.model.give_up_receiving(who);
+                self.receivers.push(Resting { who, receiver, parked: None });
             }
             (Ended::Joined(_), Kind::Join) => {}
             _ => bail!("a future ended as something else"),
@@ -325,41 +327,41 @@ impl Table {
 
     fn handle(&mut self, operation: Operation) -> Result<()> {
         match operation {
-            Operation::CloneProducer => {
-                let clone = self.producers.last().map(|producer| Arc::new(Producer::clone(producer)));
-                self.steps.begin("a producer is cloned".to_owned());
-                self.producers.extend(clone);
+            Operation::CloneSender => {
+                let clone = self.senders.last().map(|sender| Arc::new(Sender::clone(sender)));
+                self.steps.begin("a sender is cloned".to_owned());
+                self.senders.extend(clone);
             }
-            Operation::CloneConsumer => {
-                let Some(first) = self.consumers.first() else { return Ok(()) };
-                let consumer = first.consumer.clone();
-                self.steps.begin(format!("consumer {} comes", self.next));
-                self.consumers.push(Resting { who: self.next, consumer, parked: None });
+            Operation::CloneReceiver => {
+                let Some(first) = self.receivers.first() else { return Ok(()) };
+                let receiver = first.receiver.clone();
+                self.steps.begin(format!("receiver {} comes", self.next));
+                self.receivers.push(Resting { who: self.next, receiver, parked: None });
                 self.next += 1;
             }
-            Operation::DropProducer => {
-                self.steps.begin("a producer is dropped".to_owned());
-                drop(self.producers.pop());
+            Operation::DropSender => {
+                self.steps.begin("a sender is dropped".to_owned());
+                drop(self.senders.pop());
             }
-            Operation::DropConsumer(who) if !self.consumers.is_empty() => {
-                let Resting { who, consumer, parked } = self.consumers.remove(who % self.consumers.len());
-                self.steps.begin(format!("consumer {who} is dropped"));
-                drop(consumer);
-                self.model.give_up_taking(who);
+            Operation::DropReceiver(who) if !self.receivers.is_empty() => {
+                let Resting { who, receiver, parked } = self.receivers.remove(who % self.receivers.len());
+                self.steps.begin(format!("receiver {who} is dropped"));
+                drop(receiver);
+                self.model.give_up_receiving(who);
                 self.model.in_hand.remove(&who);
                 no_copy(parked)?;
             }
-            Operation::CloseByProducer => {
-                if let Some(producer) = self.producers.last() {
-                    self.steps.begin("a producer closes it".to_owned());
-                    producer.close();
+            Operation::CloseBySender => {
+                if let Some(sender) = self.senders.last() {
+                    self.steps.begin("a sender closes it".to_owned());
+                    sender.close();
                     self.model.closed = true;
                 }
             }
-            Operation::CloseByConsumer => {
-                if let Some(resting) = self.consumers.last() {
-                    self.steps.begin("a consumer closes it".to_owned());
-                    resting.consumer.close();
+            Operation::CloseByReceiver => {
+                if let Some(resting) = self.receivers.last() {
+                    self.steps.begin("a receiver closes it".to_owned());
+                    resting.receiver.close();
                     self.model.closed = true;
                 }
             }
@@ -370,11 +372,11 @@ impl Table {
 
     /// Whether the last handle of a side is gone.
     pub(super) fn count_handles(&mut self) {
-        let takes = |seat: &Seat| matches!(seat.kind, Kind::Take { .. });
-        if self.producers.is_empty() && self.seats.iter().all(takes) {
+        let takes = |seat: &Seat| matches!(seat.kind, Kind::Recv { .. });
+        if self.senders.is_empty() && self.seats.iter().all(takes) {
             self.model.closed = true;
         }
-        if self.consumers.is_empty() && !self.seats.iter().any(takes) {
+        if self.receivers.is_empty() && !self.seats.iter().any(takes) {
             self.model.abandon();
         }
     }

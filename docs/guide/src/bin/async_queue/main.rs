@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_producer_consumer::queue::{self, Closed, Consumer, Producer};
+use towpath_producer_consumer::queue::{self, Receiver, SendError, Sender};
 
 const SECOND: Duration = Duration::from_millis(10);
 
-async fn produce(queue: Producer<u64>) -> Result<(), Closed<u64>> {
+async fn produce(queue: Sender<u64>) -> Result<(), SendError<u64>> {
     for item in 0..5 {
         sleep(SECOND).await;
-        queue.put(item).await?;
+        queue.send(item).await?;
         println!("Produced: {item}");
     }
     Ok(())
 }
 
-async fn consume(mut queue: Consumer<u64>) {
-    while let Some(item) = queue.take().await {
+async fn consume(mut queue: Receiver<u64>) {
+    while let Some(item) = queue.recv().await {
         println!("Consumed: {item}");
         sleep(SECOND / 2).await;
     }
@@ -26,7 +26,7 @@ async fn consume(mut queue: Consumer<u64>) {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (producer, consumer) = queue::fifo(10);
+    let (producer, consumer) = queue::bounded(10);
     let (put, ()) = tokio::join!(produce(producer), consume(consumer));
     Ok(put?)
 }

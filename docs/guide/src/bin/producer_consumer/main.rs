@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_producer_consumer::{PatternExt, ProducerConsumer, Put};
+use towpath_producer_consumer::{PatternExt, ProducerConsumer, QueueSender};
 
 const SECOND: Duration = Duration::from_millis(10);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let producer = ProducerConsumer::producers(1, |n: u64, queue: Put<u64>| async move {
+    let producer = ProducerConsumer::producers(1, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
             sleep(SECOND).await;
-            queue.put(item).await?;
+            queue.send(item).await?;
             println!("Produced {item}");
         }
         Ok(())

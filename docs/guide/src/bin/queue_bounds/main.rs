@@ -5,9 +5,9 @@ use towpath_producer_consumer::queue;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (producer, consumer) = queue::fifo(10);
-    let took = (0..1000).take_while(|&item: &u64| producer.try_put(item).is_ok()).count();
-    println!("queue::fifo(10): took {took} of 1000, then the producer waits");
+    let (producer, consumer) = queue::bounded(10);
+    let took = (0..1000).take_while(|&item: &u64| producer.try_send(item).is_ok()).count();
+    println!("queue::bounded(10): took {took} of 1000, then the producer waits");
     drop(consumer);
 
     let (sender, receiver) = mpsc::unbounded_channel();

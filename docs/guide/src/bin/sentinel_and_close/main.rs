@@ -5,13 +5,13 @@ use towpath_producer_consumer::queue;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (producer, consumer) = queue::fifo(10);
+    let (producer, consumer) = queue::bounded(10);
     let mut consumers = JoinSet::new();
     for _ in 0..3 {
         let mut queue = consumer.clone();
         consumers.spawn(async move {
             let mut items = 0;
-            while queue.take().await.is_some() {
+            while queue.recv().await.is_some() {
                 items += 1;
             }
             items
@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<()> {
     }
     drop(consumer);
     for item in 0..6 {
-        producer.put(item).await?;
+        producer.send(item).await?;
     }
     drop(producer);
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context;
 use html5gum::{Token, Tokenizer};
 use reqwest::{Client, Url};
-use towpath_producer_consumer::{PatternExt, ProducerConsumer, TryPut};
+use towpath_producer_consumer::{PatternExt, ProducerConsumer, QueueTrySender};
 
 const AT_ONCE: usize = 5;
 const MOST_PAGES: usize = 1000;
@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     let client = Client::new();
     let seen = Arc::new(Mutex::new(HashSet::from([start.clone()])));
 
-    let visit = move |(page, level): (Url, u32), found: TryPut<(Url, u32)>| {
+    let visit = move |(page, level): (Url, u32), found: QueueTrySender<(Url, u32)>| {
         let (client, seen) = (client.clone(), Arc::clone(&seen));
         async move {
             let links = links_of(&client, &page).await?;
@@ -46,13 +46,13 @@ async fn main() -> anyhow::Result<()> {
                 let is_new =
                     seen.lock().unwrap_or_else(PoisonError::into_inner).insert(link.clone());
                 if is_new {
-                    found.put((link.clone(), level + 1))?;
+                    found.try_send((link.clone(), level + 1))?;
                 }
             }
             Ok((level, links.len()))
         }
     };
-    let crawl = ProducerConsumer::items().consumers_that_put(AT_ONCE, visit).capacity(MOST_PAGES);
+    let crawl = ProducerConsumer::items().consumers_that_send(AT_ONCE, visit).capacity(MOST_PAGES);
     let visited = crawl.run([(start, 0)]).collect().await?;
 
     println!("pages: {}", visited.len());

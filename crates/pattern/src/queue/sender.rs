@@ -1,0 +1,243 @@
+//! The sending side of a queue.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::items::Outgoing;
+use super::shared::{SenderShare, Shared};
+use super::state::Sending;
+use super::{Pace, paced};
+use crate::util::ticket_list::Ticket;
+
+/// Sends items to a queue.
+///
+/// Clones send to the same queue. The drop of the last sender closes the queue. The [module](super) has examples.
+pub struct Sender<T> {
+    queue: Arc<SenderShare<T>>,
+    /// The index of the input behind the items, if any.
+    index: Option<usize>,
+    pace: Pace,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+        Self { queue: Arc::new(SenderShare(shared)), index: None, pace: Pace::default() }
+    }
+
+    /// Returns a sender of items with the index of an input, for a pattern with jobs that send.
+    #[must_use]
+    pub fn of_input(&self, index: usize) -> Self {
+        Self { index: Some(index), ..self.clone() }
+    }
+
+    /// Sends `item`, and waits for capacity.
+    ///
+    /// # Errors
+    ///
+    /// Returns the item if the queue is closed. The `?` operator makes an `anyhow::Error` of the error if the item is `Sync`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A cancelled `send` has not sent the item, and drops the item. [`Sender::send_many`] leaves unsent items with the caller.
+    pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
+        let mut pending = PendingSend { sender: self, ticket: None, items: Some(item) };
+        poll_fn(|cx| pending.poll(cx)).await;
+        pending.items.take().map_or(Ok(()), |item| Err(SendError(item)))
+    }
+
+    /// Sends all `items`, in batches as large as the free capacity, and removes the sent items from `items`.
+    ///
+    /// Items without capacity are deposited at the queue, up to the capacity of the queue: receivers take the deposits in
+    /// turn, even before the sending task runs again.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the queue is closed. Unsent items are left in `items`.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: unsent items are left in `items`.
+    pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
+        let mut pending = PendingSend { sender: self, ticket: None, items };
+        if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
+    }
+
+    /// Sends `item` if the queue has capacity now, before all waiting senders.
+    ///
+    /// # Errors
+    ///
+    /// Returns the item if the queue is full or closed.
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        let mut item = Some(item);
+        let sent =
+            self.queue.0.try_send(&mut Sending { ticket: &mut None, items: &mut item, index: self.index });
+        match item {
+            None => Ok(()),
+            Some(item) if sent.is_pending() => Err(TrySendError::Full(item)),
+            Some(item) => Err(TrySendError::Closed(item)),
+        }
+    }
+
+    /// Waits until every sent item has been received and finished: asyncio's `join`. The queue stays open.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the last receiver is gone: no receiver will take the items left.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
+    pub async fn join(&self) -> Result<(), SendError> {
+        let mut pending = PendingJoin { shared: &self.queue.0, ticket: None };
+        let all = poll_fn(|cx| pending.shared.poll_join(cx, &mut pending.ticket)).await;
+        if all { Ok(()) } else { Err(SendError(())) }
+    }
+
+    /// Closes the queue: further items are refused, and receivers take the items left.
+    pub fn close(&self) {
+        self.queue.0.close();
+    }
+
+    /// Returns whether the queue is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.queue.0.is_closed()
+    }
+
+    /// Returns the number of items in the queue.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.0.len()
+    }
+
+    /// Returns whether the queue has no items.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the capacity of the queue, in items.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.queue.0.capacity
+    }
+}
+
+/// A send under way, cancelled by a drop.
+struct PendingSend<'a, T, S: Outgoing<T>> {
+    sender: &'a Sender<T>,
+    ticket: Option<Ticket>,
+    items: S,
+}
+
+impl<T, S: Outgoing<T>> PendingSend<'_, T, S> {
+    #[inline]
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.sender.pace.is_due() { self.poll_paced(cx) } else { self.poll_send(cx) }
+    }
+
+    #[inline(never)]
+    fn poll_paced(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        paced(cx, |cx| self.poll_send(cx))
+    }
+
+    #[inline]
+    fn poll_send(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        let Self { sender, ticket, items } = self;
+        sender.queue.0.poll_send(cx, &mut Sending { ticket, items, index: sender.index })
+    }
+}
+
+impl<T, S: Outgoing<T>> Drop for PendingSend<'_, T, S> {
+    fn drop(&mut self) {
+        let Self { sender, ticket, items } = self;
+        if ticket.is_some() {
+            sender.queue.0.cancel_send(&mut Sending { ticket, items, index: sender.index });
+        }
+    }
+}
+
+/// A join under way, cancelled by a drop.
+struct PendingJoin<'a, T> {
+    shared: &'a Shared<T>,
+    ticket: Option<Ticket>,
+}
+
+impl<T> Drop for PendingJoin<'_, T> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            self.shared.cancel_join(&mut self.ticket);
+        }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self { queue: Arc::clone(&self.queue), index: self.index, pace: Pace::default() }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("len", &self.len()).field("capacity", &self.capacity()).finish()
+    }
+}
+
+/// The queue is closed. The error has the unsent item; a batch stays with the caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T = ()>(pub T);
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue is closed")
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendError(..)")
+    }
+}
+
+impl<T> std::error::Error for SendError<T> {}
+
+/// The reason why an item could not be sent at once, with the item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// The queue is full now.
+    Full(T),
+    /// The queue is closed.
+    Closed(T),
+}
+
+impl<T> TrySendError<T> {
+    /// Returns the item.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(item) | Self::Closed(item) => item,
+        }
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the queue is full",
+            Self::Closed(_) => "the queue is closed",
+        })
+    }
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> std::error::Error for TrySendError<T> {}
