@@ -23,6 +23,10 @@ pub enum Fault {
     ForgetsAWakeDuringAPoll,
     /// A runner leaves once no item can start, though jobs wait.
     LeavesWhileJobsWait,
+    /// A runner resumes woken jobs first, always.
+    RunsJobsFirst,
+    /// The last runner to see that all is done leaves alone.
+    LeavesAlone,
     /// A stop wakes no parked runner.
     StopsWithoutACall,
 }

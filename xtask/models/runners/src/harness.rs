@@ -54,6 +54,11 @@ impl World {
         .await;
     }
 
+    /// Whether `mark` has been passed.
+    pub fn has_passed(&self, mark: usize) -> bool {
+        self.seen.lock().unwrap().passed.contains(&mark)
+    }
+
     /// Waits for `mark` and blocks the thread, as a job that computes does.
     pub fn block(&self, mark: usize) {
         let mut seen = self.seen.lock().unwrap();
@@ -311,10 +316,7 @@ impl Runner {
             let place = self.shared.with(|state, _| state.workers.enlist(Arc::clone(job)));
             *job.place.try_lock().expect("one runner owns a job") = Some(place);
         }
-        // A stop that swept before the job was enlisted has not seen it.
-        if self.shared.stopping.load(Ordering::SeqCst) {
-            job.change(|slot| (slot.wake().0, ()));
-        }
+        // A stop may have swept before the job was enlisted: this runner looks once more, and sweeps it.
         if job.change(Slot::pause) {
             self.shared.with(|state, effects| state.wake(Arc::clone(job), effects));
         }
@@ -384,7 +386,7 @@ impl Stage {
     pub fn stop(&self) {
         self.shared.with(|state, effects| {
             // Under the lock: a runner that has seen it finds the state stopped, and does not go round until it is.
-            self.shared.stopping.store(true, Ordering::SeqCst);
+            self.shared.stopping.store(true, Ordering::Relaxed);
             state.stop(effects);
         });
     }

@@ -49,3 +49,7 @@ pub mod shuttled {
 
 #[path = "../../shuttle/src/explore.rs"]
 pub mod explore;
+
+/// The same for loom's models.
+#[path = "../../loom/src/explore.rs"]
+pub mod explore_loom;

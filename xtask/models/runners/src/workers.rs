@@ -164,7 +164,7 @@ impl<J, W> Workers<J, W> {
             }
         }
         // In turns, so that jobs that wake themselves do not keep the source from being polled, nor the other way round.
-        let next = if last == Last::Ran {
+        let next = if last == Last::Ran && self.fault != Fault::RunsJobsFirst {
             self.next_item(last, offer).or_else(|| self.next_job())
         } else {
             self.next_job().or_else(|| self.next_item(last, offer))
@@ -177,7 +177,9 @@ impl<J, W> Workers<J, W> {
         }
         if offer.done && (!offer.in_flight || self.fault == Fault::LeavesWhileJobsWait) {
             self.live -= 1;
-            self.call_all(effects);
+            if self.fault != Fault::LeavesAlone {
+                self.call_all(effects);
+            }
             return Next::Leave;
         }
         if self.fault != Fault::ParksAfterTheUnlock {

@@ -65,6 +65,16 @@ const FIRST_COMPUTES_UNTIL_LATER_ITEM: MakeJob = |world, item| {
     })
 };
 
+/// The first job wakes itself until the second has been run.
+const FIRST_WAKES_ITSELF_UNTIL_THE_SECOND: MakeJob = |world, item| {
+    Box::pin(async move {
+        while item == 0 && !world.has_passed(1) {
+            wake_itself().await;
+        }
+        world.pass(item);
+    })
+};
+
 fn passes_one_by_one(world: Arc<World>, marks: std::ops::Range<usize>) {
     Stage::spawn(async move {
         for mark in marks {
@@ -114,6 +124,12 @@ fn an_item_behind_a_job_that_computes(size: Size, fault: Fault) {
         world.pass(100);
         here.supply(1, true);
     });
+    stage.run_to_its_end(2);
+}
+
+fn a_job_that_wakes_itself_for_long(size: Size, fault: Fault) {
+    let stage = Stage::start(size, fault, FIRST_WAKES_ITSELF_UNTIL_THE_SECOND);
+    stage.supply(2, true);
     stage.run_to_its_end(2);
 }
 
@@ -168,6 +184,13 @@ fn a_woken_job_is_not_held_up_by_one_that_computes() {
 #[test]
 fn a_source_is_not_held_up_by_a_job_that_computes() {
     explore(10_000, || an_item_behind_a_job_that_computes(Size { batch: 1, ..SIZE }, Fault::None));
+}
+
+#[test]
+fn an_item_is_not_held_up_by_a_job_waking_itself() {
+    explore(2_000, || {
+        a_job_that_wakes_itself_for_long(Size { threads: 1, limit: 2, bound: 2, batch: 1 }, Fault::None);
+    });
 }
 
 #[test]
@@ -247,4 +270,19 @@ fn leaving_while_jobs_wait_is_found() {
 #[should_panic(expected = "deadlock")]
 fn stopping_without_a_call_is_found() {
     explore(10_000, || stopped(SIZE, Fault::StopsWithoutACall, WAITS_FOR_OUTSIDE));
+}
+
+#[test]
+#[should_panic(expected = "exceeded max_steps")]
+fn running_jobs_first_is_found() {
+    explore(2_000, || {
+        let size = Size { threads: 1, limit: 2, bound: 2, batch: 1 };
+        a_job_that_wakes_itself_for_long(size, Fault::RunsJobsFirst);
+    });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn leaving_alone_is_found() {
+    explore(10_000, || jobs_woken_from_outside(SIZE, Fault::LeavesAlone));
 }

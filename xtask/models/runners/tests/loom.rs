@@ -1,0 +1,85 @@
+//! The runners' protocol, in every order of the steps of something tiny. Nothing is closed before its end.
+
+use std::sync::Arc;
+
+use towpath_models_runners::explore_loom::with_preemptions;
+use towpath_models_runners::fault::Fault;
+use towpath_models_runners::loomed::harness::{MakeJob, Stage, wake_itself};
+use towpath_models_runners::stage::Size;
+
+const ONE: Size = Size { threads: 1, limit: 1, bound: 1, batch: 1 };
+const TWO: Size = Size { threads: 2, limit: 2, bound: 2, batch: 2 };
+
+const WAKES_ITSELF: MakeJob = |_, _| Box::pin(wake_itself());
+
+const WAITS_FOR_OUTSIDE: MakeJob = |world, _| Box::pin(async move { world.until(0).await });
+
+/// The first job waits for the second.
+const WAITS_FOR_THE_NEXT: MakeJob = |world, item| {
+    Box::pin(async move {
+        if item == 0 {
+            world.until(1).await;
+        }
+        world.pass(item);
+    })
+};
+
+fn woken_from_outside(fault: Fault) {
+    let stage = Stage::start(ONE, fault, WAITS_FOR_OUTSIDE);
+    stage.supply(1, true);
+    let world = stage.world();
+    Stage::spawn(async move { world.pass(0) });
+    stage.run_to_its_end(1);
+}
+
+fn stopped(fault: Fault) {
+    let stage = Arc::new(Stage::start(ONE, fault, WAITS_FOR_OUTSIDE));
+    stage.supply(1, true);
+    let here = Arc::clone(&stage);
+    Stage::spawn(async move { here.stop() });
+    stage.run_to_its_stop(1);
+}
+
+#[test]
+fn a_job_woken_as_its_runner_parks_ends() {
+    with_preemptions(2, || woken_from_outside(Fault::None));
+}
+
+#[test]
+fn an_item_coming_as_the_runner_parks_is_taken() {
+    with_preemptions(3, || {
+        let stage = Stage::start(ONE, Fault::None, WAKES_ITSELF);
+        stage.supply_one_by_one(1);
+        stage.run_to_its_end(1);
+    });
+}
+
+#[test]
+fn room_made_as_the_runner_parks_is_used() {
+    with_preemptions(3, || {
+        let stage = Stage::start(ONE, Fault::None, WAKES_ITSELF);
+        stage.supply(2, true);
+        stage.run_to_its_end(2);
+    });
+}
+
+#[test]
+fn two_runners_end_jobs_that_wait_for_each_other() {
+    with_preemptions(2, || {
+        let stage = Stage::start(TWO, Fault::None, WAITS_FOR_THE_NEXT);
+        stage.supply(2, true);
+        stage.run_to_its_end(2);
+    });
+}
+
+#[test]
+fn a_stop_as_a_job_begins_to_wait_ends_it() {
+    with_preemptions(3, || stopped(Fault::None));
+}
+
+/// The other faults are left to shuttle: a deadlock that loom finds may end its process.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn stopping_without_a_call_is_found() {
+    with_preemptions(2, || stopped(Fault::StopsWithoutACall));
+}
