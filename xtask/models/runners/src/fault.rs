@@ -10,6 +10,8 @@ pub enum Fault {
     CountsRunners,
     /// A runner looks, unlocks, and only then parks.
     ParksAfterTheUnlock,
+    /// There are as many runners as threads, whatever holds them up.
+    HiresUpToTheThreads,
     /// A runner that takes work calls nobody for the rest.
     CallsNobodyForMore,
     /// A woken job calls nobody: an active runner will find it.
@@ -23,8 +25,6 @@ pub enum Fault {
     ForgetsAWakeDuringAPoll,
     /// A runner leaves once no item can start, though jobs wait.
     LeavesWhileJobsWait,
-    /// A runner resumes woken jobs first, always.
-    RunsJobsFirst,
     /// The last runner to see that all is done leaves alone.
     LeavesAlone,
     /// A stop wakes no parked runner.

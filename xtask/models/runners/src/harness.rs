@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::sync::{AtomicBool, AtomicU8, Condvar, Mutex, Ordering, block_on, spawn};
+use super::sync::{AtomicBool, AtomicU8, Condvar, Mutex, Ordering, block_on, spawn, yield_now};
 use crate::fault::Fault;
 use crate::slot::Slot;
 use crate::stage::{Done, Polled, Size, State};
@@ -146,6 +146,7 @@ struct Shared {
     source: Source,
     world: Arc<World>,
     make: MakeJob,
+    size: Size,
     fault: Fault,
 }
 
@@ -230,7 +231,13 @@ impl Runner {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shared = Arc::clone(&self.shared);
         let mut polled = None;
-        loop {
+        for turn in 0.. {
+            if turn > shared.size.turns && polled.is_none() {
+                shared.with(|state, _| state.workers.give_way(self.id));
+                cx.waker().wake_by_ref();
+                yield_now();
+                return Poll::Pending;
+            }
             let done = std::mem::take(&mut self.done);
             let waker = cx.waker().clone();
             let turn = shared.with(|state, effects| {
@@ -276,6 +283,7 @@ impl Runner {
                 Next::Leave => return Poll::Ready(()),
             }
         }
+        unreachable!("a runner parks, leaves or gives way")
     }
 
     fn start(&mut self, item: usize) {
@@ -341,7 +349,6 @@ impl Runner {
 /// A running stage, from its receiver's side.
 pub struct Stage {
     shared: Arc<Shared>,
-    size: Size,
 }
 
 impl Stage {
@@ -354,11 +361,12 @@ impl Stage {
             source: Source { inner: Mutex::new(Supply::default()), leased: AtomicBool::new(false) },
             world: Arc::new(World::new()),
             make,
+            size,
             fault,
         });
         let first = shared.with(|state, _| state.workers.hire());
         shared.spawn(first);
-        Self { shared, size }
+        Self { shared }
     }
 
     /// What the jobs share.
@@ -461,6 +469,6 @@ impl Stage {
         self.shared.state.lock().unwrap().assert_over();
         let seen = self.shared.world.seen.lock().unwrap();
         assert_eq!(seen.live, 0, "jobs are left");
-        assert!(seen.most <= self.size.limit, "{} jobs at once", seen.most);
+        assert!(seen.most <= self.shared.size.limit, "{} jobs at once", seen.most);
     }
 }

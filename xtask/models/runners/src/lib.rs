@@ -20,6 +20,7 @@ pub mod loomed {
         pub use loom::future::block_on;
         pub use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering};
         pub use loom::sync::{Condvar, Mutex};
+        pub use loom::thread::yield_now;
 
         pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
             loom::thread::spawn(move || block_on(task));
@@ -37,6 +38,7 @@ pub mod shuttled {
         pub use shuttle::future::block_on;
         pub use shuttle::sync::atomic::{AtomicBool, AtomicU8, Ordering};
         pub use shuttle::sync::{Condvar, Mutex};
+        pub use shuttle::thread::yield_now;
 
         pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
             drop(shuttle::future::spawn(task));

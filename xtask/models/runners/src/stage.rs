@@ -9,7 +9,7 @@ use crate::workers::{Effects, Last, Next, Offer, RunnerId, Workers};
 /// The size of a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Runners at most.
+    /// Threads of the executor.
     pub threads: usize,
     /// Jobs at once.
     pub limit: usize,
@@ -17,6 +17,8 @@ pub struct Size {
     pub bound: usize,
     /// Items a runner takes at once.
     pub batch: usize,
+    /// Turns of a runner until it lets other tasks of its thread run.
+    pub turns: usize,
 }
 
 /// What a runner has done since its last look.

@@ -3,14 +3,17 @@
 //!
 //! # The states of a runner
 //!
-//! A runner is *active* (it looks for work, has work in hand, or has been called and not been polled since), *idle*
-//! (parked), *listening* (parked, and the source has its waker), or *gone*.
+//! A runner is *called* (hired, woken or giving way, and not polled since), *busy* (polled: it looks for work or has work
+//! in hand), *idle* (parked), *listening* (parked, and the source has its waker), or *gone*. Called and busy runners are
+//! *active*.
 //!
 //! # Invariants
 //!
 //! - W1: one list holds every parked runner. A runner is on it or active, and `live` counts both.
 //! - W2: a runner parks only where its look, under the same lock, has found no work.
-//! - W3: each event that makes work calls one runner: a parked one, else a new one while `live` is below `threads`.
+//! - W3: each event that makes work calls one runner, a parked one or else a new one, unless `threads` runners are called
+//!   already. The executor polls a called runner as soon as a thread is free, so a job that blocks its thread costs that
+//!   runner and no other; and runners that are called are never many.
 //! - W4: a runner that takes work calls another one while there is more.
 //! - W5: a call takes an idle runner before the listening one. A listening runner that is called listens no more, so
 //!   the next runner that looks polls the source.
@@ -94,6 +97,7 @@ pub struct Workers<J, W> {
     threads: usize,
     live: usize,
     hired: usize,
+    called: Vec<RunnerId>,
     run_queue: VecDeque<J>,
     parked: Vec<Parked<W>>,
     /// Every job that has waited and not ended, each at its place.
@@ -106,13 +110,14 @@ pub struct Workers<J, W> {
 }
 
 impl<J, W> Workers<J, W> {
-    /// Creates the runners of a stage, at most `threads` of them. None is hired yet.
+    /// Creates the runners of a stage on an executor with so many threads. None is hired yet.
     #[must_use]
     pub fn new(threads: usize, fault: Fault) -> Self {
         Self {
             threads,
             live: 0,
             hired: 0,
+            called: Vec::new(),
             run_queue: VecDeque::new(),
             parked: Vec::new(),
             jobs: Vec::new(),
@@ -127,7 +132,13 @@ impl<J, W> Workers<J, W> {
     pub fn hire(&mut self) -> RunnerId {
         self.live += 1;
         self.hired += 1;
+        self.called.push(self.hired);
         self.hired
+    }
+
+    /// Counts a busy runner as called: it returns to its executor, and has woken itself.
+    pub fn give_way(&mut self, id: RunnerId) {
+        self.called.push(id);
     }
 
     /// Puts a woken job into the run queue.
@@ -156,7 +167,8 @@ impl<J, W> Workers<J, W> {
     /// Decides what an active runner does that has nothing in hand, and parks it where there is nothing to do. The waker
     /// is kept only then.
     pub fn look(&mut self, id: RunnerId, last: Last, offer: Offer, waker: W, effects: &mut Effects<W>) -> Next<J> {
-        self.unpark(id);
+        self.called.retain(|called| *called != id);
+        self.parked.retain(|parked| parked.id != id);
         if self.stopped && self.run_queue.is_empty() {
             let job = self.jobs.iter_mut().find_map(Option::take);
             if let Some(job) = job {
@@ -164,7 +176,7 @@ impl<J, W> Workers<J, W> {
             }
         }
         // In turns, so that jobs that wake themselves do not keep the source from being polled, nor the other way round.
-        let next = if last == Last::Ran && self.fault != Fault::RunsJobsFirst {
+        let next = if last == Last::Ran {
             self.next_item(last, offer).or_else(|| self.next_job())
         } else {
             self.next_job().or_else(|| self.next_item(last, offer))
@@ -211,6 +223,9 @@ impl<J, W> Workers<J, W> {
 
     /// Calls one runner if there is work that no active runner is sure to take soon: any of them may compute for long.
     pub fn call(&mut self, offer: Offer, effects: &mut Effects<W>) {
+        if self.fault != Fault::HiresUpToTheThreads && self.called.len() >= self.threads {
+            return;
+        }
         let listener = self.parked.iter().position(|parked| parked.listens);
         let runnable = !self.run_queue.is_empty() || offer.startable;
         let listens = listener.is_some() || self.listens_elsewhere.is_some();
@@ -225,15 +240,20 @@ impl<J, W> Workers<J, W> {
             idle.or(listener)
         };
         if let Some(place) = called {
-            effects.wakes.push(self.parked.remove(place).waker);
-        } else if self.live < self.threads && self.live > 0 {
+            let Parked { id, waker, .. } = self.parked.remove(place);
+            self.called.push(id);
+            effects.wakes.push(waker);
+        } else if self.live > 0 && (self.fault != Fault::HiresUpToTheThreads || self.live < self.threads) {
             effects.hire = Some(self.hire());
         }
     }
 
     /// Calls every parked runner.
     fn call_all(&mut self, effects: &mut Effects<W>) {
-        effects.wakes.extend(self.parked.drain(..).map(|parked| parked.waker));
+        for Parked { id, waker, .. } in self.parked.drain(..) {
+            self.called.push(id);
+            effects.wakes.push(waker);
+        }
     }
 
     /// Stops the run: every parked runner looks again, and drops jobs from here on.
@@ -242,10 +262,6 @@ impl<J, W> Workers<J, W> {
         if self.fault != Fault::StopsWithoutACall {
             self.call_all(effects);
         }
-    }
-
-    fn unpark(&mut self, id: RunnerId) {
-        self.parked.retain(|parked| parked.id != id);
     }
 
     /// Whether the run is stopped.

@@ -7,8 +7,8 @@ use towpath_models_runners::fault::Fault;
 use towpath_models_runners::loomed::harness::{MakeJob, Stage, wake_itself};
 use towpath_models_runners::stage::Size;
 
-const ONE: Size = Size { threads: 1, limit: 1, bound: 1, batch: 1 };
-const TWO: Size = Size { threads: 2, limit: 2, bound: 2, batch: 2 };
+const ONE: Size = Size { threads: 1, limit: 1, bound: 1, batch: 1, turns: usize::MAX };
+const TWO: Size = Size { threads: 2, limit: 2, bound: 2, batch: 2, turns: usize::MAX };
 
 const WAKES_ITSELF: MakeJob = |_, _| Box::pin(wake_itself());
 
@@ -47,7 +47,7 @@ fn a_job_woken_as_its_runner_parks_ends() {
 
 #[test]
 fn an_item_coming_as_the_runner_parks_is_taken() {
-    with_preemptions(3, || {
+    with_preemptions(2, || {
         let stage = Stage::start(ONE, Fault::None, WAKES_ITSELF);
         stage.supply_one_by_one(1);
         stage.run_to_its_end(1);
@@ -56,7 +56,7 @@ fn an_item_coming_as_the_runner_parks_is_taken() {
 
 #[test]
 fn room_made_as_the_runner_parks_is_used() {
-    with_preemptions(3, || {
+    with_preemptions(2, || {
         let stage = Stage::start(ONE, Fault::None, WAKES_ITSELF);
         stage.supply(2, true);
         stage.run_to_its_end(2);
@@ -74,7 +74,7 @@ fn two_runners_end_jobs_that_wait_for_each_other() {
 
 #[test]
 fn a_stop_as_a_job_begins_to_wait_ends_it() {
-    with_preemptions(3, || stopped(Fault::None));
+    with_preemptions(2, || stopped(Fault::None));
 }
 
 /// The other faults are left to shuttle: a deadlock that loom finds may end its process.

@@ -7,7 +7,7 @@ use towpath_models_runners::fault::Fault;
 use towpath_models_runners::shuttled::harness::{MakeJob, Stage, World, wake_itself};
 use towpath_models_runners::stage::Size;
 
-const SIZE: Size = Size { threads: 2, limit: 4, bound: 8, batch: 4 };
+const SIZE: Size = Size { threads: 2, limit: 4, bound: 8, batch: 4, turns: 3 };
 
 /// A job that waits now and then, woken by itself.
 const WAKES_ITSELF: MakeJob = |_, _| {
@@ -148,7 +148,7 @@ fn jobs_waking_themselves_all_end() {
 
 #[test]
 fn jobs_beyond_the_limit_all_end() {
-    explore(6_000, || jobs_that_wake_themselves(Size { threads: 3, limit: 2, bound: 3, batch: 2 }, Fault::None));
+    explore(6_000, || jobs_that_wake_themselves(Size { threads: 3, limit: 2, bound: 3, batch: 2, turns: 3 }, Fault::None));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn jobs_woken_from_outside_all_end() {
 
 #[test]
 fn one_runner_is_enough() {
-    explore(6_000, || jobs_woken_from_outside(Size { threads: 1, limit: 2, bound: 2, batch: 2 }, Fault::None));
+    explore(6_000, || jobs_woken_from_outside(Size { threads: 1, limit: 2, bound: 2, batch: 2, turns: 3 }, Fault::None));
 }
 
 #[test]
@@ -189,13 +189,13 @@ fn a_source_is_not_held_up_by_a_job_that_computes() {
 #[test]
 fn an_item_is_not_held_up_by_a_job_waking_itself() {
     explore(2_000, || {
-        a_job_that_wakes_itself_for_long(Size { threads: 1, limit: 2, bound: 2, batch: 1 }, Fault::None);
+        a_job_that_wakes_itself_for_long(Size { threads: 1, limit: 2, bound: 2, batch: 1, turns: 3 }, Fault::None);
     });
 }
 
 #[test]
 fn a_small_bound_lets_every_item_through() {
-    explore(6_000, || jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1 }, Fault::None));
+    explore(6_000, || jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 }, Fault::None));
 }
 
 #[test]
@@ -213,6 +213,11 @@ fn a_stop_ends_jobs_that_wake_themselves() {
     explore(6_000, || stopped(Size { threads: 3, ..SIZE }, Fault::None, WAKES_ITSELF));
 }
 
+#[test]
+fn jobs_are_not_held_up_by_one_that_blocks_its_thread() {
+    explore(6_000, || woken_jobs_that_compute(Size { threads: 1, batch: 1, ..SIZE }, Fault::None));
+}
+
 /// The first sketch: jobs counted where they have ended before they were counted where they began to wait.
 #[test]
 #[should_panic(expected = "more jobs have ended than were counted")]
@@ -224,6 +229,12 @@ fn counting_runners_is_found() {
 #[should_panic(expected = "deadlock")]
 fn parking_after_the_unlock_is_found() {
     explore(10_000, || jobs_woken_from_outside(SIZE, Fault::ParksAfterTheUnlock));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn hiring_up_to_the_threads_is_found() {
+    explore(10_000, || woken_jobs_that_compute(Size { threads: 1, batch: 1, ..SIZE }, Fault::HiresUpToTheThreads));
 }
 
 #[test]
@@ -242,7 +253,7 @@ fn calling_nobody_for_a_job_is_found() {
 #[should_panic(expected = "deadlock")]
 fn calling_nobody_for_room_is_found() {
     explore(10_000, || {
-        jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1 }, Fault::CallsNobodyForRoom);
+        jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 }, Fault::CallsNobodyForRoom);
     });
 }
 
@@ -270,15 +281,6 @@ fn leaving_while_jobs_wait_is_found() {
 #[should_panic(expected = "deadlock")]
 fn stopping_without_a_call_is_found() {
     explore(10_000, || stopped(SIZE, Fault::StopsWithoutACall, WAITS_FOR_OUTSIDE));
-}
-
-#[test]
-#[should_panic(expected = "exceeded max_steps")]
-fn running_jobs_first_is_found() {
-    explore(2_000, || {
-        let size = Size { threads: 1, limit: 2, bound: 2, batch: 1 };
-        a_job_that_wakes_itself_for_long(size, Fault::RunsJobsFirst);
-    });
 }
 
 #[test]
