@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::sync::{AtomicBool, AtomicU8, Condvar, Mutex, Ordering, block_on, spawn, yield_now};
+use super::sync::{AtomicBool, AtomicU8, Condvar, Mutex, MutexGuard, Ordering, block_on, spawn, yield_now};
 use crate::fault::Fault;
 use crate::slot::Slot;
 use crate::stage::{Done, Polled, Size, State};
@@ -30,9 +30,13 @@ impl World {
         Self { seen: Mutex::new(Seen::default()), changed: Condvar::new() }
     }
 
+    fn look(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("a model whose task has panicked is over")
+    }
+
     /// Lets through all that wait for `mark`.
     pub fn pass(&self, mark: usize) {
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = self.look();
         seen.passed.insert(mark);
         let waiters = std::mem::take(&mut seen.waiters);
         drop(seen);
@@ -44,7 +48,7 @@ impl World {
     pub async fn until(&self, mark: usize) {
         std::future::poll_fn(|cx| {
             let waker = cx.waker().clone();
-            let mut seen = self.seen.lock().unwrap();
+            let mut seen = self.look();
             if seen.passed.contains(&mark) {
                 return Poll::Ready(());
             }
@@ -56,25 +60,29 @@ impl World {
 
     /// Whether `mark` has been passed.
     pub fn has_passed(&self, mark: usize) -> bool {
-        self.seen.lock().unwrap().passed.contains(&mark)
+        self.look().passed.contains(&mark)
     }
 
     /// Waits for `mark` and blocks the thread, as a job that computes does.
     pub fn block(&self, mark: usize) {
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = self.look();
         while !seen.passed.contains(&mark) {
-            seen = self.changed.wait(seen).unwrap();
+            seen = self.wait(seen);
         }
     }
 
+    fn wait<'a>(&self, seen: MutexGuard<'a, Seen>) -> MutexGuard<'a, Seen> {
+        self.changed.wait(seen).expect("a model whose task has panicked is over")
+    }
+
     fn enter(&self) {
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = self.look();
         seen.live += 1;
         seen.most = seen.most.max(seen.live);
     }
 
     fn exit(&self) {
-        self.seen.lock().unwrap().live -= 1;
+        self.look().live -= 1;
     }
 }
 
@@ -166,8 +174,7 @@ impl Shared {
     }
 
     fn spawn(self: &Arc<Self>, id: RunnerId) {
-        let mut runner =
-            Runner { shared: Arc::clone(self), id, last: Last::Nothing, done: Done::default() };
+        let mut runner = Runner { shared: Arc::clone(self), id, last: Last::Nothing, done: Done::default() };
         spawn(async move { std::future::poll_fn(|cx| runner.poll(cx)).await });
     }
 }
@@ -310,7 +317,8 @@ impl Runner {
         }
         let waker = Waker::from(Arc::clone(job));
         let mut future = job.future.try_lock().expect("one runner owns a job");
-        let polled = future.as_mut().expect("the job has not ended").as_mut().poll(&mut Context::from_waker(&waker));
+        let polled =
+            future.as_mut().expect("the job has not ended").as_mut().poll(&mut Context::from_waker(&waker));
         drop(future);
         if polled.is_ready() {
             self.end(job);
@@ -462,12 +470,15 @@ impl Stage {
         let state = self.shared.state.lock().unwrap();
         let supplied = self.shared.source.inner.lock().unwrap().next;
         let counted = taken + state.undelivered() + state.cancelled + state.unstarted();
-        assert!(supplied <= items && counted == supplied, "{supplied} items were taken, {counted} are counted");
+        assert!(
+            supplied <= items && counted == supplied,
+            "{supplied} items were taken, {counted} are counted"
+        );
     }
 
     fn assert_over(&self) {
         self.shared.state.lock().unwrap().assert_over();
-        let seen = self.shared.world.seen.lock().unwrap();
+        let seen = self.shared.world.look();
         assert_eq!(seen.live, 0, "jobs are left");
         assert!(seen.most <= self.shared.size.limit, "{} jobs at once", seen.most);
     }

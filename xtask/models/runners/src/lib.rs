@@ -19,7 +19,7 @@ pub mod loomed {
     mod sync {
         pub use loom::future::block_on;
         pub use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-        pub use loom::sync::{Condvar, Mutex};
+        pub use loom::sync::{Condvar, Mutex, MutexGuard};
         pub use loom::thread::yield_now;
 
         pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
@@ -27,6 +27,7 @@ pub mod loomed {
         }
     }
 
+    #[allow(clippy::duplicate_mod)]
     #[path = "harness.rs"]
     pub mod harness;
 }
@@ -37,7 +38,7 @@ pub mod shuttled {
     mod sync {
         pub use shuttle::future::block_on;
         pub use shuttle::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-        pub use shuttle::sync::{Condvar, Mutex};
+        pub use shuttle::sync::{Condvar, Mutex, MutexGuard};
         pub use shuttle::thread::yield_now;
 
         pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
@@ -45,6 +46,7 @@ pub mod shuttled {
         }
     }
 
+    #[allow(clippy::duplicate_mod)]
     #[path = "harness.rs"]
     pub mod harness;
 }

@@ -113,16 +113,32 @@ impl<J, W> State<J, W> {
     fn offer(&self) -> Offer {
         let free = self.in_flight < self.size.limit;
         let open = !self.workers.is_stopped();
+        let done = !open || self.source_ended && self.source_home && self.ready.is_empty();
+        let rests = match self.fault {
+            Fault::CountsRunners => self.engaged == 0,
+            Fault::LeavesWhileJobsWait => true,
+            _ => self.in_flight == 0,
+        };
         Offer {
             startable: open && free && !self.ready.is_empty(),
-            pollable: open && free && self.source_home && !self.source_ended && self.in_stage < self.size.bound,
-            done: !open || self.source_ended && self.source_home && self.ready.is_empty(),
-            in_flight: if self.fault == Fault::CountsRunners { self.engaged > 0 } else { self.in_flight > 0 },
+            pollable: open
+                && free
+                && self.source_home
+                && !self.source_ended
+                && self.in_stage < self.size.bound,
+            over: done && rests,
         }
     }
 
     /// Settles what a runner has done, and decides what it does next.
-    pub fn turn(&mut self, id: RunnerId, done: Done, last: Last, waker: W, effects: &mut Effects<W>) -> Turn<J> {
+    pub fn turn(
+        &mut self,
+        id: RunnerId,
+        done: Done,
+        last: Last,
+        waker: W,
+        effects: &mut Effects<W>,
+    ) -> Turn<J> {
         self.settle(done, effects);
         let next = self.workers.look(id, last, self.offer(), waker, effects);
         let mut turn = Turn { next, items: Vec::new(), most: 0 };
@@ -169,6 +185,10 @@ impl<J, W> State<J, W> {
     }
 
     /// Ends the lease of the source.
+    ///
+    /// # Panics
+    ///
+    /// If nobody had it, or more items came than the bound.
     pub fn unlease(&mut self, polled: Polled) {
         assert!(!self.source_home, "the source was leased twice");
         self.source_home = true;

@@ -33,10 +33,8 @@ pub struct Offer {
     pub startable: bool,
     /// The source is there and has not ended, the stage has room, and the limit has room for a job.
     pub pollable: bool,
-    /// No item will start any more.
-    pub done: bool,
-    /// Items have been taken by runners and not been completed.
-    pub in_flight: bool,
+    /// No item will start any more, and every item that a runner has taken is completed.
+    pub over: bool,
 }
 
 /// What a runner did before it looks.
@@ -166,7 +164,14 @@ impl<J, W> Workers<J, W> {
 
     /// Decides what an active runner does that has nothing in hand, and parks it where there is nothing to do. The waker
     /// is kept only then.
-    pub fn look(&mut self, id: RunnerId, last: Last, offer: Offer, waker: W, effects: &mut Effects<W>) -> Next<J> {
+    pub fn look(
+        &mut self,
+        id: RunnerId,
+        last: Last,
+        offer: Offer,
+        waker: W,
+        effects: &mut Effects<W>,
+    ) -> Next<J> {
         self.called.retain(|called| *called != id);
         self.parked.retain(|parked| parked.id != id);
         if self.stopped && self.run_queue.is_empty() {
@@ -187,7 +192,7 @@ impl<J, W> Workers<J, W> {
         if let Some(next) = next {
             return next;
         }
-        if offer.done && (!offer.in_flight || self.fault == Fault::LeavesWhileJobsWait) {
+        if offer.over {
             self.live -= 1;
             if self.fault != Fault::LeavesAlone {
                 self.call_all(effects);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use towpath_models_runners::explore_loom::with_preemptions;
 use towpath_models_runners::fault::Fault;
-use towpath_models_runners::loomed::harness::{MakeJob, Stage, wake_itself};
+use towpath_models_runners::loomed::harness::{MakeJob, Stage};
 use towpath_models_runners::stage::Size;
 
 const ONE: Size = Size { threads: 1, limit: 1, bound: 1, batch: 1, turns: usize::MAX };
 const TWO: Size = Size { threads: 2, limit: 2, bound: 2, batch: 2, turns: usize::MAX };
 
-const WAKES_ITSELF: MakeJob = |_, _| Box::pin(wake_itself());
+const ENDS_AT_ONCE: MakeJob = |_, _| Box::pin(std::future::ready(()));
 
 const WAITS_FOR_OUTSIDE: MakeJob = |world, _| Box::pin(async move { world.until(0).await });
 
@@ -48,7 +48,7 @@ fn a_job_woken_as_its_runner_parks_ends() {
 #[test]
 fn an_item_coming_as_the_runner_parks_is_taken() {
     with_preemptions(2, || {
-        let stage = Stage::start(ONE, Fault::None, WAKES_ITSELF);
+        let stage = Stage::start(ONE, Fault::None, ENDS_AT_ONCE);
         stage.supply_one_by_one(1);
         stage.run_to_its_end(1);
     });
@@ -57,7 +57,7 @@ fn an_item_coming_as_the_runner_parks_is_taken() {
 #[test]
 fn room_made_as_the_runner_parks_is_used() {
     with_preemptions(2, || {
-        let stage = Stage::start(ONE, Fault::None, WAKES_ITSELF);
+        let stage = Stage::start(ONE, Fault::None, ENDS_AT_ONCE);
         stage.supply(2, true);
         stage.run_to_its_end(2);
     });

@@ -148,7 +148,9 @@ fn jobs_waking_themselves_all_end() {
 
 #[test]
 fn jobs_beyond_the_limit_all_end() {
-    explore(6_000, || jobs_that_wake_themselves(Size { threads: 3, limit: 2, bound: 3, batch: 2, turns: 3 }, Fault::None));
+    explore(6_000, || {
+        jobs_that_wake_themselves(Size { threads: 3, limit: 2, bound: 3, batch: 2, turns: 3 }, Fault::None);
+    });
 }
 
 #[test]
@@ -168,7 +170,9 @@ fn jobs_woken_from_outside_all_end() {
 
 #[test]
 fn one_runner_is_enough() {
-    explore(6_000, || jobs_woken_from_outside(Size { threads: 1, limit: 2, bound: 2, batch: 2, turns: 3 }, Fault::None));
+    explore(6_000, || {
+        jobs_woken_from_outside(Size { threads: 1, limit: 2, bound: 2, batch: 2, turns: 3 }, Fault::None);
+    });
 }
 
 #[test]
@@ -189,13 +193,18 @@ fn a_source_is_not_held_up_by_a_job_that_computes() {
 #[test]
 fn an_item_is_not_held_up_by_a_job_waking_itself() {
     explore(2_000, || {
-        a_job_that_wakes_itself_for_long(Size { threads: 1, limit: 2, bound: 2, batch: 1, turns: 3 }, Fault::None);
+        a_job_that_wakes_itself_for_long(
+            Size { threads: 1, limit: 2, bound: 2, batch: 1, turns: 3 },
+            Fault::None,
+        );
     });
 }
 
 #[test]
 fn a_small_bound_lets_every_item_through() {
-    explore(6_000, || jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 }, Fault::None));
+    explore(6_000, || {
+        jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 }, Fault::None);
+    });
 }
 
 #[test]
@@ -234,7 +243,9 @@ fn parking_after_the_unlock_is_found() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn hiring_up_to_the_threads_is_found() {
-    explore(10_000, || woken_jobs_that_compute(Size { threads: 1, batch: 1, ..SIZE }, Fault::HiresUpToTheThreads));
+    explore(10_000, || {
+        woken_jobs_that_compute(Size { threads: 1, batch: 1, ..SIZE }, Fault::HiresUpToTheThreads);
+    });
 }
 
 #[test]
@@ -253,7 +264,10 @@ fn calling_nobody_for_a_job_is_found() {
 #[should_panic(expected = "deadlock")]
 fn calling_nobody_for_room_is_found() {
     explore(10_000, || {
-        jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 }, Fault::CallsNobodyForRoom);
+        jobs_woken_from_outside(
+            Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 },
+            Fault::CallsNobodyForRoom,
+        );
     });
 }
 
