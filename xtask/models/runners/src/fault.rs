@@ -3,30 +3,31 @@
 /// A fault of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The protocol as it is meant.
+    /// The protocol without a fault.
     None,
-    /// The fault of the first sketch: a runner counts as one job whatever it has in hand, and says how many of its jobs
-    /// have begun to wait only when it looks again. Another runner may have ended those by then.
+    /// The counter of the first sketch: a runner with a batch counts as one. A job that begins to wait is added at the next
+    /// look of the runner that started the job, and a job that has ended is subtracted at the next look of the runner that
+    /// resumed the job. The two looks have no order.
     CountsRunners,
     /// A runner looks, unlocks, and only then parks.
     ParksAfterTheUnlock,
-    /// There are as many runners as threads, whatever holds them up.
-    HiresUpToTheThreads,
-    /// A runner that takes work calls nobody for the rest.
-    CallsNobodyForMore,
-    /// A woken job calls nobody: an active runner will find it.
-    CallsNobodyForAJob,
-    /// A delivered output makes room, and calls nobody.
-    CallsNobodyForRoom,
-    /// Which runner listens is kept apart from the parking list: the listening runner is called for a job although others
-    /// are idle, and counts as listening while it runs that job.
+    /// A stage has at most as many runners as the executor has threads.
+    SpawnsUpToTheThreads,
+    /// A runner that takes work does not notify the next runner.
+    NoNotifyAfterATake,
+    /// A woken job notifies no runner.
+    NoNotifyForAJob,
+    /// A delivered output makes room and notifies no runner.
+    NoNotifyForRoom,
+    /// The listening runner is recorded apart from the parking list. It is notified for a job before an idle runner is, and
+    /// counts as listening while it runs that job.
     ListensWhileItRuns,
-    /// A wake-up during a poll is forgotten.
-    ForgetsAWakeDuringAPoll,
-    /// A runner leaves once no item can start, though jobs wait.
+    /// A wake-up during a poll is lost.
+    LosesAWakeDuringAPoll,
+    /// A runner leaves once no item can start, while jobs wait.
     LeavesWhileJobsWait,
-    /// The last runner to see that all is done leaves alone.
-    LeavesAlone,
-    /// A stop wakes no parked runner.
-    StopsWithoutACall,
+    /// The first runner to leave notifies no parked runner.
+    LeavesWithoutNotify,
+    /// A stop notifies no parked runner.
+    StopsWithoutNotify,
 }

@@ -1,4 +1,4 @@
-//! A stage made of the protocol: one lock around the state, runners that are tasks, a source, jobs, and a receiver.
+//! A stage around the protocol: one lock, runners as tasks, a source, jobs and a receiver.
 
 use std::collections::HashSet;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use crate::slot::Slot;
 use crate::stage::{Done, Polled, Size, State};
 use crate::workers::{Effects, Last, Next, RunnerId};
 
-/// What the jobs of a model share.
+/// The marks that the jobs of a model wait for, and the number of live jobs.
 pub struct World {
     seen: Mutex<Seen>,
     changed: Condvar,
@@ -34,7 +34,7 @@ impl World {
         self.seen.lock().expect("a model whose task has panicked is over")
     }
 
-    /// Lets through all that wait for `mark`.
+    /// Wakes the jobs that wait for `mark`.
     pub fn pass(&self, mark: usize) {
         let mut seen = self.look();
         seen.passed.insert(mark);
@@ -58,12 +58,12 @@ impl World {
         .await;
     }
 
-    /// Whether `mark` has been passed.
+    /// Returns true if `mark` has been passed.
     pub fn has_passed(&self, mark: usize) -> bool {
         self.look().passed.contains(&mark)
     }
 
-    /// Waits for `mark` and blocks the thread, as a job that computes does.
+    /// Blocks the thread until `mark` is passed, as a job that computes does.
     pub fn block(&self, mark: usize) {
         let mut seen = self.look();
         while !seen.passed.contains(&mark) {
@@ -86,7 +86,7 @@ impl World {
     }
 }
 
-/// Polls once for nothing: a job that wakes itself and waits.
+/// Waits once, and wakes the job before that.
 pub async fn wake_itself() {
     let mut first = true;
     std::future::poll_fn(|cx| {
@@ -110,7 +110,7 @@ struct Job {
     item: usize,
     slot: AtomicU8,
     future: std::sync::Mutex<Option<JobFuture>>,
-    /// Its place among the enlisted, once it has waited. Only its owner uses it.
+    /// The place of an enlisted job. Only the owner of the job reads it.
     place: std::sync::Mutex<Option<usize>>,
 }
 
@@ -135,7 +135,7 @@ impl Job {
     }
 
     fn forgets(&self, slot: Slot) -> bool {
-        self.shared.fault == Fault::ForgetsAWakeDuringAPoll && slot == Slot::Running
+        self.shared.fault == Fault::LosesAWakeDuringAPoll && slot == Slot::Running
     }
 }
 
@@ -167,7 +167,7 @@ impl Shared {
         let mut effects = Effects::default();
         let result = change(&mut self.state.lock().unwrap(), &mut effects);
         effects.wakes.into_iter().for_each(Waker::wake);
-        if let Some(id) = effects.hire {
+        if let Some(id) = effects.spawn {
             self.spawn(id);
         }
         result
@@ -179,7 +179,7 @@ impl Shared {
     }
 }
 
-/// A source whose items come one by one, from the task of a model.
+/// A source whose items come from a task of the model.
 struct Source {
     inner: Mutex<Supply>,
     leased: AtomicBool,
@@ -240,7 +240,7 @@ impl Runner {
         let mut polled = None;
         for turn in 0.. {
             if turn > shared.size.turns && polled.is_none() {
-                shared.with(|state, _| state.workers.give_way(self.id));
+                shared.with(|state, _| state.workers.reschedule(self.id));
                 cx.waker().wake_by_ref();
                 yield_now();
                 return Poll::Pending;
@@ -274,7 +274,7 @@ impl Runner {
                 }
                 Next::Sweep(job) => {
                     self.last = Last::Nothing;
-                    // As any waker does; where that would queue the job, the runner owns it.
+                    // As a waker does; where the caller has to queue the job, the caller owns it.
                     if job.change(Slot::wake) {
                         self.cancel(&job);
                     }
@@ -290,7 +290,7 @@ impl Runner {
                 Next::Leave => return Poll::Ready(()),
             }
         }
-        unreachable!("a runner parks, leaves or gives way")
+        unreachable!("a runner parks, leaves or is rescheduled")
     }
 
     fn start(&mut self, item: usize) {
@@ -310,7 +310,7 @@ impl Runner {
         self.run(&job);
     }
 
-    /// Polls a job that this runner owns, and leaves it behind if it waits.
+    /// Polls a job that this runner owns. A pending job stays in its slot.
     fn run(&mut self, job: &Arc<Job>) {
         if self.shared.stopping.load(Ordering::Relaxed) {
             return self.cancel(job);
@@ -328,11 +328,11 @@ impl Runner {
         let waited = job.place.try_lock().expect("one runner owns a job").is_some();
         if !waited {
             self.done.sketch.detached += 1;
-            // Before the job can be taken by another runner.
+            // Before another runner can take the job.
             let place = self.shared.with(|state, _| state.workers.enlist(Arc::clone(job)));
             *job.place.try_lock().expect("one runner owns a job") = Some(place);
         }
-        // A stop may have swept before the job was enlisted: this runner looks once more, and sweeps it.
+        // If a stop has swept already, the next look of this runner sweeps the job.
         if job.change(Slot::pause) {
             self.shared.with(|state, effects| state.wake(Arc::clone(job), effects));
         }
@@ -354,7 +354,7 @@ impl Runner {
     }
 }
 
-/// A running stage, from its receiver's side.
+/// A running stage, seen by its receiver.
 pub struct Stage {
     shared: Arc<Shared>,
 }
@@ -372,23 +372,23 @@ impl Stage {
             size,
             fault,
         });
-        let first = shared.with(|state, _| state.workers.hire());
+        let first = shared.with(|state, _| state.workers.add_runner());
         shared.spawn(first);
         Self { shared }
     }
 
-    /// What the jobs share.
+    /// Returns the marks and counts of the jobs.
     #[must_use]
     pub fn world(&self) -> Arc<World> {
         Arc::clone(&self.shared.world)
     }
 
-    /// Lets the source have more items, the last of them or not.
+    /// Adds items to the source; `last` ends it after them.
     pub fn supply(&self, items: usize, last: bool) {
         self.shared.source.supply(items, last);
     }
 
-    /// Supplies items one by one in a task.
+    /// Adds items one by one from a task.
     pub fn supply_one_by_one(&self, items: usize) {
         let shared = Arc::clone(&self.shared);
         spawn(async move {
@@ -401,18 +401,18 @@ impl Stage {
     /// Stops the run.
     pub fn stop(&self) {
         self.shared.with(|state, effects| {
-            // Under the lock: a runner that has seen it finds the state stopped, and does not go round until it is.
+            // Under the lock: set before it, the flag makes runners take and return items until the state is stopped.
             self.shared.stopping.store(true, Ordering::Relaxed);
             state.stop(effects);
         });
     }
 
-    /// Runs `task` besides.
+    /// Spawns a task of the model.
     pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         spawn(task);
     }
 
-    /// Takes the next output; `None` once the run is over.
+    /// Takes the next output, or `None` once the run is over.
     pub async fn next(&self) -> Option<usize> {
         std::future::poll_fn(|cx| {
             let waker = cx.waker().clone();
@@ -433,11 +433,11 @@ impl Stage {
         .await;
     }
 
-    /// Takes all outputs, and waits until every runner has left.
+    /// Takes all outputs, and waits until all runners have left.
     ///
     /// # Panics
     ///
-    /// If the outputs are not those of `items` items, more jobs ran at once than the limit, or something is left.
+    /// If an output is missing, the limit was exceeded, or a job is left.
     pub fn run_to_its_end(&self, items: usize) {
         let mut outputs = block_on(async {
             let mut outputs = Vec::new();
@@ -452,11 +452,11 @@ impl Stage {
         self.assert_over();
     }
 
-    /// Waits until every runner of a stopped run has left.
+    /// Waits until all runners of a stopped run have left.
     ///
     /// # Panics
     ///
-    /// If an item is in no group, or something is left.
+    /// If an item is not counted, or a job is left.
     pub fn run_to_its_stop(&self, items: usize) {
         let taken = block_on(async {
             let mut taken = 0;

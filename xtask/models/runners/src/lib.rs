@@ -1,9 +1,9 @@
-//! The protocol of a stage's runners, before any engine is built on it. [`workers`] and [`slot`] are pure state machines,
-//! which may become files of the engine; [`stage`] is as much of a stage's state as they need. `harness.rs` puts a lock
-//! around them, and tasks; it is included twice, once with loom's locks and once with shuttle's. The models are in `tests/`.
+//! The protocol of the runners of a stage. [`workers`] and [`slot`] are pure state machines, and [`stage`] is as much of the
+//! state of a stage as they need. `harness.rs` adds a lock and tasks; it is included twice, with the locks of loom and with
+//! those of shuttle. The models are in `tests/`.
 //!
-//! No model closes anything before its end: a close wakes everybody, and so hides a wake-up that was lost. A fault of the
-//! protocol can be planted by a parameter ([`fault::Fault`]), and a model finds each of them.
+//! No model but those of a stop ends a run early: a stop wakes all tasks, and so hides a lost wake-up. A fault can
+//! be planted by a parameter ([`fault::Fault`]), and a model finds each fault.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ pub mod stage;
 pub mod workers;
 
 /// The protocol under loom, which tries every order of the steps.
-// An inline module with this folder's path, so that the file is looked for here.
+// The path of an inline module is its folder.
 #[path = "."]
 pub mod loomed {
     mod sync {

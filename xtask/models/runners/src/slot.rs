@@ -1,12 +1,12 @@
-//! The state of one job between its start and its end: who may poll it, and whether a wake-up puts it into the run
-//! queue.
+//! The state of a job from its start to its end. The state decides which runner may poll the job, and whether a wake-up
+//! puts the job into the run queue.
 //!
 //! # Invariants
 //!
-//! - S1: a job is in the run queue at most once: `Queued` is entered by one transition only, and that transition's
-//!   caller puts the job there.
-//! - S2: one runner at a time owns a job: the runner that started it, or the runner that took it from the run queue.
-//! - S3: a wake-up during a poll is not lost: it turns `Running` into `Woken`, and the end of that poll queues the job.
+//! - S1: a job is in the run queue at most once. The caller of the transition to `Queued` puts the job there.
+//! - S2: one runner at a time owns a job: the runner that started the job or took the job from the run queue.
+//! - S3: a wake-up during a poll is not lost: the wake-up turns `Running` into `Woken`, and the end of the poll queues the
+//!   job.
 
 /// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +14,11 @@
 pub enum Slot {
     /// A runner owns the job.
     Running,
-    /// A runner owns the job, and a wake-up has come since its poll began.
+    /// A runner owns the job, and a wake-up has come since the poll began.
     Woken,
     /// The job waits for a wake-up.
     Waiting,
-    /// The job is in the run queue, or on its way there.
+    /// The job is in the run queue, or its waker is about to put it there.
     Queued,
     /// The job has ended.
     Ended,
@@ -29,7 +29,7 @@ impl Slot {
     ///
     /// # Panics
     ///
-    /// If the number is none of a state.
+    /// If no state has that number.
     #[must_use]
     pub fn from_u8(number: u8) -> Self {
         let states = [Self::Running, Self::Woken, Self::Waiting, Self::Queued, Self::Ended];

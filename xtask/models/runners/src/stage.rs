@@ -1,5 +1,4 @@
-//! The rest of a stage's state, as far as the runners' protocol depends on it: items, their admission, outputs. Pure as
-//! the protocol is.
+//! The rest of a stage, as far as the protocol of the runners needs it: items, admission and outputs. Pure, too.
 
 use std::collections::VecDeque;
 
@@ -17,11 +16,11 @@ pub struct Size {
     pub bound: usize,
     /// Items a runner takes at once.
     pub batch: usize,
-    /// Turns of a runner until it lets other tasks of its thread run.
+    /// Steps of a runner until it returns to the executor.
     pub turns: usize,
 }
 
-/// What a runner has done since its last look.
+/// The results of a runner since its last look.
 #[derive(Debug, Default)]
 pub struct Done {
     /// Outputs of completed items.
@@ -30,15 +29,14 @@ pub struct Done {
     pub unstarted: Vec<usize>,
     /// Items that were dropped after their start, since the run was stopped.
     pub cancelled: usize,
-    /// What only [`Fault::CountsRunners`] asks for: the runner had a batch; how many of its jobs have begun to wait; how
-    /// many jobs that had waited have ended.
+    /// Used by [`Fault::CountsRunners`] alone.
     pub sketch: Sketch,
 }
 
 /// The counters of the first sketch.
 #[derive(Debug, Default)]
 pub struct Sketch {
-    /// A batch was in hand.
+    /// The runner had a batch in hand.
     pub busy: bool,
     /// Jobs that have begun to wait.
     pub detached: usize,
@@ -46,24 +44,24 @@ pub struct Sketch {
     pub resumed: usize,
 }
 
-/// What came of a poll of the source.
+/// The result of a poll of the source.
 #[derive(Debug)]
 pub enum Polled {
     /// Items, in their order.
     Items(Vec<usize>),
-    /// Nothing yet; the source has the runner's waker.
+    /// The source has no item yet, and keeps the waker of the runner.
     Pending,
-    /// Nothing more.
+    /// The source has ended.
     Ended,
 }
 
-/// A runner's turn: what it does, and the items for it.
+/// The next step of a runner, with the items for it.
 pub struct Turn<J> {
-    /// What it does next.
+    /// The step.
     pub next: Next<J>,
-    /// The items of [`Next::Start`]; how many to poll for at [`Next::Poll`] is its capacity.
+    /// The items of [`Next::Start`].
     pub items: Vec<usize>,
-    /// The most items to poll for.
+    /// The most items that [`Next::Poll`] may take.
     pub most: usize,
 }
 
@@ -76,10 +74,10 @@ pub struct State<J, W> {
     source_ended: bool,
     ready: VecDeque<usize>,
     in_stage: usize,
-    /// Items that runners have taken and that have not been completed, wherever their jobs are: raised as a runner takes
-    /// them, lowered as their outputs come back, and by nothing else.
+    /// Items that runners have taken and not completed, wherever the jobs are. Raised at the take, lowered at the look
+    /// that follows the completion, and changed by nothing else.
     in_flight: usize,
-    /// What [`Fault::CountsRunners`] takes for that: runners with a batch, and jobs that wait.
+    /// The counter of [`Fault::CountsRunners`]: runners with a batch, and jobs that wait.
     engaged: usize,
     outputs: VecDeque<usize>,
     /// Items dropped after their start.
@@ -130,7 +128,7 @@ impl<J, W> State<J, W> {
         }
     }
 
-    /// Settles what a runner has done, and decides what it does next.
+    /// Settles the results of a runner, and decides its next step.
     pub fn turn(
         &mut self,
         id: RunnerId,
@@ -150,8 +148,8 @@ impl<J, W> State<J, W> {
             }
             Next::Resume(_) | Next::Sweep(_) | Next::Park | Next::Leave => {}
         }
-        if self.fault != Fault::CallsNobodyForMore {
-            self.workers.call(self.offer(), effects);
+        if self.fault != Fault::NoNotifyAfterATake {
+            self.workers.notify(self.offer(), effects);
         }
         if matches!(turn.next, Next::Leave) && self.workers.live() == 0 {
             effects.wakes.extend(self.supervisor.take());
@@ -188,7 +186,7 @@ impl<J, W> State<J, W> {
     ///
     /// # Panics
     ///
-    /// If nobody had it, or more items came than the bound.
+    /// If no runner had the lease, or the stage has more items than its bound.
     pub fn unlease(&mut self, polled: Polled) {
         assert!(!self.source_home, "the source was leased twice");
         self.source_home = true;
@@ -203,19 +201,19 @@ impl<J, W> State<J, W> {
         }
     }
 
-    /// Puts a woken job where runners find it.
+    /// Puts a woken job into the run queue.
     pub fn wake(&mut self, job: J, effects: &mut Effects<W>) {
         self.workers.push(job);
-        if self.fault != Fault::CallsNobodyForAJob {
-            self.workers.call(self.offer(), effects);
+        if self.fault != Fault::NoNotifyForAJob {
+            self.workers.notify(self.offer(), effects);
         }
     }
 
-    /// Takes an output, which makes room; keeps the waker if there is none.
+    /// Takes an output, and so makes room. Keeps the waker if no output is there.
     ///
     /// # Errors
     ///
-    /// Whether another one may come.
+    /// Returns whether an output may come later.
     pub fn deliver(&mut self, waker: W, effects: &mut Effects<W>) -> Result<usize, bool> {
         let Some(output) = self.outputs.pop_front() else {
             let more = self.workers.live() > 0;
@@ -223,8 +221,8 @@ impl<J, W> State<J, W> {
             return Err(more);
         };
         self.in_stage -= 1;
-        if self.fault != Fault::CallsNobodyForRoom {
-            self.workers.call(self.offer(), effects);
+        if self.fault != Fault::NoNotifyForRoom {
+            self.workers.notify(self.offer(), effects);
         }
         Ok(output)
     }
@@ -234,18 +232,18 @@ impl<J, W> State<J, W> {
         self.workers.stop(effects);
     }
 
-    /// Whether every runner has left; keeps the waker if not.
+    /// Returns true if all runners have left, and keeps the waker otherwise.
     pub fn poll_over(&mut self, waker: W) -> bool {
         let over = self.workers.live() == 0;
         self.supervisor = (!over).then_some(waker);
         over
     }
 
-    /// Asserts that a run that is over has left nothing behind.
+    /// Asserts that no runner, job or item is left.
     ///
     /// # Panics
     ///
-    /// If something is left.
+    /// If the assertion fails.
     pub fn assert_over(&self) {
         assert_eq!(self.workers.live(), 0, "runners are left");
         assert!(self.workers.is_empty(), "a runner is parked, or a job is left");
@@ -254,13 +252,13 @@ impl<J, W> State<J, W> {
         assert!(self.workers.is_stopped() || self.ready.is_empty() && self.in_stage == self.outputs.len());
     }
 
-    /// How many items were taken and not started.
+    /// Returns the number of items taken and not started.
     #[must_use]
     pub fn unstarted(&self) -> usize {
         self.ready.len()
     }
 
-    /// How many outputs nobody took.
+    /// Returns the number of outputs not taken.
     #[must_use]
     pub fn undelivered(&self) -> usize {
         self.outputs.len()

@@ -1,23 +1,29 @@
-//! The runners of a stage: the run queue of woken jobs, the parking list, hiring and leaving. A pure state machine: it
-//! takes no lock, wakes nobody and runs no user code, and returns what its caller has to carry out after the unlock.
+//! The runners of a stage: the run queue of woken jobs, the parking list, the notification of runners, and the end. A pure
+//! state machine: no lock, no wake and no user code. The wakes and the spawn of each change are returned as [`Effects`]
+//! and carried out after the unlock.
 //!
 //! # The states of a runner
 //!
-//! A runner is *called* (hired, woken or giving way, and not polled since), *busy* (polled: it looks for work or has work
-//! in hand), *idle* (parked), *listening* (parked, and the source has its waker), or *gone*. Called and busy runners are
-//! *active*.
+//! - *notified*: spawned, woken or rescheduled, and not polled since;
+//! - *busy*: polled; the runner looks for work or has work in hand;
+//! - *idle*: parked;
+//! - *listening*: parked, and the source has the waker of this runner;
+//! - *gone*.
+//!
+//! Notified and busy runners are *active*.
 //!
 //! # Invariants
 //!
-//! - W1: one list holds every parked runner. A runner is on it or active, and `live` counts both.
-//! - W2: a runner parks only where its look, under the same lock, has found no work.
-//! - W3: each event that makes work calls one runner, a parked one or else a new one, unless `threads` runners are called
-//!   already. The executor polls a called runner as soon as a thread is free, so a job that blocks its thread costs that
-//!   runner and no other; and runners that are called are never many.
-//! - W4: a runner that takes work calls another one while there is more.
-//! - W5: a call takes an idle runner before the listening one. A listening runner that is called listens no more, so
-//!   the next runner that looks polls the source.
-//! - W6: a runner leaves only once no item can start and none is in flight. It calls all parked runners as it goes.
+//! - W1: one list holds all parked runners. A live runner is either on the list or active.
+//! - W2: a runner parks only if a look under the same lock has found no work.
+//! - W3: each event that makes work notifies one runner: an idle runner, else the listening runner, else a new runner.
+//!   The exception is a stage with `threads` notified runners. The executor polls a notified runner once a thread is free,
+//!   so a job that blocks a thread delays one runner only.
+//! - W4: a runner that takes work notifies the next runner if work is left.
+//! - W5: *listening* is a mark on the entry of the parking list. A notified runner is off the list, so a runner that looks
+//!   while the listening runner is active polls the source.
+//! - W6: a runner leaves only if no item can start and no item is in flight. The first runner to leave notifies all
+//!   parked runners.
 
 use std::collections::VecDeque;
 
@@ -26,61 +32,61 @@ use crate::fault::Fault;
 /// The number of a runner within its stage.
 pub type RunnerId = usize;
 
-/// What the rest of the stage has for a runner, read under the same lock.
+/// The work that the rest of the stage has for a runner, read under the same lock.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer {
     /// A taken item is ready, and the limit has room for its job.
     pub startable: bool,
     /// The source is there and has not ended, the stage has room, and the limit has room for a job.
     pub pollable: bool,
-    /// No item will start any more, and every item that a runner has taken is completed.
+    /// No item can start any more, and no item is in flight.
     pub over: bool,
 }
 
-/// What a runner did before it looks.
+/// The last step of a runner before its look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
-    /// It was called or hired.
+    /// The runner comes from its executor.
     Nothing,
-    /// It ran a woken job.
+    /// The runner resumed a woken job.
     Ran,
-    /// It ran the jobs of a batch of items.
+    /// The runner started the jobs of a batch.
     Started,
-    /// It polled the source, which had something or has ended.
+    /// The runner polled the source, and the source had items or has ended.
     Polled,
-    /// It polled the source, which has its waker now.
+    /// The runner polled the source, and the source was pending and has the waker of the runner.
     Registered,
 }
 
-/// What a runner does next.
+/// The next step of a runner.
 #[derive(Debug)]
 pub enum Next<J> {
-    /// Resumes a woken job; once the run is stopped, drops it.
+    /// Resume a woken job; in a stopped run, drop the job.
     Resume(J),
-    /// Starts the jobs of items.
+    /// Start the jobs of a batch.
     Start,
-    /// Leases the source and polls it.
+    /// Lease the source and poll it.
     Poll,
-    /// Wakes a job of a stopped run, and drops it where that would queue it.
+    /// Wake a job of a stopped run; drop the job if the wake would queue it.
     Sweep(J),
-    /// Returns to its executor until its waker is woken.
+    /// Return to the executor until the waker is woken.
     Park,
-    /// Ends.
+    /// End.
     Leave,
 }
 
-/// What is carried out after the unlock.
+/// The wakes and the spawn to carry out after the unlock.
 #[derive(Debug)]
 pub struct Effects<W> {
     /// Wakers to wake.
     pub wakes: Vec<W>,
     /// A runner to spawn.
-    pub hire: Option<RunnerId>,
+    pub spawn: Option<RunnerId>,
 }
 
 impl<W> Default for Effects<W> {
     fn default() -> Self {
-        Self { wakes: Vec::new(), hire: None }
+        Self { wakes: Vec::new(), spawn: None }
     }
 }
 
@@ -94,11 +100,11 @@ struct Parked<W> {
 pub struct Workers<J, W> {
     threads: usize,
     live: usize,
-    hired: usize,
-    called: Vec<RunnerId>,
+    added: usize,
+    notified: Vec<RunnerId>,
     run_queue: VecDeque<J>,
     parked: Vec<Parked<W>>,
-    /// Every job that has waited and not ended, each at its place.
+    /// The jobs that have waited and not ended.
     jobs: Vec<Option<J>>,
     vacant: Vec<usize>,
     stopped: bool,
@@ -108,14 +114,14 @@ pub struct Workers<J, W> {
 }
 
 impl<J, W> Workers<J, W> {
-    /// Creates the runners of a stage on an executor with so many threads. None is hired yet.
+    /// Creates the runners of a stage on an executor with `threads` threads, before the first runner is added.
     #[must_use]
     pub fn new(threads: usize, fault: Fault) -> Self {
         Self {
             threads,
             live: 0,
-            hired: 0,
-            called: Vec::new(),
+            added: 0,
+            notified: Vec::new(),
             run_queue: VecDeque::new(),
             parked: Vec::new(),
             jobs: Vec::new(),
@@ -126,17 +132,17 @@ impl<J, W> Workers<J, W> {
         }
     }
 
-    /// Counts a runner that is about to be spawned.
-    pub fn hire(&mut self) -> RunnerId {
+    /// Adds a runner that is about to be spawned.
+    pub fn add_runner(&mut self) -> RunnerId {
         self.live += 1;
-        self.hired += 1;
-        self.called.push(self.hired);
-        self.hired
+        self.added += 1;
+        self.notified.push(self.added);
+        self.added
     }
 
-    /// Counts a busy runner as called: it returns to its executor, and has woken itself.
-    pub fn give_way(&mut self, id: RunnerId) {
-        self.called.push(id);
+    /// Marks a busy runner as notified. The runner wakes itself and returns to the executor.
+    pub fn reschedule(&mut self, id: RunnerId) {
+        self.notified.push(id);
     }
 
     /// Puts a woken job into the run queue.
@@ -144,7 +150,7 @@ impl<J, W> Workers<J, W> {
         self.run_queue.push_back(job);
     }
 
-    /// Enlists a job that is about to wait for the first time, so that a stop finds it. Returns its place.
+    /// Enlists a job before its first wait, so that a stop finds the job. Returns its place.
     pub fn enlist(&mut self, job: J) -> usize {
         let place = self.vacant.pop().unwrap_or_else(|| {
             self.jobs.push(None);
@@ -156,14 +162,13 @@ impl<J, W> Workers<J, W> {
 
     /// Strikes an enlisted job that has ended.
     pub fn strike(&mut self, place: usize) {
-        // A stop may have taken it out, and then nobody takes the place again.
+        // After a sweep the place is empty, and is not reused.
         if self.jobs[place].take().is_some() {
             self.vacant.push(place);
         }
     }
 
-    /// Decides what an active runner does that has nothing in hand, and parks it where there is nothing to do. The waker
-    /// is kept only then.
+    /// Decides the next step of an active runner without work in hand. The waker is kept only if that step is to park.
     pub fn look(
         &mut self,
         id: RunnerId,
@@ -172,7 +177,7 @@ impl<J, W> Workers<J, W> {
         waker: W,
         effects: &mut Effects<W>,
     ) -> Next<J> {
-        self.called.retain(|called| *called != id);
+        self.notified.retain(|notified| *notified != id);
         self.parked.retain(|parked| parked.id != id);
         if self.stopped && self.run_queue.is_empty() {
             let job = self.jobs.iter_mut().find_map(Option::take);
@@ -180,7 +185,7 @@ impl<J, W> Workers<J, W> {
                 return Next::Sweep(job);
             }
         }
-        // In turns, so that jobs that wake themselves do not keep the source from being polled, nor the other way round.
+        // Jobs and items in turns: jobs that wake themselves do not keep items from being started, and vice versa.
         let next = if last == Last::Ran {
             self.next_item(last, offer).or_else(|| self.next_job())
         } else {
@@ -194,8 +199,8 @@ impl<J, W> Workers<J, W> {
         }
         if offer.over {
             self.live -= 1;
-            if self.fault != Fault::LeavesAlone {
-                self.call_all(effects);
+            if self.fault != Fault::LeavesWithoutNotify {
+                self.notify_all(effects);
             }
             return Next::Leave;
         }
@@ -221,14 +226,14 @@ impl<J, W> Workers<J, W> {
         if !offer.pollable || last == Last::Registered {
             return None;
         }
-        // The source forgets the waker of the runner that listens.
+        // The poll replaces the waker of the listening runner.
         self.parked.iter_mut().for_each(|parked| parked.listens = false);
         Some(Next::Poll)
     }
 
-    /// Calls one runner if there is work that no active runner is sure to take soon: any of them may compute for long.
-    pub fn call(&mut self, offer: Offer, effects: &mut Effects<W>) {
-        if self.fault != Fault::HiresUpToTheThreads && self.called.len() >= self.threads {
+    /// Notifies one runner if work is left. A busy runner is not relied on: its job may compute for long.
+    pub fn notify(&mut self, offer: Offer, effects: &mut Effects<W>) {
+        if self.fault != Fault::SpawnsUpToTheThreads && self.notified.len() >= self.threads {
             return;
         }
         let listener = self.parked.iter().position(|parked| parked.listens);
@@ -238,50 +243,50 @@ impl<J, W> Workers<J, W> {
             return;
         }
         let idle = self.parked.iter().rposition(|parked| !parked.listens);
-        let called = if self.fault == Fault::ListensWhileItRuns && listener.is_some() {
+        let place = if self.fault == Fault::ListensWhileItRuns && listener.is_some() {
             self.listens_elsewhere = listener.map(|place| self.parked[place].id);
             listener
         } else {
             idle.or(listener)
         };
-        if let Some(place) = called {
+        if let Some(place) = place {
             let Parked { id, waker, .. } = self.parked.remove(place);
-            self.called.push(id);
+            self.notified.push(id);
             effects.wakes.push(waker);
-        } else if self.live > 0 && (self.fault != Fault::HiresUpToTheThreads || self.live < self.threads) {
-            effects.hire = Some(self.hire());
+        } else if self.live > 0 && (self.fault != Fault::SpawnsUpToTheThreads || self.live < self.threads) {
+            effects.spawn = Some(self.add_runner());
         }
     }
 
-    /// Calls every parked runner.
-    fn call_all(&mut self, effects: &mut Effects<W>) {
+    /// Notifies all parked runners.
+    fn notify_all(&mut self, effects: &mut Effects<W>) {
         for Parked { id, waker, .. } in self.parked.drain(..) {
-            self.called.push(id);
+            self.notified.push(id);
             effects.wakes.push(waker);
         }
     }
 
-    /// Stops the run: every parked runner looks again, and drops jobs from here on.
+    /// Stops the run. All parked runners are notified, and drop jobs from here on.
     pub fn stop(&mut self, effects: &mut Effects<W>) {
         self.stopped = true;
-        if self.fault != Fault::StopsWithoutACall {
-            self.call_all(effects);
+        if self.fault != Fault::StopsWithoutNotify {
+            self.notify_all(effects);
         }
     }
 
-    /// Whether the run is stopped.
+    /// Returns true if the run is stopped.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stopped
     }
 
-    /// How many runners have not left.
+    /// Returns the number of runners that have not left.
     #[must_use]
     pub fn live(&self) -> usize {
         self.live
     }
 
-    /// Whether nothing is left: no parked runner, no woken job, no job that waits.
+    /// Returns true if no runner is parked, no job is queued and no job waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.parked.is_empty() && self.run_queue.is_empty() && self.jobs.iter().all(Option::is_none)

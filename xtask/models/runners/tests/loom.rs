@@ -1,4 +1,4 @@
-//! The runners' protocol, in every order of the steps of something tiny. Nothing is closed before its end.
+//! The protocol of the runners, in every order of the steps with at most two preemptions.
 
 use std::sync::Arc;
 
@@ -77,9 +77,9 @@ fn a_stop_as_a_job_begins_to_wait_ends_it() {
     with_preemptions(2, || stopped(Fault::None));
 }
 
-/// The other faults are left to shuttle: a deadlock that loom finds may end its process.
+/// Shuttle finds the other faults: a deadlock that loom finds may abort the process.
 #[test]
 #[should_panic(expected = "deadlock")]
-fn stopping_without_a_call_is_found() {
-    with_preemptions(2, || stopped(Fault::StopsWithoutACall));
+fn stopping_without_notify_is_found() {
+    with_preemptions(2, || stopped(Fault::StopsWithoutNotify));
 }

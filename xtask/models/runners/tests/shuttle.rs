@@ -1,4 +1,4 @@
-//! The runners' protocol, in very many schedules of stages with several runners. Nothing is closed before its end.
+//! The protocol of the runners, in thousands of schedules of a stage with several runners.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use towpath_models_runners::stage::Size;
 
 const SIZE: Size = Size { threads: 2, limit: 4, bound: 8, batch: 4, turns: 3 };
 
-/// A job that waits now and then, woken by itself.
+/// A job that wakes itself up to two times.
 const WAKES_ITSELF: MakeJob = |_, _| {
     Box::pin(async {
         for _ in 0..any(0..=2) {
@@ -18,7 +18,7 @@ const WAKES_ITSELF: MakeJob = |_, _| {
     })
 };
 
-/// A job that waits for the job of the next item, if that is in the same four: the last is the first to end.
+/// A job that waits for the job of the next item, except for the last of each four.
 const WAITS_FOR_THE_NEXT: MakeJob = |world, item| {
     Box::pin(async move {
         if item % 4 != 3 {
@@ -28,10 +28,10 @@ const WAITS_FOR_THE_NEXT: MakeJob = |world, item| {
     })
 };
 
-/// A job that waits for something outside.
+/// A job that waits for a mark of its own.
 const WAITS_FOR_OUTSIDE: MakeJob = |world, item| Box::pin(async move { world.until(item).await });
 
-/// A job that computes until the job of the next item has ended, if that is in the same two.
+/// A job that blocks its thread until the job of the next item has ended, except for the last of each two.
 const COMPUTES_UNTIL_THE_NEXT: MakeJob = |world, item| {
     Box::pin(async move {
         if item % 2 == 0 {
@@ -41,7 +41,7 @@ const COMPUTES_UNTIL_THE_NEXT: MakeJob = |world, item| {
     })
 };
 
-/// A job that waits for something outside, and the first then computes until the second has ended.
+/// A job that waits for a mark of its own. The first job then blocks its thread until the second has ended.
 const COMPUTES_AFTER_A_WAIT: MakeJob = |world, item| {
     Box::pin(async move {
         world.until(100 + item).await;
@@ -52,7 +52,7 @@ const COMPUTES_AFTER_A_WAIT: MakeJob = |world, item| {
     })
 };
 
-/// A job that waits for a mark from outside, and then computes until the item behind it has been run.
+/// The first job waits for a mark, and then blocks its thread until the second item has been run.
 const FIRST_COMPUTES_UNTIL_LATER_ITEM: MakeJob = |world, item| {
     Box::pin(async move {
         match item {
@@ -227,7 +227,7 @@ fn jobs_are_not_held_up_by_one_that_blocks_its_thread() {
     explore(6_000, || woken_jobs_that_compute(Size { threads: 1, batch: 1, ..SIZE }, Fault::None));
 }
 
-/// The first sketch: jobs counted where they have ended before they were counted where they began to wait.
+/// The fault of the first sketch: the end of a job is counted before its wait is.
 #[test]
 #[should_panic(expected = "more jobs have ended than were counted")]
 fn counting_runners_is_found() {
@@ -242,31 +242,31 @@ fn parking_after_the_unlock_is_found() {
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn hiring_up_to_the_threads_is_found() {
+fn spawning_up_to_the_threads_is_found() {
     explore(10_000, || {
-        woken_jobs_that_compute(Size { threads: 1, batch: 1, ..SIZE }, Fault::HiresUpToTheThreads);
+        woken_jobs_that_compute(Size { threads: 1, batch: 1, ..SIZE }, Fault::SpawnsUpToTheThreads);
     });
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn calling_nobody_for_more_is_found() {
-    explore(10_000, || items_that_compute(Size { batch: 1, ..SIZE }, Fault::CallsNobodyForMore));
+fn no_notify_after_a_take_is_found() {
+    explore(10_000, || items_that_compute(Size { batch: 1, ..SIZE }, Fault::NoNotifyAfterATake));
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn calling_nobody_for_a_job_is_found() {
-    explore(10_000, || jobs_woken_from_outside(SIZE, Fault::CallsNobodyForAJob));
+fn no_notify_for_a_job_is_found() {
+    explore(10_000, || jobs_woken_from_outside(SIZE, Fault::NoNotifyForAJob));
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn calling_nobody_for_room_is_found() {
+fn no_notify_for_room_is_found() {
     explore(10_000, || {
         jobs_woken_from_outside(
             Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 },
-            Fault::CallsNobodyForRoom,
+            Fault::NoNotifyForRoom,
         );
     });
 }
@@ -281,8 +281,8 @@ fn listening_while_it_runs_is_found() {
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn forgetting_a_wake_during_a_poll_is_found() {
-    explore(10_000, || jobs_that_wake_themselves(SIZE, Fault::ForgetsAWakeDuringAPoll));
+fn losing_a_wake_during_a_poll_is_found() {
+    explore(10_000, || jobs_that_wake_themselves(SIZE, Fault::LosesAWakeDuringAPoll));
 }
 
 #[test]
@@ -293,12 +293,12 @@ fn leaving_while_jobs_wait_is_found() {
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn stopping_without_a_call_is_found() {
-    explore(10_000, || stopped(SIZE, Fault::StopsWithoutACall, WAITS_FOR_OUTSIDE));
+fn stopping_without_notify_is_found() {
+    explore(10_000, || stopped(SIZE, Fault::StopsWithoutNotify, WAITS_FOR_OUTSIDE));
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn leaving_alone_is_found() {
-    explore(10_000, || jobs_woken_from_outside(SIZE, Fault::LeavesAlone));
+fn leaving_without_notify_is_found() {
+    explore(10_000, || jobs_woken_from_outside(SIZE, Fault::LeavesWithoutNotify));
 }
