@@ -20,7 +20,7 @@ use super::{adapters, generator};
 /// The largest capacity of a channel, far beyond any useful capacity.
 const LARGEST_CHANNEL: usize = 1 << 24;
 
-/// The items of a run.
+/// A source of items, for a run.
 ///
 /// Any `IntoIterator` and any [`Run`] become a source with `into()`; the constructors create sources of streams,
 /// channels and generators. A run takes items only while its bound allows more, and takes together only items that
