@@ -1,4 +1,4 @@
-//! The outputs that a receiver has yielded since the last count of their stage.
+//! The outputs that a receiver yielded after the last count of the stage.
 
 use std::sync::Arc;
 
