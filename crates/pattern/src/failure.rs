@@ -11,8 +11,7 @@ use crate::util::panic;
 ///
 /// A `Failure` is a [`std::error::Error`], so `?` works wherever an error is boxed. [`Failure::cause`] distinguishes
 /// the kinds of failures and holds the error of the job: `Cause::Errored(error)` with `error.is::<Mine>()`. The
-/// `Display` output includes the error of the job, and [`source`](Error::source) is the source of the error of the
-/// job.
+/// `Display` output includes the error of the job, and [`source`](Error::source) returns the source of that error.
 pub struct Failure(Box<Inner>);
 
 struct Inner {

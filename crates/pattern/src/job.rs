@@ -14,8 +14,8 @@ use crate::util::panic::poll_then_drop;
 
 /// An async function that a pattern applies to every item, and that may fail.
 ///
-/// Every `Fn(In) -> impl Future<Output = anyhow::Result<Out>>` is a job. A closure annotates the type of its
-/// argument; the compiler infers the rest:
+/// Every `Fn(In) -> impl Future<Output = anyhow::Result<Out>>` is a job. A closure is a job once the type of its
+/// argument is annotated; the rest is inferred:
 ///
 /// ```
 /// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}

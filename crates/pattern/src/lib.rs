@@ -5,7 +5,7 @@
 //! To *use* a pattern, depend on the crate of the pattern, such as `towpath-fanout`; the crate of a pattern
 //! re-exports what its users need from here. Depend on this crate to *write* a pattern, or to take patterns as
 //! `dyn Pattern`. For a single task, tokio's `spawn` is enough; for a group of tasks without items, [`Scope::spawn`],
-//! or tokio's `JoinSet` if the values of the tasks are needed.
+//! or tokio's `JoinSet` if the value of every task is needed.
 //!
 //! # The parts
 //!
@@ -59,8 +59,8 @@
 //! A pattern with settings has a field for [`Settings`], and the builders of [`builders!`]. A pattern crate re-exports
 //! [`prelude`] for users.
 //!
-//! The conformance suite of `towpath-testkit` checks every law, with one job an item. Particular behaviour of a
-//! pattern (here, the second try) needs separate tests.
+//! The conformance suite of `towpath-testkit` runs such a pattern with one job an item, and checks every law. The
+//! particular behaviour of a pattern (here, the second try) needs tests of its own.
 
 #![forbid(unsafe_code)]
 

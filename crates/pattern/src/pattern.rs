@@ -29,11 +29,11 @@ use crate::source::Source;
 ///
 /// ## 2. Bounds
 ///
-/// The number of running jobs is never more than the limit; several futures that a pattern runs for an item are one
-/// job. At every stage, the items taken and not delivered are never more than limit plus capacity, in any order;
+/// The number of running jobs is never more than the limit; several futures that a pattern runs for an item count as
+/// one job. At every stage, the items taken and not delivered are never more than limit plus capacity, in any order;
 /// items held by workers and completed outputs are included. At the bound, the source is not polled. An output is
-/// delivered when the run yields the output. For a quick receiver, deliveries are counted in portions: of an eighth of
-/// the bound at most, or of eight items where eight is no more than half of the bound.
+/// delivered when the run yields the output. For a quick receiver, deliveries are counted in portions: of an eighth
+/// of the bound at most, or of eight items where eight is no more than half of the bound.
 ///
 /// `bounds/never_more_jobs_than_the_limit`, `bounds/never_more_items_in_a_stage_than_its_bound`
 ///
@@ -48,9 +48,9 @@ use crate::source::Source;
 /// ## 4. Progress
 ///
 /// Jobs in flight continue up to the bound while no outputs are taken, and never deadlock. A job may wait for the job
-/// of a later item whose distance is less than the limit: jobs start in the order in which their items were taken.
-/// (When a job of a run waits for the first time, after many jobs that did not wait, one job for every further thread
-/// of the runtime may be ahead of the order.)
+/// of a later item if the distance of the two items is less than the limit: jobs start in the order in which their
+/// items were taken. (When a job of a run waits for the first time, after many jobs that did not wait, one job for
+/// every further thread of the runtime may be ahead of the order.)
 ///
 /// `progress/nobody_takes_and_jobs_go_on_to_the_bound`, `progress/two_stages_under_one_semaphore_finish`,
 /// `progress/a_job_that_waits_for_a_later_one_finishes`
@@ -92,14 +92,14 @@ use crate::source::Source;
 /// `no_added_wait/nothing_waits_behind_a_job_that_waits`,
 /// `no_added_wait/an_item_that_arrives_is_begun_while_another_computes`
 pub trait Pattern<In: Send + 'static>: Send + Sync {
-    /// The output of a run.
+    /// The type of the outputs of a run.
     type Out: Send + 'static;
 
     /// Starts a run of the pattern on `input`, in `scope`.
     ///
     /// # Panics
     ///
-    /// Panics outside a tokio runtime, and without timers if the scope has a deadline.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers.
     #[track_caller]
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 }
@@ -112,14 +112,13 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
     }
 }
 
-/// The methods for users of a pattern.
+/// Methods to run and to combine patterns, for every [`Pattern`].
 pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// Runs the pattern on `input`: any `IntoIterator`, a [`Source`], or another [`Run`].
     ///
     /// # Panics
     ///
-    /// Panics outside a tokio runtime, at the location of the caller (behind `dyn Pattern`, at the location of the
-    /// pattern).
+    /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
     #[track_caller]
     fn run(&self, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), Scope::default())
@@ -130,14 +129,13 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// # Panics
     ///
-    /// Panics outside a tokio runtime, at the location of the caller (behind `dyn Pattern`, at the location of the
-    /// pattern).
+    /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
     #[track_caller]
     fn run_in(&self, scope: &Scope, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), scope.clone())
     }
 
-    /// Returns a pattern that applies `next` to the outputs of this pattern, as soon as an output is ready.
+    /// Returns a pattern that applies `next` to every output of this pattern, as soon as the output is ready.
     ///
     /// Both patterns keep their settings. If the first pattern continues after a failure and `next` does not, the
     /// failure stops `next`.
@@ -149,7 +147,7 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
         Then(self, next)
     }
 
-    /// Returns the pattern behind a pointer. Patterns of different types can then have the same type.
+    /// Boxes the pattern, so that patterns of different types can have the same type.
     fn boxed(self) -> Box<dyn Pattern<In, Out = Self::Out>>
     where
         Self: Sized + 'static,

@@ -58,7 +58,8 @@ impl Run<()> {
     ///
     /// # Panics
     ///
-    /// Panics outside a tokio runtime, and without timers if the scope has a deadline; at the location of the caller.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
+    /// of the panic is the caller.
     #[track_caller]
     pub fn spawn_discarding<In: Send + 'static>(
         scope: Scope,
@@ -104,7 +105,8 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// # Panics
     ///
-    /// Panics outside a tokio runtime, and without timers if the scope has a deadline; at the location of the caller.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
+    /// of the panic is the caller.
     #[track_caller]
     pub fn spawn<In: Send + 'static>(
         scope: Scope,

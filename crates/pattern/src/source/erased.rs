@@ -22,10 +22,10 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 
 /// A source of items, for a run.
 ///
-/// Any `IntoIterator` and any [`Run`] become a source with `into()`; the constructors create sources of streams,
-/// channels and generators. A run takes items only while its bound allows more, and takes together only items that
-/// are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or generator is a
-/// failure, too, and follows the error.
+/// Any `IntoIterator` and any [`Run`](crate::Run) become a source with `into()`; the constructors create sources of
+/// streams, channels and generators. A run takes items only while its bound allows more, and takes together only
+/// items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
+/// generator is a failure, too, and follows the error.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {

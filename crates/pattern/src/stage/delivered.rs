@@ -1,4 +1,4 @@
-//! The outputs that a receiver yielded after the last count of the stage.
+//! Outputs between the receiver, which has yielded the outputs, and the counts of the stage.
 
 use std::sync::Arc;
 

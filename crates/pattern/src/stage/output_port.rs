@@ -34,7 +34,7 @@ pub(crate) trait OutputPort<Out>: Upstream {
         held: &mut VecDeque<Output<Out>>,
     ) -> Poll<Took>;
 
-    /// Counts outputs as delivered that were taken before and yielded since.
+    /// Counts outputs that were taken before and yielded since as delivered.
     fn deliver(&self, delivered: Delivered);
 
     /// Moves up to `max` deliverable outputs into the batch of the next stage, where the outputs count from here on.
@@ -45,7 +45,7 @@ pub(crate) trait OutputPort<Out>: Upstream {
     /// the workers would wait for the receiver.
     fn largest_portion(&self) -> usize;
 
-    /// Takes the deliverable outputs during the close of a run.
+    /// Takes the deliverable outputs of a run that is being closed.
     fn take_rest(&self) -> VecDeque<Output<Out>>;
 
     /// Stops the run.
@@ -61,7 +61,8 @@ pub(crate) trait OutputPort<Out>: Upstream {
     /// Takes the first cause and the other failures.
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>);
 
-    /// Takes all failures in the order of recording, but the failures among the outputs first.
+    /// Takes all failures: first the failures among the outputs, then the recorded failures, in the order of
+    /// recording.
     fn take_unreported(&self) -> Vec<Failure>;
 
     /// Records a failure that does not stop the run.

@@ -37,7 +37,7 @@ pub(super) fn settle<In, Out>(stage: &StageShared<In, Out>) {
     discard_undeliverable(stage);
 }
 
-/// The source of a stage without workers.
+/// The source of a stage, closed after the end of all workers.
 ///
 /// A value found in the source or in the upstream stage goes back at once, and not when the whole chain is closed:
 /// the upstream stage may wait for the drop of the value, and a runtime that shuts down leaves no time for more. A

@@ -548,8 +548,8 @@ impl<In, Out> State<In, Out> {
         self.outcome.take_failures()
     }
 
-    /// Takes the failures that no receiver has taken, in the order of recording, but the failures among the outputs
-    /// first.
+    /// Takes the failures that no receiver has taken: first the failures among the outputs, then the recorded
+    /// failures, in the order of recording.
     pub(super) fn take_unreported(&mut self) -> Vec<Failure> {
         let (failed, succeeded): (Vec<_>, Vec<_>) =
             self.output.take_all().into_iter().partition(|output| output.result.is_err());

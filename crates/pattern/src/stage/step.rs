@@ -12,7 +12,7 @@ pub(super) type WorkerId = u64;
 pub(super) enum Mode {
     /// The worker looks for items, or runs jobs that have not waited.
     Active,
-    /// The job of the worker waits. The registry has the waker of the worker in the slot.
+    /// The job of the worker waits. The registry has the waker of the worker in this slot.
     Waiting(usize),
     /// The worker holds no items. Unless the worker was woken, the registry has its waker: the waker of the listener
     /// or of an idle worker.
@@ -48,7 +48,7 @@ pub(super) enum Next<In> {
 /// The source, held by the only worker that polls the source.
 pub(super) struct Lease<In> {
     pub(super) source: Source<In>,
-    /// The maximum of items to poll for.
+    /// The largest number of items to poll for.
     pub(super) max: usize,
     /// The number of the first polled item.
     pub(super) seq: u64,

@@ -26,13 +26,12 @@ pub trait Work<In, Out>: Send + Sync + 'static {
     /// scope from [`Taken::scope`].
     fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Ended<In, Out>> + Send;
 
-    /// Releases the values that the jobs shared, with an await where a release needs an await. The default
-    /// implementation does nothing.
+    /// Releases the values that the jobs shared. The release may await. The default implementation does nothing.
     ///
-    /// This method is called once for every run, after the end of the last job and before the run is over. A
-    /// cancellation does not reach the call, so an implementation sets its own time limit. Every returned cause is a
-    /// failure of the run, and so is a panic; the first of these failures is the first cause, unless the run already
-    /// has a first cause.
+    /// This method is called once for every run, after the end of the last job and before the run is over. Nothing
+    /// cancels the call, so an implementation sets a time limit of its own. Every returned cause is a failure of the
+    /// run, and so is a panic; the first of these failures is the first cause, unless the run already has a first
+    /// cause.
     ///
     /// # Cancel safety
     ///

@@ -8,7 +8,7 @@ use crate::source::Source;
 use crate::util::batch_size::BatchSize;
 
 /// The most items to poll for ahead of need. The items that the polling worker does not run wait where all workers
-/// find the items; the wait costs less than a poll for every item.
+/// find them, which costs less than a poll for every item.
 pub(crate) const LARGEST_AHEAD: usize = 16;
 
 /// The source, and the items between the source and the workers.

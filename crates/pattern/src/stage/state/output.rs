@@ -1,4 +1,4 @@
-//! The completed and undelivered outputs of a stage, held back where order requires a gap to be filled first.
+//! Outputs of a stage that are completed and not delivered, held back where order requires it.
 
 use std::collections::VecDeque;
 

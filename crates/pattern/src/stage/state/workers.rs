@@ -172,8 +172,7 @@ impl WorkerRegistry {
         waker
     }
 
-    /// Removes an active worker that leaves from the active workers: from here on, no other worker relies on the
-    /// worker.
+    /// Counts out an active worker that will leave: from here on, no other worker relies on the worker.
     pub(super) fn leave(&mut self) {
         self.active -= 1;
     }

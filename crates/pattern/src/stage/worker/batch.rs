@@ -137,7 +137,7 @@ where
         let output = if ended && !failed { self.outputs.pop_back() } else { None };
         let unstarted = self.shared.take_dropped(self.position.seq);
         let uncounted = output.is_some() || unstarted.is_some();
-        // All three drops may panic, too.
+        // The drops may panic, too.
         let later = [again, drop_caught(output), drop_caught(unstarted)];
         let later = later.map(|payload| payload.map(|payload| self.failure(Cause::of_panic(payload))));
         let failure = self.failure(Cause::of_panic(payload));

@@ -44,8 +44,8 @@ where
         let worker = Worker::new(Arc::clone(&self.shared), new);
         let mut task = WorkerTask { context: UntilDropped(Some(Arc::clone(self))), worker };
         // A block and not an `async fn`, since an `async fn` reserves memory for its arguments twice. No borrow
-        // crosses an await, since a waiting job keeps the borrow: sixteen more bytes would put the task into the next
-        // size class of 128 bytes.
+        // crosses an await, since a waiting job keeps the borrow: sixteen more bytes would round the task up to the
+        // next multiple of 128.
         tokio::spawn(async move {
             while poll_fn(|cx| task.worker.poll_fetch(cx, &task.context)).await {
                 let mut job = pin!(None);

@@ -1,4 +1,4 @@
-//! The way of a worker to the next batch.
+//! The fetch of the next batch by a worker.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
