@@ -1,4 +1,4 @@
-//! How an item, or a whole run, can fail.
+//! Failures of items and of runs.
 
 use std::any::Any;
 use std::error::Error;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use crate::util::panic;
 
-/// One failure: which item, at which stage, and why.
+/// A failure of an item or of a run: the index, the stage and the cause.
 ///
-/// It is a [`std::error::Error`], so `?` works wherever an error is boxed; match on [`Failure::cause`] to
-/// tell the kinds apart, and on the job's own error inside: `Cause::Errored(error)` with `error.is::<Mine>()`. It
-/// is displayed as that error is, and its [`source`](Error::source) is that error's source.
+/// A `Failure` is a [`std::error::Error`], so `?` works wherever an error is boxed. [`Failure::cause`] distinguishes
+/// the kinds of failures and holds the error of the job: `Cause::Errored(error)` with `error.is::<Mine>()`. The
+/// `Display` output includes the error of the job, and [`source`](Error::source) returns the source of that error.
 pub struct Failure(Box<Inner>);
 
 struct Inner {
@@ -20,21 +20,21 @@ struct Inner {
     cause: Cause,
 }
 
-/// Why an item or a run failed.
+/// The cause of a failure of an item or a run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The job, or the source, returned this error.
+    /// The job or the source returned this error.
     Errored(anyhow::Error),
-    /// The job, the source, or a value being dropped panicked with this message.
+    /// The job, the source or the drop of a value panicked with this message.
     Panicked(String),
-    /// The job returned [`TimedOut`] (or tokio's `Elapsed`), which is inside.
+    /// The job returned this [`TimedOut`], or tokio's `Elapsed`.
     TimedOut(anyhow::Error),
-    /// The run was stopped from outside before it came to its end.
+    /// The run was stopped from outside before its end.
     Cancelled(Cancelled),
 }
 
-/// Who stopped a run.
+/// The reason why a run was stopped from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancelled {
@@ -42,13 +42,14 @@ pub enum Cancelled {
     Run,
     /// The run was dropped before its end.
     Dropped,
-    /// The [`Scope`](crate::Scope) it ran in, or one around that, was cancelled.
+    /// The [`Scope`](crate::Scope) of the run, or an ancestor of the scope, was cancelled.
     Scope,
-    /// The scope's deadline passed.
+    /// The deadline of the scope passed.
     Deadline,
-    /// The run that is its source had been stopped before, and its failure taken already.
+    /// The upstream run, which is the source of the run, had been stopped before, and its failure had been taken
+    /// already.
     Upstream,
-    /// The tokio runtime it ran on was shut down.
+    /// The tokio runtime of the run was shut down.
     Runtime,
 }
 
@@ -56,7 +57,7 @@ pub enum Cancelled {
 pub(crate) fn cancellation_in(error: &anyhow::Error) -> Option<Cancelled> {
     let mut error = error;
     loop {
-        // The chain of a failure leaves out the error of the job, so the search goes on in that error.
+        // The chain of a failure leaves out the error of the job, so the search goes on in the error of the job.
         match error.chain().find_map(|link| link.downcast_ref::<Failure>())?.cause() {
             Cause::Cancelled(by) => return Some(*by),
             Cause::Errored(inner) | Cause::TimedOut(inner) => error = inner,
@@ -71,32 +72,32 @@ impl Failure {
         Self(Box::new(Inner { index, stage, cause }))
     }
 
-    /// The index of the input it happened to, counted from zero at the first stage; `None` where it
-    /// concerns the run and no item of it.
+    /// Returns the index of the failed input, counted from zero at the first stage; `None` if the failure belongs to
+    /// the run and to no item.
     #[must_use]
     pub fn index(&self) -> Option<usize> {
         self.0.index
     }
 
-    /// The name of the stage it happened at.
+    /// Returns the name of the stage where the failure happened.
     #[must_use]
     pub fn stage(&self) -> &str {
         &self.0.stage
     }
 
-    /// Why.
+    /// Returns the cause.
     #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.0.cause
     }
 
-    /// Why, by value.
+    /// Returns the cause by value.
     #[must_use]
     pub fn into_cause(self) -> Cause {
         self.0.cause
     }
 
-    /// Whether the run was stopped from outside.
+    /// Returns whether the run was stopped from outside.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.cause, Cause::Cancelled(_))
@@ -108,13 +109,15 @@ impl Failure {
 }
 
 impl Cause {
-    /// Sorts an error: what says that it timed out is [`Cause::TimedOut`].
+    /// Creates the cause from an error: [`Cause::TimedOut`] if the error says so (see [`TimedOut::is_in`]),
+    /// [`Cause::Errored`] otherwise.
     #[must_use]
     pub fn of_error(error: anyhow::Error) -> Self {
         if TimedOut::is_in(&error) { Self::TimedOut(error) } else { Self::Errored(error) }
     }
 
-    /// Returns the panic with its message. The payload is dropped here; a panic of that drop is ignored.
+    /// Creates the cause from the payload of a panic, and keeps the message. The payload is dropped here; a panic of
+    /// the drop is ignored.
     #[must_use]
     pub fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         Self::Panicked(panic::message_of(payload))
@@ -155,7 +158,7 @@ impl fmt::Display for Failure {
 }
 
 impl fmt::Debug for Failure {
-    /// One line, as `unwrap` and `main` print it, with all that the error is caused by.
+    /// Writes the failure and all sources of its error on one line, as `unwrap` and `main` print an error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Failure({self}")?;
         let mut cause = self.source();
@@ -176,15 +179,15 @@ impl Error for Failure {
     }
 }
 
-/// What a job returns to say that it timed out, so that its item is counted as such.
+/// The error that a job returns after a timeout. The item then counts as timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut {
-    /// How long it was given.
+    /// The time limit of the job.
     pub after: std::time::Duration,
 }
 
 impl TimedOut {
-    /// Whether that is what an error says: this, or tokio's `Elapsed`.
+    /// Returns whether an error is a timeout: a `TimedOut`, or tokio's `Elapsed`.
     #[must_use]
     pub fn is_in(error: &anyhow::Error) -> bool {
         error.is::<Self>() || error.is::<tokio::time::error::Elapsed>()

@@ -1,24 +1,24 @@
-//! An item on its way: its position, its value, its output, and batches of items.
+//! Items and outputs: positions, values and batches.
 
 use std::collections::{VecDeque, vec_deque};
 
 use crate::failure::Failure;
 
-/// The position of an item. It travels with the item from the source to the outputs.
+/// The position of an item. The position travels with the item from the source to the outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     /// The index of the first input that the item came from.
     pub(crate) index: usize,
-    /// The number of the item among the items of its stage, in the order of their taking.
+    /// The number of the item in its stage, in the order of taking.
     pub(crate) seq: u64,
 }
 
 impl Position {
-    /// The position of a value that belongs to no item.
+    /// The position of a value without an item.
     pub(crate) const NONE: Self = Self { index: usize::MAX, seq: u64::MAX };
 }
 
-/// An item that was taken from the source of a stage.
+/// An item taken from the source of a stage.
 #[derive(Debug)]
 pub(crate) struct Item<T> {
     pub(crate) position: Position,
@@ -32,7 +32,7 @@ pub(crate) struct Output<Out> {
     pub(crate) result: Result<Out, Failure>,
 }
 
-/// Items that are taken together. The batch numbers the items that a source pushes.
+/// Items taken together. The batch numbers the items as a source pushes them.
 #[derive(Debug)]
 pub(crate) struct ItemBatch<T> {
     items: VecDeque<Item<T>>,
@@ -56,7 +56,7 @@ impl<T> ItemBatch<T> {
         self.next_seq += 1;
     }
 
-    /// Adds an item that has its number already.
+    /// Adds an item with its existing number.
     pub(crate) fn restore(&mut self, item: Item<T>) {
         self.items.push_back(item);
     }

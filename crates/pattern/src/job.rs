@@ -1,4 +1,4 @@
-//! What a pattern applies to an item.
+//! Jobs: the functions that a pattern applies to items.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,32 +12,36 @@ use crate::failure::Cause;
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
-/// What a pattern applies to each item: an async function that may fail.
+/// An async function that a pattern applies to every item, and that may fail.
 ///
-/// Every `Fn(In) -> impl Future<Output = anyhow::Result<Out>>` is a job, so a closure will do; say the
-/// type of its argument, the rest is inferred:
+/// Every `Fn(In) -> impl Future<Output = anyhow::Result<Out>>` is a job. A closure is a job once the type of its
+/// argument is annotated; the rest is inferred:
 ///
 /// ```
 /// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}
 /// is_job(|x: u64| async move { Ok(x * 2) });
 /// ```
 ///
-/// An error of another type becomes anyhow's with `?`: not `work(item).await`, but `Ok(work(item).await?)`.
+/// The `?` operator converts the error type of another library to anyhow's: `Ok(work(item).await?)`, not
+/// `work(item).await`.
 ///
-/// A wrapper that adds something to one job (a timeout, a retry) is a type that has a job and is a job.
-///
-/// # Cancel-safety
-///
-/// A job's future is dropped at its current await when its run stops; write it so that it may be.
+/// A wrapper adds behaviour to a job, for example a timeout or a retry. A wrapper is a type that holds a job and
+/// implements `Job`.
 ///
 /// # Blocking
 ///
-/// A job that blocks its thread, `block_in_place` included, keeps one thread's worth of the run from going on.
-/// Blocking work belongs in `tokio::task::spawn_blocking`.
+/// A job that blocks its thread, `block_in_place` included, stops one thread's share of the run. Blocking work
+/// belongs in `tokio::task::spawn_blocking`.
 ///
 /// # Panics
 ///
-/// A job that panics fails its item with the message; it takes nothing else down.
+/// The panic of a job is a failure of its item, with the message of the panic. The panic does not reach other jobs,
+/// the task or the process.
+///
+/// # Cancel safety
+///
+/// When a run stops, the future of every job is dropped at its current await. A job must tolerate a drop at every
+/// await.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a job for items of type `{In}`",
     label = "not an async function from `{In}` to `anyhow::Result<_>`",
@@ -46,20 +50,21 @@ use crate::util::panic::poll_then_drop;
     note = "what it holds across an await, or captures, must be `Send`: `Arc` and not `Rc`, tokio's `Mutex` and not `RefCell`"
 )]
 pub trait Job<In>: Send + Sync + 'static {
-    /// What it makes of an item.
+    /// The output of the job.
     type Out: Send + 'static;
 
-    /// Begins the job for one item.
+    /// Starts the job for `item`.
     fn call(&self, item: In) -> impl Future<Output = anyhow::Result<Self::Out>> + Send;
 
-    /// Begins the job for one item, with the scope of the jobs of its run.
+    /// Starts the job for `item`, with the scope of the jobs of the run.
     ///
-    /// A pattern calls this method. By default it is [`call`](Job::call). A job that starts runs or tasks of its own
-    /// overrides it, and starts them in `scope`: the scope is a child of the scope of the run, it is cancelled when the run
-    /// stops, and the run is over only when nothing is left in it. [`scoped`] makes such a job of a function. A run or a
-    /// task that a job starts in no scope may outlive the run of the job.
+    /// A pattern calls this method. The default implementation calls [`call`](Job::call) and ignores the scope. A job
+    /// that starts runs or tasks overrides the method and starts them in `scope`. The scope is a child of the scope
+    /// of the run, is cancelled when the run stops, and keeps the run open until the scope is empty. [`scoped`]
+    /// creates such a job from a function. Runs and tasks that a job starts in no scope may outlive the run of the
+    /// job.
     ///
-    /// A wrapper of a job implements this method with the `call_in` of its job.
+    /// A wrapper of a job implements this method with the `call_in` of the wrapped job.
     ///
     /// # Examples
     ///
@@ -102,20 +107,20 @@ where
     }
 }
 
-/// Drives a job to its end, and drops its future before its result is returned, so that a panic of the drop masks no
-/// error.
+/// Drives a job to its end, and drops the future of the job before returning the result, so that a panic of the drop
+/// masks no error.
 ///
-/// A [`Work`](crate::Work) that awaits a job and continues after the job uses this function, with
-/// [`Begun::tell`](crate::Begun::tell) as `record`. After a plain `await`, a panic of the drop replaces the error of the
-/// job, and a second panic ends the process. [`Taken::run`](crate::Taken::run) drives its job in the same way.
+/// A [`Work`](crate::Work) that continues after its job awaits the job with this function, and passes
+/// [`Begun::tell`](crate::Begun::tell) as `record`. After a plain `await`, a panic of the drop replaces the error of
+/// the job, and a second panic ends the process. [`Taken::run`](crate::Taken::run) drives a job in the same way.
 ///
 /// # Errors
 ///
-/// Returns the error of the job. `record` gets the panic of the drop, if any.
+/// Returns the error of the job. If the drop of the job panics after the error, `record` gets the panic.
 ///
 /// # Panics
 ///
-/// Panics as the job does while it is polled, and as the drop of a job that returned an output.
+/// Panics if a poll of the job panics, or if the drop of a job panics after an output.
 ///
 /// # Cancel safety
 ///
@@ -139,7 +144,7 @@ where
 }
 
 pin_project! {
-    /// A type of its own: an `async fn` reserves memory for the job twice.
+    /// A named type, since an `async fn` reserves memory for the job twice.
     struct DriveJob<F, Record> {
         #[pin]
         job: Option<F>,
@@ -162,13 +167,13 @@ where
     }
 }
 
-/// Creates a job of an async function that gets the scope of the jobs of its run, besides the item.
+/// Creates a job from an async function with two arguments: the scope of the jobs of the run, and the item.
 ///
-/// The scope is the one of [`Job::call_in`]: runs and tasks that the function starts in the scope end before the run does.
-/// Both arguments of the function are annotated, and an async closure captures nothing; a type that implements
-/// [`Job`] has fields instead.
+/// The scope is the `scope` of [`Job::call_in`]: runs and tasks that the function starts in the scope end before the
+/// run does. Both arguments of the function are annotated, and an async closure captures no values; a type that
+/// implements [`Job`] has fields instead.
 ///
-/// A wrapper that calls the job without a scope gives it a scope of its own, and waits for it.
+/// If a wrapper calls [`Job::call`], which has no scope, the job creates a scope and waits for the end of the scope.
 ///
 /// # Examples
 ///
@@ -191,7 +196,7 @@ where
     Scoped { function, types: PhantomData }
 }
 
-/// A job with the scope of its run. From [`scoped`].
+/// A job with the scope of the jobs of its run. Created by [`scoped`].
 pub struct Scoped<F, In, Out> {
     function: F,
     types: PhantomData<fn(In) -> Out>,

@@ -1,27 +1,27 @@
-//! The one trait behind Towpath's concurrency patterns, and what they are built from.
+//! The trait of Towpath's concurrency patterns, and the parts of a pattern.
 //!
-//! # When not to use it
+//! # When not to use this crate
 //!
-//! To *use* a pattern, depend on its own crate, such as `towpath-fanout`, which re-exports what you need
-//! from here. Depend on this crate to *write* a pattern, or to take patterns as `dyn Pattern`. For a single
-//! task, tokio's `spawn` is enough; for a group of tasks without items, [`Scope::spawn`], or tokio's
-//! `JoinSet` if you need each one's value.
+//! To *use* a pattern, depend on the crate of the pattern, such as `towpath-fanout`; the crate of a pattern
+//! re-exports what its users need from here. Depend on this crate to *write* a pattern, or to take patterns as
+//! `dyn Pattern`. For a single task, tokio's `spawn` is enough; for a group of tasks without items, [`Scope::spawn`],
+//! or tokio's `JoinSet` if the value of every task is needed.
 //!
 //! # The parts
 //!
-//! - [`Pattern`] is a way to run many jobs at once; [`PatternExt`] is what everybody can do with one.
-//!   Its documentation states the laws that every pattern keeps.
+//! - [`Pattern`] is a way to run many jobs at once, and states the laws of every pattern. [`PatternExt`] has the
+//!   methods for users of a pattern.
 //! - [`Source`] is where items come from: iterators, streams, channels, generators, other runs.
-//! - [`Job`] is what is applied to an item: an async function that may fail.
-//! - [`Run`] is a pattern at work: a stream of outputs. [`Report`] says what became of every item.
+//! - [`Job`] is an async function of an item, and may fail.
+//! - [`Run`] is one execution of a pattern: a stream of outputs. [`Report`] counts the outcomes of all items.
 //! - [`Scope`] is where runs live and are stopped: a token, a deadline, a place to wait for the end.
-//! - [`Failure`] is any way in which an item can fail.
+//! - [`Failure`] says which item failed, at which stage, and why.
 //!
 //! # Writing a pattern
 //!
-//! [`Run::spawn`] takes a source, [`Settings`], and the [`Work`] to be done with each [`Taken`] item:
-//! begin it, run something, end it. The laws hold by construction. This is a whole pattern, which tries
-//! its job a second time:
+//! [`Run::spawn`] takes a source, [`Settings`], and the [`Work`] for every [`Taken`] item: begin the item, run the
+//! job, end the item. The laws hold by construction. The following pattern is complete, and tries its job a second
+//! time:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -59,8 +59,8 @@
 //! A pattern with settings has a field for [`Settings`], and the builders of [`builders!`]. A pattern crate re-exports
 //! [`prelude`] for users.
 //!
-//! The conformance suite of `towpath-testkit` drives it with one job an item, through every law. What is
-//! particular to a pattern (here, the second try) needs tests of its own.
+//! The conformance suite of `towpath-testkit` runs such a pattern with one job an item, and checks every law. The
+//! particular behaviour of a pattern (here, the second try) needs tests of its own.
 
 #![forbid(unsafe_code)]
 
@@ -91,7 +91,7 @@ pub mod internal {
 
 /// Jobs return `anyhow::Result`.
 pub use anyhow;
-/// The channels that [`Source::channel`] and [`Source::receiver`] are about.
+/// The channels of [`Source::channel`] and [`Source::receiver`].
 pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};

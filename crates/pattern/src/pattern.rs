@@ -1,4 +1,4 @@
-//! The one trait that every pattern implements.
+//! The trait that every pattern implements.
 
 use crate::run::Run;
 use crate::scope::Scope;
@@ -6,68 +6,68 @@ use crate::source::Source;
 
 /// A way to run many jobs at once.
 ///
-/// The trait is object-safe: `Box<dyn Pattern<In, Out = Out>>` is a pattern too. To *run* one, import
-/// [`PatternExt`]; to *write* one, start with [`Run::spawn`], which keeps the laws below whatever the
-/// pattern does with an item.
+/// The trait is object-safe: `Box<dyn Pattern<In, Out = Out>>` is a pattern too. To *run* a pattern, import
+/// [`PatternExt`]. To *write* a pattern, start with [`Run::spawn`], which keeps the laws below for any
+/// [`Work`](crate::Work).
 ///
 /// # Laws
 ///
-/// Every pattern keeps these nine laws, and every check named here is put to any pattern by the conformance
-/// suite of `towpath-testkit`. All nine are asked after each of many small runs that are stopped, or fail, at every
-/// place where they can be, one after the other: `every_law/stopped_between_any_two_polls`,
-/// `every_law/stopped_in_the_midst_of_any_poll`, `every_law/a_job_that_fails_at_any_poll`,
-/// `every_law/a_source_that_fails_at_any_poll`.
+/// Every pattern keeps the nine laws below. The conformance suite of `towpath-testkit` puts every named check to any
+/// pattern. The suite checks all nine laws after every run of a long series of small runs; the runs are stopped, or
+/// fail, at every possible place in turn:
+/// `every_law/stopped_between_any_two_polls`, `every_law/stopped_in_the_midst_of_any_poll`,
+/// `every_law/a_job_that_fails_at_any_poll`, `every_law/a_source_that_fails_at_any_poll`.
 ///
 /// ## 1. Conservation
 ///
-/// At each stage every item that was taken is in exactly one group of its [`Counts`](crate::Counts):
-/// succeeded, errored, panicked, timed out, cancelled, dropped or never begun; while the run goes on, the
-/// difference is running and waiting. No item is there twice. One on its way between two stages at the end
-/// counts as cancelled at the one it was going to.
+/// At every stage, every taken item is in exactly one group of the [`Counts`](crate::Counts) of the stage: succeeded,
+/// errored, panicked, timed out, cancelled, dropped or never begun; while the run goes on, the difference is running
+/// and waiting. No item is in two groups. At the end, an item between two stages counts as cancelled at the
+/// downstream stage.
 ///
 /// `conservation/every_item_is_in_one_group`, `conservation/the_counts_add_up_at_every_moment`
 ///
 /// ## 2. Bounds
 ///
-/// Never more jobs than the limit; several futures that a pattern runs for one item are one job. Taken minus
-/// delivered is never more than limit plus capacity at each stage, whatever the order, what workers have in
-/// hand and finished outputs included; at that bound the source is not polled. An output is delivered when it
-/// is yielded. To a taker that is quick, room is made a portion at a time: an eighth of the bound at most, or
-/// eight items where these are no more than half of it.
+/// The number of running jobs is never more than the limit; several futures that a pattern runs for an item count as
+/// one job. At every stage, the items taken and not delivered are never more than limit plus capacity, in any order;
+/// items held by workers and completed outputs are included. At the bound, the source is not polled. An output is
+/// delivered when the run yields the output. For a quick receiver, deliveries are counted in portions: of an eighth
+/// of the bound at most, or of eight items where eight is no more than half of the bound.
 ///
 /// `bounds/never_more_jobs_than_the_limit`, `bounds/never_more_items_in_a_stage_than_its_bound`
 ///
 /// ## 3. Structure
 ///
-/// When a run has yielded its end, or `finish` or `collect` or [`Scope::closed`] returns, nothing of it is
-/// left: no job, timer or permit. A drop or a cancel stops every job at once, and each is gone when its
-/// current poll returns.
+/// Nothing of a run is left (no job, timer or permit) when the run has yielded its end, or when `finish`, `collect`
+/// or [`Scope::closed`] returns. A drop or a cancel stops all jobs at once; every job is gone when its current poll
+/// returns.
 ///
 /// `structure/nothing_is_left_at_the_end`, `structure/the_scope_waits_for_a_job_that_computes`
 ///
 /// ## 4. Progress
 ///
-/// Jobs in flight go on while nobody takes outputs, up to the bound, and never deadlock. A job may wait for
-/// a later item's, as long as their distance is less than the limit: jobs begin in the order in which their
-/// items were taken. (For each further thread of the runtime one job may be ahead of that order when, after
-/// many that did not wait, the first job of a run does.)
+/// Jobs in flight continue up to the bound while no outputs are taken, and never deadlock. A job may wait for the job
+/// of a later item if the distance of the two items is less than the limit: jobs start in the order in which their
+/// items were taken. (When a job of a run waits for the first time, after many jobs that did not wait, one job for
+/// every further thread of the runtime may be ahead of the order.)
 ///
 /// `progress/nobody_takes_and_jobs_go_on_to_the_bound`, `progress/two_stages_under_one_semaphore_finish`,
 /// `progress/a_job_that_waits_for_a_later_one_finishes`
 ///
 /// ## 5. First cause
 ///
-/// Unless a pattern is told to continue, the first failure stops the run: outputs that had finished are
-/// yielded (in order: the unbroken prefix), then that failure, then the end. What comes later, a cancellation
-/// above all, does not mask it.
+/// Unless a pattern is set to continue, the first failure stops the run. The run yields the outputs that had
+/// completed (in order: the unbroken prefix), then the first failure, then the end. Later failures, and above all a
+/// cancellation, do not mask the first failure.
 ///
 /// `first_cause/a_later_failure_masks_nothing`, `first_cause/going_on_yields_every_failure`
 ///
 /// ## 6. No silence
 ///
-/// A panic is a failure with its message, item and stage. A failure that nobody took is in the report; that of
-/// a run that was dropped, in what [`Scope::closed`] returns. A run, or a task of a scope, whose runtime is shut down
-/// ends as cancelled.
+/// A panic is a failure with its message, item and stage. A failure that no receiver took is in the report;
+/// [`Scope::closed`] returns the failures of a dropped run. A run, or a task of a scope, ends as cancelled if its
+/// runtime shuts down.
 ///
 /// `no_silence/every_failure_is_told_once`, `no_silence/a_runtime_that_shuts_down_ends_the_run_as_cancelled`
 ///
@@ -80,26 +80,26 @@ use crate::source::Source;
 ///
 /// ## 8. Order
 ///
-/// Ordered means input order: that in which the stage took its items. Unordered means as soon as ready.
+/// Ordered means input order: the order in which the stage took its items. Unordered means as soon as ready.
 ///
 /// `order/ordered_is_input_order`, `order/unordered_is_the_order_of_completion`
 ///
 /// ## 9. No added wait
 ///
-/// No item waits for another's await. While one job, or the source, computes, at most one batch waits behind
-/// it; a batch that took over 50 µs halves the next.
+/// No item waits for the await of another item. While a job or the source computes, at most one batch waits behind
+/// the computation; a batch that took over 50 µs halves the next.
 ///
 /// `no_added_wait/nothing_waits_behind_a_job_that_waits`,
 /// `no_added_wait/an_item_that_arrives_is_begun_while_another_computes`
 pub trait Pattern<In: Send + 'static>: Send + Sync {
-    /// What its runs yield.
+    /// The type of the outputs of a run.
     type Out: Send + 'static;
 
-    /// Starts a run of it on `input`, in `scope`.
+    /// Starts a run of the pattern on `input`, in `scope`.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime; where the scope has a deadline, without timers, too.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers.
     #[track_caller]
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 }
@@ -112,32 +112,33 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
     }
 }
 
-/// What everybody can do with a pattern.
+/// Methods to run and to combine patterns, for every [`Pattern`].
 pub trait PatternExt<In: Send + 'static>: Pattern<In> {
-    /// Runs it on `input`: whatever is `IntoIterator`, a [`Source`], or another [`Run`].
+    /// Runs the pattern on `input`: any `IntoIterator`, a [`Source`], or another [`Run`].
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location (behind `dyn Pattern`, at its own).
+    /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
     #[track_caller]
     fn run(&self, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), Scope::default())
     }
 
-    /// As [`PatternExt::run`], in `scope`: its cancellation and deadline stop the run.
+    /// Runs the pattern on `input` in `scope`, as [`PatternExt::run`] does. The cancellation and the deadline of the
+    /// scope stop the run.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location (behind `dyn Pattern`, at its own).
+    /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
     #[track_caller]
     fn run_in(&self, scope: &Scope, input: impl Into<Source<In>>) -> Run<Self::Out> {
         self.start(input.into(), scope.clone())
     }
 
-    /// This pattern, and `next` on its outputs as they come: one pattern again.
+    /// Returns a pattern that applies `next` to every output of this pattern, as soon as the output is ready.
     ///
-    /// Each part keeps its own settings. So a failure that a first part lets pass stops a next one that stops at
-    /// failures.
+    /// Both patterns keep their settings. If the first pattern continues after a failure and `next` does not, the
+    /// failure stops `next`.
     fn then<Next>(self, next: Next) -> Then<Self, Next>
     where
         Self: Sized,
@@ -146,7 +147,7 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
         Then(self, next)
     }
 
-    /// The pattern behind a pointer, so that patterns of different types can stand in one place.
+    /// Boxes the pattern, so that patterns of different types can have the same type.
     fn boxed(self) -> Box<dyn Pattern<In, Out = Self::Out>>
     where
         Self: Sized + 'static,
@@ -157,7 +158,7 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
 
 impl<In: Send + 'static, P: Pattern<In> + ?Sized> PatternExt<In> for P {}
 
-/// One pattern after another. From [`PatternExt::then`].
+/// A pattern, and a second pattern on the outputs of the first. Created by [`PatternExt::then`].
 #[derive(Clone, Debug)]
 pub struct Then<First, Next>(First, Next);
 

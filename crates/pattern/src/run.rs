@@ -1,4 +1,4 @@
-//! A pattern at work: a stream of its outputs, and its report.
+//! A run: a stream of outputs, and the report.
 
 mod as_source;
 mod collect;

@@ -1,4 +1,4 @@
-//! One stage of a run: all that stands between its source and the receiver of its outputs.
+//! One stage of a run, from the source to the receiver of the outputs.
 //!
 //! `stage/README.md` in the repository has the states of a worker, the life of an item, and the numbered invariants.
 
@@ -25,7 +25,7 @@ use shared::StageShared;
 pub(crate) use state::Delivery;
 pub use work::{Begun, Ended, Taken, Work};
 
-/// Starts a stage: its supervisor and its first worker.
+/// Starts a stage: the supervisor and the first worker.
 #[track_caller]
 pub(crate) fn start<In, Out>(
     scope: &Scope,

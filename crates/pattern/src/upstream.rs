@@ -1,4 +1,4 @@
-//! The stage behind a source, as the stage in front of it sees it.
+//! The upstream stage behind a source, as its downstream stage sees the upstream stage.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -7,31 +7,31 @@ use crate::report::StageReport;
 
 /// A stage whose outputs are the items of another stage.
 ///
-/// A chain of stages is a list of links, one for each stage. Functions that concern the whole chain walk along the list
-/// with a loop, so that a chain may be longer than a stack is deep.
+/// A chain of stages is a list with one link for every stage. Functions of the whole chain walk along the list with a
+/// loop, so that a chain may be longer than a stack is deep.
 pub(crate) trait Upstream: Send + Sync {
     /// Returns the counts of this stage.
     fn report(&self) -> StageReport;
 
-    /// Returns the stage behind the source of this one.
+    /// Returns the stage behind the source of this stage.
     fn upstream(&self) -> Option<&Arc<dyn Upstream>>;
 
-    /// Takes the link to the upstream stage out, of a stage that is being dropped.
+    /// Takes the link to the upstream stage out of a stage, during the drop of the stage.
     fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>>;
 
-    /// Stops this stage and no other: the downstream stage takes nothing any more. Returns whether it ran until now; if
-    /// not, its upstream stages have stopped, or are being stopped, as well.
+    /// Stops this stage and no other: the downstream stage takes no more outputs. Returns whether the stage ran until
+    /// now; if not, all upstream stages have stopped, or are being stopped, as well.
     fn stop(&self) -> bool;
 
-    /// Ready when nothing of this stage is left but outputs and failures; with `true` if all its upstream stages have
-    /// finished, too.
+    /// Ready when only outputs and failures of this stage are left; with `true` if all upstream stages have finished,
+    /// too.
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool>;
 
     /// Ready once a failure or a cancellation stops this stage. The downstream stage is the only watcher.
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// Ready when nothing is left of `stage` and its upstream stages but outputs and failures.
+/// Ready when only outputs and failures are left of `stage` and all upstream stages.
 pub(crate) fn poll_chain_finished(stage: &dyn Upstream, cx: &mut Context<'_>) -> Poll<()> {
     let mut next = Some(stage);
     while let Some(stage) = next {

@@ -1,4 +1,4 @@
-//! What the engine is built with and that knows nothing of it: locks, wakers, panics, batch sizes.
+//! The tools of the engine, without knowledge of the engine: locks, wakers, panics, batch sizes.
 
 pub(crate) mod batch_size;
 pub(crate) mod cache_padded;

@@ -1,5 +1,5 @@
-//! A run as the source of the next stage. The workers of that stage take the outputs from the queue of this one, with
-//! no task between the two stages.
+//! A run as the source of the next stage. The workers of the next stage take the outputs from the queue of the run,
+//! without a task between the two stages.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,14 +18,14 @@ impl<T: Send + 'static> From<Run<T>> for Source<T> {
 }
 
 impl<T: Send + 'static> Source<T> {
-    /// Creates the source of consumers: the items that the jobs of a run put into a queue. With a queue and this source, a
-    /// pattern has producers and consumers.
+    /// Creates the source of consumers: the items that the jobs of a run put into a queue. With a queue and this
+    /// source, a pattern has producers and consumers.
     ///
-    /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of this source. So these
-    /// jobs may put items, too, and must use [`try_send`](queue::Sender::try_send): if all consumers wait for capacity
-    /// that only consumers free, the run deadlocks. Items of a producer [of an input](queue::Sender::of_input) have the
-    /// index of that input. When the source ends, it closes the queue, so that a producer that outlives its job gets its
-    /// item back.
+    /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of the source. So
+    /// consumer jobs may also put items into the queue. Consumer jobs must use [`try_send`](queue::Sender::try_send):
+    /// if all consumers wait for capacity that only consumers free, the run deadlocks. Items of a [producer of an
+    /// input](queue::Sender::of_input) have the index of the input. The end of the source closes the queue. A
+    /// producer that outlives its job then gets its item back.
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {
         Self::of(ProducedSource { producers: producers.into_source(), finished: false, queue })
@@ -45,7 +45,7 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
                 Poll::Ready(Took::Some) => self.held.pop_front(),
             }
         } else {
-            // Outputs that the run held before it became a source go first.
+            // Outputs that the run already held as a stream go first.
             self.pop_held()
         };
         match output.map(|output| (output.position.index, output.result)) {
@@ -70,7 +70,7 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
 
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<Out>) -> Poll<()> {
         self.port.stop();
-        // Before the outputs are taken: an output that comes later wakes this task.
+        // The poll comes before the outputs are taken: a later output wakes the task.
         let finished = poll_chain_finished(&*self.port, cx);
         for output in self.held.drain(..).chain(self.port.take_rest()) {
             match output.result {
@@ -95,7 +95,8 @@ struct ProducedSource<T> {
 }
 
 impl<T> ProducedSource<T> {
-    /// Takes the ends of producers, which makes room for further producers; returns the failure of one.
+    /// Takes the outputs of completed producers, so that further producers can start; returns the failure of a
+    /// producer.
     fn poll_producers(&mut self, cx: &mut Context<'_>) -> Option<PollBatch> {
         let mut ends = ItemBatch::default();
         while !self.finished {
@@ -115,8 +116,8 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
         if let Some(failed) = self.poll_producers(cx) {
             return failed;
         }
-        // Of a queue that yields its newest item first, a second taken item would be older than an item that the job of
-        // the first one puts.
+        // A queue may yield its newest item first. A second item of a batch would then be older than an item that the
+        // job of the first item puts.
         let max = if self.queue.is_newest_first() { 1 } else { max };
         let mut take = |items: &mut Items<T>, count| {
             for (index, value) in (0..count).map_while(|_| items.pop()) {
@@ -124,7 +125,7 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
             }
         };
         match self.queue.poll_take(cx, max, &mut take) {
-            // A closed queue of producers that still run is no end.
+            // While producers run, a closed queue does not end the source.
             Poll::Ready(0) if self.finished => PollBatch::Exhausted,
             Poll::Ready(1..) => PollBatch::Ready,
             Poll::Pending if self.finished => PollBatch::Quiescent,
@@ -152,7 +153,7 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
         self.finished && self.queue.close_if_empty()
     }
 
-    /// Items in the queue were on their way to the consumers.
+    /// Items in the queue count as items between the producers and the consumers.
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
         let mut producers = Closed::default();
         let finished = self.producers.poll_close(cx, &mut producers);

@@ -1,28 +1,29 @@
-//! The outputs of a run as one value.
+//! All outputs of a run as a value.
 
 use super::outputs::Run;
 use crate::failure::Failure;
 use crate::item::{Output, Position};
 
 impl<Out: Send + 'static> Run<Out> {
-    /// All outputs, to the end of the run. For the report as well, take [`Run::outcomes`] and then
+    /// Returns all outputs, at the end of the run. For outputs and a report, call [`Run::outcomes`] and then
     /// [`Run::finish`].
     ///
     /// # Errors
     ///
-    /// The first failure that the run yields; the outputs before it are dropped. Where failures do not
-    /// stop the run, it still goes to its end, and the scope hears of the next one.
+    /// Returns the first failure that the run yields, and drops the outputs. If failures do not stop the run, the run
+    /// still goes to its end, and the scope records the next failure.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Dropping the future cancels the run and drops the outputs taken so far. The scope hears of a failure.
+    /// This method is not cancel safe. Dropping the future cancels the run and drops the outputs taken so far. A
+    /// failure taken so far is recorded in the scope.
     pub async fn collect(mut self) -> Result<Vec<Out>, Failure> {
         let before = self.met.len();
         let mut gathered = Gathered::of(&mut self);
         while let Some(result) = gathered.run.next().await {
             match result {
                 Ok(output) => gathered.outputs.push(output),
-                // Its own first is kept however many there were before.
+                // The first failure of this method is kept, no matter how many failures the run kept before.
                 Err(failure) if gathered.run.met.len() == before => gathered.run.met.push(failure),
                 Err(failure) => gathered.run.meet(failure),
             }
@@ -33,12 +34,13 @@ impl<Out: Send + 'static> Run<Out> {
         Ok(std::mem::take(&mut gathered.outputs))
     }
 
-    /// Every outcome, outputs and failures in the order they are yielded: asyncio's
-    /// `gather(…, return_exceptions=True)`, where failures do not stop the run.
+    /// Returns all outcomes: outputs and failures, in the order of delivery. If failures do not stop the run, the
+    /// result is the result of asyncio's `gather(…, return_exceptions=True)`.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Not cancel-safe: outputs taken so far are dropped with the future. The failures among them are in the report.
+    /// This method is not cancel safe: outputs taken so far are dropped with the future. The failures taken so far
+    /// are in the report.
     pub async fn outcomes(&mut self) -> Vec<Result<Out, Failure>> {
         let mut gathered = Gathered::of(self);
         while let Some(result) = gathered.run.next().await {
@@ -48,8 +50,8 @@ impl<Out: Send + 'static> Run<Out> {
     }
 }
 
-/// What was taken for a future that may be dropped, or fail, before it returns it: the outputs are dropped one by one,
-/// and the failures are told all the same.
+/// The outcomes taken by a future. If the future fails or is dropped, the outputs are dropped separately, and the
+/// failures are recorded all the same.
 pub(super) struct Gathered<'a, Out> {
     pub(super) run: &'a mut Run<Out>,
     pub(super) outputs: Vec<Out>,

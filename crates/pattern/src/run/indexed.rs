@@ -12,13 +12,13 @@ use crate::item::Output;
 use crate::report::Report;
 
 impl<Out: Send + 'static> Run<Out> {
-    /// The run as a stream that tells which input each output came from.
+    /// Converts the run into a stream of outputs with the indices of their inputs.
     pub fn indexed(self) -> Indexed<Out> {
         Indexed { run: self }
     }
 }
 
-/// A run that tells which input each output came from. From [`Run::indexed`].
+/// A run that yields every output with the index of its input. Created by [`Run::indexed`].
 #[must_use = "a run that is dropped is cancelled"]
 #[derive(Debug)]
 pub struct Indexed<Out> {
@@ -26,28 +26,32 @@ pub struct Indexed<Out> {
 }
 
 impl<Out: Send + 'static> Indexed<Out> {
-    /// The next output or failure, with the index of its input; `None` at the end. Cancel-safe.
+    /// Returns the next output or failure, with the index of the input; `None` at the end.
     ///
-    /// A failure that concerns the run and no item of it has no index.
+    /// A failure that belongs to the run and to no item has no index.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
     pub async fn next(&mut self) -> Option<(Option<usize>, Result<Out, Failure>)> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// As [`Run::cancel`].
+    /// Cancels the run, as [`Run::cancel`] does.
     pub fn cancel(&self) {
         self.run.cancel();
     }
 
-    /// As [`Run::finish`].
+    /// Goes to the end of the run and returns the report, as [`Run::finish`] does.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Dropping the future cancels the run.
+    /// This method is not cancel safe: dropping the future cancels the run.
     pub async fn finish(self) -> Report {
         self.run.finish().await
     }
 
-    /// The run itself again.
+    /// Returns the run.
     pub fn into_inner(self) -> Run<Out> {
         self.run
     }

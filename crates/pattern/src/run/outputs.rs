@@ -1,4 +1,4 @@
-//! A pattern at work: a stream of its outputs, and all that can be asked of it.
+//! A run: a stream of outputs, with methods to stop the run and to report the counts.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -22,43 +22,44 @@ use crate::stage::{self, Delivered, Delivery, OutputPort, Took, Work};
 use crate::util::batch_size::BatchSize;
 use crate::util::panic::drop_quietly;
 
-/// A running pattern: a stream of its outputs.
+/// One execution of a pattern: a stream of outputs.
 ///
-/// Its jobs make progress whether or not anybody takes outputs, up to limit plus capacity items. It is
-/// fused: after the end it yields `None` for ever. When the end was yielded, nothing of the run is left.
+/// Jobs make progress whether or not outputs are taken, up to limit plus capacity items. The stream is fused: after
+/// the end, every poll yields `None`. Once the end is yielded, nothing of the run is left.
 ///
-/// Dropping it cancels it: every job stops at its current await, and the scope it ran in is
-/// [`closed`](Scope::closed) once they are gone.
+/// Dropping a run cancels the run: every job stops at its current await, and [`Scope::closed`] of the scope of the
+/// run returns once all jobs are gone.
 #[must_use = "a run that is dropped is cancelled; take its outputs, or `finish` it"]
 pub struct Run<Out> {
     pub(super) port: Arc<dyn OutputPort<Out>>,
     scope: Scope,
-    /// Taken from the outlet and not yet yielded; they still count as in the stage.
+    /// Outputs taken from the stage and not yet yielded. The stage counts the outputs until their delivery.
     pub(super) held: VecDeque<Output<Out>>,
-    /// The outlet is told once so many were yielded: more of a taker that is quick, whose outputs block no room
-    /// for long, and each of a taker that is slow.
+    /// The number of yielded outputs after which the stage is notified: a larger number for a quick receiver, whose
+    /// outputs do not occupy the stage for long, and one for a slow receiver.
     portion: BatchSize,
-    /// When it was told last.
+    /// The time of the last notification of the stage.
     told: Option<Instant>,
-    /// Of those held, the ones yielded since.
+    /// The outputs of `held` yielded since the last notification.
     pub(super) yielded: Delivered,
-    /// A portion was yielded, and the task's budget has yet to pay for it.
+    /// The run has yielded a portion, and has yet to pay with the budget of the task.
     owing: bool,
     ended: bool,
-    /// Failures that were yielded to nobody but the run itself, ahead of those that the stage keeps.
+    /// Failures that the run has taken and not yielded, ahead of the failures of the stage.
     pub(super) met: Vec<Failure>,
-    /// Taken as it is dropped, and the last to go: its scope, and those around it, are closed only when they have heard
-    /// what it had to tell, and not as soon as its workers are gone.
+    /// Tracker tokens, acquired in `Drop` and released last. The tokens keep the scope and its ancestors open until
+    /// the unreported failures of this run have been recorded.
     marks: Vec<TaskTrackerToken>,
 }
 
 impl Run<()> {
-    /// As [`Run::spawn`], for work that yields nothing but its failures, as they come: an item is delivered as its
-    /// job ends, and nobody has to take anything for the next to begin.
+    /// Starts a run as [`Run::spawn`] does, for work that yields no outputs but only failures. An item is delivered
+    /// when its job completes, and the next item starts without a receiver.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location; where the scope has a deadline, without timers, too.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
+    /// of the panic is the caller.
     #[track_caller]
     pub fn spawn_discarding<In: Send + 'static>(
         scope: Scope,
@@ -72,14 +73,14 @@ impl Run<()> {
 }
 
 impl<Out: Send + 'static> Run<Out> {
-    /// Starts a run: the author's side of a pattern.
+    /// Starts a run. This function is the base of every pattern.
     ///
-    /// Items are taken from `input` by as many workers as have something to do, up to the limit, and
-    /// `work` is done with each; it begins the item, runs the job and ends it. The laws of
-    /// [`Pattern`](crate::Pattern) hold whatever `work` does: what it drops is accounted for, what panics
-    /// in it is a failure of its item, and what waits in it holds up nothing else.
+    /// Workers take the items from `input`. The number of workers follows the number of items, up to the limit. For
+    /// every item, `work` begins the item, runs the job and ends the item. The laws of [`Pattern`](crate::Pattern)
+    /// hold for any `work`: a dropped item is counted, a panic is a failure of its item, and an item that waits
+    /// delays no other item.
     ///
-    /// A pattern that awaits a permit before each job:
+    /// The following pattern awaits a permit before every job:
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -104,7 +105,8 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location; where the scope has a deadline, without timers, too.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
+    /// of the panic is the caller.
     #[track_caller]
     pub fn spawn<In: Send + 'static>(
         scope: Scope,
@@ -138,12 +140,16 @@ impl<Out: Send + 'static> Run<Out> {
         }
     }
 
-    /// The next output or failure; `None` at the end. Cancel-safe.
+    /// Returns the next output or failure; `None` at the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
     pub async fn next(&mut self) -> Option<Result<Out, Failure>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// What has become of the items so far, at every stage.
+    /// Returns the counts of the items so far, for every stage.
     #[must_use]
     pub fn stats(&self) -> Vec<StageReport> {
         let mut stages = vec![self.port.report()];
@@ -156,20 +162,21 @@ impl<Out: Send + 'static> Run<Out> {
         stages
     }
 
-    /// Stops every job at its current await. What had finished is still yielded, then a failure that says
-    /// it was cancelled, unless the run had come to its end by itself or failed before.
+    /// Stops every job at its current await. The run still yields the completed outputs, and then a failure with the
+    /// cancellation as its cause, unless the run had already failed or come to its end.
     pub fn cancel(&self) {
         self.port.cancel(Cancelled::Run);
     }
 
-    /// Goes to the end, discarding outputs, and reports what became of every item.
+    /// Goes to the end of the run, discards the outputs, and returns the report: the counts of all items, and the
+    /// failures that the run did not yield.
     ///
-    /// The failures that were yielded to nobody are in the report: first those met on the way, as they came, then
-    /// those that the run would not have yielded.
+    /// The failures are in this order: first the failures met before the end, and then the failures that the run
+    /// would not have yielded.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Dropping the future cancels the run.
+    /// This method is not cancel safe: dropping the future cancels the run.
     pub async fn finish(mut self) -> Report {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
             match finished.result {
@@ -187,7 +194,7 @@ impl<Out: Send + 'static> Run<Out> {
     #[inline]
     pub(super) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Output<Out>>> {
         if self.owing {
-            // Once a portion: to take what is held costs no more than a move.
+            // The budget is spent once a portion: taking a held output costs no more than a move.
             ready!(coop::poll_proceed(cx)).made_progress();
             self.owing = false;
         }
@@ -197,7 +204,7 @@ impl<Out: Send + 'static> Run<Out> {
         Poll::Ready(self.pop_held())
     }
 
-    /// Takes all there is, and yields the first.
+    /// Takes all deliverable outputs, and yields the first.
     #[inline(never)]
     fn poll_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<Output<Out>>> {
         self.owing = true;
@@ -221,7 +228,8 @@ impl<Out: Send + 'static> Run<Out> {
         Some(finished)
     }
 
-    /// Makes room for what was yielded, and sets the size of the next portion by the time this one took.
+    /// Counts the yielded outputs as delivered, and adapts the size of the next portion to the duration of the last
+    /// portion.
     #[inline(never)]
     fn tell(&mut self) {
         let now = Instant::now();
@@ -234,7 +242,7 @@ impl<Out: Send + 'static> Run<Out> {
 }
 
 impl<Out> Run<Out> {
-    /// Keeps a failure that it has yielded to nobody, as long as a report has room for it.
+    /// Keeps a failure that the run has not yielded, if a report has space for the failure.
     pub(super) fn meet(&mut self, failure: Failure) {
         if self.met.len() < Report::KEPT_FAILURES {
             self.met.push(failure);
@@ -243,7 +251,7 @@ impl<Out> Run<Out> {
         }
     }
 
-    /// Itself as a source: the stage has all failures that nobody took.
+    /// Prepares the run to be a source: moves the failures that no receiver took into the stage.
     pub(super) fn into_source(mut self) -> Self {
         self.met.drain(..).for_each(|failure| self.port.record(failure));
         self
@@ -278,7 +286,8 @@ impl<Out> Drop for Run<Out> {
                 Err(failure) => self.meet(failure),
             }
         }
-        // Before anything is dropped that may panic, and before the run is over, which tells the scope of the rest.
+        // The failures are taken before any drop that may panic, and before the run is over: the end of the run
+        // records the remaining failures in the scope.
         let untold = self.port.take_unreported();
         for failure in self.met.drain(..).chain(untold).filter(|failure| !failure.is_cancelled()) {
             self.scope.record(failure);

@@ -11,7 +11,7 @@ use crate::item::ItemBatch;
 
 /// An iterator as a source.
 pub(super) struct IteratorSource<I> {
-    /// `None` once it is exhausted.
+    /// `None` once the iterator is exhausted.
     items: Option<I>,
     next_index: usize,
 }
@@ -47,11 +47,11 @@ impl<T, I: Iterator<Item = T> + Send> PollSource<T> for IteratorSource<I> {
 
 /// A stream as a source; `check` splits its items into items and errors of the source.
 pub(super) struct StreamSource<S, C> {
-    /// `None` once it is exhausted.
+    /// `None` once the stream is exhausted.
     stream: Option<Pin<Box<S>>>,
     check: C,
-    /// The stream has yielded an error. The next poll drops the stream: a panic of that drop follows the error and does
-    /// not replace it.
+    /// The stream has yielded an error. The next poll drops the stream: a panic of the drop follows the error and
+    /// does not replace the error.
     failed: bool,
     next_index: usize,
 }

@@ -1,4 +1,4 @@
-//! Any source, whatever it was made of.
+//! A source of any kind behind one type.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -17,15 +17,15 @@ use super::generator::Yield;
 use super::poll_source::{self, Closed, PollBatch, PollSource};
 use super::{adapters, generator};
 
-/// The largest capacity of a channel, far beyond what is of use.
+/// The largest capacity of a channel, far beyond any useful capacity.
 const LARGEST_CHANNEL: usize = 1 << 24;
 
-/// Where the items of a run come from.
+/// A source of items, for a run.
 ///
-/// Whatever is `IntoIterator`, another source, or a [`Run`] becomes one with `into()`; the constructors
-/// make the others. A source is taken from only while the run has room for more, and what is taken
-/// together is no more than what is ready now. An error of the source ends it; a panic in the drop of what it was made
-/// of is a failure, too, told after that.
+/// Any `IntoIterator` and any [`Run`](crate::Run) become a source with `into()`; the constructors create sources of
+/// streams, channels and generators. A run takes items only while its bound allows more, and takes together only
+/// items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
+/// generator is a failure, too, and follows the error.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -47,9 +47,9 @@ pub struct Source<T> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// The source has no more items, and is not polled again unless items are given back.
+    /// The source has no more items. No poll follows, unless items are given back.
     Exhausted,
-    /// The source has panicked. The next poll releases its waiter and its value, and ends the source.
+    /// The source has panicked. The next poll releases the waiter and the value of the source, and ends the source.
     Broken,
 }
 
@@ -58,12 +58,12 @@ impl<T: Send + 'static> Source<T> {
         Self { inner: Box::new(inner), state: State::Open }
     }
 
-    /// The items of a stream.
+    /// Creates a source of the items of a stream.
     pub fn stream(stream: impl Stream<Item = T> + Send + 'static) -> Self {
         Self::of(adapters::StreamSource::new(stream, Ok))
     }
 
-    /// The items of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
+    /// Creates a source of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
     pub fn fallible<E>(stream: impl Stream<Item = Result<T, E>> + Send + 'static) -> Self
     where
         E: Into<anyhow::Error> + 'static,
@@ -71,20 +71,20 @@ impl<T: Send + 'static> Source<T> {
         Self::of(adapters::StreamSource::new(stream, |item: Result<T, E>| item.map_err(Into::into)))
     }
 
-    /// What is received from an [`async_channel`], until it is closed and empty.
+    /// Creates a source of the items received from an [`async_channel`], until the channel is closed and empty.
     #[must_use]
     pub fn receiver(receiver: async_channel::Receiver<T>) -> Self {
         Self::of(adapters::ReceiverSource::new(receiver))
     }
 
-    /// A bounded channel: whoever has the sender feeds the run; the source ends when every sender is
-    /// dropped or one closes it. Sending waits while `capacity` items are in the channel. Memory for all of them is
-    /// taken at once.
+    /// Creates a bounded channel and a source of its receiver. The source ends when all senders are dropped or a
+    /// sender closes the channel. Sending waits while `capacity` items are in the channel. Memory for `capacity`
+    /// items is allocated at once.
     ///
     /// # Panics
     ///
-    /// When `capacity` is zero, since such a channel could never hold an item, or more than 16,777,216; at the
-    /// caller's location.
+    /// Panics if `capacity` is zero, since such a channel could never hold an item, or more than 16,777,216; at the
+    /// location of the caller.
     #[track_caller]
     #[must_use]
     pub fn channel(capacity: usize) -> (async_channel::Sender<T>, Self) {
@@ -97,10 +97,11 @@ impl<T: Send + 'static> Source<T> {
         (sender, Self::receiver(receiver))
     }
 
-    /// An asynchronous generator, Python's `async def` with `yield`: what `generator` sends is the next
-    /// item, and it goes on only when that has been taken. The source ends when `generator` returns.
+    /// Creates a source of an asynchronous generator, as `async def` with `yield` in Python. The generator sends the
+    /// items of the source, and continues after a send once the item has been taken. The source ends when the
+    /// generator returns.
     ///
-    /// It is polled as part of the source, by no task of its own; dropping the source drops it.
+    /// The source polls the generator, so no task is spawned. Dropping the source drops the generator.
     pub fn generate<F, Fut>(generator: F) -> Self
     where
         F: FnOnce(Yield<T>) -> Fut,
@@ -109,7 +110,8 @@ impl<T: Send + 'static> Source<T> {
         Self::of(generator::GeneratorSource::new(generator))
     }
 
-    /// As [`Source::generate`], of a generator that can fail: its error is a failure of the run.
+    /// Creates a source of a generator that can fail, as [`Source::generate`] does. The error of the generator is a
+    /// failure of the run.
     pub fn try_generate<F, Fut>(generator: F) -> Self
     where
         F: FnOnce(Yield<T>) -> Fut,
@@ -118,7 +120,7 @@ impl<T: Send + 'static> Source<T> {
         Self::of(generator::GeneratorSource::fallible(generator))
     }
 
-    /// Returns the next item, taken by hand; `None` at the end.
+    /// Returns the next item, or a failure of the source; `None` at the end. No run is needed.
     ///
     /// # Cancel safety
     ///
@@ -149,7 +151,7 @@ impl<T: Send + 'static> Source<T> {
 }
 
 impl<T> Source<T> {
-    /// Takes up to `max` items that are ready now. A panic is a failure, and then the end.
+    /// Takes up to `max` items that are ready now. A panic is a failure and ends the source.
     pub(crate) fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
@@ -184,7 +186,7 @@ impl<T> Source<T> {
         sealed
     }
 
-    /// Returns whether the source makes progress only while it is polled.
+    /// Returns whether the source makes progress only during a poll.
     pub(crate) fn needs_polling(&self) -> bool {
         self.inner.needs_polling()
     }
@@ -194,7 +196,7 @@ impl<T> Source<T> {
         self.inner.computes()
     }
 
-    /// Returns whether the items wait in a queue with a capacity of its own.
+    /// Returns whether the items wait in a queue with a separate capacity.
     pub(crate) fn is_queue(&self) -> bool {
         self.inner.is_queue()
     }
@@ -204,7 +206,8 @@ impl<T> Source<T> {
         self.inner.upstream()
     }
 
-    /// Stops the upstream stage; ready when nothing of it is left. `closed` has a value as soon as it is found.
+    /// Stops the upstream stage; ready when nothing of the upstream stage is left. `closed` gets a value as soon as
+    /// the value is found.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
         self.inner.poll_close(cx, closed)
     }
@@ -214,13 +217,13 @@ impl<T> Source<T> {
         self.inner.release_waiter();
     }
 
-    /// Returns whether the source keeps items that are given back. If so, it is made ready for one more run.
+    /// Returns whether the source keeps items that are given back. If so, the source is made ready for one more run.
     pub(super) fn keep_again(&mut self) -> bool {
         self.inner.keep_again()
     }
 
-    /// Takes back items that were taken and never started, in the order of their taking; returns the items that the
-    /// source does not keep.
+    /// Takes back items that were taken and never started, in the order of taking; returns the items that the source
+    /// does not keep.
     pub(crate) fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         if items.is_empty() {
             return items;

@@ -19,30 +19,31 @@ use crate::util::wake::{WakeList, WakerSlot};
 /// Sends the items of a generator. From [`Source::generate`](super::Source::generate).
 pub struct Yield<T> {
     slot: Arc<Mutex<Slot<T>>>,
-    /// Sends take turns, in the order in which they started.
+    /// Sends take turns, in the order of their starts.
     turn: Semaphore,
 }
 
 struct Slot<T> {
     item: Option<T>,
     sender: WakerSlot,
-    /// The stage that waits for an item, unless it polls the generator for the item just now.
+    /// The waker of a stage that waits for an item; empty while the stage polls the generator for the item.
     receiver: WakerSlot,
     /// The source has ended or was dropped.
     closed: bool,
 }
 
 impl<T> Yield<T> {
-    /// Sends `item` as the next item of the source, and waits until a stage has taken it.
+    /// Sends `item` as the next item of the source, and waits until a stage has taken the item.
     ///
-    /// Returns `false` once the source has ended or was dropped, as Go's `yield` does. A generator need not check: it is
-    /// dropped with its source, at this await. A task that the sender was moved into checks, and stops sending. (To feed
-    /// a run from a task, [`Source::channel`](super::Source::channel) is simpler.)
+    /// Returns `false` once the source has ended or was dropped, as Go's `yield` does. A generator need not check the
+    /// result: the drop of the source drops the generator at the await of the send. A task that owns the `Yield`
+    /// checks the result, and stops sending. (To send from a task, [`Source::channel`](super::Source::channel) is
+    /// simpler.)
     ///
     /// # Cancel safety
     ///
-    /// This method is not cancel safe. If the future is dropped, the item may be in its slot already, and a stage then
-    /// takes it all the same.
+    /// This method is not cancel safe. If the future is dropped, the item may be in the slot already; a stage then
+    /// takes the item all the same.
     pub async fn send(&self, item: T) -> bool {
         let _turn = self.turn.acquire().await;
         let mut item = Some(item);
@@ -76,12 +77,12 @@ fn carry_out(mut wakes: WakeList) {
 
 type Generator = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// The future of a generator, and the slot that it fills.
+/// The future of a generator, and the slot for the items of the generator.
 pub(super) struct GeneratorSource<T> {
     generator: Option<Generator>,
     slot: Arc<Mutex<Slot<T>>>,
-    /// The generator has returned. It is dropped when the source ends: a panic of that drop follows its error and its
-    /// last item, and replaces neither.
+    /// The generator has returned. The end of the source drops the generator: a panic of the drop follows the last
+    /// item and the error of the generator, and replaces neither.
     completed: bool,
     error: Option<anyhow::Error>,
     next_index: usize,
@@ -114,7 +115,7 @@ impl<T> GeneratorSource<T> {
         Self { generator: Some(Box::pin(generator)), slot, completed: false, error: None, next_index: 0 }
     }
 
-    /// Returns the next item if there is one now. The generator is polled only when its last item has been taken.
+    /// Returns the next item if there is an item now. The generator is polled only when its last item has been taken.
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Option<T> {
         if let item @ Some(_) = self.take(&mut None) {
             return item;
@@ -128,7 +129,7 @@ impl<T> GeneratorSource<T> {
         self.take(&mut Some(cx.waker().clone()))
     }
 
-    /// Takes the item in the slot. If there is none, `receiver` is woken when there is.
+    /// Takes the item in the slot. If the slot is empty, `receiver` is woken by the next item.
     fn take(&self, receiver: &mut Option<Waker>) -> Option<T> {
         let mut wakes = WakeList::default();
         let mut slot = self.slot.lock();
@@ -153,7 +154,7 @@ impl<T> GeneratorSource<T> {
         slot.sender.notify(&mut wakes);
         slot.receiver.notify(&mut wakes);
         drop(slot);
-        // Each step by itself: a panic of one skips no other, and two panics at once end the process.
+        // The steps are separate: a panic of a step skips no later step, and two panics at once end the process.
         let panics = [drop_caught(generator), wakes.wake_all(), drop_caught(item)];
         let mut panics = panics.into_iter().flatten();
         let first = panics.next().filter(|_| !thread::panicking());

@@ -8,13 +8,13 @@ use crate::failure::{Cause, Failure};
 use crate::item::ItemBatch;
 use crate::upstream::Upstream;
 
-/// The result of polling a source for a batch. Items that were pushed into the batch are valid in every case.
+/// The result of polling a source for a batch. In every case, items that were pushed into the batch are valid.
 pub(crate) enum PollBatch {
-    /// As many items as were asked for. There may be more.
+    /// The requested number of items. There may be more.
     Ready,
-    /// No more items now; the task is woken when there are.
+    /// No more items now; the next item wakes the task.
     Pending,
-    /// No more items, unless a job that runs on an item of this source makes more; the task is woken then.
+    /// No more items, unless a job on an item of this source makes more; the next item wakes the task.
     Quiescent,
     /// No more items, ever.
     Exhausted,
@@ -24,9 +24,9 @@ pub(crate) enum PollBatch {
 
 /// Values found while a source is closed.
 pub(crate) struct Closed<T> {
-    /// Outputs of the upstream stage that no stage has taken.
+    /// Outputs of the upstream stage that were not taken.
     pub(crate) between: VecDeque<(usize, T)>,
-    /// The first cause of the upstream stage, if it was stopped and its failure was not taken.
+    /// The first cause of a stopped upstream stage, if the failure was not taken.
     pub(crate) cause: Option<Failure>,
     /// Other failures of the upstream stage that were not taken.
     pub(crate) failures: Vec<Failure>,
@@ -40,13 +40,13 @@ impl<T> Default for Closed<T> {
 
 /// The implementation of a source.
 ///
-/// A source drops the value that it was made of (an iterator, a stream, a generator) as soon as that value is exhausted:
-/// its owner may hold what a job waits for, the sender of a channel for instance.
+/// A source drops its iterator, stream or generator as soon as the value is exhausted: the value may hold what a job
+/// waits for, the sender of a channel for instance.
 pub(crate) trait PollSource<T>: Send {
     /// Pushes up to `max` items that are ready now into `into`; `max` is at least 1.
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch;
 
-    /// Returns whether the source makes progress only while it is polled.
+    /// Returns whether the source makes progress only during a poll.
     fn needs_polling(&self) -> bool;
 
     /// Returns whether a poll may take long, as user code may.
@@ -54,7 +54,8 @@ pub(crate) trait PollSource<T>: Send {
         true
     }
 
-    /// Returns whether the items wait in a queue with a capacity of its own: a stage takes no more of them than it works on.
+    /// Returns whether the items wait in a queue with a separate capacity. From a queue, a stage takes only the items
+    /// that its workers work on.
     fn is_queue(&self) -> bool {
         false
     }
@@ -69,16 +70,17 @@ pub(crate) trait PollSource<T>: Send {
         true
     }
 
-    /// Stops the upstream stage; ready when nothing of it is left. `closed` has a value as soon as it is found: the
-    /// upstream stage may wait for the drop of that value.
+    /// Stops the upstream stage; ready when nothing of the upstream stage is left. `closed` gets a value as soon as
+    /// the value is found, since the upstream stage may wait for its drop.
     fn poll_close(&mut self, _cx: &mut Context<'_>, _closed: &mut Closed<T>) -> Poll<()> {
         Poll::Ready(())
     }
 
-    /// Releases the waiter of a source that has panicked, such as its place in the wait list of a queue.
+    /// Releases the waiter of a panicked source, for example an entry in the wait list of a queue.
     fn release_waiter(&mut self) {}
 
-    /// Takes back items that were taken and never started, if the source keeps them; otherwise returns them.
+    /// Takes back items that were taken and never started, if the source keeps such items; otherwise returns the
+    /// items.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         items
     }

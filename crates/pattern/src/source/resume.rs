@@ -11,7 +11,8 @@ use crate::upstream::Upstream;
 use crate::util::mutex::Mutex;
 
 impl<T: Send + 'static> Source<T> {
-    /// The source, and a handle that has, when the run is over, everything of it that was never begun.
+    /// Returns the source, and a handle for the rest of the items: after the run, the handle has all items that were
+    /// never started.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -29,18 +30,19 @@ impl<T: Send + 'static> Source<T> {
     }
 }
 
-/// Holds, once the run is over, the items of its source that were never started. From [`Source::kept`].
+/// Holds the items that a run never started, once the run is over. Created by [`Source::kept`].
 pub struct Kept<T> {
     slot: Arc<Mutex<Option<Source<T>>>>,
 }
 
 impl<T: Send + 'static> Kept<T> {
-    /// Takes the items that were never started, as a source to run again or to read with [`Source::next`]: first the
-    /// items that had been taken, each with its index, then the items that are still in the source.
+    /// Takes the items that were never started, as a source for another run or for [`Source::next`]. The items that
+    /// had been taken come first, with their indices; the items that are still in the source follow.
     ///
-    /// Returns `Some` once the run is over: when the run has yielded its end, or when [`Scope::closed`](crate::Scope::closed)
-    /// has returned. `Some` may be returned a little earlier, while the work of the run [closes](crate::Work::close), but
-    /// never while a job of the run exists. Returns `None` before, and after the first take.
+    /// Returns `Some` once the run is over: when the run has yielded its end, or when
+    /// [`Scope::closed`](crate::Scope::closed) has returned. `Some` may be returned a little earlier, while the work
+    /// of the run [closes](crate::Work::close), but never while a job of the run exists. Returns `None` before, and
+    /// after the first take.
     #[must_use]
     pub fn take(&self) -> Option<Source<T>> {
         self.slot.lock().take()
@@ -62,13 +64,13 @@ fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
     (Source::of(keeper), Kept { slot })
 }
 
-/// Items that were given back, and then the rest of the source that they came from.
+/// Items that were given back, followed by the rest of their source.
 struct Resumed<T> {
     never_started: VecDeque<(usize, T)>,
     rest: Source<T>,
     /// An earlier run has stopped the upstream stage of the rest.
     closed: bool,
-    /// The present run has given back the items that it had taken.
+    /// The present run has given back the items that the run had taken.
     given_back: bool,
 }
 
@@ -113,8 +115,8 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         self.rest.release_waiter();
     }
 
-    /// Puts items that the stage had taken before all others. Items that are given back later were on their way from the
-    /// upstream stage, and follow.
+    /// Puts the items that the stage had taken at the front. Items that are given back later come from between the
+    /// upstream stage and the stage, and go to the back.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         if std::mem::replace(&mut self.given_back, true) {
             self.never_started.extend(items);
@@ -130,9 +132,9 @@ impl<T: Send> PollSource<T> for Resumed<T> {
     }
 }
 
-/// Moves the source to its [`Kept`] when the run drops it.
+/// Moves the source to its [`Kept`] when the run drops the keeper.
 struct Keeper<T> {
-    /// A [`Resumed`], which keeps all items that are given back. There until the drop.
+    /// A [`Resumed`], which keeps all items that are given back. `None` only after the drop.
     resumed: Option<Source<T>>,
     slot: Arc<Mutex<Option<Source<T>>>>,
 }
@@ -188,7 +190,7 @@ impl<T: Send + 'static> PollSource<T> for Keeper<T> {
 impl<T> Drop for Keeper<T> {
     fn drop(&mut self) {
         let resumed = self.resumed.take();
-        // The lock is released before a source that was there is dropped.
+        // The lock is released before the previous source is dropped.
         let before = std::mem::replace(&mut *self.slot.lock(), resumed);
         drop(before);
     }

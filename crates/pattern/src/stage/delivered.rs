@@ -1,20 +1,20 @@
-//! Outputs that a receiver has yielded, on their way to the counts of their stage.
+//! Outputs between the receiver, which has yielded the outputs, and the counts of the stage.
 
 use std::sync::Arc;
 
 use crate::failure::Failure;
 
-/// Outputs and failures that were delivered since the last time.
+/// The number of outputs and failures delivered since the last count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivered {
-    /// Of items of this stage.
+    /// Outputs and failures of items of this stage.
     pub(crate) own: usize,
-    /// Failures of earlier stages, which have passed through this one.
+    /// Failures of upstream stages, on their way through this stage.
     pub(crate) passed: usize,
 }
 
 impl Delivered {
-    /// Counts one delivered output, or one delivered failure, of the stage called `stage`.
+    /// Counts a delivered output or a delivered failure of the stage called `stage`.
     #[inline]
     pub(crate) fn count(&mut self, failure: Option<&Failure>, stage: &Arc<str>) {
         match failure {

@@ -18,14 +18,14 @@ use crate::upstream::{Upstream, poll_chain_finished};
 pub(crate) enum Took {
     /// Some outputs. There may be more.
     Some,
-    /// The run is over, and all outputs of it have been taken.
+    /// The run is over, and all outputs have been taken.
     End,
 }
 
-/// A stage as its receiver sees it.
+/// A stage as its receiver sees the stage.
 pub(crate) trait OutputPort<Out>: Upstream {
-    /// Moves up to `max` deliverable outputs to the end of `held`. The receiver yields the first of them at once, so it
-    /// counts as delivered here, together with the outputs that were `yielded` since the last call.
+    /// Moves up to `max` deliverable outputs to the end of `held`. The receiver yields the first output at once. So
+    /// the first output counts as delivered here, together with the outputs that were `yielded` since the last call.
     fn poll_take(
         &self,
         cx: &mut Context<'_>,
@@ -34,14 +34,15 @@ pub(crate) trait OutputPort<Out>: Upstream {
         held: &mut VecDeque<Output<Out>>,
     ) -> Poll<Took>;
 
-    /// Makes room for outputs that were taken before and yielded since.
+    /// Counts outputs that were taken before and yielded since as delivered.
     fn deliver(&self, delivered: Delivered);
 
-    /// Moves up to `max` deliverable outputs into the batch of the next stage, where they count from here on. Returns
-    /// `None` if there is none, for whatever reason.
+    /// Moves up to `max` deliverable outputs into the batch of the next stage, where the outputs count from here on.
+    /// Returns `None` if there is no output, for any reason.
     fn pass_on(&self, max: usize, batch: &mut ItemBatch<Out>) -> Option<PollBatch>;
 
-    /// Returns after how many outputs a receiver makes room at the latest: after more, the workers would wait for it.
+    /// Returns the largest number of outputs that a receiver yields before a call of `deliver`: after more outputs,
+    /// the workers would wait for the receiver.
     fn largest_portion(&self) -> usize;
 
     /// Takes the deliverable outputs of a run that is being closed.
@@ -50,20 +51,21 @@ pub(crate) trait OutputPort<Out>: Upstream {
     /// Stops the run.
     fn cancel(&self, by: Cancelled);
 
-    /// Stops the run, whose receiver is gone. Returns the failure that no receiver has taken, if the run is over;
-    /// otherwise the scope gets it.
+    /// Stops the run after the drop of the receiver. Returns the failure that no receiver has taken, if the run is
+    /// over; otherwise the scope gets the failure later.
     fn abandon(&self) -> Option<Failure>;
 
-    /// Drops outputs that were taken and not yielded, and records the failures among them.
+    /// Drops outputs that were taken and not yielded, and records the failures among the outputs.
     fn discard(&self, held: VecDeque<Output<Out>>);
 
     /// Takes the first cause and the other failures.
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>);
 
-    /// Takes all failures, those among the outputs first, in the order of their recording.
+    /// Takes all failures: first the failures among the outputs, then the recorded failures, in the order of
+    /// recording.
     fn take_unreported(&self) -> Vec<Failure>;
 
-    /// Records a failure that stops nothing.
+    /// Records a failure that does not stop the run.
     fn record(&self, failure: Failure);
 
     fn name(&self) -> &Arc<str>;
@@ -77,7 +79,7 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
         yielded: Delivered,
         held: &mut VecDeque<Output<Out>>,
     ) -> Poll<Took> {
-        // Cloned before the lock, and dropped after it: both may be user code.
+        // The waker is cloned before the lock and dropped after the unlock: both may be user code.
         let mut waker = Some(cx.waker().clone());
         let taken = self.with(|state| {
             let mut delivered = yielded;
@@ -99,7 +101,7 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
         if ready!(taken) {
             return Poll::Ready(Took::Some);
         }
-        // A runtime that shuts down may leave upstream stages that end later than this one.
+        // If the runtime shuts down, upstream stages may end later than this stage.
         ready!(poll_chain_finished(self, cx));
         Poll::Ready(self.with(|state| {
             let Some(cause) = state.take_cause() else { return Took::End };

@@ -1,4 +1,4 @@
-//! The state of a stage behind its lock, shared by the workers, the supervisor and the receiver of the stage.
+//! The locked state of a stage, shared by the workers, the supervisor and the receiver of the stage.
 //!
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
@@ -17,18 +17,18 @@ use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic::{catch, drop_quietly};
 use crate::util::sync::atomic::{AtomicBool, Ordering};
 
-/// One stage of a run.
+/// A stage of a run.
 pub(crate) struct StageShared<In, Out> {
     pub(super) settings: Settings,
-    /// The stage whose run is the source of this one.
+    /// The upstream stage, whose run is the source of this stage.
     upstream: Option<Arc<dyn Upstream>>,
     /// The scope of the run.
     scope: Scope,
-    /// The scope of the jobs: a child of the scope of the run, cancelled with the run. Nothing but an allocation until it
-    /// is used.
+    /// The scope of the jobs: a child of the scope of the run, cancelled with the run. An unused scope costs only an
+    /// allocation.
     jobs: Scope,
     signal: Arc<StopSignal>,
-    /// Set under the lock while an item is kept that was dropped before its start, and read without it.
+    /// Set under the lock while the stage keeps an item that was dropped before its start. Read without the lock.
     any_dropped: AtomicBool,
     state: CachePadded<Mutex<State<In, Out>>>,
 }
@@ -41,7 +41,8 @@ impl<In, Out> StageShared<In, Out> {
         delivery: Delivery,
         threads: usize,
     ) -> Self {
-        // The allocation of its name tells the failures of this stage from those of another stage of the same name.
+        // The allocation of the name distinguishes the failures of this stage from the failures of other stages with
+        // an equal name.
         settings.name = Arc::from(&*settings.name);
         let upstream = source.upstream();
         let state = State::new(&settings, source, delivery, threads);
@@ -56,7 +57,7 @@ impl<In, Out> StageShared<In, Out> {
         }
     }
 
-    /// Calls `act` with the state under the lock, and carries out its effects after the unlock.
+    /// Calls `act` with the state under the lock, and carries out the effects after the unlock.
     #[inline]
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<In, Out>) -> R) -> R {
         let mut state = self.state.lock();
@@ -70,7 +71,8 @@ impl<In, Out> StageShared<In, Out> {
     #[inline(never)]
     fn carry_out(&self, mut state: MutexGuard<'_, State<In, Out>>) {
         if let Some(wakes) = state.take_only_wakes() {
-            // Nearly always a worker or the receiver. The lists of the other effects stay where they are.
+            // The waker belongs nearly always to a worker or the receiver. The lists of the other effects are not
+            // moved.
             drop(state);
             for waker in wakes.into_iter().flatten() {
                 if let Err(payload) = catch(|| waker.wake()) {
@@ -87,7 +89,8 @@ impl<In, Out> StageShared<In, Out> {
         let effects = state.take_effects();
         let stopped = effects.stopped();
         if stopped {
-            // Under the lock: a worker whose job waits is woken by the stop, and must see the flag when it is polled.
+            // The flag is set under the lock: the stop wakes a worker whose job waits, and the worker must see the
+            // flag when polled.
             self.signal.confirm();
         }
         drop(state);
@@ -95,7 +98,8 @@ impl<In, Out> StageShared<In, Out> {
         dropped.into_iter().for_each(drop_quietly);
         let mut panicked = wakes.wake_all();
         if stopped {
-            // At once, and not when the supervisor closes the source: a job of this stage may compute for long.
+            // The upstream stages stop now, and not when the supervisor closes the source: a job of this stage may
+            // compute for long.
             self.stop_upstream();
             self.jobs.cancel();
         }
@@ -107,7 +111,7 @@ impl<In, Out> StageShared<In, Out> {
         }
     }
 
-    /// Stops all upstream stages, the nearest one first.
+    /// Stops all upstream stages, beginning with the nearest stage.
     fn stop_upstream(&self) {
         let mut upstream = self.upstream.as_ref();
         while let Some(stage) = upstream
@@ -121,7 +125,7 @@ impl<In, Out> StageShared<In, Out> {
         self.upstream.as_ref()
     }
 
-    /// Takes the link to the upstream stage out, of a stage that is being dropped.
+    /// Takes the link to the upstream stage out of a stage, during the drop of the stage.
     pub(super) fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>> {
         self.upstream.take()
     }
@@ -137,7 +141,7 @@ impl<In, Out> StageShared<In, Out> {
         &self.signal
     }
 
-    /// Returns whether no more jobs are to start.
+    /// Returns whether no more jobs may start.
     #[inline]
     pub(super) fn is_stopping(&self) -> bool {
         self.signal.is_set()
@@ -148,27 +152,31 @@ impl<In, Out> StageShared<In, Out> {
         self.signal.is_requested().then(|| self.scope.stopped_by_now().unwrap_or(Cancelled::Scope))
     }
 
-    /// Returns the cause if an error of a job is the cancellation of a run or a task in the scope of the run, or in that of
-    /// its jobs, and that scope is cancelled. The item of such a job counts as cancelled, whichever of the two is noticed
-    /// first.
+    /// Returns the cause if the error of a job is the cancellation of a run or a task in a cancelled scope: the scope
+    /// of the run or the scope of the jobs. The item of such a job counts as cancelled, no matter whether the error
+    /// or the cancellation is noticed first.
     pub(super) fn cancellation_of(&self, error: &anyhow::Error) -> Option<Cancelled> {
         let inner = cancellation_in(error)?;
         self.scope.stopped_by_now().or_else(|| self.is_stopping().then_some(inner))
     }
 
-    /// Stops the run from outside, unless all its work is done.
+    /// Stops the run from outside, unless all work of the run is done.
     pub(super) fn cancel(&self, by: Cancelled) {
+        // A run in a cancelled scope has the cause of the scope, no matter which cancellation comes first.
+        let by = self.scope.stopped_by_now().unwrap_or(by);
         let tasks_left = !self.jobs.is_empty();
         self.with(|state| state.cancel(by, tasks_left));
     }
 
-    /// Stops the run for the downstream stage, which takes nothing any more; returns whether it ran until now.
+    /// Stops the run for the downstream stage, which takes no more outputs; returns whether the run went on until
+    /// now.
     pub(super) fn stop_unwanted(&self) -> bool {
+        let by = self.scope.stopped_by_now().unwrap_or(Cancelled::Dropped);
         let tasks_left = !self.jobs.is_empty();
-        self.with(|state| state.stop_unwanted(tasks_left))
+        self.with(|state| state.stop_unwanted(by, tasks_left))
     }
 
-    /// Stops the run because its upstream stage has stopped.
+    /// Stops the run after a stop of the upstream stage.
     pub(super) fn stop_for_upstream(&self) {
         self.with(|state| state.stop(Stop::Upstream, None));
     }
@@ -178,7 +186,7 @@ impl<In, Out> StageShared<In, Out> {
         self.with(|state| state.fail(cause));
     }
 
-    /// Records a failure that stops nothing.
+    /// Records a failure that does not stop the run.
     pub(super) fn record(&self, failure: Failure) {
         self.with(|state| state.record(failure));
     }
@@ -191,7 +199,8 @@ impl<In, Out> StageShared<In, Out> {
         });
     }
 
-    /// Makes the item of that number ready again, if it was dropped before its start; returns whether it was.
+    /// Makes item `seq` ready again, if the item was dropped before its start; returns whether there was such an
+    /// item.
     pub(super) fn restore_dropped(&self, state: &mut State<In, Out>, seq: u64) -> bool {
         let restored = self.any_dropped() && state.restore_dropped(seq);
         if restored {
@@ -200,7 +209,7 @@ impl<In, Out> StageShared<In, Out> {
         restored
     }
 
-    /// Takes the item of that number, if it was dropped before its start.
+    /// Takes item `seq`, if the item was dropped before its start.
     pub(super) fn take_dropped(&self, seq: u64) -> Option<Item<In>> {
         self.with(|state| {
             let item = state.take_dropped(seq);
@@ -209,8 +218,9 @@ impl<In, Out> StageShared<In, Out> {
         })
     }
 
-    /// Returns whether an item is kept that was dropped before its start. A worker whose job goes on looks for its item:
-    /// the job has dropped it on the thread of the worker, or has moved it into a task.
+    /// Returns whether the stage keeps an item that was dropped before its start. After every poll of a waiting job,
+    /// the worker looks for the item of the job: the job has dropped the item on the thread of the worker, or has
+    /// moved the item into a task.
     pub(super) fn any_dropped(&self) -> bool {
         self.any_dropped.load(Ordering::Relaxed)
     }
@@ -223,7 +233,7 @@ impl<In, Out> StageShared<In, Out> {
 }
 
 impl<In, Out> Drop for StageShared<In, Out> {
-    /// Drops the chain of upstream stages with a loop: it may be longer than a stack is deep.
+    /// Drops the chain of upstream stages with a loop: a chain may be longer than a stack is deep.
     fn drop(&mut self) {
         let mut upstream = self.upstream.take();
         while let Some(mut stage) = upstream {

@@ -1,8 +1,8 @@
-//! The end of a stage: its source, and the values that are left.
+//! The end of a stage: the source, and the remaining values.
 //!
-//! Values of the user are dropped here one by one, each where its panic is caught, and never under the lock. The supervisor
-//! shuts the stage down; where a runtime that shuts down leaves the supervisor no time, the last of supervisor and workers
-//! does what is left.
+//! Values of the user are dropped here separately, with a catch for every panic, and never under the lock. The
+//! supervisor shuts the stage down. A runtime that shuts down may leave the supervisor no time; the last of
+//! supervisor and workers then does the rest.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -15,8 +15,8 @@ use crate::item::Output;
 use crate::source::{Closed, Source};
 use crate::util::panic::{catch, drop_caught};
 
-/// Ends a run whose supervisor and workers are gone; `last` is the last step of the last of them. An abandoned run reports
-/// its failure to its scope.
+/// Ends a run after the end of the supervisor and the workers; `last` is the last step of the last of these tasks.
+/// The failure of an abandoned run is recorded in the scope.
 pub(super) fn finish<In, Out>(stage: &StageShared<In, Out>, last: impl FnOnce(&mut State<In, Out>)) {
     let (guard, abandoned) = stage.with(|state| {
         last(state);
@@ -30,21 +30,22 @@ pub(super) fn finish<In, Out>(stage: &StageShared<In, Out>, last: impl FnOnce(&m
     }
 }
 
-/// Gives back the items that were never started, and drops the outputs behind a gap, where a runtime that shuts down left
-/// the supervisor no time. Called before the last of supervisor and workers is gone, so before the run is over.
+/// Gives back the items that were never started, and drops the outputs behind a gap, for a supervisor without time:
+/// the runtime shuts down. The caller is the last of supervisor and workers, so the run is not over yet.
 pub(super) fn settle<In, Out>(stage: &StageShared<In, Out>) {
     drop(Closing::new(stage));
     discard_undeliverable(stage);
 }
 
-/// The source of a stage that no worker is left of.
+/// The source of a stage, closed after the end of all workers.
 ///
-/// A value that is found in the source or behind it goes back at once, and not when all is closed: the upstream stage may
-/// wait for its drop, and a runtime that shuts down leaves no time for more. A panic at any step is a failure, and the next
-/// step follows. A drop before completion takes the values that are there by then.
+/// A value found in the source or in the upstream stage goes back at once, and not when the whole chain is closed:
+/// the upstream stage may wait for the drop of the value, and a runtime that shuts down leaves no time for more. A
+/// panic at a step is a failure, and the next step follows. A drop before completion gives back the values found so
+/// far.
 pub(super) struct Closing<'a, In, Out> {
     stage: &'a StageShared<In, Out>,
-    /// `None` once it is closed.
+    /// `None` once the source is closed.
     source: Option<Source<In>>,
     closed: Closed<In>,
 }
@@ -57,7 +58,7 @@ impl<'a, In, Out> Closing<'a, In, Out> {
         closing
     }
 
-    /// Ready when nothing is left behind the source.
+    /// Ready when nothing of the upstream stages is left.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { stage, source: Some(source), closed } = self else { return Poll::Ready(()) };
         let stage = *stage;
@@ -90,7 +91,8 @@ impl<'a, In, Out> Closing<'a, In, Out> {
 impl<In, Out> Drop for Closing<'_, In, Out> {
     fn drop(&mut self) {
         if self.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            // No later poll takes the first cause of the upstream stage, which would stand before these.
+            // The first cause of the upstream stage is not taken later; the first cause would come before the other
+            // failures.
             for failure in self.closed.failures.drain(..) {
                 self.stage.record(failure);
             }
@@ -106,13 +108,14 @@ pub(super) fn dispose<In, Out, T>(stage: &StageShared<In, Out>, value: T) {
     }
 }
 
-/// Drops the outputs that no receiver can take any more, when no worker is left.
+/// Drops the outputs that no receiver can take any more. No worker is left.
 pub(super) fn discard_undeliverable<In, Out>(stage: &StageShared<In, Out>) {
     let outputs = stage.with(|state| state.take_undeliverable());
     discard(stage, outputs);
 }
 
-/// Records the failures among outputs, and then drops the others one by one: a panic of a drop is later than any of them.
+/// Records the failures among outputs, and then drops the values separately: a panic of a drop is later than any
+/// failure.
 pub(super) fn discard<In, Out>(stage: &StageShared<In, Out>, outputs: impl IntoIterator<Item = Output<Out>>) {
     let (failed, succeeded): (Vec<_>, Vec<_>) =
         outputs.into_iter().partition(|output| output.result.is_err());
@@ -128,7 +131,7 @@ pub(super) fn discard<In, Out>(stage: &StageShared<In, Out>, outputs: impl IntoI
     }
 }
 
-/// Stops a run whose receiver is gone. Returns the failure that no receiver has taken, if the run is over.
+/// Stops a run after the drop of the receiver. Returns the failure that no receiver has taken, if the run is over.
 pub(super) fn abandon<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> {
     let (finished, workers) = stage.with(|state| {
         state.abandon();
@@ -141,13 +144,13 @@ pub(super) fn abandon<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> 
     if workers {
         return None;
     }
-    // The supervisor may have looked already, and may wait for what the outputs hold. It may also have ended meanwhile,
-    // and would not report a panic.
+    // The supervisor may have discarded outputs already, and may wait for a value that the outputs hold. The
+    // supervisor may also have ended meanwhile, and would not report a panic.
     discard_undeliverable(stage);
     if stage.with(|state| state.is_finished()) { discard_all(stage) } else { None }
 }
 
-/// Drops every output that no receiver has taken; returns the first failure that is more than a cancellation.
+/// Drops all outputs that no receiver has taken; returns the first failure that is more than a cancellation.
 fn discard_all<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> {
     let mut unreported = None;
     let mut keep_first = |failures: Vec<Failure>| {
@@ -162,7 +165,7 @@ fn discard_all<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> {
     keep_first(stage.with(|state| state.take_unreported()));
     let outputs = stage.with(|state| state.take_all_outputs());
     discard(stage, outputs);
-    // The panics of these drops.
+    // The drops may have panicked.
     keep_first(stage.with(|state| state.take_unreported()));
     unreported
 }

@@ -1,8 +1,8 @@
 //! The state of a stage: a synchronous state machine that takes no lock, wakes no task and runs no user code.
 //!
-//! Each part of the state is one file with private fields, which states its invariant and has the only writers of its
-//! fields. A transition stores the effects that it needs in [`Effects`]; `shared.rs` carries them out after the unlock.
-//! The invariants I1 to I10 are in `README.md` of this folder's parent.
+//! Every part of the state is a file with private fields. The file states the invariant of the part, and has the only
+//! writers of the fields. A transition stores the necessary effects in [`Effects`]; `shared.rs` carries the effects
+//! out after the unlock. The invariants I1 to I10 are in `README.md` next to this file.
 
 mod admission;
 mod input;
@@ -33,12 +33,12 @@ pub(super) use outcome::Stop;
 use output::OutputQueue;
 use workers::WorkerRegistry;
 
-/// What the stage does with its outputs.
+/// The destination of the outputs of the stage.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// A receiver takes them.
+    /// A receiver takes the outputs.
     Taken,
-    /// They are `()`: each counts as delivered when its job completes.
+    /// The outputs are `()`: an output counts as delivered when the job completes.
     Discarded,
 }
 
@@ -54,30 +54,31 @@ pub(super) struct State<In, Out> {
     workers: WorkerRegistry,
     output: OutputQueue<Out>,
     outcome: Outcome,
-    /// The supervisor is gone, and has shut the stage down if its runtime left it the time.
+    /// The supervisor is gone. Unless its runtime left no time, the supervisor has shut the stage down.
     supervised: bool,
-    /// Keeps the scope of the run open. The supervisor leaves it to the last of supervisor and workers.
+    /// Keeps the scope of the run open. The supervisor passes the guard to the last of supervisor and workers.
     guard: Option<ScopeGuard>,
-    /// No receiver will take anything any more.
+    /// No receiver will take outputs or failures any more.
     abandoned: bool,
     /// The supervisor has seen the end of every upstream stage.
     upstream_finished: bool,
     receiver: WakerSlot,
     supervisor: WakerSlot,
-    /// The supervisor of the downstream stage, which waits for a stop of this one.
+    /// The waker of the downstream supervisor, which waits for a stop of this stage.
     watcher: WakerSlot,
     effects: Effects,
 }
 
-/// Effects of a transition, which are carried out after the unlock.
+/// Effects of a transition, carried out after the unlock.
 #[derive(Default)]
 pub(super) struct Effects {
     wakes: WakeList,
-    /// The waker of the receiver, which is woken last: its task is the next to run on this thread.
+    /// The waker of the receiver. The receiver is woken last: the task of the receiver is then the next to run on
+    /// this thread.
     receiver: Option<Waker>,
     /// The run has stopped: the upstream stages stop as well.
     stopped: bool,
-    /// Failures that no report keeps.
+    /// Failures beyond the space of a report, to drop.
     dropped: Vec<Failure>,
 }
 
@@ -125,7 +126,8 @@ impl<In, Out> State<In, Out> {
             || self.outcome.has_excess()
     }
 
-    /// Takes the effects if they are wake-ups of one worker and of the receiver; the receiver is the second.
+    /// Takes the effects if the only effects are wake-ups of one worker and of the receiver; the receiver is the
+    /// second.
     #[inline]
     pub(super) fn take_only_wakes(&mut self) -> Option<[Option<Waker>; 2]> {
         if self.effects.stopped || self.outcome.has_excess() || !self.effects.wakes.has_one_at_most() {
@@ -166,7 +168,7 @@ impl<In, Out> State<In, Out> {
         self.outcome.is_stopped()
     }
 
-    /// Returns whether nothing of the run is left but outputs and failures that no receiver has taken (I10).
+    /// Returns whether only outputs and failures are left of the run (I10).
     pub(super) fn is_finished(&self) -> bool {
         self.supervised && self.workers.live() == 0
     }
@@ -175,9 +177,9 @@ impl<In, Out> State<In, Out> {
         self.workers.live() > 0
     }
 
-    // Stopping.
+    // Transitions of a stop.
 
-    /// Stops the run, for `failure` if it is known yet.
+    /// Stops the run, with `failure` if the failure is known yet.
     pub(super) fn stop(&mut self, stop: Stop, failure: Option<Failure>) {
         if !self.outcome.stop(stop, failure) {
             return;
@@ -194,18 +196,19 @@ impl<In, Out> State<In, Out> {
         self.stop(Stop::Here, Some(failure));
     }
 
-    /// Stops the run from outside, unless all its work is done. `tasks_left` says that runs or tasks are left that its jobs
-    /// have started.
+    /// Stops the run from outside, unless all work of the run is done. `tasks_left` says whether runs or tasks of the
+    /// jobs are left.
     pub(super) fn cancel(&mut self, by: Cancelled, tasks_left: bool) {
         if tasks_left || self.workers.live() > 0 || !self.is_done() {
             self.fail(Cause::Cancelled(by));
         }
     }
 
-    /// Stops the run for the downstream stage, which takes nothing any more; returns whether it ran until now.
-    pub(super) fn stop_unwanted(&mut self, tasks_left: bool) -> bool {
+    /// Stops the run for the downstream stage, which takes no more outputs; returns whether the run went on until
+    /// now.
+    pub(super) fn stop_unwanted(&mut self, by: Cancelled, tasks_left: bool) -> bool {
         let ran = !self.is_stopped();
-        self.cancel(Cancelled::Dropped, tasks_left);
+        self.cancel(by, tasks_left);
         self.outcome.set_unwanted();
         ran
     }
@@ -214,12 +217,12 @@ impl<In, Out> State<In, Out> {
         Failure::new(None, &self.name, cause)
     }
 
-    /// Records a failure that stops nothing.
+    /// Records a failure that does not stop the run.
     pub(super) fn record(&mut self, failure: Failure) {
         self.outcome.record(failure);
     }
 
-    /// Records a failure that the source yielded at the position of its next item.
+    /// Records a failure that the source yielded in place of the next item.
     fn forward(&mut self, failure: Failure) {
         match self.on_failure {
             OnFailure::Stop => {
@@ -238,7 +241,7 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    // Items that were dropped before their start.
+    // Transitions of items dropped before their start.
 
     pub(super) fn keep_dropped(&mut self, item: Item<In>) {
         self.input.keep_dropped(item);
@@ -252,7 +255,8 @@ impl<In, Out> State<In, Out> {
         self.input.take_dropped(seq)
     }
 
-    /// Makes the item of that number ready again, if it was dropped before its start; returns whether it was.
+    /// Makes item `seq` ready again, if the item was dropped before its start; returns whether there was such an
+    /// item.
     pub(super) fn restore_dropped(&mut self, seq: u64) -> bool {
         let item = self.input.take_dropped(seq);
         let dropped = item.is_some();
@@ -274,9 +278,9 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    // Workers.
+    // Transitions of workers.
 
-    /// Adds the first worker, or one that a transition asked for.
+    /// Adds the first worker, or a worker that a transition asked for.
     fn new_worker(&mut self, batch: ItemBatch<In>) -> NewWorker<In> {
         NewWorker { id: self.workers.add(), batch }
     }
@@ -285,20 +289,20 @@ impl<In, Out> State<In, Out> {
         self.new_worker(ItemBatch::default())
     }
 
-    /// Makes a polled worker active, and counts the release of the items of its last batch; returns the waker that the
-    /// registry had stored.
+    /// Makes a polled worker active, and counts the release of the items of the last batch; returns the waker that
+    /// the registry had stored.
     pub(super) fn activate(&mut self, id: WorkerId, mode: Mode, released: usize) -> Option<Waker> {
         let waker = self.workers.activate(id, mode);
         self.workers.release(released);
         waker
     }
 
-    /// Stores the waker of a worker whose job waits, and counts that it holds the item of that job alone of `held` items;
-    /// returns its mode.
+    /// Stores the waker of a worker whose job waits. Of `held` items, the worker keeps only the item of the job.
+    /// Returns the mode of the worker.
     pub(super) fn wait(&mut self, held: usize, waker: Waker) -> Mode {
         self.workers.put_back(held - 1);
         let waker = if self.is_stopped() {
-            // A stop that comes before the registry has the waker must wake the worker all the same.
+            // A stop may come before the registry has the waker, and must wake the worker all the same.
             self.effects.wakes.push(waker);
             None
         } else {
@@ -307,20 +311,19 @@ impl<In, Out> State<In, Out> {
         Mode::Waiting(self.workers.wait(waker))
     }
 
-    /// Removes a dropped worker and the items that it holds from the counts; returns the waker that the registry had
-    /// stored.
+    /// Removes a dropped worker and its items from the counts; returns the waker that the registry had stored.
     pub(super) fn deactivate(&mut self, id: WorkerId, mode: Mode, released: usize) -> Option<Waker> {
         let waker = self.workers.deactivate(id, mode);
         self.workers.release(released);
         waker
     }
 
-    /// Returns whether the worker that is being dropped is the last of supervisor and workers.
+    /// Returns whether the worker, during its drop, is the last of supervisor and workers.
     pub(super) fn is_last_worker(&self) -> bool {
         self.supervised && self.workers.live() == 1
     }
 
-    /// Counts out a worker, as the last step of its drop.
+    /// Removes a worker from the live workers, as the last step of the drop.
     pub(super) fn remove_worker(&mut self) {
         if self.workers.remove_live() {
             self.supervisor.notify(&mut self.effects.wakes);
@@ -346,9 +349,9 @@ impl<In, Out> State<In, Out> {
         waits
     }
 
-    // Outputs.
+    // Transitions of outputs.
 
-    /// Moves the outputs of a worker into the queue of outputs, and counts them.
+    /// Moves the outputs of a worker into the queue of outputs, and counts the outputs.
     pub(super) fn flush(&mut self, outputs: &mut VecDeque<Output<Out>>) {
         if outputs.is_empty() {
             return;
@@ -373,7 +376,7 @@ impl<In, Out> State<In, Out> {
         self.notify_receiver();
     }
 
-    /// Puts one output, which is counted already, into the queue of outputs; a failure that stops the run stops it.
+    /// Puts a counted output into the queue of outputs. If failures stop the run, a failure stops the run here.
     fn put(&mut self, output: Output<Out>) {
         match output {
             Output { result: Err(failure), .. } if self.on_failure == OnFailure::Stop => {
@@ -383,15 +386,15 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Counts and records the panic of a job, as the failure of the item at `position`. `uncounted` says that the item is in
-    /// no group of the counts yet.
+    /// Counts and records the panic of a job, as the failure of the item at `position`. `uncounted` says whether the
+    /// item is in no group of the counts yet.
     pub(super) fn panicked(&mut self, position: Position, failure: Failure, uncounted: bool) {
         self.admission.panic(usize::from(uncounted));
         self.put(Output { position, result: Err(failure) });
         self.notify_receiver();
     }
 
-    /// Records a cause that belongs to no item. It stops the run if failures stop it.
+    /// Records a cause that belongs to no item. The cause stops the run if failures stop the run.
     pub(super) fn fail_by_policy(&mut self, cause: Cause) {
         match self.on_failure {
             OnFailure::Stop => self.fail(cause),
@@ -402,13 +405,13 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Counts the item of a job that a cancellation ended, and stops the run for it.
+    /// Counts the item of a job that a cancellation ended, and stops the run for the cancellation.
     pub(super) fn cancelled_inside(&mut self, by: Cancelled) {
         self.admission.cancel(1);
         self.fail(Cause::Cancelled(by));
     }
 
-    /// Wakes the receiver if there is something for it.
+    /// Wakes the receiver if an output is deliverable or the run has finished.
     fn notify_receiver(&mut self) {
         if self.is_finished() || self.output.deliverable() > 0 {
             if let Some(waker) = self.receiver.take() {
@@ -417,7 +420,7 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Counts delivered outputs, which makes room.
+    /// Counts outputs as delivered, and frees capacity.
     pub(super) fn deliver(&mut self, delivered: Delivered) {
         self.admission.deliver(delivered);
         if delivered.total() > 0 {
@@ -441,8 +444,8 @@ impl<In, Out> State<In, Out> {
         Some(Output { position: Position { index, ..Position::NONE }, result: Err(failure) })
     }
 
-    /// Moves up to `max` outputs into the batch of the next stage, where they count from here on; stops at a failure.
-    /// Returns how many were moved, the failure included.
+    /// Moves up to `max` outputs into the batch of the next stage, where the outputs count from here on; stops at a
+    /// failure. Returns how many were moved, the failure included.
     pub(super) fn pass_on(&mut self, max: usize, batch: &mut ItemBatch<Out>) -> (usize, Option<Failure>) {
         let (moved, failure) = self.output.pass_on(max, batch);
         if moved > 0 {
@@ -458,7 +461,7 @@ impl<In, Out> State<In, Out> {
         self.receiver.register(waker, &mut self.effects.wakes);
     }
 
-    // The end.
+    // Transitions of the end.
 
     /// Ends the input when no worker is left; returns the source and the items that were never started.
     pub(super) fn take_input(&mut self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
@@ -467,12 +470,12 @@ impl<In, Out> State<In, Out> {
         (source, items)
     }
 
-    /// Counts items that were found between the upstream stage and this one.
+    /// Counts items found between the upstream stage and this stage.
     pub(super) fn lose_between(&mut self, items: usize) {
         self.admission.lose_between(items);
     }
 
-    /// Takes the first cause and the failures that were found while the source was closed.
+    /// Takes the first cause and the failures that were found during the close of the source.
     pub(super) fn adopt(&mut self, cause: Option<Failure>, failures: Vec<Failure>) {
         self.outcome.adopt(cause);
         failures.into_iter().for_each(|failure| self.outcome.record(failure));
@@ -480,39 +483,40 @@ impl<In, Out> State<In, Out> {
         self.upstream_finished = true;
     }
 
-    /// Returns whether this stage and all upstream stages have finished, as far as this stage knows.
+    /// Returns whether all upstream stages have finished, and this stage as well, as far as this stage knows.
     pub(super) fn is_chain_finished(&self) -> bool {
         self.is_finished() && self.upstream_finished
     }
 
-    /// Takes over from a supervisor that is gone; returns whether workers are left. If the supervisor had no time to shut
-    /// the stage down, the runtime is the cause.
+    /// Records the end of the supervisor; returns whether workers are left. If the supervisor had no time to shut the
+    /// stage down, the shutdown of the runtime is the cause.
     pub(super) fn end_supervision(&mut self, guard: ScopeGuard, shut_down: bool) -> bool {
         if !shut_down {
             self.fail(Cause::Cancelled(Cancelled::Runtime));
         }
-        // The first cause of the upstream stage was not taken, and stays there for the scope.
+        // The first cause of the upstream stage was not taken, and stays in the upstream stage for the scope.
         self.outcome.ensure_cause(&self.name, Cancelled::Runtime);
         self.guard = Some(guard);
-        // A runtime that shuts down drops the workers later: the last of them is the end of the run.
+        // A runtime that shuts down drops the workers later: the end of the last worker is the end of the run.
         self.supervised = self.workers.live() > 0;
         self.supervised
     }
 
-    /// Ends the run: supervisor and workers are gone. Returns the guard of the scope, and whether the run is abandoned.
+    /// Ends the run after the end of the supervisor and the workers. Returns the guard of the scope, and whether the
+    /// run is abandoned.
     pub(super) fn finish(&mut self) -> (Option<ScopeGuard>, bool) {
         self.supervised = true;
         self.notify_receiver();
         (self.guard.take(), self.abandoned)
     }
 
-    /// Records that no receiver will take anything any more.
+    /// Records that no receiver will take outputs or failures any more.
     pub(super) fn abandon(&mut self) {
         self.abandoned = true;
     }
 
-    /// Takes out the outputs that no receiver can take any more, when no worker is left: those behind a gap, or all
-    /// outputs of an abandoned run. Failures of an abandoned run stay in the queue, before failures that come later.
+    /// Takes out the outputs that no receiver can take any more, when no worker is left: the outputs behind a gap, or
+    /// all outputs of an abandoned run. Failures of an abandoned run stay in the queue, ahead of later failures.
     pub(super) fn take_undeliverable(&mut self) -> VecDeque<Output<Out>> {
         if !self.abandoned {
             return self.output.take_held_back();
@@ -520,7 +524,7 @@ impl<In, Out> State<In, Out> {
         self.take_successes()
     }
 
-    /// Takes out all outputs that are no failures.
+    /// Takes out all outputs except failures.
     fn take_successes(&mut self) -> VecDeque<Output<Out>> {
         let (failed, succeeded): (Vec<_>, Vec<_>) =
             self.output.take_all().into_iter().partition(|output| output.result.is_err());
@@ -533,7 +537,7 @@ impl<In, Out> State<In, Out> {
         self.output.take_all()
     }
 
-    /// Takes out the outputs that may be delivered now.
+    /// Takes out the deliverable outputs.
     pub(super) fn take_deliverable(&mut self) -> VecDeque<Output<Out>> {
         let mut rest = VecDeque::new();
         self.output.take(self.output.deliverable(), &mut rest);
@@ -544,7 +548,8 @@ impl<In, Out> State<In, Out> {
         self.outcome.take_failures()
     }
 
-    /// Takes the failures that no receiver has taken, those among the outputs first, in the order of their recording.
+    /// Takes the failures that no receiver has taken: first the failures among the outputs, then the recorded
+    /// failures, in the order of recording.
     pub(super) fn take_unreported(&mut self) -> Vec<Failure> {
         let (failed, succeeded): (Vec<_>, Vec<_>) =
             self.output.take_all().into_iter().partition(|output| output.result.is_err());

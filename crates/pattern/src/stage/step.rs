@@ -1,4 +1,4 @@
-//! The messages between a worker and the state of its stage.
+//! The messages between a worker and the state of the stage.
 
 use std::task::Waker;
 
@@ -7,23 +7,24 @@ use crate::source::Source;
 
 pub(super) type WorkerId = u64;
 
-/// The state of a worker, as the stage counts it. `README.md` has the transitions.
+/// The mode of a worker, as the registry counts workers. `README.md` has the transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// The worker looks for items, or runs jobs that have not waited.
     Active,
-    /// Its job waits. The registry has the waker of the worker in that slot.
+    /// The job of the worker waits. The registry has the waker of the worker in this slot.
     Waiting(usize),
-    /// It holds no items. The registry has its waker, as that of the listener or of an idle worker, unless it was woken.
+    /// The worker holds no items. Unless the worker was woken, the registry has its waker: the waker of the listener
+    /// or of an idle worker.
     Parked,
-    /// It is not needed any more.
+    /// The worker is not needed any more.
     Leaving,
 }
 
-/// A worker that asks for its next step.
+/// The request of a worker for the next step.
 pub(super) struct Request<'a> {
     pub(super) id: WorkerId,
-    /// The waker of the worker, which the state takes if the worker parks. It was cloned before the lock.
+    /// The waker of the worker, cloned before the lock. The state takes the waker if the worker parks.
     pub(super) waker: &'a mut Option<Waker>,
     /// How many items the worker asks for.
     pub(super) batch: usize,
@@ -35,27 +36,27 @@ pub(super) enum Next<In> {
     Run,
     /// Poll the source, and return the lease with the result.
     Poll(Lease<In>),
-    /// End the quiescent source, and return it with the result.
+    /// End the quiescent source, and return the source with the result.
     Seal(Source<In>),
-    /// Ask again, after other tasks of the thread had their turn.
+    /// Ask again, after other tasks of the thread have run.
     Retry,
     /// Wait until woken. The registry has the waker of the worker.
     Park,
     Leave,
 }
 
-/// The source, held by the one worker that polls it.
+/// The source, held by the only worker that polls the source.
 pub(super) struct Lease<In> {
     pub(super) source: Source<In>,
-    /// The most items to poll for.
+    /// The largest number of items to poll for.
     pub(super) max: usize,
-    /// The number of the first of them.
+    /// The number of the first polled item.
     pub(super) seq: u64,
-    /// No worker held an item when the source was taken out, so no worker can have taken one since.
+    /// No worker held an item when the lease began, so no worker can have taken an item since.
     pub(super) alone: bool,
 }
 
-/// Another worker, which goes on with the items that are left.
+/// Another worker, for the remaining items.
 #[must_use = "a worker that is counted must be spawned"]
 pub(super) enum Another<In> {
     None,
@@ -67,6 +68,6 @@ pub(super) enum Another<In> {
 #[must_use = "a worker that is counted must be spawned"]
 pub(super) struct NewWorker<In> {
     pub(super) id: WorkerId,
-    /// The items that it holds from the beginning.
+    /// The items of the worker at the beginning.
     pub(super) batch: ItemBatch<In>,
 }

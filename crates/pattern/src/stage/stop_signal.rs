@@ -1,4 +1,4 @@
-//! The flag that keeps workers from starting jobs of a run that stops.
+//! The flag that keeps workers from starting jobs of a stopping run.
 
 use std::sync::Arc;
 use std::task::Wake;
@@ -11,11 +11,12 @@ const REQUESTED: u8 = 1;
 /// The run has stopped, and its first cause is known.
 const CONFIRMED: u8 = 2;
 
-/// Says that a run stops, to workers that are between two looks at its state.
+/// Signals the stop of a run to workers that are between two looks at the state.
 ///
-/// The signal is the waker of a future that waits for the cancellation of the scope. So `Scope::cancel` sets it before it
-/// returns, and no job starts after that but the one that each worker is about to start (law 7). The stop itself is left
-/// to a task of the run: a waker is called under locks of the token, and must not drop or wake values of the user.
+/// The signal is the waker of a future that waits for the cancellation of the scope. So `Scope::cancel` sets the
+/// signal before returning. Afterwards a worker starts no further job, except a job that the worker is just about to
+/// start (law 7). A task of the run carries out the stop: the token calls its wakers under locks, so a waker must not
+/// drop or wake values of the user.
 #[derive(Debug, Default)]
 pub(super) struct StopSignal(AtomicU8);
 

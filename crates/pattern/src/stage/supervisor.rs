@@ -1,4 +1,4 @@
-//! The supervisor: the one task of a stage that watches for the cancellation of the scope, waits until no worker is left,
+//! The supervisor: the task of a stage that watches for the cancellation of the scope, waits until no worker is left,
 //! and shuts the stage down.
 
 use std::future::{Future, poll_fn};
@@ -48,7 +48,7 @@ where
     })
     .await;
     if stage.jobs().is_used() {
-        // Runs and tasks of the jobs, which a stop of the run still cancels.
+        // Runs and tasks of the jobs are left. A stop of the run still cancels these runs and tasks.
         let mut closed = pin!(stage.jobs().closed());
         let closed = poll_fn(|cx| {
             watch(cx);
@@ -58,7 +58,7 @@ where
             stage.with(|state| state.stop(Stop::Here, Some(failure)));
         }
     }
-    // An output that no receiver can take may hold what the shutdown of the work waits for.
+    // An undeliverable output may hold a value for which the shutdown of the work waits.
     discard_undeliverable(stage);
     let mut closing = Closing::new(stage);
     poll_fn(|cx| closing.poll(cx)).await;
@@ -69,7 +69,7 @@ where
     supervision.shut_down = true;
 }
 
-/// Lets the work give up what its jobs shared.
+/// Shuts down the work, which gives up the values shared by the jobs.
 async fn shut_down<In, Out>(stage: &StageShared<In, Out>, work: &impl Work<In, Out>)
 where
     In: Send + 'static,
@@ -97,10 +97,10 @@ where
     }
 }
 
-/// The values of a supervisor. Its drop ends the supervision, whether the stage was shut down or not.
+/// The values of a supervisor. The drop ends the supervision, whether the stage was shut down or not.
 pub(super) struct Supervision<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
     stage: Arc<StageShared<In, Out>>,
-    /// There until dropped, as is the guard.
+    /// Present until the drop, as is the guard.
     context: Option<Arc<WorkerContext<In, Out, W>>>,
     guard: Option<ScopeGuard>,
     shut_down: bool,
@@ -109,12 +109,12 @@ pub(super) struct Supervision<In: Send + 'static, Out: Send + 'static, W: Work<I
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, Out, W> {
-    /// Creates the supervision of a stage whose workers do not run yet. A scope that is cancelled already stops the run.
+    /// Creates the supervision of a stage before its workers run. An already cancelled scope stops the run.
     pub(super) fn new(context: Arc<WorkerContext<In, Out, W>>, guard: ScopeGuard) -> Self {
         let stage = Arc::clone(&context.shared);
         let mut signalled = Box::pin(guard.cancelled_owned());
         let waker = Waker::from(Arc::clone(stage.signal()));
-        // A cancelled token is seen by `stopped_by_now`, too.
+        // `stopped_by_now` sees a cancelled token, too.
         let _ = signalled.as_mut().poll(&mut Context::from_waker(&waker));
         if let Some(by) = guard.stopped_by_now() {
             stage.cancel(by);
@@ -125,7 +125,7 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, 
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Supervision<In, Out, W> {
     fn drop(&mut self) {
-        // The values that the work has captured are gone when the run is over.
+        // The values captured by the work are dropped before the run is over.
         dispose(&self.stage, self.context.take());
         let Some(guard) = self.guard.take() else { return };
         if !self.stage.with(|state| state.end_supervision(guard, self.shut_down)) {

@@ -1,5 +1,5 @@
-//! The work on an item, for the author of a pattern: taken, then begun, then ended. A value that is dropped at any of these
-//! steps is accounted for. Invariant I6.
+//! The work on an item, for the author of a pattern: taken, then begun, then ended. An item dropped at any step is
+//! accounted for. Invariant I6.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -17,20 +17,21 @@ use crate::job::Job;
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
-/// The work of a stage on each item that was taken from its source: begin the item, and end it.
+/// The work of a stage on an item: begin the item, run its job, and end the item.
 ///
 /// Every `Fn(Taken<In, Out>) -> impl Future<Output = Ended<In, Out>>` is a work, and so is an `Arc` of a
 /// [`Job`].
 pub trait Work<In, Out>: Send + Sync + 'static {
-    /// Works on one item. Runs and tasks that belong to the job of the item are started in `scope` (see
-    /// [`Job::call_in`]); a closure gets the scope from [`Taken::scope`].
+    /// Works on an item. Runs and tasks of the job are started in `scope` (see [`Job::call_in`]); a closure gets the
+    /// scope from [`Taken::scope`].
     fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Ended<In, Out>> + Send;
 
-    /// Gives up what the jobs shared, with an await where that needs one. By default there is nothing to do.
+    /// Releases the values that the jobs shared. The release may await. The default implementation does nothing.
     ///
-    /// This method is called once for each run, after the last of its jobs is gone and before the run is over. Nothing
-    /// cancels it, so an implementation sets a time limit of its own. Each returned cause is a failure of the run, and so is
-    /// a panic; the first of them is the first cause, unless the run has one already.
+    /// This method is called once for every run, after the end of the last job and before the run is over. Nothing
+    /// cancels the call, so an implementation sets a time limit of its own. Every returned cause is a failure of the
+    /// run, and so is a panic; the first of these failures is the first cause, unless the run already has a first
+    /// cause.
     ///
     /// # Cancel safety
     ///
@@ -39,11 +40,11 @@ pub trait Work<In, Out>: Send + Sync + 'static {
         std::future::ready(Vec::new())
     }
 
-    /// Returns the causes that [`close`](Work::close) did not return, for example because the runtime shut down before it
-    /// completed. By default there are none.
+    /// Returns the causes that [`close`](Work::close) did not return, for example because the runtime shut down
+    /// before `close` completed. The default implementation returns no causes.
     ///
-    /// This method is called once for each run, when supervisor and workers are gone. Each cause is a failure of the run,
-    /// and so is a panic.
+    /// This method is called once for every run, after the end of the supervisor and the workers. Every cause is a
+    /// failure of the run, and so is a panic.
     fn untold(&self) -> Vec<Cause> {
         Vec::new()
     }
@@ -73,12 +74,12 @@ where
     }
 }
 
-/// An item that was taken from the source and whose job has not begun.
+/// An item taken from the source. The job of the item has not begun.
 ///
-/// If a `Taken` is dropped, its item goes back: another worker gets it, or, if the run stops, the handle of
-/// [`Source::kept`](crate::Source::kept) has it. If the work panics in the same poll, the item counts as panicked, since it
-/// would meet the same panic again. A `Taken` belongs to the work that it was given to: an item that is moved into a task is
-/// missing in the report of a run that ends before the task.
+/// If a `Taken` is dropped, the item goes back: another worker gets the item, or, if the run stops, the handle of
+/// [`Source::kept`](crate::Source::kept) has the item. If the work panics in the same poll, the item counts as
+/// panicked, since a second start would meet the same panic. A `Taken` belongs to the work that received the `Taken`:
+/// an item that is moved into a task is missing in the report of a run that ends before the task.
 #[must_use = "a dropped item goes back"]
 pub struct Taken<In, Out> {
     value: Option<In>,
@@ -86,24 +87,24 @@ pub struct Taken<In, Out> {
     ticket: Ticket<In, Out>,
 }
 
-/// An item whose job has begun. If a `Begun` is dropped, its item counts as cancelled, or as panicked during a panic.
+/// An item with a running job. If a `Begun` is dropped, the item counts as cancelled, or as panicked during a panic.
 #[must_use = "a dropped item counts as cancelled"]
 pub struct Begun<In, Out> {
     ticket: Ticket<In, Out>,
 }
 
-/// An item whose job has ended, which the work on a [`Taken`] returns.
+/// An item after its job. The work on a [`Taken`] returns an `Ended`.
 #[must_use = "a dropped item counts as cancelled"]
 pub struct Ended<In, Out> {
     pub(super) ticket: Ticket<In, Out>,
     pub(super) result: anyhow::Result<Out>,
 }
 
-/// The stage that an item is in. If the ticket is dropped with its stage, the item counts as lost.
+/// The stage of an item. If the ticket is dropped with the stage, the item counts as lost.
 pub(super) struct Ticket<In, Out>(Option<Arc<StageShared<In, Out>>>);
 
 impl<In, Out> Ticket<In, Out> {
-    /// Moves the stage out. The rest has no effect when it is dropped.
+    /// Moves the stage out. The drop of the rest has no effect.
     #[inline]
     fn take(&mut self) -> Self {
         Self(self.0.take())
@@ -124,11 +125,11 @@ impl<In, Out> Ticket<In, Out> {
         }
     }
 
-    /// Returns the stage to its worker: the item is accounted for.
+    /// Returns the stage to the worker: the item is accounted for.
     #[inline]
     pub(super) fn into_inner(mut self) -> Option<Arc<StageShared<In, Out>>> {
         let stage = self.0.take();
-        // Nothing is left to drop, and the check for that costs as much as an item.
+        // No value is left to drop, and a check for a value costs as much as an item.
         std::mem::forget(self);
         stage
     }
@@ -143,8 +144,8 @@ impl<In, Out> Drop for Ticket<In, Out> {
     }
 }
 
-/// Counts an item whose job was dropped after its start. Consumes the reference, so that the drop of a ticket without a
-/// stage is one comparison.
+/// Counts an item whose job was dropped after its start. Consumes the reference, so that the drop of a ticket without
+/// a stage is a single comparison.
 #[cold]
 #[inline(never)]
 fn lose<In, Out>(stage: Arc<StageShared<In, Out>>) {
@@ -164,16 +165,16 @@ impl<In, Out> Taken<In, Out> {
         self.position.index
     }
 
-    /// Begins the job; returns the item, and the [`Begun`] that ends it.
+    /// Begins the job; returns the item, and the [`Begun`] for the end of the job.
     ///
     /// # Panics
     ///
-    /// Never panics: a `Taken` has its item until it is begun or dropped.
+    /// Never panics: a `Taken` has an item until [`begin`](Taken::begin) or the drop.
     #[inline]
     pub fn begin(mut self) -> (In, Begun<In, Out>) {
         let value = self.value.take().expect("there until begun");
         let ticket = self.ticket.take();
-        // Nothing is left to drop, as in `Ticket::into_inner`.
+        // No value is left to drop, as in `Ticket::into_inner`.
         std::mem::forget(self);
         (value, Begun { ticket })
     }
@@ -182,7 +183,7 @@ impl<In, Out> Taken<In, Out> {
     ///
     /// # Panics
     ///
-    /// Never panics: a `Taken` has its stage until it is begun or dropped.
+    /// Never panics: a `Taken` has a stage until [`begin`](Taken::begin) or the drop.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.ticket.0.as_ref().expect("there until begun").jobs().clone()
@@ -209,7 +210,7 @@ impl<In, Out> Taken<In, Out> {
 }
 
 pin_project! {
-    /// A job and its item. A type of its own: an `async` block reserves memory for the job twice.
+    /// A job and its item. A named type, since an `async` block reserves memory for the job twice.
     struct Running<F, In, Out> {
         #[pin]
         job: Option<F>,
@@ -247,12 +248,13 @@ impl<In, Out> Drop for Taken<In, Out> {
 }
 
 impl<In, Out> Begun<In, Out> {
-    /// Records a failure besides the result of the job. The run reports it after its first cause; it stops nothing.
+    /// Records a failure besides the result of the job. The failure is reported after the first cause, and does not
+    /// stop the run.
     pub fn tell(&self, cause: Cause) {
         self.ticket.record(cause);
     }
 
-    /// Ends the item with the result of its job, which is delivered once the work returns it.
+    /// Ends the item with the result of the job. The result is delivered once the work returns the [`Ended`].
     #[inline]
     pub fn end(self, result: anyhow::Result<Out>) -> Ended<In, Out> {
         Ended { ticket: self.ticket, result }

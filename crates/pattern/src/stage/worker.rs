@@ -1,8 +1,8 @@
-//! A worker: takes items in batches, runs their jobs one after another, and moves their outputs into the stage.
+//! A worker: takes items in batches, runs the jobs in sequence, and moves the outputs into the stage.
 //!
-//! A batch has only items that are ready now. When a job waits, its worker first moves its outputs into the stage, makes the
-//! items that it has not started ready again, and gets another worker going, so that no item waits for the await of
-//! another one (law 9). `README.md` beside the folder of this file has the states of a worker.
+//! A batch has only items that are ready now. When a job waits, the worker first moves the outputs into the stage,
+//! makes the items without a started job ready again, and wakes or spawns another worker, so that no item waits for
+//! the await of another item (law 9). `README.md` next to this file has the states of a worker.
 
 mod batch;
 mod buffer;

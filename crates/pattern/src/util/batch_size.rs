@@ -1,13 +1,14 @@
-//! The one rule for the sizes of batches: grow while batches are quick, shrink when a batch took long.
+//! The one rule for the sizes of batches: grow while batches are quick, shrink after a long batch.
 
 use std::time::Duration;
 
-/// A batch that took longer is followed by a batch of half its size.
+/// The duration above which the size of the next batch is halved.
 pub(crate) const LONG_BATCH: Duration = Duration::from_micros(50);
 
 /// The size of the next batch, from 1 up to a maximum.
 ///
-/// A batch that took more than [`LONG_BATCH`] halves the size, a batch that took less than half of it doubles the size.
+/// A batch that took more than [`LONG_BATCH`] halves the size. A batch that took less than half of [`LONG_BATCH`]
+/// doubles the size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchSize(usize);
 
@@ -23,7 +24,7 @@ impl BatchSize {
         self.0
     }
 
-    /// Adapts the size to the time that the last batch took.
+    /// Adapts the size to the duration of the last batch.
     #[inline]
     pub(crate) fn adapt(&mut self, took: Duration, max: usize) {
         if took > LONG_BATCH {
@@ -34,7 +35,7 @@ impl BatchSize {
     }
 }
 
-/// Returns whether a batch was so short that a wake-up may wait for the next one.
+/// Returns whether a batch was so short that a wake-up may wait for the next batch.
 #[inline]
 pub(crate) fn is_quick(took: Duration) -> bool {
     took < LONG_BATCH / 2

@@ -1,9 +1,9 @@
-//! A value on cache lines of its own.
+//! A value on separate cache lines.
 
 use std::ops::Deref;
 
-/// Keeps the writes of one thread off the cache lines that another thread reads. The alignment is 128 bytes, since
-/// some processors fetch lines in pairs.
+/// Keeps the writes of a thread off the cache lines that other threads read. The alignment is 128 bytes, since some
+/// processors fetch lines in pairs.
 #[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct CachePadded<T>(pub(crate) T);

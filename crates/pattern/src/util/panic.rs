@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 /// The value that a panic carries.
 pub type Payload = Box<dyn Any + Send>;
 
-/// Calls `f` and returns the panic of it, if any.
+/// Calls `f` and returns the panic of the call, if any.
 #[inline]
 pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
@@ -49,8 +49,8 @@ pub(crate) fn drop_quietly<T>(value: T) {
 
 /// Returns the message of a panic and drops its payload.
 ///
-/// The payload may panic in its drop, and so may the payload of that panic: the second one is leaked, since the chain has
-/// no end.
+/// The payload may panic in its drop, and the payload of the second panic may panic, too: the second payload is
+/// leaked, since the chain has no end.
 pub(crate) fn message_of(payload: Payload) -> String {
     let message = payload
         .downcast_ref::<&str>()
@@ -62,10 +62,10 @@ pub(crate) fn message_of(payload: Payload) -> String {
     message.unwrap_or_else(|| "(a panic without a message)".to_owned())
 }
 
-/// Polls a future, and drops the future in the same call when it completes or panics, so that a panic of the drop masks
-/// no error.
+/// Polls a future, and drops a completed or panicked future in the same call, so that a panic of the drop masks no
+/// error.
 ///
-/// A future that returned an error completes with that error, and `also` gets the panic of its drop. A future that
+/// A future that returned an error completes with the error, and `also` gets the panic of the drop. A future that
 /// returned a value and panics in its drop counts as panicked: the payload is returned as `Err`.
 #[inline]
 pub(crate) fn poll_then_drop<F, T, E>(
@@ -77,7 +77,7 @@ where
     F: Future<Output = Result<T, E>>,
 {
     let mut completed = None;
-    // One catch for the poll and the drop: a second one would cost as much as a future that does nothing.
+    // The poll and the drop share a catch: a second catch would cost as much as an empty future.
     let polled = catch(|| {
         let running = future.as_mut().as_pin_mut().expect("not polled after completion");
         completed = Some(ready!(running.poll(cx)));

@@ -1,8 +1,8 @@
-//! Wakers: stored under a lock, woken and dropped after it.
+//! Wakers: stored under a lock, woken and dropped after the unlock.
 //!
-//! A waker is user code in its wake, in its clone and in its drop. So a state machine behind a lock takes wakers that
-//! were cloned before the lock, and moves the wakers that it no longer stores into a [`WakeList`]; the holder of the
-//! lock carries the list out after the unlock.
+//! A waker is user code in its wake, its clone and its drop. So a state machine behind a lock takes wakers cloned
+//! before the lock, and moves wakers that are no longer stored into a [`WakeList`]. The holder of the lock carries
+//! the list out after the unlock.
 
 use std::task::Waker;
 
@@ -49,19 +49,19 @@ impl WakeList {
         self.first.is_some()
     }
 
-    /// Returns whether the list has no more than one waker to wake, and none to drop.
+    /// Returns whether the list has at most one waker to wake, and no waker to drop.
     #[inline]
     pub(crate) fn has_one_at_most(&self) -> bool {
         self.others.is_empty() && self.unneeded.is_empty()
     }
 
-    /// Takes the only waker, if the list has one waker to wake and none to drop.
+    /// Takes the only waker, if the list has one waker to wake and no waker to drop.
     #[inline]
     pub fn take_only(&mut self) -> Option<Waker> {
         if self.has_one_at_most() { self.first.take() } else { None }
     }
 
-    /// Wakes and drops all; returns the first panic. A panic of one waker keeps no other from being woken.
+    /// Wakes and drops all wakers; returns the first panic. A panic of a waker keeps no other waker from being woken.
     pub fn wake_all(&mut self) -> Option<Payload> {
         let mut panicked = None;
         for waker in self.first.take().into_iter().chain(self.others.drain(..)) {
@@ -73,7 +73,7 @@ impl WakeList {
         panicked
     }
 
-    /// Reuses the memory of an empty list of moderate size, so that a later wake of several wakers allocates nothing.
+    /// Reuses the memory of an empty list of moderate size, so that a later wake of several wakers does not allocate.
     pub fn reuse(&mut self, empty: WakeList) {
         for (kept, spare) in [(&mut self.others, empty.others), (&mut self.unneeded, empty.unneeded)] {
             if kept.capacity() == 0 && spare.capacity() <= KEPT_WAKERS {
@@ -89,12 +89,12 @@ impl Extend<Waker> for WakeList {
     }
 }
 
-/// The waker of the one task that waits for an event.
+/// The waker of the only task that waits for an event.
 #[derive(Default)]
 pub(crate) struct WakerSlot(Option<Waker>);
 
 impl WakerSlot {
-    /// Takes and stores the waker of the latest poll; the waker before it is dropped with `list`.
+    /// Takes and stores the waker of the latest poll; the previous waker is dropped with `list`.
     #[inline]
     pub(crate) fn register(&mut self, waker: &mut Option<Waker>, list: &mut WakeList) {
         list.discard(std::mem::replace(&mut self.0, waker.take()));

@@ -1,4 +1,4 @@
-//! How many items are in the stage, and what became of every item. Invariant I1.
+//! The number of items in the stage, and the counts of all items. Invariant I1.
 //!
 //! This file alone writes the counts and the number of items in the stage.
 
@@ -6,12 +6,12 @@ use super::super::delivered::Delivered;
 use crate::failure::Cause;
 use crate::report::Counts;
 
-/// Counts items from their taking to their delivery.
+/// Counts items from taking to delivery.
 #[derive(Debug)]
 pub(crate) struct Admission {
     /// The limit plus the capacity.
     bound: usize,
-    /// Items taken and not delivered, wherever they are: ready, held by a worker, completed, held back by order.
+    /// Items taken and not delivered, at any place: ready, held by a worker, completed, held back by order.
     in_stage: usize,
     counts: Counts,
 }
@@ -32,7 +32,8 @@ impl Admission {
         self.in_stage += items;
     }
 
-    /// Counts a failure of an earlier stage, which passes through this one and occupies a place until it is delivered.
+    /// Counts a failure of an upstream stage. The failure passes through this stage and occupies a place until its
+    /// delivery.
     pub(super) fn pass(&mut self) {
         self.in_stage += 1;
     }
@@ -57,7 +58,7 @@ impl Admission {
         self.counts.never_begun += items;
     }
 
-    /// Counts items that were found between two stages when the run was over.
+    /// Counts items found between two stages when the run was over.
     pub(super) fn lose_between(&mut self, items: usize) {
         self.counts.taken += items;
         self.counts.cancelled += items;
@@ -65,7 +66,7 @@ impl Admission {
 
     pub(super) fn deliver(&mut self, delivered: Delivered) {
         self.counts.delivered += delivered.own;
-        // Items that were found between two stages are delivered and were never in this one.
+        // Items found between two stages count as delivered and were never in this stage.
         self.in_stage = self.in_stage.saturating_sub(delivered.total());
     }
 

@@ -1,4 +1,4 @@
-//! The source of a stage and the items that were taken from it and belong to no worker. Invariants I2 and I6.
+//! The source of a stage, and the items taken from the source that belong to no worker. Invariants I2 and I6.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use crate::item::{Item, ItemBatch};
 use crate::source::Source;
 use crate::util::batch_size::BatchSize;
 
-/// The most items that the source is polled for ahead of need: the items that one worker does not run wait where every
-/// worker finds them, which costs less than a poll for each.
+/// The most items to poll for ahead of need. The items that the polling worker does not run wait where all workers
+/// find them, which costs less than a poll for every item.
 pub(crate) const LARGEST_AHEAD: usize = 16;
 
 /// The source, and the items between the source and the workers.
@@ -17,10 +17,10 @@ pub(crate) struct Input<In> {
     source: Option<Source<In>>,
     /// The source has no more items, or the run stops.
     ended: bool,
-    /// Items that no worker holds and whose job has not started, in the order of their taking.
+    /// Items without a worker and without a started job, in the order of taking.
     ready: VecDeque<Item<In>>,
-    /// Items that their job has dropped before its start. An item stays here until its worker has returned from the poll
-    /// in which it was dropped: only then it is known whether a panic was the reason.
+    /// Items that their jobs have dropped before the start. An item stays here until the worker has returned from the
+    /// poll in which the job dropped the item: only then the worker knows whether a panic was the reason.
     dropped: Vec<Item<In>>,
     next_seq: u64,
     ahead: BatchSize,
@@ -38,7 +38,7 @@ impl<In> Input<In> {
         }
     }
 
-    /// Takes the source out to be polled by one worker, if no other worker holds it and `may_poll` agrees.
+    /// Takes the source out for the poll of a worker, if no other worker holds the source and `may_poll` agrees.
     pub(super) fn lease(&mut self, may_poll: impl FnOnce(&Source<In>) -> bool) -> Option<Source<In>> {
         self.source.take_if(|source| may_poll(source))
     }
@@ -47,7 +47,7 @@ impl<In> Input<In> {
         self.source = Some(source);
     }
 
-    /// Returns the source if it has not ended and no worker holds it.
+    /// Returns the source if the source has not ended and no worker holds the source.
     pub(super) fn open_source(&self) -> Option<&Source<In>> {
         self.source.as_ref().filter(|_| !self.ended)
     }
@@ -70,7 +70,7 @@ impl<In> Input<In> {
         self.next_seq
     }
 
-    /// Counts the numbers of `items` that were taken.
+    /// Counts the numbers of `items` taken items.
     pub(super) fn number(&mut self, items: usize) {
         self.next_seq += items as u64;
     }
@@ -93,7 +93,7 @@ impl<In> Input<In> {
         self.ready.drain(..count).for_each(|item| batch.restore(item));
     }
 
-    /// Puts items whose job has not started where every worker finds them, in the order of their taking.
+    /// Puts items without a started job where all workers find the items, in the order of taking.
     pub(super) fn restore(&mut self, items: impl DoubleEndedIterator<Item = Item<In>>) {
         for item in items.rev() {
             let at = self.ready.partition_point(|ready| ready.position.seq < item.position.seq);
@@ -110,13 +110,13 @@ impl<In> Input<In> {
         !self.dropped.is_empty()
     }
 
-    /// Takes the item of that number, if it was dropped before its start.
+    /// Takes item `seq`, if the item was dropped before its start.
     pub(super) fn take_dropped(&mut self, seq: u64) -> Option<Item<In>> {
         let at = self.dropped.iter().position(|item| item.position.seq == seq)?;
         Some(self.dropped.swap_remove(at))
     }
 
-    /// Ends the input; returns the source and the items that were never started, each with its index.
+    /// Ends the input; returns the source and the items that were never started, with their indices.
     pub(super) fn take_rest(&mut self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
         let dropped = std::mem::take(&mut self.dropped);
         self.restore(dropped.into_iter());

@@ -1,4 +1,4 @@
-//! Why the run stopped, its first cause, and its other failures. Invariant I7.
+//! The reason of a stop, the first cause and the other failures. Invariant I7.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,26 +6,26 @@ use std::sync::Arc;
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::report::Report;
 
-/// The reason why a run stops before its source has ended.
+/// The reason why a run stops before the end of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// A failure of this stage or of its source, or a cancellation. The first cause is known.
+    /// A failure of this stage or its source, or a cancellation. The first cause is known.
     Here,
     /// The upstream stage has stopped. The first cause comes from there.
     Upstream,
 }
 
-/// The stop of a stage and its failures.
+/// The stop of a stage, and the failures.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     stop: Option<Stop>,
     /// The downstream stage has stopped. Failures recorded later are never the first cause.
     unwanted: bool,
-    /// The first cause, until it is delivered.
+    /// The first cause, until the delivery.
     first: Option<Failure>,
-    /// Other failures, until a report takes them.
+    /// Other failures, until a report takes the failures.
     others: VecDeque<Failure>,
-    /// Failures beyond those that a report keeps. They are dropped after the unlock, since a drop is user code.
+    /// Failures beyond the space of a report. The failures are dropped after the unlock, since a drop is user code.
     excess: Vec<Failure>,
 }
 
@@ -34,8 +34,8 @@ impl Outcome {
         self.stop.is_some()
     }
 
-    /// Stops the run; returns whether it ran until now. The first failure is the first cause, a later failure is recorded,
-    /// a later cancellation says nothing new.
+    /// Stops the run; returns whether the run went on until now. The first failure is the first cause. A later
+    /// failure is recorded; a later cancellation has no effect.
     pub(super) fn stop(&mut self, stop: Stop, failure: Option<Failure>) -> bool {
         if self.stop.is_some() || self.unwanted {
             if let Some(failure) = failure
@@ -55,8 +55,8 @@ impl Outcome {
         self.unwanted = true;
     }
 
-    /// Takes a failure that the source yielded as the first cause, if the run has stopped for it before the source
-    /// yielded it; otherwise returns it.
+    /// Takes a failure that the source yielded as the first cause, if the run had already stopped for the failure;
+    /// otherwise returns the failure.
     pub(super) fn forward(&mut self, failure: Failure) -> Option<Failure> {
         if self.stop == Some(Stop::Upstream) && self.first.is_none() {
             self.first = Some(failure);
@@ -65,9 +65,10 @@ impl Outcome {
         Some(failure)
     }
 
-    /// Takes the first cause that was found while the source was closed.
+    /// Takes the first cause found during the close of the source.
     pub(super) fn adopt(&mut self, cause: Option<Failure>) {
-        // An upstream failure came before a cancellation that stopped this stage: the cancellation does not mask it.
+        // An upstream failure came before a cancellation that stopped this stage: the cancellation does not mask the
+        // failure.
         let unknown = self.stop == Some(Stop::Upstream) && self.first.is_none();
         let cancelled = self.first.as_ref().is_some_and(Failure::is_cancelled);
         match cause {
@@ -79,7 +80,7 @@ impl Outcome {
         }
     }
 
-    /// Gives a first cause to a run that stopped for an upstream stage whose failure was taken elsewhere.
+    /// Sets the first cause of a run that stopped for an upstream stage, if the upstream failure was taken elsewhere.
     pub(super) fn ensure_cause(&mut self, stage: &Arc<str>, by: Cancelled) {
         if self.stop == Some(Stop::Upstream) && self.first.is_none() {
             self.first = Some(Failure::new(None, stage, Cause::Cancelled(by)));

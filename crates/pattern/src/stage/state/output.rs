@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::item::{ItemBatch, Output};
 use crate::settings::Order;
 
-/// Outputs, in the order in which they may be delivered.
+/// Outputs, in the order of delivery.
 #[derive(Debug)]
 pub(crate) struct OutputQueue<Out>(Kind<Out>);
 
@@ -16,7 +16,7 @@ enum Kind<Out> {
     Ordered(Reorder<Out>),
 }
 
-/// Holds an output back until all outputs before it are there.
+/// Holds an output back until all earlier outputs are there.
 #[derive(Debug)]
 struct Reorder<Out> {
     /// The number of the item of the first slot.
@@ -41,7 +41,7 @@ impl<Out> OutputQueue<Out> {
         }
     }
 
-    /// Moves all of `outputs` into the queue. Where possible the two exchange their buffers.
+    /// Moves all `outputs` into the queue. Where possible, `outputs` and the queue exchange their buffers.
     pub(super) fn append(&mut self, outputs: &mut VecDeque<Output<Out>>) {
         match &mut self.0 {
             Kind::AsCompleted(queue) if queue.is_empty() => std::mem::swap(queue, outputs),
@@ -88,7 +88,7 @@ impl<Out> OutputQueue<Out> {
         }
     }
 
-    /// Takes out all outputs, those behind a gap included.
+    /// Takes out all outputs, including the outputs behind a gap.
     pub(super) fn take_all(&mut self) -> VecDeque<Output<Out>> {
         match &mut self.0 {
             Kind::AsCompleted(queue) => std::mem::take(queue),

@@ -10,15 +10,15 @@ use crate::item::ItemBatch;
 use crate::source::{PollBatch, Source};
 
 impl<In, Out> State<In, Out> {
-    /// Returns the share of one worker in `items`, which leaves some for the other workers.
+    /// Returns the share of a worker in `items`. The share leaves items for the other workers.
     fn share(&self, items: usize) -> usize {
         items.div_ceil(self.threads.min(self.limit))
     }
 
     /// Returns how many more items workers may hold.
     ///
-    /// Once a job of the run has waited, workers hold no more items than the limit. So the jobs that run are among the first
-    /// that have not completed, and a job may wait for a later one. Until then a worker may hold more items, since each
+    /// Once a job of the run has waited, workers hold no more items than the limit. So the running jobs are among the
+    /// first uncompleted jobs, and a job may wait for a later job. Until then a worker may hold more items, since a
     /// worker runs one job at a time.
     fn free(&self) -> usize {
         if self.workers.has_waited() {
@@ -30,19 +30,19 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Returns how many workers without items stay, since there will be items soon: the fewer, the less work there is.
+    /// Returns how many workers without items stay for later items: the less work there is, the fewer workers stay.
     fn most_idle(&self) -> usize {
         self.threads + self.workers.busy()
     }
 
-    /// Wakes an idle worker that is not needed any more, so that it leaves. As it leaves, it does the same.
+    /// Wakes an idle worker that is not needed any more. The worker leaves, and wakes the next such worker.
     fn retire_excess(&mut self) {
         if self.workers.idle() > self.most_idle() {
             self.workers.notify_idle(&mut self.effects.wakes);
         }
     }
 
-    /// Decides the next step of an active worker that holds no items.
+    /// Decides the next step of an active worker without items.
     pub(in super::super) fn next(
         &mut self,
         request: &mut Request<'_>,
@@ -62,7 +62,7 @@ impl<In, Out> State<In, Out> {
             return Next::Leave;
         }
         let idle_enough = self.workers.idle() >= self.most_idle();
-        // After a rest a worker must see whether the source has ended with it.
+        // After a rest, a worker must check whether the rest has ended the source.
         if self.workers.has_listener() && idle_enough && !self.workers.rest_unchecked() {
             self.retire_excess();
             return Next::Leave;
@@ -76,7 +76,7 @@ impl<In, Out> State<In, Out> {
             }
             let ahead = if source.is_queue() { 1 } else { self.input.ahead() };
             let max = request.batch.max(ahead).min(self.share(room));
-            // The poll replaces the waker that the source has of the listener.
+            // The poll replaces the waker of the listener in the source.
             self.workers.retire_listener();
             self.workers.check_rest();
             let alone = self.workers.busy() == 0;
@@ -89,7 +89,7 @@ impl<In, Out> State<In, Out> {
         Next::Park
     }
 
-    /// Ends the lease after a poll that took `took`, and decides the next step of the worker that held it.
+    /// Ends the lease after a poll of duration `took`, and decides the next step of the worker that held the lease.
     pub(in super::super) fn polled(
         &mut self,
         request: &mut Request<'_>,
@@ -111,9 +111,9 @@ impl<In, Out> State<In, Out> {
         self.input.end_lease(lease.source);
         match polled {
             PollBatch::Ready | PollBatch::Pending => {}
-            // A worker that holds an item, or gets one of these, polls again when it has completed.
+            // A worker that holds an item, or gets an item of this batch, polls again after the item.
             PollBatch::Quiescent if count > 0 || self.workers.busy() > 0 || self.input.ready() > 0 => {}
-            // A worker that held an item may have put another one between this poll and the completion of its job.
+            // A worker that held an item may have put a further item between this poll and the completion of the job.
             PollBatch::Quiescent => return Next::Retry,
             PollBatch::Exhausted => self.end_input(),
             PollBatch::Failed(failure) => self.forward(failure),
@@ -134,7 +134,7 @@ impl<In, Out> State<In, Out> {
         Next::Retry
     }
 
-    /// Ends the lease of a quiescent source; `sealed` says that the source has ended, and has no new items.
+    /// Ends the lease of a quiescent source; `sealed` says whether the source has ended, without new items.
     pub(in super::super) fn sealed(&mut self, source: Source<In>, sealed: bool) {
         self.input.end_lease(source);
         if sealed {
@@ -148,9 +148,11 @@ impl<In, Out> State<In, Out> {
         self.workers.notify_parked(&mut self.effects.wakes);
     }
 
-    /// Gets another worker going, if there is something for it to do and a thread to do it on (I3).
+    /// Wakes or adds another worker, if there are items to take or a source to poll, and a thread for the worker
+    /// (I3).
     ///
-    /// A source that makes progress only while it is polled counts even without room: one worker must listen for it.
+    /// A source that makes progress only during a poll counts even without capacity: a worker must listen for the
+    /// source.
     pub(in super::super) fn wake_another(&mut self) -> Another<In> {
         if self.is_stopped() || self.workers.active() >= self.threads {
             return Another::None;
@@ -173,10 +175,11 @@ impl<In, Out> State<In, Out> {
         Another::New(self.new_worker(batch))
     }
 
-    /// Completes the decision on the next step of a worker; returns another worker to start, and whether tasks are woken.
+    /// Completes the decision on the next step of a worker; returns another worker to start, and whether tasks are
+    /// woken.
     ///
-    /// A worker that is about to run items gets another worker going first. If there is one, the items are ready for both,
-    /// so that the worker that runs first starts with the first item.
+    /// A worker with items to run first wakes or adds another worker. If there is another worker, the items become
+    /// ready for both, so that the first worker to run starts with the first item.
     pub(in super::super) fn settle(
         &mut self,
         next: Next<In>,
@@ -193,7 +196,7 @@ impl<In, Out> State<In, Out> {
                 (Next::Retry, another, true)
             }
             Next::Leave => {
-                // From here on no other worker relies on this one.
+                // From here on, no other worker relies on this worker.
                 self.workers.leave();
                 (Next::Leave, Another::None, false)
             }

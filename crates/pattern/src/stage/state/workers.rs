@@ -1,5 +1,5 @@
-//! The workers of a stage: how many are alive, active and busy, and the wakers of those that are parked. Invariants I2 to
-//! I5.
+//! The workers of a stage: how many workers are live, active and busy, and the wakers of the parked and waiting
+//! workers. Invariants I2 to I5.
 //!
 //! This file alone writes the counters of the workers.
 
@@ -8,12 +8,12 @@ use std::task::Waker;
 use super::super::step::{Mode, WorkerId};
 use crate::util::wake::WakeList;
 
-/// The event that the one listening worker waits for.
+/// The event for which the only listening worker waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listening {
-    /// The source, whose last poll registered the waker of the worker.
+    /// A wake-up by the source. The last poll of the source registered the waker of the worker.
     Source,
-    /// Room for one more item.
+    /// Capacity for one more item.
     Room,
 }
 
@@ -21,11 +21,11 @@ pub(crate) enum Listening {
 #[derive(Debug, Default)]
 pub(crate) struct WorkerRegistry {
     live: usize,
-    /// Workers that look for items or run jobs, workers that were woken or spawned and not yet polled included.
+    /// Workers that look for items or run jobs, including workers that were woken or spawned and not yet polled.
     active: usize,
-    /// Workers that hold an item. Each runs one job at a time.
+    /// Workers with an item. A busy worker runs one job at a time.
     busy: usize,
-    /// Items that the busy workers hold.
+    /// Items of the busy workers.
     in_flight: usize,
     /// A job of this run has waited.
     has_waited: bool,
@@ -72,7 +72,7 @@ impl WorkerRegistry {
         self.idle.len()
     }
 
-    /// Adds a worker that is about to be spawned, as an active one.
+    /// Adds a worker as an active worker, just before the spawn.
     pub(super) fn add(&mut self) -> WorkerId {
         self.live += 1;
         self.active += 1;
@@ -80,7 +80,7 @@ impl WorkerRegistry {
         self.last_id
     }
 
-    /// Removes a worker from the live ones, as the last step of its drop; returns whether none is left.
+    /// Removes a worker from the live workers, as the last step of the drop; returns whether no worker is left.
     pub(super) fn remove_live(&mut self) -> bool {
         self.live -= 1;
         self.live == 0
@@ -92,14 +92,14 @@ impl WorkerRegistry {
         self.in_flight += items;
     }
 
-    /// Counts the release of all `items` that a worker holds.
+    /// Counts the release of all `items` of a worker.
     pub(super) fn release(&mut self, items: usize) {
         self.busy -= usize::from(items > 0);
         self.in_flight -= items;
         self.rest_unchecked |= items > 0 && self.busy == 0;
     }
 
-    /// Counts items that a worker whose job waits puts back; the item of that job stays.
+    /// Counts items that a worker with a waiting job puts back; the item of the waiting job stays.
     pub(super) fn put_back(&mut self, items: usize) {
         self.in_flight -= items;
     }
@@ -109,7 +109,7 @@ impl WorkerRegistry {
         self.rest_unchecked = false;
     }
 
-    /// Parks an active worker as the listener. The listener before becomes idle.
+    /// Parks an active worker as the listener. The previous listener becomes idle.
     pub(super) fn listen(&mut self, id: WorkerId, listening: Listening, waker: Waker) {
         self.active -= 1;
         if let Some((before, _, waker)) = self.listener.replace((id, listening, waker)) {
@@ -130,7 +130,7 @@ impl WorkerRegistry {
         self.idle.push((id, waker));
     }
 
-    /// Stores the waker of an active worker whose job waits; returns its slot.
+    /// Stores the waker of an active worker whose job waits; returns the slot.
     pub(super) fn wait(&mut self, waker: Option<Waker>) -> usize {
         self.active -= 1;
         self.has_waited = true;
@@ -143,7 +143,7 @@ impl WorkerRegistry {
         }
     }
 
-    /// Makes a polled worker active, whatever its mode was; returns the waker that it had stored.
+    /// Makes a polled worker active, in any mode; returns the waker that the registry had stored.
     pub(super) fn activate(&mut self, id: WorkerId, mode: Mode) -> Option<Waker> {
         match mode {
             Mode::Active | Mode::Leaving => None,
@@ -152,7 +152,7 @@ impl WorkerRegistry {
                 self.vacate(slot)
             }
             Mode::Parked => {
-                // A worker that was woken has left the parked ones, and counts as active since (I4).
+                // A woken worker is no longer parked, and counts as active since the wake-up (I4).
                 let waker = self.unpark(id);
                 self.active += usize::from(waker.is_some());
                 waker
@@ -160,7 +160,7 @@ impl WorkerRegistry {
         }
     }
 
-    /// Removes a dropped worker from its mode; returns the waker that it had stored.
+    /// Removes a dropped worker from the count of its mode; returns the waker that the registry had stored.
     pub(super) fn deactivate(&mut self, id: WorkerId, mode: Mode) -> Option<Waker> {
         let waker = match mode {
             Mode::Leaving => return None,
@@ -172,7 +172,7 @@ impl WorkerRegistry {
         waker
     }
 
-    /// Counts out an active worker that will leave: from here on no other worker relies on it.
+    /// Counts out an active worker that will leave: from here on, no other worker relies on the worker.
     pub(super) fn leave(&mut self) {
         self.active -= 1;
     }
@@ -190,7 +190,7 @@ impl WorkerRegistry {
         Some(self.idle.swap_remove(at).1)
     }
 
-    /// Wakes an idle worker; returns whether there was one.
+    /// Wakes an idle worker; returns whether there was an idle worker.
     pub(super) fn notify_idle(&mut self, wakes: &mut WakeList) -> bool {
         let Some((_, waker)) = self.idle.pop() else { return false };
         self.active += 1;
@@ -198,7 +198,7 @@ impl WorkerRegistry {
         true
     }
 
-    /// Wakes the listener if it waits for room.
+    /// Wakes the listener if the listener waits for capacity.
     pub(super) fn notify_for_room(&mut self, wakes: &mut WakeList) {
         if let Some((_, _, waker)) = self.listener.take_if(|listener| listener.1 == Listening::Room) {
             self.active += 1;

@@ -1,4 +1,4 @@
-//! How a worker runs the jobs of a batch, and what becomes of a job that fails, panics or waits.
+//! The jobs of a batch: the loop of a worker, and the handling of a job that fails, panics or waits.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,7 +15,7 @@ use crate::item::Output;
 use crate::settings::OnFailure;
 use crate::util::panic::{Payload, catch, drop_caught};
 
-/// The most outputs that a worker whose job waits keeps memory for, since thousands may wait.
+/// The most outputs for which a worker keeps memory while its job waits, since thousands of jobs may wait.
 const KEPT_OUTPUTS: usize = 4;
 
 impl<In, Out> Worker<In, Out>
@@ -23,7 +23,7 @@ where
     In: Send + 'static,
     Out: Send + 'static,
 {
-    /// Runs the jobs of the batch; pending while one of them waits.
+    /// Runs the jobs of the batch; pending while a job waits.
     pub(super) fn poll_batch<Fut, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -37,7 +37,7 @@ where
     {
         self.polled = true;
         loop {
-            // One catch for the batch, and not one for each job.
+            // The batch has one catch, and not a catch for every job.
             let polled = catch(|| self.run_batch(cx, job.as_mut(), &start));
             match polled {
                 Ok(polled) => {
@@ -48,7 +48,7 @@ where
                     return polled;
                 }
                 Err(payload) => {
-                    // The rest of the job is dropped apart, since it may panic once more.
+                    // The rest of the job is dropped separately, since the drop may panic, too.
                     let again = catch(|| job.set(None)).err();
                     self.panicked(context, payload, again);
                 }
@@ -66,7 +66,7 @@ where
     where
         Fut: Future<Output = Ended<In, Out>>,
     {
-        // Read from this variable: a load of what was stored a moment ago costs more.
+        // The position is read from this variable: a load of the field, stored a moment ago, costs more.
         let mut position = self.position;
         loop {
             if self.shared.is_stopping() {
@@ -82,7 +82,7 @@ where
                 job.set(Some(start(Taken::new(item, stage))));
             }
             let Some(running) = job.as_mut().as_pin_mut() else { return Poll::Ready(()) };
-            // In one step: a move of the result would cost more than the rest of the hand-over.
+            // The result is matched in place: a move of the result would cost more than the rest of the hand-over.
             match ready!(running.poll(cx)) {
                 Ended { ticket, result: Ok(output) } => {
                     self.outputs.push_back(Output { position, result: Ok(output) });
@@ -121,8 +121,8 @@ where
         Failure::new(Some(self.position.index), &self.shared.settings.name, cause)
     }
 
-    /// Records the panic of a job, or of the drop of its future. An item that had begun and not ended was counted as its
-    /// ticket was dropped.
+    /// Records the panic of a job, or of the drop of its future. If the item had begun and not ended, the drop of its
+    /// ticket has counted the item.
     #[cold]
     fn panicked<W>(
         &mut self,
@@ -137,7 +137,7 @@ where
         let output = if ended && !failed { self.outputs.pop_back() } else { None };
         let unstarted = self.shared.take_dropped(self.position.seq);
         let uncounted = output.is_some() || unstarted.is_some();
-        // Each of these drops may panic, too.
+        // The drops may panic, too.
         let later = [again, drop_caught(output), drop_caught(unstarted)];
         let later = later.map(|payload| payload.map(|payload| self.failure(Cause::of_panic(payload))));
         let failure = self.failure(Cause::of_panic(payload));
@@ -149,7 +149,7 @@ where
                 // The error of the job comes first.
                 state.record(failure);
             } else if without_item {
-                // Another worker has the item, or has ended it: the panic is not one of the item.
+                // Another worker has the item or has ended the item: the panic does not belong to the item.
                 state.fail_by_policy(failure.into_cause());
             } else {
                 state.panicked(position, failure, uncounted);
@@ -158,7 +158,7 @@ where
         });
     }
 
-    /// Handles a job that waits: no other item may wait with it.
+    /// Handles a job that waits: no other item may wait behind the job.
     fn wait<W>(&mut self, cx: &Context<'_>, context: &Arc<WorkerContext<In, Out, W>>)
     where
         W: Work<In, Out>,
@@ -190,7 +190,8 @@ where
         }
     }
 
-    /// Makes the item of a waiting job ready again if the job has dropped it before its start: another worker gets it.
+    /// Makes the item of a waiting job ready again, for another worker, if the job has dropped the item before its
+    /// start.
     #[cold]
     fn reclaim<W>(&mut self, context: &Arc<WorkerContext<In, Out, W>>)
     where

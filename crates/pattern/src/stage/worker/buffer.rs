@@ -1,6 +1,6 @@
-//! The memory that a worker needs only while its jobs do not wait: the items that it holds, and the size of its batches.
+//! The memory of a worker whose jobs do not wait: the items of the batch, and the size of the batches.
 //!
-//! A worker whose job waits has no buffer, so that thousands of waiting jobs have no more buffers than threads run.
+//! A worker whose job waits has no buffer. So there are no more buffers than threads, even if thousands of jobs wait.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -10,28 +10,29 @@ use tokio::time::Instant;
 use crate::item::ItemBatch;
 use crate::util::batch_size::{BatchSize, is_quick};
 
-/// The most items of a batch. With more, the lock that is taken once a batch costs nothing that can be measured.
+/// The most items of a batch. With more items, the cost of the lock, which is taken once a batch, is no longer
+/// measurable.
 const LARGEST_BATCH: usize = 128;
 
-/// A worker whose jobs have not waited for this long lets the other tasks of its thread run.
+/// The time after which a worker whose jobs do not wait lets the other tasks of its thread run.
 const LONG_SLICE: Duration = Duration::from_micros(500);
 
 #[derive(Debug)]
 pub(super) struct WorkerBuffer<In> {
     pub(super) items: ItemBatch<In>,
-    /// How many items the worker holds, the item whose job runs included.
+    /// The number of items that the worker holds, the item of the running job included.
     pub(super) held: usize,
-    /// The last batch had more than one item.
+    /// The last batch had several items.
     pub(super) several: bool,
-    /// The worker has looked for items in vain since its last batch.
+    /// The worker has looked for items in vain since the last batch.
     pub(super) looked: bool,
     pub(super) batch_started: Option<Instant>,
-    /// The waker of the worker, unless the registry has it.
+    /// The waker of the worker, unless the registry has the waker.
     pub(super) waker: Option<Waker>,
     size: BatchSize,
     /// The last batch was short, so a wake-up may wait for the next batch.
     quick: bool,
-    /// How long the worker has run since other tasks of its thread could.
+    /// The running time of the worker since the other tasks of the thread last ran.
     slice: Duration,
 }
 
@@ -42,7 +43,7 @@ impl<In> Default for WorkerBuffer<In> {
 }
 
 impl<In> WorkerBuffer<In> {
-    /// Creates the buffer of a worker that holds `items`.
+    /// Creates the buffer of a worker with `items`.
     pub(super) fn new(items: ItemBatch<In>) -> Self {
         Self {
             held: items.len(),
@@ -57,7 +58,7 @@ impl<In> WorkerBuffer<In> {
         }
     }
 
-    /// Returns how many items the worker asks for.
+    /// Returns the number of items that the worker asks for.
     pub(super) fn size(&self) -> usize {
         self.size.get()
     }
@@ -66,7 +67,8 @@ impl<In> WorkerBuffer<In> {
         self.quick
     }
 
-    /// Ends a batch at `now`, and sets the size of the next one; returns whether it is time to let other tasks run.
+    /// Ends a batch at `now`, and sets the size of the next batch; returns whether to let other tasks of the thread
+    /// run.
     pub(super) fn end_batch(&mut self, now: Instant) -> bool {
         let Some(started) = self.batch_started.take() else { return false };
         let took = now.duration_since(started);
@@ -76,22 +78,22 @@ impl<In> WorkerBuffer<In> {
         self.slice > LONG_SLICE
     }
 
-    /// Stores the waker of this poll, unless it is stored already.
+    /// Stores the waker of the current poll, unless an equal waker is stored already.
     pub(super) fn store_waker(&mut self, cx: &Context<'_>) {
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
         }
     }
 
-    /// Lets other tasks of the thread run first: a task that this worker has just woken is in a slot of the thread that no
-    /// other thread takes from.
+    /// Lets the other tasks of the thread run first: the task that the worker woke last is in a slot of the thread,
+    /// from which no other thread takes tasks.
     pub(super) fn yield_now(&mut self, cx: &Context<'_>) -> Poll<bool> {
         self.end_slice();
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Records that other tasks of the thread can run now.
+    /// Records that the other tasks of the thread can run now.
     pub(super) fn end_slice(&mut self) {
         self.slice = Duration::ZERO;
     }

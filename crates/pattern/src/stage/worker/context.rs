@@ -1,4 +1,4 @@
-//! The work of a stage, and the tasks of its workers.
+//! The work of a stage, and the tasks of the workers.
 
 use std::future::poll_fn;
 use std::ops::Deref;
@@ -12,14 +12,14 @@ use super::lifecycle::Worker;
 use crate::failure::Cause;
 use crate::util::panic::{catch, drop_caught};
 
-/// The work of a stage and the stage itself, shared by its workers and its supervisor.
+/// The work of a stage and the stage, shared by the workers and the supervisor.
 pub(in super::super) struct WorkerContext<In, Out, W: Work<In, Out>> {
     pub(in super::super) shared: Arc<StageShared<In, Out>>,
     pub(in super::super) work: W,
 }
 
 impl<In, Out, W: Work<In, Out>> Drop for WorkerContext<In, Out, W> {
-    /// Runs while the last of supervisor and workers is dropped, so before the run is over.
+    /// Runs during the drop of the last of supervisor and workers, so before the run is over.
     fn drop(&mut self) {
         let causes = catch(|| self.work.untold());
         for cause in causes.unwrap_or_else(|payload| vec![Cause::of_panic(payload)]) {
@@ -38,13 +38,14 @@ where
         Self { shared, work }
     }
 
-    /// Spawns a worker that is in the registry. No task joins it: it leaves the registry when it is dropped, however that
-    /// comes about, and the supervisor waits for that.
+    /// Spawns a worker that is in the registry. No task joins the worker. The drop of a worker, for any reason,
+    /// removes the worker from the registry, and the supervisor waits for the removal.
     pub(in super::super) fn spawn(self: &Arc<Self>, new: NewWorker<In>) {
         let worker = Worker::new(Arc::clone(&self.shared), new);
         let mut task = WorkerTask { context: UntilDropped(Some(Arc::clone(self))), worker };
-        // A block and not an `async fn`, which reserves memory for its arguments twice; and no borrow across an await, which
-        // is kept while a job waits: with sixteen bytes more, the task takes the next step of 128.
+        // A block and not an `async fn`, since an `async fn` reserves memory for its arguments twice. No borrow
+        // crosses an await, since a waiting job keeps the borrow: sixteen more bytes would round the task up to the
+        // next multiple of 128.
         tokio::spawn(async move {
             while poll_fn(|cx| task.worker.poll_fetch(cx, &task.context)).await {
                 let mut job = pin!(None);
@@ -59,7 +60,7 @@ where
         });
     }
 
-    /// Spawns another worker, if it is a new one; returns whether there is another worker.
+    /// Spawns another worker, if the worker is new; returns whether there is another worker.
     pub(super) fn start(self: &Arc<Self>, another: Another<In>) -> bool {
         match another {
             Another::None => false,
@@ -72,13 +73,13 @@ where
     }
 }
 
-/// The task of a worker, which a runtime that shuts down drops at any await.
+/// The task of a worker. A runtime that shuts down drops the task at any await.
 struct WorkerTask<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
     context: UntilDropped<Arc<WorkerContext<In, Out, W>>>,
     worker: Worker<In, Out>,
 }
 
-/// A value that is there until the drop of its owner takes it.
+/// A value that is present until the drop of its owner.
 struct UntilDropped<T>(Option<T>);
 
 impl<T> Deref for UntilDropped<T> {
@@ -90,8 +91,8 @@ impl<T> Deref for UntilDropped<T> {
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for WorkerTask<In, Out, W> {
-    /// Drops the values that the work has captured before the worker: a run that is over holds nothing, and this reference
-    /// may be the last one.
+    /// Drops the values captured by the work before the worker: a run that is over holds no such values, and this
+    /// reference may be the last.
     fn drop(&mut self) {
         if let Some(payload) = drop_caught(self.context.0.take()) {
             self.worker.shared.fail(Cause::of_panic(payload));

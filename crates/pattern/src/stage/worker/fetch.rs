@@ -1,4 +1,4 @@
-//! How a worker gets its next batch.
+//! The fetch of the next batch by a worker.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -42,18 +42,19 @@ where
         let stage = &*context.shared;
         let requested = stage.requested_stop();
         if stage.is_stopping() && requested.is_none() && self.outputs.is_empty() {
-            // Without the lock, which thousands of workers want now that must each get it once more to be dropped.
+            // The worker leaves without the lock: thousands of workers want the lock now, and all of them need
+            // the lock once more for their drop.
             return Poll::Ready(false);
         }
         let mut now = None;
         let mut tired = false;
         if let Some(buffer) = &mut self.buffer {
             if !buffer.items.is_empty() && !self.failed && !stage.is_stopping() {
-                // The time in which the worker waited for its thread is no part of the batch.
+                // The time until the thread polled the worker is no part of the batch.
                 buffer.batch_started = buffer.batch_started.map(|_| Instant::now());
                 return Poll::Ready(true);
             }
-            // One look at the clock is the end of a batch and the start of the next.
+            // The end of a batch and the start of the next batch share a look at the clock.
             now = buffer.batch_started.is_some().then(Instant::now);
             tired = now.is_some_and(|now| buffer.end_batch(now));
         }
@@ -91,7 +92,7 @@ where
             buffer.batch_started = Some(started);
             buffer.items.number_from(lease.seq);
             let polled = lease.source.poll_batch(cx, lease.max, &mut buffer.items);
-            // A worker that takes more at once anyway needs no measure of how far ahead to poll.
+            // A worker that takes larger batches anyway needs no measure of how far ahead to poll.
             let measures = size < LARGEST_AHEAD && lease.source.computes();
             let took = if measures { started.elapsed() } else { Duration::ZERO };
             stage.with(|state| {
@@ -120,7 +121,8 @@ where
                 buffer.batch_started = None;
                 buffer.yield_now(cx)
             }
-            // Through the queue of the thread: a source that is always ready must not keep the worker from its end.
+            // The worker goes through the queue of the thread: an always ready source must not keep the worker from
+            // its end.
             Next::Retry | Next::Poll(_) => {
                 buffer.batch_started = None;
                 buffer.yield_now(cx)
@@ -130,8 +132,9 @@ where
                 buffer.end_slice();
                 buffer.batch_started = None;
                 if buffer.is_quick() && buffer.several && !buffer.looked {
-                    // The task that next makes items or room for this worker is often about to run on this thread. A wake-up
-                    // would cost more, and would start another thread for the work of one batch.
+                    // The task that next makes items or frees capacity for this worker is often about to run on this
+                    // thread. A wake-up would cost more, and would start another thread for the work of a single
+                    // batch.
                     buffer.looked = true;
                     cx.waker().wake_by_ref();
                 }

@@ -11,24 +11,24 @@ use super::buffer::WorkerBuffer;
 use crate::failure::{Cancelled, Cause};
 use crate::item::{Output, Position};
 
-/// A worker, without the job that it runs.
+/// A worker, without the running job.
 pub(super) struct Worker<In, Out> {
     pub(super) shared: Arc<StageShared<In, Out>>,
-    /// A second reference to the stage, which travels with the item of the running job and returns with its end, so that no
-    /// item costs a reference count.
+    /// A second reference to the stage. The reference travels with the item of the running job and returns at the end
+    /// of the job, so that no item costs a reference count.
     pub(super) ticket: Option<Arc<StageShared<In, Out>>>,
     pub(super) id: WorkerId,
     pub(super) mode: Mode,
-    /// A job has failed, and stops the run as its output is moved into the stage.
+    /// A job has failed. The move of its output into the stage stops the run.
     pub(super) failed: bool,
-    /// The worker is being polled. The panics of jobs are caught there, so a panic that ends the worker is one of a waker, or
-    /// of the engine.
+    /// The worker is being polled. Panics of jobs are caught during the poll, so a panic that ends the worker comes
+    /// from a waker or from the engine.
     pub(super) polled: bool,
-    /// The running job has dropped its item before its start, and goes on without it.
+    /// The running job has dropped its item before the start, and goes on without an item.
     pub(super) without_item: bool,
     /// The position of the item of the running job.
     pub(super) position: Position,
-    /// `None` once the running job has waited, whose item is then all that the worker holds.
+    /// `None` once the running job has waited. The worker then holds only the item of the job.
     pub(super) buffer: Option<Box<WorkerBuffer<In>>>,
     pub(super) outputs: VecDeque<Output<Out>>,
 }
@@ -50,14 +50,15 @@ impl<In, Out> Worker<In, Out> {
         }
     }
 
-    /// Returns how many items the worker held, the item of the running job included; it holds none from here on.
+    /// Returns how many items the worker held, the item of the running job included; the worker holds no items from
+    /// here on.
     pub(super) fn release(&mut self) -> usize {
         self.buffer.as_mut().map_or(1, |buffer| std::mem::take(&mut buffer.held))
     }
 }
 
 impl<In, Out> Drop for Worker<In, Out> {
-    /// Removes the worker from the registry, and returns all that it holds to the stage.
+    /// Removes the worker from the registry, and returns the items and outputs of the worker to the stage.
     fn drop(&mut self) {
         let broken = self.polled && thread::panicking();
         let released = self.release();
@@ -74,7 +75,7 @@ impl<In, Out> Drop for Worker<In, Out> {
                 state.fail(Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned()));
             } else if !state.is_stopped() && (released > 0 || self.mode != Mode::Leaving && !state.is_done())
             {
-                // Only a runtime that shuts down drops a worker before its end.
+                // Only a runtime that shuts down drops a worker before the end of the worker.
                 state.fail(Cause::Cancelled(Cancelled::Runtime));
             }
             let last = state.is_last_worker();
