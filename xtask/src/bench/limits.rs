@@ -22,7 +22,7 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
         ),
         ("io-10k" | "io-1m", "MiB") => (
             "tokio itself, and a boxed timer for each item at once",
-            "a task around each waiting job, and its place on the roster; what finishes together waits together",
+            "a task around each waiting job, and its waker in the registry; what finishes together waits together",
         ),
         ("ping-pong", _) => (
             "a wake and a poll for each hand-over, on one thread",
@@ -38,7 +38,7 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
         ),
         ("memory-100k", _) => (
             "a boxed future that waits",
-            "a task around it, with tokio's header and scheduling, the worker in it and its place on the roster",
+            "a task around it, with tokio's header and scheduling, the worker in it and its waker in the registry",
         ),
         ("cancel-10k", _) => (
             "the timers dropped, on all cores, which share one lock of tokio's",

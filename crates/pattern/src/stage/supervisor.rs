@@ -47,6 +47,8 @@ where
         if stage.with(|state| state.await_workers(&mut waker)) { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
+    // An undeliverable output may hold a value for which the shutdown of the work waits.
+    discard_undeliverable(stage);
     if stage.jobs().is_used() {
         // Runs and tasks of the jobs are left. A stop of the run still cancels these runs and tasks.
         let mut closed = pin!(stage.jobs().closed());
@@ -58,8 +60,6 @@ where
             stage.with(|state| state.stop(Stop::Here, Some(failure)));
         }
     }
-    // An undeliverable output may hold a value for which the shutdown of the work waits.
-    discard_undeliverable(stage);
     let mut closing = Closing::new(stage);
     poll_fn(|cx| closing.poll(cx)).await;
     drop(closing);
