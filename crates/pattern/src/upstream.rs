@@ -31,6 +31,16 @@ pub(crate) trait Upstream: Send + Sync {
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
+/// Stops `stage` and all its upstream stages, the nearest one first.
+pub(crate) fn stop_chain(stage: &dyn Upstream) {
+    let mut next = Some(stage);
+    while let Some(stage) = next
+        && stage.stop()
+    {
+        next = stage.upstream().map(|stage| &**stage);
+    }
+}
+
 /// Ready when nothing is left of `stage` and its upstream stages but outputs and failures.
 pub(crate) fn poll_chain_finished(stage: &dyn Upstream, cx: &mut Context<'_>) -> Poll<()> {
     let mut next = Some(stage);

@@ -9,7 +9,7 @@ use crate::item::ItemBatch;
 use crate::queue::{self, Items};
 use crate::source::{Closed, PollBatch, PollSource, Source};
 use crate::stage::Took;
-use crate::upstream::{Upstream, poll_chain_finished};
+use crate::upstream::{Upstream, poll_chain_finished, stop_chain};
 
 impl<T: Send + 'static> From<Run<T>> for Source<T> {
     fn from(run: Run<T>) -> Self {
@@ -69,7 +69,7 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<Out>) -> Poll<()> {
-        self.port.stop();
+        stop_chain(&*self.port);
         // Before the outputs are taken: an output that comes later wakes this task.
         let finished = poll_chain_finished(&*self.port, cx);
         for output in self.held.drain(..).chain(self.port.take_rest()) {

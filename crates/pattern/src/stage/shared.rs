@@ -9,7 +9,7 @@ use crate::failure::{Cancelled, Cause, Failure};
 use crate::item::Item;
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, stop_chain};
 use crate::util::cache_padded::CachePadded;
 use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic::{catch, drop_quietly};
@@ -76,8 +76,8 @@ impl<In, Out> StageShared<In, Out> {
     #[cold]
     fn carry_out_all(&self, mut state: MutexGuard<'_, State<In, Out>>) {
         let effects = state.take_effects();
-        let stopped = effects.stopped();
-        if stopped {
+        let stop_upstream = effects.stop_upstream();
+        if effects.stopped() {
             // Under the lock: a worker whose job waits is woken by the stop, and must see the flag when it is polled.
             self.stopping.store(true, Ordering::Relaxed);
         }
@@ -85,25 +85,15 @@ impl<In, Out> StageShared<In, Out> {
         let (mut wakes, receiver, dropped) = effects.into_parts();
         dropped.into_iter().for_each(drop_quietly);
         let mut panicked = wakes.wake_all();
-        if stopped {
+        if stop_upstream && let Some(upstream) = &self.upstream {
             // At once, and not when the supervisor closes the source: a job of this stage may compute for long.
-            self.stop_upstream();
+            stop_chain(&**upstream);
         }
         if let Some(receiver) = receiver {
             panicked = panicked.or(catch(|| receiver.wake()).err());
         }
         if let Some(payload) = panicked {
             self.fail(Cause::of_panic(payload));
-        }
-    }
-
-    /// Stops all upstream stages, the nearest one first.
-    fn stop_upstream(&self) {
-        let mut upstream = self.upstream.as_ref();
-        while let Some(stage) = upstream
-            && stage.stop()
-        {
-            upstream = stage.upstream();
         }
     }
 

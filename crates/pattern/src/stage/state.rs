@@ -75,8 +75,11 @@ pub(super) struct Effects {
     wakes: WakeList,
     /// The waker of the receiver, which is woken last: its task is the next to run on this thread.
     receiver: Option<Waker>,
-    /// The run has stopped: the upstream stages stop as well.
+    /// The run has stopped.
     stopped: bool,
+    /// The run has stopped by itself: the upstream stages stop as well. A downstream stage that stops this one stops the
+    /// upstream stages, too.
+    stop_upstream: bool,
     /// Failures that no report keeps.
     dropped: Vec<Failure>,
 }
@@ -85,6 +88,11 @@ impl Effects {
     /// Returns whether the run has stopped in this transition.
     pub(super) fn stopped(&self) -> bool {
         self.stopped
+    }
+
+    /// Returns whether this stage stops the upstream stages.
+    pub(super) fn stop_upstream(&self) -> bool {
+        self.stop_upstream
     }
 
     /// Splits the effects into the wakers, the waker of the receiver, and the failures to drop.
@@ -186,6 +194,7 @@ impl<In, Out> State<In, Out> {
         self.workers.notify_all(&mut self.effects.wakes);
         self.watcher.notify(&mut self.effects.wakes);
         self.effects.stopped = true;
+        self.effects.stop_upstream = true;
     }
 
     /// Stops the run for a cause that belongs to no item.
@@ -201,10 +210,12 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Stops the run for the downstream stage, which takes nothing any more; returns whether it ran until now.
+    /// Stops the run for the downstream stage, which takes nothing any more, and which stops the upstream stages; returns
+    /// whether it ran until now.
     pub(super) fn stop_unwanted(&mut self) -> bool {
         let ran = !self.is_stopped();
         self.cancel(Cancelled::Dropped);
+        self.effects.stop_upstream = false;
         self.outcome.set_unwanted();
         ran
     }
