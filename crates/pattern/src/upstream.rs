@@ -19,8 +19,8 @@ pub(crate) trait Upstream: Send + Sync {
     /// Takes the link to the upstream stage out, of a stage that is being dropped.
     fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>>;
 
-    /// Stops this stage and no other: the downstream stage takes nothing any more. Returns whether it ran until now; if
-    /// not, its upstream stages have stopped, or are being stopped, as well.
+    /// Stops this stage and no other: the downstream stage takes nothing any more. Returns `false` if this stage and its
+    /// upstream stages have stopped or finished before, or are being stopped.
     fn stop(&self) -> bool;
 
     /// Ready when nothing of this stage is left but outputs and failures; with `true` if all its upstream stages have

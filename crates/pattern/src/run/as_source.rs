@@ -64,6 +64,10 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
         false
     }
 
+    fn ends_at_failure(&self) -> bool {
+        false
+    }
+
     fn upstream(&self) -> Option<Arc<dyn Upstream>> {
         Some(Arc::clone(&self.port) as Arc<dyn Upstream>)
     }
@@ -142,6 +146,10 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
 
     fn is_queue(&self) -> bool {
         true
+    }
+
+    fn ends_at_failure(&self) -> bool {
+        false
     }
 
     fn upstream(&self) -> Option<Arc<dyn Upstream>> {

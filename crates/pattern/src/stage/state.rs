@@ -210,10 +210,10 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Stops the run for the downstream stage, which takes nothing any more, and which stops the upstream stages; returns
-    /// whether it ran until now.
+    /// Stops the run for the downstream stage, which takes nothing any more, and which stops the upstream stages. Returns
+    /// `false` if all of them have stopped or finished before, or are being stopped.
     pub(super) fn stop_unwanted(&mut self) -> bool {
-        let ran = !self.is_stopped();
+        let ran = !self.is_stopped() && !self.is_chain_finished();
         self.cancel(Cancelled::Dropped);
         self.effects.stop_upstream = false;
         self.outcome.set_unwanted();

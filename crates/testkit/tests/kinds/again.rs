@@ -2,9 +2,8 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use tokio::runtime::Builder;
 use towpath_fanout::Fanout;
-use towpath_pattern::{OnFailure, PatternExt, Source, queue};
+use towpath_pattern::{OnFailure, PatternExt, Run, Scope, Settings, Source, Taken, queue};
 
 use super::source::{self, End};
 use super::{Outcomes, runtimes};
@@ -78,16 +77,16 @@ fn a_source_that_was_run_to_its_end_stays_ended() {
 /// A sender outlives the producers, so the source is quiescent and not exhausted at its end.
 #[test]
 fn a_quiescent_source_that_has_ended_takes_no_items() {
-    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let [runtime, _] = runtimes();
     runtime.block_on(async {
         let passes = Fanout::new(2, |item: usize| async move { Ok(item) });
         for way in 0..4 {
             let (sender, receiver) = queue::fifo(10);
-            let producers = towpath_pattern::Run::spawn_discarding(
-                towpath_pattern::Scope::default(),
+            let producers = Run::spawn_discarding(
+                Scope::default(),
                 Source::from(Vec::<()>::new()),
-                towpath_pattern::Settings::new("producers", 1),
-                |taken: towpath_pattern::Taken<(), ()>| async move { taken.begin().1.end(Ok(())) },
+                Settings::new("producers", 1),
+                |taken: Taken<(), ()>| async move { taken.begin().1.end(Ok(())) },
             );
             let mut source = Source::produced(producers, receiver);
             (0..ITEMS).for_each(|item| sender.try_put(item).expect("there is room"));

@@ -15,7 +15,8 @@ const CAPACITY: usize = 64;
 
 /// Creates the patterns alone, before and behind another one. The job of the first item waits for the drop of the value.
 fn all(case: Case, gone: &Gone) -> Vec<(String, Box<dyn Pattern<usize, Out = usize>>)> {
-    let waits = |item: usize| {
+    let gone = gone.clone();
+    let waits = move |item: usize| {
         let gone = gone.clone();
         async move {
             if item == 0 {

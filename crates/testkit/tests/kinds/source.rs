@@ -12,7 +12,9 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use tokio::time::sleep;
 use towpath_fanout::Fanout;
-use towpath_pattern::{Kept, OnFailure, PatternExt, Run, Scope, Settings, Source, Taken, anyhow, queue};
+use towpath_pattern::{
+    Kept, OnFailure, PatternExt, Run, Scope, Settings, Source, Taken, Yield, anyhow, queue,
+};
 
 /// The message of a source that fails at its end.
 pub const FAILS: &str = "fails at the end";
@@ -92,12 +94,10 @@ pub fn watched(kind: Kind, items: usize, end: End) -> Watched {
         Kind::SlowStream => Source::stream(Streamed::new(value, true).map(|item| item.expect("no error"))),
         Kind::Fallible => Source::fallible(Streamed::new(value, false)),
         Kind::Generate => Source::generate(|out| {
-            let generator = Generator::new(value, async move |item| out.send(item).await);
+            let generator = Generator::new(value, out);
             async move { generator.await.expect("no error") }
         }),
-        Kind::TryGenerate => {
-            Source::try_generate(|out| Generator::new(value, async move |item| out.send(item).await))
-        }
+        Kind::TryGenerate => Source::try_generate(|out| Generator::new(value, out)),
         Kind::Receiver | Kind::Channel => {
             let (sender, source) = if kind == Kind::Channel {
                 Source::channel(items.max(1))
@@ -264,15 +264,11 @@ struct Generator {
 }
 
 impl Generator {
-    fn new<S, Sent>(value: Value, send: S) -> Self
-    where
-        S: Fn(usize) -> Sent + Send + 'static,
-        Sent: Future<Output = bool> + Send,
-    {
+    fn new(value: Value, out: Yield<usize>) -> Self {
         let items = value.items.clone();
         let body = async move {
             for item in items {
-                send(item).await;
+                out.send(item).await;
             }
         };
         Self { body: Box::pin(body), value }
