@@ -19,8 +19,8 @@ pub(crate) trait Upstream: Send + Sync {
     /// Takes the link to the upstream stage out of a stage, during the drop of the stage.
     fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>>;
 
-    /// Stops this stage and no other: the downstream stage takes no more outputs. Returns whether the stage ran until
-    /// now; if not, all upstream stages have stopped, or are being stopped, as well.
+    /// Stops this stage and no other: the downstream stage takes no more outputs. Returns `false` if this stage and the
+    /// upstream stages have stopped or finished before, or are being stopped.
     fn stop(&self) -> bool;
 
     /// Ready when only outputs and failures of this stage are left; with `true` if all upstream stages have finished,
@@ -29,6 +29,16 @@ pub(crate) trait Upstream: Send + Sync {
 
     /// Ready once a failure or a cancellation stops this stage. The downstream stage is the only watcher.
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// Stops `stage` and all upstream stages, beginning with the nearest stage.
+pub(crate) fn stop_chain(stage: &dyn Upstream) {
+    let mut next = Some(stage);
+    while let Some(stage) = next
+        && stage.stop()
+    {
+        next = stage.upstream().map(|stage| &**stage);
+    }
 }
 
 /// Ready when only outputs and failures are left of `stage` and all upstream stages.

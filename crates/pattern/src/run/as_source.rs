@@ -9,7 +9,7 @@ use crate::item::ItemBatch;
 use crate::queue::{self, Items};
 use crate::source::{Closed, PollBatch, PollSource, Source};
 use crate::stage::Took;
-use crate::upstream::{Upstream, poll_chain_finished};
+use crate::upstream::{Upstream, poll_chain_finished, stop_chain};
 
 impl<T: Send + 'static> From<Run<T>> for Source<T> {
     fn from(run: Run<T>) -> Self {
@@ -64,12 +64,16 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
         false
     }
 
+    fn ends_at_failure(&self) -> bool {
+        false
+    }
+
     fn upstream(&self) -> Option<Arc<dyn Upstream>> {
         Some(Arc::clone(&self.port) as Arc<dyn Upstream>)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<Out>) -> Poll<()> {
-        self.port.stop();
+        stop_chain(&*self.port);
         // The poll comes before the outputs are taken: a later output wakes the task.
         let finished = poll_chain_finished(&*self.port, cx);
         for output in self.held.drain(..).chain(self.port.take_rest()) {
@@ -143,6 +147,10 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
 
     fn is_queue(&self) -> bool {
         true
+    }
+
+    fn ends_at_failure(&self) -> bool {
+        false
     }
 
     fn upstream(&self) -> Option<Arc<dyn Upstream>> {

@@ -40,7 +40,7 @@ impl<T, I: Iterator<Item = T> + Send> PollSource<T> for IteratorSource<I> {
         false
     }
 
-    fn release_waiter(&mut self) {
+    fn release(&mut self) {
         self.items = None;
     }
 }
@@ -50,15 +50,12 @@ pub(super) struct StreamSource<S, C> {
     /// `None` once the stream is exhausted.
     stream: Option<Pin<Box<S>>>,
     check: C,
-    /// The stream has yielded an error. The next poll drops the stream: a panic of the drop follows the error and
-    /// does not replace the error.
-    failed: bool,
     next_index: usize,
 }
 
 impl<S: Stream, T, C: Fn(S::Item) -> anyhow::Result<T>> StreamSource<S, C> {
     pub(super) fn new(stream: S, check: C) -> Self {
-        Self { stream: Some(Box::pin(stream)), check, failed: false, next_index: 0 }
+        Self { stream: Some(Box::pin(stream)), check, next_index: 0 }
     }
 }
 
@@ -68,9 +65,6 @@ where
     C: Fn(S::Item) -> anyhow::Result<T> + Send,
 {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
-        if self.failed {
-            self.stream = None;
-        }
         let Some(stream) = &mut self.stream else { return PollBatch::Exhausted };
         for _ in 0..max {
             match stream.as_mut().poll_next(cx) {
@@ -82,7 +76,6 @@ where
                 Poll::Ready(Some(item)) => match (self.check)(item) {
                     Ok(item) => into.push(self.next_index, item),
                     Err(error) => {
-                        self.failed = true;
                         return PollBatch::Failed(source_error(
                             Some(self.next_index),
                             Cause::of_error(error),
@@ -99,7 +92,7 @@ where
         true
     }
 
-    fn release_waiter(&mut self) {
+    fn release(&mut self) {
         self.stream = None;
     }
 }
@@ -142,7 +135,7 @@ impl<T: Send> PollSource<T> for ReceiverSource<T> {
         false
     }
 
-    fn release_waiter(&mut self) {
+    fn release(&mut self) {
         self.receiver = None;
     }
 }

@@ -49,7 +49,7 @@ enum State {
     Open,
     /// The source has no more items. No poll follows, unless items are given back.
     Exhausted,
-    /// The source has panicked. The next poll releases the waiter and the value of the source, and ends the source.
+    /// A failure has ended the source. The next poll, or the close, releases the value of the source.
     Broken,
 }
 
@@ -162,8 +162,7 @@ impl<T> Source<T> {
             State::Open => self.inner.poll_batch(cx, max, into),
             State::Exhausted => PollBatch::Exhausted,
             State::Broken => {
-                self.state = State::Exhausted;
-                self.inner.release_waiter();
+                self.release();
                 PollBatch::Exhausted
             }
         });
@@ -171,8 +170,10 @@ impl<T> Source<T> {
             self.state = State::Broken;
             PollBatch::Failed(poll_source::source_error(None, Cause::of_panic(payload)))
         });
-        if let PollBatch::Exhausted = polled {
-            self.state = State::Exhausted;
+        match polled {
+            PollBatch::Exhausted => self.state = State::Exhausted,
+            PollBatch::Failed(_) if self.inner.ends_at_failure() => self.state = State::Broken,
+            _ => {}
         }
         polled
     }
@@ -209,12 +210,16 @@ impl<T> Source<T> {
     /// Stops the upstream stage; ready when nothing of the upstream stage is left. `closed` gets a value as soon as
     /// the value is found.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        if self.state == State::Broken {
+            self.release();
+        }
         self.inner.poll_close(cx, closed)
     }
 
-    /// Releases the waiter of a source that is not polled again.
-    pub(super) fn release_waiter(&mut self) {
-        self.inner.release_waiter();
+    /// Ends the source, and releases its value.
+    pub(super) fn release(&mut self) {
+        self.state = State::Exhausted;
+        self.inner.release();
     }
 
     /// Returns whether the source keeps items that are given back. If so, the source is made ready for one more run.

@@ -197,7 +197,7 @@ impl<T: Send> PollSource<T> for GeneratorSource<T> {
         true
     }
 
-    fn release_waiter(&mut self) {
+    fn release(&mut self) {
         self.end();
     }
 }

@@ -18,7 +18,8 @@ pub(crate) enum PollBatch {
     Quiescent,
     /// No more items, ever.
     Exhausted,
-    /// A failure stands where the next item would be. If the failure came from a stage, more items may follow.
+    /// A failure stands where the next item would be. More items may follow unless the source
+    /// [ends at a failure](PollSource::ends_at_failure).
     Failed(Failure),
 }
 
@@ -41,7 +42,8 @@ impl<T> Default for Closed<T> {
 /// The implementation of a source.
 ///
 /// A source drops its iterator, stream or generator as soon as the value is exhausted: the value may hold what a job
-/// waits for, the sender of a channel for instance.
+/// waits for, the sender of a channel for instance. After a failure, the next poll or the close releases the value: a
+/// panic of the drop follows the failure and does not replace the failure.
 pub(crate) trait PollSource<T>: Send {
     /// Pushes up to `max` items that are ready now into `into`; `max` is at least 1.
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch;
@@ -76,8 +78,14 @@ pub(crate) trait PollSource<T>: Send {
         Poll::Ready(())
     }
 
-    /// Releases the waiter of a panicked source, for example an entry in the wait list of a queue.
-    fn release_waiter(&mut self) {}
+    /// Returns whether no more items follow a failure, as is the case unless the failure came from a stage.
+    fn ends_at_failure(&self) -> bool {
+        true
+    }
+
+    /// Releases the value of a source that a failure has ended, and with the value the waiter, for example an entry in
+    /// the wait list of a queue.
+    fn release(&mut self) {}
 
     /// Takes back items that were taken and never started, if the source keeps such items; otherwise returns the
     /// items.

@@ -111,8 +111,13 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         Poll::Ready(())
     }
 
-    fn release_waiter(&mut self) {
-        self.rest.release_waiter();
+    /// The rest ends at its failures, and after its end the items that were given back may follow.
+    fn ends_at_failure(&self) -> bool {
+        false
+    }
+
+    fn release(&mut self) {
+        self.rest.release();
     }
 
     /// Puts the items that the stage had taken at the front. Items that are given back later come from between the
@@ -178,8 +183,12 @@ impl<T: Send + 'static> PollSource<T> for Keeper<T> {
         self.resumed_mut().poll_close(cx, closed)
     }
 
-    fn release_waiter(&mut self) {
-        self.resumed_mut().release_waiter();
+    fn ends_at_failure(&self) -> bool {
+        false
+    }
+
+    fn release(&mut self) {
+        self.resumed_mut().release();
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {

@@ -11,7 +11,7 @@ use crate::item::Item;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, stop_chain};
 use crate::util::cache_padded::CachePadded;
 use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic::{catch, drop_quietly};
@@ -88,6 +88,7 @@ impl<In, Out> StageShared<In, Out> {
     fn carry_out_all(&self, mut state: MutexGuard<'_, State<In, Out>>) {
         let effects = state.take_effects();
         let stopped = effects.stopped();
+        let stop_upstream = effects.stop_upstream();
         if stopped {
             // The flag is set under the lock: the stop wakes a worker whose job waits, and the worker must see the
             // flag when polled.
@@ -97,10 +98,12 @@ impl<In, Out> StageShared<In, Out> {
         let (mut wakes, receiver, dropped) = effects.into_parts();
         dropped.into_iter().for_each(drop_quietly);
         let mut panicked = wakes.wake_all();
-        if stopped {
+        if stop_upstream && let Some(upstream) = &self.upstream {
             // The upstream stages stop now, and not when the supervisor closes the source: a job of this stage may
             // compute for long.
-            self.stop_upstream();
+            stop_chain(&**upstream);
+        }
+        if stopped {
             self.jobs.cancel();
         }
         if let Some(receiver) = receiver {
@@ -108,16 +111,6 @@ impl<In, Out> StageShared<In, Out> {
         }
         if let Some(payload) = panicked {
             self.fail(Cause::of_panic(payload));
-        }
-    }
-
-    /// Stops all upstream stages, beginning with the nearest stage.
-    fn stop_upstream(&self) {
-        let mut upstream = self.upstream.as_ref();
-        while let Some(stage) = upstream
-            && stage.stop()
-        {
-            upstream = stage.upstream();
         }
     }
 

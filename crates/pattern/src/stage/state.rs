@@ -76,8 +76,11 @@ pub(super) struct Effects {
     /// The waker of the receiver. The receiver is woken last: the task of the receiver is then the next to run on
     /// this thread.
     receiver: Option<Waker>,
-    /// The run has stopped: the upstream stages stop as well.
+    /// The run has stopped.
     stopped: bool,
+    /// The run has stopped by itself: the upstream stages stop as well. A downstream stage that stops this stage stops
+    /// the upstream stages, too.
+    stop_upstream: bool,
     /// Failures beyond the space of a report, to drop.
     dropped: Vec<Failure>,
 }
@@ -86,6 +89,11 @@ impl Effects {
     /// Returns whether the run has stopped in this transition.
     pub(super) fn stopped(&self) -> bool {
         self.stopped
+    }
+
+    /// Returns whether this stage stops the upstream stages.
+    pub(super) fn stop_upstream(&self) -> bool {
+        self.stop_upstream
     }
 
     /// Splits the effects into the wakers, the waker of the receiver, and the failures to drop.
@@ -188,6 +196,7 @@ impl<In, Out> State<In, Out> {
         self.workers.notify_all(&mut self.effects.wakes);
         self.watcher.notify(&mut self.effects.wakes);
         self.effects.stopped = true;
+        self.effects.stop_upstream = true;
     }
 
     /// Stops the run for a cause that belongs to no item.
@@ -204,11 +213,12 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Stops the run for the downstream stage, which takes no more outputs; returns whether the run went on until
-    /// now.
+    /// Stops the run for the downstream stage, which takes no more outputs, and which stops the upstream stages. Returns
+    /// `false` if this stage and the upstream stages have stopped or finished before, or are being stopped.
     pub(super) fn stop_unwanted(&mut self, by: Cancelled, tasks_left: bool) -> bool {
-        let ran = !self.is_stopped();
+        let ran = !self.is_stopped() && !self.is_chain_finished();
         self.cancel(by, tasks_left);
+        self.effects.stop_upstream = false;
         self.outcome.set_unwanted();
         ran
     }

@@ -16,7 +16,7 @@ use crate::patterns;
 const MANY: usize = 1_000_000;
 
 /// A new thread has 2 MiB, unless it is given less.
-const SMALL: usize = 128 << 10;
+pub const SMALL: usize = 128 << 10;
 
 fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
     let thread = thread::Builder::new().stack_size(SMALL).spawn(body).expect("a thread");

@@ -1,0 +1,81 @@
+//! The value of a source is dropped at its end, while jobs of the run go on.
+
+use towpath_fanout::Fanout;
+use towpath_pattern::{OnFailure, Pattern, PatternExt};
+use towpath_testkit::Case;
+
+use super::source::{self, End, FAILS, Gone};
+use super::{Outcomes, patterns, runtimes};
+
+/// Numbers of items: fewer than a batch, a batch, and more.
+const NUMBERS: [usize; 5] = [1, 2, 5, 16, 33];
+
+/// More than all items of a run.
+const CAPACITY: usize = 64;
+
+/// Creates the patterns alone, before and behind another one. The job of the first item waits for the drop of the value.
+fn all(case: Case, gone: &Gone) -> Vec<(String, Box<dyn Pattern<usize, Out = usize>>)> {
+    let gone = gone.clone();
+    let waits = move |item: usize| {
+        let gone = gone.clone();
+        async move {
+            if item == 0 {
+                gone.wait().await;
+            }
+            Ok(item)
+        }
+    };
+    let passes = || Fanout::new(2, |item: usize| async move { Ok(item) }).on_failure(case.on_failure);
+    let table = || patterns::all(case, &waits).into_iter();
+    let alone = table().map(|named| (named.name, named.pattern));
+    let first = table().map(|named| (format!("{} then", named.name), named.pattern.then(passes()).boxed()));
+    let last = table().map(|named| (format!("then {}", named.name), passes().then(named.pattern).boxed()));
+    alone.chain(first).chain(last).collect()
+}
+
+/// Runs every pattern over every kind of source, and calls `check` with the number of items and the outcomes.
+fn each(case: Case, check: fn(&str, End, usize, &Outcomes)) {
+    for runtime in runtimes() {
+        let mut numbers = NUMBERS.into_iter().cycle();
+        for (kind, end, way) in source::all() {
+            let count = all(case, &source::watched(kind, 0, End::Quiet).gone).len();
+            for position in 0..count {
+                let items = numbers.next().expect("a cycle");
+                runtime.block_on(async {
+                    let watched = source::watched(kind, items, end).on(way);
+                    let (name, pattern) = all(case, &watched.gone).swap_remove(position);
+                    let name = format!("{kind:?}, {end:?}, {way:?}, {items} items, {name}");
+                    let outcomes = Outcomes::of(&name, pattern.run(watched.source)).await;
+                    assert!(watched.gone.is_gone(), "{name}: the value is left");
+                    check(&name, end, items, &outcomes);
+                });
+            }
+        }
+    }
+}
+
+fn assert_fails_once(name: &str, end: End, outcomes: &Outcomes) {
+    assert_eq!(outcomes.failures.len(), usize::from(end != End::Quiet), "{name}: {:?}", outcomes.failures);
+    let all = outcomes.failures.iter().all(|failure| failure.to_string().contains(FAILS));
+    assert!(all, "{name}: {:?}", outcomes.failures);
+}
+
+/// A job waits for the end of a channel, the sender of which the source owns.
+#[test]
+fn the_value_is_dropped_while_a_job_waits_for_that() {
+    let case = Case::new(2).capacity(CAPACITY);
+    each(case.going_on(), |name, end, items, outcomes| {
+        assert_fails_once(name, end, outcomes);
+        assert!(outcomes.outputs.iter().copied().eq(0..items), "{name}: {:?}", outcomes.outputs);
+    });
+}
+
+#[test]
+fn a_failure_at_the_end_that_stops_the_run_is_told_once() {
+    let case = Case::new(2).capacity(CAPACITY);
+    assert_eq!(case.on_failure, OnFailure::Stop);
+    each(case, |name, end, items, outcomes| {
+        assert_fails_once(name, end, outcomes);
+        assert!(end != End::Quiet || outcomes.outputs.len() == items, "{name}: {:?}", outcomes.outputs);
+    });
+}
