@@ -149,7 +149,7 @@ fn produced(source: Source<usize>) -> Source<usize> {
         let sender = sender.clone();
         async move {
             let (item, begun) = taken.begin();
-            begun.end(sender.put(item).await.map_err(anyhow::Error::from))
+            begun.end(sender.send(item).await.map_err(anyhow::Error::from))
         }
     };
     let settings = Settings::new("producers", 2).on_failure(OnFailure::Continue);
