@@ -218,7 +218,7 @@ fn join_completes_when_the_last_item_is_finished() {
             })
         });
         block_on(async {
-            give(sender.clone(), 1..=2).await;
+            send(sender.clone(), 1..=2).await;
             sender.join().await.unwrap();
             ledger.is_all_of(2);
             for receiver in receivers {
