@@ -26,12 +26,14 @@ async fn ends<F: Future>(run: F) -> F::Output {
     }
 }
 
+async fn send_nothing(_: u64, _: QueueSender<u64>) -> anyhow::Result<()> {
+    Ok(())
+}
+
 #[test]
 fn a_limit_of_zero_panics_where_it_was_written() {
     let wrong: [(u32, fn()); 3] = [
-        (line!(), || {
-            drop(ProducerConsumer::producers(0, |_: u64, _: QueueSender<u64>| async move { Ok(()) }))
-        }),
+        (line!(), || drop(ProducerConsumer::producers(0, send_nothing))),
         (line!(), || drop(counting(1).consumers(0, |item: u64| async move { Ok(item) }))),
         (line!(), || drop(counting(1).consumers_that_send(0, |item: u64, _| async move { Ok(item) }))),
     ];

@@ -38,9 +38,6 @@ const ONE: usize = 4;
 /// and release a hundred permits.
 const PAUSES: u32 = 32;
 
-/// The number of waiters served in a locked section, at most.
-const SERVED_AT_ONCE: usize = 32;
-
 pub(crate) struct Permits {
     word: AtomicUsize,
     waiters: Mutex<TicketList<Waiter>>,
@@ -134,37 +131,34 @@ impl Permits {
         panic::resume(wakes.wake_all());
     }
 
-    /// Hands the permits in the word to the waiters in order.
+    /// Hands the permits in the word to the waiters in order, one waiter in a locked section: a list of wakers would cost a
+    /// single waiter more than the lock.
     #[cold]
     fn serve(&self) {
         let mut panicked = None;
-        let mut is_served = true;
-        while is_served {
-            let mut wakes = WakeList::default();
+        loop {
             let mut waiters = self.waiters.lock();
-            for _ in 0..SERVED_AT_ONCE {
-                is_served = self.serve_first(&mut waiters, &mut wakes);
-                if !is_served {
-                    break;
-                }
-            }
+            let Some((ticket, count)) = self.can_serve(&waiters) else { break };
+            let waiter = waiters.pop_first();
+            let waiting = if waiters.is_empty() { WAITING } else { 0 };
+            self.word.fetch_sub(count * ONE + waiting, AcqRel);
+            self.served.store(ticket + 1, Release);
+            let more = self.can_serve(&waiters).is_some();
             drop(waiters);
-            panicked = panicked.or(wakes.wake_all());
+            if let Some(waiter) = waiter {
+                panicked = panicked.or(panic::catch(|| waiter.waker.wake()).err());
+            }
+            if !more {
+                break;
+            }
         }
         panic::resume(panicked);
     }
 
-    /// Serves the first waiter if the word has enough permits.
-    fn serve_first(&self, waiters: &mut TicketList<Waiter>, wakes: &mut WakeList) -> bool {
-        let Some((ticket, &Waiter { count, .. })) = waiters.first() else { return false };
-        if self.word.load(Acquire) / ONE < count {
-            return false;
-        }
-        wakes.extend(waiters.pop_first().map(|waiter| waiter.waker));
-        let waiting = if waiters.is_empty() { WAITING } else { 0 };
-        self.word.fetch_sub(count * ONE + waiting, AcqRel);
-        self.served.store(ticket + 1, Release);
-        true
+    /// Returns the ticket and the count of the first waiter, if the word has enough permits.
+    fn can_serve(&self, waiters: &TicketList<Waiter>) -> Option<(Ticket, usize)> {
+        let (ticket, waiter) = waiters.first()?;
+        (self.word.load(Acquire) / ONE >= waiter.count).then_some((ticket, waiter.count))
     }
 }
 

@@ -37,7 +37,7 @@ impl WaitList {
         ticket: &mut Option<Ticket>,
         want: usize,
         waker: Waker,
-        wakes: &mut WakeList,
+        list: &mut WakeList,
     ) {
         let want = want.min(LARGEST_WANT);
         self.demand += want;
@@ -52,7 +52,7 @@ impl WaitList {
                 self.cursor = self.cursor.min(ticket);
             }
             waiter.want = want;
-            wakes.discard(before);
+            list.discard(before);
             return;
         }
         *ticket = Some(self.waiters.push(Waiter { want, waker: Some(waker) }));

@@ -38,12 +38,14 @@ impl WakeList {
     }
 
     /// Returns whether no waker is to be woken or dropped.
+    #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.unneeded.is_empty()
     }
 
     /// Returns whether a waker is to be woken.
+    #[must_use]
     #[inline]
     pub fn wakes(&self) -> bool {
         self.first.is_some()

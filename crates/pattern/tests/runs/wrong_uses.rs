@@ -223,6 +223,6 @@ fn to_take_no_items_is_refused() {
     let (_producer, mut consumer) = queue::bounded::<u64>(1);
     assert_eq!(
         panic_of(|| drop(consumer.recv_many(0, &mut Vec::new()))),
-        "to take 0 items would never end; use 1 or more"
+        "to receive 0 items would never end; use 1 or more"
     );
 }
