@@ -224,3 +224,20 @@ async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
     }
     assert_eq!(seen, [(Some(1), 11), (Some(2), 12), (Some(7), 13), (Some(4), 14)]);
 }
+
+/// A source of producers that is read by hand ends when no producer is left, and closes its open queue.
+#[tokio::test]
+async fn produced_source_read_by_hand_ends_with_its_producers() {
+    let (producer, consumer) = queue::fifo(8);
+    producer.try_put(10).expect("there is room");
+    let nobody = Run::spawn_discarding(
+        Scope::default(),
+        Source::from(Vec::<()>::new()),
+        Settings::new("nobody", 1),
+        |taken: Taken<(), ()>| async move { taken.begin().1.end(Ok(())) },
+    );
+    let mut source = Source::produced(nobody, consumer);
+    assert_eq!(source.next().await.transpose().expect("no failure"), Some(10));
+    assert!(source.next().await.is_none());
+    assert!(producer.try_put(11).is_err(), "the queue is closed");
+}
