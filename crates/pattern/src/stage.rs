@@ -48,7 +48,7 @@ where
     let threads = runtime.metrics().num_workers();
     let shared = Arc::new(StageShared::new(scope, settings, source, delivery, threads));
     let context = Arc::new(worker::WorkerContext::new(Arc::clone(&shared), work));
-    let first = shared.with(|state| state.first_worker());
+    let first = shared.with(state::State::first_worker);
     let supervision = supervisor::Supervision::new(Arc::clone(&context), scope.enter());
     context.spawn(first);
     runtime.spawn(supervisor::supervise(supervision));

@@ -48,7 +48,7 @@ impl<T> Yield<T> {
         let _turn = self.turn.acquire().await;
         let mut item = Some(item);
         poll_fn(|cx| {
-            let mut waker = Some(cx.waker().clone());
+            let mut own = Some(cx.waker().clone());
             let mut wakes = WakeList::default();
             let mut slot = self.slot.lock();
             if slot.closed {
@@ -58,7 +58,7 @@ impl<T> Yield<T> {
                 let Some(item) = item.take() else { return Poll::Ready(true) };
                 slot.item = Some(item);
             }
-            slot.sender.register(&mut waker, &mut wakes);
+            slot.sender.register(&mut own, &mut wakes);
             slot.receiver.notify(&mut wakes);
             drop(slot);
             carry_out(wakes);

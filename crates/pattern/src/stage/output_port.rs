@@ -131,7 +131,7 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
     }
 
     fn take_rest(&self) -> VecDeque<Output<Out>> {
-        self.with(|state| state.take_deliverable())
+        self.with(super::state::State::take_deliverable)
     }
 
     fn cancel(&self, by: Cancelled) {
@@ -147,11 +147,11 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
     }
 
     fn take_failures(&self) -> (Option<Failure>, Vec<Failure>) {
-        self.with(|state| state.take_failures())
+        self.with(super::state::State::take_failures)
     }
 
     fn take_unreported(&self) -> Vec<Failure> {
-        self.with(|state| state.take_unreported())
+        self.with(super::state::State::take_unreported)
     }
 
     fn record(&self, failure: Failure) {

@@ -52,7 +52,7 @@ pub(super) struct Closing<'a, In, Out> {
 
 impl<'a, In, Out> Closing<'a, In, Out> {
     pub(super) fn new(stage: &'a StageShared<In, Out>) -> Self {
-        let (source, never_started) = stage.with(|state| state.take_input());
+        let (source, never_started) = stage.with(super::state::State::take_input);
         let mut closing = Self { stage, source, closed: Closed::default() };
         closing.give_back(never_started);
         closing
@@ -110,7 +110,7 @@ pub(super) fn dispose<In, Out, T>(stage: &StageShared<In, Out>, value: T) {
 
 /// Drops the outputs that no receiver can take any more. No worker is left.
 pub(super) fn discard_undeliverable<In, Out>(stage: &StageShared<In, Out>) {
-    let outputs = stage.with(|state| state.take_undeliverable());
+    let outputs = stage.with(super::state::State::take_undeliverable);
     discard(stage, outputs);
 }
 
@@ -162,10 +162,10 @@ fn discard_all<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> {
             }
         }
     };
-    keep_first(stage.with(|state| state.take_unreported()));
-    let outputs = stage.with(|state| state.take_all_outputs());
+    keep_first(stage.with(super::state::State::take_unreported));
+    let outputs = stage.with(super::state::State::take_all_outputs);
     discard(stage, outputs);
     // The drops may have panicked.
-    keep_first(stage.with(|state| state.take_unreported()));
+    keep_first(stage.with(super::state::State::take_unreported));
     unreported
 }

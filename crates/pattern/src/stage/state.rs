@@ -423,10 +423,10 @@ impl<In, Out> State<In, Out> {
 
     /// Wakes the receiver if an output is deliverable or the run has finished.
     fn notify_receiver(&mut self) {
-        if self.is_finished() || self.output.deliverable() > 0 {
-            if let Some(waker) = self.receiver.take() {
-                self.effects.wakes.extend(self.effects.receiver.replace(waker));
-            }
+        if (self.is_finished() || self.output.deliverable() > 0)
+            && let Some(waker) = self.receiver.take()
+        {
+            self.effects.wakes.extend(self.effects.receiver.replace(waker));
         }
     }
 
@@ -488,7 +488,9 @@ impl<In, Out> State<In, Out> {
     /// Takes the first cause and the failures that were found during the close of the source.
     pub(super) fn adopt(&mut self, cause: Option<Failure>, failures: Vec<Failure>) {
         self.outcome.adopt(cause);
-        failures.into_iter().for_each(|failure| self.outcome.record(failure));
+        for failure in failures {
+            self.outcome.record(failure);
+        }
         self.outcome.ensure_cause(&self.name, Cancelled::Upstream);
         self.upstream_finished = true;
     }
@@ -538,7 +540,9 @@ impl<In, Out> State<In, Out> {
     fn take_successes(&mut self) -> VecDeque<Output<Out>> {
         let (failed, succeeded): (Vec<_>, Vec<_>) =
             self.output.take_all().into_iter().partition(|output| output.result.is_err());
-        failed.into_iter().for_each(|output| self.output.push(output));
+        for output in failed {
+            self.output.push(output);
+        }
         succeeded.into()
     }
 
@@ -563,7 +567,9 @@ impl<In, Out> State<In, Out> {
     pub(super) fn take_unreported(&mut self) -> Vec<Failure> {
         let (failed, succeeded): (Vec<_>, Vec<_>) =
             self.output.take_all().into_iter().partition(|output| output.result.is_err());
-        succeeded.into_iter().for_each(|output| self.output.push(output));
+        for output in succeeded {
+            self.output.push(output);
+        }
         let (cause, others) = self.outcome.take_failures();
         failed.into_iter().filter_map(|output| output.result.err()).chain(cause).chain(others).collect()
     }

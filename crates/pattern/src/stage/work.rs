@@ -150,6 +150,7 @@ impl<In, Out> Drop for Ticket<In, Out> {
 #[inline(never)]
 fn lose<In, Out>(stage: Arc<StageShared<In, Out>>) {
     stage.lose(thread::panicking());
+    drop(stage);
 }
 
 impl<In, Out> Taken<In, Out> {

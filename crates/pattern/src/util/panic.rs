@@ -9,7 +9,11 @@ use std::task::{Context, Poll, ready};
 /// The value that a panic carries.
 pub type Payload = Box<dyn Any + Send>;
 
-/// Calls `f` and returns the panic of the call, if any.
+/// Calls `f` and catches a panic.
+///
+/// # Errors
+///
+/// Returns the payload of the panic.
 #[inline]
 pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))

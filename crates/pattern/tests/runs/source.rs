@@ -228,8 +228,8 @@ async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
 /// A source of producers that is read by hand ends when no producer is left, and closes its open queue.
 #[tokio::test]
 async fn produced_source_read_by_hand_ends_with_its_producers() {
-    let (producer, consumer) = queue::fifo(8);
-    producer.try_put(10).expect("there is room");
+    let (producer, consumer) = queue::bounded(8);
+    producer.try_send(10).expect("there is room");
     let nobody = Run::spawn_discarding(
         Scope::default(),
         Source::from(Vec::<()>::new()),
@@ -239,5 +239,5 @@ async fn produced_source_read_by_hand_ends_with_its_producers() {
     let mut source = Source::produced(nobody, consumer);
     assert_eq!(source.next().await.transpose().expect("no failure"), Some(10));
     assert!(source.next().await.is_none());
-    assert!(producer.try_put(11).is_err(), "the queue is closed");
+    assert!(producer.try_send(11).is_err(), "the queue is closed");
 }

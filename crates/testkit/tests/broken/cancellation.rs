@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use towpath_pattern::{Job, Run, Scope, Source};
 use towpath_testkit::Case;
 
@@ -36,8 +37,11 @@ impl Flaw for IgnoresTheDeadline {
         let token = own.token().clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = scope.token().cancelled() => token.cancel(),
+                () = scope.token().cancelled() => {}
                 () = token.cancelled() => {}
+            }
+            if scope.deadline().is_none_or(|deadline| Instant::now() < deadline) {
+                token.cancel();
             }
         });
         Run::spawn(own, input, settings(case, Self::ORDER), job)

@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn item(seq: u64) -> Item<u64> {
-        Item { position: Position { index: seq as usize, seq }, value: seq }
+        Item { position: Position { index: 0, seq }, value: seq }
     }
 
     fn take(input: &mut Input<u64>, count: usize) -> Vec<u64> {

@@ -139,7 +139,7 @@ mod tests {
     use crate::item::Position;
 
     fn output(seq: u64) -> Output<u64> {
-        Output { position: Position { index: seq as usize, seq }, result: Ok(seq) }
+        Output { position: Position { index: 0, seq }, result: Ok(seq) }
     }
 
     fn failure(seq: u64) -> Output<u64> {
@@ -175,7 +175,9 @@ mod tests {
     #[test]
     fn outputs_held_back_are_taken_apart_from_deliverable_ones() {
         let mut queue = OutputQueue::new(Order::Ordered);
-        [0, 1, 3, 5].into_iter().for_each(|seq| queue.push(output(seq)));
+        for seq in [0, 1, 3, 5] {
+            queue.push(output(seq));
+        }
         assert_eq!(values(queue.take_held_back()), [3, 5]);
         assert_eq!(queue.deliverable(), 2);
         queue.push(output(3));
@@ -198,7 +200,9 @@ mod tests {
     fn passing_on_stops_at_a_failure() {
         for order in [Order::AsCompleted, Order::Ordered] {
             let mut queue = OutputQueue::new(order);
-            [output(0), failure(1), output(2)].into_iter().for_each(|output| queue.push(output));
+            for output in [output(0), failure(1), output(2)] {
+                queue.push(output);
+            }
             let mut batch = ItemBatch::default();
             let (moved, failed) = queue.pass_on(10, &mut batch);
             assert_eq!((moved, failed.is_some(), batch.len()), (2, true, 1));

@@ -79,7 +79,7 @@ impl<In, Out> State<In, Out> {
             // The poll replaces the waker of the listener in the source.
             self.workers.retire_listener();
             self.workers.check_rest();
-            let alone = self.workers.busy() == 0;
+            let alone = self.workers.in_flight() == 0;
             return Next::Poll(Lease { source, max, seq: self.input.next_seq(), alone });
         }
         if idle_enough {
@@ -102,7 +102,7 @@ impl<In, Out> State<In, Out> {
         self.input.number(count);
         self.admission.take(count);
         let waits = matches!(polled, PollBatch::Pending | PollBatch::Quiescent);
-        let alone = lease.alone && count == 0 && self.workers.busy() == 0 && self.input.ready() == 0;
+        let alone = lease.alone && count == 0 && self.workers.in_flight() == 0 && self.input.ready() == 0;
         if let PollBatch::Quiescent = polled
             && alone
         {
@@ -112,7 +112,7 @@ impl<In, Out> State<In, Out> {
         match polled {
             PollBatch::Ready | PollBatch::Pending => {}
             // A worker that holds an item, or gets an item of this batch, polls again after the item.
-            PollBatch::Quiescent if count > 0 || self.workers.busy() > 0 || self.input.ready() > 0 => {}
+            PollBatch::Quiescent if count > 0 || self.workers.in_flight() > 0 || self.input.ready() > 0 => {}
             // A worker that held an item may have put a further item between this poll and the completion of the job.
             PollBatch::Quiescent => return Next::Retry,
             PollBatch::Exhausted => self.end_input(),

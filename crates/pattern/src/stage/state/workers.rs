@@ -96,7 +96,7 @@ impl WorkerRegistry {
     pub(super) fn release(&mut self, items: usize) {
         self.busy -= usize::from(items > 0);
         self.in_flight -= items;
-        self.rest_unchecked |= items > 0 && self.busy == 0;
+        self.rest_unchecked |= items > 0 && self.in_flight == 0;
     }
 
     /// Counts items that a worker with a waiting job puts back; the item of the waiting job stays.
@@ -192,9 +192,9 @@ impl WorkerRegistry {
 
     /// Wakes an idle worker; returns whether there was an idle worker.
     pub(super) fn notify_idle(&mut self, wakes: &mut WakeList) -> bool {
-        let Some((_, waker)) = self.idle.pop() else { return false };
+        let Some(idle) = self.idle.pop() else { return false };
         self.active += 1;
-        wakes.push(waker);
+        wakes.push(idle.1);
         true
     }
 

@@ -106,7 +106,9 @@ where
             let dropped = drop_caught(error).map(|payload| self.failure(Cause::of_panic(payload)));
             self.shared.with(|state| {
                 state.cancelled_inside(by);
-                dropped.into_iter().for_each(|failure| state.record(failure));
+                if let Some(failure) = dropped {
+                    state.record(failure);
+                }
             });
             self.failed = true;
             return;

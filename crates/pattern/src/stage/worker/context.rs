@@ -60,15 +60,10 @@ where
         });
     }
 
-    /// Spawns another worker, if the worker is new; returns whether there is another worker.
-    pub(super) fn start(self: &Arc<Self>, another: Another<In>) -> bool {
-        match another {
-            Another::None => false,
-            Another::Woken => true,
-            Another::New(new) => {
-                self.spawn(new);
-                true
-            }
+    /// Spawns another worker, if the worker is a new one.
+    pub(super) fn start(self: &Arc<Self>, another: Another<In>) {
+        if let Another::New(new) = another {
+            self.spawn(new);
         }
     }
 }

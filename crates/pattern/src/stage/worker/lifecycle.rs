@@ -87,7 +87,7 @@ impl<In, Out> Drop for Worker<In, Out> {
         drop(waker);
         if last {
             shutdown::settle(shared);
-            shutdown::finish(shared, |state| state.remove_worker());
+            shutdown::finish(shared, super::super::state::State::remove_worker);
         }
     }
 }
