@@ -229,6 +229,8 @@ where
     }
 }
 
+// A closure that is no job is hardly ever meant to be a `Scoped`.
+#[diagnostic::do_not_recommend]
 impl<F, In, Out> Job<In> for Scoped<F, In, Out>
 where
     F: for<'a> ScopedFn<'a, In, Out>,
