@@ -213,6 +213,11 @@ impl<T> Source<T> {
         self.inner.poll_close(cx, closed)
     }
 
+    /// Closes a source that is about to be dropped before the upstream stage has finished.
+    pub(crate) fn close_now(&mut self, closed: &mut Closed<T>) {
+        self.inner.close_now(closed);
+    }
+
     /// Ends the source, and releases its value.
     pub(super) fn release(&mut self) {
         self.state = State::Exhausted;

@@ -14,7 +14,7 @@ const NUMBERS: [usize; 5] = [1, 2, 5, 16, 33];
 const CAPACITY: usize = 64;
 
 /// Creates the patterns alone, before and behind another one. The job of the first item waits for the drop of the value.
-fn all(case: Case, gone: &Gone) -> Vec<(String, Box<dyn Pattern<usize, Out = usize>>)> {
+fn all(case: Case, gone: &Gone) -> impl Iterator<Item = (String, Box<dyn Pattern<usize, Out = usize>>)> {
     let gone = gone.clone();
     let waits = move |item: usize| {
         let gone = gone.clone();
@@ -25,12 +25,14 @@ fn all(case: Case, gone: &Gone) -> Vec<(String, Box<dyn Pattern<usize, Out = usi
             Ok(item)
         }
     };
-    let passes = || Fanout::new(2, |item: usize| async move { Ok(item) }).on_failure(case.on_failure);
-    let table = || patterns::all(case, &waits).into_iter();
+    let passes = move || Fanout::new(2, |item: usize| async move { Ok(item) }).on_failure(case.on_failure);
+    let table = move || patterns::all(case, &waits).into_iter();
     let alone = table().map(|named| (named.name, named.pattern));
-    let first = table().map(|named| (format!("{} then", named.name), named.pattern.then(passes()).boxed()));
-    let last = table().map(|named| (format!("then {}", named.name), passes().then(named.pattern).boxed()));
-    alone.chain(first).chain(last).collect()
+    let first =
+        table().map(move |named| (format!("{} then", named.name), named.pattern.then(passes()).boxed()));
+    let last =
+        table().map(move |named| (format!("then {}", named.name), passes().then(named.pattern).boxed()));
+    alone.chain(first).chain(last)
 }
 
 /// Runs every pattern over every kind of source, and calls `check` with the number of items and the outcomes.
@@ -38,12 +40,12 @@ fn each(case: Case, check: fn(&str, End, usize, &Outcomes)) {
     for runtime in runtimes() {
         let mut numbers = NUMBERS.into_iter().cycle();
         for (kind, end, way) in source::all() {
-            let count = all(case, &source::watched(kind, 0, End::Quiet).gone).len();
+            let count = all(case, &source::watched(kind, 0, End::Quiet).gone).count();
             for position in 0..count {
                 let items = numbers.next().expect("a cycle");
                 runtime.block_on(async {
                     let watched = source::watched(kind, items, end).on(way);
-                    let (name, pattern) = all(case, &watched.gone).swap_remove(position);
+                    let (name, pattern) = all(case, &watched.gone).nth(position).expect("it is one of them");
                     let name = format!("{kind:?}, {end:?}, {way:?}, {items} items, {name}");
                     let outcomes = Outcomes::of(&name, pattern.run(watched.source)).await;
                     assert!(watched.gone.is_gone(), "{name}: the value is left");
