@@ -138,6 +138,12 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// Each part keeps its own settings. So a failure that a first part lets pass stops a next one that stops at
     /// failures.
+    ///
+    /// # Depth
+    ///
+    /// A pattern of `then` in a `then` starts by recursion, and so does its drop: each level needs some 400 bytes of stack
+    /// in a debug build. A chain of thousands of stages is made of runs instead, `run = pattern.run(run)` in a loop: such a
+    /// chain is started, stopped and dropped without recursion.
     fn then<Next>(self, next: Next) -> Then<Self, Next>
     where
         Self: Sized,

@@ -312,7 +312,7 @@ fn an_item_sent_to_a_run_that_is_stopped_is_counted_or_refused() {
 }
 
 #[test]
-fn an_item_sent_from_another_thread_at_a_stop_is_counted_or_refused() {
+fn an_item_sent_at_a_stop_by_another_thread_is_counted() {
     let runtime = several();
     for round in 0..100 {
         for plan in plans(round % 20, &STOPS) {
@@ -323,7 +323,7 @@ fn an_item_sent_from_another_thread_at_a_stop_is_counted_or_refused() {
 
 /// A thread sends until it is refused, while the runtime of the run goes away.
 #[test]
-fn an_item_sent_to_a_runtime_that_goes_away_is_counted_or_refused() {
+fn an_item_sent_to_a_runtime_that_goes_away_is_counted() {
     let other = single();
     for round in 0..400 {
         for newest_first in [false, true] {

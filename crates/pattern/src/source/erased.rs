@@ -27,6 +27,10 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 /// together is no more than what is ready now. An error of the source ends it; a panic in the drop of what it was made
 /// of is a failure, too, told after that.
 ///
+/// A source drops the value that it was made of (an iterator, a stream, a generator, a receiver) at its end, while jobs of
+/// the run may still wait for that drop. The end is found by the poll after the last item, for which a stage has to have a
+/// job free and room for an item. A source that has ended never polls the value again.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
 /// use towpath_pattern::Source;

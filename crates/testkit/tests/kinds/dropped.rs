@@ -73,7 +73,7 @@ fn the_value_is_dropped_while_a_job_waits_for_that() {
 }
 
 #[test]
-fn a_failure_at_the_end_that_stops_the_run_is_told_once() {
+fn a_failure_at_the_end_that_stops_the_run_is_recorded_once() {
     let case = Case::new(2).capacity(CAPACITY);
     assert_eq!(case.on_failure, OnFailure::Stop);
     each(case, |name, end, items, outcomes| {
