@@ -119,6 +119,8 @@ impl Shared {
 struct Plan {
     capacity: usize,
     newest_first: bool,
+    /// Another pattern comes behind this one.
+    then: bool,
     /// How often a task yields before it sends.
     yields: usize,
     /// A stop of the run, after so many yields.
@@ -207,7 +209,12 @@ async fn run(plan: Plan, ledger: &Shared) -> Report {
         Some((Stop::Failure, after)) => failing(after),
         _ => (0..INPUTS).into(),
     };
-    let run = pattern(plan, ledger).run_in(&scope, input);
+    let passes = ProducerConsumer::items().consumers(2, |item: u64| async move { Ok(item) });
+    let run = if plan.then {
+        pattern(plan, ledger).then(passes).run_in(&scope, input)
+    } else {
+        pattern(plan, ledger).run_in(&scope, input)
+    };
     match plan.stop {
         Some((Stop::Run, after)) => {
             yields(after).await;
@@ -223,6 +230,7 @@ async fn run(plan: Plan, ledger: &Shared) -> Report {
 }
 
 fn consumers(report: &Report) -> Counts {
+    // The first of them are those whose handles are tried.
     let consumers = report.stages.iter().find(|stage| &*stage.stage == "consumers");
     consumers.expect("a stage of that name").counts
 }
@@ -261,9 +269,11 @@ fn plans(yields: usize, stops: &[Option<Stop>]) -> Vec<Plan> {
     let mut plans = Vec::new();
     for capacity in [0, 1, 2, 50] {
         for newest_first in [false, true] {
-            for stop in stops {
-                let stop = stop.map(|stop| (stop, 2 * yields));
-                plans.push(Plan { capacity, newest_first, yields, stop });
+            for then in [false, true] {
+                for stop in stops {
+                    let stop = stop.map(|stop| (stop, 2 * yields));
+                    plans.push(Plan { capacity, newest_first, then, yields, stop });
+                }
             }
         }
     }
@@ -327,7 +337,7 @@ fn an_item_sent_to_a_runtime_that_goes_away_is_counted() {
     let other = single();
     for round in 0..400 {
         for newest_first in [false, true] {
-            let plan = Plan { capacity: 50, newest_first, yields: 0, stop: None };
+            let plan = Plan { capacity: 50, newest_first, then: false, yields: 0, stop: None };
             let ledger = Shared::default();
             let home = if round % 2 == 0 { single() } else { several() };
             let keeps = ledger.clone();

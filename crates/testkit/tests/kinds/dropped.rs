@@ -4,6 +4,7 @@ use towpath_fanout::Fanout;
 use towpath_pattern::{OnFailure, Pattern, PatternExt};
 use towpath_testkit::Case;
 
+use super::patterns::Named;
 use super::source::{self, End, FAILS, Gone};
 use super::{Outcomes, patterns, runtimes};
 
@@ -80,4 +81,42 @@ fn a_failure_at_the_end_that_stops_the_run_is_recorded_once() {
         assert_fails_once(name, end, outcomes);
         assert!(end != End::Quiet || outcomes.outputs.len() == items, "{name}: {:?}", outcomes.outputs);
     });
+}
+
+/// The value is captured by the jobs of a run, and not by its source.
+#[test]
+fn the_work_of_a_run_is_dropped_before_the_next_stage_ends() {
+    let case = Case::new(2).capacity(CAPACITY);
+    let passes = |item: usize| async move { Ok(item) };
+    for runtime in runtimes() {
+        for position in 0..patterns::all(case, &passes).len() {
+            for items in NUMBERS {
+                runtime.block_on(async {
+                    let (owned, gone) = towpath_pattern::async_channel::bounded::<()>(1);
+                    let owns = move |item: usize| {
+                        let owned = owned.clone();
+                        async move {
+                            drop(owned);
+                            Ok(item)
+                        }
+                    };
+                    let Named { name, pattern } = patterns::all(case, &owns).swap_remove(position);
+                    drop(owns);
+                    let first = pattern.run(0..items);
+                    drop(pattern);
+                    let waits = move |item: usize| {
+                        let gone = gone.clone();
+                        async move {
+                            if item == 0 {
+                                gone.recv().await.expect_err("no message is sent");
+                            }
+                            Ok(item)
+                        }
+                    };
+                    let last = Fanout::new(2, waits).capacity(CAPACITY).run(first);
+                    assert_eq!(Outcomes::of(&name, last).await.outputs.len(), items, "{name}");
+                });
+            }
+        }
+    }
 }

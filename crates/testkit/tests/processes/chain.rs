@@ -40,7 +40,7 @@ impl Chain {
                     Acts::Fails => anyhow::bail!("a failure"),
                     Acts::Waits(started) => {
                         started.fetch_add(1, SeqCst);
-                        pending().await
+                        pending::<()>().await;
                     }
                 }
                 Ok(item)
