@@ -139,6 +139,12 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// Both patterns keep their settings. If the first pattern continues after a failure and `next` does not, the
     /// failure stops `next`.
+    ///
+    /// # Depth
+    ///
+    /// Patterns that are nested by `then` start and are dropped by recursion. Every level needs some 400 bytes of stack
+    /// in a debug build. For a chain of thousands of stages, chain runs in a loop: `run = pattern.run(run)`. A chain of
+    /// runs starts, stops and is dropped without recursion.
     fn then<Next>(self, next: Next) -> Then<Self, Next>
     where
         Self: Sized,

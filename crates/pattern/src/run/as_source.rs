@@ -169,8 +169,12 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
         closed.between.extend(self.queue.drain());
         ready!(finished);
         closed.cause = producers.cause;
+        self.close_now(closed);
+        Poll::Ready(())
+    }
+
+    fn close_now(&mut self, closed: &mut Closed<T>) {
         self.queue.close();
         closed.between.extend(self.queue.drain());
-        Poll::Ready(())
     }
 }

@@ -27,6 +27,10 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 /// items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
 /// generator is a failure, too, and follows the error.
 ///
+/// A source drops the value that it was made of (an iterator, a stream, a generator, a receiver) at its end, while jobs of
+/// the run may still wait for that drop. The end is found by the poll after the last item, for which a stage has to have a
+/// job free and room for an item. A source that has ended never polls the value again.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
 /// use towpath_pattern::Source;
@@ -214,6 +218,11 @@ impl<T> Source<T> {
             self.release();
         }
         self.inner.poll_close(cx, closed)
+    }
+
+    /// Closes a source that is about to be dropped before the upstream stage has finished.
+    pub(crate) fn close_now(&mut self, closed: &mut Closed<T>) {
+        self.inner.close_now(closed);
     }
 
     /// Ends the source, and releases its value.

@@ -78,6 +78,10 @@ pub(crate) trait PollSource<T>: Send {
         Poll::Ready(())
     }
 
+    /// Closes a source that is about to be dropped before the upstream stage has finished: a sender gets its item back from
+    /// here on, and the items that the source still has are in `closed`. A source that is kept keeps them.
+    fn close_now(&mut self, _closed: &mut Closed<T>) {}
+
     /// Returns whether no more items follow a failure, as is the case unless the failure came from a stage.
     fn ends_at_failure(&self) -> bool {
         true

@@ -66,15 +66,20 @@ impl<'a, In, Out> Closing<'a, In, Out> {
             stage.fail(Cause::of_panic(payload));
             Poll::Ready(())
         });
-        let between = mem::take(&mut closed.between);
-        stage.with(|state| state.lose_between(between.len()));
-        self.give_back(between);
+        self.give_back_between();
         if polled.is_ready() {
             let (cause, failures) = (self.closed.cause.take(), mem::take(&mut self.closed.failures));
             stage.with(|state| state.adopt(cause, failures));
             dispose(stage, self.source.take());
         }
         polled
+    }
+
+    /// Counts the items that were found behind the source, and gives them back.
+    fn give_back_between(&mut self) {
+        let between = mem::take(&mut self.closed.between);
+        self.stage.with(|state| state.lose_between(between.len()));
+        self.give_back(between);
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, In)>) {
@@ -96,6 +101,13 @@ impl<In, Out> Drop for Closing<'_, In, Out> {
             for failure in self.closed.failures.drain(..) {
                 self.stage.record(failure);
             }
+            let Self { stage, source, closed } = self;
+            if let Some(source) = source
+                && let Err(payload) = catch(|| source.close_now(closed))
+            {
+                stage.fail(Cause::of_panic(payload));
+            }
+            self.give_back_between();
             dispose(self.stage, self.source.take());
         }
     }

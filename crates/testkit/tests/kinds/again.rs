@@ -33,8 +33,8 @@ fn a_source_that_was_read_to_its_end_stays_ended() {
                 let outcomes = rest_of(&mut watched.source).await;
                 assert!(outcomes.outputs.into_iter().eq(0..ITEMS), "{name}");
                 assert_eq!(outcomes.failures.len(), usize::from(end != End::Quiet), "{name}");
-                assert!(watched.gone.is_gone(), "{name}: the value is left");
                 assert_eq!(watched.polls_after_end.load(SeqCst), 0, "{name}");
+                assert!(watched.gone.is_gone(), "{name}: the value is left");
             });
         }
     }

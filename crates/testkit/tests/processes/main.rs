@@ -1,5 +1,6 @@
 //! What may kill a process, each in a process of its own: how that ends, and what it says.
 
+mod chain;
 mod chains;
 mod child;
 mod patterns;
