@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::failure::Cause;
+use crate::failure::{Cause, cancellation_in};
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
@@ -58,6 +58,10 @@ pub trait Job<In>: Send + Sync + 'static {
     /// overrides it, and starts them in `scope`: the scope is a child of the scope of the run, it is cancelled when the run
     /// stops, and the run is over only when nothing is left in it. [`scoped`] makes such a job of a function. A run or a
     /// task that a job starts in no scope may outlive the run of the job.
+    ///
+    /// All jobs of the run have the same scope. The first failure of a task in the scope cancels the scope and stops the
+    /// run, for [`OnFailure::Continue`](crate::OnFailure::Continue), too; so does a job that cancels the scope. A job
+    /// whose tasks are to fail alone starts them in a [child](Scope::child) of its own, and waits for the child.
     ///
     /// A wrapper of a job implements this method with the `call_in` of its job.
     ///
@@ -168,7 +172,8 @@ where
 /// Both arguments of the function are annotated, and an async closure captures nothing; a type that implements
 /// [`Job`] has fields instead.
 ///
-/// A wrapper that calls the job without a scope gives it a scope of its own, and waits for it.
+/// A wrapper that calls the job without a scope gives it a scope of its own. The job then ends when nothing is left in that
+/// scope, and an error of the function cancels the scope.
 ///
 /// # Examples
 ///
@@ -235,10 +240,16 @@ where
     async fn call(&self, item: In) -> anyhow::Result<Out> {
         let scope = Scope::new("job");
         let result = self.function.call(&scope, item).await;
+        if result.is_err() {
+            scope.cancel();
+        }
         let closed = scope.closed().await;
-        let output = result?;
-        closed?;
-        Ok(output)
+        match result {
+            // A task has failed, and its failure has cancelled what the function waited for.
+            Err(error) if cancellation_in(&error).is_some() => closed.map_or_else(|failure| Err(failure.into()), |()| Err(error)),
+            Err(error) => Err(error),
+            Ok(output) => Ok(closed.map(|()| output)?),
+        }
     }
 
     async fn call_in(&self, item: In, scope: &Scope) -> anyhow::Result<Out> {

@@ -2,15 +2,23 @@
 
 use std::collections::VecDeque;
 
+use towpath_pattern::Scope;
 use towpath_pattern::queue::{Closed, Producer, TryPutError};
 
 /// What a producer puts items into the queue with.
 #[derive(Debug)]
-pub struct Put<T>(Producer<T>);
+pub struct Put<T>(Producer<T>, Scope);
 
 impl<T> Put<T> {
-    pub(crate) fn new(producer: Producer<T>) -> Self {
-        Self(producer)
+    pub(crate) fn new(producer: Producer<T>, scope: Scope) -> Self {
+        Self(producer, scope)
+    }
+
+    /// Returns the scope of the jobs of the run. Runs and tasks that the job starts in the scope end before the run does;
+    /// see [`Job::call_in`](towpath_pattern::Job::call_in).
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.1
     }
 
     /// Puts `item`, once there is room for it.
@@ -43,11 +51,18 @@ impl<T> Put<T> {
 /// What a consumer puts items into the queue with. It never waits: only consumers make room, and if all of
 /// them waited for it, there would be none.
 #[derive(Debug)]
-pub struct TryPut<T>(Producer<T>);
+pub struct TryPut<T>(Producer<T>, Scope);
 
 impl<T> TryPut<T> {
-    pub(crate) fn new(producer: Producer<T>) -> Self {
-        Self(producer)
+    pub(crate) fn new(producer: Producer<T>, scope: Scope) -> Self {
+        Self(producer, scope)
+    }
+
+    /// Returns the scope of the jobs of the run. Runs and tasks that the job starts in the scope end before the run does;
+    /// see [`Job::call_in`](towpath_pattern::Job::call_in).
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.1
     }
 
     /// Puts `item` if there is room for it now.

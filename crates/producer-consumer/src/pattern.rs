@@ -54,7 +54,8 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
             start: Arc::new(move |input, scope, settings, producer| {
                 let job = Arc::clone(&job);
                 let work = move |taken: Taken<In, ()>| {
-                    let (job, put) = (Arc::clone(&job), Put::new(producer.of_input(taken.index())));
+                    let put = Put::new(producer.of_input(taken.index()), taken.scope());
+                    let job = Arc::clone(&job);
                     async move {
                         let (input, begun) = taken.begin();
                         let result = drive_job(job(input, put), |cause| begun.tell(cause)).await;
@@ -119,7 +120,8 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         self.with_consumers(limit.into_limit(), move |source, scope, settings, producer| {
             let job = Arc::clone(&job);
             let work = move |taken: Taken<Item, Out>| {
-                let (job, put) = (Arc::clone(&job), TryPut::new(producer.of_input(taken.index())));
+                let put = TryPut::new(producer.of_input(taken.index()), taken.scope());
+                let job = Arc::clone(&job);
                 async move {
                     let (item, begun) = taken.begin();
                     let result = drive_job(job(item, put), |cause| begun.tell(cause)).await;

@@ -3,6 +3,7 @@
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::state::{Delivery, State, Stop};
 use super::stop_signal::StopSignal;
@@ -24,8 +25,8 @@ pub(crate) struct StageShared<In, Out> {
     upstream: Option<Arc<dyn Upstream>>,
     /// The scope of the run.
     scope: Scope,
-    /// The scope of the jobs: a child of the scope of the run, cancelled with the run. Nothing but an allocation until it
-    /// is used.
+    /// The scope of the jobs: a child of the scope of the run, cancelled with the run. Its own cancellation, by a task that
+    /// fails or by hand, stops the run. Nothing but an allocation until it is used.
     jobs: Scope,
     signal: Arc<StopSignal>,
     /// Set under the lock while an item is kept that was dropped before its start, and read without it.
@@ -45,12 +46,13 @@ impl<In, Out> StageShared<In, Out> {
         settings.name = Arc::from(&*settings.name);
         let upstream = source.upstream();
         let state = State::new(&settings, source, delivery, threads);
+        let signal = Arc::<StopSignal>::default();
         Self {
             scope: scope.clone(),
-            jobs: scope.child(Arc::clone(&settings.name)),
+            jobs: scope.watched_child(Arc::clone(&settings.name), Waker::from(Arc::clone(&signal))),
             settings,
             upstream,
-            signal: Arc::default(),
+            signal,
             any_dropped: AtomicBool::new(false),
             state: CachePadded(Mutex::new(state)),
         }
@@ -132,7 +134,7 @@ impl<In, Out> StageShared<In, Out> {
         &self.jobs
     }
 
-    /// Returns the signal that the cancellation of the scope sets.
+    /// Returns the signal that the cancellation of a scope sets.
     pub(super) fn signal(&self) -> &Arc<StopSignal> {
         &self.signal
     }
@@ -143,11 +145,24 @@ impl<In, Out> StageShared<In, Out> {
         self.signal.is_set()
     }
 
-    /// Stops the run if its scope has set the signal, and no task has stopped the run since.
+    /// Stops the run if a scope has set the signal, and no task has stopped the run since.
     pub(super) fn confirm_stop(&self) {
         if !self.signal.is_confirmed() {
-            self.cancel(self.scope.stopped_by_now().unwrap_or(Cancelled::Scope));
+            let by = self.scope.stopped_by_now().unwrap_or(Cancelled::Scope);
+            self.stop_for_scope(by);
         }
+    }
+
+    /// Stops the run because the scope of the run, or that of the jobs, is cancelled; also a run whose work is done, while
+    /// its supervisor waits for runs and tasks of the jobs.
+    ///
+    /// A task of the jobs that fails cancels the scope of the jobs, so its failure is the first cause.
+    pub(super) fn stop_for_scope(&self, by: Cancelled) {
+        let failure = self.jobs.take_unreported();
+        self.with(|state| match failure {
+            Some(failure) => state.stop(Stop::Here, Some(failure)),
+            None => state.cancel(by, self.jobs.is_used()),
+        });
     }
 
     /// Returns the cause if an error of a job is the cancellation of a run or a task in the scope of the run, or in that of
@@ -155,7 +170,8 @@ impl<In, Out> StageShared<In, Out> {
     /// first.
     pub(super) fn cancellation_of(&self, error: &anyhow::Error) -> Option<Cancelled> {
         let inner = cancellation_in(error)?;
-        self.scope.stopped_by_now().or_else(|| self.is_stopping().then_some(inner))
+        let nearest = if self.jobs.is_used() { &self.jobs } else { &self.scope };
+        nearest.stopped_by_now().or_else(|| self.is_stopping().then_some(inner))
     }
 
     /// Stops the run from outside, unless all its work is done.

@@ -402,10 +402,9 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Counts the item of a job that a cancellation ended, and stops the run for it.
-    pub(super) fn cancelled_inside(&mut self, by: Cancelled) {
+    /// Counts the item of a job that a cancellation ended.
+    pub(super) fn cancelled_inside(&mut self) {
         self.admission.cancel(1);
-        self.fail(Cause::Cancelled(by));
     }
 
     /// Wakes the receiver if there is something for it.

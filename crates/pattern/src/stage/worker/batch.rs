@@ -105,9 +105,10 @@ where
         if let Some(by) = self.shared.cancellation_of(&error) {
             let dropped = drop_caught(error).map(|payload| self.failure(Cause::of_panic(payload)));
             self.shared.with(|state| {
-                state.cancelled_inside(by);
+                state.cancelled_inside();
                 dropped.into_iter().for_each(|failure| state.record(failure));
             });
+            self.shared.stop_for_scope(by);
             self.failed = true;
             return;
         }
