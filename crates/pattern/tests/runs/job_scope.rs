@@ -60,7 +60,7 @@ async fn failure_of_a_task_fails_a_run_that_had_succeeded() {
         assert_eq!(failure, Err("stage `task`: too late".to_owned()));
         assert_eq!(outcomes.len(), 3);
         assert!(outcomes.iter().all(Result::is_ok));
-        assert_only(&finish(run).await, "stage `task`: too late");
+        assert!(finish(run).await.failures.is_empty(), "it was taken");
         soon(scope.closed()).await.expect("it was reported");
     }
 }

@@ -108,7 +108,8 @@ impl Starts {
                     Ok(())
                 }
             };
-            run_in(scope, 0..4, Settings::new("thing", 2), job)
+            // With room for all items: a run without a receiver comes to its end.
+            run_in(scope, 0..4, Settings::new("thing", 2).capacity(4), job)
         };
         match self.thing {
             Thing::DroppedRun => drop(inner()),
@@ -244,6 +245,7 @@ async fn end(form: Form, scope: Scope, job: Starts, things: Arc<Things>) {
 }
 
 fn try_form(runtime: Runtime, form: Form) {
+    eprintln!("{form:?}");
     let things = Arc::<Things>::default();
     let (blocking, gave_up) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
     let job = Starts {
