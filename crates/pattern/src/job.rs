@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::failure::Cause;
+use crate::failure::{Cause, cancellation_in};
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
@@ -63,6 +63,10 @@ pub trait Job<In>: Send + Sync + 'static {
     /// of the run, is cancelled when the run stops, and keeps the run open until the scope is empty. [`scoped`]
     /// creates such a job from a function. Runs and tasks that a job starts in no scope may outlive the run of the
     /// job.
+    ///
+    /// All jobs of the run have the same scope. The first failure of a task in the scope cancels the scope and stops the
+    /// run, for [`OnFailure::Continue`](crate::OnFailure::Continue), too; so does a job that cancels the scope. A job
+    /// whose tasks may fail alone starts the tasks in a [child](Scope::child) of the scope, and waits for the child.
     ///
     /// A wrapper of a job implements this method with the `call_in` of the wrapped job.
     ///
@@ -173,7 +177,8 @@ where
 /// run does. Both arguments of the function are annotated, and an async closure captures no values; a type that
 /// implements [`Job`] has fields instead.
 ///
-/// If a wrapper calls [`Job::call`], which has no scope, the job creates a scope and waits for the end of the scope.
+/// If a wrapper calls [`Job::call`], which has no scope, the job creates a scope and waits for the end of the scope. An
+/// error of the function cancels that scope.
 ///
 /// # Examples
 ///
@@ -242,10 +247,18 @@ where
     async fn call(&self, item: In) -> anyhow::Result<Out> {
         let scope = Scope::new("job");
         let result = self.function.call(&scope, item).await;
+        if result.is_err() {
+            scope.cancel();
+        }
         let closed = scope.closed().await;
-        let output = result?;
-        closed?;
-        Ok(output)
+        match result {
+            // A task has failed, and its failure has cancelled what the function waited for.
+            Err(error) if cancellation_in(&error).is_some() => {
+                closed.map_or_else(|failure| Err(failure.into()), |()| Err(error))
+            }
+            Err(error) => Err(error),
+            Ok(output) => Ok(closed.map(|()| output)?),
+        }
     }
 
     async fn call_in(&self, item: In, scope: &Scope) -> anyhow::Result<Out> {

@@ -37,11 +37,12 @@
 //!         let work = move |taken: Taken<In, J::Out>| {
 //!             let job = Arc::clone(&job);
 //!             async move {
+//!                 let scope = taken.scope();
 //!                 let (item, begun) = taken.begin();
 //!                 let tell = |cause| begun.tell(cause);
-//!                 let mut result = drive_job(job.call(item.clone()), tell).await;
+//!                 let mut result = drive_job(job.call_in(item.clone(), &scope), tell).await;
 //!                 if result.is_err() {
-//!                     result = drive_job(job.call(item), tell).await;
+//!                     result = drive_job(job.call_in(item, &scope), tell).await;
 //!                 }
 //!                 begun.end(result)
 //!             }

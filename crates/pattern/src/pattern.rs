@@ -39,11 +39,12 @@ use crate::source::Source;
 ///
 /// ## 3. Structure
 ///
-/// Nothing of a run is left (no job, timer or permit) when the run has yielded its end, or when `finish`, `collect`
-/// or [`Scope::closed`] returns. A drop or a cancel stops all jobs at once; every job is gone when its current poll
-/// returns.
+/// Nothing of a run is left (no job, timer or permit, and no run or task that a job has started in [the scope of the
+/// jobs](crate::Job::call_in)) when the run has yielded its end, or when `finish`, `collect` or [`Scope::closed`]
+/// returns. A drop or a cancel stops all jobs at once; every job is gone when its current poll returns.
 ///
-/// `structure/nothing_is_left_at_the_end`, `structure/the_scope_waits_for_a_job_that_computes`
+/// `structure/nothing_is_left_at_the_end`, `structure/the_scope_waits_for_a_job_that_computes`,
+/// `structure/nothing_that_a_job_starts_is_left_at_the_end`
 ///
 /// ## 4. Progress
 ///
@@ -74,9 +75,13 @@ use crate::source::Source;
 /// ## 7. Cancellation
 ///
 /// A cancelled scope, a passed deadline or a dropped run stops every job at its next await, and no further job
-/// begins.
+/// begins. Once a cancellation of the scope, of a parent, of the token, of the scope of the jobs or of the run has
+/// returned, or the run is dropped, at most one further job begins for each worker thread of the runtime, and none on
+/// the thread of the cancellation. So a runtime of one thread begins none.
 ///
-/// `cancellation/a_cancelled_scope_stops_every_job`, `cancellation/an_endless_ready_source_stops`
+/// `cancellation/a_cancelled_scope_stops_every_job`, `cancellation/an_endless_ready_source_stops`,
+/// `cancellation/no_job_begins_once_a_cancel_has_returned`,
+/// `cancellation/no_job_begins_once_a_cancel_within_a_job_has_returned`
 ///
 /// ## 8. Order
 ///
@@ -115,6 +120,11 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
 /// Methods to run and to combine patterns, for every [`Pattern`].
 pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// Runs the pattern on `input`: any `IntoIterator`, a [`Source`], or another [`Run`].
+    ///
+    /// The run has a scope of its own. A job that starts a run so has a run that may outlive the run of the job: a dropped
+    /// run goes on until its jobs are at an await. A run that is to end before the run of the job is started with
+    /// [`PatternExt::run_in`], in the scope that [`Job::call_in`](crate::Job::call_in) or [`scoped`](crate::scoped) gives
+    /// the job.
     ///
     /// # Panics
     ///

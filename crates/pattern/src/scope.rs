@@ -7,6 +7,7 @@ mod task;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -52,6 +53,8 @@ struct Owner {
     deadline: Option<Instant>,
     /// The parents live as long as their children.
     parent: Option<Scope>,
+    /// Woken by the cancellation, before `Scope::cancel` returns.
+    watcher: Option<Waker>,
     /// Created on the first use: an unused child allocates the owner only, even if the child is cancelled.
     shared: OnceLock<Arc<Shared>>,
     /// The cause of a cancellation before the first use. The creation of `shared` holds the lock, so that no cancellation is
@@ -90,7 +93,7 @@ impl Owner {
         let cancelled = self.cancelled_unused.lock();
         self.shared.get_or_init(|| {
             let parent = self.parent_owner().map(|parent| Arc::clone(parent.shared()));
-            Arc::new(Shared::new(parent, self.deadline, *cancelled))
+            Arc::new(Shared::new(parent, self.deadline, *cancelled, self.watcher.as_ref()))
         })
     }
 
@@ -122,13 +125,19 @@ impl Scope {
     /// Creates a scope without a parent and without a deadline.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self::build(name.into(), None, None)
+        Self::build(name.into(), None, None, None)
     }
 
     /// Creates a child of this scope, cancelled at the latest when this scope is.
     #[must_use]
     pub fn child(&self, name: impl Into<Arc<str>>) -> Self {
-        Self::build(name.into(), self.owner.deadline, Some(self.clone()))
+        Self::build(name.into(), self.owner.deadline, Some(self.clone()), None)
+    }
+
+    /// Creates a child of this scope whose cancellation wakes `watcher` before [`Self::cancel`] returns. An unused child
+    /// wakes nothing.
+    pub(crate) fn watched_child(&self, name: Arc<str>, watcher: Waker) -> Self {
+        Self::build(name, self.owner.deadline, Some(self.clone()), Some(watcher))
     }
 
     /// Creates a child of this scope, cancelled at `deadline` or at the deadline of this scope, the earlier of both.
@@ -138,7 +147,7 @@ impl Scope {
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         let earlier = self.owner.deadline.map_or(deadline, |parent| parent.min(deadline));
-        Self::build(Arc::clone(&self.owner.name), Some(earlier), Some(self.clone()))
+        Self::build(Arc::clone(&self.owner.name), Some(earlier), Some(self.clone()), None)
     }
 
     /// Creates a child of this scope as [`Scope::with_deadline`] does, with a deadline `timeout` from now.
@@ -152,12 +161,18 @@ impl Scope {
         }
     }
 
-    fn build(name: Arc<str>, deadline: Option<Instant>, parent: Option<Scope>) -> Self {
+    fn build(
+        name: Arc<str>,
+        deadline: Option<Instant>,
+        parent: Option<Scope>,
+        watcher: Option<Waker>,
+    ) -> Self {
         Self {
             owner: Arc::new(Owner {
                 name,
                 deadline,
                 parent,
+                watcher,
                 shared: OnceLock::new(),
                 cancelled_unused: Mutex::default(),
             }),
@@ -282,6 +297,11 @@ impl Scope {
     /// Returns the cause if the scope is cancelled or the deadline has passed; may run wakers, as a guard's may.
     pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
         self.owner.shared().cancelled_by_now()
+    }
+
+    /// Takes the failure that [`Self::closed`] would return.
+    pub(crate) fn take_unreported(&self) -> Option<Failure> {
+        self.owner.shared.get().and_then(|shared| shared.take_unreported())
     }
 
     /// Keeps a failure for [`Self::closed`].

@@ -2,15 +2,23 @@
 
 use std::collections::VecDeque;
 
+use towpath_pattern::Scope;
 use towpath_pattern::queue::{SendError, Sender, TrySendError};
 
 /// Sends the items of a producer to the queue of the run.
 #[derive(Debug)]
-pub struct QueueSender<T>(Sender<T>);
+pub struct QueueSender<T>(Sender<T>, Scope);
 
 impl<T> QueueSender<T> {
-    pub(crate) fn new(sender: Sender<T>) -> Self {
-        Self(sender)
+    pub(crate) fn new(sender: Sender<T>, scope: Scope) -> Self {
+        Self(sender, scope)
+    }
+
+    /// Returns the scope of the jobs of the run. Runs and tasks that the job starts in the scope end before the run does;
+    /// see [`Job::call_in`](towpath_pattern::Job::call_in).
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.1
     }
 
     /// Sends `item`, and waits for capacity.
@@ -44,11 +52,18 @@ impl<T> QueueSender<T> {
 ///
 /// Only consumers free capacity: if all consumers waited for capacity, the run would deadlock.
 #[derive(Debug)]
-pub struct QueueTrySender<T>(Sender<T>);
+pub struct QueueTrySender<T>(Sender<T>, Scope);
 
 impl<T> QueueTrySender<T> {
-    pub(crate) fn new(sender: Sender<T>) -> Self {
-        Self(sender)
+    pub(crate) fn new(sender: Sender<T>, scope: Scope) -> Self {
+        Self(sender, scope)
+    }
+
+    /// Returns the scope of the jobs of the run. Runs and tasks that the job starts in the scope end before the run does;
+    /// see [`Job::call_in`](towpath_pattern::Job::call_in).
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.1
     }
 
     /// Sends `item` if the queue has capacity now.

@@ -54,7 +54,8 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
             start: Arc::new(move |input, scope, settings, sender| {
                 let job = Arc::clone(&job);
                 let work = move |taken: Taken<In, ()>| {
-                    let (job, queue) = (Arc::clone(&job), QueueSender::new(sender.of_input(taken.index())));
+                    let queue = QueueSender::new(sender.of_input(taken.index()), taken.scope());
+                    let job = Arc::clone(&job);
                     async move {
                         let (input, begun) = taken.begin();
                         let result = drive_job(job(input, queue), |cause| begun.tell(cause)).await;
@@ -119,7 +120,8 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         self.with_consumers(limit.into_limit(), move |source, scope, settings, sender| {
             let job = Arc::clone(&job);
             let work = move |taken: Taken<Item, Out>| {
-                let (job, queue) = (Arc::clone(&job), QueueTrySender::new(sender.of_input(taken.index())));
+                let queue = QueueTrySender::new(sender.of_input(taken.index()), taken.scope());
+                let job = Arc::clone(&job);
                 async move {
                     let (item, begun) = taken.begin();
                     let result = drive_job(job(item, queue), |cause| begun.tell(cause)).await;

@@ -8,26 +8,26 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, yield_now};
 use towpath_producer_consumer::{
-    Closed, Counts, PatternExt, ProducerConsumer, Put as Sends, Report, Scope, Source, TryPut as TrySends,
-    TryPutError,
+    Counts, PatternExt, ProducerConsumer, QueueSender, QueueTrySender, Report, Scope, SendError, Source,
+    TrySendError,
 };
 
 // The names of the queue stand here and in the imports alone.
 
-async fn sent(handle: &Sends<u64>, item: u64) -> Result<(), u64> {
-    handle.put(item).await.map_err(|Closed(item)| item)
+async fn sent(handle: &QueueSender<u64>, item: u64) -> Result<(), u64> {
+    handle.send(item).await.map_err(|SendError(item)| item)
 }
 
-async fn sent_many(handle: &Sends<u64>, items: &mut VecDeque<u64>) -> bool {
-    handle.put_many(items).await.is_ok()
+async fn sent_many(handle: &QueueSender<u64>, items: &mut VecDeque<u64>) -> bool {
+    handle.send_many(items).await.is_ok()
 }
 
-fn sent_at_once(handle: &TrySends<u64>, item: u64) -> Result<(), TryPutError<u64>> {
-    handle.put(item)
+fn sent_at_once(handle: &QueueTrySender<u64>, item: u64) -> Result<(), TrySendError<u64>> {
+    handle.try_send(item)
 }
 
-fn is_refused(refused: &TryPutError<u64>, item: u64) -> bool {
-    matches!(refused, TryPutError::Closed(back) if *back == item)
+fn is_refused(refused: &TrySendError<u64>, item: u64) -> bool {
+    matches!(refused, TrySendError::Closed(back) if *back == item)
 }
 
 /// Items of the jobs are below; above are those of handles that outlive their jobs.
@@ -43,8 +43,8 @@ struct Ledger {
     consumed: Vec<u64>,
     next: u64,
     tasks: Vec<JoinHandle<()>>,
-    senders: Vec<Sends<u64>>,
-    try_senders: Vec<TrySends<u64>>,
+    senders: Vec<QueueSender<u64>>,
+    try_senders: Vec<QueueTrySender<u64>>,
 }
 
 #[derive(Clone, Default)]
@@ -62,14 +62,14 @@ impl Shared {
         OUTLIVING + ledger.next
     }
 
-    async fn send(&self, handle: &Sends<u64>, item: u64) {
+    async fn send(&self, handle: &QueueSender<u64>, item: u64) {
         match sent(handle, item).await {
             Ok(()) => self.lock().accepted.push(item),
             Err(back) => assert_eq!(back, item),
         }
     }
 
-    async fn send_many(&self, handle: &Sends<u64>) {
+    async fn send_many(&self, handle: &QueueSender<u64>) {
         let items: Vec<_> = (0..EACH).map(|_| self.next()).collect();
         let mut left: VecDeque<_> = items.iter().copied().collect();
         let all = sent_many(handle, &mut left).await;
@@ -77,7 +77,7 @@ impl Shared {
         self.lock().accepted.extend(items.into_iter().filter(|item| !left.contains(item)));
     }
 
-    fn try_send(&self, handle: &TrySends<u64>, item: u64) {
+    fn try_send(&self, handle: &QueueTrySender<u64>, item: u64) {
         match sent_at_once(handle, item) {
             Ok(()) => self.lock().accepted.push(item),
             Err(refused) => assert_eq!(refused.into_inner(), item),
@@ -143,7 +143,7 @@ async fn yields(times: usize) {
 /// Jobs that send an item each, and leave handles: in tasks, which send sooner or later, and in the ledger.
 fn pattern(plan: Plan, ledger: &Shared) -> ProducerConsumer<u64, u64, u64> {
     let (producing, consuming) = (ledger.clone(), ledger.clone());
-    let producers = ProducerConsumer::producers(2, move |input: u64, handle: Sends<u64>| {
+    let producers = ProducerConsumer::producers(2, move |input: u64, handle: QueueSender<u64>| {
         let ledger = producing.clone();
         async move {
             ledger.send(&handle, input).await;
@@ -164,7 +164,7 @@ fn pattern(plan: Plan, ledger: &Shared) -> ProducerConsumer<u64, u64, u64> {
             Ok(())
         }
     });
-    let consumers = producers.consumers_that_put(2, move |item: u64, handle: TrySends<u64>| {
+    let consumers = producers.consumers_that_send(2, move |item: u64, handle: QueueTrySender<u64>| {
         let ledger = consuming.clone();
         async move {
             ledger.lock().consumed.push(item);
@@ -341,7 +341,7 @@ fn an_item_sent_to_a_runtime_that_goes_away_is_counted() {
             let ledger = Shared::default();
             let home = if round % 2 == 0 { single() } else { several() };
             let keeps = ledger.clone();
-            let consumers = ProducerConsumer::items().consumers_that_put(2, move |_: u64, handle| {
+            let consumers = ProducerConsumer::items().consumers_that_send(2, move |_: u64, handle| {
                 keeps.lock().try_senders.push(handle);
                 pending::<anyhow::Result<u64>>()
             });

@@ -111,6 +111,11 @@ fn a_task_left_behind_breaks_structure() {
 }
 
 #[test]
+fn jobs_without_a_scope_break_structure() {
+    breaks(structure::GivesItsJobsNoScope, Law::Structure, &[]);
+}
+
+#[test]
 fn jobs_that_stop_while_nobody_takes_break_progress() {
     breaks(progress::StopsAtTheLimit, Law::Progress, &[]);
 }
@@ -146,6 +151,11 @@ fn a_deadline_that_is_ignored_breaks_cancellation() {
         Law::Cancellation,
         &[Law::Conservation, Law::Structure, Law::FirstCause, Law::NoSilence],
     );
+}
+
+#[test]
+fn a_cancel_that_is_noticed_later_breaks_cancellation() {
+    breaks(cancellation::NoticesTheCancelLater, Law::Cancellation, &[Law::Structure, Law::NoSilence]);
 }
 
 #[test]

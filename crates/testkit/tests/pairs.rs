@@ -2,7 +2,7 @@
 //! `b.then(a)` of both behind `dyn Pattern`.
 
 use towpath_fanout::Fanout;
-use towpath_pattern::{Job, Order, Pattern};
+use towpath_pattern::{Job, Order, Pattern, Scope};
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, QueueSender};
 use towpath_resource::{Held, Holding, provide};
@@ -123,6 +123,14 @@ impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
 
     fn call(&self, (held, item): (Held<()>, In)) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
         while_holding(held, self.0.call(item))
+    }
+
+    fn call_in(
+        &self,
+        (held, item): (Held<()>, In),
+        scope: &Scope,
+    ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
+        while_holding(held, self.0.call_in(item, scope))
     }
 }
 

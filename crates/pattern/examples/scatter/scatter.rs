@@ -32,9 +32,11 @@ impl<In: Clone + Send + 'static, J: Job<In>> Pattern<In> for Scatter<J> {
         let work = move |taken: Taken<In, Self::Out>| {
             let jobs = Arc::clone(&jobs);
             async move {
+                let scope = taken.scope();
                 let (item, begun) = taken.begin();
                 let tell = |cause| begun.tell(cause);
-                let outputs = jobs.iter().map(|job| Box::pin(drive_job(job.call(item.clone()), tell)));
+                let outputs =
+                    jobs.iter().map(|job| Box::pin(drive_job(job.call_in(item.clone(), &scope), tell)));
                 let outputs = try_join_all(outputs).await;
                 begun.end(outputs)
             }

@@ -1,9 +1,12 @@
 //! The state of a scope, shared by the owners and the guards.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -19,6 +22,8 @@ pub(super) struct Shared {
     tracker: TaskTracker,
     parent: Option<Arc<Shared>>,
     unreported: Mutex<Option<Failure>>,
+    /// Wakes the watcher of the scope, if any.
+    _watched: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl Shared {
@@ -27,6 +32,7 @@ impl Shared {
         parent: Option<Arc<Self>>,
         deadline: Option<Instant>,
         cancelled: Option<Cancelled>,
+        watcher: Option<&Waker>,
     ) -> Self {
         let token =
             parent.as_ref().map_or_else(CancellationToken::new, |parent| parent.token().child_token());
@@ -41,7 +47,8 @@ impl Shared {
         });
         let tracker = TaskTracker::new();
         tracker.close();
-        Self { signal, deadline, tracker, parent, unreported: Mutex::new(None) }
+        let watched = watcher.map(|watcher| watch(signal.token(), watcher));
+        Self { signal, deadline, tracker, parent, unreported: Mutex::new(None), _watched: watched }
     }
 
     pub(super) fn token(&self) -> &CancellationToken {
@@ -127,6 +134,15 @@ impl Shared {
         }
         parent
     }
+}
+
+/// Has the cancellation of `token` wake `watcher`, also if it was cancelled before.
+fn watch(token: &CancellationToken, watcher: &Waker) -> Pin<Box<WaitForCancellationFutureOwned>> {
+    let mut watched = Box::pin(token.clone().cancelled_owned());
+    if watched.as_mut().poll(&mut Context::from_waker(watcher)).is_ready() {
+        watcher.wake_by_ref();
+    }
+    watched
 }
 
 impl Drop for Shared {

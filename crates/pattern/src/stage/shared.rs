@@ -3,6 +3,7 @@
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::state::{Delivery, State, Stop};
 use super::stop_signal::StopSignal;
@@ -24,8 +25,8 @@ pub(crate) struct StageShared<In, Out> {
     upstream: Option<Arc<dyn Upstream>>,
     /// The scope of the run.
     scope: Scope,
-    /// The scope of the jobs: a child of the scope of the run, cancelled with the run. An unused scope costs only an
-    /// allocation.
+    /// The scope of the jobs: a child of the scope of the run, cancelled with the run. A cancellation of the child, by a
+    /// failed task or by hand, stops the run. An unused scope costs only an allocation.
     jobs: Scope,
     signal: Arc<StopSignal>,
     /// Set under the lock while the stage keeps an item that was dropped before its start. Read without the lock.
@@ -46,12 +47,13 @@ impl<In, Out> StageShared<In, Out> {
         settings.name = Arc::from(&*settings.name);
         let upstream = source.upstream();
         let state = State::new(&settings, source, delivery, threads);
+        let signal = Arc::<StopSignal>::default();
         Self {
             scope: scope.clone(),
-            jobs: scope.child(Arc::clone(&settings.name)),
+            jobs: scope.watched_child(Arc::clone(&settings.name), Waker::from(Arc::clone(&signal))),
             settings,
             upstream,
-            signal: Arc::default(),
+            signal,
             any_dropped: AtomicBool::new(false),
             state: CachePadded(Mutex::new(state)),
         }
@@ -129,7 +131,7 @@ impl<In, Out> StageShared<In, Out> {
         &self.jobs
     }
 
-    /// Returns the signal that the cancellation of the scope sets.
+    /// Returns the signal that the cancellation of a scope sets.
     pub(super) fn signal(&self) -> &Arc<StopSignal> {
         &self.signal
     }
@@ -140,9 +142,24 @@ impl<In, Out> StageShared<In, Out> {
         self.signal.is_set()
     }
 
-    /// Returns the cause of a stop that the cancellation of the scope has requested and no task has carried out yet.
-    pub(super) fn requested_stop(&self) -> Option<Cancelled> {
-        self.signal.is_requested().then(|| self.scope.stopped_by_now().unwrap_or(Cancelled::Scope))
+    /// Carries out the stop that the cancellation of a scope has requested, if no task has done so yet.
+    pub(super) fn confirm_stop(&self) {
+        if self.signal.is_requested() {
+            let by = self.scope.stopped_by_now().unwrap_or(Cancelled::Scope);
+            self.stop_for_scope(by);
+        }
+    }
+
+    /// Stops the run because the scope of the run, or the scope of the jobs, is cancelled. A run whose work is done is
+    /// stopped, too, while the supervisor waits for runs and tasks of the jobs.
+    ///
+    /// A failed task of the jobs cancels the scope of the jobs, so the failure of the task is the first cause.
+    pub(super) fn stop_for_scope(&self, by: Cancelled) {
+        let failure = self.jobs.take_unreported();
+        self.with(|state| match failure {
+            Some(failure) => state.stop(Stop::Here, Some(failure)),
+            None => state.cancel(by, self.jobs.is_used()),
+        });
     }
 
     /// Returns the cause if the error of a job is the cancellation of a run or a task in a cancelled scope: the scope
@@ -150,7 +167,8 @@ impl<In, Out> StageShared<In, Out> {
     /// or the cancellation is noticed first.
     pub(super) fn cancellation_of(&self, error: &anyhow::Error) -> Option<Cancelled> {
         let inner = cancellation_in(error)?;
-        self.scope.stopped_by_now().or_else(|| self.is_stopping().then_some(inner))
+        let nearest = if self.jobs.is_used() { &self.jobs } else { &self.scope };
+        nearest.stopped_by_now().or_else(|| self.is_stopping().then_some(inner))
     }
 
     /// Stops the run from outside, unless all work of the run is done.

@@ -415,10 +415,9 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Counts the item of a job that a cancellation ended, and stops the run for the cancellation.
-    pub(super) fn cancelled_inside(&mut self, by: Cancelled) {
+    /// Counts the item of a job that a cancellation ended.
+    pub(super) fn cancelled_inside(&mut self) {
         self.admission.cancel(1);
-        self.fail(Cause::Cancelled(by));
     }
 
     /// Wakes the receiver if an output is deliverable or the run has finished.

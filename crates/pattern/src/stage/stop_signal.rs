@@ -3,39 +3,50 @@
 use std::sync::Arc;
 use std::task::Wake;
 
+use tokio::sync::Notify;
+
 use crate::util::sync::atomic::{AtomicU8, Ordering};
 
 const RUNNING: u8 = 0;
-/// The scope was cancelled. The first task that sees the flag stops the run.
+/// A scope was cancelled. The first task that sees the flag stops the run.
 const REQUESTED: u8 = 1;
 /// The run has stopped, and its first cause is known.
 const CONFIRMED: u8 = 2;
 
 /// Signals the stop of a run to workers that are between two looks at the state.
 ///
-/// The signal is the waker of a future that waits for the cancellation of the scope. So `Scope::cancel` sets the
-/// signal before returning. Afterwards a worker starts no further job, except a job that the worker is just about to
-/// start (law 7). A task of the run carries out the stop: the token calls its wakers under locks, so a waker must not
-/// drop or wake values of the user.
+/// The signal is the waker of two futures: one waits for the cancellation of the scope of the run, the other for the
+/// cancellation of the scope of the jobs. So `Scope::cancel` sets the signal before returning. Afterwards a worker starts
+/// no further job, except a job that the worker is just about to start (law 7). A task of the run carries out the stop:
+/// the token calls its wakers under locks, so a waker must not drop or wake values of the user.
 #[derive(Debug, Default)]
-pub(super) struct StopSignal(AtomicU8);
+pub(super) struct StopSignal {
+    state: AtomicU8,
+    /// Wakes the supervisor, since all workers may wait.
+    requested: Notify,
+}
 
 impl StopSignal {
     /// Returns whether the run stops, or is to stop.
     #[inline]
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != RUNNING
+        self.state.load(Ordering::Relaxed) != RUNNING
     }
 
     /// Returns whether the run is to stop and has not stopped yet.
     #[inline]
     pub(super) fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == REQUESTED
+        self.state.load(Ordering::Relaxed) == REQUESTED
     }
 
     /// Records that the run has stopped.
     pub(super) fn confirm(&self) {
-        self.0.store(CONFIRMED, Ordering::Relaxed);
+        self.state.store(CONFIRMED, Ordering::Relaxed);
+    }
+
+    /// Waits until a scope is cancelled while the run has not stopped.
+    pub(super) async fn requested(&self) {
+        self.requested.notified().await;
     }
 }
 
@@ -45,6 +56,9 @@ impl Wake for StopSignal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let _ = self.0.compare_exchange(RUNNING, REQUESTED, Ordering::Relaxed, Ordering::Relaxed);
+        let set = self.state.compare_exchange(RUNNING, REQUESTED, Ordering::Relaxed, Ordering::Relaxed);
+        if set.is_ok() {
+            self.requested.notify_one();
+        }
     }
 }

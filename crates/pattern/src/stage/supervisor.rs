@@ -29,10 +29,16 @@ where
     let guard = supervision.guard.as_ref().expect("there until dropped");
     let mut stopped = pin!(guard.stopped());
     let mut is_stopped = false;
+    let mut requested = pin!(stage.signal().requested());
+    let mut is_requested = false;
     let mut watch = |cx: &mut Context<'_>| {
         if !is_stopped && let Poll::Ready(by) = stopped.as_mut().poll(cx) {
             is_stopped = true;
-            stage.cancel(by);
+            stage.stop_for_scope(by);
+        }
+        if !is_requested && requested.as_mut().poll(cx).is_ready() {
+            is_requested = true;
+            stage.confirm_stop();
         }
         if stage.settings.on_failure == OnFailure::Stop
             && let Some(upstream) = stage.upstream()
@@ -60,6 +66,8 @@ where
             stage.with(|state| state.stop(Stop::Here, Some(failure)));
         }
     }
+    // A clone of the scope that outlives the run starts no more runs or tasks.
+    stage.jobs().cancel();
     let mut closing = Closing::new(stage);
     poll_fn(|cx| closing.poll(cx)).await;
     drop(closing);
@@ -128,6 +136,9 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Supervi
         // The values captured by the work are dropped before the run is over.
         dispose(&self.stage, self.context.take());
         let Some(guard) = self.guard.take() else { return };
+        if let Some(failure) = self.stage.jobs().take_unreported() {
+            self.stage.with(|state| state.stop(Stop::Here, Some(failure)));
+        }
         if !self.stage.with(|state| state.end_supervision(guard, self.shut_down)) {
             settle(&self.stage);
             finish(&self.stage, |_| ());

@@ -1,6 +1,6 @@
 //! Jobs that hold a resource, as the suite and the benchmark see them: made from any job, in either order.
 
-use towpath_pattern::{Job, Order, Pattern};
+use towpath_pattern::{Job, Order, Pattern, Scope};
 use towpath_resource::{Held, Holding, Resource, provide};
 use towpath_testkit::{Case, Subject, while_holding};
 
@@ -20,6 +20,14 @@ impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
 
     fn call(&self, (held, item): (Held<()>, In)) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
         while_holding(held, self.0.call(item))
+    }
+
+    fn call_in(
+        &self,
+        (held, item): (Held<()>, In),
+        scope: &Scope,
+    ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
+        while_holding(held, self.0.call_in(item, scope))
     }
 }
 

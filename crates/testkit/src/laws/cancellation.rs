@@ -1,13 +1,18 @@
-//! Law 7, cancellation: a cancelled scope, a passed deadline or a dropped run stops every job at its next await.
+//! Law 7, cancellation: a cancelled scope, a passed deadline or a dropped run stops every job at its next await, and no
+//! further job begins.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use tokio::runtime::Handle;
 
 use tokio::time::{Instant, timeout};
 use towpath_pattern::{Run, Scope};
 
 use crate::check::{Check, Law};
 use crate::probe::{Act, Form, Ledger, Supply, Token};
-use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, settle, soon};
+use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, is_multi_thread, settle, soon};
 use crate::subject::Case;
 use crate::testable::Tested;
 
@@ -26,6 +31,8 @@ pub(crate) fn checks() -> Vec<Check> {
         Check::new(law, "an_endless_ready_source_stops", BOTH, endless),
         Check::new(law, "an_endless_ready_source_stops_for_the_deadline", REAL_CLOCK, endless_until_deadline),
         Check::new(law, "nothing_begins_in_a_scope_that_was_cancelled", BOTH, cancelled_before),
+        Check::new(law, "no_job_begins_once_a_cancel_has_returned", BOTH, none_begins),
+        Check::new(law, "no_job_begins_once_a_cancel_within_a_job_has_returned", BOTH, none_begins_within),
         Check::new(law, "a_timer_fires_while_millions_of_items_are_ready", REAL_CLOCK, timer),
     ]
 }
@@ -173,6 +180,87 @@ async fn cancelled_before(tested: Tested) -> Outcome {
         0 => Ok(()),
         jobs => Err(format!("{jobs} jobs run in a cancelled scope")),
     }
+}
+
+/// Returns how many jobs may begin once a cancellation has returned: one for each worker thread, apart from the thread of the
+/// cancellation.
+fn may_begin() -> usize {
+    if is_multi_thread() { Handle::current().metrics().num_workers() } else { 0 }
+}
+
+/// Cancels a run of jobs that are always ready, from outside, after a portion of the outputs.
+async fn none_begins(tested: Tested) -> Outcome {
+    type Cancel = fn(&Scope, &Scope, &Run<Token>);
+    const CANCELS: [(&str, Cancel); 4] = [
+        ("the scope", |scope, _, _| scope.cancel()),
+        ("its parent", |_, parent, _| parent.cancel()),
+        ("its token", |scope, _, _| scope.token().cancel()),
+        ("the run", |_, _, run| run.cancel()),
+    ];
+    for (what, cancel) in CANCELS {
+        let ledger = Ledger::new();
+        let parent = Scope::new("parent");
+        let scope = parent.child("cancellation");
+        let pattern = tested.pattern(Case::new(16).capacity(1_000), Act::nothing(&ledger));
+        let mut run = pattern.start(Form::Iterator.supply(&ledger, MANY).source, scope.clone());
+        for _ in 0..500 {
+            soon("the next output", run.next()).await?;
+        }
+        cancel(&scope, &parent, &run);
+        let begun = ledger.seen().begun.len();
+        soon("the end of the run", run.finish()).await?;
+        let after = ledger.seen().begun.len() - begun;
+        if after > may_begin() {
+            return Err(format!("{after} jobs began after {what} was cancelled"));
+        }
+    }
+    Ok(())
+}
+
+/// Has one of many jobs that are always ready cancel the run.
+async fn none_begins_within(tested: Tested) -> Outcome {
+    /// The job that cancels. No stage holds so many items before its first job.
+    const AT: usize = 1_500;
+    type Cancel = fn(&Scope, &Scope, &Scope);
+    const CANCELS: [(&str, Cancel); 4] = [
+        ("the scope", |scope, _, _| scope.cancel()),
+        ("its parent", |_, parent, _| parent.cancel()),
+        ("its token", |scope, _, _| scope.token().cancel()),
+        ("the scope of the jobs", |_, _, jobs| jobs.cancel()),
+    ];
+    for (what, cancel) in CANCELS {
+        let ledger = Ledger::new();
+        let parent = Scope::new("parent");
+        let scope = parent.child("cancellation");
+        let begun = Arc::new(AtomicUsize::new(usize::MAX));
+        let (before, seen, within) = (Arc::clone(&begun), Arc::clone(&ledger), scope.clone());
+        let outer = parent.clone();
+        let job = Act::scoped(&ledger, move |token, jobs| {
+            let (before, seen) = (Arc::clone(&before), Arc::clone(&seen));
+            let (scope, parent) = (within.clone(), outer.clone());
+            async move {
+                if token.index == AT {
+                    // The scope of the jobs is in use, as it is when a job before has used it.
+                    jobs.spawn("used", async { Ok(()) });
+                    cancel(&scope, &parent, &jobs);
+                    before.store(seen.seen().begun.len(), Ordering::Relaxed);
+                }
+                Ok(token)
+            }
+        });
+        let pattern = tested.pattern(Case::new(1_000).capacity(1_000), job);
+        let run = pattern.start(Form::Iterator.supply(&ledger, MANY).source, scope.clone());
+        soon("the end of the run", run.finish()).await?;
+        let begun = begun.load(Ordering::Relaxed);
+        if begun == usize::MAX {
+            return Err(format!("the job that cancels {what} never came to its cancellation"));
+        }
+        let after = ledger.seen().begun.len().saturating_sub(begun);
+        if after > may_begin() {
+            return Err(format!("{after} jobs began after a job had cancelled {what}"));
+        }
+    }
+    Ok(())
 }
 
 /// On one thread, a run of ready items and a taker that never waits leave the timer its turn.

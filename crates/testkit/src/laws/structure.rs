@@ -1,12 +1,13 @@
 //! Law 3, structure: when a run is over nothing of it is left, however it came to its end.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use towpath_pattern::Scope;
+use towpath_pattern::{Run, Scope, Settings};
 
 use crate::check::{Check, Law};
 use crate::game::{Game, Stop, play};
@@ -28,6 +29,7 @@ pub(crate) fn checks() -> Vec<Check> {
         Check::new(law, "no_task_is_left", BOTH, no_task),
         Check::new(law, "no_permit_is_left", BOTH, no_permit),
         Check::new(law, "the_source_is_dropped", BOTH, no_source),
+        Check::new(law, "nothing_that_a_job_starts_is_left_at_the_end", BOTH, no_started),
         Check::new(law, "a_dropped_run_stops_without_being_waited_for", BOTH, dropped),
         Check::new(law, "the_scope_waits_for_a_job_that_computes", THREADS, computing),
     ]
@@ -135,6 +137,83 @@ async fn no_source(tested: Tested) -> Outcome {
                 "{} sources and {} items are left when the run is over ({ending:?})",
                 seen.sources, seen.tokens,
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Counts a thing that a job has started, until the drop.
+struct Started(Arc<AtomicUsize>);
+
+impl Started {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+
+    /// Is pending for a while.
+    async fn goes_on(self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Starts an inner run in the scope of a job.
+fn inner(scope: &Scope, count: &Arc<AtomicUsize>) -> Run<()> {
+    let count = Arc::clone(count);
+    let job = move |_: i32| {
+        let started = Started::new(&count);
+        async move {
+            started.goes_on().await;
+            Ok(())
+        }
+    };
+    Run::spawn(scope.clone(), (0..2).into(), Settings::new("inner", 2), Arc::new(job))
+}
+
+/// Starts one of the things that outlive a job, in the scope of the job.
+fn start_in(scope: &Scope, index: usize, count: &Arc<AtomicUsize>) {
+    match index % 3 {
+        0 => {
+            let (started, scope_of_its_own) = (Started::new(count), scope.clone());
+            scope.spawn("started", async move {
+                started.goes_on().await;
+                drop(scope_of_its_own);
+                Ok(())
+            });
+        }
+        1 => drop(inner(scope, count)),
+        // It comes to its end without a receiver.
+        _ => std::mem::forget(inner(scope, count)),
+    }
+}
+
+async fn no_started(tested: Tested) -> Outcome {
+    for ending in ENDINGS {
+        let ledger = Ledger::new();
+        let count = Arc::new(AtomicUsize::new(0));
+        let (counting, plan) = (Arc::clone(&count), Arc::new(plan(ending)));
+        let job = Act::scoped(&ledger, move |token, scope| {
+            start_in(&scope, token.index, &counting);
+            let plan = plan(token.index);
+            async move { plan.carry_out(token).await }
+        });
+        end(&tested, &ledger, job, ending).await?;
+        match count.load(Ordering::Relaxed) {
+            0 => {}
+            left => {
+                return Err(format!(
+                    "{left} tasks and jobs of inner runs, started by jobs in their scope, are left when the run is over \
+                     ({ending:?})"
+                ));
+            }
         }
     }
     Ok(())

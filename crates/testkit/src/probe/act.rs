@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use towpath_pattern::{Job, TimedOut};
+use towpath_pattern::{Job, Scope, TimedOut};
 
 use super::ledger::{Fate, Ledger, Token};
 use crate::panics;
@@ -19,7 +19,7 @@ type Acting = Pin<Box<dyn Future<Output = anyhow::Result<Token>> + Send>>;
 #[derive(Clone)]
 pub(crate) struct Act {
     ledger: Arc<Ledger>,
-    body: Arc<dyn Fn(Token) -> Acting + Send + Sync>,
+    body: Arc<dyn Fn(Token, &Scope) -> Acting + Send + Sync>,
 }
 
 impl Act {
@@ -28,7 +28,17 @@ impl Act {
         F: Fn(Token) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<Token>> + Send + 'static,
     {
-        Self { ledger: Arc::clone(ledger), body: Arc::new(move |token| Box::pin(body(token))) }
+        Self::scoped(ledger, move |token, _| body(token))
+    }
+
+    /// A job that gets a clone of the scope of the jobs, too.
+    pub(crate) fn scoped<F, Fut>(ledger: &Arc<Ledger>, body: F) -> Self
+    where
+        F: Fn(Token, Scope) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = anyhow::Result<Token>> + Send + 'static,
+    {
+        let body = move |token, scope: &Scope| -> Acting { Box::pin(body(token, scope.clone())) };
+        Self { ledger: Arc::clone(ledger), body: Arc::new(body) }
     }
 
     /// A job that returns its item at once.
@@ -53,12 +63,11 @@ impl Act {
     }
 }
 
-impl Job<Token> for Act {
-    type Out = Token;
-
-    fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
+impl Act {
+    /// Starts the job.
+    fn act(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send + use<> {
         let mut entry = self.ledger.begin(token.index);
-        let mut acting = (self.body)(token);
+        let mut acting = (self.body)(token, scope);
         // Not an `async` block: that would drop what is left of the job, which is for the pattern to do.
         poll_fn(move |cx| {
             entry.polled();
@@ -74,6 +83,19 @@ impl Job<Token> for Act {
             });
             Poll::Ready(result)
         })
+    }
+}
+
+impl Job<Token> for Act {
+    type Out = Token;
+
+    /// As in a pattern that gives its jobs no scope.
+    fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
+        self.act(token, &Scope::new("of no run"))
+    }
+
+    fn call_in(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send {
+        self.act(token, scope)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Law 7, broken: runs that do not hear that they are to stop.
+//! Law 7, broken: runs that do not notice that they are to stop, or notice it late.
 
 use std::sync::Arc;
 
@@ -44,6 +44,31 @@ impl Flaw for IgnoresTheDeadline {
                 token.cancel();
             }
         });
+        Run::spawn(own, input, settings(case, Self::ORDER), job)
+    }
+}
+
+/// Has a task pass the cancellation of its scope on, so that jobs begin until the task is polled.
+#[derive(Clone)]
+pub struct NoticesTheCancelLater;
+
+impl Flaw for NoticesTheCancelLater {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let own = scope
+            .deadline()
+            .map_or_else(|| Scope::new("own"), |deadline| Scope::new("own").with_deadline(deadline));
+        let (outer, inner) = (scope.token().clone(), own.token().clone());
+        let passed_on = async move {
+            tokio::select! {
+                () = outer.cancelled() => inner.cancel(),
+                () = inner.cancelled() => {}
+            }
+        };
+        tokio::spawn(passed_on);
         Run::spawn(own, input, settings(case, Self::ORDER), job)
     }
 }

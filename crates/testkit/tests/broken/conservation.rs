@@ -20,9 +20,10 @@ impl Flaw for BeginsTooEarly {
         let work = move |taken: Taken<In, J::Out>| {
             let job = Arc::clone(&job);
             async move {
+                let scope = taken.scope();
                 let (item, begun) = taken.begin();
                 tokio::task::yield_now().await;
-                let result = drive_job(job.call(item), |cause| begun.tell(cause)).await;
+                let result = drive_job(job.call_in(item, &scope), |cause| begun.tell(cause)).await;
                 begun.end(result)
             }
         };

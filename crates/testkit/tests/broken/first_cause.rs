@@ -20,8 +20,9 @@ impl Flaw for SaysCancelled {
         let work = move |taken: Taken<In, J::Out>| {
             let job = Arc::clone(&job);
             async move {
+                let scope = taken.scope();
                 let (item, begun) = taken.begin();
-                let result = job.call(item).await;
+                let result = job.call_in(item, &scope).await;
                 begun.end(result.map_err(|error| {
                     if error.is::<TimedOut>() {
                         error
@@ -50,8 +51,9 @@ impl Flaw for CancelsItself {
         let work = move |taken: Taken<In, J::Out>| {
             let (job, scope) = (Arc::clone(&job), inside.clone());
             async move {
+                let jobs = taken.scope();
                 let (item, begun) = taken.begin();
-                let result = job.call(item).await;
+                let result = job.call_in(item, &jobs).await;
                 if result.is_err() && case.on_failure == OnFailure::Stop {
                     scope.cancel();
                     tokio::task::yield_now().await;

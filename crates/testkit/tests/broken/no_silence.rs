@@ -24,8 +24,9 @@ impl Flaw for SwallowsPanics {
         let work = move |taken: Taken<In, J::Out>| {
             let job = Arc::clone(&job);
             async move {
+                let scope = taken.scope();
                 let (item, begun) = taken.begin();
-                let mut going_on = pin!(job.call(item));
+                let mut going_on = pin!(job.call_in(item, &scope));
                 let result = poll_fn(|cx| {
                     let polled = catch_unwind(AssertUnwindSafe(|| going_on.as_mut().poll(cx)));
                     polled.unwrap_or_else(|_| Poll::Ready(Err(anyhow::anyhow!("a job failed"))))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::{Job, Run, Scope, Source, Taken};
+use towpath_pattern::{Job, Run, Scope, Source, Taken, drive_job};
 use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
@@ -20,8 +20,9 @@ impl Flaw for DetachesItsJobs {
         let work = move |taken: Taken<In, J::Out>| {
             let job = Arc::clone(&job);
             async move {
+                let scope = taken.scope();
                 let (item, begun) = taken.begin();
-                let task = tokio::spawn(async move { job.call(item).await });
+                let task = tokio::spawn(async move { job.call_in(item, &scope).await });
                 begun.end(match task.await {
                     Ok(result) => result,
                     Err(failed) => std::panic::resume_unwind(failed.into_panic()),
@@ -44,5 +45,27 @@ impl Flaw for LeavesATask {
     {
         tokio::spawn(std::future::pending::<()>());
         Run::spawn(scope, input, settings(case, Self::ORDER), job)
+    }
+}
+
+/// Gives its jobs no scope.
+#[derive(Clone)]
+pub struct GivesItsJobsNoScope;
+
+impl Flaw for GivesItsJobsNoScope {
+    fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
+        let work = move |taken: Taken<In, J::Out>| {
+            let job = Arc::clone(&job);
+            async move {
+                let (item, begun) = taken.begin();
+                let result = drive_job(job.call(item), |cause| begun.tell(cause)).await;
+                begun.end(result)
+            }
+        };
+        Run::spawn(scope, input, settings(case, Self::ORDER), work)
     }
 }

@@ -105,11 +105,12 @@ where
         if let Some(by) = self.shared.cancellation_of(&error) {
             let dropped = drop_caught(error).map(|payload| self.failure(Cause::of_panic(payload)));
             self.shared.with(|state| {
-                state.cancelled_inside(by);
+                state.cancelled_inside();
                 if let Some(failure) = dropped {
                     state.record(failure);
                 }
             });
+            self.shared.stop_for_scope(by);
             self.failed = true;
             return;
         }

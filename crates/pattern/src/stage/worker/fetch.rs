@@ -40,16 +40,20 @@ where
         W: Work<In, Out>,
     {
         let stage = &*context.shared;
-        let requested = stage.requested_stop();
-        if stage.is_stopping() && requested.is_none() && self.outputs.is_empty() {
-            // The worker leaves without the lock: thousands of workers want the lock now, and all of them need
-            // the lock once more for their drop.
+        if stage.is_stopping() {
+            if !self.outputs.is_empty() {
+                // A failure among the outputs came before the stop.
+                stage.with(|state| state.flush(&mut self.outputs));
+            }
+            stage.confirm_stop();
+            // Without the lock, if possible: thousands of workers want the lock now, and all of them need the lock once
+            // more for their drop.
             return Poll::Ready(false);
         }
         let mut now = None;
         let mut tired = false;
         if let Some(buffer) = &mut self.buffer {
-            if !buffer.items.is_empty() && !self.failed && !stage.is_stopping() {
+            if !buffer.items.is_empty() && !self.failed {
                 // The time until the thread polled the worker is no part of the batch.
                 buffer.batch_started = buffer.batch_started.map(|_| Instant::now());
                 return Poll::Ready(true);
@@ -70,10 +74,6 @@ where
         let looked = stage.with(|state| {
             spare = state.activate(*id, previous, released);
             state.flush(outputs);
-            if let Some(by) = requested {
-                // After the flush: a failure among the outputs came first.
-                state.cancel(by, false);
-            }
             let woke_for_slow = state.wakes_receiver() && !buffer.is_quick();
             if (woke_for_slow || tired) && !state.is_done() {
                 return None;
