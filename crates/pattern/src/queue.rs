@@ -64,6 +64,7 @@
 
 mod deposits;
 mod items;
+mod pace;
 mod receiver;
 mod sender;
 mod shared;
@@ -71,11 +72,6 @@ mod state;
 mod wait_list;
 
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-
-use tokio::task::coop;
-
-use crate::util::sync::atomic::{AtomicU8, Ordering};
 
 pub(crate) use items::Items;
 pub use receiver::{Receiver, TryRecvError};
@@ -108,31 +104,4 @@ pub fn bounded_lifo<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 fn queue<T>(capacity: usize, newest_first: bool) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared::new(capacity, newest_first));
     (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
-}
-
-/// The number of operations of a handle for a unit of the task's cooperative budget, the price of a batch. A task without
-/// waits then yields every thousand items, some 50 µs, and not every hundred.
-const OPERATIONS_A_UNIT: u8 = 8;
-
-/// Counts the operations of a handle.
-#[derive(Default)]
-struct Pace(AtomicU8);
-
-impl Pace {
-    /// Returns whether the operation costs a unit.
-    #[inline]
-    fn is_due(&self) -> bool {
-        // Inexact where tasks share a handle, which does no harm.
-        let operations = self.0.load(Ordering::Relaxed).wrapping_add(1);
-        self.0.store(operations, Ordering::Relaxed);
-        operations.is_multiple_of(OPERATIONS_A_UNIT)
-    }
-}
-
-/// Polls at the cost of a unit, if the task has a unit left. A pending poll is free.
-fn paced<R>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
-    let proceed = ready!(coop::poll_proceed(cx));
-    let result = ready!(poll(cx));
-    proceed.made_progress();
-    Poll::Ready(result)
 }

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::items::Items;
+use super::pace::{Pace, paced};
 use super::shared::{ReceiverShare, Shared};
 use super::state::Receiving;
-use super::{Pace, paced};
 use crate::util::ticket_list::Ticket;
 
 /// Receives items from a queue; also a stream of items.

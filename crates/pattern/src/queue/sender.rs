@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::items::Outgoing;
+use super::pace::{Pace, paced};
 use super::shared::{SenderShare, Shared};
 use super::state::Sending;
-use super::{Pace, paced};
 use crate::util::ticket_list::Ticket;
 
 /// Sends items to a queue.

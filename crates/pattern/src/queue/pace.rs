@@ -1,0 +1,34 @@
+//! What the operations of a handle cost the cooperative budget of a task.
+
+use std::task::{Context, Poll, ready};
+
+use tokio::task::coop;
+
+use crate::util::sync::atomic::{AtomicU8, Ordering};
+
+/// The number of operations of a handle for a unit of the task's cooperative budget, the price of a batch. A task without
+/// waits then yields every thousand items, some 50 µs, and not every hundred.
+const OPERATIONS_A_UNIT: u8 = 8;
+
+/// Counts the operations of a handle.
+#[derive(Default)]
+pub(super) struct Pace(AtomicU8);
+
+impl Pace {
+    /// Returns whether the operation costs a unit.
+    #[inline]
+    pub(super) fn is_due(&self) -> bool {
+        // Inexact where tasks share a handle, which does no harm.
+        let operations = self.0.load(Ordering::Relaxed).wrapping_add(1);
+        self.0.store(operations, Ordering::Relaxed);
+        operations.is_multiple_of(OPERATIONS_A_UNIT)
+    }
+}
+
+/// Polls at the cost of a unit, if the task has a unit left. A pending poll is free.
+pub(super) fn paced<R>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
+    let proceed = ready!(coop::poll_proceed(cx));
+    let result = ready!(poll(cx));
+    proceed.made_progress();
+    Poll::Ready(result)
+}
