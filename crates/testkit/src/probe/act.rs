@@ -63,15 +63,9 @@ impl Act {
     }
 }
 
-impl Job<Token> for Act {
-    type Out = Token;
-
-    /// Without a scope, the job is one of a pattern that gives its jobs none.
-    fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
-        self.call_in(token, &Scope::new("of no run"))
-    }
-
-    fn call_in(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send {
+impl Act {
+    /// Starts the job.
+    fn act(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send + use<> {
         let mut entry = self.ledger.begin(token.index);
         let mut acting = (self.body)(token, scope);
         // Not an `async` block: that would drop what is left of the job, which is for the pattern to do.
@@ -89,6 +83,19 @@ impl Job<Token> for Act {
             });
             Poll::Ready(result)
         })
+    }
+}
+
+impl Job<Token> for Act {
+    type Out = Token;
+
+    /// As in a pattern that gives its jobs no scope.
+    fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
+        self.act(token, &Scope::new("of no run"))
+    }
+
+    fn call_in(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send {
+        self.act(token, scope)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use towpath_pattern::{Job, Run, Scope, Source};
 use towpath_testkit::Case;
 
@@ -36,7 +37,11 @@ impl Flaw for IgnoresTheDeadline {
         let token = own.token().clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = scope.token().cancelled() => token.cancel(),
+                () = scope.token().cancelled() => {
+                    if scope.deadline().is_none_or(|deadline| Instant::now() < deadline) {
+                        token.cancel();
+                    }
+                }
                 () = token.cancelled() => {}
             }
         });
@@ -58,14 +63,13 @@ impl Flaw for NoticesTheCancelLater {
             || Scope::new("own"),
             |deadline| Scope::new("own").with_deadline(deadline),
         );
-        let (outer, inner) = (scope.token().clone(), own.token().clone());
-        let passed_on = async move {
+        let token = own.token().clone();
+        tokio::spawn(async move {
             tokio::select! {
-                () = outer.cancelled() => inner.cancel(),
-                () = inner.cancelled() => {}
+                () = scope.token().cancelled() => token.cancel(),
+                () = token.cancelled() => {}
             }
-        };
-        tokio::spawn(passed_on);
+        });
         Run::spawn(own, input, settings(case, Self::ORDER), job)
     }
 }

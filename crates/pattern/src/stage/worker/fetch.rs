@@ -41,6 +41,10 @@ where
     {
         let stage = &*context.shared;
         if stage.is_stopping() {
+            if self.failed {
+                // The failure may have come before the cancellation, which does not mask it.
+                stage.with(|state| state.flush(&mut self.outputs));
+            }
             stage.confirm_stop();
             if self.outputs.is_empty() {
                 // Without the lock, which thousands of workers want now that must each get it once more to be dropped.
