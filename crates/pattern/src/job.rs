@@ -246,7 +246,9 @@ where
         let closed = scope.closed().await;
         match result {
             // A task has failed, and its failure has cancelled what the function waited for.
-            Err(error) if cancellation_in(&error).is_some() => closed.map_or_else(|failure| Err(failure.into()), |()| Err(error)),
+            Err(error) if cancellation_in(&error).is_some() => {
+                closed.map_or_else(|failure| Err(failure.into()), |()| Err(error))
+            }
             Err(error) => Err(error),
             Ok(output) => Ok(closed.map(|()| output)?),
         }

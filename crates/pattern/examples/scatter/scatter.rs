@@ -35,7 +35,8 @@ impl<In: Clone + Send + 'static, J: Job<In>> Pattern<In> for Scatter<J> {
                 let scope = taken.scope();
                 let (item, begun) = taken.begin();
                 let tell = |cause| begun.tell(cause);
-                let outputs = jobs.iter().map(|job| Box::pin(drive_job(job.call_in(item.clone(), &scope), tell)));
+                let outputs =
+                    jobs.iter().map(|job| Box::pin(drive_job(job.call_in(item.clone(), &scope), tell)));
                 let outputs = try_join_all(outputs).await;
                 begun.end(outputs)
             }

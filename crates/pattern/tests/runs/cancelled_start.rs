@@ -125,7 +125,12 @@ fn cancel_from_the_receiver_starts_no_further_job() {
         for (what, cancel) in CANCELS {
             let started = Arc::default();
             let cancel = move |parent: &Scope, scope: &Scope, _: &_| cancel(parent, scope);
-            cancel_from_the_receiver(&runtime, &started, |scope, started| one_stage(scope, started, 16), cancel);
+            cancel_from_the_receiver(
+                &runtime,
+                &started,
+                |scope, started| one_stage(scope, started, 16),
+                cancel,
+            );
             started.assert_at_most(most, what);
         }
         let started = Arc::default();

@@ -194,8 +194,11 @@ async fn run_that_waits_for_a_task_can_be_cancelled() {
         let run = with_a_task_left(&scope).await;
         cancel(&run, &scope);
         let report = finish(run).await;
-        assert!(matches!(&report.failures[..], [failure] if is_by(failure, Cancelled::Scope)
-            || is_by(failure, Cancelled::Run)), "{report}");
+        assert!(
+            matches!(&report.failures[..], [failure] if is_by(failure, Cancelled::Scope)
+            || is_by(failure, Cancelled::Run)),
+            "{report}"
+        );
         assert_eq!(report.stages[0].counts.succeeded, 1);
         soon(scope.closed()).await.expect("cancelled by hand");
     }

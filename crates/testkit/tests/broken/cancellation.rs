@@ -59,10 +59,9 @@ impl Flaw for NoticesTheCancelLater {
         In: Send + 'static,
         J: Job<In>,
     {
-        let own = scope.deadline().map_or_else(
-            || Scope::new("own"),
-            |deadline| Scope::new("own").with_deadline(deadline),
-        );
+        let own = scope
+            .deadline()
+            .map_or_else(|| Scope::new("own"), |deadline| Scope::new("own").with_deadline(deadline));
         let token = own.token().clone();
         tokio::spawn(async move {
             tokio::select! {
