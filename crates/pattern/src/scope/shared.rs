@@ -47,8 +47,8 @@ impl Shared {
         });
         let tracker = TaskTracker::new();
         tracker.close();
-        let watched = watcher.map(|watcher| watch(signal.token(), watcher));
-        Self { signal, deadline, tracker, parent, unreported: Mutex::new(None), _watched: watched }
+        let cancellation = watcher.map(|watcher| watch(signal.token(), watcher));
+        Self { signal, deadline, tracker, parent, unreported: Mutex::new(None), _watched: cancellation }
     }
 
     pub(super) fn token(&self) -> &CancellationToken {
@@ -138,11 +138,11 @@ impl Shared {
 
 /// Has the cancellation of `token` wake `watcher`, also if it was cancelled before.
 fn watch(token: &CancellationToken, watcher: &Waker) -> Pin<Box<WaitForCancellationFutureOwned>> {
-    let mut watched = Box::pin(token.clone().cancelled_owned());
-    if watched.as_mut().poll(&mut Context::from_waker(watcher)).is_ready() {
+    let mut cancellation = Box::pin(token.clone().cancelled_owned());
+    if cancellation.as_mut().poll(&mut Context::from_waker(watcher)).is_ready() {
         watcher.wake_by_ref();
     }
-    watched
+    cancellation
 }
 
 impl Drop for Shared {

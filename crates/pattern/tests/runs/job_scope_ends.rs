@@ -239,7 +239,7 @@ async fn end(form: Form, scope: Scope, job: Starts, things: Arc<Things>) {
         Ending::Deadline => {
             let report = run.finish().await;
             assert!(!report.failures.is_empty(), "{form:?}: {report}");
-            assert!(report.failures.iter().all(|failure| failure.is_cancelled()), "{form:?}: {report}");
+            assert!(report.failures.iter().all(Failure::is_cancelled), "{form:?}: {report}");
         }
         Ending::Shutdown => unreachable!("without a receiver on the runtime"),
     }

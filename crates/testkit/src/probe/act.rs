@@ -14,12 +14,13 @@ use crate::panics;
 use crate::runtime::is_multi_thread;
 
 type Acting = Pin<Box<dyn Future<Output = anyhow::Result<Token>> + Send>>;
+type Body = dyn Fn(Token, &Scope) -> Acting + Send + Sync;
 
 /// A job that is written down in the ledger. One type for all checks, so that a pattern is compiled once.
 #[derive(Clone)]
 pub(crate) struct Act {
     ledger: Arc<Ledger>,
-    body: Arc<dyn Fn(Token, &Scope) -> Acting + Send + Sync>,
+    body: Arc<Body>,
 }
 
 impl Act {

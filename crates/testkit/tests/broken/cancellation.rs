@@ -37,11 +37,12 @@ impl Flaw for IgnoresTheDeadline {
         let token = own.token().clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = scope.token().cancelled() => {}
+                () = scope.token().cancelled() => {
+                    if scope.deadline().is_none_or(|deadline| Instant::now() < deadline) {
+                        token.cancel();
+                    }
+                }
                 () = token.cancelled() => {}
-            }
-            if scope.deadline().is_none_or(|deadline| Instant::now() < deadline) {
-                token.cancel();
             }
         });
         Run::spawn(own, input, settings(case, Self::ORDER), job)
@@ -61,14 +62,13 @@ impl Flaw for NoticesTheCancelLater {
         let own = scope
             .deadline()
             .map_or_else(|| Scope::new("own"), |deadline| Scope::new("own").with_deadline(deadline));
-        let (outer, inner) = (scope.token().clone(), own.token().clone());
-        let passed_on = async move {
+        let token = own.token().clone();
+        tokio::spawn(async move {
             tokio::select! {
-                () = outer.cancelled() => inner.cancel(),
-                () = inner.cancelled() => {}
+                () = scope.token().cancelled() => token.cancel(),
+                () = token.cancelled() => {}
             }
-        };
-        tokio::spawn(passed_on);
+        });
         Run::spawn(own, input, settings(case, Self::ORDER), job)
     }
 }
