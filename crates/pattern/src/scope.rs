@@ -6,7 +6,7 @@ mod signal;
 mod task;
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -45,6 +45,17 @@ use task::Task;
 #[derive(Clone, Debug)]
 pub struct Scope {
     owner: Arc<Owner>,
+}
+
+/// A scope without ownership: a weak handle keeps neither the scope nor its failures.
+#[derive(Debug)]
+pub(crate) struct WeakScope(Weak<Owner>);
+
+impl WeakScope {
+    /// Returns the scope while an owner is left.
+    pub(crate) fn upgrade(&self) -> Option<Scope> {
+        self.0.upgrade().map(|owner| Scope { owner })
+    }
 }
 
 #[derive(Debug)]
@@ -132,6 +143,15 @@ impl Scope {
     #[must_use]
     pub fn child(&self, name: impl Into<Arc<str>>) -> Self {
         Self::build(name.into(), self.owner.deadline, Some(self.clone()), None)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakScope {
+        WeakScope(Arc::downgrade(&self.owner))
+    }
+
+    /// Returns the parent of a child.
+    pub(crate) fn parent(&self) -> Option<&Scope> {
+        self.owner.parent.as_ref()
     }
 
     /// Creates a child of this scope whose cancellation wakes `watcher` before [`Self::cancel`] returns. An unused child

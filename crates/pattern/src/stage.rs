@@ -14,6 +14,7 @@ mod work;
 mod worker;
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use crate::scope::Scope;
 use crate::settings::Settings;
@@ -46,8 +47,11 @@ where
         );
     };
     let threads = runtime.metrics().num_workers();
-    let shared = Arc::new(StageShared::new(scope, settings, source, delivery, threads));
-    let context = Arc::new(worker::WorkerContext::new(Arc::clone(&shared), work));
+    let signal = Arc::<stop_signal::StopSignal>::default();
+    let jobs = scope.watched_child(Arc::clone(&settings.name), Waker::from(Arc::clone(&signal)));
+    let shared = StageShared::new(jobs.downgrade(), signal, settings, source, delivery, threads);
+    let shared = Arc::new(shared);
+    let context = Arc::new(worker::WorkerContext::new(Arc::clone(&shared), work, jobs));
     let first = shared.with(state::State::first_worker);
     let supervision = supervisor::Supervision::new(Arc::clone(&context), scope.enter());
     context.spawn(first);

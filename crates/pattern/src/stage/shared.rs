@@ -3,13 +3,12 @@
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
 use std::sync::Arc;
-use std::task::Waker;
 
 use super::state::{Delivery, State, Stop};
 use super::stop_signal::StopSignal;
 use crate::failure::{Cancelled, Cause, Failure, cancellation_in};
 use crate::item::Item;
-use crate::scope::Scope;
+use crate::scope::{Scope, WeakScope};
 use crate::settings::Settings;
 use crate::source::Source;
 use crate::upstream::{Upstream, stop_chain};
@@ -23,11 +22,10 @@ pub(crate) struct StageShared<In, Out> {
     pub(super) settings: Settings,
     /// The upstream stage, whose run is the source of this stage.
     upstream: Option<Arc<dyn Upstream>>,
-    /// The scope of the run.
-    scope: Scope,
     /// The scope of the jobs: a child of the scope of the run, cancelled with the run. A cancellation of the child, by a
-    /// failed task or by hand, stops the run. An unused scope costs only an allocation.
-    jobs: Scope,
+    /// failed task or by hand, stops the run. The owner is the context of the workers, which is gone before the run is
+    /// over: a reference to the stage must not keep the failures of a scope from the parent.
+    jobs: WeakScope,
     signal: Arc<StopSignal>,
     /// Set under the lock while the stage keeps an item that was dropped before its start. Read without the lock.
     any_dropped: AtomicBool,
@@ -36,7 +34,8 @@ pub(crate) struct StageShared<In, Out> {
 
 impl<In, Out> StageShared<In, Out> {
     pub(super) fn new(
-        scope: &Scope,
+        jobs: WeakScope,
+        signal: Arc<StopSignal>,
         mut settings: Settings,
         source: Source<In>,
         delivery: Delivery,
@@ -47,10 +46,8 @@ impl<In, Out> StageShared<In, Out> {
         settings.name = Arc::from(&*settings.name);
         let upstream = source.upstream();
         let state = State::new(&settings, source, delivery, threads);
-        let signal = Arc::<StopSignal>::default();
         Self {
-            scope: scope.clone(),
-            jobs: scope.watched_child(Arc::clone(&settings.name), Waker::from(Arc::clone(&signal))),
+            jobs,
             settings,
             upstream,
             signal,
@@ -105,8 +102,8 @@ impl<In, Out> StageShared<In, Out> {
             // compute for long.
             stop_chain(&**upstream);
         }
-        if stopped {
-            self.jobs.cancel();
+        if stopped && let Some(jobs) = self.jobs() {
+            jobs.cancel();
         }
         if let Some(receiver) = receiver {
             panicked = panicked.or(catch(|| receiver.wake()).err());
@@ -125,10 +122,19 @@ impl<In, Out> StageShared<In, Out> {
         self.upstream.take()
     }
 
-    /// Returns the scope of the jobs.
-    #[inline]
-    pub(super) fn jobs(&self) -> &Scope {
-        &self.jobs
+    /// Returns the scope of the jobs, until the context of the workers is gone.
+    pub(super) fn jobs(&self) -> Option<Scope> {
+        self.jobs.upgrade()
+    }
+
+    /// Returns the cause if the scope of the run is cancelled.
+    fn scope_stopped(&self) -> Option<Cancelled> {
+        self.jobs()?.parent()?.stopped_by_now()
+    }
+
+    /// Returns whether runs or tasks are left that jobs have started in their scope.
+    fn has_tasks(&self) -> bool {
+        self.jobs().is_some_and(|jobs| !jobs.is_empty())
     }
 
     /// Returns the signal that the cancellation of a scope sets.
@@ -145,7 +151,7 @@ impl<In, Out> StageShared<In, Out> {
     /// Carries out the stop that the cancellation of a scope has requested, if no task has done so yet.
     pub(super) fn confirm_stop(&self) {
         if self.signal.is_requested() {
-            let by = self.scope.stopped_by_now().unwrap_or(Cancelled::Scope);
+            let by = self.scope_stopped().unwrap_or(Cancelled::Scope);
             self.stop_for_scope(by);
         }
     }
@@ -155,10 +161,12 @@ impl<In, Out> StageShared<In, Out> {
     ///
     /// A failed task of the jobs cancels the scope of the jobs, so the failure of the task is the first cause.
     pub(super) fn stop_for_scope(&self, by: Cancelled) {
-        let failure = self.jobs.take_unreported();
+        let jobs = self.jobs();
+        let used = jobs.as_ref().is_some_and(Scope::is_used);
+        let failure = jobs.and_then(|jobs| jobs.take_unreported());
         self.with(|state| match failure {
             Some(failure) => state.stop(Stop::Here, Some(failure)),
-            None => state.cancel(by, self.jobs.is_used()),
+            None => state.cancel(by, used),
         });
     }
 
@@ -167,23 +175,24 @@ impl<In, Out> StageShared<In, Out> {
     /// or the cancellation is noticed first.
     pub(super) fn cancellation_of(&self, error: &anyhow::Error) -> Option<Cancelled> {
         let inner = cancellation_in(error)?;
-        let nearest = if self.jobs.is_used() { &self.jobs } else { &self.scope };
-        nearest.stopped_by_now().or_else(|| self.is_stopping().then_some(inner))
+        let jobs = self.jobs();
+        let nearest = jobs.as_ref().filter(|jobs| jobs.is_used()).or_else(|| jobs.as_ref()?.parent());
+        nearest.and_then(Scope::stopped_by_now).or_else(|| self.is_stopping().then_some(inner))
     }
 
     /// Stops the run from outside, unless all work of the run is done.
     pub(super) fn cancel(&self, by: Cancelled) {
         // A run in a cancelled scope has the cause of the scope, no matter which cancellation comes first.
-        let by = self.scope.stopped_by_now().unwrap_or(by);
-        let tasks_left = !self.jobs.is_empty();
+        let by = self.scope_stopped().unwrap_or(by);
+        let tasks_left = self.has_tasks();
         self.with(|state| state.cancel(by, tasks_left));
     }
 
     /// Stops the run for the downstream stage, which takes no more outputs; returns whether the run went on until
     /// now.
     pub(super) fn stop_unwanted(&self) -> bool {
-        let by = self.scope.stopped_by_now().unwrap_or(Cancelled::Dropped);
-        let tasks_left = !self.jobs.is_empty();
+        let by = self.scope_stopped().unwrap_or(Cancelled::Dropped);
+        let tasks_left = self.has_tasks();
         self.with(|state| state.stop_unwanted(by, tasks_left))
     }
 

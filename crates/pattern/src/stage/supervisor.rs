@@ -14,7 +14,7 @@ use super::state::Stop;
 use super::work::Work;
 use super::worker::WorkerContext;
 use crate::failure::Cause;
-use crate::scope::ScopeGuard;
+use crate::scope::{Scope, ScopeGuard};
 use crate::settings::OnFailure;
 use crate::util::panic::catch;
 
@@ -55,9 +55,10 @@ where
     .await;
     // An undeliverable output may hold a value for which the shutdown of the work waits.
     discard_undeliverable(stage);
-    if stage.jobs().is_used() {
+    let jobs = supervision.jobs();
+    if jobs.is_used() {
         // Runs and tasks of the jobs are left. A stop of the run still cancels these runs and tasks.
-        let mut closed = pin!(stage.jobs().closed());
+        let mut closed = pin!(jobs.closed());
         let closed = poll_fn(|cx| {
             watch(cx);
             closed.as_mut().poll(cx)
@@ -67,7 +68,8 @@ where
         }
     }
     // A clone of the scope that outlives the run starts no more runs or tasks.
-    stage.jobs().cancel();
+    jobs.cancel();
+    drop(jobs);
     let mut closing = Closing::new(stage);
     poll_fn(|cx| closing.poll(cx)).await;
     drop(closing);
@@ -129,16 +131,21 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, 
         }
         Self { stage, context: Some(context), guard: Some(guard), shut_down: false, _signalled: signalled }
     }
+
+    /// Returns the scope of the jobs.
+    fn jobs(&self) -> Scope {
+        self.context.as_ref().expect("present until the drop").jobs.clone()
+    }
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Supervision<In, Out, W> {
     fn drop(&mut self) {
+        if let Some(failure) = self.jobs().take_unreported() {
+            self.stage.with(|state| state.stop(Stop::Here, Some(failure)));
+        }
         // The values captured by the work are dropped before the run is over.
         dispose(&self.stage, self.context.take());
         let Some(guard) = self.guard.take() else { return };
-        if let Some(failure) = self.stage.jobs().take_unreported() {
-            self.stage.with(|state| state.stop(Stop::Here, Some(failure)));
-        }
         if !self.stage.with(|state| state.end_supervision(guard, self.shut_down)) {
             settle(&self.stage);
             finish(&self.stage, |_| ());

@@ -180,14 +180,16 @@ impl<In, Out> Taken<In, Out> {
         (value, Begun { ticket })
     }
 
-    /// Returns the scope of the jobs of the run, for the work of a closure.
-    ///
-    /// # Panics
-    ///
-    /// Never panics: a `Taken` has a stage until [`begin`](Taken::begin) or the drop.
+    /// Returns the scope of the jobs of the run, for the work of a closure. The scope of a `Taken` that outlives its run is
+    /// cancelled.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        self.ticket.0.as_ref().expect("there until begun").jobs().clone()
+        let jobs = self.ticket.0.as_ref().and_then(|stage| stage.jobs());
+        jobs.unwrap_or_else(|| {
+            let over = Scope::new("jobs");
+            over.cancel();
+            over
+        })
     }
 
     /// Begins the item, runs `job` in `scope` and ends the item, as the work of most patterns does.

@@ -40,11 +40,11 @@ fn places(problems: &Problems) -> Vec<String> {
 
 const LIB: (&str, &str) =
     ("lib.rs", "mod error;\nmod job;\nmod queue;\nmod run;\nmod source;\nmod stage;\nmod util;\n");
-const ERROR: (&str, &str) = ("error.rs", "pub struct Failure;\n");
-const JOB: (&str, &str) = ("job.rs", "use crate::error::Failure;\npub struct Job(Failure);\n");
+const ERROR: (&str, &str) = ("failure.rs", "pub struct Failure;\n");
+const JOB: (&str, &str) = ("job.rs", "use crate::failure::Failure;\npub struct Job(Failure);\n");
 const QUEUE: (&str, &str) = ("queue.rs", "use crate::util::sync::Mutex;\n");
 const RUN: (&str, &str) = ("run.rs", "use crate::stage::Stage;\npub struct Run(Stage);\n");
-const SOURCE: (&str, &str) = ("source.rs", "use crate::error::Failure;\n");
+const SOURCE: (&str, &str) = ("source.rs", "use crate::failure::Failure;\n");
 const STAGE: (&str, &str) =
     ("stage/mod.rs", "mod state;\nuse self::state::State;\npub struct Stage(State);\n");
 const STATE: (&str, &str) =
@@ -122,11 +122,11 @@ fn neighbour_of_the_same_tier_is_not_imported() {
 
 #[test]
 fn queue_imports_util_only() {
-    let problems = against_table(&with(&[("queue.rs", "use crate::error::Failure;\n")]));
+    let problems = against_table(&with(&[("queue.rs", "use crate::failure::Failure;\n")]));
     let wanted =
-        "queue.rs:1: queue imports `crate::error::Failure` of error: queue imports queue and util only";
+        "queue.rs:1: queue imports `crate::failure::Failure` of failure: queue imports queue and util only";
     assert_eq!(problems, [wanted]);
-    let problems = against_table(&with(&[("util/sync.rs", "use crate::error::Failure;\n")]));
+    let problems = against_table(&with(&[("util/sync.rs", "use crate::failure::Failure;\n")]));
     assert_eq!(places(&problems), ["util/sync.rs:1"]);
 }
 
@@ -218,10 +218,10 @@ fn word_of_the_domain_in_util_is_found() {
 
 #[test]
 fn circle_of_two_files_is_found() {
-    let job = "use crate::error::Failure;\n";
+    let job = "use crate::failure::Failure;\n";
     let error = "use std::fmt;\nuse super::job::Job;\n";
-    let problems = in_circles(&with(&[("job.rs", job), ("error.rs", error)]));
-    let wanted = "error.rs:2: 2 files import each other (error -> job -> error): \
+    let problems = in_circles(&with(&[("job.rs", job), ("failure.rs", error)]));
+    let wanted = "failure.rs:2: 2 files import each other (error -> job -> error): \
                   move what several of them need to a file below them";
     assert_eq!(problems, [wanted]);
 }

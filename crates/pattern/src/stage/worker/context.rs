@@ -10,12 +10,15 @@ use super::super::step::{Another, NewWorker};
 use super::super::work::Work;
 use super::lifecycle::Worker;
 use crate::failure::Cause;
+use crate::scope::Scope;
 use crate::util::panic::{catch, drop_caught};
 
 /// The work of a stage and the stage, shared by the workers and the supervisor.
 pub(in super::super) struct WorkerContext<In, Out, W: Work<In, Out>> {
     pub(in super::super) shared: Arc<StageShared<In, Out>>,
     pub(in super::super) work: W,
+    /// The scope of the jobs, with the scope of the run as the parent.
+    pub(in super::super) jobs: Scope,
 }
 
 impl<In, Out, W: Work<In, Out>> Drop for WorkerContext<In, Out, W> {
@@ -34,8 +37,8 @@ where
     Out: Send + 'static,
     W: Work<In, Out>,
 {
-    pub(in super::super) fn new(shared: Arc<StageShared<In, Out>>, work: W) -> Self {
-        Self { shared, work }
+    pub(in super::super) fn new(shared: Arc<StageShared<In, Out>>, work: W, jobs: Scope) -> Self {
+        Self { shared, work, jobs }
     }
 
     /// Spawns a worker that is in the registry. No task joins the worker. The drop of a worker, for any reason,
@@ -52,7 +55,7 @@ where
                 poll_fn(|cx| {
                     let context: &Arc<Self> = &task.context;
                     task.worker.poll_batch(cx, context, job.as_mut(), |taken| {
-                        context.work.work(taken, context.shared.jobs())
+                        context.work.work(taken, &context.jobs)
                     })
                 })
                 .await;
