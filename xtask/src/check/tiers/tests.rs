@@ -39,8 +39,8 @@ fn places(problems: &Problems) -> Vec<String> {
 }
 
 const LIB: (&str, &str) =
-    ("lib.rs", "mod error;\nmod job;\nmod queue;\nmod run;\nmod source;\nmod stage;\nmod util;\n");
-const ERROR: (&str, &str) = ("failure.rs", "pub struct Failure;\n");
+    ("lib.rs", "mod failure;\nmod job;\nmod queue;\nmod run;\nmod source;\nmod stage;\nmod util;\n");
+const FAILURE: (&str, &str) = ("failure.rs", "pub struct Failure;\n");
 const JOB: (&str, &str) = ("job.rs", "use crate::failure::Failure;\npub struct Job(Failure);\n");
 const QUEUE: (&str, &str) = ("queue.rs", "use crate::util::sync::Mutex;\n");
 const RUN: (&str, &str) = ("run.rs", "use crate::stage::Stage;\npub struct Run(Stage);\n");
@@ -55,7 +55,7 @@ const SYNC: (&str, &str) = ("util/sync.rs", "pub use std::sync::Mutex;\n");
 
 /// A crate that keeps every rule, with some of its files in other words.
 fn with<'a>(changed: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let mut files = vec![LIB, ERROR, JOB, QUEUE, RUN, SOURCE, STAGE, STATE, INPUT, UTIL, SYNC];
+    let mut files = vec![LIB, FAILURE, JOB, QUEUE, RUN, SOURCE, STAGE, STATE, INPUT, UTIL, SYNC];
     for (path, text) in changed {
         files.retain(|(other, _)| other != path);
         files.push((path, text));
@@ -71,7 +71,7 @@ fn shipped_rules_kept_nothing_found() {
 
 #[test]
 fn upward_import_is_found_with_its_line() {
-    let problems = against_table(&with(&[("source.rs", "use std::fmt;\nuse crate::{error, run::Run};\n")]));
+    let problems = against_table(&with(&[("source.rs", "use std::fmt;\nuse crate::{failure, run::Run};\n")]));
     let wanted = "source.rs:2: source (tier 2) imports `crate::run::Run` of run (tier 4): \
                   import from a lower tier or from the own folder";
     assert_eq!(problems, [wanted]);
@@ -221,7 +221,7 @@ fn circle_of_two_files_is_found() {
     let job = "use crate::failure::Failure;\n";
     let error = "use std::fmt;\nuse super::job::Job;\n";
     let problems = in_circles(&with(&[("job.rs", job), ("failure.rs", error)]));
-    let wanted = "failure.rs:2: 2 files import each other (error -> job -> error): \
+    let wanted = "failure.rs:2: 2 files import each other (failure -> job -> failure): \
                   move what several of them need to a file below them";
     assert_eq!(problems, [wanted]);
 }
