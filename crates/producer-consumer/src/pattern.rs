@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use towpath_pattern::queue::{self, Sender};
 use towpath_pattern::{
-    IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, anyhow, builders, drive_job,
+    Ended, IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work, anyhow, builders,
+    drive_job,
 };
 
 use crate::handles::{QueueSender, QueueTrySender};
@@ -52,16 +53,7 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
         Producers {
             limit: limit.into_limit(),
             start: Arc::new(move |input, scope, settings, sender| {
-                let job = Arc::clone(&job);
-                let work = move |taken: Taken<In, ()>| {
-                    let queue = QueueSender::new(sender.of_input(taken.index()), taken.scope());
-                    let job = Arc::clone(&job);
-                    async move {
-                        let (input, begun) = taken.begin();
-                        let result = drive_job(job(input, queue), |cause| begun.tell(cause)).await;
-                        begun.end(result)
-                    }
-                };
+                let work = WithHandle { job: Arc::clone(&job), sender, handle: QueueSender::new };
                 Run::spawn_discarding(scope, input, settings, work)
             }),
         }
@@ -118,16 +110,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     {
         let job = Arc::new(job);
         self.with_consumers(limit.into_limit(), move |source, scope, settings, sender| {
-            let job = Arc::clone(&job);
-            let work = move |taken: Taken<Item, Out>| {
-                let queue = QueueTrySender::new(sender.of_input(taken.index()), taken.scope());
-                let job = Arc::clone(&job);
-                async move {
-                    let (item, begun) = taken.begin();
-                    let result = drive_job(job(item, queue), |cause| begun.tell(cause)).await;
-                    begun.end(result)
-                }
-            };
+            let work = WithHandle { job: Arc::clone(&job), sender, handle: QueueTrySender::new };
             Run::spawn(scope, source, settings, work)
         })
     }
@@ -203,5 +186,29 @@ impl<In, Item, Out> Clone for ProducerConsumer<In, Item, Out> {
 impl<In, Item> Clone for Producers<In, Item> {
     fn clone(&self) -> Self {
         Self { limit: self.limit, start: Arc::clone(&self.start) }
+    }
+}
+
+/// The work of jobs that get a handle of the queue besides the item. A closure would clone the job for each item.
+struct WithHandle<J, Item, Handle> {
+    job: Arc<J>,
+    sender: Sender<Item>,
+    handle: fn(Sender<Item>, Scope) -> Handle,
+}
+
+impl<In, Item, Handle, J, Fut, Out> Work<In, Out> for WithHandle<J, Item, Handle>
+where
+    In: Send + 'static,
+    Item: Send + 'static,
+    Handle: Send + 'static,
+    J: Fn(In, Handle) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = anyhow::Result<Out>> + Send,
+    Out: Send + 'static,
+{
+    async fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> Ended<In, Out> {
+        let handle = (self.handle)(self.sender.of_input(taken.index()), scope.clone());
+        let (item, begun) = taken.begin();
+        let result = drive_job((self.job)(item, handle), |cause| begun.tell(cause)).await;
+        begun.end(result)
     }
 }

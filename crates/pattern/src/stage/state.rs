@@ -370,7 +370,11 @@ impl<In, Out> State<In, Out> {
         self.admission.succeed(succeeded);
         if self.delivery == Delivery::Discarded {
             self.deliver(Delivered { own: succeeded, passed: 0 });
-            outputs.retain(|output| output.result.is_err());
+            if succeeded == outputs.len() {
+                outputs.clear();
+            } else {
+                outputs.retain(|output| output.result.is_err());
+            }
             succeeded = 0;
         }
         if succeeded == outputs.len() {
