@@ -319,6 +319,22 @@ mod tests {
         }
     }
 
+    /// I4: a woken worker counts as active before its poll.
+    #[test]
+    fn a_worker_dropped_between_wake_and_poll_is_not_active() {
+        let mut registry = registry(2);
+        registry.park(1, waker());
+        registry.listen(2, Listening::Room, waker());
+        let mut wakes = WakeList::default();
+        assert!(registry.notify_idle(&mut wakes));
+        registry.notify_for_room(&mut wakes);
+        assert_eq!(registry.active(), 2);
+        assert!(
+            registry.deactivate(1, Mode::Parked).is_none() && registry.deactivate(2, Mode::Parked).is_none()
+        );
+        assert_eq!(registry.active(), 0);
+    }
+
     #[test]
     fn a_stop_wakes_parked_and_waiting_workers_once() {
         let mut registry = registry(4);
