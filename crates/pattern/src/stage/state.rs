@@ -54,8 +54,9 @@ pub(super) struct State<In, Out> {
     workers: WorkerRegistry,
     output: OutputQueue<Out>,
     outcome: Outcome,
-    /// The supervisor is gone. Unless its runtime left no time, the supervisor has shut the stage down.
-    supervised: bool,
+    /// The supervisor has nothing left to do for the run. If workers are left at the end of the supervisor, the last
+    /// worker ends the run. Otherwise the supervisor ends the run, and the supervision ends with [`State::finish`].
+    supervision_ended: bool,
     /// Keeps the scope of the run open. The supervisor passes the guard to the last of supervisor and workers.
     guard: Option<ScopeGuard>,
     /// No receiver will take outputs or failures any more.
@@ -115,7 +116,7 @@ impl<In, Out> State<In, Out> {
             workers: WorkerRegistry::default(),
             output: OutputQueue::new(settings.order),
             outcome: Outcome::default(),
-            supervised: false,
+            supervision_ended: false,
             guard: None,
             abandoned: false,
             upstream_finished: false,
@@ -178,7 +179,7 @@ impl<In, Out> State<In, Out> {
 
     /// Returns whether only outputs and failures are left of the run (I10).
     pub(super) fn is_finished(&self) -> bool {
-        self.supervised && self.workers.live() == 0
+        self.supervision_ended && self.workers.live() == 0
     }
 
     pub(super) fn has_live_workers(&self) -> bool {
@@ -330,7 +331,7 @@ impl<In, Out> State<In, Out> {
 
     /// Returns whether the worker, during its drop, is the last of supervisor and workers.
     pub(super) fn is_last_worker(&self) -> bool {
-        self.supervised && self.workers.live() == 1
+        self.supervision_ended && self.workers.live() == 1
     }
 
     /// Removes a worker from the live workers, as the last step of the drop.
@@ -509,14 +510,15 @@ impl<In, Out> State<In, Out> {
         self.outcome.ensure_cause(&self.name, Cancelled::Runtime);
         self.guard = Some(guard);
         // A runtime that shuts down drops the workers later: the end of the last worker is the end of the run.
-        self.supervised = self.workers.live() > 0;
-        self.supervised
+        let workers_left = self.has_live_workers();
+        self.supervision_ended = workers_left;
+        workers_left
     }
 
     /// Ends the run after the end of the supervisor and the workers. Returns the guard of the scope, and whether the
     /// run is abandoned.
     pub(super) fn finish(&mut self) -> (Option<ScopeGuard>, bool) {
-        self.supervised = true;
+        self.supervision_ended = true;
         self.notify_receiver();
         (self.guard.take(), self.abandoned)
     }
