@@ -534,17 +534,7 @@ impl<In, Out> State<In, Out> {
         if !self.abandoned {
             return self.output.take_held_back();
         }
-        self.take_successes()
-    }
-
-    /// Takes out all outputs except failures.
-    fn take_successes(&mut self) -> VecDeque<Output<Out>> {
-        let (failed, succeeded): (Vec<_>, Vec<_>) =
-            self.output.take_all().into_iter().partition(|output| output.result.is_err());
-        for output in failed {
-            self.output.push(output);
-        }
-        succeeded.into()
+        self.output.take_all_if(|output| output.result.is_ok())
     }
 
     /// Takes out all outputs.
@@ -566,11 +556,7 @@ impl<In, Out> State<In, Out> {
     /// Takes the failures that no receiver has taken: first the failures among the outputs, then the recorded
     /// failures, in the order of recording.
     pub(super) fn take_unreported(&mut self) -> Vec<Failure> {
-        let (failed, succeeded): (Vec<_>, Vec<_>) =
-            self.output.take_all().into_iter().partition(|output| output.result.is_err());
-        for output in succeeded {
-            self.output.push(output);
-        }
+        let failed = self.output.take_all_if(|output| output.result.is_err());
         let (cause, others) = self.outcome.take_failures();
         failed.into_iter().filter_map(|output| output.result.err()).chain(cause).chain(others).collect()
     }

@@ -99,6 +99,16 @@ impl<Out> OutputQueue<Out> {
         }
     }
 
+    /// Takes out all outputs that `taken` accepts, including the outputs behind a gap. The other outputs keep their
+    /// order.
+    pub(super) fn take_all_if(&mut self, taken: impl Fn(&Output<Out>) -> bool) -> VecDeque<Output<Out>> {
+        let (taken, kept): (VecDeque<_>, VecDeque<_>) = self.take_all().into_iter().partition(taken);
+        for output in kept {
+            self.push(output);
+        }
+        taken
+    }
+
     /// Takes out the outputs behind a gap.
     pub(super) fn take_held_back(&mut self) -> VecDeque<Output<Out>> {
         match &mut self.0 {
@@ -183,6 +193,19 @@ mod tests {
         queue.push(output(3));
         assert_eq!(values(queue.take_all()), [0, 1, 3]);
         assert_eq!(queue.deliverable(), 0);
+    }
+
+    #[test]
+    fn failures_are_taken_from_anywhere_and_outputs_stay_in_order() {
+        for (order, deliverable) in [(Order::AsCompleted, 3), (Order::Ordered, 1)] {
+            let mut queue = OutputQueue::new(order);
+            for output in [output(0), failure(1), output(2), failure(4), output(5)] {
+                queue.push(output);
+            }
+            assert_eq!(values(queue.take_all_if(|output| output.result.is_err())), [1, 4]);
+            assert_eq!(queue.deliverable(), deliverable);
+            assert_eq!(values(queue.take_all()), [0, 2, 5]);
+        }
     }
 
     #[test]
