@@ -280,7 +280,7 @@ impl<In, Out> State<In, Out> {
         self.input.restore(batch.drain_after(0));
     }
 
-    /// Counts an item whose job was dropped after its start.
+    /// Counts an item whose job was dropped after its start, or was ended by a cancellation.
     pub(super) fn lose(&mut self, panicked: bool) {
         if panicked {
             self.admission.panic(1);
@@ -414,11 +414,6 @@ impl<In, Out> State<In, Out> {
                 self.record(failure);
             }
         }
-    }
-
-    /// Counts the item of a job that a cancellation ended.
-    pub(super) fn cancelled_inside(&mut self) {
-        self.admission.cancel(1);
     }
 
     /// Wakes the receiver if an output is deliverable or the run has finished.

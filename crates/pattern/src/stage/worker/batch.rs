@@ -105,7 +105,7 @@ where
         if let Some(by) = self.shared.cancellation_of(&error) {
             let dropped = drop_caught(error).map(|payload| self.failure(Cause::of_panic(payload)));
             self.shared.with(|state| {
-                state.cancelled_inside();
+                state.lose(false);
                 if let Some(failure) = dropped {
                     state.record(failure);
                 }
