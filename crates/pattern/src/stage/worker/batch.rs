@@ -50,7 +50,7 @@ where
                 Err(payload) => {
                     // The rest of the job is dropped separately, since the drop may panic, too.
                     let again = catch(|| job.set(None)).err();
-                    self.panicked(context, payload, again);
+                    self.panicked(payload, again);
                 }
             }
         }
@@ -127,14 +127,7 @@ where
     /// Records the panic of a job, or of the drop of its future. If the item had begun and not ended, the drop of its
     /// ticket has counted the item.
     #[cold]
-    fn panicked<W>(
-        &mut self,
-        context: &Arc<WorkerContext<In, Out, W>>,
-        payload: Payload,
-        again: Option<Payload>,
-    ) where
-        W: Work<In, Out>,
-    {
+    fn panicked(&mut self, payload: Payload, again: Option<Payload>) {
         let ended = self.ticket.is_some();
         let failed = ended && self.outputs.back().is_some_and(|output| output.result.is_err());
         let output = if ended && !failed { self.outputs.pop_back() } else { None };
@@ -146,7 +139,7 @@ where
         let failure = self.failure(Cause::of_panic(payload));
         let without_item = std::mem::take(&mut self.without_item);
         let (outputs, position) = (&mut self.outputs, self.position);
-        context.shared.with(|state| {
+        self.shared.with(|state| {
             state.flush(outputs);
             if failed {
                 // The error of the job comes first.
