@@ -102,19 +102,19 @@ impl<In, Out> State<In, Out> {
         self.input.number(count);
         self.admission.take(count);
         let waits = matches!(polled, PollBatch::Pending | PollBatch::Quiescent);
-        let alone = lease.alone && count == 0 && self.workers.in_flight() == 0 && self.input.ready() == 0;
+        // Otherwise a worker that holds an item, or gets one, polls again after the item.
+        let at_rest = count == 0 && self.workers.in_flight() == 0 && self.input.ready() == 0;
         if let PollBatch::Quiescent = polled
-            && alone
+            && at_rest
+            && lease.alone
         {
             return Next::Seal(lease.source);
         }
         self.input.end_lease(lease.source);
         match polled {
-            PollBatch::Ready | PollBatch::Pending => {}
-            // A worker that holds an item, or gets an item of this batch, polls again after the item.
-            PollBatch::Quiescent if count > 0 || self.workers.in_flight() > 0 || self.input.ready() > 0 => {}
             // A worker that held an item may have put a further item between this poll and the completion of the job.
-            PollBatch::Quiescent => return Next::Retry,
+            PollBatch::Quiescent if at_rest => return Next::Retry,
+            PollBatch::Ready | PollBatch::Pending | PollBatch::Quiescent => {}
             PollBatch::Exhausted => self.end_input(),
             PollBatch::Failed(failure) => self.forward(failure),
         }
@@ -324,6 +324,28 @@ mod tests {
         assert!(matches!(other.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Retry));
         let lease = other.lease(&mut state, 1);
         assert!(matches!(other.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Seal(_)));
+    }
+
+    #[test]
+    fn a_quiescent_source_has_not_ended_with_its_last_items() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        let lease = worker.lease(&mut state, 1);
+        assert!(matches!(worker.polled(&mut state, lease, PollBatch::Quiescent, (1, 1)), Next::Run));
+    }
+
+    /// Another worker starts with the item.
+    #[test]
+    fn a_quiescent_source_has_not_ended_while_an_item_is_ready() {
+        let mut state = state(1, 1, 2);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 1, 1);
+        let item = worker.items.pop_front().expect("an item");
+        let lease = worker.lease(&mut state, 1);
+        state.keep_dropped(item);
+        assert!(state.restore_dropped(0));
+        assert!(matches!(worker.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Park));
+        assert!(matches!(state.wake_another(), Another::New(NewWorker { batch, .. }) if batch.len() == 1));
     }
 
     #[test]
