@@ -561,7 +561,6 @@ impl<In, Out> State<In, Out> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
-    use std::time::Duration;
 
     use super::super::step::{Lease, Next, Request};
     use super::*;
@@ -658,7 +657,7 @@ mod tests {
             (0..items).for_each(|value| self.items.push(0, value));
             let mut waker = Some(self.wakes.waker());
             let mut request = Request { id: self.id, waker: &mut waker, batch };
-            let next = state.polled(&mut request, lease, (polled, Duration::ZERO), &mut self.items);
+            let next = state.polled(&mut request, lease, (polled, None), &mut self.items);
             self.follow(next)
         }
 

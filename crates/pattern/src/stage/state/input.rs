@@ -80,8 +80,12 @@ impl<In> Input<In> {
         self.ahead.get()
     }
 
-    pub(super) fn adapt_ahead(&mut self, took: Duration) {
-        self.ahead.adapt(took, LARGEST_AHEAD);
+    /// Adapts the number to the duration of the last poll; `None` stands for a poll that is known to be quick.
+    pub(super) fn adapt_ahead(&mut self, took: Option<Duration>) {
+        match took {
+            Some(took) => self.ahead.adapt(took, LARGEST_AHEAD),
+            None => self.ahead.grow(LARGEST_AHEAD),
+        }
     }
 
     pub(super) fn ready(&self) -> usize {
@@ -152,6 +156,15 @@ mod tests {
         input.restore([item(2), item(7)].into_iter());
         input.restore([item(3)].into_iter());
         assert_eq!(take(&mut input, 5), [2, 3, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_poll_known_to_be_quick_grows_the_number_polled_ahead() {
+        let mut input = input();
+        (0..10).for_each(|_| input.adapt_ahead(None));
+        assert_eq!(input.ahead(), LARGEST_AHEAD);
+        input.adapt_ahead(Some(Duration::from_secs(1)));
+        assert_eq!(input.ahead(), LARGEST_AHEAD / 2);
     }
 
     #[test]

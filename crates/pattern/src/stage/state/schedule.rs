@@ -89,12 +89,13 @@ impl<In, Out> State<In, Out> {
         Next::Park
     }
 
-    /// Ends the lease after a poll of duration `took`, and decides the next step of the worker that held the lease.
+    /// Ends the lease after a poll, and decides the next step of the worker that held the lease. `took` is the duration
+    /// of the poll, or `None` if the poll is known to be quick.
     pub(in super::super) fn polled(
         &mut self,
         request: &mut Request<'_>,
         lease: Lease<In>,
-        (polled, took): (PollBatch, Duration),
+        (polled, took): (PollBatch, Option<Duration>),
         batch: &mut ItemBatch<In>,
     ) -> Next<In> {
         let count = batch.len();
@@ -102,7 +103,7 @@ impl<In, Out> State<In, Out> {
         self.input.number(count);
         self.admission.take(count);
         let waits = matches!(polled, PollBatch::Pending | PollBatch::Quiescent);
-        // Otherwise a worker that holds an item, or gets one, polls again after the item.
+        // Without a rest, a worker holds an item or gets an item, and polls again after the item.
         let at_rest = count == 0 && self.workers.in_flight() == 0 && self.input.ready() == 0;
         if let PollBatch::Quiescent = polled
             && at_rest

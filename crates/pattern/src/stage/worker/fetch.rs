@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::task::coop;
 use tokio::time::Instant;
@@ -92,9 +91,10 @@ where
             buffer.batch_started = Some(started);
             buffer.items.number_from(lease.seq);
             let polled = lease.source.poll_batch(cx, lease.max, &mut buffer.items);
-            // A worker that takes larger batches anyway needs no measure of how far ahead to poll.
+            // A poll is known to be quick if the source does not compute, or if the batches of the worker, polls
+            // included, were quick enough to grow this large. Such a poll is not measured.
             let measures = size < LARGEST_AHEAD && lease.source.computes();
-            let took = if measures { started.elapsed() } else { Duration::ZERO };
+            let took = measures.then(|| started.elapsed());
             stage.with(|state| {
                 let mut request = Request { id: *id, waker: &mut buffer.waker, batch: size };
                 let next = state.polled(&mut request, lease, (polled, took), &mut buffer.items);
