@@ -271,13 +271,13 @@ impl<In, Out> State<In, Out> {
     pub(super) fn restore_dropped(&mut self, seq: u64) -> bool {
         let item = self.input.take_dropped(seq);
         let dropped = item.is_some();
-        self.input.restore(item.into_iter());
+        self.input.make_ready(item.into_iter());
         dropped
     }
 
     /// Makes all items of a batch ready again.
-    pub(super) fn restore(&mut self, batch: &mut ItemBatch<In>) {
-        self.input.restore(batch.drain_after(0));
+    pub(super) fn make_ready(&mut self, batch: &mut ItemBatch<In>) {
+        self.input.make_ready(batch.drain_after(0));
     }
 
     /// Counts an item whose job was dropped after its start, or was ended by a cancellation.
@@ -681,8 +681,8 @@ mod tests {
         /// Lets the job of the first item wait.
         pub(super) fn wait(&mut self, state: &mut State<u64, u64>) {
             let job = self.items.pop_front().expect("the worker holds an item");
-            state.restore(&mut self.items);
-            self.items.restore(job);
+            state.make_ready(&mut self.items);
+            self.items.push_ready(job);
             self.mode = state.wait(std::mem::replace(&mut self.held, 1), self.wakes.waker());
         }
 

@@ -122,7 +122,7 @@ impl<In, Out> State<In, Out> {
         if count > 0 {
             let free = if self.is_stopped() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free));
-            self.input.restore(batch.drain_after(own));
+            self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
                 self.workers.take(batch.len());
                 return Next::Run;
@@ -193,7 +193,7 @@ impl<In, Out> State<In, Out> {
                     return (Next::Run, another, self.wakes());
                 }
                 self.workers.release(batch.len());
-                self.restore(batch);
+                self.make_ready(batch);
                 (Next::Retry, another, true)
             }
             Next::Leave => {

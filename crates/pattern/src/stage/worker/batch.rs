@@ -35,7 +35,7 @@ where
         Fut: Future<Output = Ended<In, Out>>,
         W: Work<In, Out>,
     {
-        self.polled = true;
+        self.in_poll = true;
         loop {
             // The batch has one catch, and not a catch for every job.
             let polled = catch(|| self.run_batch(cx, job.as_mut(), &start));
@@ -44,7 +44,7 @@ where
                     if polled.is_pending() {
                         self.wait(cx, context);
                     }
-                    self.polled = false;
+                    self.in_poll = false;
                     return polled;
                 }
                 Err(payload) => {
@@ -174,7 +174,7 @@ where
             state.flush(outputs);
             let without_item = context.shared.restore_dropped(state, seq);
             if let Some(buffer) = &mut buffer {
-                state.restore(&mut buffer.items);
+                state.make_ready(&mut buffer.items);
             }
             (state.wait(held, waker), without_item, state.wake_another())
         });

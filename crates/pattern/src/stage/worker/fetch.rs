@@ -28,9 +28,9 @@ where
     where
         W: Work<In, Out>,
     {
-        self.polled = true;
+        self.in_poll = true;
         let polled = self.fetch(cx, context);
-        self.polled = false;
+        self.in_poll = false;
         polled
     }
 
