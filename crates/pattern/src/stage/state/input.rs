@@ -80,7 +80,7 @@ impl<In> Input<In> {
         self.ahead.get()
     }
 
-    /// Adapts the number to the duration of the last poll; `None` stands for a poll that is known to be quick.
+    /// Adapts the number to the duration of the last poll; `None` stands for a poll that counts as quick.
     pub(super) fn adapt_ahead(&mut self, took: Option<Duration>) {
         match took {
             Some(took) => self.ahead.adapt(took, LARGEST_AHEAD),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_known_to_be_quick_grows_the_number_polled_ahead() {
+    fn a_poll_that_counts_as_quick_grows_the_number_polled_ahead() {
         let mut input = input();
         (0..10).for_each(|_| input.adapt_ahead(None));
         assert_eq!(input.ahead(), LARGEST_AHEAD);

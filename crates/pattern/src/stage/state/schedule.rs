@@ -90,7 +90,7 @@ impl<In, Out> State<In, Out> {
     }
 
     /// Ends the lease after a poll, and decides the next step of the worker that held the lease. `took` is the duration
-    /// of the poll, or `None` if the poll is known to be quick.
+    /// of the poll, or `None` if the poll counts as quick.
     pub(in super::super) fn polled(
         &mut self,
         request: &mut Request<'_>,

@@ -91,8 +91,9 @@ where
             buffer.batch_started = Some(started);
             buffer.items.number_from(lease.seq);
             let polled = lease.source.poll_batch(cx, lease.max, &mut buffer.items);
-            // A poll is known to be quick if the source does not compute, or if the batches of the worker, polls
-            // included, were quick enough to grow this large. Such a poll is not measured.
+            // A poll that is not measured counts as quick. The poll of a source that does not compute is quick. A
+            // worker of larger batches polls for more items than the largest number ahead in any case, and the
+            // duration of its polls counts for the size of its batches.
             let measures = size < LARGEST_AHEAD && lease.source.computes();
             let took = measures.then(|| started.elapsed());
             stage.with(|state| {
