@@ -59,7 +59,7 @@ impl<Out> OutputQueue<Out> {
                 Kind::AsCompleted(queue) => queue.pop_front(),
                 Kind::Ordered(reorder) => reorder.pop(),
             };
-            let Some(Output { position, result }) = next else { break };
+            let Some(Output { position, result }) = next else { return (moved - 1, None) };
             match result {
                 Ok(value) => batch.push(position.index, value),
                 Err(failure) => return (moved, Some(failure)),
