@@ -1,5 +1,5 @@
 //! The workers of a stage: how many workers are live, active and busy, and the wakers of the parked and waiting
-//! workers. Invariants I2 to I5.
+//! workers. Invariants I4 and I5.
 //!
 //! This file alone writes the counters of the workers.
 
