@@ -371,6 +371,8 @@ impl<In, Out> State<In, Out> {
         self.admission.succeed(succeeded);
         if self.delivery == Delivery::Discarded {
             self.deliver(Delivered { own: succeeded, passed: 0 });
+            // A drop of a `()` is no user code (I8): `Run::spawn_discarding` alone asks for this delivery, and its `Out`
+            // is `()`.
             outputs.retain(|output| output.result.is_err());
             succeeded = 0;
         }
