@@ -53,19 +53,25 @@ impl<Out> OutputQueue<Out> {
     /// Moves up to `max` deliverable outputs into `batch`, and stops at the first failure. Returns how many were moved,
     /// the failure included.
     pub(super) fn pass_on(&mut self, max: usize, batch: &mut ItemBatch<Out>) -> (usize, Option<Failure>) {
-        let count = self.deliverable().min(max);
-        for moved in 1..=count {
-            let next = match &mut self.0 {
-                Kind::AsCompleted(queue) => queue.pop_front(),
-                Kind::Ordered(reorder) => reorder.pop(),
-            };
-            let Some(Output { position, result }) = next else { return (moved - 1, None) };
+        let mut moved = 0;
+        while moved < max
+            && let Some(Output { position, result }) = self.pop()
+        {
+            moved += 1;
             match result {
                 Ok(value) => batch.push(position.index, value),
                 Err(failure) => return (moved, Some(failure)),
             }
         }
-        (count, None)
+        (moved, None)
+    }
+
+    /// Takes the next deliverable output.
+    fn pop(&mut self) -> Option<Output<Out>> {
+        match &mut self.0 {
+            Kind::AsCompleted(queue) => queue.pop_front(),
+            Kind::Ordered(reorder) => reorder.pop(),
+        }
     }
 
     /// Moves `count` deliverable outputs to the end of `held`.
@@ -229,8 +235,11 @@ mod tests {
             let mut batch = ItemBatch::default();
             let (moved, failed) = queue.pass_on(10, &mut batch);
             assert_eq!((moved, failed.is_some(), batch.len()), (2, true, 1));
-            let (moved, failed) = queue.pass_on(10, &mut batch);
+            queue.push(output(3));
+            let (moved, failed) = queue.pass_on(1, &mut batch);
             assert_eq!((moved, failed.is_some(), batch.len()), (1, false, 2));
+            let (moved, failed) = queue.pass_on(10, &mut batch);
+            assert_eq!((moved, failed.is_some(), batch.len()), (1, false, 3), "the queue runs dry");
         }
     }
 }
