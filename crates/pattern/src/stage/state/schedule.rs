@@ -303,6 +303,25 @@ mod tests {
     }
 
     #[test]
+    fn items_are_ready_for_both_once_there_is_another_worker() {
+        let mut state = state(2, 2, 2);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 2, 2);
+        let (next, another, woke) = state.settle(Next::Run, &mut worker.items);
+        assert!(matches!((next, another, woke), (Next::Retry, Another::New(_), true)));
+        assert_eq!((state.input.ready(), state.workers.busy(), state.workers.in_flight()), (2, 0, 0));
+    }
+
+    #[test]
+    fn a_worker_that_leaves_makes_way_for_another() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        assert!(matches!(state.wake_another(), Another::None), "one thread, one active worker");
+        assert!(matches!(state.settle(Next::Leave, &mut worker.items), (Next::Leave, Another::None, false)));
+        assert!(matches!(state.wake_another(), Another::New(_)));
+    }
+
+    #[test]
     fn a_quiescent_source_has_not_ended_while_a_worker_is_busy() {
         let mut state = state(2, 2, 2);
         let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
