@@ -56,8 +56,8 @@ impl<T> ItemBatch<T> {
         self.next_seq += 1;
     }
 
-    /// Adds an item with its existing number.
-    pub(crate) fn restore(&mut self, item: Item<T>) {
+    /// Adds a ready item, which has a number already.
+    pub(crate) fn push_ready(&mut self, item: Item<T>) {
         self.items.push_back(item);
     }
 

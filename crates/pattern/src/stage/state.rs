@@ -54,8 +54,9 @@ pub(super) struct State<In, Out> {
     workers: WorkerRegistry,
     output: OutputQueue<Out>,
     outcome: Outcome,
-    /// The supervisor is gone. Unless its runtime left no time, the supervisor has shut the stage down.
-    supervised: bool,
+    /// The supervisor has nothing left to do for the run. If workers are left at the end of the supervisor, the last
+    /// worker ends the run. Otherwise the supervisor ends the run, and the supervision ends with [`State::finish`].
+    supervision_ended: bool,
     /// Keeps the scope of the run open. The supervisor passes the guard to the last of supervisor and workers.
     guard: Option<ScopeGuard>,
     /// No receiver will take outputs or failures any more.
@@ -115,7 +116,7 @@ impl<In, Out> State<In, Out> {
             workers: WorkerRegistry::default(),
             output: OutputQueue::new(settings.order),
             outcome: Outcome::default(),
-            supervised: false,
+            supervision_ended: false,
             guard: None,
             abandoned: false,
             upstream_finished: false,
@@ -178,7 +179,7 @@ impl<In, Out> State<In, Out> {
 
     /// Returns whether only outputs and failures are left of the run (I10).
     pub(super) fn is_finished(&self) -> bool {
-        self.supervised && self.workers.live() == 0
+        self.supervision_ended && self.workers.live() == 0
     }
 
     pub(super) fn has_live_workers(&self) -> bool {
@@ -270,16 +271,16 @@ impl<In, Out> State<In, Out> {
     pub(super) fn restore_dropped(&mut self, seq: u64) -> bool {
         let item = self.input.take_dropped(seq);
         let dropped = item.is_some();
-        self.input.restore(item.into_iter());
+        self.input.make_ready(item.into_iter());
         dropped
     }
 
     /// Makes all items of a batch ready again.
-    pub(super) fn restore(&mut self, batch: &mut ItemBatch<In>) {
-        self.input.restore(batch.drain_after(0));
+    pub(super) fn make_ready(&mut self, batch: &mut ItemBatch<In>) {
+        self.input.make_ready(batch.drain_after(0));
     }
 
-    /// Counts an item whose job was dropped after its start.
+    /// Counts an item whose job was dropped after its start, or was ended by a cancellation.
     pub(super) fn lose(&mut self, panicked: bool) {
         if panicked {
             self.admission.panic(1);
@@ -330,7 +331,7 @@ impl<In, Out> State<In, Out> {
 
     /// Returns whether the worker, during its drop, is the last of supervisor and workers.
     pub(super) fn is_last_worker(&self) -> bool {
-        self.supervised && self.workers.live() == 1
+        self.supervision_ended && self.workers.live() == 1
     }
 
     /// Removes a worker from the live workers, as the last step of the drop.
@@ -370,6 +371,8 @@ impl<In, Out> State<In, Out> {
         self.admission.succeed(succeeded);
         if self.delivery == Delivery::Discarded {
             self.deliver(Delivered { own: succeeded, passed: 0 });
+            // A drop of a `()` is no user code (I8): `Run::spawn_discarding` alone asks for this delivery, and its `Out`
+            // is `()`.
             if succeeded == outputs.len() {
                 outputs.clear();
             } else {
@@ -417,11 +420,6 @@ impl<In, Out> State<In, Out> {
                 self.record(failure);
             }
         }
-    }
-
-    /// Counts the item of a job that a cancellation ended.
-    pub(super) fn cancelled_inside(&mut self) {
-        self.admission.cancel(1);
     }
 
     /// Wakes the receiver if an output is deliverable or the run has finished.
@@ -513,14 +511,15 @@ impl<In, Out> State<In, Out> {
         self.outcome.ensure_cause(&self.name, Cancelled::Runtime);
         self.guard = Some(guard);
         // A runtime that shuts down drops the workers later: the end of the last worker is the end of the run.
-        self.supervised = self.workers.live() > 0;
-        self.supervised
+        let workers_left = self.has_live_workers();
+        self.supervision_ended = workers_left;
+        workers_left
     }
 
     /// Ends the run after the end of the supervisor and the workers. Returns the guard of the scope, and whether the
     /// run is abandoned.
     pub(super) fn finish(&mut self) -> (Option<ScopeGuard>, bool) {
-        self.supervised = true;
+        self.supervision_ended = true;
         self.notify_receiver();
         (self.guard.take(), self.abandoned)
     }
@@ -536,17 +535,7 @@ impl<In, Out> State<In, Out> {
         if !self.abandoned {
             return self.output.take_held_back();
         }
-        self.take_successes()
-    }
-
-    /// Takes out all outputs except failures.
-    fn take_successes(&mut self) -> VecDeque<Output<Out>> {
-        let (failed, succeeded): (Vec<_>, Vec<_>) =
-            self.output.take_all().into_iter().partition(|output| output.result.is_err());
-        for output in failed {
-            self.output.push(output);
-        }
-        succeeded.into()
+        self.output.take_all_if(|output| output.result.is_ok())
     }
 
     /// Takes out all outputs.
@@ -568,12 +557,263 @@ impl<In, Out> State<In, Out> {
     /// Takes the failures that no receiver has taken: first the failures among the outputs, then the recorded
     /// failures, in the order of recording.
     pub(super) fn take_unreported(&mut self) -> Vec<Failure> {
-        let (failed, succeeded): (Vec<_>, Vec<_>) =
-            self.output.take_all().into_iter().partition(|output| output.result.is_err());
-        for output in succeeded {
-            self.output.push(output);
-        }
+        let failed = self.output.take_all_if(|output| output.result.is_err());
         let (cause, others) = self.outcome.take_failures();
         failed.into_iter().filter_map(|output| output.result.err()).chain(cause).chain(others).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::super::step::{Lease, Next, Request};
+    use super::*;
+    use crate::scope::Scope;
+    use crate::source::PollBatch;
+
+    #[derive(Default)]
+    pub(super) struct WakeCount(AtomicUsize);
+
+    impl Wake for WakeCount {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl WakeCount {
+        pub(super) fn waker(self: &Arc<Self>) -> Waker {
+            Arc::clone(self).into()
+        }
+
+        pub(super) fn get(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    pub(super) fn state(limit: usize, capacity: usize, threads: usize) -> State<u64, u64> {
+        state_of(Source::from([0; 0]), limit, capacity, threads)
+    }
+
+    pub(super) fn state_of(
+        source: Source<u64>,
+        limit: usize,
+        capacity: usize,
+        threads: usize,
+    ) -> State<u64, u64> {
+        let settings = Settings::new("stage", limit).capacity(capacity);
+        State::new(&settings, source, Delivery::Taken, threads)
+    }
+
+    pub(super) fn errored(text: &'static str) -> Cause {
+        Cause::Errored(anyhow::anyhow!(text))
+    }
+
+    /// Wakes the tasks that the state wakes after the unlock.
+    pub(super) fn wake_all(state: &mut State<u64, u64>) {
+        let (mut wakes, receiver, _) = state.take_effects().into_parts();
+        assert!(wakes.wake_all().is_none());
+        receiver.into_iter().for_each(Waker::wake);
+    }
+
+    /// A worker without a task. The test answers for the source.
+    pub(super) struct TestWorker {
+        id: WorkerId,
+        mode: Mode,
+        held: usize,
+        pub(super) items: ItemBatch<u64>,
+        pub(super) wakes: Arc<WakeCount>,
+    }
+
+    impl TestWorker {
+        pub(super) fn new(state: &mut State<u64, u64>) -> Self {
+            let NewWorker { id, batch } = state.first_worker();
+            Self { id, mode: Mode::Active, held: 0, items: batch, wakes: Arc::default() }
+        }
+
+        /// Completes the items of the last batch, and asks for `batch` items.
+        pub(super) fn next(&mut self, state: &mut State<u64, u64>, batch: usize) -> Next<u64> {
+            let mut outputs = std::iter::from_fn(|| self.items.pop_front())
+                .map(|Item { position, value }| Output { position, result: Ok(value) })
+                .collect();
+            drop(state.activate(self.id, self.mode, std::mem::take(&mut self.held)));
+            self.mode = Mode::Active;
+            state.flush(&mut outputs);
+            let mut waker = Some(self.wakes.waker());
+            let next = state.next(&mut Request { id: self.id, waker: &mut waker, batch }, &mut self.items);
+            self.follow(next)
+        }
+
+        /// Asks for `batch` items, and expects the lease of the source.
+        pub(super) fn lease(&mut self, state: &mut State<u64, u64>, batch: usize) -> Lease<u64> {
+            let Next::Poll(lease) = self.next(state, batch) else { panic!("the worker polls the source") };
+            lease
+        }
+
+        /// Returns the lease after a poll that found `items` items, of which the worker takes `batch` at most.
+        pub(super) fn polled(
+            &mut self,
+            state: &mut State<u64, u64>,
+            lease: Lease<u64>,
+            polled: PollBatch,
+            (items, batch): (u64, usize),
+        ) -> Next<u64> {
+            self.items.number_from(lease.seq);
+            (0..items).for_each(|value| self.items.push(0, value));
+            let mut waker = Some(self.wakes.waker());
+            let mut request = Request { id: self.id, waker: &mut waker, batch };
+            let next = state.polled(&mut request, lease, (polled, None), &mut self.items);
+            self.follow(next)
+        }
+
+        /// Takes `items` items from the source, and returns as many to the ready items as exceed `batch`.
+        pub(super) fn take(&mut self, state: &mut State<u64, u64>, items: u64, batch: usize) {
+            let lease = self.lease(state, batch);
+            let next = self.polled(state, lease, PollBatch::Ready, (items, batch));
+            assert!(matches!(next, Next::Run));
+        }
+
+        fn follow(&mut self, next: Next<u64>) -> Next<u64> {
+            match next {
+                Next::Run => self.held = self.items.len(),
+                Next::Park => self.mode = Mode::Parked,
+                Next::Leave => self.mode = Mode::Leaving,
+                Next::Poll(_) | Next::Seal(_) | Next::Retry => {}
+            }
+            next
+        }
+
+        /// Lets the job of the first item wait.
+        pub(super) fn wait(&mut self, state: &mut State<u64, u64>) {
+            let job = self.items.pop_front().expect("the worker holds an item");
+            state.make_ready(&mut self.items);
+            self.items.push_ready(job);
+            self.mode = state.wait(std::mem::replace(&mut self.held, 1), self.wakes.waker());
+        }
+
+        /// Removes the worker from the state.
+        pub(super) fn remove(self, state: &mut State<u64, u64>) {
+            drop(state.deactivate(self.id, self.mode, self.held));
+            state.remove_worker();
+        }
+    }
+
+    /// I6.
+    #[test]
+    fn an_item_dropped_before_its_start_is_ready_again() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 1, 1);
+        state.keep_dropped(worker.items.pop_front().expect("an item"));
+        assert!(!state.restore_dropped(7), "of another number");
+        assert!(state.restore_dropped(0) && !state.has_dropped());
+        assert!(matches!(worker.next(&mut state, 1), Next::Run));
+        assert_eq!(worker.items.pop_front().map(|item| item.position.seq), Some(0));
+    }
+
+    /// I7: a stage that is done when the downstream stage stops has no first cause later.
+    #[test]
+    fn an_unwanted_stage_that_is_done_has_no_first_cause() {
+        let mut state = state(1, 0, 1);
+        drop(state.take_input());
+        assert!(state.stop_unwanted(Cancelled::Dropped, false), "the stage has not finished");
+        state.fail(errored("late"));
+        let (first, others) = state.take_failures();
+        assert!(!state.is_stopped() && first.is_none() && others.len() == 1);
+    }
+
+    /// I7: the failure for which a stage has stopped arrives later, as a failure of the source.
+    #[test]
+    fn a_forwarded_failure_is_the_cause_of_a_stop_for_upstream() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        let lease = worker.lease(&mut state, 1);
+        state.stop(Stop::Upstream, None);
+        let failure = Failure::new(Some(3), &Arc::from("upstream"), errored("no"));
+        let next = worker.polled(&mut state, lease, PollBatch::Failed(failure), (0, 1));
+        assert!(matches!(next, Next::Retry));
+        let (first, others) = state.take_failures();
+        assert!(first.is_some_and(|failure| failure.stage() == "upstream") && others.is_empty());
+    }
+
+    /// I10.
+    #[test]
+    fn a_stage_without_workers_is_finished_by_its_supervisor() {
+        let mut state = state(1, 0, 1);
+        let worker = TestWorker::new(&mut state);
+        assert!(!state.is_last_worker(), "the supervisor is the last");
+        worker.remove(&mut state);
+        assert!(!state.is_finished(), "the supervisor is left");
+        assert!(!state.end_supervision(Scope::new("scope").enter(), true), "no worker is left");
+        assert!(!state.is_finished(), "the supervisor settles the rest first");
+        let (guard, abandoned) = state.finish();
+        assert!(state.is_finished() && guard.is_some() && !abandoned);
+    }
+
+    /// I10.
+    #[test]
+    fn a_stage_without_supervisor_is_finished_by_its_last_worker() {
+        let mut state = state(1, 0, 1);
+        let (first, last) = (TestWorker::new(&mut state), TestWorker::new(&mut state));
+        assert!(state.end_supervision(Scope::new("scope").enter(), false), "workers are left");
+        assert!(!state.is_finished() && !state.is_last_worker());
+        first.remove(&mut state);
+        assert!(!state.is_finished() && state.is_last_worker());
+        last.remove(&mut state);
+        assert!(state.finish().0.is_some() && state.is_finished());
+        let (first, _) = state.take_failures();
+        assert!(first.is_some_and(|failure| failure.is_cancelled()), "the supervisor had no time");
+    }
+
+    #[test]
+    fn a_stop_wakes_all_workers_and_the_watcher_once() {
+        let mut state = state(4, 4, 2);
+        let [mut waiting, mut listening, mut idle] = [(); 3].map(|()| TestWorker::new(&mut state));
+        waiting.take(&mut state, 1, 1);
+        waiting.wait(&mut state);
+        let lease = listening.lease(&mut state, 1);
+        assert!(matches!(idle.next(&mut state, 1), Next::Park));
+        assert!(matches!(listening.polled(&mut state, lease, PollBatch::Pending, (0, 1)), Next::Park));
+        let watcher = Arc::<WakeCount>::default();
+        assert!(state.await_stop(&mut Some(watcher.waker())));
+        state.fail(errored("first"));
+        state.fail(errored("second"));
+        wake_all(&mut state);
+        let woken = [&waiting.wakes, &listening.wakes, &idle.wakes, &watcher].map(|wakes| wakes.get());
+        assert_eq!(woken, [1; 4]);
+        assert!(!state.await_stop(&mut Some(watcher.waker())), "the stage has stopped");
+        assert!(matches!(idle.next(&mut state, 1), Next::Leave));
+        assert!(matches!(listening.next(&mut state, 1), Next::Leave));
+    }
+
+    #[test]
+    fn a_job_that_waits_after_a_stop_is_woken_at_once() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 1, 1);
+        state.fail(errored("no"));
+        worker.wait(&mut state);
+        wake_all(&mut state);
+        assert_eq!(worker.wakes.get(), 1);
+    }
+
+    /// I7 and I10.
+    #[test]
+    fn the_first_cause_is_delivered_once_after_the_finish() {
+        let mut state = state(1, 0, 1);
+        let worker = TestWorker::new(&mut state);
+        let receiver = Arc::<WakeCount>::default();
+        state.await_output(&mut Some(receiver.waker()));
+        state.fail(errored("no"));
+        worker.remove(&mut state);
+        wake_all(&mut state);
+        assert_eq!((receiver.get(), state.is_finished()), (0, false));
+        drop(state.finish());
+        wake_all(&mut state);
+        assert_eq!((receiver.get(), state.is_finished()), (1, true));
+        let cause = state.take_cause().and_then(|output| output.result.err());
+        assert!(cause.is_some_and(|failure| failure.cause().to_string() == "no"));
+        assert!(state.take_cause().is_none());
     }
 }

@@ -30,8 +30,14 @@ impl BatchSize {
         if took > LONG_BATCH {
             self.0 = (self.0 / 2).max(1);
         } else if is_quick(took) {
-            self.0 = (self.0 * 2).min(max);
+            self.grow(max);
         }
+    }
+
+    /// Adapts the size to a quick batch.
+    #[inline]
+    pub(crate) fn grow(&mut self, max: usize) {
+        self.0 = (self.0 * 2).min(max);
     }
 }
 

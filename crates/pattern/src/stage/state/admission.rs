@@ -66,7 +66,8 @@ impl Admission {
 
     pub(super) fn deliver(&mut self, delivered: Delivered) {
         self.counts.delivered += delivered.own;
-        // Items found between two stages count as delivered and were never in this stage.
+        // The first cause occupies no place if the failure belongs to another stage, or to a task of the jobs. Its
+        // delivery counts all the same.
         self.in_stage = self.in_stage.saturating_sub(delivered.total());
     }
 
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn room_of_a_bound_that_has_shrunk_is_none() {
+    fn room_with_more_items_than_the_bound_is_none() {
         let mut admission = Admission::new(1);
         admission.take(3);
         assert_eq!(admission.room(), 0);

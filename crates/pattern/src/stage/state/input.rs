@@ -80,8 +80,12 @@ impl<In> Input<In> {
         self.ahead.get()
     }
 
-    pub(super) fn adapt_ahead(&mut self, took: Duration) {
-        self.ahead.adapt(took, LARGEST_AHEAD);
+    /// Adapts the number to the duration of the last poll; `None` stands for a poll that counts as quick.
+    pub(super) fn adapt_ahead(&mut self, took: Option<Duration>) {
+        match took {
+            Some(took) => self.ahead.adapt(took, LARGEST_AHEAD),
+            None => self.ahead.grow(LARGEST_AHEAD),
+        }
     }
 
     pub(super) fn ready(&self) -> usize {
@@ -90,11 +94,11 @@ impl<In> Input<In> {
 
     /// Moves the first `count` ready items into `batch`.
     pub(super) fn take_ready(&mut self, count: usize, batch: &mut ItemBatch<In>) {
-        self.ready.drain(..count).for_each(|item| batch.restore(item));
+        self.ready.drain(..count).for_each(|item| batch.push_ready(item));
     }
 
     /// Puts items without a started job where all workers find the items, in the order of taking.
-    pub(super) fn restore(&mut self, items: impl DoubleEndedIterator<Item = Item<In>>) {
+    pub(super) fn make_ready(&mut self, items: impl DoubleEndedIterator<Item = Item<In>>) {
         for item in items.rev() {
             let at = self.ready.partition_point(|ready| ready.position.seq < item.position.seq);
             self.ready.insert(at, item);
@@ -119,7 +123,7 @@ impl<In> Input<In> {
     /// Ends the input; returns the source and the items that were never started, with their indices.
     pub(super) fn take_rest(&mut self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
         let dropped = std::mem::take(&mut self.dropped);
-        self.restore(dropped.into_iter());
+        self.make_ready(dropped.into_iter());
         self.ended = true;
         let ready = std::mem::take(&mut self.ready);
         (self.source.take(), ready.into_iter().map(|item| (item.position.index, item.value)).collect())
@@ -146,12 +150,21 @@ mod tests {
     }
 
     #[test]
-    fn restored_items_are_ready_in_the_order_of_their_taking() {
+    fn items_made_ready_are_in_the_order_of_their_taking() {
         let mut input = input();
-        input.restore([item(5), item(6)].into_iter());
-        input.restore([item(2), item(7)].into_iter());
-        input.restore([item(3)].into_iter());
+        input.make_ready([item(5), item(6)].into_iter());
+        input.make_ready([item(2), item(7)].into_iter());
+        input.make_ready([item(3)].into_iter());
         assert_eq!(take(&mut input, 5), [2, 3, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_poll_that_counts_as_quick_grows_the_number_polled_ahead() {
+        let mut input = input();
+        (0..10).for_each(|_| input.adapt_ahead(None));
+        assert_eq!(input.ahead(), LARGEST_AHEAD);
+        input.adapt_ahead(Some(Duration::from_secs(1)));
+        assert_eq!(input.ahead(), LARGEST_AHEAD / 2);
     }
 
     #[test]
@@ -178,7 +191,7 @@ mod tests {
     #[test]
     fn the_rest_has_ready_and_dropped_items_in_order() {
         let mut input = input();
-        input.restore([item(2), item(4)].into_iter());
+        input.make_ready([item(2), item(4)].into_iter());
         input.keep_dropped(item(3));
         let (source, rest) = input.take_rest();
         assert!(source.is_some() && input.is_done());

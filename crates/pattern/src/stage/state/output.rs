@@ -53,19 +53,25 @@ impl<Out> OutputQueue<Out> {
     /// Moves up to `max` deliverable outputs into `batch`, and stops at the first failure. Returns how many were moved,
     /// the failure included.
     pub(super) fn pass_on(&mut self, max: usize, batch: &mut ItemBatch<Out>) -> (usize, Option<Failure>) {
-        let count = self.deliverable().min(max);
-        for moved in 1..=count {
-            let next = match &mut self.0 {
-                Kind::AsCompleted(queue) => queue.pop_front(),
-                Kind::Ordered(reorder) => reorder.pop(),
-            };
-            let Some(Output { position, result }) = next else { break };
+        let mut moved = 0;
+        while moved < max
+            && let Some(Output { position, result }) = self.pop()
+        {
+            moved += 1;
             match result {
                 Ok(value) => batch.push(position.index, value),
                 Err(failure) => return (moved, Some(failure)),
             }
         }
-        (count, None)
+        (moved, None)
+    }
+
+    /// Takes the next deliverable output.
+    fn pop(&mut self) -> Option<Output<Out>> {
+        match &mut self.0 {
+            Kind::AsCompleted(queue) => queue.pop_front(),
+            Kind::Ordered(reorder) => reorder.pop(),
+        }
     }
 
     /// Moves `count` deliverable outputs to the end of `held`.
@@ -97,6 +103,16 @@ impl<Out> OutputQueue<Out> {
                 std::mem::take(&mut reorder.slots).into_iter().flatten().collect()
             }
         }
+    }
+
+    /// Takes out all outputs that `taken` accepts, including the outputs behind a gap. The other outputs keep their
+    /// order.
+    pub(super) fn take_all_if(&mut self, taken: impl Fn(&Output<Out>) -> bool) -> VecDeque<Output<Out>> {
+        let (taken, kept): (VecDeque<_>, VecDeque<_>) = self.take_all().into_iter().partition(taken);
+        for output in kept {
+            self.push(output);
+        }
+        taken
     }
 
     /// Takes out the outputs behind a gap.
@@ -186,6 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_taken_from_anywhere_and_outputs_stay_in_order() {
+        for (order, deliverable) in [(Order::AsCompleted, 3), (Order::Ordered, 1)] {
+            let mut queue = OutputQueue::new(order);
+            for output in [output(0), failure(1), output(2), failure(4), output(5)] {
+                queue.push(output);
+            }
+            assert_eq!(values(queue.take_all_if(|output| output.result.is_err())), [1, 4]);
+            assert_eq!(queue.deliverable(), deliverable);
+            assert_eq!(values(queue.take_all()), [0, 2, 5]);
+        }
+    }
+
+    #[test]
     fn a_queue_as_completed_delivers_in_the_order_of_completion() {
         let mut queue = OutputQueue::new(Order::AsCompleted);
         queue.push(output(2));
@@ -206,8 +235,11 @@ mod tests {
             let mut batch = ItemBatch::default();
             let (moved, failed) = queue.pass_on(10, &mut batch);
             assert_eq!((moved, failed.is_some(), batch.len()), (2, true, 1));
-            let (moved, failed) = queue.pass_on(10, &mut batch);
+            queue.push(output(3));
+            let (moved, failed) = queue.pass_on(1, &mut batch);
             assert_eq!((moved, failed.is_some(), batch.len()), (1, false, 2));
+            let (moved, failed) = queue.pass_on(10, &mut batch);
+            assert_eq!((moved, failed.is_some(), batch.len()), (1, false, 3), "the queue runs dry");
         }
     }
 }

@@ -89,12 +89,13 @@ impl<In, Out> State<In, Out> {
         Next::Park
     }
 
-    /// Ends the lease after a poll of duration `took`, and decides the next step of the worker that held the lease.
+    /// Ends the lease after a poll, and decides the next step of the worker that held the lease. `took` is the duration
+    /// of the poll, or `None` if the poll counts as quick.
     pub(in super::super) fn polled(
         &mut self,
         request: &mut Request<'_>,
         lease: Lease<In>,
-        (polled, took): (PollBatch, Duration),
+        (polled, took): (PollBatch, Option<Duration>),
         batch: &mut ItemBatch<In>,
     ) -> Next<In> {
         let count = batch.len();
@@ -102,26 +103,26 @@ impl<In, Out> State<In, Out> {
         self.input.number(count);
         self.admission.take(count);
         let waits = matches!(polled, PollBatch::Pending | PollBatch::Quiescent);
-        let alone = lease.alone && count == 0 && self.workers.in_flight() == 0 && self.input.ready() == 0;
+        // Without a rest, a worker holds an item or gets an item, and polls again after the item.
+        let at_rest = count == 0 && self.workers.in_flight() == 0 && self.input.ready() == 0;
         if let PollBatch::Quiescent = polled
-            && alone
+            && at_rest
+            && lease.alone
         {
             return Next::Seal(lease.source);
         }
         self.input.end_lease(lease.source);
         match polled {
-            PollBatch::Ready | PollBatch::Pending => {}
-            // A worker that holds an item, or gets an item of this batch, polls again after the item.
-            PollBatch::Quiescent if count > 0 || self.workers.in_flight() > 0 || self.input.ready() > 0 => {}
             // A worker that held an item may have put a further item between this poll and the completion of the job.
-            PollBatch::Quiescent => return Next::Retry,
+            PollBatch::Quiescent if at_rest => return Next::Retry,
+            PollBatch::Ready | PollBatch::Pending | PollBatch::Quiescent => {}
             PollBatch::Exhausted => self.end_input(),
             PollBatch::Failed(failure) => self.forward(failure),
         }
         if count > 0 {
             let free = if self.is_stopped() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free));
-            self.input.restore(batch.drain_after(own));
+            self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
                 self.workers.take(batch.len());
                 return Next::Run;
@@ -192,7 +193,7 @@ impl<In, Out> State<In, Out> {
                     return (Next::Run, another, self.wakes());
                 }
                 self.workers.release(batch.len());
-                self.restore(batch);
+                self.make_ready(batch);
                 (Next::Retry, another, true)
             }
             Next::Leave => {
@@ -207,4 +208,204 @@ impl<In, Out> State<In, Out> {
 
 fn take_waker(request: &mut Request<'_>) -> Waker {
     request.waker.take().expect("a worker that asks has stored its waker")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::delivered::Delivered;
+    use super::super::super::step::NewWorker;
+    use super::super::tests::{TestWorker, state, state_of, wake_all};
+    use super::*;
+
+    /// I1.
+    #[test]
+    fn a_poll_asks_for_no_more_items_than_the_room() {
+        let mut state = state(2, 3, 1);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 3, 3);
+        assert_eq!(worker.lease(&mut state, 100).max, 2);
+    }
+
+    /// I1: the job of a full stage is free, and its output has not been delivered.
+    #[test]
+    fn a_worker_of_a_full_stage_waits_for_a_delivery() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 1, 1);
+        assert!(matches!(worker.next(&mut state, 1), Next::Park));
+        wake_all(&mut state);
+        assert_eq!(worker.wakes.get(), 0);
+        state.deliver(Delivered { own: 1, passed: 0 });
+        wake_all(&mut state);
+        assert_eq!(worker.wakes.get(), 1);
+        assert_eq!(worker.lease(&mut state, 1).max, 1);
+    }
+
+    /// I3: idle workers do not listen.
+    #[test]
+    fn a_worker_polls_without_a_listener_past_idle_workers() {
+        let mut state = state(1, 0, 1);
+        let [mut worker, mut idle] = [(); 2].map(|()| TestWorker::new(&mut state));
+        let lease = worker.lease(&mut state, 1);
+        assert!(matches!(idle.next(&mut state, 1), Next::Park));
+        assert_eq!(state.workers.idle(), state.most_idle());
+        assert!(matches!(worker.polled(&mut state, lease, PollBatch::Ready, (0, 1)), Next::Retry));
+        assert!(matches!(worker.next(&mut state, 1), Next::Poll(_)));
+    }
+
+    /// I3: only a poll makes progress.
+    #[test]
+    fn a_source_that_needs_polling_is_polled_without_a_free_job() {
+        for (source, polls) in [(Source::generate(|_| async {}), true), (Source::from([0; 0]), false)] {
+            assert_eq!(source.needs_polling(), polls);
+            let mut state = state_of(source, 1, 1, 2);
+            let mut worker = TestWorker::new(&mut state);
+            worker.take(&mut state, 1, 1);
+            worker.wait(&mut state);
+            let another = state.wake_another();
+            assert_eq!(matches!(another, Another::New(NewWorker { batch, .. }) if batch.is_empty()), polls);
+        }
+    }
+
+    /// I5, before a job has waited.
+    #[test]
+    fn no_more_workers_than_the_limit_are_busy() {
+        let mut state = state(1, 2, 2);
+        let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
+        busy.take(&mut state, 2, 1);
+        assert_eq!(state.input.ready(), 1);
+        assert!(matches!(other.next(&mut state, 1), Next::Park));
+        assert!(matches!(busy.next(&mut state, 1), Next::Run), "its job has ended");
+    }
+
+    /// I5, after a job has waited.
+    #[test]
+    fn no_more_items_than_the_limit_are_in_flight() {
+        let mut state = state(4, 4, 2);
+        let [mut several, mut waiting, mut other] = [(); 3].map(|()| TestWorker::new(&mut state));
+        several.take(&mut state, 5, 3);
+        assert!(matches!(waiting.next(&mut state, 1), Next::Run));
+        waiting.wait(&mut state);
+        assert_eq!((state.workers.busy(), state.workers.in_flight(), state.input.ready()), (2, 4, 1));
+        assert!(matches!(other.next(&mut state, 1), Next::Park));
+    }
+
+    /// I5.
+    #[test]
+    fn items_behind_a_waiting_job_are_free_for_others() {
+        let mut state = state(3, 3, 2);
+        let [mut waiting, mut first, mut second] = [(); 3].map(|()| TestWorker::new(&mut state));
+        waiting.take(&mut state, 3, 3);
+        waiting.wait(&mut state);
+        assert!(matches!(first.next(&mut state, 1), Next::Run));
+        assert!(matches!(second.next(&mut state, 1), Next::Run));
+        assert_eq!((state.workers.busy(), state.workers.in_flight()), (3, 3));
+    }
+
+    #[test]
+    fn items_are_ready_for_both_once_there_is_another_worker() {
+        let mut state = state(2, 2, 2);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 2, 2);
+        let (next, another, woke) = state.settle(Next::Run, &mut worker.items);
+        assert!(matches!((next, another, woke), (Next::Retry, Another::New(_), true)));
+        assert_eq!((state.input.ready(), state.workers.busy(), state.workers.in_flight()), (2, 0, 0));
+    }
+
+    #[test]
+    fn a_worker_that_leaves_makes_way_for_another() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        assert!(matches!(state.wake_another(), Another::None), "one thread, one active worker");
+        assert!(matches!(state.settle(Next::Leave, &mut worker.items), (Next::Leave, Another::None, false)));
+        assert!(matches!(state.wake_another(), Another::New(_)));
+    }
+
+    #[test]
+    fn a_quiescent_source_has_not_ended_while_a_worker_is_busy() {
+        let mut state = state(2, 2, 2);
+        let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
+        busy.take(&mut state, 1, 1);
+        let lease = other.lease(&mut state, 1);
+        assert!(matches!(other.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Park));
+        assert!(state.workers.has_listener());
+        let lease = busy.lease(&mut state, 1);
+        assert!(matches!(busy.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Seal(_)));
+    }
+
+    /// The job may have made an item between the poll and its completion.
+    #[test]
+    fn a_quiescent_source_is_polled_again_after_a_completion() {
+        let mut state = state(2, 2, 2);
+        let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
+        busy.take(&mut state, 1, 1);
+        let lease = other.lease(&mut state, 1);
+        assert!(matches!(busy.next(&mut state, 1), Next::Park));
+        assert!(matches!(other.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Retry));
+        let lease = other.lease(&mut state, 1);
+        assert!(matches!(other.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Seal(_)));
+    }
+
+    #[test]
+    fn a_quiescent_source_has_not_ended_with_its_last_items() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        let lease = worker.lease(&mut state, 1);
+        assert!(matches!(worker.polled(&mut state, lease, PollBatch::Quiescent, (1, 1)), Next::Run));
+    }
+
+    /// Another worker starts with the item.
+    #[test]
+    fn a_quiescent_source_has_not_ended_while_an_item_is_ready() {
+        let mut state = state(1, 1, 2);
+        let mut worker = TestWorker::new(&mut state);
+        worker.take(&mut state, 1, 1);
+        let item = worker.items.pop_front().expect("an item");
+        let lease = worker.lease(&mut state, 1);
+        state.keep_dropped(item);
+        assert!(state.restore_dropped(0));
+        assert!(matches!(worker.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Park));
+        assert!(matches!(state.wake_another(), Another::New(NewWorker { batch, .. }) if batch.len() == 1));
+    }
+
+    #[test]
+    fn a_rest_is_checked_past_a_listener_and_idle_workers() {
+        let mut state = state(2, 2, 1);
+        let [mut busy, mut listening, mut idle] = [(); 3].map(|()| TestWorker::new(&mut state));
+        busy.take(&mut state, 1, 1);
+        let lease = listening.lease(&mut state, 1);
+        assert!(matches!(idle.next(&mut state, 1), Next::Park));
+        assert!(matches!(listening.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)), Next::Park));
+        assert!(matches!(busy.next(&mut state, 1), Next::Poll(Lease { alone: true, .. })));
+    }
+
+    /// I2: the input has the source at the end, and idle workers leave.
+    #[test]
+    fn a_sealed_source_ends_the_input_and_stays_there() {
+        let mut state = state(1, 0, 1);
+        let [mut worker, mut idle] = [(); 2].map(|()| TestWorker::new(&mut state));
+        let lease = worker.lease(&mut state, 1);
+        assert!(matches!(idle.next(&mut state, 1), Next::Park));
+        let Next::Seal(source) = worker.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)) else {
+            panic!("no worker is busy")
+        };
+        state.sealed(source, true);
+        wake_all(&mut state);
+        assert_eq!((state.is_done(), idle.wakes.get()), (true, 1));
+        assert!(matches!(worker.next(&mut state, 1), Next::Leave));
+        assert!(state.take_input().0.is_some());
+    }
+
+    #[test]
+    fn a_source_with_items_at_the_seal_is_polled_again() {
+        let mut state = state(1, 0, 1);
+        let mut worker = TestWorker::new(&mut state);
+        let lease = worker.lease(&mut state, 1);
+        let Next::Seal(source) = worker.polled(&mut state, lease, PollBatch::Quiescent, (0, 1)) else {
+            panic!("no worker is busy")
+        };
+        state.sealed(source, false);
+        assert!(!state.is_done());
+        worker.take(&mut state, 1, 1);
+    }
 }

@@ -1,5 +1,5 @@
 //! The workers of a stage: how many workers are live, active and busy, and the wakers of the parked and waiting
-//! workers. Invariants I2 to I5.
+//! workers. Invariants I4 and I5.
 //!
 //! This file alone writes the counters of the workers.
 
@@ -317,6 +317,22 @@ mod tests {
             assert!(registry.remove_live());
             assert_eq!((registry.live(), registry.active(), registry.idle()), (0, 0, 0));
         }
+    }
+
+    /// I4: a woken worker counts as active before its poll.
+    #[test]
+    fn a_worker_dropped_between_wake_and_poll_is_not_active() {
+        let mut registry = registry(2);
+        registry.park(1, waker());
+        registry.listen(2, Listening::Room, waker());
+        let mut wakes = WakeList::default();
+        assert!(registry.notify_idle(&mut wakes));
+        registry.notify_for_room(&mut wakes);
+        assert_eq!(registry.active(), 2);
+        assert!(
+            registry.deactivate(1, Mode::Parked).is_none() && registry.deactivate(2, Mode::Parked).is_none()
+        );
+        assert_eq!(registry.active(), 0);
     }
 
     #[test]

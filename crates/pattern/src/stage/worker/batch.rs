@@ -35,7 +35,7 @@ where
         Fut: Future<Output = Ended<In, Out>>,
         W: Work<In, Out>,
     {
-        self.polled = true;
+        self.in_poll = true;
         loop {
             // The batch has one catch, and not a catch for every job.
             let polled = catch(|| self.run_batch(cx, job.as_mut(), &start));
@@ -44,13 +44,13 @@ where
                     if polled.is_pending() {
                         self.wait(cx, context);
                     }
-                    self.polled = false;
+                    self.in_poll = false;
                     return polled;
                 }
                 Err(payload) => {
                     // The rest of the job is dropped separately, since the drop may panic, too.
                     let again = catch(|| job.set(None)).err();
-                    self.panicked(context, payload, again);
+                    self.panicked(payload, again);
                 }
             }
         }
@@ -105,7 +105,7 @@ where
         if let Some(by) = self.shared.cancellation_of(&error) {
             let dropped = drop_caught(error).map(|payload| self.failure(Cause::of_panic(payload)));
             self.shared.with(|state| {
-                state.cancelled_inside();
+                state.lose(false);
                 if let Some(failure) = dropped {
                     state.record(failure);
                 }
@@ -127,14 +127,7 @@ where
     /// Records the panic of a job, or of the drop of its future. If the item had begun and not ended, the drop of its
     /// ticket has counted the item.
     #[cold]
-    fn panicked<W>(
-        &mut self,
-        context: &Arc<WorkerContext<In, Out, W>>,
-        payload: Payload,
-        again: Option<Payload>,
-    ) where
-        W: Work<In, Out>,
-    {
+    fn panicked(&mut self, payload: Payload, again: Option<Payload>) {
         let ended = self.ticket.is_some();
         let failed = ended && self.outputs.back().is_some_and(|output| output.result.is_err());
         let output = if ended && !failed { self.outputs.pop_back() } else { None };
@@ -146,7 +139,7 @@ where
         let failure = self.failure(Cause::of_panic(payload));
         let without_item = std::mem::take(&mut self.without_item);
         let (outputs, position) = (&mut self.outputs, self.position);
-        context.shared.with(|state| {
+        self.shared.with(|state| {
             state.flush(outputs);
             if failed {
                 // The error of the job comes first.
@@ -181,7 +174,7 @@ where
             state.flush(outputs);
             let without_item = context.shared.restore_dropped(state, seq);
             if let Some(buffer) = &mut buffer {
-                state.restore(&mut buffer.items);
+                state.make_ready(&mut buffer.items);
             }
             (state.wait(held, waker), without_item, state.wake_another())
         });

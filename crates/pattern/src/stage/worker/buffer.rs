@@ -1,6 +1,6 @@
 //! The memory of a worker whose jobs do not wait: the items of the batch, and the size of the batches.
 //!
-//! A worker whose job waits has no buffer. So there are no more buffers than threads, even if thousands of jobs wait.
+//! A worker whose job waits has no buffer, since thousands of jobs may wait. A parked worker keeps its buffer.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::task::coop;
 use tokio::time::Instant;
@@ -29,9 +28,9 @@ where
     where
         W: Work<In, Out>,
     {
-        self.polled = true;
+        self.in_poll = true;
         let polled = self.fetch(cx, context);
-        self.polled = false;
+        self.in_poll = false;
         polled
     }
 
@@ -92,9 +91,11 @@ where
             buffer.batch_started = Some(started);
             buffer.items.number_from(lease.seq);
             let polled = lease.source.poll_batch(cx, lease.max, &mut buffer.items);
-            // A worker that takes larger batches anyway needs no measure of how far ahead to poll.
+            // A poll that is not measured counts as quick. The poll of a source that does not compute is quick. A
+            // worker of larger batches polls for more items than the largest number ahead in any case, and the
+            // duration of its polls counts for the size of its batches.
             let measures = size < LARGEST_AHEAD && lease.source.computes();
-            let took = if measures { started.elapsed() } else { Duration::ZERO };
+            let took = measures.then(|| started.elapsed());
             stage.with(|state| {
                 let mut request = Request { id: *id, waker: &mut buffer.waker, batch: size };
                 let next = state.polled(&mut request, lease, (polled, took), &mut buffer.items);

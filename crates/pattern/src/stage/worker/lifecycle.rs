@@ -23,7 +23,7 @@ pub(super) struct Worker<In, Out> {
     pub(super) failed: bool,
     /// The worker is being polled. Panics of jobs are caught during the poll, so a panic that ends the worker comes
     /// from a waker or from the engine.
-    pub(super) polled: bool,
+    pub(super) in_poll: bool,
     /// The running job has dropped its item before the start, and goes on without an item.
     pub(super) without_item: bool,
     /// The position of the item of the running job.
@@ -42,7 +42,7 @@ impl<In, Out> Worker<In, Out> {
             id,
             mode: Mode::Active,
             failed: false,
-            polled: false,
+            in_poll: false,
             without_item: false,
             position: Position::NONE,
             buffer: Some(Box::new(WorkerBuffer::new(batch))),
@@ -60,7 +60,7 @@ impl<In, Out> Worker<In, Out> {
 impl<In, Out> Drop for Worker<In, Out> {
     /// Removes the worker from the registry, and returns the items and outputs of the worker to the stage.
     fn drop(&mut self) {
-        let broken = self.polled && thread::panicking();
+        let broken = self.in_poll && thread::panicking();
         let released = self.release();
         let mut buffer = self.buffer.take();
         let Self { shared, outputs, .. } = self;
@@ -69,7 +69,7 @@ impl<In, Out> Drop for Worker<In, Out> {
             state.flush(outputs);
             shared.restore_dropped(state, self.position.seq);
             if let Some(buffer) = &mut buffer {
-                state.restore(&mut buffer.items);
+                state.make_ready(&mut buffer.items);
             }
             if broken {
                 state.fail(Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned()));
