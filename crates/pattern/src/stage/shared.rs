@@ -188,8 +188,8 @@ impl<In, Out> StageShared<In, Out> {
         self.with(|state| state.cancel(by, tasks_left));
     }
 
-    /// Stops the run for the downstream stage, which takes no more outputs; returns whether the run went on until
-    /// now.
+    /// Stops the run for the downstream stage, which takes no more outputs. Returns `false` if this stage and the upstream
+    /// stages have stopped or finished before, or are being stopped.
     pub(super) fn stop_unwanted(&self) -> bool {
         let by = self.scope_stopped().unwrap_or(Cancelled::Dropped);
         let tasks_left = self.has_tasks();
