@@ -14,5 +14,5 @@ async fn main() {
     let failure = slow.run_in(&scope, [0, 0, 3_600]).collect().await.expect_err("an hour is too long");
     assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
     println!("{failure}");
-    scope.closed().await.expect("nothing is left, and nothing failed unheard");
+    scope.wait().await.expect("nothing is left, and nothing failed unheard");
 }

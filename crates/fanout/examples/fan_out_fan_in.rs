@@ -12,9 +12,9 @@ async fn main() -> anyhow::Result<()> {
     });
     let mut sum = 0;
     let mut outputs = double.run(0..10).indexed();
-    while let Some((index, output)) = outputs.next().await {
-        let output = output?;
-        println!("job {} gave {output}", index.unwrap_or_default());
+    while let Some(output) = outputs.next().await {
+        let (index, output) = output?;
+        println!("job {index} gave {output}");
         sum += output;
     }
     assert_eq!(sum, 90);
@@ -23,14 +23,13 @@ async fn main() -> anyhow::Result<()> {
         anyhow::ensure!(job % 4 != 3, "{job} is not to my taste");
         Ok(job)
     });
-    let mut run = picky.on_failure(OnFailure::Continue).run(0..10);
-    for outcome in run.outcomes().await {
+    let (outcomes, report) = picky.on_failure(OnFailure::Continue).run(0..10).outcomes().await;
+    for outcome in outcomes {
         match outcome {
             Ok(output) => println!("{output} is fine"),
             Err(failure) => println!("{failure}"),
         }
     }
-    let report = run.finish().await;
     assert_eq!((report.last().succeeded, report.last().errored), (8, 2));
     println!("{report}");
     Ok(())

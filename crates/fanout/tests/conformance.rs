@@ -6,5 +6,5 @@ use subject::{AsCompleted, Ordered};
 use towpath_testkit::Conformance;
 
 fn main() {
-    Conformance::of(AsCompleted).and(Ordered).main()
+    Conformance::new(AsCompleted).and(Ordered).main()
 }

@@ -18,5 +18,5 @@ async fn main() -> Result<(), Failure> {
     scope.spawn("first", hello("first"));
     scope.spawn("second", hello("second"));
     println!("both are started");
-    scope.closed().await // nothing of them is left, and their failure, had there been one, is here
+    scope.wait().await // nothing of them is left, and their failure, had there been one, is here
 }

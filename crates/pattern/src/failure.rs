@@ -112,14 +112,14 @@ impl Cause {
     /// Creates the cause from an error: [`Cause::TimedOut`] if the error says so (see [`TimedOut::is_in`]),
     /// [`Cause::Errored`] otherwise.
     #[must_use]
-    pub fn of_error(error: anyhow::Error) -> Self {
+    pub fn from_error(error: anyhow::Error) -> Self {
         if TimedOut::is_in(&error) { Self::TimedOut(error) } else { Self::Errored(error) }
     }
 
     /// Creates the cause from the payload of a panic, and keeps the message. The payload is dropped here; a panic of
     /// the drop is ignored.
     #[must_use]
-    pub fn of_panic(payload: Box<dyn Any + Send>) -> Self {
+    pub fn from_panic(payload: Box<dyn Any + Send>) -> Self {
         Self::Panicked(panic::message_of(payload))
     }
 }

@@ -115,7 +115,7 @@ where
 /// masks no error.
 ///
 /// A [`Work`](crate::Work) that continues after its job awaits the job with this function, and passes
-/// [`Begun::tell`](crate::Begun::tell) as `record`. After a plain `await`, a panic of the drop replaces the error of
+/// [`Running::report`](crate::Running::report) as `record`. After a plain `await`, a panic of the drop replaces the error of
 /// the job, and a second panic ends the process. [`Taken::run`](crate::Taken::run) drives a job in the same way.
 ///
 /// # Errors
@@ -166,7 +166,7 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        poll_then_drop(this.job, cx, |payload| (this.record)(Cause::of_panic(payload)))
+        poll_then_drop(this.job, cx, |payload| (this.record)(Cause::from_panic(payload)))
             .unwrap_or_else(|payload| resume_unwind(payload))
     }
 }
@@ -250,7 +250,7 @@ where
         if result.is_err() {
             scope.cancel();
         }
-        let closed = scope.closed().await;
+        let closed = scope.wait().await;
         match result {
             // A task has failed, and its failure has cancelled what the function waited for.
             Err(error) if cancellation_in(&error).is_some() => {

@@ -38,13 +38,13 @@
 //!             let job = Arc::clone(&job);
 //!             async move {
 //!                 let scope = taken.scope();
-//!                 let (item, begun) = taken.begin();
-//!                 let tell = |cause| begun.tell(cause);
-//!                 let mut result = drive_job(job.call_in(item.clone(), &scope), tell).await;
+//!                 let (item, running) = taken.start();
+//!                 let report = |cause| running.report(cause);
+//!                 let mut result = drive_job(job.call_in(item.clone(), &scope), report).await;
 //!                 if result.is_err() {
-//!                     result = drive_job(job.call_in(item, &scope), tell).await;
+//!                     result = drive_job(job.call_in(item, &scope), report).await;
 //!                 }
-//!                 begun.end(result)
+//!                 running.complete(result)
 //!             }
 //!         };
 //!         Run::spawn(scope, input, Settings::new("twice", 4), work)
@@ -104,7 +104,7 @@ pub use run::{Indexed, Run};
 pub use scope::Scope;
 pub use settings::{OnFailure, Order, Settings};
 pub use source::{Kept, Source, Yield};
-pub use stage::{Begun, Ended, Taken, Work};
+pub use stage::{Completed, Running, Taken, Work};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

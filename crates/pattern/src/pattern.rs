@@ -40,7 +40,7 @@ use crate::source::Source;
 /// ## 3. Structure
 ///
 /// Nothing of a run is left (no job, timer or permit, and no run or task that a job has started in [the scope of the
-/// jobs](crate::Job::call_in)) when the run has yielded its end, or when `finish`, `collect` or [`Scope::closed`]
+/// jobs](crate::Job::call_in)) when the run has yielded its end, or when `finish`, `collect` or [`Scope::wait`]
 /// returns. A drop or a cancel stops all jobs at once; every job is gone when its current poll returns.
 ///
 /// `structure/nothing_is_left_at_the_end`, `structure/the_scope_waits_for_a_job_that_computes`,
@@ -67,7 +67,7 @@ use crate::source::Source;
 /// ## 6. No silence
 ///
 /// A panic is a failure with its message, item and stage. A failure that no receiver took is in the report;
-/// [`Scope::closed`] returns the failures of a dropped run. A run, or a task of a scope, ends as cancelled if its
+/// [`Scope::wait`] returns the failures of a dropped run. A run, or a task of a scope, ends as cancelled if its
 /// runtime shuts down.
 ///
 /// `no_silence/every_failure_is_told_once`, `no_silence/a_runtime_that_shuts_down_ends_the_run_as_cancelled`

@@ -70,7 +70,7 @@ impl StageReport {
 
 /// The counts of the items of a stage, by group.
 ///
-/// Every item taken is in exactly one of the groups from `succeeded` to `never_begun`, or on the way to a group. When
+/// Every item taken is in exactly one of the groups from `succeeded` to `never_started`, or on the way to a group. When
 /// the run is over, `taken` equals [`Counts::settled`]. While the run goes on, the difference is `running` plus
 /// [`Counts::waiting`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,11 +88,9 @@ pub struct Counts {
     pub timed_out: usize,
     /// Items with a job that was stopped from outside, and items on the way to the stage when the run ended.
     pub cancelled: usize,
-    /// Items given up by an overflow policy.
-    pub dropped: usize,
-    /// Items taken and never begun.
-    pub never_begun: usize,
-    /// Jobs begun and not ended; zero when the run is over.
+    /// Items taken and never started.
+    pub never_started: usize,
+    /// Jobs started and not completed; zero when the run is over.
     pub running: usize,
     /// Outputs and failures of the stage, yielded or taken by the next stage.
     pub delivered: usize,
@@ -102,16 +100,10 @@ impl Counts {
     /// Returns the number of items in all the groups.
     #[must_use]
     pub fn settled(&self) -> usize {
-        self.succeeded
-            + self.errored
-            + self.panicked
-            + self.timed_out
-            + self.cancelled
-            + self.dropped
-            + self.never_begun
+        self.succeeded + self.errored + self.panicked + self.timed_out + self.cancelled + self.never_started
     }
 
-    /// Returns the number of items taken with a job that may still begin, or has ended and is not yet counted; zero
+    /// Returns the number of items taken with a job that may still start, or has completed and is not yet counted; zero
     /// when the run is over.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -145,8 +137,7 @@ impl fmt::Display for Counts {
             (self.panicked, "panicked"),
             (self.timed_out, "timed out"),
             (self.cancelled, "cancelled"),
-            (self.dropped, "dropped"),
-            (self.never_begun, "never begun"),
+            (self.never_started, "never started"),
             (self.running, "running"),
             (self.waiting(), "waiting"),
             (self.not_yielded(), "not yielded"),

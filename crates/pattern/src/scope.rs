@@ -23,7 +23,7 @@ use task::Task;
 
 /// Holds runs and tasks together: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
-/// The cancellation or the deadline of a scope stops every run, task and child at the next await. [`Scope::closed`] waits
+/// The cancellation or the deadline of a scope stops every run, task and child at the next await. [`Scope::wait`] waits
 /// until no run and no task is left. Clones are the same scope. The drop of the last clone cancels the scope, so no task
 /// outlives a scope unnoticed; runs and children hold clones, too.
 ///
@@ -39,7 +39,7 @@ use task::Task;
 /// let scope = Scope::new("start-up").with_timeout(Duration::from_secs(5));
 /// scope.spawn("migrate", async { Ok(()) });
 /// scope.spawn("warm the cache", async { Ok(()) });
-/// scope.closed().await?;
+/// scope.wait().await?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -255,7 +255,7 @@ impl Scope {
     ///
     /// A cancelled scope never polls the task. The task does not own the scope: the drop of the last clone cancels both.
     ///
-    /// The first failure or panic of a task cancels the scope, and [`Scope::closed`] returns the failure. So a task with
+    /// The first failure or panic of a task cancels the scope, and [`Scope::wait`] returns the failure. So a task with
     /// items for a run must not fail because the run has ended: such a task returns `Ok` when no item can be sent any more.
     /// A [`Source::generate`](crate::Source::generate) needs no task at all.
     ///
@@ -293,7 +293,7 @@ impl Scope {
     /// # Cancel safety
     ///
     /// This method is cancel safe.
-    pub async fn closed(&self) -> Result<(), Failure> {
+    pub async fn wait(&self) -> Result<(), Failure> {
         let Some(shared) = self.owner.shared.get() else { return Ok(()) };
         let tracker = shared.tracker();
         // A new task may have come after the end reported by the wait.
@@ -304,7 +304,7 @@ impl Scope {
     }
 
     /// Returns whether the scope or a child was ever entered or asked for the token. An unused scope has allocated the owner
-    /// only, and [`Self::closed`] returns at once.
+    /// only, and [`Self::wait`] returns at once.
     pub(crate) fn is_used(&self) -> bool {
         self.owner.shared.get().is_some()
     }
@@ -319,12 +319,12 @@ impl Scope {
         self.owner.shared().cancelled_by_now()
     }
 
-    /// Takes the failure that [`Self::closed`] would return.
+    /// Takes the failure that [`Self::wait`] would return.
     pub(crate) fn take_unreported(&self) -> Option<Failure> {
         self.owner.shared.get().and_then(|shared| shared.take_unreported())
     }
 
-    /// Keeps a failure for [`Self::closed`].
+    /// Keeps a failure for [`Self::wait`].
     pub(crate) fn record(&self, failure: Failure) {
         self.owner.shared().record(failure);
     }

@@ -24,7 +24,7 @@ pub(crate) use delivered::Delivered;
 pub(crate) use output_port::{OutputPort, Took};
 use shared::StageShared;
 pub(crate) use state::Delivery;
-pub use work::{Begun, Ended, Taken, Work};
+pub use work::{Completed, Running, Taken, Work};
 
 /// Starts a stage: the supervisor and the first worker.
 #[track_caller]

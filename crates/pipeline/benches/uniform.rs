@@ -10,7 +10,7 @@ use towpath_testkit::Benchmark;
 mod subject;
 
 fn main() -> ExitCode {
-    Benchmark::of(OneStage)
+    Benchmark::new(OneStage)
         .with("pipeline-cap10", "pipeline", |items| sum(three_stages(10), 0..items))
         .with("pipeline-cap1024", "pipeline", |items| sum(three_stages(1_024), 0..items))
         .path("pipeline of three stages", |items| sum(three_stages(10), (0..items).map(|_| 1)))

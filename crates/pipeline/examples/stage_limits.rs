@@ -31,9 +31,9 @@ async fn main() {
     let began = Instant::now();
     let mut run = pipeline.run(0..20).indexed();
     let mut failed = Vec::new();
-    while let Some((index, outcome)) = run.next().await {
+    while let Some(outcome) = run.next().await {
         match outcome {
-            Ok(line) => println!("page {}: {line}", index.unwrap_or_default()),
+            Ok((index, line)) => println!("page {index}: {line}"),
             Err(failure) => failed.push(failure.to_string()),
         }
     }

@@ -6,5 +6,5 @@ use subject::{OneStage, OrderedStages, PassJobPass};
 use towpath_testkit::Conformance;
 
 fn main() {
-    Conformance::of(OneStage).and_just(OrderedStages).and_just(PassJobPass).main()
+    Conformance::new(OneStage).and_just(OrderedStages).and_just(PassJobPass).main()
 }

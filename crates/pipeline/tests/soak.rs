@@ -11,5 +11,5 @@ use towpath_testkit::{PeakAlloc, Soak};
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::of(OneStage).and(PassJobPass).and(OrderedStages).main(|| HEAP.current_usage())
+    Soak::new(OneStage).and(PassJobPass).and(OrderedStages).main(|| HEAP.current_usage())
 }

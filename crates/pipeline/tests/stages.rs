@@ -82,8 +82,7 @@ async fn on_failure_concerns_every_stage_wherever_it_is_called() {
     let late = first.then_stage(1, fail_at(2)).then_stage(1, fail_at(3));
     let late = late.on_failure(OnFailure::Continue);
     for pipeline in [early, late] {
-        let mut run = pipeline.run(0..5);
-        let outcomes = run.outcomes().await;
+        let (outcomes, report) = pipeline.run(0..5).outcomes().await;
         let failed: Vec<String> =
             outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(Failure::to_string).collect();
         assert_eq!(
@@ -95,7 +94,6 @@ async fn on_failure_concerns_every_stage_wherever_it_is_called() {
             ]
         );
         assert_eq!(outcomes.len(), 5);
-        let report = run.finish().await;
         let taken: Vec<usize> = report.stages.iter().map(|stage| stage.counts.taken).collect();
         assert_eq!(taken, [5, 4, 3], "an item that failed does not come to the next stage");
     }
@@ -111,9 +109,9 @@ async fn an_item_keeps_its_index_through_an_unordered_stage() {
         .then_stage(1, |x: u64| async move { Ok(format!("item {x}")) });
     let mut run = pipeline.run(0..10).indexed();
     let mut indexes = Vec::new();
-    while let Some((index, output)) = run.next().await {
-        let index = index.expect("every output has one");
-        assert_eq!(output.expect("nothing fails"), format!("item {index}"));
+    while let Some(output) = run.next().await {
+        let (index, output) = output.expect("nothing fails");
+        assert_eq!(output, format!("item {index}"));
         indexes.push(index);
     }
     assert_eq!(indexes, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "the middle stage turned them round");
@@ -175,7 +173,7 @@ async fn each_stage_has_its_own_capacity() {
         tokio::task::yield_now().await;
     }
     // Nobody takes outputs: each stage has as many items as its limit and capacity, behind it as many as theirs.
-    let taken: Vec<usize> = run.stats().iter().map(|stage| stage.counts.taken).collect();
+    let taken: Vec<usize> = run.report().stages.iter().map(|stage| stage.counts.taken).collect();
     assert_eq!(taken, [13 + 1 + 7, 1 + 7, 7]);
     assert_eq!(asked.load(Ordering::Relaxed), 21);
 }
@@ -226,10 +224,9 @@ async fn it_is_a_pattern_boxed_and_behind_another() {
     let words = Pipeline::new(1, |text: &'static str| async move { Ok(text.len()) })
         .then_stage(1, |length: usize| async move { Ok(length * 10) });
     let then = words.then(Pipeline::new(1, |tens: usize| async move { Ok(tens + 1) }).named("end")).boxed();
-    let mut run = then.run(["one", "three"]);
-    let outputs: Result<Vec<usize>, Failure> = run.outcomes().await.into_iter().collect();
+    let (outcomes, report) = then.run(["one", "three"]).outcomes().await;
+    let outputs: Result<Vec<usize>, Failure> = outcomes.into_iter().collect();
     assert_eq!(outputs.expect("nothing fails"), [31, 51]);
-    let report = run.finish().await;
     let names: Vec<&str> = report.stages.iter().map(|stage| &*stage.stage).collect();
     assert_eq!(names, ["stage 1", "stage 2", "end"]);
 }

@@ -12,7 +12,7 @@ mod workloads;
 mod subject;
 
 fn main() -> ExitCode {
-    let mut benchmark = Benchmark::of(AsCompleted);
+    let mut benchmark = Benchmark::new(AsCompleted);
     for (workload, shape) in workloads::SHAPES {
         benchmark = benchmark
             .with(workload, "queue", move |items| workloads::in_batches(shape, items))

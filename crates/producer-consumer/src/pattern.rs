@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use towpath_pattern::queue::{self, Sender};
 use towpath_pattern::{
-    Ended, IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work, anyhow, builders,
+    Completed, IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work, anyhow, builders,
     drive_job,
 };
 
@@ -205,10 +205,10 @@ where
     Fut: Future<Output = anyhow::Result<Out>> + Send,
     Out: Send + 'static,
 {
-    async fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> Ended<In, Out> {
-        let handle = (self.handle)(self.sender.of_input(taken.index()), scope.clone());
-        let (item, begun) = taken.begin();
-        let result = drive_job((self.job)(item, handle), |cause| begun.tell(cause)).await;
-        begun.end(result)
+    async fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> Completed<In, Out> {
+        let handle = (self.handle)(self.sender.from_input(taken.index()), scope.clone());
+        let (item, running) = taken.start();
+        let result = drive_job((self.job)(item, handle), |cause| running.report(cause)).await;
+        running.complete(result)
     }
 }

@@ -6,5 +6,5 @@ use subject::AsCompleted;
 use towpath_testkit::Conformance;
 
 fn main() {
-    Conformance::of(AsCompleted).main()
+    Conformance::new(AsCompleted).main()
 }

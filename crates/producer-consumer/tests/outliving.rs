@@ -245,7 +245,7 @@ fn assert_none_is_lost(plan: Plan, ledger: &Shared, report: &Report) {
     assert_eq!(counts.taken, accepted.len(), "{plan:?}: {report}");
     assert_eq!(counts.succeeded, consumed.len(), "{plan:?}: {report}");
     assert_eq!(
-        counts.succeeded + counts.cancelled + counts.never_begun,
+        counts.succeeded + counts.cancelled + counts.never_started,
         accepted.len(),
         "{plan:?}: {report}"
     );

@@ -54,8 +54,9 @@ async fn an_item_has_the_index_of_the_input_of_its_producer() {
     let same = counting().consumers(3, |item: u64| async move { Ok(item) });
     let mut run = same.run([3, 0, 2]).indexed();
     let mut seen = Vec::new();
-    while let Some((index, output)) = ends(run.next()).await {
-        seen.push((output.unwrap(), index.unwrap()));
+    while let Some(output) = ends(run.next()).await {
+        let (index, output) = output.unwrap();
+        seen.push((output, index));
     }
     seen.sort_unstable();
     assert_eq!(seen, [(200, 2), (201, 2), (300, 0), (301, 0), (302, 0)]);
@@ -118,9 +119,9 @@ async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
     let failure = ends(named.run([1, 2, 3]).collect()).await.unwrap_err();
     assert_eq!(failure.to_string(), "item 2 at stage `taste consumers`: three, please not");
 
-    let mut run = picky.consumers(2, refuse).on_failure(OnFailure::Continue).run([1, 7, 3, 4]);
+    let run = picky.consumers(2, refuse).on_failure(OnFailure::Continue).run([1, 7, 3, 4]);
     let (outputs, failures): (Vec<_>, Vec<_>) =
-        ends(run.outcomes()).await.into_iter().partition(Result::is_ok);
+        ends(run.outcomes()).await.0.into_iter().partition(Result::is_ok);
     let mut outputs: Vec<_> = outputs.into_iter().map(Result::unwrap).collect();
     let mut failures: Vec<_> = failures.into_iter().filter_map(|f| f.err()?.index()).collect();
     outputs.sort_unstable();
@@ -157,7 +158,7 @@ async fn a_dropped_run_leaves_no_producer_that_waits_for_room() {
     sleep(Duration::from_millis(1)).await;
     assert!(Arc::strong_count(&gate) > 2, "producers wait");
     drop((run, stuck));
-    scope.closed().await.unwrap();
+    scope.wait().await.unwrap();
     assert_eq!(Arc::strong_count(&gate), 1);
 }
 
@@ -202,8 +203,8 @@ async fn a_lifo_run_tells_the_input_of_each_item() {
     });
     let mut run = same.capacity(9).lifo().run([0, 1, 2, 3]).indexed();
     let mut told = Vec::new();
-    while let Some((index, item)) = ends(run.next()).await {
-        told.push((index.unwrap(), item.unwrap()));
+    while let Some(output) = ends(run.next()).await {
+        told.push(output.unwrap());
     }
     told.sort_unstable();
     assert_eq!(told, [(0, 0), (1, 10), (2, 20), (3, 30)]);

@@ -9,5 +9,5 @@ use towpath_testkit::Benchmark;
 mod subject;
 
 fn main() -> ExitCode {
-    Benchmark::of(AsCompleted).and(Ordered).main()
+    Benchmark::new(AsCompleted).and(Ordered).main()
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_resource::{After, Held, Holding, PatternExt, Resource};
+use towpath_resource::{JobOutcome, PatternExt, Resource, ResourceGuard, WithResource};
 
 struct Server {
     connections: AtomicU32,
@@ -25,7 +25,7 @@ impl Resource for Server {
         Ok(Connection { number, requests: 0 })
     }
 
-    async fn release(&self, connection: Connection, after: After) -> anyhow::Result<()> {
+    async fn release(&self, connection: Connection, after: JobOutcome) -> anyhow::Result<()> {
         sleep(Duration::from_millis(20)).await;
         println!(
             "connection {}: goodbye after {} requests ({after:?})",
@@ -38,11 +38,12 @@ impl Resource for Server {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let server = Server { connections: AtomicU32::new(0) };
-    let get = Holding::new(2, server, |(mut connection, page): (Held<Connection>, u32)| async move {
-        connection.requests += 1;
-        sleep(Duration::from_millis(10)).await;
-        Ok(page * 100)
-    });
+    let get =
+        WithResource::new(2, server, |(mut connection, page): (ResourceGuard<Connection>, u32)| async move {
+            connection.requests += 1;
+            sleep(Duration::from_millis(10)).await;
+            Ok(page * 100)
+        });
     let sizes = get.ordered().run(1..=10).collect().await?;
     println!("{sizes:?}");
     Ok(())

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use towpath_resource::{Resource, Scope, provide, with_in};
+use towpath_resource::{Resource, Scope, resource_fn, with_in};
 
 fn temporary_file(name: &'static str) -> impl Resource<State = PathBuf> {
-    provide(
+    resource_fn(
         move || async move {
             let path = std::env::temp_dir().join(format!("towpath-{}-{name}", std::process::id()));
             let made = path.clone();

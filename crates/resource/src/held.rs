@@ -11,11 +11,11 @@ use crate::slot::{Next, Slot};
 /// A resource that a job holds, by value. Dropped, at the job's end at the latest, it goes back.
 ///
 /// A job that gives it away, to a task or with its output, has it count as held until it is dropped there; the run is
-/// over only then, or when [the time for releases](crate::Holding::release_within) is up, which fails it, and then the
+/// over only then, or when [the time for releases](crate::WithResource::release_within) is up, which fails it, and then the
 /// resource is dropped unreleased. So whoever waits for the end of a run whose outputs hold resources, as `collect` and
 /// [`with`](crate::with) do, waits for all of that time, and loses the outputs.
 #[must_use = "dropped, it goes back"]
-pub struct Held<S: Send + 'static> {
+pub struct ResourceGuard<S: Send + 'static> {
     /// There until it is dropped.
     state: Option<S>,
     slot: Arc<Slot<S>>,
@@ -30,7 +30,7 @@ pub(crate) trait Returns<S>: Send + Sync {
     fn scope_of(&self, slot: &Slot<S>) -> Scope;
 }
 
-impl<S: Send + 'static> Held<S> {
+impl<S: Send + 'static> ResourceGuard<S> {
     pub(crate) fn new(state: S, slot: Arc<Slot<S>>, pool: Weak<dyn Returns<S>>) -> Self {
         Self { state: Some(state), slot, pool }
     }
@@ -47,10 +47,10 @@ impl<S: Send + 'static> Held<S> {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-    /// use towpath_resource::{provide, with, with_in};
+    /// use towpath_resource::{resource_fn, with, with_in};
     ///
-    /// let connection = provide(|| async { Ok(()) }, |_, _| async { Ok(println!("goodbye")) });
-    /// let transaction = provide(|| async { Ok(()) }, |_, after| async move { Ok(println!("{after:?}: commit")) });
+    /// let connection = resource_fn(|| async { Ok(()) }, |_, _| async { Ok(println!("goodbye")) });
+    /// let transaction = resource_fn(|| async { Ok(()) }, |_, after| async move { Ok(println!("{after:?}: commit")) });
     /// with(connection, |connection| async move {
     ///     with_in(&connection.scope(), transaction, |_transaction| async { Ok(()) }).await?;
     ///     Ok(())
@@ -64,7 +64,7 @@ impl<S: Send + 'static> Held<S> {
     /// the job failed itself, which it does not mask, it is a failure of the run.
     ///
     /// Where the job is stopped or panics, and where the resource outlives its job and is then given back, all in it is
-    /// stopped, and the release waits for that: for as long as [a release may take](crate::Holding::release_within).
+    /// stopped, and the release waits for that: for as long as [a release may take](crate::WithResource::release_within).
     /// When that is up, it is a failure of the run, and the resource is released all the same; the run is over only
     /// when both are. From then on, as after the end of the run, nothing begins in it. A resource that is given back
     /// outside of its job is not lent again if it has a scope.
@@ -89,7 +89,7 @@ impl<S: Send + 'static> Held<S> {
     }
 }
 
-impl<S: Send + 'static> Deref for Held<S> {
+impl<S: Send + 'static> Deref for ResourceGuard<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
@@ -97,20 +97,20 @@ impl<S: Send + 'static> Deref for Held<S> {
     }
 }
 
-impl<S: Send + 'static> DerefMut for Held<S> {
+impl<S: Send + 'static> DerefMut for ResourceGuard<S> {
     fn deref_mut(&mut self) -> &mut S {
         self.state.as_mut().expect("there until it is dropped")
     }
 }
 
-impl<S: Send + 'static> Drop for Held<S> {
+impl<S: Send + 'static> Drop for ResourceGuard<S> {
     fn drop(&mut self) {
         self.give_back(false);
     }
 }
 
-impl<S: fmt::Debug + Send + 'static> fmt::Debug for Held<S> {
+impl<S: fmt::Debug + Send + 'static> fmt::Debug for ResourceGuard<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Held").field(&**self).finish()
+        f.debug_tuple("ResourceGuard").field(&**self).finish()
     }
 }

@@ -8,9 +8,9 @@ use std::thread;
 
 use towpath_pattern::{Cause, Scope};
 
-use crate::held::Held;
+use crate::held::ResourceGuard;
 use crate::pool::Pool;
-use crate::resource::{After, Resource};
+use crate::resource::{JobOutcome, Resource};
 use crate::slot::Slot;
 use crate::time::poll_once;
 
@@ -18,7 +18,7 @@ use crate::time::poll_once;
 pub(crate) struct Lease<'a, R: Resource> {
     pool: &'a Arc<Pool<R>>,
     slot: Arc<Slot<R::State>>,
-    after: Option<After>,
+    after: Option<JobOutcome>,
 }
 
 impl<'a, R: Resource> Lease<'a, R> {
@@ -27,7 +27,7 @@ impl<'a, R: Resource> Lease<'a, R> {
     /// # Errors
     ///
     /// Those of the acquisition.
-    pub(crate) async fn take(pool: &'a Arc<Pool<R>>) -> anyhow::Result<(Held<R::State>, Self)> {
+    pub(crate) async fn take(pool: &'a Arc<Pool<R>>) -> anyhow::Result<(ResourceGuard<R::State>, Self)> {
         let (held, slot) = pool.take().await?;
         Ok((held, Self { pool, slot, after: None }))
     }
@@ -44,14 +44,14 @@ impl<'a, R: Resource> Lease<'a, R> {
             scope.cancel();
         }
         let mut unreturned = Unreturned { pool: self.pool, result: Some(result) };
-        let closed = scope.closed().await;
+        let closed = scope.wait().await;
         let result = unreturned.result.take().expect("there until it is returned");
         if !self.slot.is_held() {
             scope.cancel();
             // Somebody outside the job may have put more into it just before. No await, which might lose a failure.
-            match poll_once(pin!(scope.closed())).await {
+            match poll_once(pin!(scope.wait())).await {
                 Poll::Ready(Ok(())) => self.slot.close_scope(),
-                Poll::Ready(Err(failure)) => self.pool.keep(Cause::of_error(failure.into())),
+                Poll::Ready(Err(failure)) => self.pool.keep(Cause::from_error(failure.into())),
                 Poll::Pending => {}
             }
         }
@@ -59,19 +59,19 @@ impl<'a, R: Resource> Lease<'a, R> {
             Ok(()) => result,
             Err(failure) if result.is_ok() => {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
-                    self.pool.keep(Cause::of_panic(payload));
+                    self.pool.keep(Cause::from_panic(payload));
                 }
                 Err(failure.into())
             }
             Err(failure) => {
-                self.pool.keep(Cause::of_error(failure.into()));
+                self.pool.keep(Cause::from_error(failure.into()));
                 result
             }
         }
     }
 
     /// Its job is at its end, and came to this.
-    pub(crate) fn end(mut self, after: After) {
+    pub(crate) fn end(mut self, after: JobOutcome) {
         self.after = Some(after);
     }
 }
@@ -85,14 +85,14 @@ struct Unreturned<'a, R: Resource, T> {
 impl<R: Resource, T> Drop for Unreturned<'_, R, T> {
     fn drop(&mut self) {
         if let Some(Err(error)) = self.result.take() {
-            self.pool.keep(Cause::of_error(error));
+            self.pool.keep(Cause::from_error(error));
         }
     }
 }
 
 impl<R: Resource> Drop for Lease<'_, R> {
     fn drop(&mut self) {
-        let stopped = || if thread::panicking() { After::Panic } else { After::Cancellation };
+        let stopped = || if thread::panicking() { JobOutcome::Panic } else { JobOutcome::Cancellation };
         let next = self.slot.end(self.after.unwrap_or_else(stopped));
         if let Some(next) = next {
             self.pool.settle(Arc::clone(&self.slot), next);

@@ -14,7 +14,7 @@
 //! # Example
 //!
 //! ```
-//! use towpath_resource::{After, Held, Holding, PatternExt, Resource};
+//! use towpath_resource::{JobOutcome, ResourceGuard, WithResource, PatternExt, Resource};
 //!
 //! # struct Connection;
 //! # impl Connection {
@@ -34,9 +34,9 @@
 //!         Connection::open(self.address).await
 //!     }
 //!
-//!     async fn release(&self, connection: Connection, after: After) -> anyhow::Result<()> {
+//!     async fn release(&self, connection: Connection, after: JobOutcome) -> anyhow::Result<()> {
 //!         match after {
-//!             After::Success => connection.say_goodbye().await,
+//!             JobOutcome::Success => connection.say_goodbye().await,
 //!             _ => Ok(connection.close()), // nobody knows what it still has to say
 //!         }
 //!     }
@@ -45,7 +45,7 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let database = Database { address: "db.example" };
-//!     let lengths = Holding::new(2, database, |(mut connection, path): (Held<Connection>, &'static str)| async move {
+//!     let lengths = WithResource::new(2, database, |(mut connection, path): (ResourceGuard<Connection>, &'static str)| async move {
 //!         connection.get(path).await
 //!     });
 //!     // Two connections for four items; when the outputs are there, both are released.
@@ -56,37 +56,37 @@
 //! ```
 //!
 //! For one piece of work and no items, there is [`with`]; for a resource inside another, a transaction on a connection,
-//! [`with_in`] the [scope](Held::scope) of the outer one.
+//! [`with_in`] the [scope](ResourceGuard::scope) of the outer one.
 //!
 //! # What a release can count on
 //!
 //! | the run | its resources |
 //! |---|---|
 //! | comes to its end, or fails | released before the end is yielded; a release that fails is yielded as a failure, or is in the report behind the first one |
-//! | is cancelled, or passes its deadline | the same; the release itself is not cancelled, but has [its own time](Holding::release_within) |
-//! | is dropped | released beside whoever dropped it; [`Scope::closed`] waits for it, and returns what failed |
-//! | has a job that panics | that job's resource is released with [`After::Panic`], and made anew for the next |
-//! | has a job that started something in the [scope](Held::scope) of its resource | that is over before the resource is released or lent again; where the job was stopped or failed, it is stopped |
+//! | is cancelled, or passes its deadline | the same; the release itself is not cancelled, but has [its own time](WithResource::release_within) |
+//! | is dropped | released beside whoever dropped it; [`Scope::wait`] waits for it, and returns what failed |
+//! | has a job that panics | that job's resource is released with [`JobOutcome::Panic`], and made anew for the next |
+//! | has a job that started something in the [scope](ResourceGuard::scope) of its resource | that is over before the resource is released or lent again; where the job was stopped or failed, it is stopped |
 //! | has a job that gave its resource away | as when it is given back; one that takes longer for that than a release may is a failure, and dropped |
 //! | ends because its runtime is shut down | dropped: nothing can be awaited any more |
 
 #![forbid(unsafe_code)]
 
 mod held;
-mod holding;
 mod lease;
 mod pool;
 mod resource;
 mod slot;
 mod time;
 mod with;
+mod with_resource;
 
 pub use towpath_pattern::prelude::*;
 
-pub use held::Held;
-pub use holding::Holding;
-pub use resource::{After, Resource, provide};
+pub use held::ResourceGuard;
+pub use resource::{JobOutcome, Resource, resource_fn};
 pub use with::{with, with_in};
+pub use with_resource::WithResource;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

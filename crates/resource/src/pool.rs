@@ -20,8 +20,8 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, drive_job};
 
-use crate::held::{Held, Returns};
-use crate::resource::{After, Resource};
+use crate::held::{ResourceGuard, Returns};
+use crate::resource::{JobOutcome, Resource};
 use crate::slot::{Emptied, Next, Slot};
 use crate::time::within;
 
@@ -51,7 +51,7 @@ struct State<S> {
 }
 
 /// A resource for a job, and its slot.
-type CheckedOut<S> = (Held<S>, Arc<Slot<S>>);
+type CheckedOut<S> = (ResourceGuard<S>, Arc<Slot<S>>);
 
 impl<R: Resource> Pool<R> {
     pub(crate) fn new(
@@ -118,7 +118,7 @@ impl<R: Resource> Pool<R> {
     fn lend(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<CheckedOut<R::State>> {
         let state = slot.lend()?;
         let pool = Arc::downgrade(self) as Weak<dyn Returns<R::State>>;
-        Some((Held::new(state, Arc::clone(&slot), pool), slot))
+        Some((ResourceGuard::new(state, Arc::clone(&slot), pool), slot))
     }
 
     /// A place for one more, unless there are as many as may be.
@@ -173,8 +173,8 @@ impl<R: Resource> Pool<R> {
     }
 
     /// Releases a resource when what depends on it is over, or has had its time.
-    async fn release_after(&self, scope: &Scope, state: R::State, after: After) {
-        let closed = within(self.release_within, scope.closed()).await;
+    async fn release_after(&self, scope: &Scope, state: R::State, after: JobOutcome) {
+        let closed = within(self.release_within, scope.wait()).await;
         let late = closed.is_none();
         match closed {
             Some(closed) => self.keep_failure_of(closed),
@@ -182,15 +182,15 @@ impl<R: Resource> Pool<R> {
         }
         self.run_release(state, after).await;
         if late {
-            self.keep_failure_of(scope.closed().await);
+            self.keep_failure_of(scope.wait().await);
         }
     }
 
     /// Releases a resource, and keeps what went wrong.
-    async fn run_release(&self, state: R::State, after: After) {
+    async fn run_release(&self, state: R::State, after: JobOutcome) {
         let release = match catch_unwind(AssertUnwindSafe(|| self.resource.release(state, after))) {
             Ok(release) => release,
-            Err(payload) => return self.keep(Cause::of_panic(payload)),
+            Err(payload) => return self.keep(Cause::from_panic(payload)),
         };
         let mut release = pin!(Some(release));
         let released = {
@@ -204,23 +204,23 @@ impl<R: Resource> Pool<R> {
         };
         match released {
             Ok(Some(Ok(()))) => {}
-            Ok(Some(Err(error))) => self.keep(Cause::of_error(error)),
+            Ok(Some(Err(error))) => self.keep(Cause::from_error(error)),
             Ok(None) => self.keep(self.late("a release was not done in time")),
-            Err(payload) => self.keep(Cause::of_panic(payload)),
+            Err(payload) => self.keep(Cause::from_panic(payload)),
         }
         // What is left of it is dropped after that is kept: it may panic, too.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| release.set(None))) {
-            self.keep(Cause::of_panic(payload));
+            self.keep(Cause::from_panic(payload));
         }
     }
 
     fn late(&self, what: &'static str) -> Cause {
-        Cause::of_error(anyhow::Error::from(TimedOut { after: self.release_within }).context(what))
+        Cause::from_error(anyhow::Error::from(TimedOut { after: self.release_within }).context(what))
     }
 
     fn keep_failure_of(&self, closed: Result<(), Failure>) {
         if let Err(failure) = closed {
-            self.keep(Cause::of_error(failure.into()));
+            self.keep(Cause::from_error(failure.into()));
         }
     }
 
@@ -259,7 +259,7 @@ impl<R: Resource> Pool<R> {
         let held = self.lock().held();
         // Of one that did not come back, too.
         self.scope.cancel();
-        self.keep_failure_of(self.scope.closed().await);
+        self.keep_failure_of(self.scope.wait().await);
         let mut causes = loop {
             self.releases.wait().await;
             // One that came back meanwhile is being released, of which that wait told nothing.

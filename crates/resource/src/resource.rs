@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// Something that is acquired before it is used and released after, each with an await: Python's async
 /// context manager.
 ///
-/// [`provide`] makes one of two closures.
+/// [`resource_fn`] makes one of two closures.
 pub trait Resource: Send + Sync + 'static {
     /// What the jobs hold.
     type State: Send + 'static;
@@ -24,23 +24,27 @@ pub trait Resource: Send + Sync + 'static {
 
     /// Gives one up: `__aexit__`. `after` says what became of the last job that held it.
     ///
-    /// Nothing cancels it but the end of its time, [`Holding::release_within`](crate::Holding::release_within), and
+    /// Nothing cancels it but the end of its time, [`WithResource::release_within`](crate::WithResource::release_within), and
     /// a runtime that shuts down.
     ///
     /// # Errors
     ///
     /// An error is a failure of the run, after the first one.
-    fn release(&self, state: Self::State, after: After) -> impl Future<Output = anyhow::Result<()>> + Send;
+    fn release(
+        &self,
+        state: Self::State,
+        after: JobOutcome,
+    ) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
 /// What became of the last job that held a resource: `exc_type`, as Python calls it.
 ///
 /// It tells of that job only, and not of those that held the resource before. What must be committed or rolled back,
 /// job by job, is a resource of its own inside the job: `with_in(&held.scope(), transaction, …)`, of
-/// [`with_in`](crate::with_in) and [`Held::scope`](crate::Held::scope).
+/// [`with_in`](crate::with_in) and [`ResourceGuard::scope`](crate::ResourceGuard::scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum After {
+pub enum JobOutcome {
     /// It returned its output.
     Success,
     /// It returned an error.
@@ -60,7 +64,7 @@ impl<R: Resource> Resource for Arc<R> {
         (**self).acquire()
     }
 
-    fn release(&self, state: R::State, after: After) -> impl Future<Output = anyhow::Result<()>> + Send {
+    fn release(&self, state: R::State, after: JobOutcome) -> impl Future<Output = anyhow::Result<()>> + Send {
         (**self).release(state, after)
     }
 }
@@ -69,12 +73,12 @@ impl<R: Resource> Resource for Arc<R> {
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-/// use towpath_resource::{After, provide, with};
+/// use towpath_resource::{JobOutcome, resource_fn, with};
 ///
-/// let file = provide(
+/// let file = resource_fn(
 ///     || async { Ok(String::from("open")) },
-///     |file: String, after: After| async move {
-///         assert_eq!((file.as_str(), after), ("open, read", After::Success));
+///     |file: String, after: JobOutcome| async move {
+///         assert_eq!((file.as_str(), after), ("open, read", JobOutcome::Success));
 ///         Ok(())
 ///     },
 /// );
@@ -85,12 +89,12 @@ impl<R: Resource> Resource for Arc<R> {
 /// assert_eq!(length.await?, 10);
 /// # Ok(()) }
 /// ```
-pub fn provide<S, A, AFut, R, RFut>(acquire: A, release: R) -> impl Resource<State = S>
+pub fn resource_fn<S, A, AFut, R, RFut>(acquire: A, release: R) -> impl Resource<State = S>
 where
     S: Send + 'static,
     A: Fn() -> AFut + Send + Sync + 'static,
     AFut: Future<Output = anyhow::Result<S>> + Send,
-    R: Fn(S, After) -> RFut + Send + Sync + 'static,
+    R: Fn(S, JobOutcome) -> RFut + Send + Sync + 'static,
     RFut: Future<Output = anyhow::Result<()>> + Send,
 {
     Provided { acquire, release }
@@ -106,7 +110,7 @@ where
     S: Send + 'static,
     A: Fn() -> AFut + Send + Sync + 'static,
     AFut: Future<Output = anyhow::Result<S>> + Send,
-    R: Fn(S, After) -> RFut + Send + Sync + 'static,
+    R: Fn(S, JobOutcome) -> RFut + Send + Sync + 'static,
     RFut: Future<Output = anyhow::Result<()>> + Send,
 {
     type State = S;
@@ -115,7 +119,7 @@ where
         (self.acquire)()
     }
 
-    fn release(&self, state: S, after: After) -> impl Future<Output = anyhow::Result<()>> + Send {
+    fn release(&self, state: S, after: JobOutcome) -> impl Future<Output = anyhow::Result<()>> + Send {
         (self.release)(state, after)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use towpath_pattern::Scope;
 
-use crate::resource::After;
+use crate::resource::JobOutcome;
 
 pub(crate) struct Slot<S> {
     content: Mutex<Content<S>>,
@@ -21,7 +21,7 @@ struct Content<S> {
     /// While nobody holds it.
     state: Option<S>,
     /// Of the job that had it last, once that has ended.
-    after: Option<After>,
+    after: Option<JobOutcome>,
     /// No other job is to have it.
     useless: bool,
     /// Of what depends on it, since somebody who held it asked for that.
@@ -39,7 +39,7 @@ pub(crate) enum Next {
 pub(crate) struct Emptied<S> {
     pub(crate) state: S,
     /// What became of its last job.
-    pub(crate) after: After,
+    pub(crate) after: JobOutcome,
     /// Of what depends on it and may not be over.
     pub(crate) scope: Option<Scope>,
 }
@@ -81,10 +81,10 @@ impl<S> Slot<S> {
     }
 
     /// Its job has ended.
-    pub(crate) fn end(&self, after: After) -> Option<Next> {
+    pub(crate) fn end(&self, after: JobOutcome) -> Option<Next> {
         let mut content = self.lock();
         content.after = Some(after);
-        content.useless |= after == After::Panic;
+        content.useless |= after == JobOutcome::Panic;
         content.next()
     }
 
@@ -93,7 +93,7 @@ impl<S> Slot<S> {
         let mut content = self.lock();
         let scope = content.scope.get_or_insert_with(|| around.child(Arc::clone(name))).clone();
         self.has_scope.store(true, Ordering::Release);
-        let stopped = matches!(content.after, Some(After::Panic | After::Cancellation));
+        let stopped = matches!(content.after, Some(JobOutcome::Panic | JobOutcome::Cancellation));
         drop(content);
         if stopped {
             scope.cancel();
@@ -121,7 +121,7 @@ impl<S> Slot<S> {
     /// Takes it out for good.
     pub(crate) fn empty(&self) -> Option<Emptied<S>> {
         let mut content = self.lock();
-        let after = mem::take(&mut content.after).unwrap_or(After::Cancellation);
+        let after = mem::take(&mut content.after).unwrap_or(JobOutcome::Cancellation);
         let scope = content.scope.take();
         content.state.take().map(|state| Emptied { state, after, scope })
     }

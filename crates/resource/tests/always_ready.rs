@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::coop::consume_budget;
 use tokio::time::advance;
-use towpath_resource::{Held, Holding, PatternExt, Scope, provide, with_in};
+use towpath_resource::{PatternExt, ResourceGuard, Scope, WithResource, resource_fn, with_in};
 
 /// A loop ends by itself after that many steps, which take far longer than it is given.
 const STEPS: usize = 1_000_000;
@@ -43,8 +43,9 @@ fn let_time_pass(paused: bool) {
 fn release_that_is_always_ready_is_given_up_in_time() {
     for (runtime, paused) in runtimes() {
         let failure = runtime.block_on(async {
-            let resource = provide(|| ready(Ok(())), |(), _| always_ready());
-            let holding = Holding::new(1, resource, |(_held, ()): (Held<()>, ())| ready(Ok(())));
+            let resource = resource_fn(|| ready(Ok(())), |(), _| always_ready());
+            let holding =
+                WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| ready(Ok(())));
             let run = holding.release_within(GIVEN).run([()]);
             let_time_pass(paused);
             run.collect().await.expect_err("the release takes too long")
@@ -57,12 +58,12 @@ fn release_that_is_always_ready_is_given_up_in_time() {
 fn dependent_that_is_always_ready_is_stopped_before_the_release() {
     for (runtime, paused) in runtimes() {
         runtime.block_on(async {
-            let resource = provide(|| ready(Ok(())), |(), _| ready(Ok(())));
-            let job = |(held, ()): (Held<()>, ())| async move {
+            let resource = resource_fn(|| ready(Ok(())), |(), _| ready(Ok(())));
+            let job = |(held, ()): (ResourceGuard<()>, ())| async move {
                 held.scope().spawn("dependent", always_ready());
                 Err::<(), _>(anyhow::anyhow!("by itself"))
             };
-            let run = Holding::new(1, resource, job).release_within(GIVEN).run([()]);
+            let run = WithResource::new(1, resource, job).release_within(GIVEN).run([()]);
             let_time_pass(paused);
             let failure = run.collect().await.expect_err("its job fails");
             assert!(failure.to_string().ends_with("by itself"), "paused: {paused}: {failure}");
@@ -75,7 +76,7 @@ fn work_that_is_always_ready_is_stopped_at_the_deadline() {
     for (runtime, paused) in runtimes() {
         runtime.block_on(async {
             let scope = Scope::new("limited").with_timeout(GIVEN);
-            let resource = provide(|| ready(Ok(())), |(), _| ready(Ok(())));
+            let resource = resource_fn(|| ready(Ok(())), |(), _| ready(Ok(())));
             let within = scope.clone();
             let works = tokio::spawn(async move { with_in(&within, resource, |_held| always_ready()).await });
             let_time_pass(paused);

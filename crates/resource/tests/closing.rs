@@ -8,17 +8,17 @@ use std::future::pending;
 use log::{Logged, RELEASE, Releases, State};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
-use towpath_resource::{Held, Holding, PatternExt, Resource, Source, anyhow, provide};
+use towpath_resource::{PatternExt, Resource, ResourceGuard, Source, WithResource, anyhow, resource_fn};
 
 fn paused() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")
 }
 
 fn nothing() -> impl Resource<State = ()> {
-    provide(|| async { Ok(()) }, |(), _| async { Ok(()) })
+    resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) })
 }
 
-async fn number((_held, number): (Held<State>, u32)) -> anyhow::Result<u32> {
+async fn number((_held, number): (ResourceGuard<State>, u32)) -> anyhow::Result<u32> {
     Ok(number)
 }
 
@@ -27,7 +27,7 @@ fn a_run_whose_runtime_goes_during_a_release_does_not_end_well() {
     let log = Logged::default();
     let runtime = paused();
     let run = runtime.block_on(async {
-        let run = Holding::new(1, log.clone(), number).run(0..1);
+        let run = WithResource::new(1, log.clone(), number).run(0..1);
         sleep(RELEASE / 2).await;
         run
     });
@@ -39,8 +39,9 @@ fn a_run_whose_runtime_goes_during_a_release_does_not_end_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_release_of_the_stage_before_that_fails_later_masks_no_cancellation() {
-    let first = Holding::new(1, Logged::with_releases_that(Releases::Fail), number);
-    let second = Holding::new(1, nothing(), |(_, _): (Held<()>, u32)| pending::<anyhow::Result<()>>());
+    let first = WithResource::new(1, Logged::with_releases_that(Releases::Fail), number);
+    let second =
+        WithResource::new(1, nothing(), |(_, _): (ResourceGuard<()>, u32)| pending::<anyhow::Result<()>>());
     let mut run = first.then(second).run(0..1);
     sleep(RELEASE / 2).await;
     run.cancel();
@@ -55,11 +56,12 @@ async fn a_release_of_the_stage_before_that_fails_later_masks_no_cancellation() 
 fn what_was_never_begun_is_kept_where_the_runtime_goes_while_the_stage_before_is_closing() {
     let runtime = paused();
     let (run, kept) = runtime.block_on(async {
-        let before = Holding::new(1, Logged::default(), number).run(0..2);
+        let before = WithResource::new(1, Logged::default(), number).run(0..2);
         let (source, kept) = Source::from(before).kept();
-        let never = provide(pending::<anyhow::Result<()>>, |(), _| async { Ok(()) });
+        let never = resource_fn(pending::<anyhow::Result<()>>, |(), _| async { Ok(()) });
         let run =
-            Holding::new(2, never, |(_, number): (Held<()>, u32)| async move { Ok(number) }).run(source);
+            WithResource::new(2, never, |(_, number): (ResourceGuard<()>, u32)| async move { Ok(number) })
+                .run(source);
         sleep(RELEASE / 4).await;
         run.cancel();
         sleep(RELEASE / 4).await;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use tokio::runtime::Builder;
 use tokio::task::{spawn_blocking, yield_now};
-use towpath_resource::{Held, Holding, PatternExt, provide, with};
+use towpath_resource::{PatternExt, ResourceGuard, WithResource, resource_fn, with};
 
 /// Counted while it is there; it is large, so that it takes a while to be moved.
 struct Large {
@@ -45,7 +45,7 @@ fn a_resource_given_back_while_the_run_closes_is_released_before_the_run_is_over
     for round in 0..1_000 {
         let (alive, closing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let made = Arc::clone(&alive);
-        let large = provide(
+        let large = resource_fn(
             move || {
                 made.fetch_add(1, SeqCst);
                 let large = Large { alive: Arc::clone(&made), _room: [0; 16 * 1024] };
@@ -57,7 +57,7 @@ fn a_resource_given_back_while_the_run_closes_is_released_before_the_run_is_over
             },
         );
         let last = Last(Some(()), Arc::clone(&closing), round % 100 * 16);
-        let give_away = move |(held, ()): (Held<Large>, ())| {
+        let give_away = move |(held, ()): (ResourceGuard<Large>, ())| {
             let closing = Arc::clone(&closing);
             async move {
                 spawn_blocking(move || {
@@ -69,7 +69,7 @@ fn a_resource_given_back_while_the_run_closes_is_released_before_the_run_is_over
                 Ok(())
             }
         };
-        let finish = async { Holding::new(1, large, give_away).run(last).finish().await };
+        let finish = async { WithResource::new(1, large, give_away).run(last).finish().await };
         let report = runtime.block_on(finish);
         assert_eq!(alive.load(SeqCst), 0, "round {round}: {report}");
     }
@@ -79,14 +79,14 @@ fn a_resource_given_back_while_the_run_closes_is_released_before_the_run_is_over
 fn without_timers_a_resource_that_outlives_its_job_is_waited_for() {
     let released = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&released);
-    let resource = provide(
+    let resource = resource_fn(
         || async { Ok(()) },
         move |(), _| {
             counted.fetch_add(1, SeqCst);
             async { Ok(()) }
         },
     );
-    let give_away = |(held, ()): (Held<()>, ())| async move {
+    let give_away = |(held, ()): (ResourceGuard<()>, ())| async move {
         tokio::spawn(async move {
             for _ in 0..50 {
                 yield_now().await;
@@ -96,14 +96,15 @@ fn without_timers_a_resource_that_outlives_its_job_is_waited_for() {
         Ok(())
     };
     let runtime = Builder::new_current_thread().build().unwrap();
-    let report = runtime.block_on(async { Holding::new(1, resource, give_away).run([()]).finish().await });
+    let report =
+        runtime.block_on(async { WithResource::new(1, resource, give_away).run([()]).finish().await });
     assert_eq!((released.load(SeqCst), report.failures.len()), (1, 0), "{report}");
 }
 
 #[test]
 fn without_timers_a_release_that_waits_is_waited_for() {
     let runtime = Builder::new_current_thread().build().unwrap();
-    let waits = provide(
+    let waits = resource_fn(
         || async { Ok(()) },
         |(), _| async {
             yield_now().await;
@@ -116,7 +117,7 @@ fn without_timers_a_release_that_waits_is_waited_for() {
 #[test]
 fn a_release_that_panics_before_its_first_await_is_a_failure_of_the_run() {
     let runtime = Builder::new_current_thread().build().unwrap();
-    let breaks = provide(
+    let breaks = resource_fn(
         || async { Ok(true) },
         |breaks: bool, _| {
             assert!(!breaks, "broken");

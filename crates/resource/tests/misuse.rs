@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use towpath_resource::{Held, Holding, Limit, PatternExt, Resource, Scope, provide};
+use towpath_resource::{Limit, PatternExt, Resource, ResourceGuard, Scope, WithResource, resource_fn};
 use towpath_testkit::panic_of;
 
 fn nothing() -> impl Resource<State = ()> {
-    provide(|| async { Ok(()) }, |(), _| async { Ok(()) })
+    resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) })
 }
 
 #[test]
 fn a_limit_of_zero_panics_where_it_was_written() {
-    let pass = |(_, x): (Held<()>, u64)| async move { Ok(x) };
+    let pass = |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x) };
     let line = line!() + 1;
-    let (message, place) = panic_of(|| Holding::new(0, nothing(), pass));
+    let (message, place) = panic_of(|| WithResource::new(0, nothing(), pass));
     assert_eq!(message, "a limit of 0 would never run a job; use 1 or more");
     let place = place.expect("a place");
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
@@ -28,7 +28,7 @@ fn a_limit_known_at_run_time_is_checked_without_a_panic() {
 
 #[test]
 fn a_run_outside_a_runtime_says_what_to_do() {
-    let double = Holding::new(2, nothing(), |(_, x): (Held<()>, u64)| async move { Ok(x * 2) });
+    let double = WithResource::new(2, nothing(), |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x * 2) });
     let (message, _) = panic_of(|| double.run([1]));
     assert!(message.starts_with("a run of `resource` was started outside a tokio runtime; start it"));
 }
@@ -39,7 +39,7 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
             let scope = Scope::new("hurried").with_timeout(Duration::from_secs(1));
-            Holding::new(2, nothing(), |(_, x): (Held<()>, u64)| async move { Ok(x * 2) })
+            WithResource::new(2, nothing(), |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x * 2) })
                 .run_in(&scope, [1])
                 .collect()
                 .await
@@ -52,9 +52,12 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
 async fn the_largest_limit_capacity_and_timeout_are_fine() {
     let scope = Scope::new("patient").with_timeout(Duration::MAX);
     for ordered in [false, true] {
-        let mut double =
-            Holding::new(usize::MAX, nothing(), |(_, x): (Held<()>, u64)| async move { Ok(x * 2) })
-                .capacity(usize::MAX);
+        let mut double = WithResource::new(
+            usize::MAX,
+            nothing(),
+            |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x * 2) },
+        )
+        .capacity(usize::MAX);
         if ordered {
             double = double.ordered();
         }
@@ -65,7 +68,7 @@ async fn the_largest_limit_capacity_and_timeout_are_fine() {
 
 #[tokio::test]
 async fn no_items_are_no_outputs() {
-    let outputs = Holding::new(1, nothing(), |(_, x): (Held<()>, u64)| async move { Ok(x) })
+    let outputs = WithResource::new(1, nothing(), |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x) })
         .run(Vec::new())
         .collect()
         .await;

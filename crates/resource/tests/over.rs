@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::sleep;
-use towpath_resource::{Held, Holding, PatternExt, Scope, provide};
+use towpath_resource::{PatternExt, ResourceGuard, Scope, WithResource, resource_fn};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -21,7 +21,7 @@ async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told
             let number = made.fetch_add(1, SeqCst);
             async move { Ok(number) }
         };
-        provide(acquire, move |number: usize, _| {
+        resource_fn(acquire, move |number: usize, _| {
             let (releasing, signal) = (Arc::clone(&releasing), Arc::clone(&signal));
             async move {
                 if number == 1 {
@@ -37,8 +37,8 @@ async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told
         })
     };
     let around = Scope::new("around");
-    let lend = |(held, ()): (Held<usize>, ())| async move { Ok(held) };
-    let mut run = Holding::new(2, resource, lend).release_within(4 * S).run_in(&around, [(), ()]);
+    let lend = |(held, ()): (ResourceGuard<usize>, ())| async move { Ok(held) };
+    let mut run = WithResource::new(2, resource, lend).release_within(4 * S).run_in(&around, [(), ()]);
     let mut held = Vec::new();
     for _ in 0..2 {
         held.push(run.next().await.expect("an output").expect("no failure"));
@@ -59,17 +59,17 @@ async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told
     assert_eq!(releasing.load(SeqCst), 0, "it is over");
     let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|failure| failure.ends_with("release 0 failed")), "{told:?}");
-    around.closed().await.expect("all was told by the report");
+    around.wait().await.expect("all was told by the report");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_or_begins_in_the_scope_of_a_resource_that_did_not_come_back() {
-    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
-    let lend = |(held, ()): (Held<()>, ())| async move {
+    let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let lend = |(held, ()): (ResourceGuard<()>, ())| async move {
         let scope = held.scope();
         Ok((held, scope))
     };
-    let mut run = Holding::new(1, resource, lend).release_within(S).run([()]);
+    let mut run = WithResource::new(1, resource, lend).release_within(S).run([()]);
     let (held, scope) = run.next().await.expect("an output").expect("no failure");
     let alive = Arc::new(());
     let guard = Arc::clone(&alive);

@@ -9,7 +9,8 @@ use std::time::Duration;
 use log::{Logged, RELEASE, Releases, State};
 use tokio::time::{Instant, sleep, timeout};
 use towpath_resource::{
-    After, Cancelled, Cause, Held, Holding, OnFailure, PatternExt, Scope, TimedOut, provide, with, with_in,
+    Cancelled, Cause, JobOutcome, OnFailure, PatternExt, ResourceGuard, Scope, TimedOut, WithResource,
+    resource_fn, with, with_in,
 };
 
 /// What a job does with an item.
@@ -23,7 +24,7 @@ enum Act {
     Discard,
 }
 
-async fn act((held, act): (Held<State>, Act)) -> anyhow::Result<usize> {
+async fn act((held, act): (ResourceGuard<State>, Act)) -> anyhow::Result<usize> {
     let number = held.number;
     match act {
         Act::Pass => {}
@@ -31,7 +32,7 @@ async fn act((held, act): (Held<State>, Act)) -> anyhow::Result<usize> {
         Act::TimeOut => return Err(TimedOut { after: RELEASE }.into()),
         Act::Panic => panic!("broken"),
         Act::Wait => pending().await,
-        Act::Discard => Held::discard(held),
+        Act::Discard => ResourceGuard::discard(held),
     }
     Ok(number)
 }
@@ -39,14 +40,14 @@ async fn act((held, act): (Held<State>, Act)) -> anyhow::Result<usize> {
 #[tokio::test(start_paused = true)]
 async fn a_release_is_told_what_became_of_the_last_job() {
     for (of_job, after) in [
-        (Act::Pass, After::Success),
-        (Act::Err, After::Error),
-        (Act::TimeOut, After::Timeout),
-        (Act::Panic, After::Panic),
-        (Act::Discard, After::Success),
+        (Act::Pass, JobOutcome::Success),
+        (Act::Err, JobOutcome::Error),
+        (Act::TimeOut, JobOutcome::Timeout),
+        (Act::Panic, JobOutcome::Panic),
+        (Act::Discard, JobOutcome::Success),
     ] {
         let log = Logged::default();
-        let report = Holding::new(1, log.clone(), act).run([of_job]).finish().await;
+        let report = WithResource::new(1, log.clone(), act).run([of_job]).finish().await;
         assert_eq!(log.released(), [(0, after)], "{of_job:?}: {report}");
         assert_eq!(log.alive(), 0, "{of_job:?}");
     }
@@ -60,7 +61,7 @@ async fn a_job_that_is_stopped_has_its_resource_released() {
         let log = Logged::default();
         let scope = Scope::new("stopped");
         let inner = scope.with_timeout(Duration::from_millis(if how == "deadline" { 50 } else { 60_000 }));
-        let mut run = Holding::new(2, log.clone(), act).run_in(&inner, [Act::Wait, Act::Wait]);
+        let mut run = WithResource::new(2, log.clone(), act).run_in(&inner, [Act::Wait, Act::Wait]);
         sleep(Duration::from_millis(20)).await;
         match how {
             "cancel" => run.cancel(),
@@ -69,18 +70,18 @@ async fn a_job_that_is_stopped_has_its_resource_released() {
         }
         let failure = run.next().await.expect("a failure").expect_err("it was cancelled");
         assert!(matches!(failure.cause(), Cause::Cancelled(cancelled) if *cancelled == by), "{failure}");
-        assert_eq!(log.released(), [(0, After::Cancellation), (1, After::Cancellation)], "{how}");
+        assert_eq!(log.released(), [(0, JobOutcome::Cancellation), (1, JobOutcome::Cancellation)], "{how}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_scope_of_a_run_that_is_dropped_is_closed_once_all_is_released() {
     let (log, scope) = (Logged::default(), Scope::new("dropped"));
-    let run = Holding::new(3, log.clone(), act).run_in(&scope, [Act::Wait; 3]);
+    let run = WithResource::new(3, log.clone(), act).run_in(&scope, [Act::Wait; 3]);
     sleep(Duration::from_millis(20)).await;
     drop(run);
     let dropped = Instant::now();
-    scope.closed().await.expect("nothing failed");
+    scope.wait().await.expect("nothing failed");
     assert_eq!((log.released().len(), log.alive()), (3, 0));
     assert_eq!(dropped.elapsed(), RELEASE, "they are released at the same time");
 }
@@ -88,7 +89,7 @@ async fn the_scope_of_a_run_that_is_dropped_is_closed_once_all_is_released() {
 #[tokio::test(start_paused = true)]
 async fn the_end_is_yielded_once_all_is_released() {
     let log = Logged::default();
-    let outputs = Holding::new(3, log.clone(), act).run([Act::Pass; 9]).collect().await;
+    let outputs = WithResource::new(3, log.clone(), act).run([Act::Pass; 9]).collect().await;
     assert_eq!(outputs.expect("it does not fail").len(), 9);
     assert_eq!((log.released().len(), log.alive()), (log.made().0, 0));
 }
@@ -96,17 +97,17 @@ async fn the_end_is_yielded_once_all_is_released() {
 #[tokio::test(start_paused = true)]
 async fn resources_go_from_job_to_job_and_are_no_more_than_jobs_at_once() {
     let log = Logged::default();
-    let slow = |(held, _): (Held<State>, u32)| async move {
+    let slow = |(held, _): (ResourceGuard<State>, u32)| async move {
         sleep(Duration::from_millis(5)).await;
         Ok(held.number)
     };
-    Holding::new(4, log.clone(), slow).run(0..100).collect().await.expect("it does not fail");
+    WithResource::new(4, log.clone(), slow).run(0..100).collect().await.expect("it does not fail");
     assert_eq!(log.made(), (4, 4));
 
     // None waits for another to be made where one is idle.
-    let quick = |(held, _): (Held<State>, u32)| async move { Ok(held.number) };
+    let quick = |(held, _): (ResourceGuard<State>, u32)| async move { Ok(held.number) };
     let log = Logged::default();
-    Holding::new(1, log.clone(), quick).run(0..100).collect().await.expect("it does not fail");
+    WithResource::new(1, log.clone(), quick).run(0..100).collect().await.expect("it does not fail");
     assert_eq!(log.made(), (1, 1));
 }
 
@@ -114,7 +115,7 @@ async fn resources_go_from_job_to_job_and_are_no_more_than_jobs_at_once() {
 async fn what_a_job_broke_or_discarded_is_gone_before_another_takes_its_place() {
     for broken in [Act::Panic, Act::Discard] {
         let log = Logged::default();
-        let jobs = Holding::new(2, log.clone(), act).on_failure(OnFailure::Continue);
+        let jobs = WithResource::new(2, log.clone(), act).on_failure(OnFailure::Continue);
         let report = jobs.run([broken; 20]).finish().await;
         assert_eq!(log.made(), (20, 2), "{broken:?}: {report}");
         assert_eq!((log.released().len(), log.alive()), (20, 0), "{broken:?}");
@@ -124,16 +125,16 @@ async fn what_a_job_broke_or_discarded_is_gone_before_another_takes_its_place() 
 #[tokio::test(start_paused = true)]
 async fn an_error_leaves_the_resource_to_the_next_job() {
     let log = Logged::default();
-    let jobs = Holding::new(1, log.clone(), act).on_failure(OnFailure::Continue);
+    let jobs = WithResource::new(1, log.clone(), act).on_failure(OnFailure::Continue);
     let report = jobs.run([Act::Err, Act::Err, Act::Pass]).finish().await;
     assert_eq!((report.stages[0].counts.errored, log.made()), (2, (1, 1)));
-    assert_eq!(log.released(), [(0, After::Success)]);
+    assert_eq!(log.released(), [(0, JobOutcome::Success)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_fails_is_a_failure_of_the_run_after_its_outputs() {
     let log = Logged::with_releases_that(Releases::Fail);
-    let mut run = Holding::new(1, log, act).run([Act::Pass]);
+    let mut run = WithResource::new(1, log, act).run([Act::Pass]);
     assert!(matches!(run.next().await, Some(Ok(0))));
     let failure = run.next().await.expect("the release failed").expect_err("the release failed");
     assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
@@ -143,7 +144,7 @@ async fn a_release_that_fails_is_a_failure_of_the_run_after_its_outputs() {
 #[tokio::test(start_paused = true)]
 async fn a_release_that_fails_masks_nothing() {
     for releases in [Releases::Fail, Releases::Panic, Releases::Hang] {
-        let mut run = Holding::new(1, Logged::with_releases_that(releases), act).run([Act::Err]);
+        let mut run = WithResource::new(1, Logged::with_releases_that(releases), act).run([Act::Err]);
         let failure = run.next().await.expect("a failure").expect_err("the job failed");
         assert_eq!(failure.to_string(), "item 0 at stage `resource`: no");
         let others = run.finish().await.failures;
@@ -166,10 +167,11 @@ async fn a_release_that_fails_masks_nothing() {
 #[tokio::test(start_paused = true)]
 async fn the_scope_hears_of_a_release_that_failed_after_a_drop() {
     let scope = Scope::new("dropped");
-    let run = Holding::new(1, Logged::with_releases_that(Releases::Fail), act).run_in(&scope, [Act::Wait]);
+    let run =
+        WithResource::new(1, Logged::with_releases_that(Releases::Fail), act).run_in(&scope, [Act::Wait]);
     sleep(Duration::from_millis(20)).await;
     drop(run);
-    let failure = scope.closed().await.expect_err("the release failed");
+    let failure = scope.wait().await.expect_err("the release failed");
     assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
 }
 
@@ -177,22 +179,22 @@ async fn the_scope_hears_of_a_release_that_failed_after_a_drop() {
 async fn a_release_has_its_own_time_whatever_the_deadline_of_the_run() {
     let log = Logged::default();
     let scope = Scope::new("hurried").with_timeout(Duration::from_millis(50));
-    let run = Holding::new(1, log.clone(), act).run_in(&scope, [Act::Wait]);
+    let run = WithResource::new(1, log.clone(), act).run_in(&scope, [Act::Wait]);
     let report = run.finish().await;
-    assert_eq!(log.released(), [(0, After::Cancellation)], "{report}");
+    assert_eq!(log.released(), [(0, JobOutcome::Cancellation)], "{report}");
 
     let hangs = Logged::with_releases_that(Releases::Hang);
     let began = Instant::now();
-    let brief = Holding::new(1, hangs.clone(), act).release_within(Duration::from_secs(1));
+    let brief = WithResource::new(1, hangs.clone(), act).release_within(Duration::from_secs(1));
     brief.run([Act::Pass]).finish().await;
     assert_eq!((began.elapsed(), hangs.alive()), (Duration::from_millis(1_010), 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_whose_resource_cannot_be_acquired_fails_with_that_error() {
-    let unreachable = provide(|| async { anyhow::bail!("connection refused") }, |(), _| async { Ok(()) });
-    let jobs = Holding::new(1, unreachable, |(_, x): (Held<()>, u32)| async move { Ok(x) });
-    let outcomes = jobs.on_failure(OnFailure::Continue).run([1, 2]).outcomes().await;
+    let unreachable = resource_fn(|| async { anyhow::bail!("connection refused") }, |(), _| async { Ok(()) });
+    let jobs = WithResource::new(1, unreachable, |(_, x): (ResourceGuard<()>, u32)| async move { Ok(x) });
+    let outcomes = jobs.on_failure(OnFailure::Continue).run([1, 2]).outcomes().await.0;
     let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
     let messages: Vec<_> = failures.map(ToString::to_string).collect();
     let expected = [0, 1].map(|item| format!("item {item} at stage `resource`: connection refused"));
@@ -202,8 +204,8 @@ async fn an_item_whose_resource_cannot_be_acquired_fails_with_that_error() {
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_outlives_its_job_is_waited_for() {
     let log = Logged::default();
-    let lend = |(held, ()): (Held<State>, ())| async move { Ok(held) };
-    let mut run = Holding::new(1, log.clone(), lend).run([()]);
+    let lend = |(held, ()): (ResourceGuard<State>, ())| async move { Ok(held) };
+    let mut run = WithResource::new(1, log.clone(), lend).run([()]);
     let held = run.next().await.expect("an output").expect("it does not fail");
     let finish = tokio::spawn(run.finish());
     sleep(Duration::from_secs(1)).await;
@@ -211,33 +213,33 @@ async fn a_resource_that_outlives_its_job_is_waited_for() {
     drop(held);
     let report = finish.await.expect("no panic");
     assert!(report.failures.is_empty(), "{report}");
-    assert_eq!(log.released(), [(0, After::Success)]);
+    assert_eq!(log.released(), [(0, JobOutcome::Success)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_outlives_its_job_is_waited_for_though_another_was_released_before() {
     let log = Logged::default();
-    let lend = |(held, breaks): (Held<State>, bool)| async move {
+    let lend = |(held, breaks): (ResourceGuard<State>, bool)| async move {
         assert!(!breaks, "broken");
         Ok(held)
     };
-    let mut run = Holding::new(1, log.clone(), lend).on_failure(OnFailure::Continue).run([true, false]);
+    let mut run = WithResource::new(1, log.clone(), lend).on_failure(OnFailure::Continue).run([true, false]);
     assert!(run.next().await.expect("a failure").is_err());
     let held = run.next().await.expect("an output").expect("it does not fail");
-    assert_eq!((held.number, log.released()), (1, vec![(0, After::Panic)]));
+    assert_eq!((held.number, log.released()), (1, vec![(0, JobOutcome::Panic)]));
     let finish = tokio::spawn(run.finish());
     sleep(Duration::from_secs(1)).await;
     assert!(!finish.is_finished());
     drop(held);
     let report = finish.await.expect("no panic");
     assert!(report.failures.is_empty(), "{report}");
-    assert_eq!(log.released(), [(0, After::Panic), (1, After::Success)]);
+    assert_eq!(log.released(), [(0, JobOutcome::Panic), (1, JobOutcome::Success)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_never_comes_back_is_a_failure() {
-    let lend = |(held, ()): (Held<State>, ())| async move { Ok(held) };
-    let mut run = Holding::new(1, Logged::default(), lend).run([()]);
+    let lend = |(held, ()): (ResourceGuard<State>, ())| async move { Ok(held) };
+    let mut run = WithResource::new(1, Logged::default(), lend).run([()]);
     let held = run.next().await.expect("an output").expect("it does not fail");
     let failure = run.next().await.expect("a failure").expect_err("it is still held");
     let expected =
@@ -250,12 +252,12 @@ async fn a_resource_that_never_comes_back_is_a_failure() {
 async fn with_releases_after_its_work() {
     let log = Logged::default();
     let number = with(log.clone(), |held| async move { Ok(held.number) }).await.expect("it does not fail");
-    assert_eq!((number, log.released()), (0, vec![(0, After::Success)]));
+    assert_eq!((number, log.released()), (0, vec![(0, JobOutcome::Success)]));
 
     let log = Logged::with_releases_that(Releases::Fail);
     let failed = with(log.clone(), |_held| async move { anyhow::bail!("no") }).await.map(|()| 0);
     assert_eq!(failed.unwrap_err().to_string(), "item 0 at stage `resource`: no");
-    assert_eq!(log.released(), [(0, After::Error)]);
+    assert_eq!(log.released(), [(0, JobOutcome::Error)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,7 +267,7 @@ async fn a_scope_hears_of_a_release_that_failed_after_the_work_had() {
         Err::<(), _>(anyhow::anyhow!("no"))
     });
     assert_eq!(work.await.unwrap_err().to_string(), "item 0 at stage `resource`: no");
-    let failure = scope.closed().await.expect_err("the release failed");
+    let failure = scope.wait().await.expect_err("the release failed");
     assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
 }
 
@@ -274,8 +276,8 @@ async fn with_that_is_dropped_releases_and_its_scope_waits() {
     let (log, scope) = (Logged::default(), Scope::new("dropped"));
     let work = with_in(&scope, log.clone(), |_held| pending::<anyhow::Result<()>>());
     timeout(Duration::from_millis(50), work).await.expect_err("it never ends");
-    scope.closed().await.expect("nothing failed");
-    assert_eq!(log.released(), [(0, After::Cancellation)]);
+    scope.wait().await.expect("nothing failed");
+    assert_eq!(log.released(), [(0, JobOutcome::Cancellation)]);
 }
 
 #[test]
@@ -283,7 +285,7 @@ fn a_runtime_that_is_shut_down_drops_what_it_cannot_release() {
     let log = Logged::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut run = runtime.block_on(async {
-        let run = Holding::new(2, log.clone(), act).run([Act::Wait, Act::Wait]);
+        let run = WithResource::new(2, log.clone(), act).run([Act::Wait, Act::Wait]);
         while log.alive() < 2 {
             tokio::task::yield_now().await;
         }
@@ -302,7 +304,7 @@ fn a_runtime_that_is_shut_down_drops_what_is_in_the_scope_as_well() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let run = runtime.block_on(async {
         let inside = Arc::clone(&inner);
-        let run = Holding::new(1, Arc::clone(&outer), move |(held, ()): (Held<State>, ())| {
+        let run = WithResource::new(1, Arc::clone(&outer), move |(held, ()): (ResourceGuard<State>, ())| {
             let inside = Arc::clone(&inside);
             async move { Ok(with_in(&held.scope(), inside, |_| pending::<anyhow::Result<()>>()).await?) }
         })
@@ -321,9 +323,9 @@ fn a_runtime_that_is_shut_down_drops_what_is_in_the_scope_as_well() {
 #[test]
 fn a_release_that_does_not_wait_needs_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let nothing = provide(|| async { Ok(7) }, |_, _| async { Ok(()) });
-    let seven = runtime.block_on(with(nothing, |held: Held<u32>| async move {
-        assert_eq!(format!("{held:?}"), "Held(7)");
+    let nothing = resource_fn(|| async { Ok(7) }, |_, _| async { Ok(()) });
+    let seven = runtime.block_on(with(nothing, |held: ResourceGuard<u32>| async move {
+        assert_eq!(format!("{held:?}"), "ResourceGuard(7)");
         Ok(*held)
     }));
     assert_eq!(seven.expect("it does not fail"), 7);

@@ -9,7 +9,8 @@ use std::time::Duration;
 use log::{Logged, RELEASE, Releases, State};
 use tokio::time::{Instant, sleep, timeout};
 use towpath_resource::{
-    After, Cause, Held, Holding, OnFailure, PatternExt, Resource, Scope, provide, with, with_in,
+    Cause, JobOutcome, OnFailure, PatternExt, Resource, ResourceGuard, Scope, WithResource, resource_fn,
+    with, with_in,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -31,7 +32,7 @@ impl Order {
             let named = Named { name, order: order.clone() };
             async move { Ok(named) }
         };
-        provide(acquire, move |named: Named, _| async move {
+        resource_fn(acquire, move |named: Named, _| async move {
             sleep(release).await;
             drop(named);
             Ok(())
@@ -104,7 +105,7 @@ async fn the_inner_resource_is_released_before_the_outer_one_however_the_work_en
             }
             _ => assert_eq!(nested.await.is_ok(), end == End::Success, "{end:?}"),
         }
-        soon(around.closed()).await.expect("no release failed");
+        soon(around.wait()).await.expect("no release failed");
         assert_eq!(order.now(), ["savepoint", "transaction", "connection"], "{end:?}");
     }
 }
@@ -120,7 +121,7 @@ async fn what_a_job_leaves_in_the_scope_is_over_before_the_next_job_has_the_reso
     for end in [End::Success, End::Error, End::Panic] {
         let (log, order) = (Logged::default(), Order::default());
         let jobs = order.clone();
-        let job = move |(held, end): (Held<State>, End)| {
+        let job = move |(held, end): (ResourceGuard<State>, End)| {
             let order = jobs.clone();
             async move {
                 let left = if end == End::Success { end } else { End::Drop };
@@ -130,7 +131,7 @@ async fn what_a_job_leaves_in_the_scope_is_over_before_the_next_job_has_the_reso
                 ended
             }
         };
-        let jobs = Holding::new(1, log.clone(), job).on_failure(OnFailure::Continue);
+        let jobs = WithResource::new(1, log.clone(), job).on_failure(OnFailure::Continue);
         let report = soon(jobs.run([end; 3]).finish()).await;
         let of_a_job = if end == End::Panic { &["transaction"][..] } else { &["job", "transaction"] };
         assert_eq!(order.now(), of_a_job.repeat(3), "{end:?}: {report}");
@@ -149,11 +150,11 @@ async fn a_job_that_is_stopped_has_what_it_left_in_the_scope_stopped_before_the_
     let transaction = order.named("transaction", 100 * MS);
     let nested = with_in(&around, order.named("connection", Duration::ZERO), move |held| async move {
         leave(&held.scope(), transaction, End::Drop);
-        Held::discard(held);
+        ResourceGuard::discard(held);
         pending::<anyhow::Result<()>>().await
     });
     timeout(50 * MS, nested).await.expect_err("it waits");
-    soon(around.closed()).await.expect("nothing failed");
+    soon(around.wait()).await.expect("nothing failed");
     assert_eq!(order.now(), ["transaction", "connection"]);
 }
 
@@ -172,14 +173,14 @@ async fn a_failure_in_the_scope_that_nobody_took_fails_the_item() {
             told,
             format!("item 0 at stage `resource`: stage `transaction`: stage `resource`: {what}")
         );
-        assert_eq!(log.released(), [(0, After::Error)]);
+        assert_eq!(log.released(), [(0, JobOutcome::Error)]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
     for end in [End::Error, End::Panic, End::Cancel, End::Drop] {
-        let job = |(held, end): (Held<State>, End)| async move {
+        let job = |(held, end): (ResourceGuard<State>, End)| async move {
             let scope = held.scope();
             let mut inner =
                 Box::pin(with_in(&scope, Logged::with_releases_that(Releases::Fail), |_| work(End::Drop)));
@@ -192,11 +193,11 @@ async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
             work(end).await
         };
         let around = Scope::new("around");
-        let mut run = Holding::new(1, Logged::default(), job).run_in(&around, [end]);
+        let mut run = WithResource::new(1, Logged::default(), job).run_in(&around, [end]);
         sleep(100 * MS).await;
         let told = if end == End::Drop {
             drop(run);
-            soon(around.closed()).await.expect_err("the release inside failed").to_string()
+            soon(around.wait()).await.expect_err("the release inside failed").to_string()
         } else {
             if end == End::Cancel {
                 run.cancel();
@@ -214,20 +215,21 @@ async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
 async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run_waits_for_that() {
     let (outer, inner) = (Logged::default(), Logged::with_releases_that(Releases::Hang));
     let hangs = inner.clone();
-    let job = move |(held, ()): (Held<State>, ())| {
-        let slow = Holding::new(1, hangs.clone(), |(_held, ()): (Held<State>, ())| work(End::Drop));
+    let job = move |(held, ()): (ResourceGuard<State>, ())| {
+        let slow =
+            WithResource::new(1, hangs.clone(), |(_held, ()): (ResourceGuard<State>, ())| work(End::Drop));
         async move {
             slow.release_within(10_000 * MS).run_in(&held.scope(), [()]).collect().await?;
             Ok(())
         }
     };
-    let run = Holding::new(1, outer.clone(), job).release_within(1_000 * MS).run([()]);
+    let run = WithResource::new(1, outer.clone(), job).release_within(1_000 * MS).run([()]);
     sleep(100 * MS).await;
     run.cancel();
     let began = Instant::now();
     let finish = tokio::spawn(run.finish());
     sleep(1_000 * MS + RELEASE + MS).await;
-    assert_eq!(outer.released(), [(0, After::Cancellation)]);
+    assert_eq!(outer.released(), [(0, JobOutcome::Cancellation)]);
     let report = finish.await.expect("no panic");
     assert_eq!((began.elapsed(), inner.alive()), (10_000 * MS, 0));
     let failures: Vec<_> = report.failures.iter().filter(|failure| !failure.is_cancelled()).collect();
@@ -242,7 +244,7 @@ async fn a_resource_that_outlives_its_job_keeps_its_scope_until_it_is_given_back
     for asked_within_the_job in [false, true] {
         let order = Order::default();
         let jobs = order.clone();
-        let give_away = move |(held, ()): (Held<Named>, ())| {
+        let give_away = move |(held, ()): (ResourceGuard<Named>, ())| {
             let order = jobs.clone();
             async move {
                 let scope = asked_within_the_job.then(|| held.scope());
@@ -258,7 +260,7 @@ async fn a_resource_that_outlives_its_job_keeps_its_scope_until_it_is_given_back
                 Ok(())
             }
         };
-        let jobs = Holding::new(1, order.named("connection", Duration::ZERO), give_away);
+        let jobs = WithResource::new(1, order.named("connection", Duration::ZERO), give_away);
         let report = soon(jobs.run([(), ()]).finish()).await;
         assert!(report.failures.is_empty(), "{report}");
         assert_eq!(
@@ -272,20 +274,20 @@ async fn a_resource_that_outlives_its_job_keeps_its_scope_until_it_is_given_back
 #[tokio::test(start_paused = true)]
 async fn what_is_in_the_scope_of_a_resource_that_came_back_too_late_is_stopped() {
     let around = Scope::new("around");
-    let lend = |(held, ()): (Held<State>, ())| async move { Ok(held) };
-    let mut run = Holding::new(1, Logged::default(), lend).run_in(&around, [()]);
+    let lend = |(held, ()): (ResourceGuard<State>, ())| async move { Ok(held) };
+    let mut run = WithResource::new(1, Logged::default(), lend).run_in(&around, [()]);
     let held = run.next().await.expect("an output").expect("it does not fail");
     let scope = held.scope();
     leave(&scope, Logged::default(), End::Drop);
     assert_eq!(run.finish().await.failures.len(), 1, "it is still held");
     drop(held);
-    soon(around.closed()).await.expect("nothing in it failed");
+    soon(around.wait()).await.expect("nothing in it failed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_is_held_in_its_own_scope_comes_back_when_the_job_is_stopped() {
     let (log, around) = (Logged::default(), Scope::new("around"));
-    let run = Holding::new(1, log.clone(), |(held, ()): (Held<State>, ())| async move {
+    let run = WithResource::new(1, log.clone(), |(held, ()): (ResourceGuard<State>, ())| async move {
         held.scope().spawn("keeper", async move {
             let _held = held;
             pending().await
@@ -296,15 +298,15 @@ async fn a_resource_that_is_held_in_its_own_scope_comes_back_when_the_job_is_sto
     sleep(50 * MS).await;
     let dropped = Instant::now();
     drop(run);
-    soon(around.closed()).await.expect("nothing failed");
-    assert_eq!((dropped.elapsed(), log.released()), (RELEASE, vec![(0, After::Cancellation)]));
+    soon(around.wait()).await.expect("nothing failed");
+    assert_eq!((dropped.elapsed(), log.released()), (RELEASE, vec![(0, JobOutcome::Cancellation)]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_begins_in_the_scope_of_a_resource_whose_job_was_stopped_or_whose_run_is_over() {
     let (send, held) = tokio::sync::oneshot::channel();
     let send = Mutex::new(Some(send));
-    let mut run = Holding::new(1, Logged::default(), move |(held, ()): (Held<State>, ())| {
+    let mut run = WithResource::new(1, Logged::default(), move |(held, ()): (ResourceGuard<State>, ())| {
         let send = send.lock().unwrap().take().expect("one job");
         async move {
             send.send(held).expect("somebody waits");
@@ -330,7 +332,7 @@ async fn the_scope_of_a_run_closes_and_lets_go_of_all_though_somebody_keeps_one_
     let (around, resource) = (Scope::new("around"), Arc::new(Logged::default()));
     let kept = with_in(&around, Arc::clone(&resource), |held| async move { Ok(held.scope()) }).await;
     let kept = kept.expect("it does not fail");
-    soon(around.closed()).await.expect("nothing failed");
+    soon(around.wait()).await.expect("nothing failed");
     assert!(kept.token().is_cancelled(), "the resource was given back");
     assert_eq!(Arc::strong_count(&resource), 1, "nothing of the run is left");
     drop(around);

@@ -4,18 +4,18 @@ use std::future::pending;
 
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
-use towpath_resource::{Held, Holding, PatternExt, Run, Scope, provide};
+use towpath_resource::{PatternExt, ResourceGuard, Run, Scope, WithResource, resource_fn};
 
 /// A run with a job that waits for ever, of which a release has failed, and whose runtime is gone.
 fn shut_down(scope: &Scope) -> Run<()> {
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
-        let resource = provide(|| async { Ok(()) }, |(), _| async { anyhow::bail!("not released") });
-        let jobs = Holding::new(2, resource, |(held, waits): (Held<()>, bool)| async move {
+        let resource = resource_fn(|| async { Ok(()) }, |(), _| async { anyhow::bail!("not released") });
+        let jobs = WithResource::new(2, resource, |(held, waits): (ResourceGuard<()>, bool)| async move {
             if waits {
                 pending::<()>().await;
             }
-            Held::discard(held);
+            ResourceGuard::discard(held);
             Ok(())
         });
         let run = jobs.run_in(scope, [false, true]);
@@ -41,6 +41,6 @@ fn the_scope_hears_of_it_where_the_run_is_dropped() {
     let scope = Scope::new("around");
     drop(shut_down(&scope));
     let elsewhere = Builder::new_current_thread().build().expect("a runtime");
-    let heard = elsewhere.block_on(scope.closed()).expect_err("a release has failed");
+    let heard = elsewhere.block_on(scope.wait()).expect_err("a release has failed");
     assert_eq!(heard.to_string(), "stage `resource`: not released");
 }

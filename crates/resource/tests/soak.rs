@@ -11,5 +11,5 @@ use towpath_testkit::{PeakAlloc, Soak};
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::of(AsCompleted).and(Ordered).main(|| HEAP.current_usage())
+    Soak::new(AsCompleted).and(Ordered).main(|| HEAP.current_usage())
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_resource::{Held, Holding, PatternExt, Report, provide, with_in};
+use towpath_resource::{PatternExt, Report, ResourceGuard, WithResource, resource_fn, with_in};
 
 /// Panics in its drop.
 struct Bomb;
@@ -38,7 +38,7 @@ const LATER: &str = "stage `resource`: panicked: dropped later";
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_both() {
-    let resource = provide(
+    let resource = resource_fn(
         || async { Ok(Bomb) },
         |bomb: Bomb, _| async move {
             let _bomb = bomb;
@@ -46,23 +46,27 @@ async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_bo
             Ok(())
         },
     );
-    let report =
-        Holding::new(1, resource, |(_held, ()): (Held<Bomb>, ())| async { Ok(()) }).run([()]).finish().await;
+    let report = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<Bomb>, ())| async { Ok(()) })
+        .run([()])
+        .finish()
+        .await;
     assert_eq!(told(&report), ["stage `resource`: timed out: a release was not done in time", LATER]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_a_release_is_not_masked_by_a_panic_of_its_future() {
-    let resource = provide(|| async { Ok(()) }, |(), _| FailsAndPanics { _later: Bomb });
-    let report =
-        Holding::new(1, resource, |(_held, ()): (Held<()>, ())| async { Ok(()) }).run([()]).finish().await;
+    let resource = resource_fn(|| async { Ok(()) }, |(), _| FailsAndPanics { _later: Bomb });
+    let report = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| async { Ok(()) })
+        .run([()])
+        .finish()
+        .await;
     assert_eq!(told(&report), ["stage `resource`: came first", LATER]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
-    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
-    let jobs = Holding::new(1, resource, |(held, ()): (Held<()>, ())| async move {
+    let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let jobs = WithResource::new(1, resource, |(held, ()): (ResourceGuard<()>, ())| async move {
         held.scope().spawn("dependent", async { anyhow::bail!("came first") });
         Ok(Bomb)
     });
@@ -72,8 +76,10 @@ async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future() {
-    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
-    let jobs = Holding::new(1, resource, |(_held, ()): (Held<()>, ())| FailsAndPanics { _later: Bomb });
+    let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let jobs = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| FailsAndPanics {
+        _later: Bomb,
+    });
     let report = jobs.run([()]).finish().await;
     assert_eq!(told(&report), ["item 0 at stage `resource`: came first", LATER]);
     assert_eq!((report.last().errored, report.last().panicked), (1, 0), "{report}");
@@ -81,8 +87,8 @@ async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future() {
 
 #[tokio::test(start_paused = true)]
 async fn nor_is_that_of_an_acquisition() {
-    let resource = provide(|| FailsAndPanics { _later: Bomb }, |(), _| async { Ok(()) });
-    let jobs = Holding::new(1, resource, |(_held, ()): (Held<()>, ())| async { Ok(()) });
+    let resource = resource_fn(|| FailsAndPanics { _later: Bomb }, |(), _| async { Ok(()) });
+    let jobs = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| async { Ok(()) });
     let told = told(&jobs.run([()]).finish().await);
     assert_eq!(told, ["item 0 at stage `resource`: came first", LATER]);
 }
@@ -90,10 +96,10 @@ async fn nor_is_that_of_an_acquisition() {
 #[tokio::test(start_paused = true)]
 async fn an_error_of_a_job_is_told_where_its_run_is_cancelled_while_its_scope_is_not_over() {
     const MS: Duration = Duration::from_millis(1);
-    let resource = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
-    let jobs = Holding::new(1, resource, |(held, ()): (Held<()>, ())| async move {
+    let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let jobs = WithResource::new(1, resource, |(held, ()): (ResourceGuard<()>, ())| async move {
         let scope = held.scope();
-        let slow = provide(
+        let slow = resource_fn(
             || async { Ok(()) },
             |(), _| async {
                 sleep(1_000 * MS).await;

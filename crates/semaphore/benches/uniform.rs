@@ -14,7 +14,7 @@ const TASKS: u64 = 100;
 const PERMITS: usize = 3;
 
 fn main() -> ExitCode {
-    Benchmark::of(AsCompleted)
+    Benchmark::new(AsCompleted)
         .with("semaphore", "semaphore", share)
         .path("semaphore: a permit", permits)
         .path("semaphore: a permit waited for", permits_waited_for)

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use towpath_semaphore::{Failure, PatternExt, Permitted, Semaphore};
+use towpath_semaphore::{Failure, PatternExt, Semaphore, WithPermit};
 
 /// How long a download takes.
 const DOWNLOAD: Duration = Duration::from_millis(30);
@@ -17,7 +17,7 @@ async fn download(url: String) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let semaphore = Semaphore::new(3);
-    let downloads = Permitted::new(&semaphore, |url: String| async move { Ok(download(url).await) });
+    let downloads = WithPermit::new(&semaphore, |url: String| async move { Ok(download(url).await) });
 
     let began = Instant::now();
     let urls = (0..10).map(|i| format!("url{i}"));

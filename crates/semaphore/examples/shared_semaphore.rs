@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use towpath_semaphore::{PatternExt, Permitted, Semaphore};
+use towpath_semaphore::{PatternExt, Semaphore, WithPermit};
 
 /// A database that may be asked so many things at once.
 #[derive(Clone)]
@@ -13,8 +13,8 @@ struct Database {
 impl Database {
     /// Asks it; whoever does has a permit.
     async fn query(self, what: String) -> anyhow::Result<String> {
-        let used = self.connections.permits() - self.connections.available();
-        println!("{what} ({used} of {} connections in use)", self.connections.permits());
+        let used = self.connections.total_permits() - self.connections.available_permits();
+        println!("{what} ({used} of {} connections in use)", self.connections.total_permits());
         tokio::time::sleep(Duration::from_millis(20)).await;
         Ok(what)
     }
@@ -26,9 +26,10 @@ async fn main() -> anyhow::Result<()> {
     let database = Database { connections: connections.clone() };
 
     let users = database.clone();
-    let load = Permitted::new(&connections, move |id: u64| users.clone().query(format!("load user {id}")));
+    let load = WithPermit::new(&connections, move |id: u64| users.clone().query(format!("load user {id}")));
     let users = database.clone();
-    let save = Permitted::new(&connections, move |user: String| users.clone().query(format!("save: {user}")));
+    let save =
+        WithPermit::new(&connections, move |user: String| users.clone().query(format!("save: {user}")));
 
     // Two stages under one semaphore: none holds a connection while it waits for the other.
     let import = load.named("load").then(save.named("save")).run(0..12);
@@ -40,6 +41,6 @@ async fn main() -> anyhow::Result<()> {
     let report = import.finish().await;
     println!("{report}");
     assert_eq!(report.last().succeeded, 12);
-    assert_eq!(connections.available(), 4);
+    assert_eq!(connections.available_permits(), 4);
     Ok(())
 }

@@ -13,14 +13,14 @@
 //! # Example
 //!
 //! ```
-//! use towpath_semaphore::{PatternExt, Permitted, Semaphore};
+//! use towpath_semaphore::{PatternExt, WithPermit, Semaphore};
 //!
 //! # async fn get(url: &str) -> anyhow::Result<usize> { Ok(url.len()) }
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let connections = Semaphore::new(3);
-//!     let pages = Permitted::new(&connections, |url: &'static str| async move { get(url).await });
-//!     let health = Permitted::new(&connections, |host: &'static str| async move { get(host).await });
+//!     let pages = WithPermit::new(&connections, |url: &'static str| async move { get(url).await });
+//!     let health = WithPermit::new(&connections, |host: &'static str| async move { get(host).await });
 //!
 //!     // Two runs and one further request: never more than three connections.
 //!     let pages = pages.ordered().run(["https://a.example", "https://bc.example"]);
@@ -30,7 +30,7 @@
 //!     drop(permit);
 //!
 //!     assert_eq!((pages.collect().await?, health.collect().await?, news), (vec![17, 18], vec![9], 20));
-//!     assert_eq!(connections.available(), 3);
+//!     assert_eq!(connections.available_permits(), 3);
 //!     Ok(())
 //! }
 //! ```
@@ -55,16 +55,16 @@
 mod error;
 mod permit;
 mod permits;
-mod permitted;
 mod semaphore;
 mod sync;
+mod with_permit;
 
 pub use towpath_pattern::prelude::*;
 
-pub use error::{Closed, TryAcquireError};
-pub use permit::{OwnedPermit, Permit};
-pub use permitted::Permitted;
+pub use error::{AcquireError, TryAcquireError};
+pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use semaphore::Semaphore;
+pub use with_permit::WithPermit;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -22,7 +22,7 @@ use std::hint::spin_loop;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
-use crate::error::{Closed, TryAcquireError};
+use crate::error::{AcquireError, TryAcquireError};
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 use crate::sync::{Mutex, Ticket, TicketList, WakeList, panic};
@@ -100,7 +100,7 @@ impl Permits {
     }
 
     /// Takes `count` permits in turn. A cancelled call leaves the wait list without permits.
-    pub(crate) async fn take(&self, count: usize) -> Result<(), Closed> {
+    pub(crate) async fn take(&self, count: usize) -> Result<(), AcquireError> {
         let mut pending = PendingTake { permits: self, count, ticket: None };
         poll_fn(|cx| pending.poll(cx)).await
     }
@@ -198,7 +198,7 @@ struct PendingTake<'a> {
 }
 
 impl PendingTake<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         match self.ticket {
             None => self.take_or_wait(cx),
             Some(ticket) => self.check(ticket, cx),
@@ -206,7 +206,7 @@ impl PendingTake<'_> {
     }
 
     /// Takes the permits, or enters the wait list.
-    fn take_or_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn take_or_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         let waker = cx.waker().clone();
         let mut waiters = self.permits.waiters.lock();
         let take_or_wait = |word| match without(word, self.count) {
@@ -215,7 +215,7 @@ impl PendingTake<'_> {
             taken => taken,
         };
         match self.permits.word.fetch_update(AcqRel, Acquire, take_or_wait) {
-            Err(_) => Poll::Ready(Err(Closed)),
+            Err(_) => Poll::Ready(Err(AcquireError)),
             Ok(word) if without(word, self.count).is_some() => Poll::Ready(Ok(())),
             Ok(_) => {
                 self.ticket = Some(waiters.push(Waiter { count: self.count, waker }));
@@ -225,10 +225,10 @@ impl PendingTake<'_> {
     }
 
     /// Ready if the waiter was served, or the semaphore closed.
-    fn check(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn check(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         if self.permits.is_closed() {
             // The drop puts back what the waiter was served.
-            return Poll::Ready(Err(Closed));
+            return Poll::Ready(Err(AcquireError));
         }
         if self.was_served(ticket) {
             self.ticket = None;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::task::coop;
 
-use crate::error::{Closed, TryAcquireError};
-use crate::permit::{OwnedPermit, Permit};
+use crate::error::{AcquireError, TryAcquireError};
+use crate::permit::{OwnedSemaphorePermit, SemaphorePermit};
 use crate::permits::Permits;
 
 /// Permits, acquired one at a time or several at once, and released when dropped.
@@ -22,7 +22,7 @@ use crate::permits::Permits;
 /// let both = seats.acquire_many(2).await?;
 /// assert_eq!(seats.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
 /// drop(both);
-/// assert_eq!(seats.available(), 2);
+/// assert_eq!(seats.available_permits(), 2);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -44,13 +44,13 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// Returns [`Closed`] when the semaphore is closed, also during the wait.
+    /// Returns [`AcquireError`] when the semaphore is closed, also during the wait.
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe. A cancelled call leaves the wait list and takes no permit.
     #[inline]
-    pub async fn acquire(&self) -> Result<Permit<'_>, Closed> {
+    pub async fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire_many(1).await
     }
 
@@ -60,13 +60,13 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// Returns [`Closed`] when the semaphore is closed, also during the wait.
+    /// Returns [`AcquireError`] when the semaphore is closed, also during the wait.
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe. A cancelled call leaves the wait list and takes no permit.
     #[inline]
-    pub async fn acquire_many(&self, count: u32) -> Result<Permit<'_>, Closed> {
+    pub async fn acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         let proceed = poll_fn(coop::poll_proceed).await;
         // No waiter is passed over: while a task waits, no permit is free.
         match self.try_acquire_many(count) {
@@ -74,11 +74,11 @@ impl Semaphore {
                 proceed.made_progress();
                 return Ok(permit);
             }
-            Err(TryAcquireError::Closed) => return Err(Closed),
+            Err(TryAcquireError::Closed) => return Err(AcquireError),
             Err(TryAcquireError::NoPermits) => drop(proceed),
         }
         self.0.take(count as usize).await?;
-        Ok(Permit::new(&self.0, count))
+        Ok(SemaphorePermit::new(&self.0, count))
     }
 
     /// Acquires a permit if a permit is free now.
@@ -87,7 +87,7 @@ impl Semaphore {
     ///
     /// Returns [`TryAcquireError`] if no permit is free, if tasks wait, or if the semaphore is closed.
     #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
 
@@ -97,21 +97,21 @@ impl Semaphore {
     ///
     /// Returns [`TryAcquireError`] if fewer permits are free, if tasks wait, or if the semaphore is closed.
     #[inline]
-    pub fn try_acquire_many(&self, count: u32) -> Result<Permit<'_>, TryAcquireError> {
+    pub fn try_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.0.try_take(count as usize)?;
-        Ok(Permit::new(&self.0, count))
+        Ok(SemaphorePermit::new(&self.0, count))
     }
 
     /// Acquires one permit as [`Semaphore::acquire`] does. The permit borrows nothing and can be sent into a task.
     ///
     /// # Errors
     ///
-    /// Returns [`Closed`] when the semaphore is closed, also during the wait.
+    /// Returns [`AcquireError`] when the semaphore is closed, also during the wait.
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe. A cancelled call leaves the wait list and takes no permit.
-    pub async fn acquire_owned(&self) -> Result<OwnedPermit, Closed> {
+    pub async fn acquire_owned(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.acquire_many_owned(1).await
     }
 
@@ -119,13 +119,13 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// Returns [`Closed`] when the semaphore is closed, also during the wait.
+    /// Returns [`AcquireError`] when the semaphore is closed, also during the wait.
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe. A cancelled call leaves the wait list and takes no permit.
-    pub async fn acquire_many_owned(&self, count: u32) -> Result<OwnedPermit, Closed> {
-        self.acquire_many(count).await.map(Permit::into_owned)
+    pub async fn acquire_many_owned(&self, count: u32) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.acquire_many(count).await.map(SemaphorePermit::into_owned)
     }
 
     /// Acquires one permit as [`Semaphore::try_acquire`] does. The permit borrows nothing and can be sent into a task.
@@ -133,8 +133,8 @@ impl Semaphore {
     /// # Errors
     ///
     /// Returns [`TryAcquireError`] if no permit is free, if tasks wait, or if the semaphore is closed.
-    pub fn try_acquire_owned(&self) -> Result<OwnedPermit, TryAcquireError> {
-        self.try_acquire().map(Permit::into_owned)
+    pub fn try_acquire_owned(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        self.try_acquire().map(SemaphorePermit::into_owned)
     }
 
     /// Adds `count` permits, up to [`Semaphore::MAX_PERMITS`] in all.
@@ -144,17 +144,17 @@ impl Semaphore {
 
     /// Returns the number of free permits: 0 while a task waits.
     #[must_use]
-    pub fn available(&self) -> usize {
+    pub fn available_permits(&self) -> usize {
         self.0.free()
     }
 
     /// Returns the number of all permits, free or taken.
     #[must_use]
-    pub fn permits(&self) -> usize {
+    pub fn total_permits(&self) -> usize {
         self.0.total()
     }
 
-    /// Closes the semaphore: all waiting calls and all later calls fail with [`Closed`]. Acquired permits stay valid.
+    /// Closes the semaphore: all waiting calls and all later calls fail with [`AcquireError`]. Acquired permits stay valid.
     pub fn close(&self) {
         self.0.close();
     }

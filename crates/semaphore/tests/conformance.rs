@@ -6,5 +6,5 @@ use subject::{AsCompleted, Ordered, TwoUnderOne};
 use towpath_testkit::Conformance;
 
 fn main() {
-    Conformance::of(AsCompleted).and_just(Ordered).and_just(TwoUnderOne).main()
+    Conformance::new(AsCompleted).and_just(Ordered).and_just(TwoUnderOne).main()
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::task::{JoinSet, yield_now};
-use towpath_semaphore::{Closed, Permit, Semaphore, TryAcquireError};
+use towpath_semaphore::{AcquireError, Semaphore, SemaphorePermit, TryAcquireError};
 
 /// How often it was woken.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Bell {
     }
 }
 
-type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<Permit<'a>, Closed>> + 'a>>;
+type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + 'a>>;
 
 /// A place in line, which is taken before this returns.
 fn stand(semaphore: &Semaphore, count: u32) -> Acquiring<'_> {
@@ -118,7 +118,7 @@ fn who_joins_the_line_while_the_permit_is_released_gets_it() {
             None => bell.rings() == 1 && now(acquiring.as_mut()).is_some_and(|permit| permit.is_ok()),
         },
     );
-    assert_eq!((wrong, semaphore.available()), (0, 1));
+    assert_eq!((wrong, semaphore.available_permits()), (0, 1));
 }
 
 #[test]
@@ -139,13 +139,13 @@ fn who_is_behind_one_who_leaves_while_the_permit_is_released_gets_it() {
         },
         |(bell, mut behind)| bell.rings() == 1 && now(behind.as_mut()).is_some_and(|permit| permit.is_ok()),
     );
-    assert_eq!((wrong, semaphore.available()), (0, 1));
+    assert_eq!((wrong, semaphore.available_permits()), (0, 1));
 }
 
 #[test]
 fn a_permit_that_is_released_while_the_only_one_in_line_leaves_is_free() {
     let semaphore = Semaphore::new(1);
-    let free = |()| semaphore.available() == 1;
+    let free = |()| semaphore.available_permits() == 1;
     let wrong = wrong_while_a_permit_is_released(&semaphore, || stand(&semaphore, 1), drop, free);
     assert_eq!(wrong, 0);
 }
@@ -215,7 +215,7 @@ async fn no_wake_up_and_no_permit_is_lost_on_several_threads() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), all).await.expect("somebody waits for ever");
-    assert_eq!((semaphore.available(), semaphore.permits()), (4, 4));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (4, 4));
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn trying_succeeds_while_as_many_are_free_as_there_are_threads() {
             });
         }
     });
-    assert_eq!(semaphore.available(), 3);
+    assert_eq!(semaphore.available_permits(), 3);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn those_who_stay_are_served_in_order_when_most_of_a_long_line_leave() {
         let first = now(staying.remove(0).as_mut()).expect("it is its turn");
         drop(first.expect("it is open"));
     }
-    assert_eq!(semaphore.available(), 1);
+    assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]
@@ -261,9 +261,9 @@ fn a_line_that_everybody_left_holds_nothing_back() {
     let semaphore = Semaphore::new(3);
     let two = semaphore.try_acquire_many(2).expect("they are free");
     drop(stand(&semaphore, 3));
-    assert_eq!(semaphore.available(), 1);
+    assert_eq!(semaphore.available_permits(), 1);
     drop(two);
-    assert_eq!(semaphore.available(), 3);
+    assert_eq!(semaphore.available_permits(), 3);
 }
 
 #[test]
@@ -275,11 +275,11 @@ fn several_are_served_at_once_when_there_is_enough() {
     // The third waits for one more, and the last one behind it though there are two.
     let outcomes: Vec<_> = line.iter_mut().map(|acquiring| now(acquiring.as_mut())).collect();
     assert_eq!(outcomes.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
-    assert_eq!(semaphore.available(), 0, "what is free is kept for who waits");
+    assert_eq!(semaphore.available_permits(), 0, "what is free is kept for who waits");
     drop(line);
-    assert_eq!(semaphore.available(), 2);
+    assert_eq!(semaphore.available_permits(), 2);
     drop(outcomes);
-    assert_eq!(semaphore.available(), 5);
+    assert_eq!(semaphore.available_permits(), 5);
 }
 
 #[test]
@@ -306,10 +306,10 @@ fn who_was_served_and_has_not_seen_it_when_it_closes_gets_no_permit() {
     drop(permit);
     semaphore.close();
     for acquiring in [&mut served, &mut behind] {
-        assert_eq!(now(acquiring.as_mut()).expect("it is closed").expect_err("it is closed"), Closed);
+        assert_eq!(now(acquiring.as_mut()).expect("it is closed").expect_err("it is closed"), AcquireError);
     }
     drop((served, behind));
-    assert_eq!((semaphore.available(), semaphore.permits()), (1, 1));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (1, 1));
 }
 
 #[test]

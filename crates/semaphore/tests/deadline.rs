@@ -27,7 +27,7 @@ async fn stopped_at_the_deadline(owned: bool, paused: bool) -> bool {
         // In a task that takes turns with the other: the clock does not move by itself while a task is ready.
         tokio::spawn(advance(AWAY));
     }
-    scope.closed().await.is_err_and(|failure| failure.is_cancelled())
+    scope.wait().await.is_err_and(|failure| failure.is_cancelled())
 }
 
 #[test]

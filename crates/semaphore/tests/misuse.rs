@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use towpath_semaphore::{Limit, PatternExt, Permitted, Scope, Semaphore};
+use towpath_semaphore::{Limit, PatternExt, Scope, Semaphore, WithPermit};
 use towpath_testkit::panic_of;
 
 fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -14,7 +14,7 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 
 #[test]
 fn a_limit_of_zero_panics_where_it_was_written() {
-    let pass = Permitted::new(&Semaphore::new(1), |x: u64| async move { Ok(x) });
+    let pass = WithPermit::new(&Semaphore::new(1), |x: u64| async move { Ok(x) });
     let line = line!() + 1;
     let (message, place) = panic_of(|| pass.limit(0));
     assert_eq!(message, "a limit of 0 would never run a job; use 1 or more");
@@ -31,7 +31,7 @@ fn a_limit_known_at_run_time_is_checked_without_a_panic() {
 
 #[test]
 fn a_run_outside_a_runtime_says_what_to_do() {
-    let double = Permitted::new(&Semaphore::new(2), |x: u64| async move { Ok(x * 2) });
+    let double = WithPermit::new(&Semaphore::new(2), |x: u64| async move { Ok(x * 2) });
     let line = line!() + 1;
     let (message, place) = panic_of(|| double.run([1]));
     assert!(message.starts_with("a run of `semaphore` was started outside a tokio runtime; start it"));
@@ -45,7 +45,7 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
             let scope = Scope::new("hurried").with_timeout(Duration::from_secs(1));
-            let pass = Permitted::new(&Semaphore::new(2), |x: u64| async move { Ok(x) });
+            let pass = WithPermit::new(&Semaphore::new(2), |x: u64| async move { Ok(x) });
             pass.run_in(&scope, [1]).collect().await
         })
     });
@@ -57,16 +57,16 @@ async fn the_most_permits_and_the_largest_limit_and_capacity_are_fine() {
     let scope = Scope::new("patient").with_timeout(Duration::MAX);
     let semaphore = Semaphore::new(usize::MAX);
     assert_eq!(
-        (semaphore.permits(), semaphore.available()),
+        (semaphore.total_permits(), semaphore.available_permits()),
         (Semaphore::MAX_PERMITS, Semaphore::MAX_PERMITS)
     );
-    let double = Permitted::new(&semaphore, |x: u64| async move { Ok(x * 2) });
+    let double = WithPermit::new(&semaphore, |x: u64| async move { Ok(x * 2) });
     let limited = double.clone().limit(usize::MAX).capacity(usize::MAX);
     for pattern in [double, limited.clone(), limited.ordered()] {
         let outputs = pattern.run_in(&scope, 0..1_000).collect().await.expect("it does not fail");
         assert_eq!(outputs.iter().sum::<u64>(), 999_000);
     }
-    assert_eq!(semaphore.available(), Semaphore::MAX_PERMITS);
+    assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS);
 }
 
 #[tokio::test]
@@ -76,14 +76,14 @@ async fn more_permits_than_there_is_room_for_are_not_added() {
     for more in [1, 5, usize::MAX] {
         semaphore.add_permits(more);
     }
-    assert_eq!(semaphore.permits(), Semaphore::MAX_PERMITS);
+    assert_eq!(semaphore.total_permits(), Semaphore::MAX_PERMITS);
     drop(permit);
-    assert_eq!(semaphore.available(), Semaphore::MAX_PERMITS);
+    assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS);
 }
 
 #[tokio::test]
 async fn no_items_are_no_outputs_and_want_no_permit() {
-    let pass = Permitted::new(&Semaphore::new(0), |x: u64| async move { Ok(x) });
+    let pass = WithPermit::new(&Semaphore::new(0), |x: u64| async move { Ok(x) });
     let outputs = pass.run(Vec::new()).collect().await;
     assert!(outputs.expect("it does not fail").is_empty());
 }
@@ -102,7 +102,7 @@ async fn more_permits_than_there_ever_are_can_be_waited_for_and_given_up() {
     drop(many);
     assert!(matches!(poll_once(one.as_mut()), Poll::Ready(Ok(_))));
     drop(one);
-    assert_eq!(semaphore.available(), 2);
+    assert_eq!(semaphore.available_permits(), 2);
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn no_permits_are_had_at_once_and_give_nothing_back() {
     let semaphore = Semaphore::new(0);
     drop(semaphore.acquire_many(0).await.expect("it is open"));
     drop(semaphore.try_acquire_many(0).expect("it is open"));
-    assert_eq!((semaphore.available(), semaphore.permits()), (0, 0));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (0, 0));
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_closed_semaphore_says_so_to_whoever_comes_and_to_a_run() {
     assert_eq!(semaphore.acquire().await.expect_err("it is closed").to_string(), SAYS);
     assert_eq!(semaphore.acquire_many(0).await.expect_err("it is closed").to_string(), SAYS);
     assert_eq!(semaphore.try_acquire().expect_err("it is closed").to_string(), SAYS);
-    let failure = Permitted::new(&semaphore, |x: u64| async move { Ok(x) }).run([1]).collect().await;
+    let failure = WithPermit::new(&semaphore, |x: u64| async move { Ok(x) }).run([1]).collect().await;
     assert_eq!(
         failure.expect_err("it is closed").to_string(),
         format!("item 0 at stage `semaphore`: {SAYS}")
@@ -133,7 +133,7 @@ async fn a_closed_semaphore_says_so_to_whoever_comes_and_to_a_run() {
 async fn a_job_that_waits_for_its_own_semaphore_waits_until_its_run_is_stopped() {
     let semaphore = Semaphore::new(2);
     let own = semaphore.clone();
-    let twice = Permitted::new(&semaphore, move |x: u64| {
+    let twice = WithPermit::new(&semaphore, move |x: u64| {
         let own = own.clone();
         async move {
             let _second = own.acquire_many_owned(2).await?;
@@ -144,5 +144,5 @@ async fn a_job_that_waits_for_its_own_semaphore_waits_until_its_run_is_stopped()
     let failure =
         twice.run_in(&scope, 0..5).collect().await.expect_err("nobody can have three permits of two");
     assert_eq!(failure.to_string(), "stage `semaphore`: cancelled: the deadline passed");
-    assert_eq!(semaphore.available(), 2);
+    assert_eq!(semaphore.available_permits(), 2);
 }

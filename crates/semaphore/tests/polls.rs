@@ -6,13 +6,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use towpath_semaphore::{Closed, Permit, Semaphore};
+use towpath_semaphore::{AcquireError, Semaphore, SemaphorePermit};
 
 const PERMITS: usize = 3;
 /// How many permits each of those who come wants.
 const WANTED: [u32; 6] = [1, 3, 0, 2, 1, 2];
 
-type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit<'a>, Closed>> + 'a>>;
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + 'a>>;
 
 /// One of those who come, until it was served or is gone.
 struct Comer<'a> {
@@ -23,7 +23,7 @@ struct Comer<'a> {
 struct Line<'a> {
     semaphore: &'a Semaphore,
     waiting: VecDeque<Comer<'a>>,
-    held: VecDeque<(usize, Permit<'a>)>,
+    held: VecDeque<(usize, SemaphorePermit<'a>)>,
     served: Vec<usize>,
     refused: Vec<usize>,
 }
@@ -53,12 +53,12 @@ impl<'a> Line<'a> {
                     served.push(comer.who);
                     held.push_back((comer.who, permit));
                 }
-                Poll::Ready(Err(Closed)) => refused.push(comer.who),
+                Poll::Ready(Err(AcquireError)) => refused.push(comer.who),
             }
             false
         });
         let held: usize = self.held.iter().map(|(who, _)| WANTED[*who] as usize).sum();
-        assert!(held + self.semaphore.available() <= PERMITS, "more permits than there are");
+        assert!(held + self.semaphore.available_permits() <= PERMITS, "more permits than there are");
     }
 
     fn goes(&mut self, who: usize) {
@@ -97,7 +97,7 @@ fn play(victim: usize, at: usize, asleep: bool) {
     served.sort_unstable();
     assert_eq!(served, others, "who was served ({with})");
     drop(line);
-    assert_eq!(semaphore.available(), PERMITS, "free at the end ({with})");
+    assert_eq!(semaphore.available_permits(), PERMITS, "free at the end ({with})");
 }
 
 #[test]
@@ -132,6 +132,6 @@ fn it_may_be_closed_at_every_step() {
         all.sort_unstable();
         assert!(all.into_iter().eq(0..WANTED.len()), "each is served or refused (closed at step {at})");
         drop(line);
-        assert_eq!(semaphore.available(), PERMITS, "free at the end (closed at step {at})");
+        assert_eq!(semaphore.available_permits(), PERMITS, "free at the end (closed at step {at})");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle, yield_now};
-use towpath_semaphore::{Closed, Semaphore, TryAcquireError};
+use towpath_semaphore::{AcquireError, Semaphore, TryAcquireError};
 
 /// Who got a permit, in that order.
 type Line = Arc<Mutex<Vec<&'static str>>>;
@@ -44,7 +44,7 @@ async fn first_come_is_first_served() {
         soon(task).await.expect("it does not panic");
     }
     assert_eq!(served(&line), ["a", "b", "c", "d"]);
-    assert_eq!((semaphore.available(), semaphore.permits()), (1, 1));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +55,7 @@ async fn who_comes_later_does_not_take_what_was_freed_for_another() {
     drop(permit);
     // The permit is the first one's already, though its task has not run since.
     assert_eq!(semaphore.try_acquire().expect_err("it is taken"), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.available(), 0);
+    assert_eq!(semaphore.available_permits(), 0);
     let _permit = semaphore.acquire().await.expect("it is open");
     assert_eq!(served(&line), ["first"]);
     soon(first).await.expect("it does not panic");
@@ -79,7 +79,7 @@ async fn who_wants_many_is_passed_over_by_nobody_who_wants_one() {
         soon(task).await.expect("it does not panic");
     }
     assert_eq!(served(&line), ["many", "one", "other"]);
-    assert_eq!(semaphore.available(), 3);
+    assert_eq!(semaphore.available_permits(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +95,7 @@ async fn who_stops_waiting_gives_up_the_place() {
     soon(next).await.expect("it does not panic");
     assert_eq!(served(&line), ["next"]);
     drop(permits);
-    assert_eq!(semaphore.available(), 3);
+    assert_eq!(semaphore.available_permits(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn a_permit_that_was_given_to_somebody_gone_goes_to_the_next() {
     gone.abort();
     assert!(soon(gone).await.expect_err("it was aborted").is_cancelled());
     soon(next).await.expect("it does not panic");
-    assert_eq!((served(&line), semaphore.available()), (vec!["next"], 1));
+    assert_eq!((served(&line), semaphore.available_permits()), (vec!["next"], 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,37 +125,37 @@ async fn closing_wakes_all_who_wait_and_refuses_all_who_come() {
     assert!(!semaphore.is_closed());
     semaphore.clone().close();
     for task in waiting {
-        assert_eq!(soon(task).await.expect("it does not panic"), Err(Closed));
+        assert_eq!(soon(task).await.expect("it does not panic"), Err(AcquireError));
     }
     assert!(semaphore.is_closed());
     drop(permit);
-    assert_eq!(semaphore.acquire().await.expect_err("it is closed"), Closed);
+    assert_eq!(semaphore.acquire().await.expect_err("it is closed"), AcquireError);
     assert_eq!(semaphore.try_acquire().expect_err("it is closed"), TryAcquireError::Closed);
     assert_eq!(semaphore.try_acquire_owned().expect_err("it is closed"), TryAcquireError::Closed);
-    assert_eq!(Closed.to_string(), TryAcquireError::Closed.to_string());
+    assert_eq!(AcquireError.to_string(), TryAcquireError::Closed.to_string());
 }
 
 #[tokio::test(start_paused = true)]
 async fn zero_permits_are_a_semaphore_that_waits_for_its_first() {
     let (semaphore, line) = (Semaphore::new(0), Line::default());
-    assert_eq!((semaphore.available(), semaphore.permits()), (0, 0));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (0, 0));
     let waiting = stand(&semaphore, &line, "waiting", 1).await;
     assert_eq!(served(&line), Vec::<&str>::new());
     semaphore.add_permits(2);
     soon(waiting).await.expect("it does not panic");
     assert_eq!(served(&line), ["waiting"]);
-    assert_eq!((semaphore.available(), semaphore.permits()), (2, 2));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn several_are_taken_and_released_together() {
     let semaphore = Semaphore::new(5);
     let three = semaphore.try_acquire_many(3).expect("there are five");
-    assert_eq!((semaphore.available(), semaphore.permits()), (2, 5));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (2, 5));
     assert_eq!(semaphore.try_acquire_many(3).expect_err("there are two"), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.available(), 2, "all or none");
+    assert_eq!(semaphore.available_permits(), 2, "all or none");
     drop(three);
-    assert_eq!(semaphore.available(), 5);
+    assert_eq!(semaphore.available_permits(), 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,20 +164,20 @@ async fn an_owned_permit_goes_into_a_task_and_is_released_there() {
     let one = semaphore.acquire_owned().await.expect("it is open");
     let two = semaphore.acquire_many_owned(2).await.expect("it is open");
     let last = semaphore.try_acquire_owned().expect("one is left");
-    assert_eq!(semaphore.available(), 0);
+    assert_eq!(semaphore.available_permits(), 0);
     tokio::spawn(async move { drop((one, two)) }).await.expect("it does not panic");
-    assert_eq!(semaphore.available(), 3);
+    assert_eq!(semaphore.available_permits(), 3);
     drop(last);
-    assert_eq!((semaphore.available(), semaphore.permits()), (4, 4));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (4, 4));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_becomes_an_owned_one_and_is_released_once() {
     let semaphore = Semaphore::new(2);
     let owned = semaphore.acquire().await.expect("it is open").into_owned();
-    assert_eq!(semaphore.available(), 1);
+    assert_eq!(semaphore.available_permits(), 1);
     drop(owned);
-    assert_eq!((semaphore.available(), semaphore.permits()), (2, 2));
+    assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]

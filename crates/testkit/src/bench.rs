@@ -40,7 +40,7 @@ const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY
 /// # use towpath_pattern::{Job, Order, Pattern, Run, Settings, Source, Scope};
 /// # use std::process::ExitCode;
 /// # fn of<S: Subject>(subject: S) -> ExitCode {
-/// Benchmark::of(subject).main()
+/// Benchmark::new(subject).main()
 /// # }
 /// ```
 #[must_use]
@@ -74,7 +74,7 @@ struct HotPath {
 
 impl Benchmark {
     /// The benchmark of `subject`.
-    pub fn of<S: Subject>(subject: S) -> Self {
+    pub fn new<S: Subject>(subject: S) -> Self {
         Self { tasks: Vec::new(), growths: Vec::new(), paths: Vec::new() }.and(subject)
     }
 

@@ -16,7 +16,7 @@ use crate::{laws, panics, polls};
 /// ```no_run
 /// # use towpath_testkit::{Conformance, Subject};
 /// # fn conformance(as_completed: impl Subject, ordered: impl Subject) {
-/// Conformance::of(as_completed).and(ordered).main()
+/// Conformance::new(as_completed).and(ordered).main()
 /// # }
 /// ```
 ///
@@ -29,7 +29,7 @@ pub struct Conformance {
 
 impl Conformance {
     /// The suite for `subject`.
-    pub fn of(subject: impl Subject) -> Self {
+    pub fn new(subject: impl Subject) -> Self {
         Self::default().and(subject)
     }
 

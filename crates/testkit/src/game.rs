@@ -83,7 +83,7 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
             }
         }
         let Some(run) = &mut run else { break };
-        live.push(run.stats());
+        live.push(run.report().stages);
         ledger.ask();
         match soon("the next output or the end", run.next()).await? {
             Some(result) => yielded.push(result.map(|token: Token| token.index)),
@@ -99,7 +99,7 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
         }
         report = Some(finish(run).await?);
     }
-    let closed = soon("the scope's end", scope.closed()).await?;
+    let closed = soon("the scope's end", scope.wait()).await?;
     let left = if report.is_some() { left_at_end } else { ledger.seen().live };
     let (taken, most_ahead) = (supplied.rest.taken(), ledger.seen().most_ahead);
     let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;

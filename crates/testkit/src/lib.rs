@@ -34,7 +34,7 @@
 //! }
 //!
 //! fn main() {
-//!     Conformance::of(AsCompleted).main()
+//!     Conformance::new(AsCompleted).main()
 //! }
 //! ```
 //!

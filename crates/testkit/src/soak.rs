@@ -48,7 +48,7 @@ const TEST_RUNS_LONG: u64 = 3_000;
 /// #[global_allocator]
 /// static HEAP: PeakAlloc = PeakAlloc;
 ///
-/// Soak::of(subject).main(|| HEAP.current_usage())
+/// Soak::new(subject).main(|| HEAP.current_usage())
 /// # }
 /// ```
 ///
@@ -62,7 +62,7 @@ pub struct Soak {
 
 impl Soak {
     /// The soak of `subject`.
-    pub fn of(subject: impl Subject) -> Self {
+    pub fn new(subject: impl Subject) -> Self {
         Self { tested: vec![Arc::new(subject)], particular: Vec::new() }
     }
 

@@ -5,8 +5,8 @@ use towpath_fanout::Fanout;
 use towpath_pattern::{Job, Order, Pattern, Scope};
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, QueueSender};
-use towpath_resource::{Held, Holding, provide};
-use towpath_semaphore::{Permitted, Semaphore};
+use towpath_resource::{ResourceGuard, WithResource, resource_fn};
+use towpath_semaphore::{Semaphore, WithPermit};
 use towpath_testkit::{Boxed, Case, Chained, Conformance, Subject, while_holding};
 
 #[derive(Clone)]
@@ -79,7 +79,7 @@ impl Subject for OfSemaphore {
         J: Job<In, Out: Clone>,
     {
         let permits = Semaphore::new(case.limit.get());
-        Permitted::new(&permits, job).limit(case.limit).capacity(case.capacity).on_failure(case.on_failure)
+        WithPermit::new(&permits, job).limit(case.limit).capacity(case.capacity).on_failure(case.on_failure)
     }
 }
 
@@ -118,16 +118,19 @@ struct OfResource;
 /// The job, while it holds a resource that costs nothing.
 struct HoldingNothing<J>(J);
 
-impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
+impl<In: Send + 'static, J: Job<In>> Job<(ResourceGuard<()>, In)> for HoldingNothing<J> {
     type Out = J::Out;
 
-    fn call(&self, (held, item): (Held<()>, In)) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
+    fn call(
+        &self,
+        (held, item): (ResourceGuard<()>, In),
+    ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
         while_holding(held, self.0.call(item))
     }
 
     fn call_in(
         &self,
-        (held, item): (Held<()>, In),
+        (held, item): (ResourceGuard<()>, In),
         scope: &Scope,
     ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
         while_holding(held, self.0.call_in(item, scope))
@@ -148,8 +151,8 @@ impl Subject for OfResource {
         In: Clone + Send + 'static,
         J: Job<In, Out: Clone>,
     {
-        let nothing = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
-        let holding = Holding::new(case.limit, nothing, HoldingNothing(job));
+        let nothing = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
+        let holding = WithResource::new(case.limit, nothing, HoldingNothing(job));
         holding.capacity(case.capacity).on_failure(case.on_failure)
     }
 }

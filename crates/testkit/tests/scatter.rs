@@ -47,5 +47,5 @@ impl Subject for OneJob {
 }
 
 fn main() {
-    Conformance::of(OneJob(Order::AsCompleted)).and(OneJob(Order::Ordered)).main()
+    Conformance::new(OneJob(Order::AsCompleted)).and(OneJob(Order::Ordered)).main()
 }

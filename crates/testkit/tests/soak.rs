@@ -17,7 +17,7 @@ mod semaphore;
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::of(fanout::AsCompleted)
+    Soak::new(fanout::AsCompleted)
         .and(fanout::Ordered)
         .and(pipeline::OneStage)
         .and(pipeline::PassJobPass)

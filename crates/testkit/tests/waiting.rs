@@ -33,7 +33,7 @@ fn a_job_that_waits_costs_one_task_and_little_else() {
         };
         let before = HEAP.current_usage();
         let mut run = Fanout::new(JOBS, waits).run(0..JOBS);
-        while run.stats()[0].counts.running < JOBS {
+        while run.report().stages[0].counts.running < JOBS {
             yield_now().await;
         }
         let each = (HEAP.current_usage() - before) / JOBS;

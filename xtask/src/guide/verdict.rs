@@ -1,4 +1,4 @@
-//! Holding what the programs said against what is expected, and keeping it anew with `--accept`.
+//! WithResource what the programs said against what is expected, and keeping it anew with `--accept`.
 
 use std::fs;
 

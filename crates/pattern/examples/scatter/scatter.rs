@@ -33,12 +33,12 @@ impl<In: Clone + Send + 'static, J: Job<In>> Pattern<In> for Scatter<J> {
             let jobs = Arc::clone(&jobs);
             async move {
                 let scope = taken.scope();
-                let (item, begun) = taken.begin();
-                let tell = |cause| begun.tell(cause);
+                let (item, running) = taken.start();
+                let report = |cause| running.report(cause);
                 let outputs =
-                    jobs.iter().map(|job| Box::pin(drive_job(job.call_in(item.clone(), &scope), tell)));
+                    jobs.iter().map(|job| Box::pin(drive_job(job.call_in(item.clone(), &scope), report)));
                 let outputs = try_join_all(outputs).await;
-                begun.end(outputs)
+                running.complete(outputs)
             }
         };
         Run::spawn(scope, input, self.settings.clone(), work)

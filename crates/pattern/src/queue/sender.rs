@@ -29,7 +29,7 @@ impl<T> Sender<T> {
 
     /// Returns a sender of items with the index of an input, for a pattern with jobs that send.
     #[must_use]
-    pub fn of_input(&self, index: usize) -> Self {
+    pub fn from_input(&self, index: usize) -> Self {
         Self { index: Some(index), ..self.clone() }
     }
 

@@ -24,7 +24,7 @@ impl<T: Send + 'static> Source<T> {
     /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of the source. So
     /// consumer jobs may also put items into the queue. Consumer jobs must use [`try_send`](queue::Sender::try_send):
     /// if all consumers wait for capacity that only consumers free, the run deadlocks. Items of a [producer of an
-    /// input](queue::Sender::of_input) have the index of the input. The end of the source closes the queue. A
+    /// input](queue::Sender::from_input) have the index of the input. The end of the source closes the queue. A
     /// producer that outlives its job then gets its item back.
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {

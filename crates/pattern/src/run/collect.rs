@@ -3,10 +3,10 @@
 use super::outputs::Run;
 use crate::failure::Failure;
 use crate::item::{Output, Position};
+use crate::report::Report;
 
 impl<Out: Send + 'static> Run<Out> {
-    /// Returns all outputs, at the end of the run. For outputs and a report, call [`Run::outcomes`] and then
-    /// [`Run::finish`].
+    /// Returns all outputs, at the end of the run. [`Run::outcomes`] returns the outputs and a report.
     ///
     /// # Errors
     ///
@@ -34,19 +34,23 @@ impl<Out: Send + 'static> Run<Out> {
         Ok(std::mem::take(&mut gathered.outputs))
     }
 
-    /// Returns all outcomes: outputs and failures, in the order of delivery. If failures do not stop the run, the
-    /// result is the result of asyncio's `gather(…, return_exceptions=True)`.
+    /// Returns all outcomes, at the end of the run: outputs and failures, in the order of delivery, and the report.
+    ///
+    /// If failures do not stop the run, the outcomes are the result of asyncio's
+    /// `gather(…, return_exceptions=True)`. The report has the failures that are not among the outcomes.
     ///
     /// # Cancel safety
     ///
-    /// This method is not cancel safe: outputs taken so far are dropped with the future. The failures taken so far
-    /// are in the report.
-    pub async fn outcomes(&mut self) -> Vec<Result<Out, Failure>> {
-        let mut gathered = Gathered::of(self);
+    /// This method is not cancel safe. Dropping the future cancels the run and drops the outputs taken so far. The
+    /// failures taken so far are recorded in the scope.
+    pub async fn outcomes(mut self) -> (Vec<Result<Out, Failure>>, Report) {
+        let mut gathered = Gathered::of(&mut self);
         while let Some(result) = gathered.run.next().await {
             gathered.outcomes.push(result);
         }
-        std::mem::take(&mut gathered.outcomes)
+        let outcomes = std::mem::take(&mut gathered.outcomes);
+        drop(gathered);
+        (outcomes, self.finish().await)
     }
 }
 

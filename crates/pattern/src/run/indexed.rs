@@ -26,14 +26,14 @@ pub struct Indexed<Out> {
 }
 
 impl<Out: Send + 'static> Indexed<Out> {
-    /// Returns the next output or failure, with the index of the input; `None` at the end.
+    /// Returns the next output with the index of the input, or the next failure; `None` at the end.
     ///
-    /// A failure that belongs to the run and to no item has no index.
+    /// A failure has an index of its own: [`Failure::index`].
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe.
-    pub async fn next(&mut self) -> Option<(Option<usize>, Result<Out, Failure>)> {
+    pub async fn next(&mut self) -> Option<Result<(usize, Out), Failure>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
@@ -58,13 +58,10 @@ impl<Out: Send + 'static> Indexed<Out> {
 }
 
 impl<Out: Send + 'static> Stream for Indexed<Out> {
-    type Item = (Option<usize>, Result<Out, Failure>);
+    type Item = Result<(usize, Out), Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let finished = ready!(self.run.poll_finished(cx));
-        Poll::Ready(finished.map(|Output { position, result }| match result {
-            Ok(output) => (Some(position.index), Ok(output)),
-            Err(failure) => (failure.index(), Err(failure)),
-        }))
+        Poll::Ready(finished.map(|Output { position, result }| result.map(|output| (position.index, output))))
     }
 }

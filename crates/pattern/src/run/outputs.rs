@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::failure::{Cancelled, Failure};
 use crate::item::Output;
-use crate::report::{Report, StageReport};
+use crate::report::Report;
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
 use crate::source::Source;
@@ -27,7 +27,7 @@ use crate::util::panic::drop_quietly;
 /// Jobs make progress whether or not outputs are taken, up to limit plus capacity items. The stream is fused: after
 /// the end, every poll yields `None`. Once the end is yielded, nothing of the run is left.
 ///
-/// Dropping a run cancels the run: every job stops at its current await, and [`Scope::closed`] of the scope of the
+/// Dropping a run cancels the run: every job stops at its current await, and [`Scope::wait`] of the scope of the
 /// run returns once all jobs are gone.
 #[must_use = "a run that is dropped is cancelled; take its outputs, or `finish` it"]
 pub struct Run<Out> {
@@ -93,9 +93,9 @@ impl<Out: Send + 'static> Run<Out> {
     ///     let permits = Arc::clone(&permits);
     ///     async move {
     ///         let permit = permits.acquire_owned().await; // still not begun
-    ///         let (item, begun) = taken.begin();
+    ///         let (item, running) = taken.start();
     ///         let result = permit.map(|_permit| item * 2).map_err(anyhow::Error::from);
-    ///         begun.end(result)
+    ///         running.complete(result)
     ///     }
     /// };
     /// let run = Run::spawn(Scope::default(), vec![1, 2, 3].into(), Settings::new("double", 2), double);
@@ -149,9 +149,10 @@ impl<Out: Send + 'static> Run<Out> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Returns the counts of the items so far, for every stage.
+    /// Returns the report so far: the counts of the items at every stage. The failures stay in the run:
+    /// [`finish`](Self::finish) and [`outcomes`](Self::outcomes) return the failures.
     #[must_use]
-    pub fn stats(&self) -> Vec<StageReport> {
+    pub fn report(&self) -> Report {
         let mut stages = vec![self.port.report()];
         let mut upstream = self.port.upstream();
         while let Some(stage) = upstream {
@@ -159,7 +160,7 @@ impl<Out: Send + 'static> Run<Out> {
             upstream = stage.upstream();
         }
         stages.reverse();
-        stages
+        Report { stages, failures: Vec::new() }
     }
 
     /// Stops every job at its current await. The run still yields the completed outputs, and then a failure with the
@@ -188,7 +189,7 @@ impl<Out: Send + 'static> Run<Out> {
         for failure in cause.into_iter().chain(others) {
             self.meet(failure);
         }
-        Report { stages: self.stats(), failures: std::mem::take(&mut self.met) }
+        Report { failures: std::mem::take(&mut self.met), ..self.report() }
     }
 
     #[inline]

@@ -50,7 +50,7 @@ impl ScopeGuard {
         self.shared.token().clone().cancelled_owned()
     }
 
-    /// Keeps a failure for `Scope::closed`.
+    /// Keeps a failure for `Scope::wait`.
     pub(crate) fn record(&self, failure: Failure) {
         self.shared.record(failure);
     }

@@ -109,7 +109,7 @@ impl Shared {
         std::iter::successors(Some(self), |scope| scope.parent.as_deref())
     }
 
-    /// Keeps the first failure for `Scope::closed`, and drops later failures.
+    /// Keeps the first failure for `Scope::wait`, and drops later failures.
     pub(super) fn record(&self, failure: Failure) {
         let mut unreported = self.unreported.lock();
         if unreported.is_none() {

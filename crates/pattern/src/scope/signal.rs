@@ -51,7 +51,7 @@ impl Signal {
 /// task serves code with a look at the token while the scope is empty, so the first request for the token spawns the
 /// watcher: one per runtime, since the shutdown of a runtime drops the watcher there and no other.
 ///
-/// `Scope::closed` does not wait for a watcher: the wait would last until the deadline. So a watcher neither owns the scope
+/// `Scope::wait` does not wait for a watcher: the wait would last until the deadline. So a watcher neither owns the scope
 /// nor runs user code other than wakers of the token, and completes as soon as the token is cancelled, at the latest by the
 /// drop of the last owner of the scope. Rejected: a watcher for every scope with a deadline, a task and a wake-up for each
 /// request of a server; and a watcher in place of the timers, lost with the first runtime of a scope used in two.

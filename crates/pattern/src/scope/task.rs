@@ -40,7 +40,7 @@ where
                 // The future is dropped later: a panic of the drop follows the result and replaces none.
                 Ok(Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
                 Ok(Poll::Ready(Err(error))) => Poll::Ready(failed_with(error, guard)),
-                Err(payload) => Poll::Ready(Err(Cause::of_panic(payload))),
+                Err(payload) => Poll::Ready(Err(Cause::from_panic(payload))),
             }
         })
         .await;
@@ -54,8 +54,8 @@ where
 /// the task. Both are the same cancellation, so both have the same outcome.
 fn failed_with(error: anyhow::Error, guard: &ScopeGuard) -> Result<(), Cause> {
     let stopped = cancellation_in(&error).and_then(|_| guard.stopped_by_now());
-    let Some(by) = stopped else { return Err(Cause::of_error(error)) };
-    drop_caught(error).map_or_else(|| stopped_by(by), |payload| Err(Cause::of_panic(payload)))
+    let Some(by) = stopped else { return Err(Cause::from_error(error)) };
+    drop_caught(error).map_or_else(|| stopped_by(by), |payload| Err(Cause::from_panic(payload)))
 }
 
 /// A cancellation by hand is no failure.
@@ -68,7 +68,7 @@ impl<F> Drop for Task<F> {
         // Before the drop of the future: the future may hold the last clone of the scope, and so cancel the scope.
         let stopped = || self.guard.stopped_by_now().unwrap_or(Cancelled::Runtime);
         let outcome = self.outcome.take().unwrap_or_else(|| stopped_by(stopped()));
-        let dropped = drop_caught(self.future.take()).map(Cause::of_panic);
+        let dropped = drop_caught(self.future.take()).map(Cause::from_panic);
         if let Some(cause) = outcome.err().or(dropped) {
             self.guard.fail(Failure::new(None, &self.name, cause));
         }

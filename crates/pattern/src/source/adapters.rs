@@ -78,7 +78,7 @@ where
                     Err(error) => {
                         return PollBatch::Failed(source_error(
                             Some(self.next_index),
-                            Cause::of_error(error),
+                            Cause::from_error(error),
                         ));
                     }
                 },

@@ -68,7 +68,7 @@ impl<T: Send + 'static> Source<T> {
     }
 
     /// Creates a source of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
-    pub fn fallible<E>(stream: impl Stream<Item = Result<T, E>> + Send + 'static) -> Self
+    pub fn try_stream<E>(stream: impl Stream<Item = Result<T, E>> + Send + 'static) -> Self
     where
         E: Into<anyhow::Error> + 'static,
     {
@@ -121,7 +121,7 @@ impl<T: Send + 'static> Source<T> {
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        Self::of(generator::GeneratorSource::fallible(generator))
+        Self::of(generator::GeneratorSource::try_new(generator))
     }
 
     /// Returns the next item, or a failure of the source; `None` at the end. No run is needed.
@@ -172,7 +172,7 @@ impl<T> Source<T> {
         });
         let polled = polled.unwrap_or_else(|payload| {
             self.state = State::Broken;
-            PollBatch::Failed(poll_source::source_error(None, Cause::of_panic(payload)))
+            PollBatch::Failed(poll_source::source_error(None, Cause::from_panic(payload)))
         });
         match polled {
             PollBatch::Exhausted => self.state = State::Exhausted,

@@ -94,7 +94,7 @@ impl<T> GeneratorSource<T> {
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        Self::fallible(|out| {
+        Self::try_new(|out| {
             let generator = generator(out);
             async move {
                 generator.await;
@@ -103,7 +103,7 @@ impl<T> GeneratorSource<T> {
         })
     }
 
-    pub(super) fn fallible<F, Fut>(generator: F) -> Self
+    pub(super) fn try_new<F, Fut>(generator: F) -> Self
     where
         F: FnOnce(Yield<T>) -> Fut,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -181,7 +181,7 @@ impl<T: Send> PollSource<T> for GeneratorSource<T> {
                     if let Some(error) = self.error.take() {
                         return PollBatch::Failed(source_error(
                             Some(self.next_index),
-                            Cause::of_error(error),
+                            Cause::from_error(error),
                         ));
                     }
                     self.end();

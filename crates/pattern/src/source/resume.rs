@@ -40,8 +40,8 @@ impl<T: Send + 'static> Kept<T> {
     /// had been taken come first, with their indices; the items that are still in the source follow.
     ///
     /// Returns `Some` once the run is over: when the run has yielded its end, or when
-    /// [`Scope::closed`](crate::Scope::closed) has returned. `Some` may be returned a little earlier, while the work
-    /// of the run [closes](crate::Work::close), but never while a job of the run exists. Returns `None` before, and
+    /// [`Scope::wait`](crate::Scope::wait) has returned. `Some` may be returned a little earlier, while the work
+    /// of the run [closes](crate::Work::shutdown), but never while a job of the run exists. Returns `None` before, and
     /// after the first take.
     #[must_use]
     pub fn take(&self) -> Option<Source<T>> {

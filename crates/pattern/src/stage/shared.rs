@@ -75,7 +75,7 @@ impl<In, Out> StageShared<In, Out> {
             drop(state);
             for waker in wakes.into_iter().flatten() {
                 if let Err(payload) = catch(|| waker.wake()) {
-                    self.fail(Cause::of_panic(payload));
+                    self.fail(Cause::from_panic(payload));
                 }
             }
         } else {
@@ -109,7 +109,7 @@ impl<In, Out> StageShared<In, Out> {
             panicked = panicked.or(catch(|| receiver.wake()).err());
         }
         if let Some(payload) = panicked {
-            self.fail(Cause::of_panic(payload));
+            self.fail(Cause::from_panic(payload));
         }
     }
 

@@ -63,7 +63,7 @@ impl<'a, In, Out> Closing<'a, In, Out> {
         let Self { stage, source: Some(source), closed } = self else { return Poll::Ready(()) };
         let stage = *stage;
         let polled = catch(|| source.poll_close(cx, closed)).unwrap_or_else(|payload| {
-            stage.fail(Cause::of_panic(payload));
+            stage.fail(Cause::from_panic(payload));
             Poll::Ready(())
         });
         self.give_back_between();
@@ -105,7 +105,7 @@ impl<In, Out> Drop for Closing<'_, In, Out> {
             if let Some(source) = source
                 && let Err(payload) = catch(|| source.close_now(closed))
             {
-                stage.fail(Cause::of_panic(payload));
+                stage.fail(Cause::from_panic(payload));
             }
             self.give_back_between();
             dispose(self.stage, self.source.take());
@@ -116,7 +116,7 @@ impl<In, Out> Drop for Closing<'_, In, Out> {
 /// Drops a value of the user; a panic of the drop is a failure of the run.
 pub(super) fn dispose<In, Out, T>(stage: &StageShared<In, Out>, value: T) {
     if let Some(payload) = drop_caught(value) {
-        stage.fail(Cause::of_panic(payload));
+        stage.fail(Cause::from_panic(payload));
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn discard<In, Out>(stage: &StageShared<In, Out>, outputs: impl IntoI
         match output.result {
             Ok(output) => {
                 if let Some(payload) = drop_caught(output) {
-                    stage.with(|state| state.fail_by_policy(Cause::of_panic(payload)));
+                    stage.with(|state| state.fail_by_policy(Cause::from_panic(payload)));
                 }
             }
             Err(failure) => stage.record(failure),

@@ -58,7 +58,7 @@ where
     let jobs = supervision.jobs();
     if jobs.is_used() {
         // Runs and tasks of the jobs are left. A stop of the run still cancels these runs and tasks.
-        let mut closed = pin!(jobs.closed());
+        let mut closed = pin!(jobs.wait());
         let closed = poll_fn(|cx| {
             watch(cx);
             closed.as_mut().poll(cx)
@@ -89,12 +89,12 @@ where
     let causes = poll_fn(|cx| {
         let polled = catch(|| {
             if closing.is_none() {
-                closing.set(Some(work.close()));
+                closing.set(Some(work.shutdown()));
             }
             closing.as_mut().as_pin_mut().map_or(Poll::Ready(Vec::new()), |closing| closing.poll(cx))
         });
         polled.unwrap_or_else(|payload| {
-            stage.fail(Cause::of_panic(payload));
+            stage.fail(Cause::from_panic(payload));
             Poll::Ready(Vec::new())
         })
     })
@@ -103,7 +103,7 @@ where
         stage.fail(cause);
     }
     if let Err(payload) = catch(|| closing.set(None)) {
-        stage.fail(Cause::of_panic(payload));
+        stage.fail(Cause::from_panic(payload));
     }
 }
 

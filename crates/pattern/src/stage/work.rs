@@ -19,12 +19,12 @@ use crate::util::panic::poll_then_drop;
 
 /// The work of a stage on an item: begin the item, run its job, and end the item.
 ///
-/// Every `Fn(Taken<In, Out>) -> impl Future<Output = Ended<In, Out>>` is a work, and so is an `Arc` of a
+/// Every `Fn(Taken<In, Out>) -> impl Future<Output = Completed<In, Out>>` is a work, and so is an `Arc` of a
 /// [`Job`].
 pub trait Work<In, Out>: Send + Sync + 'static {
     /// Works on an item. Runs and tasks of the job are started in `scope` (see [`Job::call_in`]); a closure gets the
     /// scope from [`Taken::scope`].
-    fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Ended<In, Out>> + Send;
+    fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Completed<In, Out>> + Send;
 
     /// Releases the values that the jobs shared. The release may await. The default implementation does nothing.
     ///
@@ -36,16 +36,16 @@ pub trait Work<In, Out>: Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// A runtime that shuts down may drop the future at any await, or before the call.
-    fn close(&self) -> impl Future<Output = Vec<Cause>> + Send {
+    fn shutdown(&self) -> impl Future<Output = Vec<Cause>> + Send {
         std::future::ready(Vec::new())
     }
 
-    /// Returns the causes that [`close`](Work::close) did not return, for example because the runtime shut down
+    /// Returns the causes that [`close`](Work::shutdown) did not return, for example because the runtime shut down
     /// before `close` completed. The default implementation returns no causes.
     ///
     /// This method is called once for every run, after the end of the supervisor and the workers. Every cause is a
     /// failure of the run, and so is a panic.
-    fn untold(&self) -> Vec<Cause> {
+    fn unreported(&self) -> Vec<Cause> {
         Vec::new()
     }
 }
@@ -53,9 +53,9 @@ pub trait Work<In, Out>: Send + Sync + 'static {
 impl<In, Out, F, Fut> Work<In, Out> for F
 where
     F: Fn(Taken<In, Out>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Ended<In, Out>> + Send,
+    Fut: Future<Output = Completed<In, Out>> + Send,
 {
-    fn work(&self, taken: Taken<In, Out>, _: &Scope) -> impl Future<Output = Ended<In, Out>> + Send {
+    fn work(&self, taken: Taken<In, Out>, _: &Scope) -> impl Future<Output = Completed<In, Out>> + Send {
         self(taken)
     }
 }
@@ -69,7 +69,7 @@ where
         &self,
         taken: Taken<In, J::Out>,
         scope: &Scope,
-    ) -> impl Future<Output = Ended<In, J::Out>> + Send {
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
         taken.run(&**self, scope)
     }
 }
@@ -87,15 +87,15 @@ pub struct Taken<In, Out> {
     ticket: Ticket<In, Out>,
 }
 
-/// An item with a running job. If a `Begun` is dropped, the item counts as cancelled, or as panicked during a panic.
+/// An item with a running job. If a `Running` is dropped, the item counts as cancelled, or as panicked during a panic.
 #[must_use = "a dropped item counts as cancelled"]
-pub struct Begun<In, Out> {
+pub struct Running<In, Out> {
     ticket: Ticket<In, Out>,
 }
 
-/// An item after its job. The work on a [`Taken`] returns an `Ended`.
+/// An item after its job. The work on a [`Taken`] returns an `Completed`.
 #[must_use = "a dropped item counts as cancelled"]
-pub struct Ended<In, Out> {
+pub struct Completed<In, Out> {
     pub(super) ticket: Ticket<In, Out>,
     pub(super) result: anyhow::Result<Out>,
 }
@@ -166,18 +166,18 @@ impl<In, Out> Taken<In, Out> {
         self.position.index
     }
 
-    /// Begins the job; returns the item, and the [`Begun`] for the end of the job.
+    /// Begins the job; returns the item, and the [`Running`] for the end of the job.
     ///
     /// # Panics
     ///
-    /// Never panics: a `Taken` has an item until [`begin`](Taken::begin) or the drop.
+    /// Never panics: a `Taken` has an item until [`start`](Taken::start) or the drop.
     #[inline]
-    pub fn begin(mut self) -> (In, Begun<In, Out>) {
+    pub fn start(mut self) -> (In, Running<In, Out>) {
         let value = self.value.take().expect("there until begun");
         let ticket = self.ticket.take();
         // No value is left to drop, as in `Ticket::into_inner`.
         std::mem::forget(self);
-        (value, Begun { ticket })
+        (value, Running { ticket })
     }
 
     /// Returns the scope of the jobs of the run, for the work of a closure. The scope of a `Taken` that outlives its run is
@@ -194,14 +194,14 @@ impl<In, Out> Taken<In, Out> {
 
     /// Begins the item, runs `job` in `scope` and ends the item, as the work of most patterns does.
     #[inline]
-    pub fn run<J>(self, job: &J, scope: &Scope) -> impl Future<Output = Ended<In, Out>> + Send
+    pub fn run<J>(self, job: &J, scope: &Scope) -> impl Future<Output = Completed<In, Out>> + Send
     where
         In: Send,
         Out: Send,
         J: Job<In, Out = Out>,
     {
-        let (item, Begun { ticket }) = self.begin();
-        Running { job: Some(job.call_in(item, scope)), ticket }
+        let (item, Running { ticket }) = self.start();
+        RunningJob { job: Some(job.call_in(item, scope)), ticket }
     }
 
     #[cold]
@@ -214,24 +214,24 @@ impl<In, Out> Taken<In, Out> {
 
 pin_project! {
     /// A job and its item. A named type, since an `async` block reserves memory for the job twice.
-    struct Running<F, In, Out> {
+    struct RunningJob<F, In, Out> {
         #[pin]
         job: Option<F>,
         ticket: Ticket<In, Out>,
     }
 }
 
-impl<F, In, Out> Future for Running<F, In, Out>
+impl<F, In, Out> Future for RunningJob<F, In, Out>
 where
     F: Future<Output = anyhow::Result<Out>>,
 {
-    type Output = Ended<In, Out>;
+    type Output = Completed<In, Out>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match poll_then_drop(this.job, cx, |payload| this.ticket.record(Cause::of_panic(payload))) {
-            Ok(Poll::Ready(result)) => Poll::Ready(Ended { ticket: this.ticket.take(), result }),
+        match poll_then_drop(this.job, cx, |payload| this.ticket.record(Cause::from_panic(payload))) {
+            Ok(Poll::Ready(result)) => Poll::Ready(Completed { ticket: this.ticket.take(), result }),
             Ok(Poll::Pending) => Poll::Pending,
             Err(payload) => {
                 this.ticket.panicked();
@@ -250,16 +250,16 @@ impl<In, Out> Drop for Taken<In, Out> {
     }
 }
 
-impl<In, Out> Begun<In, Out> {
+impl<In, Out> Running<In, Out> {
     /// Records a failure besides the result of the job. The failure is reported after the first cause, and does not
     /// stop the run.
-    pub fn tell(&self, cause: Cause) {
+    pub fn report(&self, cause: Cause) {
         self.ticket.record(cause);
     }
 
-    /// Ends the item with the result of the job. The result is delivered once the work returns the [`Ended`].
+    /// Ends the item with the result of the job. The result is delivered once the work returns the [`Completed`].
     #[inline]
-    pub fn end(self, result: anyhow::Result<Out>) -> Ended<In, Out> {
-        Ended { ticket: self.ticket, result }
+    pub fn complete(self, result: anyhow::Result<Out>) -> Completed<In, Out> {
+        Completed { ticket: self.ticket, result }
     }
 }

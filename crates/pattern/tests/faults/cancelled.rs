@@ -48,7 +48,7 @@ async fn when_the_scope_of_a_stopped_run_is_closed_none_of_its_jobs_is_alive() {
         let before = alive.count();
         assert!(before > 500, "the job itself, and 500 at work, not {before}");
         stop(&scope, run);
-        soon("the end of the scope", scope.closed()).await.expect("no failure");
+        soon("the end of the scope", scope.wait()).await.expect("no failure");
         assert_eq!(alive.count(), 0, "jobs lived on, stopped in way {way}");
     }
 }
@@ -104,7 +104,7 @@ async fn dropped_after(polls: usize, items: usize) -> (usize, usize) {
         one_step().await;
     }
     drop(run);
-    soon("the end of the scope", scope.closed()).await.expect("no failure");
+    soon("the end of the scope", scope.wait()).await.expect("no failure");
     let mut rest = kept.take().expect("the run is over");
     let mut given_back = 0;
     while let Some(item) = rest.next().await {

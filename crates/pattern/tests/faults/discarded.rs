@@ -8,11 +8,11 @@ use crate::settle;
 async fn a_run_that_discards_its_outputs_goes_on_though_nobody_takes_them() {
     let settings = Settings::new("discarding", 1).capacity(0);
     let work = |taken: Taken<u32, ()>| async move {
-        let (_, begun) = taken.begin();
-        begun.end(Ok(()))
+        let (_, running) = taken.start();
+        running.complete(Ok(()))
     };
     let run = Run::spawn_discarding(Scope::default(), (0..10).into(), settings, work);
     settle().await;
-    let counts = run.stats()[0].counts;
+    let counts = run.report().stages[0].counts;
     assert_eq!((counts.succeeded, counts.delivered), (10, 10), "{counts}");
 }

@@ -22,7 +22,7 @@ async fn an_ordered_run_yields_the_unbroken_beginning_and_then_the_failure() {
         let settings = Settings::new("ordered", 8).ordered();
         let mut run = run_in(&Scope::default(), 0..1_000, settings, job);
         settle().await;
-        let counts = run.stats()[0].counts;
+        let counts = run.report().stages[0].counts;
         assert!((failing + 2..=BOUND).contains(&counts.taken), "{counts}");
         let mut yielded = Vec::new();
         let failure = loop {

@@ -45,7 +45,7 @@ fn a_run_dropped_by_a_panic_ends_no_process_though_its_outputs_panic_too() {
                 panic!("the first panic");
             });
             assert!(user.await.expect_err("it panicked").is_panic());
-            let failure = scope.closed().await.expect_err("nobody took it");
+            let failure = scope.wait().await.expect_err("nobody took it");
             assert_eq!(failure.to_string(), "stage `loud`: panicked: dropped loudly");
         });
     });

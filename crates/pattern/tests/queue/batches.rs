@@ -139,7 +139,7 @@ fn queue_without_capacity_admits_a_deposit_for_a_receiver() {
 #[test]
 fn lifo_queue_lets_a_batch_wait() {
     let (sender, mut receiver) = queue::bounded_lifo(2);
-    let sender = sender.of_input(0);
+    let sender = sender.from_input(0);
     let mut items = VecDeque::from([1, 2, 3]);
     let mut send = hand(sender.send_many(&mut items));
     assert!(send.poll().is_pending());

@@ -53,7 +53,7 @@ async fn queue() -> Source<u32> {
         Settings::new("produce", 1),
         Arc::new(put),
     );
-    while producers.stats()[0].counts.delivered < ITEMS as usize {
+    while producers.report().stages[0].counts.delivered < ITEMS as usize {
         yield_now().await;
     }
     Source::produced(producers, consumer)
@@ -87,7 +87,7 @@ async fn ahead_of(jobs: usize, source: Source<u32>) -> usize {
     for _ in 0..200 {
         yield_now().await;
     }
-    let counts = run.stats().pop().expect("it has a stage").counts;
+    let counts = run.report().stages.pop().expect("it has a stage").counts;
     assert_eq!((counts.succeeded, counts.running), (jobs, 1));
     counts.waiting()
 }

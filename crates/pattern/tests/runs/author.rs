@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use towpath_pattern::{Ended, Failure, OnFailure, Run, Scope, Settings, Source, Taken};
+use towpath_pattern::{Completed, Failure, OnFailure, Run, Scope, Settings, Source, Taken};
 
 fn going_on() -> Settings {
     Settings::new("author", 1).on_failure(OnFailure::Continue)
@@ -24,13 +24,13 @@ async fn an_item_whose_work_panics_before_it_begins_has_panicked_and_is_not_give
         let panics = taken.index() == 1 && panics.swap(false, Ordering::Relaxed);
         async move {
             assert!(!panics, "before it began");
-            let (item, begun) = taken.begin();
-            begun.end(Ok(item))
+            let (item, running) = taken.start();
+            running.complete(Ok(item))
         }
     };
     let report = Run::spawn(Scope::default(), source, going_on(), work).finish().await;
     let counts = report.last();
-    assert_eq!((counts.succeeded, counts.panicked, counts.never_begun), (2, 1, 0));
+    assert_eq!((counts.succeeded, counts.panicked, counts.never_started), (2, 1, 0));
     assert_eq!(told(&report.failures), ["item 1 at stage `author`: panicked: before it began"]);
     assert!(kept.take().expect("it is over").next().await.is_none());
 }
@@ -56,16 +56,15 @@ impl<F> Drop for LoudAtItsEnd<F> {
 async fn an_item_whose_work_panics_after_it_ended_has_panicked_and_yields_nothing_else() {
     let work = |taken: Taken<u32, u32>| {
         let work = async move {
-            let (item, begun) = taken.begin();
-            let ended: Ended<u32, u32> = begun.end(Ok(item));
+            let (item, running) = taken.start();
+            let ended: Completed<u32, u32> = running.complete(Ok(item));
             ended
         };
         LoudAtItsEnd(AssertUnwindSafe(Box::pin(work)))
     };
-    let mut run = Run::spawn(Scope::default(), Source::from([7]), going_on(), work);
-    let outcomes = run.outcomes().await;
+    let run = Run::spawn(Scope::default(), Source::from([7]), going_on(), work);
+    let (outcomes, report) = run.outcomes().await;
     let outcomes: Vec<_> = outcomes.into_iter().map(|result| result.map_err(|e| e.to_string())).collect();
     assert_eq!(outcomes, [Err("item 0 at stage `author`: panicked: after its end".to_owned())]);
-    let report = run.finish().await;
     assert_eq!((report.last().succeeded, report.last().panicked), (0, 1));
 }

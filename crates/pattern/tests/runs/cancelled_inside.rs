@@ -30,7 +30,7 @@ fn outer(scope: &Scope, on_failure: OnFailure, drive: Drive) -> Run<()> {
 
 /// Waits until two jobs of a run have begun, and for a different time in each round after that.
 async fn begun(run: &Run<()>, round: usize) {
-    while run.stats()[0].counts.running < 2 {
+    while run.report().stages[0].counts.running < 2 {
         yield_now().await;
     }
     for _ in 0..round % 8 {
@@ -55,7 +55,7 @@ where
 }
 
 async fn closed(scope: &Scope) -> Result<(), String> {
-    scope.closed().await.map_err(|failure| format!("closed: {failure}"))
+    scope.wait().await.map_err(|failure| format!("closed: {failure}"))
 }
 
 #[test]

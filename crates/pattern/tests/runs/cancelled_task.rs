@@ -84,7 +84,7 @@ fn task_driving_a_run_in_a_cancelled_scope_leaves_no_failure() {
         }
         a_while(round).await;
         scope.cancel();
-        scope.closed().await.map_err(|failure| failure.to_string())
+        scope.wait().await.map_err(|failure| failure.to_string())
     });
     assert!(differing.is_empty(), "{differing:#?}");
 }
@@ -98,7 +98,7 @@ fn task_of_a_child_driving_a_run_in_a_cancelled_parent_leaves_no_failure() {
         drop(child.clone());
         a_while(round).await;
         scope.cancel();
-        child.closed().await.and(scope.closed().await).map_err(|failure| failure.to_string())
+        child.wait().await.and(scope.wait().await).map_err(|failure| failure.to_string())
     });
     assert!(differing.is_empty(), "{differing:#?}");
 }
@@ -110,7 +110,7 @@ fn task_driving_a_run_whose_token_is_cancelled_leaves_no_failure() {
         scope.spawn("driving", drive(scope.clone()));
         a_while(round).await;
         scope.token().cancel();
-        scope.closed().await.map_err(|failure| failure.to_string())
+        scope.wait().await.map_err(|failure| failure.to_string())
     });
     assert!(differing.is_empty(), "{differing:#?}");
 }
@@ -120,7 +120,7 @@ fn task_driving_a_run_at_the_deadline_fails_with_the_deadline() {
     let differing = differing(&DRIVES, |_, drive| async move {
         let scope = Scope::new("both").with_timeout(Duration::from_millis(1));
         scope.spawn("driving", drive(scope.clone()));
-        let failure = scope.closed().await.expect_err("the deadline passed");
+        let failure = scope.wait().await.expect_err("the deadline passed");
         let deadline = matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline));
         if deadline { Ok(()) } else { Err(failure.to_string()) }
     });
@@ -137,7 +137,7 @@ async fn task_whose_run_is_cancelled_alone_has_failed() {
         run.cancel();
         Ok(run.collect().await.map(drop)?)
     });
-    let failure = scope.closed().await.expect_err("it failed");
+    let failure = scope.wait().await.expect_err("it failed");
     assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
 }
 
@@ -149,7 +149,7 @@ async fn task_that_fails_by_itself_in_a_cancelled_scope_has_failed() {
         within.cancel();
         anyhow::bail!("by itself")
     });
-    let failure = scope.closed().await.expect_err("it failed");
+    let failure = scope.wait().await.expect_err("it failed");
     assert_eq!(failure.to_string(), "stage `failing`: by itself");
 }
 
@@ -159,6 +159,6 @@ async fn task_driving_a_run_with_an_earlier_deadline_has_failed() {
     let scope = Scope::new("outer").with_timeout(Duration::from_secs(2));
     let inner = scope.with_timeout(Duration::from_secs(1));
     scope.spawn("driving", async move { Ok(endless(&inner).collect().await.map(drop)?) });
-    let failure = scope.closed().await.expect_err("it failed");
+    let failure = scope.wait().await.expect_err("it failed");
     assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
 }

@@ -9,7 +9,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{Cause, Ended, OnFailure, Run, Scope, Settings, Taken, Work, anyhow};
+use towpath_pattern::{Cause, Completed, OnFailure, Run, Scope, Settings, Taken, Work, anyhow};
 
 use crate::settle;
 
@@ -35,7 +35,7 @@ fn told_too_late(collects: bool) -> usize {
             Run::spawn(inner, vec![0, 1].into(), settings, Arc::new(job))
         };
         let dropped = runtime.block_on(async {
-            while run.stats()[0].counts.errored == 0 {
+            while run.report().stages[0].counts.errored == 0 {
                 yield_now().await;
             }
             if !collects {
@@ -45,9 +45,9 @@ fn told_too_late(collects: bool) -> usize {
             assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             thread::spawn(move || drop(collecting))
         });
-        let closed = runtime.block_on(outer.closed());
+        let closed = runtime.block_on(outer.wait());
         dropped.join().expect("no panic");
-        too_late += usize::from(closed.is_ok() && runtime.block_on(outer.closed()).is_err());
+        too_late += usize::from(closed.is_ok() && runtime.block_on(outer.wait()).is_err());
     }
     too_late
 }
@@ -69,7 +69,7 @@ async fn it_waits_for_what_came_between_the_last_end_and_its_own_poll() {
     });
     let (waited, there) = (scope.clone(), Arc::clone(&alive));
     let waiting = tokio::spawn(async move {
-        waited.closed().await.expect("nothing failed");
+        waited.wait().await.expect("nothing failed");
         there.load(SeqCst)
     });
     let (spawns, there, begin) = (scope.clone(), Arc::clone(&alive), Arc::clone(&begins));
@@ -92,12 +92,12 @@ async fn it_waits_for_what_came_between_the_last_end_and_its_own_poll() {
 struct NeverCloses;
 
 impl Work<u32, u32> for NeverCloses {
-    async fn work(&self, taken: Taken<u32, u32>, _: &Scope) -> Ended<u32, u32> {
-        let (item, begun) = taken.begin();
-        begun.end(if item == 1 { Err(anyhow::anyhow!("of the first stage")) } else { Ok(item) })
+    async fn work(&self, taken: Taken<u32, u32>, _: &Scope) -> Completed<u32, u32> {
+        let (item, running) = taken.start();
+        running.complete(if item == 1 { Err(anyhow::anyhow!("of the first stage")) } else { Ok(item) })
     }
 
-    async fn close(&self) -> Vec<Cause> {
+    async fn shutdown(&self) -> Vec<Cause> {
         pending().await
     }
 }
@@ -121,7 +121,7 @@ fn a_failure_of_the_stage_before_is_told_where_the_runtime_goes_while_that_close
         });
         drop(runtime);
         let report = single().block_on(run.finish());
-        let closed = single().block_on(scope.closed());
+        let closed = single().block_on(scope.wait());
         let told = report.failures.iter().any(|failure| failure.to_string().contains("of the first stage"));
         assert!(told || closed.is_err(), "cancelled before: {cancelled}: {report}");
     }

@@ -114,12 +114,12 @@ type Place = fn(Scope, Step) -> Pin<Box<dyn Future<Output = Result<(), Failure>>
 const PLACES: [(&str, Place); 4] = [
     ("a task", |scope, step| {
         scope.spawn("always ready", take_steps(step));
-        Box::pin(async move { scope.closed().await })
+        Box::pin(async move { scope.wait().await })
     }),
     ("a task of a child", |scope, step| {
         let child = scope.child("child");
         child.spawn("always ready", take_steps(step));
-        Box::pin(async move { child.closed().await.and(scope.closed().await) })
+        Box::pin(async move { child.wait().await.and(scope.wait().await) })
     }),
     ("a job", |scope, step| {
         let run = run_in(&scope, [step], Settings::new("always ready", 1), take_steps);
@@ -132,7 +132,7 @@ const PLACES: [(&str, Place); 4] = [
             async move { Ok(inner.collect().await.map(drop)?) }
         };
         scope.spawn("driving", async move { job(step).await });
-        Box::pin(async move { scope.closed().await })
+        Box::pin(async move { scope.wait().await })
     }),
 ];
 

@@ -109,7 +109,7 @@ fn deadline_with_a_watched_token_stays_the_cause() {
                 let job = |()| pending::<anyhow::Result<()>>();
                 let run = run_in(&inner, vec![()], Settings::new("stage", 1), job);
                 let run = run.collect().await.expect_err("it was stopped");
-                let told = (inner.closed().await, scope.closed().await);
+                let told = (inner.wait().await, scope.wait().await);
                 !is_deadline(&run)
                     || ![told.0, told.1].iter().all(|told| told.as_ref().is_err_and(is_deadline))
             })
@@ -132,7 +132,7 @@ fn cancelled_scope_whose_deadline_passes_later_was_cancelled_by_hand() {
             let inner = scope.child("inner");
             inner.spawn("endless", pending());
             cancel(&inner);
-            inner.closed().await.unwrap_or_else(|failure| panic!("{what}: {failure}"));
+            inner.wait().await.unwrap_or_else(|failure| panic!("{what}: {failure}"));
             tokio::time::sleep(AFTER * 2).await;
             let job = |()| async { Ok(()) };
             let run = run_in(&inner, vec![()], Settings::new("stage", 1), job);
@@ -162,7 +162,7 @@ async fn watched_scope_that_is_dropped_leaves_no_task() {
         let scope = limited();
         let token = scope.token().clone();
         scope.spawn("short", async { Ok(()) });
-        scope.closed().await.expect("nothing but a short task is in it");
+        scope.wait().await.expect("nothing but a short task is in it");
         if cancelled {
             scope.cancel();
         } else {
@@ -179,7 +179,7 @@ async fn watched_scope_that_is_dropped_leaves_no_task() {
 async fn closed_with_a_watched_token_does_not_wait_for_the_deadline() {
     let (scope, began) = (limited(), Instant::now());
     let token = scope.token().clone();
-    scope.closed().await.expect("nothing is in it");
+    scope.wait().await.expect("nothing is in it");
     assert_eq!((began.elapsed(), token.is_cancelled()), (Duration::ZERO, false));
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
-use towpath_pattern::{Ended, OnFailure, Order, Run, Scope, Settings, Source, Taken};
+use towpath_pattern::{Completed, OnFailure, Order, Run, Scope, Settings, Source, Taken};
 
 /// What the first job does with its item; the others end theirs after a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,7 @@ enum First {
     WaitsAndDropsItAndPanicsLater,
 }
 
-async fn job(first: Option<First>, taken: Taken<u32, u32>) -> Ended<u32, u32> {
+async fn job(first: Option<First>, taken: Taken<u32, u32>) -> Completed<u32, u32> {
     match first {
         None => {}
         Some(First::DropsItAndPanics) => {
@@ -44,8 +44,8 @@ async fn job(first: Option<First>, taken: Taken<u32, u32>) -> Ended<u32, u32> {
         }
     }
     sleep(Duration::from_secs(1)).await;
-    let (item, begun) = taken.begin();
-    begun.end(Ok(item))
+    let (item, running) = taken.start();
+    running.complete(Ok(item))
 }
 
 fn run(source: Source<u32>, settings: Settings, first: First) -> Run<u32> {
@@ -66,10 +66,9 @@ async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
                 let at = format!("{order:?}, limit {limit}, {first:?}");
                 let mut settings = Settings::new("dropping", limit).on_failure(OnFailure::Continue);
                 settings.order = order;
-                let mut run = run(vec![7, 8, 9].into(), settings, first);
-                let outcomes = timeout(Duration::from_secs(100), run.outcomes()).await.expect(&at);
+                let run = run(vec![7, 8, 9].into(), settings, first);
+                let (outcomes, report) = timeout(Duration::from_secs(100), run.outcomes()).await.expect(&at);
                 let outputs = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-                let report = run.finish().await;
                 let counts = *report.last();
                 assert_eq!(
                     (outputs, counts.succeeded, counts.panicked),
@@ -118,8 +117,8 @@ async fn items_that_somebody_else_drops_at_once_all_go_to_other_workers() {
                     dropped.notified().await;
                     return pending().await;
                 }
-                let (item, begun) = taken.begin();
-                begun.end(Ok(item))
+                let (item, running) = taken.start();
+                running.complete(Ok(item))
             }
         }
     };

@@ -49,7 +49,7 @@ fn told(told: impl IntoIterator<Item = impl fmt::Display>) -> Vec<String> {
 
 #[tokio::test]
 async fn an_error_of_a_stream_is_told_before_the_panic_of_its_drop() {
-    let source = || Source::fallible(FailsAndPanics);
+    let source = || Source::try_stream(FailsAndPanics);
     let stopped = report(source(), OnFailure::Stop).await;
     assert_eq!(told(stopped.failures), [RETURNED, "stage `pass`: panicked: dropped later"]);
     let went_on = report(source(), OnFailure::Continue).await;
@@ -67,7 +67,8 @@ async fn an_error_of_a_generator_is_told_before_the_panic_of_its_drop() {
 
 #[tokio::test]
 async fn a_source_read_by_hand_tells_its_error_then_the_panic_then_its_end() {
-    for mut source in [Source::fallible(FailsAndPanics), Source::try_generate(|_: Yield<u32>| FailsAndPanics)]
+    for mut source in
+        [Source::try_stream(FailsAndPanics), Source::try_generate(|_: Yield<u32>| FailsAndPanics)]
     {
         let mut failures = Vec::new();
         while let Some(next) = source.next().await {
@@ -81,6 +82,6 @@ async fn a_source_read_by_hand_tells_its_error_then_the_panic_then_its_end() {
 async fn an_error_of_a_task_is_what_its_scope_tells_and_not_the_panic_of_its_drop() {
     let scope = Scope::new("group");
     scope.spawn("failing", FailsAndPanics);
-    let failure = scope.closed().await.expect_err("it failed");
+    let failure = scope.wait().await.expect_err("it failed");
     assert_eq!(failure.to_string(), "stage `failing`: returned first");
 }

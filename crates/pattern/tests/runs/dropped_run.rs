@@ -11,7 +11,7 @@ use std::thread::{self, ThreadId};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{Cause, Ended, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow};
+use towpath_pattern::{Cause, Completed, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow};
 
 use crate::{Bomb, Leaves, run_in, settle};
 
@@ -33,7 +33,7 @@ async fn waits_gives_fails(item: u32) -> anyhow::Result<Bomb> {
 /// What the scope hears of a run that is dropped.
 async fn heard_of<Out: Send + 'static>(run: Run<Out>, scope: Scope) -> String {
     drop(run);
-    scope.closed().await.expect_err("a job failed").to_string()
+    scope.wait().await.expect_err("a job failed").to_string()
 }
 
 #[tokio::test]
@@ -101,11 +101,11 @@ async fn nor_does_it_hear_first_what_the_job_left_behind() {
 struct ClosesBadly;
 
 impl Work<u32, u32> for ClosesBadly {
-    async fn work(&self, taken: Taken<u32, u32>, _: &Scope) -> Ended<u32, u32> {
-        taken.begin().1.end(Err(anyhow::anyhow!("the error")))
+    async fn work(&self, taken: Taken<u32, u32>, _: &Scope) -> Completed<u32, u32> {
+        taken.start().1.complete(Err(anyhow::anyhow!("the error")))
     }
 
-    async fn close(&self) -> Vec<Cause> {
+    async fn shutdown(&self) -> Vec<Cause> {
         vec![Cause::Errored(anyhow::anyhow!("not closed"))]
     }
 }
@@ -142,14 +142,14 @@ fn nor_an_output_before_what_a_collect_had_met() {
         };
         let heard = runtime.block_on(async {
             let run = run_in(&scope, 0..3, roomy(1, Order::AsCompleted), job);
-            while run.stats()[0].counts.errored == 0 {
+            while run.report().stages[0].counts.errored == 0 {
                 yield_now().await;
             }
             {
                 let mut collecting = pin!(run.collect());
                 assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             }
-            scope.closed().await.expect_err("a job failed")
+            scope.wait().await.expect_err("a job failed")
         });
         assert_eq!(heard.to_string(), "item 0 at stage `dropped`: the error", "round {round}");
     }
@@ -210,16 +210,16 @@ struct Meets {
 }
 
 impl Work<u32, Output> for Meets {
-    async fn work(&self, taken: Taken<u32, Output>, _: &Scope) -> Ended<u32, Output> {
-        let (item, begun) = taken.begin();
-        begun.end(match item {
+    async fn work(&self, taken: Taken<u32, Output>, _: &Scope) -> Completed<u32, Output> {
+        let (item, running) = taken.start();
+        running.complete(match item {
             0 => Err(anyhow::anyhow!("the error")),
             1 => Err(SlowError(self.meeting.clone()).into()),
             _ => Ok(Output(self.meeting.clone())),
         })
     }
 
-    async fn close(&self) -> Vec<Cause> {
+    async fn shutdown(&self) -> Vec<Cause> {
         self.closing.send(()).expect("the test goes on");
         self.meeting.output_dropped.notified().await;
         Vec::new()
@@ -248,7 +248,7 @@ fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
     closes.recv().expect("it closes");
     drop(run);
     drops_run.send(()).expect("the meeting is there");
-    let heard = runtime.block_on(scope.closed()).expect_err("a job failed");
+    let heard = runtime.block_on(scope.wait()).expect_err("a job failed");
     assert_eq!(heard.to_string(), "item 0 at stage `dropped`: the error");
     drop(meeting);
 }

@@ -49,7 +49,7 @@ async fn a_task_that_sends_hears_that_its_source_is_gone() {
     let mut run = pass(source);
     assert_eq!(run.next().await.expect("an item").expect("no failure"), 0);
     drop(run);
-    let told = scope.closed().await.expect_err("it says so");
+    let told = scope.wait().await.expect_err("it says so");
     assert_eq!(told.to_string(), "stage `feeder`: some were wanted");
 }
 
@@ -64,7 +64,7 @@ async fn a_task_that_does_not_ask_comes_to_its_end_all_the_same() {
     });
     settle().await;
     drop(source);
-    scope.closed().await.expect("no failure");
+    scope.wait().await.expect("no failure");
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn all_that_wait_for_their_turn_hear_it() {
     assert_eq!(source.next().await.expect("an item").expect("no failure"), 1);
     settle().await;
     drop(source);
-    scope.closed().await.expect("no failure");
+    scope.wait().await.expect("no failure");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_task_hears_that_its_source_has_ended_though_that_is_still_there() {
     settle().await;
     assert_eq!(source.next().await.expect("an item").expect("no failure"), 1);
     assert!(source.next().await.is_none());
-    scope.closed().await.expect("no failure");
+    scope.wait().await.expect("no failure");
     drop(source);
 }
 
@@ -128,7 +128,7 @@ async fn a_task_that_sends_to_nobody_for_ever_keeps_no_others_of_its_thread_wait
     }));
     settle().await;
     scope.cancel();
-    scope.closed().await.expect("it was asked for");
+    scope.wait().await.expect("it was asked for");
 }
 
 /// Panics when it is dropped.
@@ -150,5 +150,5 @@ async fn drops_that_panic_end_no_process_and_leave_no_sender_asleep() {
     settle().await;
     let told = catch_unwind(AssertUnwindSafe(|| drop(source))).expect_err("it is dropped by hand");
     assert_eq!(told.downcast_ref().map(String::as_str), Some("the generator"));
-    scope.closed().await.expect("no failure");
+    scope.wait().await.expect("no failure");
 }

@@ -61,7 +61,7 @@ async fn failure_of_a_task_fails_a_run_that_had_succeeded() {
         assert_eq!(outcomes.len(), 3);
         assert!(outcomes.iter().all(Result::is_ok));
         assert!(finish(run).await.failures.is_empty(), "it was taken");
-        soon(scope.closed()).await.expect("it was reported");
+        soon(scope.wait()).await.expect("it was reported");
     }
 }
 
@@ -76,7 +76,7 @@ async fn failure_of_a_task_of_a_dropped_run_goes_to_the_scope() {
     let run = run_in(&scope, 0..1, Settings::new("stage", 1), job);
     settle().await;
     drop(run);
-    let failure = soon(scope.closed()).await.expect_err("a task failed");
+    let failure = soon(scope.wait()).await.expect_err("a task failed");
     assert_eq!(failure.to_string(), "stage `task`: on purpose");
 }
 
@@ -93,7 +93,7 @@ async fn failure_of_a_task_stops_a_run_whose_jobs_wait() {
         let scope = Scope::new("outer");
         let run = run_in(&scope, 0..3, Settings::new("stage", 2).on_failure(on_failure), job);
         assert_only(&finish(run).await, "stage `task`: too late");
-        soon(scope.closed()).await.expect("it was reported");
+        soon(scope.wait()).await.expect("it was reported");
     }
 }
 
@@ -116,7 +116,7 @@ async fn failure_of_a_task_is_the_first_cause() {
             let report = finish(run).await;
             assert_only(&report, "stage `task`: first");
             assert_eq!(report.stages[0].counts.errored, 0, "{report}");
-            soon(scope.closed()).await.expect("it was reported");
+            soon(scope.wait()).await.expect("it was reported");
         }
     }
 }
@@ -130,7 +130,7 @@ async fn failure_in_a_child_that_its_job_waits_for_stops_no_other_job() {
             anyhow::ensure!(item != 1, "on purpose");
             Ok(())
         });
-        own.closed().await?;
+        own.wait().await?;
         Ok(item)
     });
     let settings = Settings::new("stage", 2).on_failure(OnFailure::Continue);
@@ -150,7 +150,7 @@ async fn failure_in_a_child_that_nobody_waits_for_is_reported_at_the_end() {
     let report = finish(run_in(&scope, 0..1, Settings::new("stage", 1), job)).await;
     // The child has no owner left, so its task may be cancelled before the first poll.
     assert!(report.failures.len() <= 1, "{report}");
-    soon(scope.closed()).await.expect("nothing is left");
+    soon(scope.wait()).await.expect("nothing is left");
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +168,7 @@ async fn cancellation_of_the_scope_of_the_jobs_stops_the_run() {
         let report = finish(run).await;
         assert!(matches!(&report.failures[..], [failure] if is_by(failure, Cancelled::Scope)), "{report}");
         assert_eq!(report.stages[0].counts.errored, 0, "{report}");
-        soon(scope.closed()).await.expect("cancelled by hand");
+        soon(scope.wait()).await.expect("cancelled by hand");
     }
 }
 
@@ -200,7 +200,7 @@ async fn run_that_waits_for_a_task_can_be_cancelled() {
             "{report}"
         );
         assert_eq!(report.stages[0].counts.succeeded, 1);
-        soon(scope.closed()).await.expect("cancelled by hand");
+        soon(scope.wait()).await.expect("cancelled by hand");
     }
 }
 
@@ -208,7 +208,7 @@ async fn run_that_waits_for_a_task_can_be_cancelled() {
 async fn run_that_waits_for_a_task_can_be_dropped() {
     let scope = Scope::new("outer");
     drop(with_a_task_left(&scope).await);
-    soon(scope.closed()).await.expect("a drop is no failure");
+    soon(scope.wait()).await.expect("a drop is no failure");
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,7 +232,7 @@ async fn stage_that_waits_for_a_task_stops_for_the_downstream_stage() {
         anyhow::Result::<()>::Err(anyhow::anyhow!("behind"))
     });
     assert_only(&finish(next).await, "item 0 at stage `next`: behind");
-    soon(scope.closed()).await.expect("it was reported");
+    soon(scope.wait()).await.expect("it was reported");
 }
 
 /// And the other way round: a task of the first stage fails while the second waits.
@@ -246,7 +246,7 @@ async fn failure_of_a_task_of_the_first_stage_stops_the_second() {
     let first = run_in(&scope, 0..1, Settings::new("first", 1), job);
     let next = run_in(&scope, first, Settings::new("next", 1), |_: u32| pending::<anyhow::Result<()>>());
     assert_only(&finish(next).await, "stage `task`: too late");
-    soon(scope.closed()).await.expect("it was reported");
+    soon(scope.wait()).await.expect("it was reported");
 }
 
 /// A clone of the scope that outlives the run is cancelled.
@@ -265,7 +265,7 @@ async fn scope_that_outlives_its_run_starts_nothing() {
             counting.fetch_add(1, Ordering::Relaxed);
             Ok(())
         });
-        soon(scope.closed()).await.expect("nothing is left");
+        soon(scope.wait()).await.expect("nothing is left");
         assert_eq!(polled.load(Ordering::Relaxed), 0);
         assert!(of_the_jobs.token().is_cancelled());
     }

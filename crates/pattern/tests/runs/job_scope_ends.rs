@@ -228,13 +228,13 @@ async fn end(form: Form, scope: Scope, job: Starts, things: Arc<Things>) {
         }
         Ending::Dropped => {
             drop(run);
-            scope.closed().await.unwrap_or_else(|failure| panic!("{form:?}: {failure}"));
+            scope.wait().await.unwrap_or_else(|failure| panic!("{form:?}: {failure}"));
         }
         Ending::ScopeCancelled => {
             scope.cancel();
             let report = run.finish().await;
             assert!(report.failures.len() == 1 && report.failures[0].is_cancelled(), "{form:?}: {report}");
-            scope.closed().await.unwrap_or_else(|failure| panic!("{form:?}: {failure}"));
+            scope.wait().await.unwrap_or_else(|failure| panic!("{form:?}: {failure}"));
         }
         Ending::Deadline => {
             let report = run.finish().await;
@@ -283,7 +283,7 @@ fn try_form(runtime: Runtime, form: Form) {
         let receiver = Builder::new_current_thread().build().expect("a runtime");
         let report = receiver.block_on(run.finish());
         assert!(report.failures[0].is_cancelled(), "{form:?}: {report}");
-        let _ = receiver.block_on(scope.closed());
+        let _ = receiver.block_on(scope.wait());
         assert_eq!(things.alive.load(Ordering::SeqCst), 0, "{form:?}: alive after the end of the run");
     } else {
         let ending = end(form, scope.clone(), job, Arc::clone(&things));

@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use towpath_pattern::{Kept, Run, Scope, Settings, Source, Taken};
 
 /// The next so many outputs of a run over `source`, each with the index of its input, and what that run never began.
-async fn some_of(source: Source<u32>, count: usize) -> (Vec<(Option<usize>, u32)>, Source<u32>) {
+async fn some_of(source: Source<u32>, count: usize) -> (Vec<(usize, u32)>, Source<u32>) {
     let (source, kept) = source.kept();
     let job = |item: u32| async move {
         yield_now().await;
@@ -19,11 +19,10 @@ async fn some_of(source: Source<u32>, count: usize) -> (Vec<(Option<usize>, u32)
     let mut run = Run::spawn(scope.clone(), source, settings, Arc::new(job)).indexed();
     let mut outputs = Vec::new();
     for _ in 0..count {
-        let (index, output) = run.next().await.expect("there is more");
-        outputs.push((index, output.expect("no failure")));
+        outputs.push(run.next().await.expect("there is more").expect("no failure"));
     }
     drop(run);
-    scope.closed().await.expect("no failure");
+    scope.wait().await.expect("no failure");
     (outputs, taken(&kept))
 }
 
@@ -43,7 +42,7 @@ fn a_source_may_be_resumed_more_often_than_a_stack_is_deep() {
         }
         runtime.block_on(async {
             let (outputs, mut rest) = some_of(source, 2).await;
-            assert_eq!(outputs, [(Some(0), 0), (Some(1), 1)]);
+            assert_eq!(outputs, [(0, 0), (1, 1)]);
             assert!(rest.next().await.is_some());
         });
     };
@@ -60,7 +59,7 @@ async fn what_is_resumed_again_and_again_stays_in_order() {
         let (outputs, rest) = some_of(source, round % 3).await;
         source = rest;
         for (index, item) in outputs {
-            assert_eq!(index, Some(item as usize));
+            assert_eq!(index, item as usize);
             assert!(before < Some(item), "{item} came after {before:?}");
             before = Some(item);
             seen += 1;
@@ -80,14 +79,14 @@ async fn what_a_run_took_and_never_began_comes_before_what_was_given_back_to_it(
         let scope = Scope::default();
         let work = |taken: Taken<u32, u32>| async move {
             std::future::pending::<()>().await;
-            taken.begin().1.end(Ok(0))
+            taken.start().1.complete(Ok(0))
         };
         let run = Run::spawn(scope.clone(), again, Settings::new("never", limit), work);
         for _ in 0..50 {
             yield_now().await;
         }
         drop(run);
-        scope.closed().await.expect("no failure");
+        scope.wait().await.expect("no failure");
         source = taken(&kept);
     }
     for expected in 0..100 {

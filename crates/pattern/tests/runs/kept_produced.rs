@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
-use towpath_pattern::{Cause, Ended, Limit, Run, Scope, Settings, Source, Taken, Work, queue};
+use towpath_pattern::{Cause, Completed, Limit, Run, Scope, Settings, Source, Taken, Work, queue};
 
 use crate::{run_in, settle};
 
@@ -17,11 +17,11 @@ fn single() -> Runtime {
 struct ClosesLater(Arc<Notify>);
 
 impl Work<u32, ()> for ClosesLater {
-    async fn work(&self, taken: Taken<u32, ()>, _: &Scope) -> Ended<u32, ()> {
-        taken.begin().1.end(Ok(()))
+    async fn work(&self, taken: Taken<u32, ()>, _: &Scope) -> Completed<u32, ()> {
+        taken.start().1.complete(Ok(()))
     }
 
-    async fn close(&self) -> Vec<Cause> {
+    async fn shutdown(&self) -> Vec<Cause> {
         self.0.notified().await;
         Vec::new()
     }
@@ -44,7 +44,7 @@ fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Sender<usize>
     }
     let never_begins = |taken: Taken<usize, usize>| async move {
         pending::<()>().await;
-        taken.begin().1.end(Ok(0))
+        taken.start().1.complete(Ok(0))
     };
     let away = single();
     let run = away.block_on(async {

@@ -80,8 +80,8 @@ async fn others_of_the_thread_run_while_a_source_is_ready_and_there_is_room_even
     const ITEMS: usize = 1_000_000;
     let scope = Scope::default();
     let discard = |taken: Taken<usize, ()>| async move {
-        let (_, begun) = taken.begin();
-        begun.end(Ok(()))
+        let (_, running) = taken.start();
+        running.complete(Ok(()))
     };
     let run = Run::spawn_discarding(scope.clone(), (0..ITEMS).into(), Settings::new("ready", 2), discard);
     yield_now().await;
@@ -103,11 +103,11 @@ async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
     tokio::time::sleep(Duration::from_millis(12)).await;
     run.cancel();
     let report = run.finish().await;
-    let left = report.last().never_begun + report.stages[0].counts.not_yielded();
+    let left = report.last().never_started + report.stages[0].counts.not_yielded();
     let rest = kept.take().expect("the run is over");
     let outputs = run_in(&scope, rest, Settings::new("again", 2), slow).collect().await;
     let outputs = outputs.expect("nothing stops it");
-    assert!(left > 0 && outputs.len() >= report.last().never_begun, "{report}, then {}", outputs.len());
+    assert!(left > 0 && outputs.len() >= report.last().never_started, "{report}, then {}", outputs.len());
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_source_that_panicked_gives_back_what_was_never_begun() {
         item.expect("a broken source is not polled again");
         given_back += 1;
     }
-    assert_eq!((given_back, report.last().never_begun), (4, 4), "{report}");
+    assert_eq!((given_back, report.last().never_started), (4, 4), "{report}");
 }
 
 /// A stream of five items that panics instead of the sixth.
@@ -191,9 +191,9 @@ async fn the_first_item_is_the_first_that_is_begun() {
         let work = move |taken: Taken<usize, ()>| {
             let seen = Arc::clone(&seen);
             async move {
-                let (item, begun) = taken.begin();
+                let (item, running) = taken.start();
                 let _ = seen.compare_exchange(usize::MAX, item, SeqCst, SeqCst);
-                begun.end(Ok(()))
+                running.complete(Ok(()))
             }
         };
         let run = Run::spawn(Scope::default(), (0..8).into(), Settings::new("first", 4), work);
@@ -215,19 +215,19 @@ async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
         move |taken: Taken<u64, ()>| {
             let closing = closing.clone();
             async move {
-                let (item, begun) = taken.begin();
+                let (item, running) = taken.start();
                 closing.try_send(item).ok();
                 closing.close();
                 tokio::time::sleep(Duration::from_secs(item)).await;
-                begun.end(Ok(()))
+                running.complete(Ok(()))
             }
         },
     );
     let source = Source::produced(producing, consumer);
     let run =
         Run::spawn(Scope::default(), source, Settings::new("consumers", 2), |taken: Taken<u64, u64>| async {
-            let (item, begun) = taken.begin();
-            begun.end(Ok(item))
+            let (item, running) = taken.start();
+            running.complete(Ok(item))
         });
     let report = run.finish().await;
     assert_eq!((report.stages[0].counts.succeeded, report.stages[1].counts.succeeded), (2, 1));
@@ -238,8 +238,8 @@ async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
 async fn a_run_that_discards_its_outputs_ends_however_it_is_ordered() {
     let settings = Settings::new("discarding", 1).ordered().on_failure(OnFailure::Continue).capacity(0);
     let work = |taken: Taken<u32, ()>| async move {
-        let (item, begun) = taken.begin();
-        begun.end(if item == 0 { Ok(()) } else { Err(anyhow::anyhow!("not to my taste")) })
+        let (item, running) = taken.start();
+        running.complete(if item == 0 { Ok(()) } else { Err(anyhow::anyhow!("not to my taste")) })
     };
     let run = Run::spawn_discarding(Scope::default(), (0..10).into(), settings, work);
     let report = tokio::time::timeout(Duration::from_secs(10), run.finish()).await.expect("it ends");

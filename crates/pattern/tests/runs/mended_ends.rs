@@ -27,7 +27,7 @@ async fn a_failure_that_the_dropped_run_held_is_heard() {
             run.next().await.expect("an output").expect("no failure");
         }
         drop(run);
-        let told = scope.closed().await.map_err(|failure| failure.to_string());
+        let told = scope.wait().await.map_err(|failure| failure.to_string());
         assert_eq!(told, Err("item 39 at stage `picky`: the last".to_owned()), "after {taken}");
     }
 }
@@ -110,7 +110,7 @@ async fn many_values_that_panic_in_their_drop_end_no_process() {
     let run = run_in(&scope, items, Settings::new("items", 1), stuck);
     settle().await;
     drop(run);
-    assert!(scope.closed().await.is_err());
+    assert!(scope.wait().await.is_err());
 }
 
 /// A stream that is always ready.
@@ -210,7 +210,7 @@ async fn a_stop_reaches_the_first_stage_at_once() {
         // Of the later stage, no worker is gone before it was polled once more.
         let stopped = loop {
             yield_now().await;
-            let counts = run.stats()[1].counts;
+            let counts = run.report().stages[1].counts;
             if !failing && counts.running == 1 {
                 run.cancel();
                 break polls.load(SeqCst);
@@ -243,19 +243,17 @@ async fn a_failure_that_a_dropped_future_had_taken_is_told() {
         yield_now().await;
     }
     drop(collecting);
-    let told = scope.closed().await.expect_err("item 0 has failed");
+    let told = scope.wait().await.expect_err("item 0 has failed");
     assert!(is_told(&told), "{told}");
 
-    let mut run = run_in(&Scope::default(), 0..2, settings(), job);
-    let mut outcomes = Box::pin(run.outcomes());
+    let mut outcomes = Box::pin(run_in(&scope, 0..2, settings(), job).outcomes());
     for _ in 0..50 {
         assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         yield_now().await;
     }
     drop(outcomes);
-    run.cancel();
-    let failures = run.finish().await.failures;
-    assert!(failures.iter().any(is_told), "{failures:?}");
+    let told = scope.wait().await.expect_err("item 0 has failed");
+    assert!(is_told(&told), "{told}");
 }
 
 /// Such a stage asks for nothing more, so that it hears of the failure in no other way.

@@ -26,7 +26,7 @@ async fn collect_gives_the_first_failure_and_the_scope_hears_of_the_next() {
     let scope = Scope::new("numbers");
     let first = going_on(&scope, 8, even).collect().await.expect_err("1 is odd");
     assert_eq!(first.to_string(), "item 1 at stage `check`: 1 is odd");
-    let next = scope.closed().await.expect_err("3 is odd");
+    let next = scope.wait().await.expect_err("3 is odd");
     assert_eq!(next.to_string(), "item 3 at stage `check`: 3 is odd");
 }
 
@@ -45,14 +45,11 @@ async fn collect_fails_for_a_failure_of_its_own_however_many_were_met_before() {
             }
         }
     };
-    let mut run = going_on(&Scope::default(), 1_001, bad);
-    let mut outcomes = Box::pin(run.outcomes());
-    for _ in 0..Report::KEPT_FAILURES {
-        assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let run = going_on(&Scope::default(), 1_001, bad);
+    while run.report().stages[0].counts.errored < Report::KEPT_FAILURES {
         yield_now().await;
     }
-    drop(outcomes);
-    assert_eq!(run.stats()[0].counts.errored, Report::KEPT_FAILURES);
+    assert_eq!(run.report().stages[0].counts.errored, Report::KEPT_FAILURES);
     gate.notify_one();
     let failure = run.collect().await.expect_err("the last one is bad");
     assert_eq!(failure.to_string(), "item 1000 at stage `check`: 1000 is bad");
@@ -102,7 +99,7 @@ async fn a_run_says_that_it_is_at_its_end_once_all_is_yielded() {
     assert!(!run.is_terminated());
     assert!(run.next().await.is_some());
     // What was taken for the taker already is not yielded yet.
-    while run.stats()[0].counts.running > 0 {
+    while run.report().stages[0].counts.running > 0 {
         yield_now().await;
     }
     assert!(!run.is_terminated());
@@ -116,10 +113,10 @@ async fn an_indexed_run_tells_the_input_of_outputs_and_failures() {
     let scope = Scope::default();
     let mut run = going_on(&scope, 3, even).indexed();
     let mut told = Vec::new();
-    while let Some((index, result)) = run.next().await {
-        told.push((index, result.is_ok()));
+    while let Some(result) = run.next().await {
+        told.push(result.map(|(index, _)| index).map_err(|failure| failure.index()));
     }
-    assert_eq!(told, [(Some(0), true), (Some(1), false), (Some(2), true)]);
+    assert!(matches!(told[..], [Ok(0), Err(Some(1)), Ok(2)]), "{told:?}");
     let report = run.finish().await;
     assert_eq!((report.last().succeeded, report.last().errored), (2, 1));
 
@@ -129,8 +126,8 @@ async fn an_indexed_run_tells_the_input_of_outputs_and_failures() {
     });
     let mut stopped = stopped.indexed();
     stopped.cancel();
-    let (index, result) = stopped.next().await.expect("an end that says why");
-    assert_eq!((index, result.expect_err("it was cancelled").is_cancelled()), (None, true));
+    let failure = stopped.next().await.expect("an end that says why").expect_err("it was cancelled");
+    assert_eq!((failure.index(), failure.is_cancelled()), (None, true));
     assert!(stopped.into_inner().next().await.is_none());
 }
 
@@ -152,7 +149,7 @@ async fn a_failure_that_order_holds_back_is_told_when_the_run_is_stopped() {
         even(item).await
     };
     let run = going_on(&Scope::default(), 2, job);
-    while run.stats()[0].counts.errored < 1 {
+    while run.report().stages[0].counts.errored < 1 {
         yield_now().await;
     }
     run.cancel();
@@ -207,29 +204,23 @@ async fn a_report_tells_what_was_yielded_in_its_order_before_what_was_not() {
 }
 
 #[tokio::test]
-async fn what_a_dropped_future_had_taken_comes_first_in_the_report_and_in_the_scope() {
+async fn failures_of_a_dropped_future_come_first_in_the_scope() {
     let bad = |item: u32| async move { Err::<u32, _>(anyhow::anyhow!("{item} is bad")) };
     let scope = Scope::default();
-    for finished in [true, false] {
-        let mut run = going_on(&scope, 1_100, bad);
-        let mut outcomes = Box::pin(run.outcomes());
+    for finishes in [true, false] {
+        let run = going_on(&scope, 1_100, bad);
+        let mut taking: std::pin::Pin<Box<dyn Future<Output = ()>>> = if finishes {
+            Box::pin(async { drop(run.finish().await) })
+        } else {
+            Box::pin(async { drop(run.outcomes().await) })
+        };
         for _ in 0..50 {
-            assert!(outcomes.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(taking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             yield_now().await;
         }
-        drop(outcomes);
-        if finished {
-            let expected: Vec<_> = (0..Report::KEPT_FAILURES)
-                .map(|item| format!("item {item} at stage `check`: {item} is bad"))
-                .collect();
-            assert_eq!(told(&run.finish().await), expected);
-        } else {
-            let mut finishing = Box::pin(run.finish());
-            assert!(finishing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            drop(finishing);
-            let heard = scope.closed().await.expect_err("all are bad");
-            assert_eq!(heard.to_string(), "item 0 at stage `check`: 0 is bad");
-        }
+        drop(taking);
+        let failure = scope.wait().await.expect_err("all are bad");
+        assert_eq!(failure.to_string(), "item 0 at stage `check`: 0 is bad");
     }
 }
 
@@ -254,7 +245,7 @@ async fn a_collect_that_fails_drops_its_outputs_one_by_one() {
     let scope = Scope::default();
     let Err(failure) = three_that_panic(&scope, true).collect().await else { panic!("item 3 fails") };
     assert_eq!(failure.to_string(), "item 3 at stage `three`: no more");
-    assert_eq!(scope.closed().await.expect_err("they panicked").to_string(), DROPPED);
+    assert_eq!(scope.wait().await.expect_err("they panicked").to_string(), DROPPED);
 }
 
 #[tokio::test]
@@ -266,7 +257,7 @@ async fn a_collect_that_is_dropped_drops_its_outputs_one_by_one() {
         yield_now().await;
     }
     drop(collecting);
-    assert_eq!(scope.closed().await.expect_err("they panicked").to_string(), DROPPED);
+    assert_eq!(scope.wait().await.expect_err("they panicked").to_string(), DROPPED);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn closed_waits_for_every_task_and_is_fine_when_none_failed() {
             Ok(())
         });
     }
-    scope.closed().await.expect("none failed");
+    scope.wait().await.expect("none failed");
     assert_eq!(alive.count(), 0);
 }
 
@@ -59,17 +59,17 @@ async fn the_first_task_that_fails_stops_the_others_and_is_told() {
     let (scope, alive) = (Scope::new("group"), Alive::default());
     scope.spawn("endless", endless(alive.guard()));
     scope.spawn("failing", async { anyhow::bail!("no such host") });
-    let failure = scope.closed().await.expect_err("one failed");
+    let failure = scope.wait().await.expect_err("one failed");
     assert_eq!(failure.to_string(), "stage `failing`: no such host");
     assert_eq!(alive.count(), 0);
-    scope.closed().await.expect("it was told once");
+    scope.wait().await.expect("it was told once");
 }
 
 #[tokio::test]
 async fn a_panic_of_a_task_is_told_with_its_message() {
     let scope = Scope::new("group");
     scope.spawn("panicking", async { panic!("on purpose") });
-    let failure = scope.closed().await.expect_err("one panicked");
+    let failure = scope.wait().await.expect_err("one panicked");
     assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "on purpose"));
 }
 
@@ -88,7 +88,7 @@ async fn a_panic_in_the_drop_of_a_cancelled_task_is_told() {
     });
     tokio::task::yield_now().await;
     scope.cancel();
-    let failure = scope.closed().await.expect_err("it panicked");
+    let failure = scope.wait().await.expect_err("it panicked");
     assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "dropped loudly"));
 }
 
@@ -97,7 +97,7 @@ async fn a_cancelled_scope_closes_without_a_failure() {
     let (scope, alive) = (Scope::new("group"), Alive::default());
     scope.spawn("endless", endless(alive.guard()));
     scope.cancel();
-    scope.closed().await.expect("a cancellation that was asked for is no failure");
+    scope.wait().await.expect("a cancellation that was asked for is no failure");
     assert_eq!(alive.count(), 0);
 }
 
@@ -106,7 +106,7 @@ async fn a_deadline_stops_the_tasks_and_is_told() {
     let (scope, alive) = (Scope::new("group").with_timeout(Duration::from_secs(5)), Alive::default());
     scope.spawn("endless", endless(alive.guard()));
     let began = Instant::now();
-    let failure = scope.closed().await.expect_err("the deadline passed");
+    let failure = scope.wait().await.expect_err("the deadline passed");
     assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
     assert_eq!((began.elapsed(), alive.count()), (Duration::from_secs(5), 0));
 }
@@ -126,10 +126,10 @@ async fn cancelling_a_scope_reaches_inward_and_not_outward() {
     left.spawn("endless", endless(alive.guard()));
     right.spawn("endless", endless(alive.guard()));
     left.cancel();
-    left.closed().await.expect("it was asked for");
+    left.wait().await.expect("it was asked for");
     assert_eq!(alive.count(), 1);
     outer.cancel();
-    right.closed().await.expect("it was asked for");
+    right.wait().await.expect("it was asked for");
     assert_eq!(alive.count(), 0);
 }
 
@@ -144,7 +144,7 @@ async fn closing_an_outer_scope_waits_for_the_inner_and_hears_what_nobody_heard_
         anyhow::bail!("deep inside")
     });
     drop(inner.clone());
-    let waits = tokio::spawn(async move { outer.closed().await });
+    let waits = tokio::spawn(async move { outer.wait().await });
     tokio::task::yield_now().await;
     drop(inner);
     let failure = waits.await.expect("it does not panic").expect_err("one failed");
@@ -166,7 +166,7 @@ async fn the_wait_for_the_end_may_be_dropped_at_every_poll() {
             anyhow::bail!("deep inside")
         });
         let waited = {
-            let mut closed = Box::pin(inner.closed());
+            let mut closed = Box::pin(inner.wait());
             let mut waited = None;
             for _ in 0..polls {
                 if let Poll::Ready(told) = closed.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -179,10 +179,10 @@ async fn the_wait_for_the_end_may_be_dropped_at_every_poll() {
         };
         let told = match waited {
             Some(told) => told,
-            None => inner.closed().await,
+            None => inner.wait().await,
         };
         assert_eq!(told.expect_err("one failed").to_string(), "stage `failing`: deep inside");
-        outer.closed().await.expect("it was told once");
+        outer.wait().await.expect("it was told once");
         assert_eq!(alive.count(), 0);
     }
 }
@@ -237,7 +237,7 @@ async fn a_failure_that_nobody_hears_of_panics_where_nobody_hears_that_either() 
     let between = outer.child("between");
     for scope in [&inner, &between] {
         let runs = [start(scope), start(scope)];
-        while runs.iter().any(|run| run.stats()[0].counts.errored == 0) {
+        while runs.iter().any(|run| run.report().stages[0].counts.errored == 0) {
             tokio::task::yield_now().await;
         }
         runs.into_iter().for_each(drop);
@@ -266,7 +266,7 @@ where
     });
     drop(runtime);
     let other = Builder::new_current_thread().build().unwrap();
-    other.block_on(scope.closed()).map_err(|failure| failure.to_string())
+    other.block_on(scope.wait()).map_err(|failure| failure.to_string())
 }
 
 #[test]
@@ -297,6 +297,6 @@ fn a_task_that_was_the_last_to_have_its_scope_is_told_to_the_one_around_it() {
     });
     drop(runtime);
     let other = Builder::new_current_thread().build().unwrap();
-    let failure = other.block_on(outer.closed()).expect_err("it was cut short");
+    let failure = other.block_on(outer.wait()).expect_err("it was cut short");
     assert_eq!(failure.to_string(), "stage `task`: cancelled: the runtime was shut down");
 }

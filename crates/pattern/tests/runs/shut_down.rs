@@ -71,7 +71,7 @@ struct Captured {
 
 impl Drop for Captured {
     fn drop(&mut self) {
-        let closed = pin!(self.scope.closed()).poll(&mut Context::from_waker(Waker::noop()));
+        let closed = pin!(self.scope.wait()).poll(&mut Context::from_waker(Waker::noop()));
         self.too_late.fetch_add(usize::from(closed.is_ready()), SeqCst);
         panic!("what the work has captured");
     }
@@ -114,7 +114,7 @@ fn what_was_never_begun_is_kept_where_a_panic_drops_the_runtime() {
             let (source, kept) = Source::from(vec![7, 8]).kept();
             let work = |taken: Taken<u32, u32>| async move {
                 let () = pending().await;
-                taken.begin().1.end(Ok(0))
+                taken.start().1.complete(Ok(0))
             };
             let run = Run::spawn(Scope::default(), source, Settings::new("waiting", 1), work);
             *leaves.lock().expect("nobody has panicked yet") = Some((run, kept));
@@ -126,7 +126,7 @@ fn what_was_never_begun_is_kept_where_a_panic_drops_the_runtime() {
     let (run, kept) = left.lock().expect("it was let go of").take().expect("it was left");
     single().block_on(async {
         let report = run.finish().await;
-        assert_eq!((report.last().panicked, report.last().never_begun), (0, 1), "{report}");
+        assert_eq!((report.last().panicked, report.last().never_started), (0, 1), "{report}");
         let mut rest = kept.take().expect("the run is over");
         for item in [7, 8] {
             assert_eq!(rest.next().await.expect("an item").expect("no failure"), item);

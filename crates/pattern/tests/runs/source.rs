@@ -40,8 +40,8 @@ impl<T: Unpin> Stream for Hesitant<T> {
 fn hand_on(source: impl Into<Source<u64>>, on_failure: OnFailure) -> Run<u64> {
     let settings = Settings::new("hand on", 2).ordered().on_failure(on_failure);
     let work = |taken: Taken<u64, u64>| async move {
-        let (item, begun) = taken.begin();
-        begun.end(if item == 7 { Err(anyhow::anyhow!("seven")) } else { Ok(item) })
+        let (item, running) = taken.start();
+        running.complete(if item == 7 { Err(anyhow::anyhow!("seven")) } else { Ok(item) })
     };
     Run::spawn(Scope::default(), source.into(), settings, work)
 }
@@ -50,7 +50,7 @@ fn hand_on(source: impl Into<Source<u64>>, on_failure: OnFailure) -> Run<u64> {
 async fn a_stream_and_a_stream_of_results_give_their_items() {
     assert_eq!(drain(Source::stream(Hesitant(vec![1, 2, 3], false))).await, (vec![1, 2, 3], None));
     let fallible: Vec<Result<u64, std::num::ParseIntError>> = vec![Ok(1), "x".parse(), Ok(3)];
-    let (items, failure) = drain(Source::fallible(Hesitant(fallible, false))).await;
+    let (items, failure) = drain(Source::try_stream(Hesitant(fallible, false))).await;
     let told = "item 1 at stage `source`: invalid digit found in string";
     assert_eq!((items, failure.as_deref()), (vec![1], Some(told)));
 }
@@ -130,11 +130,11 @@ async fn an_error_of_a_generator_comes_after_its_items() {
 #[tokio::test]
 async fn what_was_kept_can_be_run_again_to_the_end() {
     let (source, kept) = Source::from(0..20_u64).kept();
-    let mut run = hand_on(source, OnFailure::Stop);
+    let run = hand_on(source, OnFailure::Stop);
     assert!(kept.take().is_none(), "the run is not over");
-    let first = run.outcomes().await;
+    let (first, report) = run.outcomes().await;
     assert!(matches!(first.last(), Some(Err(failure)) if failure.index() == Some(7)));
-    let begun = run.finish().await.last().settled();
+    let begun = report.last().settled();
 
     let rest = kept.take().expect("the run is over");
     let second = hand_on(rest, OnFailure::Continue).collect().await.expect("seven was before");
@@ -153,12 +153,11 @@ async fn a_run_becomes_a_source_with_what_it_has_left() {
 #[tokio::test]
 async fn failures_pass_through_a_stage_that_continues_and_are_counted_where_they_happened() {
     let first = hand_on(5..10, OnFailure::Continue);
-    let mut run = hand_on(first, OnFailure::Continue);
-    let outcomes = run.outcomes().await;
+    let (outcomes, report) = hand_on(first, OnFailure::Continue).outcomes().await;
     let told: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().map_err(ToString::to_string)).collect();
     let seven = "item 2 at stage `hand on`: seven".to_owned();
     assert_eq!(told, [Ok(&5), Ok(&6), Err(seven), Ok(&8), Ok(&9)]);
-    let Report { stages, failures, .. } = run.finish().await;
+    let Report { stages, failures, .. } = report;
     let counts = |stage: &StageReport| (stage.counts.taken, stage.counts.errored, stage.counts.delivered);
     assert_eq!(stages.iter().map(counts).collect::<Vec<_>>(), [(5, 1, 5), (4, 0, 4)]);
     assert!(failures.is_empty());
@@ -177,11 +176,11 @@ async fn a_failure_of_the_first_stage_stops_the_second_at_once() {
 async fn an_indexed_run_tells_the_input_of_each_output() {
     let mut run = hand_on(10..13, OnFailure::Stop).indexed();
     let mut seen = Vec::new();
-    while let Some((index, output)) = run.next().await {
-        seen.push((index, output.expect("no failure")));
+    while let Some(output) = run.next().await {
+        seen.push(output.expect("no failure"));
     }
-    assert_eq!(seen, [(Some(0), 10), (Some(1), 11), (Some(2), 12)]);
-    let _ = run.into_inner().stats();
+    assert_eq!(seen, [(0, 10), (1, 11), (2, 12)]);
+    let _ = run.into_inner().report();
 }
 
 #[tokio::test]
@@ -210,19 +209,19 @@ async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
         Scope::default(),
         Source::from(Vec::<()>::new()),
         Settings::new("nobody", 1),
-        |taken: Taken<(), ()>| async move { taken.begin().1.end(Ok(())) },
+        |taken: Taken<(), ()>| async move { taken.start().1.complete(Ok(())) },
     );
     let mut source = Source::produced(nobody, consumer);
     assert_eq!(source.next().await.transpose().expect("no failure"), Some(10));
-    producer.of_input(7).try_send(13).expect("there is room");
+    producer.from_input(7).try_send(13).expect("there is room");
     producer.try_send(14).expect("there is room");
     producer.close();
     let mut run = hand_on(source, OnFailure::Stop).indexed();
     let mut seen = Vec::new();
-    while let Some((index, result)) = run.next().await {
-        seen.push((index, result.expect("no failure")));
+    while let Some(output) = run.next().await {
+        seen.push(output.expect("no failure"));
     }
-    assert_eq!(seen, [(Some(1), 11), (Some(2), 12), (Some(7), 13), (Some(4), 14)]);
+    assert_eq!(seen, [(1, 11), (2, 12), (7, 13), (4, 14)]);
 }
 
 /// A source of producers that is read by hand ends when no producer is left, and closes its open queue.
@@ -234,7 +233,7 @@ async fn produced_source_read_by_hand_ends_with_its_producers() {
         Scope::default(),
         Source::from(Vec::<()>::new()),
         Settings::new("nobody", 1),
-        |taken: Taken<(), ()>| async move { taken.begin().1.end(Ok(())) },
+        |taken: Taken<(), ()>| async move { taken.start().1.complete(Ok(())) },
     );
     let mut source = Source::produced(nobody, consumer);
     assert_eq!(source.next().await.transpose().expect("no failure"), Some(10));

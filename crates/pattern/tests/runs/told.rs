@@ -20,8 +20,7 @@ fn counts() -> Counts {
     counts.panicked = 4;
     counts.timed_out = 8;
     counts.cancelled = 16;
-    counts.dropped = 32;
-    counts.never_begun = 64;
+    counts.never_started = 64;
     counts.running = 128;
     counts.delivered = 5;
     counts

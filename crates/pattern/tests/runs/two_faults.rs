@@ -18,9 +18,9 @@ where
 {
     let settings = || Settings::new("twice", 1).on_failure(on_failure);
     let awaits = move |taken: Taken<u32, Out>| async move {
-        let (_, begun) = taken.begin();
-        let result = drive_job(job(), |cause| begun.tell(cause)).await;
-        begun.end(result)
+        let (_, running) = taken.start();
+        let result = drive_job(job(), |cause| running.report(cause)).await;
+        running.complete(result)
     };
     let runs = [
         Run::spawn(Scope::default(), vec![0].into(), settings(), Arc::new(move |_: u32| job())),
@@ -105,16 +105,15 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
     for result in [|| Ok(1), || Err(anyhow::anyhow!("the error"))] {
         let work = move |taken: Taken<u32, u32>| {
             let future = async move {
-                let (_, begun) = taken.begin();
-                let result = drive_job(Leaves::new(result()), |cause| begun.tell(cause)).await;
-                begun.end(result)
+                let (_, running) = taken.start();
+                let result = drive_job(Leaves::new(result()), |cause| running.report(cause)).await;
+                running.complete(result)
             };
             Loud { future: Box::pin(future), _later: Bomb("of the work") }
         };
         let settings = Settings::new("twice", 1).on_failure(OnFailure::Continue);
-        let mut run = Run::spawn(Scope::default(), vec![0].into(), settings, work);
-        let outcomes = run.outcomes().await;
-        let report = run.finish().await;
+        let run = Run::spawn(Scope::default(), vec![0].into(), settings, work);
+        let (outcomes, report) = run.outcomes().await;
         assert_eq!((outcomes.len(), report.last().delivered), (1, 1), "{report}");
         let first = outcomes[0].as_ref().expect_err("both fail").to_string();
         let mut told: Vec<_> =

@@ -31,7 +31,7 @@ async fn workers_without_anything_to_do_leave_and_others_come() {
         for item in 0..MANY {
             sender.send(item).await.expect("somebody receives");
         }
-        while run.stats()[0].counts.running < MANY as usize {
+        while run.report().stages[0].counts.running < MANY as usize {
             yield_now().await;
         }
         assert!(alive() >= before + MANY as usize, "each job that waits has a worker");

@@ -13,5 +13,5 @@ use towpath_testkit::{PeakAlloc, Soak};
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::of(AsCompleted).with("queue", queue::soak).main(|| HEAP.current_usage())
+    Soak::new(AsCompleted).with("queue", queue::soak).main(|| HEAP.current_usage())
 }

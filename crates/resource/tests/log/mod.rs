@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_resource::{After, Resource};
+use towpath_resource::{JobOutcome, Resource};
 
 /// How long a release takes.
 pub const RELEASE: Duration = Duration::from_millis(100);
@@ -32,7 +32,7 @@ struct Log {
     made: usize,
     alive: usize,
     most_alive: usize,
-    releases: Vec<(usize, After)>,
+    releases: Vec<(usize, JobOutcome)>,
 }
 
 /// One of them, by its number.
@@ -65,7 +65,7 @@ impl Logged {
     }
 
     /// What was released, by number, and after what.
-    pub fn released(&self) -> Vec<(usize, After)> {
+    pub fn released(&self) -> Vec<(usize, JobOutcome)> {
         let mut releases = self.log.lock().unwrap().releases.clone();
         releases.sort_by_key(|release| release.0);
         releases
@@ -85,7 +85,7 @@ impl Resource for Logged {
         Ok(State { number, log: Arc::clone(&self.log) })
     }
 
-    async fn release(&self, state: State, after: After) -> anyhow::Result<()> {
+    async fn release(&self, state: State, after: JobOutcome) -> anyhow::Result<()> {
         sleep(RELEASE).await;
         self.log.lock().unwrap().releases.push((state.number, after));
         match self.releases {

@@ -1,7 +1,7 @@
 //! Jobs that hold a resource, as the suite and the benchmark see them: made from any job, in either order.
 
 use towpath_pattern::{Job, Order, Pattern, Scope};
-use towpath_resource::{Held, Holding, Resource, provide};
+use towpath_resource::{Resource, ResourceGuard, WithResource, resource_fn};
 use towpath_testkit::{Case, Subject, while_holding};
 
 /// Outputs as they are ready.
@@ -15,16 +15,19 @@ pub struct Ordered;
 /// The job of the suite, while it holds a resource that costs nothing.
 struct HoldingNothing<J>(J);
 
-impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
+impl<In: Send + 'static, J: Job<In>> Job<(ResourceGuard<()>, In)> for HoldingNothing<J> {
     type Out = J::Out;
 
-    fn call(&self, (held, item): (Held<()>, In)) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
+    fn call(
+        &self,
+        (held, item): (ResourceGuard<()>, In),
+    ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
         while_holding(held, self.0.call(item))
     }
 
     fn call_in(
         &self,
-        (held, item): (Held<()>, In),
+        (held, item): (ResourceGuard<()>, In),
         scope: &Scope,
     ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
         while_holding(held, self.0.call_in(item, scope))
@@ -34,9 +37,11 @@ impl<In: Send + 'static, J: Job<In>> Job<(Held<()>, In)> for HoldingNothing<J> {
 fn holding<In: Send + 'static, J: Job<In>>(
     case: Case,
     job: J,
-) -> Holding<impl Resource<State = ()>, HoldingNothing<J>> {
-    let nothing = provide(|| async { Ok(()) }, |(), _| async { Ok(()) });
-    Holding::new(case.limit, nothing, HoldingNothing(job)).capacity(case.capacity).on_failure(case.on_failure)
+) -> WithResource<impl Resource<State = ()>, HoldingNothing<J>> {
+    let nothing = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    WithResource::new(case.limit, nothing, HoldingNothing(job))
+        .capacity(case.capacity)
+        .on_failure(case.on_failure)
 }
 
 impl Subject for AsCompleted {

@@ -13,7 +13,7 @@ use towpath_testkit::{PeakAlloc, Soak};
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::of(AsCompleted)
+    Soak::new(AsCompleted)
         .and(Ordered)
         .and(TwoUnderOne)
         .with("permits", permits::soak)

@@ -19,9 +19,9 @@ impl Held {
     /// Holds `count` of them for a moment.
     async fn hold(&self, semaphore: &Semaphore, count: u32, rng: &mut Rng) -> anyhow::Result<()> {
         let held = self.0.fetch_add(count as usize, SeqCst) + count as usize;
-        let free = semaphore.available();
+        let free = semaphore.available_permits();
         // Read last: there are never fewer than before, and somebody may add some.
-        let all = semaphore.permits();
+        let all = semaphore.total_permits();
         ensure!(held <= all, "{held} permits are held, and there are {all}");
         ensure!(free <= all, "{free} permits are free, and there are {all}");
         match rng.u32(..4) {
@@ -67,7 +67,7 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
     for task in tasks {
         acquired += task.await??;
     }
-    let free = semaphore.available();
+    let free = semaphore.available_permits();
     ensure!(free == most as usize, "all is over, and {free} of {most} permits are free");
     if !closes {
         let all = semaphore.try_acquire_many(most)?;

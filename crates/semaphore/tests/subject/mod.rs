@@ -1,7 +1,7 @@
 //! Jobs under a semaphore as the suite and the benchmark see them: made from any job, with permits of their own.
 
 use towpath_pattern::{Job, Order, Pattern, PatternExt};
-use towpath_semaphore::{Permitted, Semaphore};
+use towpath_semaphore::{Semaphore, WithPermit};
 use towpath_testkit::{Case, Subject};
 
 /// Outputs as they are ready.
@@ -19,8 +19,8 @@ pub struct Ordered;
 pub struct TwoUnderOne;
 
 /// Under `semaphore`, with the limit that the suite asks for.
-fn permitted<In, J: Job<In>>(semaphore: &Semaphore, case: Case, job: J) -> Permitted<J> {
-    let permitted = Permitted::new(semaphore, job).limit(case.limit);
+fn permitted<In, J: Job<In>>(semaphore: &Semaphore, case: Case, job: J) -> WithPermit<J> {
+    let permitted = WithPermit::new(semaphore, job).limit(case.limit);
     permitted.capacity(case.capacity).on_failure(case.on_failure)
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, pl
     for stage in played.live.iter().flatten() {
         let counts = &stage.counts;
         // What is never delivered has left the stage when it is counted as such.
-        let given_up = counts.cancelled + counts.never_begun + counts.dropped;
+        let given_up = counts.cancelled + counts.never_started;
         let inside = counts.taken - (counts.delivered + given_up).min(counts.taken);
         if inside > bound {
             return Err(format!(

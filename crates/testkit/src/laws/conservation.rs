@@ -105,10 +105,10 @@ pub(crate) fn source(items: usize, played: &Played, report: &Report) -> Outcome 
         ));
     }
     let kept = played.kept.len();
-    if kept + first.taken != items + first.never_begun {
+    if kept + first.taken != items + first.never_started {
         return Err(format!(
             "of {items} items {} were taken and {} of those never begun, and {kept} were had back",
-            first.taken, first.never_begun,
+            first.taken, first.never_started,
         ));
     }
     Ok(())
@@ -168,7 +168,7 @@ async fn standing_still(tested: Tested) -> Outcome {
     ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
     let stage = tested.job_stage();
     let still = || {
-        let (live, jobs) = (run.stats(), ledger.seen().live);
+        let (live, jobs) = (run.report().stages, ledger.seen().live);
         let counts = live[stage].counts;
         if (counts.running, counts.waiting(), counts.settled()) != (jobs, counts.taken - jobs, 0) {
             return Err(format!(
@@ -193,7 +193,8 @@ async fn standing_still(tested: Tested) -> Outcome {
     run.cancel();
     let report = soon("the report", run.finish()).await?;
     let after = report.stages[stage].counts;
-    if (after.succeeded, after.cancelled, after.never_begun) == (0, jobs, counts.taken - jobs) || stage > 0 {
+    if (after.succeeded, after.cancelled, after.never_started) == (0, jobs, counts.taken - jobs) || stage > 0
+    {
         Ok(())
     } else {
         Err(format!("{counts}; then it was cancelled, and the report says: {after}"))

@@ -199,7 +199,7 @@ async fn finished_before(tested: Tested) -> Outcome {
     if !(all && allowed) {
         return Err(format!("items 0, 1 and 2 had finished, and before the failure came {outputs:?}"));
     }
-    let stage = run.stats()[tested.job_stage()].stage.clone();
+    let stage = run.report().stages[tested.job_stage()].stage.clone();
     is_of_job(&failure, 3, "item 3 is bad", &stage)?;
     match soon("the end", run.next()).await? {
         None => Ok(()),
@@ -220,7 +220,7 @@ async fn later_cancel(tested: Tested) -> Outcome {
         let mut run = tested.pattern(Case::new(10), job).start(source, scope.clone());
         // The job's end is not enough: on another thread, its worker may still have the failure in hand.
         let known = async {
-            while run.stats()[tested.job_stage()].counts.errored == 0 {
+            while run.report().stages[tested.job_stage()].counts.errored == 0 {
                 settle().await;
             }
         };
@@ -232,7 +232,7 @@ async fn later_cancel(tested: Tested) -> Outcome {
             run.cancel();
         }
         let failure = first_failure(&mut run).await?;
-        let stage = run.stats()[tested.job_stage()].stage.clone();
+        let stage = run.report().stages[tested.job_stage()].stage.clone();
         is_of_job(&failure, 5, "job 5 failed", &stage)?;
     }
     Ok(())
@@ -258,7 +258,7 @@ async fn later_failure(tested: Tested) -> Outcome {
     let source = Form::Iterator.supply(&ledger, 2).source;
     let mut run = tested.pattern(Case::new(2), job).start(source, Scope::default());
     let failure = first_failure(&mut run).await?;
-    let stage = run.stats()[tested.job_stage()].stage.clone();
+    let stage = run.report().stages[tested.job_stage()].stage.clone();
     is_of_job(&failure, 0, "the first", &stage)?;
     let report = soon("the report", run.finish()).await?;
     match &report.failures[..] {

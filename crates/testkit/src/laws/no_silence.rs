@@ -82,7 +82,7 @@ async fn in_the_job(tested: Tested) -> Outcome {
         });
         let source = Form::Iterator.supply(&ledger, 20).source;
         let run = tested.pattern(Case::new(3), job).start(source, Scope::default());
-        let stage = run.stats()[tested.job_stage()].stage.clone();
+        let stage = run.report().stages[tested.job_stage()].stage.clone();
         let failures = failures(run).await?;
         panicked(&failures, "on purpose: job 7 panicked")?;
         let first = &failures[0];
@@ -235,7 +235,7 @@ async fn by_the_scope(tested: Tested) -> Outcome {
     ledger.until("the panic", |seen| seen.count(Fate::Panicked) == 1).await?;
     settle().await;
     drop(run);
-    let told = soon("the scope's end", scope.closed()).await?;
+    let told = soon("the scope's end", scope.wait()).await?;
     panicked(&told.err().into_iter().collect::<Vec<_>>(), "job 2 panicked")
 }
 
@@ -243,7 +243,7 @@ async fn while_dropping(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let scope = Scope::new("no silence");
     drop(explosive(&tested, &ledger, scope.clone()).await?);
-    let told = soon("the scope's end", scope.closed()).await?;
+    let told = soon("the scope's end", scope.wait()).await?;
     panicked(&told.err().into_iter().collect::<Vec<_>>(), "the drop of item 1")
 }
 

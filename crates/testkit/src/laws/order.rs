@@ -120,17 +120,17 @@ async fn holds_nothing_back(tested: Tested) -> Outcome {
 
 async fn check_indexes(tested: &dyn Testable, case: Case, source: Source<Token>, job: Act) -> Outcome {
     let mut run = tested.pattern(case, job).start(source, Scope::default()).indexed();
-    while let Some((index, result)) = soon("the next output", run.next()).await? {
+    while let Some(result) = soon("the next output", run.next()).await? {
         let is_right = match &result {
-            Ok(token) => index == Some(token.index),
-            Err(failure) => index == failure.index() && index.is_some_and(is_unlucky),
+            Ok((index, token)) => *index == token.index,
+            Err(failure) => failure.index().is_some_and(is_unlucky),
         };
         if !is_right {
             let what = result.map_or_else(
                 |failure| format!("`{failure}`"),
-                |token| format!("the output of item {}", token.index),
+                |(index, token)| format!("the output of item {} with the index {index}", token.index),
             );
-            return Err(format!("{what} was yielded with the index {index:?}"));
+            return Err(format!("{what} was yielded"));
         }
     }
     Ok(())

@@ -73,7 +73,7 @@ async fn end(tested: &Tested, ledger: &Arc<Ledger>, job: Act, ending: Ending) ->
         }
         Ending::Drop => {
             drop(run);
-            let _ = soon("the scope's end", scope.closed()).await?;
+            let _ = soon("the scope's end", scope.wait()).await?;
         }
     }
     Ok(())
@@ -247,7 +247,7 @@ async fn computing(tested: Tested) -> Outcome {
     let run = tested.pattern(Case::new(1), job).start(supplied.source, scope.clone());
     ledger.until("the job", |seen| seen.live >= 1).await?;
     drop(run);
-    let mut closed = std::pin::pin!(scope.closed());
+    let mut closed = std::pin::pin!(scope.wait());
     tokio::select! {
         biased;
         _ = &mut closed => return Err("the scope was closed while a job computed".to_owned()),

@@ -132,10 +132,10 @@ async fn one_poll() {
 
 /// Waits for the scope's end, and lets go of the first future that does so.
 async fn closed(scope: &Scope) -> Result<Result<(), Failure>, String> {
-    if let Poll::Ready(closed) = pin!(scope.closed()).poll(&mut Context::from_waker(Waker::noop())) {
+    if let Poll::Ready(closed) = pin!(scope.wait()).poll(&mut Context::from_waker(Waker::noop())) {
         return Ok(closed);
     }
-    soon("the scope's end", scope.closed()).await
+    soon("the scope's end", scope.wait()).await
 }
 
 /// What has to be at hand to stop a play.
@@ -198,7 +198,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         scope = scope.with_timeout(DEADLINE);
     }
     let run = pattern.start(supplied.source, scope.clone());
-    let stage = run.stats()[tested.job_stage()].stage.to_string();
+    let stage = run.report().stages[tested.job_stage()].stage.to_string();
     let told = Arc::new(Told::default());
     let notes = Arc::new(Mutex::new(Notes::default()));
     let taking = take(run, scene.taker, Arc::clone(&told), (Arc::clone(&ledger), Arc::clone(&notes)));

@@ -63,7 +63,7 @@ pub(super) async fn take(
     }
     match taker {
         Taker::Next => loop {
-            let live = run.stats();
+            let live = run.report().stages;
             note().live.push(live);
             ledger.ask();
             match unless_told(&told.let_go, run.next()).await {
@@ -72,12 +72,14 @@ pub(super) async fn take(
                 Some(None) => break,
             }
         },
-        Taker::Outcomes => match unless_told(&told.let_go, run.outcomes()).await {
-            None => let_go(&run),
-            Some(outcomes) => {
-                note().yielded.extend(outcomes.into_iter().map(|result| result.map(index)));
-            }
-        },
+        Taker::Outcomes => {
+            let (outcomes, report) = run.outcomes().await;
+            let left = ledger.seen().live;
+            let mut notes = note();
+            notes.yielded.extend(outcomes.into_iter().map(|result| result.map(index)));
+            (notes.left, notes.report) = (left, Some(report));
+            return;
+        }
         Taker::Collect => {
             let outputs = run.collect().await;
             let left = ledger.seen().live;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use towpath_pattern::{Job, Scope, TimedOut};
+use towpath_pattern::{Failure, Job, Scope, TimedOut};
 
 use super::ledger::{Fate, Ledger, Token};
 use crate::panics;
@@ -80,6 +80,8 @@ impl Act {
             entry.ends(match &result {
                 Ok(_) => Fate::Succeeded,
                 Err(error) if error.is::<TimedOut>() => Fate::TimedOut,
+                // Inner runs are in the scope of the run: the cancellation of an inner run is the stop of the run.
+                Err(error) if error.downcast_ref().is_some_and(Failure::is_cancelled) => Fate::Cancelled,
                 Err(_) => Fate::Errored,
             });
             Poll::Ready(result)

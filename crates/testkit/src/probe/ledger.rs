@@ -16,7 +16,7 @@ pub(crate) enum Fate {
     Errored,
     TimedOut,
     Panicked,
-    /// Its future was dropped before its end.
+    /// The future was dropped before its end, or returned the cancellation of an inner run.
     Cancelled,
 }
 

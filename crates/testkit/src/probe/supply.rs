@@ -47,7 +47,7 @@ impl Form {
                 Ok(())
             }),
             Self::Iterator if fault.is_some_and(|fault| fault.panics) => Source::from(supply),
-            _ => Source::fallible(Failing(supply.halting(self == Self::Halting))),
+            _ => Source::try_stream(Failing(supply.halting(self == Self::Halting))),
         };
         Supplied::of(source, ledger, || 0)
     }

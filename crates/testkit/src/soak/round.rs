@@ -38,7 +38,7 @@ impl Round {
         }
         join(stopper, "the task that stops the scope").await?;
         drop(around);
-        let told = within("the end of the outermost scope", outermost.closed()).await?;
+        let told = within("the end of the outermost scope", outermost.wait()).await?;
         told.map_err(|failure| {
             format!("no_silence: all scopes inside told theirs, and the outermost has `{failure}`")
         })?;
@@ -95,7 +95,7 @@ async fn play(choice: Choice, around: Scope, outside: bool) -> Result<usize, Str
     drop(inner);
 
     let taken = taker::take(run, &choice, &ledgers).await?;
-    let closed = within("the end of the run's scope", scope.closed()).await?;
+    let closed = within("the end of the run's scope", scope.wait()).await?;
     let outside = outside || choice.stop != Stop::Never;
     join(stopper, "the task that stops the run's scope").await?;
     drop(scope);

@@ -93,7 +93,7 @@ impl Supplying {
         let source = match self.feeding {
             Feeding::Iterator => Source::from(well),
             Feeding::Stream { halting } => Source::stream(Unfailing(well.halting(halting))),
-            Feeding::Fallible => Source::fallible(well),
+            Feeding::Fallible => Source::try_stream(well),
             Feeding::Generator { pauses } => Source::try_generate(move |out| async move {
                 let mut well = well;
                 while let Some(token) = well.draw() {

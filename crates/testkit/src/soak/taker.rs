@@ -70,15 +70,15 @@ async fn take_to_the_end(
             }
         }
         if outputs.is_multiple_of(7) {
-            taken.live.extend(hand.stats());
+            taken.live.extend(hand.report());
         }
         ledgers[0].ask();
         match hand.next(choice.taker.fickle).await {
-            Some((index, result)) => {
-                let result = result.map(|token| token.index);
-                is_index_of(index, &result)?;
-                taken.yielded.push(result);
+            Some(Ok((index, token))) => {
+                is_index_of(index, token.index)?;
+                taken.yielded.push(Ok(token.index));
             }
+            Some(Err(failure)) => taken.yielded.push(Err(failure)),
             None => ended = true,
         }
     }
@@ -97,9 +97,11 @@ async fn take_to_the_end(
             return Ok(());
         }
         With::Outcomes => {
-            let outcomes = run.outcomes().await;
+            let (outcomes, report) = run.outcomes().await;
             taken.yielded.extend(outcomes.into_iter().map(|result| result.map(|token| token.index)));
-            ended = true;
+            taken.is_whole = true;
+            taken.report = Some(report);
+            return Ok(());
         }
         With::Next | With::Indexed | With::FinishAfter(_) => {}
     }
@@ -108,10 +110,10 @@ async fn take_to_the_end(
     Ok(())
 }
 
-fn is_index_of(index: Option<usize>, result: &Result<usize, Failure>) -> Outcome {
-    match result {
-        Ok(item) if index.is_some_and(|index| index != *item) => {
-            Err(format!("order: the output of item {item} was yielded with the index {index:?}"))
+fn is_index_of(index: Option<usize>, item: usize) -> Outcome {
+    match index {
+        Some(index) if index != item => {
+            Err(format!("order: the output of item {item} was yielded with the index {index}"))
         }
         _ => Ok(()),
     }
@@ -122,7 +124,8 @@ enum Hand {
     Indexed(Indexed<Token>),
 }
 
-type Next = Option<(Option<usize>, Result<Token, Failure>)>;
+/// An output with its index, if the run is indexed.
+type Next = Option<Result<(Option<usize>, Token), Failure>>;
 
 impl Hand {
     /// The next one; with `fickle`, a wait is given up at that poll and begun again.
@@ -137,8 +140,10 @@ impl Hand {
 
     async fn wait(&mut self) -> Next {
         match self {
-            Self::Plain(run) => run.next().await.map(|result| (None, result)),
-            Self::Indexed(run) => run.next().await,
+            Self::Plain(run) => run.next().await.map(|result| result.map(|token| (None, token))),
+            Self::Indexed(run) => {
+                run.next().await.map(|result| result.map(|(index, token)| (Some(index), token)))
+            }
         }
     }
 
@@ -149,9 +154,9 @@ impl Hand {
         }
     }
 
-    fn stats(&self) -> Option<Vec<StageReport>> {
+    fn report(&self) -> Option<Vec<StageReport>> {
         match self {
-            Self::Plain(run) => Some(run.stats()),
+            Self::Plain(run) => Some(run.report().stages),
             Self::Indexed(_) => None,
         }
     }

@@ -110,12 +110,12 @@ fn between(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
 fn source(seen: &Seen, report: &Report) -> Outcome {
     let first = &report.stages[0].counts;
     let (items, kept) = (seen.items, seen.kept.len());
-    if kept + first.taken == items + first.never_begun {
+    if kept + first.taken == items + first.never_started {
         return Ok(());
     }
     Err(format!(
         "conservation: of {items} items {} were taken and {} of those never begun, and {kept} were had back",
-        first.taken, first.never_begun
+        first.taken, first.never_started
     ))
 }
 
@@ -179,7 +179,7 @@ fn bounds(choice: &Choice, seen: &Seen) -> Outcome {
             if known > counts.taken || counts.delivered > counts.taken {
                 return Err(format!("conservation: while it went on, stage `{stage}` told of {counts}"));
             }
-            let given_up = counts.cancelled + counts.never_begun + counts.dropped;
+            let given_up = counts.cancelled + counts.never_started;
             let inside = counts.taken - (counts.delivered + given_up).min(counts.taken);
             let bound = part.case.bound();
             if inside > bound {

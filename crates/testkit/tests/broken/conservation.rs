@@ -21,10 +21,10 @@ impl Flaw for BeginsTooEarly {
             let job = Arc::clone(&job);
             async move {
                 let scope = taken.scope();
-                let (item, begun) = taken.begin();
+                let (item, running) = taken.start();
                 tokio::task::yield_now().await;
-                let result = drive_job(job.call_in(item, &scope), |cause| begun.tell(cause)).await;
-                begun.end(result)
+                let result = drive_job(job.call_in(item, &scope), |cause| running.report(cause)).await;
+                running.complete(result)
             }
         };
         Run::spawn(scope, input, settings(case, Self::ORDER), work)

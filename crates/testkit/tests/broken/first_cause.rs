@@ -21,9 +21,9 @@ impl Flaw for SaysCancelled {
             let job = Arc::clone(&job);
             async move {
                 let scope = taken.scope();
-                let (item, begun) = taken.begin();
+                let (item, running) = taken.start();
                 let result = job.call_in(item, &scope).await;
-                begun.end(result.map_err(|error| {
+                running.complete(result.map_err(|error| {
                     if error.is::<TimedOut>() {
                         error
                     } else {
@@ -52,13 +52,13 @@ impl Flaw for CancelsItself {
             let (job, scope) = (Arc::clone(&job), inside.clone());
             async move {
                 let jobs = taken.scope();
-                let (item, begun) = taken.begin();
+                let (item, running) = taken.start();
                 let result = job.call_in(item, &jobs).await;
                 if result.is_err() && case.on_failure == OnFailure::Stop {
                     scope.cancel();
                     tokio::task::yield_now().await;
                 }
-                begun.end(result)
+                running.complete(result)
             }
         };
         Run::spawn(own, input, settings(case, Self::ORDER), work)

@@ -25,13 +25,13 @@ impl Flaw for SwallowsPanics {
             let job = Arc::clone(&job);
             async move {
                 let scope = taken.scope();
-                let (item, begun) = taken.begin();
+                let (item, running) = taken.start();
                 let mut going_on = pin!(job.call_in(item, &scope));
                 let result = poll_fn(|cx| {
                     let polled = catch_unwind(AssertUnwindSafe(|| going_on.as_mut().poll(cx)));
                     polled.unwrap_or_else(|_| Poll::Ready(Err(anyhow::anyhow!("a job failed"))))
                 });
-                begun.end(result.await)
+                running.complete(result.await)
             }
         };
         Run::spawn(scope, input, settings(case, Self::ORDER), work)

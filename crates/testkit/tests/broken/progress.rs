@@ -26,7 +26,7 @@ impl Flaw for StopsAtTheLimit {
 #[derive(Clone)]
 pub struct ForgetsItsPermits;
 
-struct Permitted<J> {
+struct WithPermit<J> {
     permits: Arc<Semaphore>,
     case: Case,
     job: Arc<J>,
@@ -47,11 +47,11 @@ impl Subject for ForgetsItsPermits {
         J: Job<In, Out: Clone>,
     {
         let permits = case.limit.get().min(Semaphore::MAX_PERMITS);
-        Permitted { permits: Arc::new(Semaphore::new(permits)), case, job: Arc::new(job) }
+        WithPermit { permits: Arc::new(Semaphore::new(permits)), case, job: Arc::new(job) }
     }
 }
 
-impl<In: Send + 'static, J: Job<In>> Pattern<In> for Permitted<J> {
+impl<In: Send + 'static, J: Job<In>> Pattern<In> for WithPermit<J> {
     type Out = J::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {

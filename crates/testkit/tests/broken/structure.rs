@@ -21,9 +21,9 @@ impl Flaw for DetachesItsJobs {
             let job = Arc::clone(&job);
             async move {
                 let scope = taken.scope();
-                let (item, begun) = taken.begin();
+                let (item, running) = taken.start();
                 let task = tokio::spawn(async move { job.call_in(item, &scope).await });
-                begun.end(match task.await {
+                running.complete(match task.await {
                     Ok(result) => result,
                     Err(failed) => std::panic::resume_unwind(failed.into_panic()),
                 })
@@ -61,9 +61,9 @@ impl Flaw for GivesItsJobsNoScope {
         let work = move |taken: Taken<In, J::Out>| {
             let job = Arc::clone(&job);
             async move {
-                let (item, begun) = taken.begin();
-                let result = drive_job(job.call(item), |cause| begun.tell(cause)).await;
-                begun.end(result)
+                let (item, running) = taken.start();
+                let result = drive_job(job.call(item), |cause| running.report(cause)).await;
+                running.complete(result)
             }
         };
         Run::spawn(scope, input, settings(case, Self::ORDER), work)

@@ -86,7 +86,7 @@ fn a_quiescent_source_that_has_ended_takes_no_items() {
                 Scope::default(),
                 Source::from(Vec::<()>::new()),
                 Settings::new("producers", 1),
-                |taken: Taken<(), ()>| async move { taken.begin().1.end(Ok(())) },
+                |taken: Taken<(), ()>| async move { taken.start().1.complete(Ok(())) },
             );
             let mut source = Source::produced(producers, receiver);
             (0..ITEMS).for_each(|item| sender.try_send(item).expect("there is room"));

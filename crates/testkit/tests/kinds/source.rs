@@ -92,7 +92,7 @@ pub fn watched(kind: Kind, items: usize, end: End) -> Watched {
         Kind::Iterator => value.into(),
         Kind::Stream => Source::stream(Streamed::new(value, false).map(|item| item.expect("no error"))),
         Kind::SlowStream => Source::stream(Streamed::new(value, true).map(|item| item.expect("no error"))),
-        Kind::Fallible => Source::fallible(Streamed::new(value, false)),
+        Kind::Fallible => Source::try_stream(Streamed::new(value, false)),
         Kind::Generate => Source::generate(|out| {
             let generator = Generator::new(value, out);
             async move { generator.await.expect("no error") }
@@ -148,8 +148,8 @@ fn produced(source: Source<usize>) -> Source<usize> {
     let sends = move |taken: Taken<usize, ()>| {
         let sender = sender.clone();
         async move {
-            let (item, begun) = taken.begin();
-            begun.end(sender.send(item).await.map_err(anyhow::Error::from))
+            let (item, running) = taken.start();
+            running.complete(sender.send(item).await.map_err(anyhow::Error::from))
         }
     };
     let settings = Settings::new("producers", 2).on_failure(OnFailure::Continue);

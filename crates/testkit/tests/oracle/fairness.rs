@@ -14,7 +14,7 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{advance, timeout};
 use towpath_fanout::Fanout;
 use towpath_pattern::{PatternExt, Run, Scope, Settings, Source, Taken, queue};
-use towpath_semaphore::{Permitted, Semaphore};
+use towpath_semaphore::{Semaphore, WithPermit};
 
 /// What is endless ends by itself after so many items.
 const ENDLESS: usize = 300_000;
@@ -69,8 +69,8 @@ fn endless() -> [(&'static str, Source<usize>); 4] {
     let put = move |taken: Taken<usize, ()>| {
         let producer = producer.clone();
         async move {
-            let (item, begun) = taken.begin();
-            begun.end(producer.send(item).await.map_err(anyhow::Error::from))
+            let (item, running) = taken.start();
+            running.complete(producer.send(item).await.map_err(anyhow::Error::from))
         }
     };
     let producers = Run::spawn_discarding(Scope::default(), producing, Settings::new("put", 2), put);
@@ -112,7 +112,7 @@ async fn a_source_that_is_always_ready_lets_a_timer_fire() {
             counting.more();
             ready(Ok(item))
         };
-        let run = Permitted::new(&Semaphore::new(2), job).run(source);
+        let run = WithPermit::new(&Semaphore::new(2), job).run(source);
         lets_a_timer_fire(&format!("a run under permits on {what}"), |_| run.finish()).await;
         assert!(
             jobs.get() < A_FEW,
@@ -267,7 +267,7 @@ async fn who_wants_all_permits_again_and_again_is_not_starved_by_many_who_want_o
         yield_now().await;
     }
     tasks.shutdown().await;
-    assert_eq!(semaphore.available(), 4);
+    assert_eq!(semaphore.available_permits(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,7 +278,7 @@ async fn two_runs_under_one_semaphore_whose_jobs_never_wait_both_go_on() {
         let counts = [Count::default(), Count::default()];
         let mut tasks = JoinSet::new();
         for count in counts.clone() {
-            let mut run = Permitted::new(&semaphore, |item: usize| ready(Ok(item)))
+            let mut run = WithPermit::new(&semaphore, |item: usize| ready(Ok(item)))
                 .limit(2)
                 .run(Source::from(0_usize..));
             let all = counts.clone();

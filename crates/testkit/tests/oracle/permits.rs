@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use anyhow::{Result, ensure};
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{collection, prop_oneof};
-use towpath_semaphore::{Closed, OwnedPermit, Semaphore, TryAcquireError};
+use towpath_semaphore::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::bell::{Deed, Parked};
 use crate::cases::{self, Steps};
@@ -108,10 +108,10 @@ impl Model {
     }
 
     /// A poll of somebody who waits, or comes: `None` while it waits.
-    fn poll(&mut self, who: usize, count: usize) -> Option<Result<(), Closed>> {
+    fn poll(&mut self, who: usize, count: usize) -> Option<Result<(), AcquireError>> {
         if self.closed {
             self.give_up(who);
-            return Some(Err(Closed));
+            return Some(Err(AcquireError));
         }
         if let Some(at) = self.served.iter().position(|served| served.0 == who) {
             self.served.remove(at);
@@ -157,7 +157,7 @@ impl Model {
 struct Seat {
     who: usize,
     count: usize,
-    future: Pin<Box<dyn Future<Output = Result<OwnedPermit, Closed>>>>,
+    future: Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>>>>,
     parked: Parked,
 }
 
@@ -165,7 +165,7 @@ struct Table {
     semaphore: Semaphore,
     model: Model,
     seats: Vec<Seat>,
-    held: Vec<(usize, OwnedPermit)>,
+    held: Vec<(usize, OwnedSemaphorePermit)>,
     next: usize,
     panics: bool,
     deed: Deed,
@@ -195,8 +195,10 @@ impl Table {
         match operation {
             Operation::TryAcquire(count) => {
                 self.steps.begin(format!("try_acquire_many({count})"));
-                let acquired =
-                    self.semaphore.try_acquire_many(count).map(towpath_semaphore::Permit::into_owned);
+                let acquired = self
+                    .semaphore
+                    .try_acquire_many(count)
+                    .map(towpath_semaphore::SemaphorePermit::into_owned);
                 let expected = self.model.try_acquire(count as usize);
                 let real = acquired.as_ref().map(drop).map_err(|refused| *refused);
                 self.held.extend(acquired.ok().map(|permit| (count as usize, permit)));
@@ -278,7 +280,7 @@ impl Table {
 
     fn check(&self) -> Result<()> {
         let (semaphore, model) = (&self.semaphore, &self.model);
-        let real = (semaphore.available(), semaphore.permits(), semaphore.is_closed());
+        let real = (semaphore.available_permits(), semaphore.total_permits(), semaphore.is_closed());
         let expected = (model.available(), model.all, model.closed);
         ensure!(
             real == expected,
@@ -327,7 +329,7 @@ impl Table {
             self.give_up(0)?;
             self.check()?;
         }
-        let (free, all) = (self.semaphore.available(), self.semaphore.permits());
+        let (free, all) = (self.semaphore.available_permits(), self.semaphore.total_permits());
         ensure!(free == all, "{free} of {all} permits are free at the end");
         Ok(())
     }

@@ -111,8 +111,8 @@ async fn settle() {
 fn hand_on(source: Source<Item>, capacity: usize) -> Run<Item> {
     let settings = Settings::new("hand on", 2).ordered().capacity(capacity);
     Run::spawn(Scope::default(), source, settings, |taken: Taken<Item, Item>| async move {
-        let (item, begun) = taken.begin();
-        begun.end(Ok(item))
+        let (item, running) = taken.start();
+        running.complete(Ok(item))
     })
 }
 
@@ -125,7 +125,7 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
             Source::from((0..case.items).map(move |_| items.make(NONE_PANICS)))
         }
         Form::Stream => Source::stream(gate),
-        Form::Fallible => Source::fallible(Failing(gate, fails)),
+        Form::Fallible => Source::try_stream(Failing(gate, fails)),
         Form::Generated => Source::generate(|out| async move {
             while let Some(item) = gate.next().await {
                 out.send(item).await;
@@ -171,11 +171,11 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
         Form::Produced => {
             let (producer, consumer) = queue::bounded(capacity);
             let put = move |taken: Taken<Item, ()>| {
-                let producer = producer.of_input(taken.index());
+                let producer = producer.from_input(taken.index());
                 async move {
-                    let (item, begun) = taken.begin();
+                    let (item, running) = taken.start();
                     let put = producer.send(item).await;
-                    begun.end(put.map_err(|_| anyhow!("the queue is closed")))
+                    running.complete(put.map_err(|_| anyhow!("the queue is closed")))
                 }
             };
             let producers =

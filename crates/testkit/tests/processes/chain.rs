@@ -53,7 +53,7 @@ impl Chain {
     fn run(self, scope: &Scope, first: Acts, last: Acts) -> Run<usize> {
         let passes = self.link(Acts::Passes);
         let mut run = self.link(first).run_in(scope, 0..ITEMS);
-        for _ in 2..self.stages / run.stats().len() {
+        for _ in 2..self.stages / run.report().stages.len() {
             run = passes.run_in(scope, run);
         }
         self.link(last).run_in(scope, run)
@@ -83,7 +83,7 @@ impl Chain {
     pub async fn is_dropped(self) {
         let scope = Scope::new("dropped");
         drop(self.waiting(&scope).await);
-        scope.closed().await.expect("no failure");
+        scope.wait().await.expect("no failure");
     }
 
     pub async fn is_cancelled_by_its_scope(self) {

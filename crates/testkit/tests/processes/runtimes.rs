@@ -91,7 +91,7 @@ fn a_run_whose_runtime_is_gone_says_so_to_its_taker() {
                 for stage in &report.stages {
                     assert_eq!(stage.counts.taken, stage.counts.settled(), "{name}: {report}");
                 }
-                scope.closed().await.expect("the failure was taken");
+                scope.wait().await.expect("the failure was taken");
             });
         });
     });
@@ -103,7 +103,7 @@ fn a_run_can_be_dropped_when_its_runtime_is_gone() {
     let child = in_child("runtimes::a_run_can_be_dropped_when_its_runtime_is_gone", || {
         each(|_, run, scope, other| {
             drop(run);
-            let _ = other.block_on(scope.closed());
+            let _ = other.block_on(scope.wait());
         });
     });
     child.well();

@@ -62,7 +62,7 @@ impl Left {
                     yielded.push(result);
                 }
             }
-            (run, poll_once(scope.closed()).await.is_ready())
+            (run, poll_once(scope.wait()).await.is_ready())
         });
         drop(runtime);
         let fails = fails.map_or("none".to_owned(), |item| item.to_string());
@@ -93,7 +93,7 @@ async fn is_taken(left: Left) {
         failures.iter().any(|failure| matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime)));
     assert!(outputs == ITEMS || failures.len() == 1, "{at}: {outputs} outputs, {} failures", failures.len());
     assert!(!(was_over && by_runtime), "{at}: it was over before");
-    let scoped = scope.closed().await.err();
+    let scoped = scope.wait().await.err();
     is_told(&at, &errors, failures.iter().chain(&report.failures).chain(&scoped));
 }
 
@@ -101,7 +101,7 @@ async fn is_taken(left: Left) {
 async fn is_dropped(left: Left) {
     let Left { at, run, scope, kept, yielded, errors, .. } = left;
     drop(run);
-    let scoped = scope.closed().await.err();
+    let scoped = scope.wait().await.err();
     assert!(kept.take().is_some(), "{at}: the source was not given back");
     is_told(&at, &errors, yielded.iter().filter_map(|result| result.as_ref().err()).chain(&scoped));
 }

@@ -105,7 +105,7 @@ fn a_million_outputs_that_nobody_took_are_dropped() {
                     run.next().await;
                     tokio::task::yield_now().await;
                     drop(run);
-                    scope.closed().await.expect("nothing failed");
+                    scope.wait().await.expect("nothing failed");
                 });
             }
         });
@@ -157,7 +157,7 @@ fn hundreds_of_patterns_behind_each_other_run_and_are_dropped() {
                 let mut run = long.start((0..50).into(), scope.clone());
                 run.next().await;
                 drop(run);
-                scope.closed().await.expect("nothing failed");
+                scope.wait().await.expect("nothing failed");
             });
         });
     });

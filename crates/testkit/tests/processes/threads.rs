@@ -47,7 +47,7 @@ fn a_job_that_gets_no_thread_is_a_failure_of_its_item() {
             // More than there are addresses.
             let runtime =
                 Builder::new_current_thread().thread_stack_size(1 << 60).build().expect("a runtime");
-            let outcomes = runtime.block_on(async { pattern.run(0..10).outcomes().await });
+            let outcomes = runtime.block_on(async { pattern.run(0..10).outcomes().await.0 });
             let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
             let [failure] = failures[..] else { panic!("{name}: {} failures", failures.len()) };
             let Cause::Panicked(message) = failure.cause() else { panic!("{name}: {failure}") };

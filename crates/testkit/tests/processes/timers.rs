@@ -45,7 +45,7 @@ fn with_a_deadline_the_start_says_that_there_is_no_timer() {
                 let panic = started.expect_err("there is no timer");
                 let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
                 assert!(message.contains("timers are disabled"), "{name}: {message}");
-                runtime.block_on(scope.closed()).expect("nothing began");
+                runtime.block_on(scope.wait()).expect("nothing began");
             }
         }
     });

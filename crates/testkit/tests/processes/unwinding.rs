@@ -47,7 +47,12 @@ fn a_taker_that_panics_while_its_outputs_do_as_well_ends_no_process() {
                             let mut run = pattern.run_in(&scope, (0..ITEMS).map(grenade));
                             std::mem::forget(run.next().await);
                             // Other threads may be slow to come to the rest.
-                            while run.stats().last().is_some_and(|stage| stage.counts.succeeded < ITEMS) {
+                            while run
+                                .report()
+                                .stages
+                                .last()
+                                .is_some_and(|stage| stage.counts.succeeded < ITEMS)
+                            {
                                 tokio::task::yield_now().await;
                             }
                             panic!("the taker");
@@ -55,7 +60,7 @@ fn a_taker_that_panics_while_its_outputs_do_as_well_ends_no_process() {
                     }));
                     let panic = taking.expect_err("the taker panics");
                     assert_eq!(panic.downcast_ref(), Some(&"the taker"), "{name}");
-                    let told = runtime.block_on(scope.closed()).expect_err("the grenades exploded");
+                    let told = runtime.block_on(scope.wait()).expect_err("the grenades exploded");
                     let is_grenade =
                         matches!(told.cause(), Cause::Panicked(message) if message.contains("grenade"));
                     assert!(is_grenade, "{name}: {told}");

@@ -20,7 +20,7 @@ fn exhaustive_two_share_one_permit() {
         let other = thread::spawn(move || visit(&other));
         visit(&semaphore);
         other.join().unwrap();
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
@@ -33,7 +33,7 @@ fn up_to_2_preemptions_three_share_one_permit() {
         for other in others {
             other.join().unwrap();
         }
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
@@ -48,7 +48,7 @@ fn exhaustive_one_who_gives_up_leaves_the_permit_to_whoever_comes() {
         drop(given_up);
         visit(&semaphore);
         holder.join().unwrap();
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
@@ -65,7 +65,7 @@ fn up_to_2_preemptions_one_who_gives_up_leaves_the_permit_to_the_next_in_line() 
         drop(given_up);
         next.join().unwrap();
         holder.join().unwrap();
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
@@ -81,6 +81,6 @@ fn exhaustive_one_who_looks_again_by_another_waker_is_woken_by_that() {
             Poll::Ready(permit) => drop(permit.unwrap()),
         }
         holder.join().unwrap();
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }

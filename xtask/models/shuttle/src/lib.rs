@@ -49,8 +49,8 @@ mod permits_shipped {
     pub mod error;
     pub mod permit;
     pub mod permits;
-    pub mod permitted;
     pub mod semaphore;
+    pub mod with_permit;
 }
 
 #[path = "../../../../crates/producer-consumer/src"]
@@ -81,13 +81,13 @@ pub use permits_shipped::*;
 pub use producers_shipped::*;
 pub use shipped::*;
 
-pub use error::{Closed, TryAcquireError};
+pub use error::{AcquireError, TryAcquireError};
 pub use fanout::Fanout;
-pub use permit::{OwnedPermit, Permit};
-pub use permitted::Permitted;
+pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use pipeline::Pipeline;
 pub use producer_consumer::{ProducerConsumer, Producers};
 pub use semaphore::Semaphore;
+pub use with_permit::WithPermit;
 
 pub use failure::{Cancelled, Cause, Failure, TimedOut};
 pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};
@@ -98,4 +98,4 @@ pub use run::{Indexed, Run};
 pub use scope::Scope;
 pub use settings::{OnFailure, Order, Settings};
 pub use source::{Kept, Source, Yield};
-pub use stage::{Begun, Ended, Taken, Work};
+pub use stage::{Completed, Running, Taken, Work};

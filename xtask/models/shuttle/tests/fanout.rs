@@ -86,7 +86,7 @@ fn a_cancelled_fanout_accounts_for_every_item() {
             let report = run.finish().await;
             adds_up(&report);
             assert!(report.last().succeeded >= outputs.len(), "{report}");
-            scope.closed().await.unwrap();
+            scope.wait().await.unwrap();
         });
     });
 }
@@ -157,11 +157,10 @@ fn a_fanout_that_goes_on_yields_the_failure_and_the_rest() {
     explore(4_000, || {
         let (fanout, live) = failing(OnFailure::Continue);
         block_on(async {
-            let mut run = fanout.run(0..ITEMS);
-            let outcomes = run.outcomes().await;
+            let (outcomes, report) = fanout.run(0..ITEMS).outcomes().await;
             let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
             assert_eq!((outcomes.len(), failed), (ITEMS, 1));
-            adds_up(&run.finish().await);
+            adds_up(&report);
         });
         live.is_over();
     });
@@ -178,7 +177,7 @@ fn nothing_is_left_of_a_run_whose_taker_is_dropped() {
                 run.next().await.unwrap().unwrap();
             }
             drop(run);
-            scope.closed().await.unwrap();
+            scope.wait().await.unwrap();
             live.is_over();
         });
     });
@@ -196,7 +195,7 @@ fn what_was_never_begun_is_given_back() {
             while run.next().await.is_some() {}
             let begun = {
                 let counts = *run.finish().await.last();
-                counts.settled() - counts.never_begun
+                counts.settled() - counts.never_started
             };
             let mut rest = kept.take().unwrap();
             let mut unbegun = 0;
@@ -257,7 +256,7 @@ fn no_more_is_taken_than_there_is_room_for() {
         block_on(async {
             let run = Fanout::new(2, job).capacity(capacity).run(0..ITEMS);
             a_while().await;
-            let taken = run.stats()[0].counts.taken;
+            let taken = run.report().stages[0].counts.taken;
             assert!(taken <= 2 + capacity, "{taken} items were taken, and nobody took an output");
             are_all(run.collect().await.unwrap(), ITEMS);
         });

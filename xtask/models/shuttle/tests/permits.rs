@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use towpath_models_shuttle::explore::{a_while, explore, once_in, poll};
-use towpath_models_shuttle::{Closed, Semaphore};
+use towpath_models_shuttle::{AcquireError, Semaphore};
 
 /// A semaphore, and how many of its permits are held.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ impl Watched {
     }
 
     /// Holds so many for a moment.
-    async fn visit(&self, count: u32) -> Result<(), Closed> {
+    async fn visit(&self, count: u32) -> Result<(), AcquireError> {
         let at_once = if once_in(2) { self.semaphore.try_acquire_many(count).ok() } else { None };
         let permit = match at_once {
             Some(permit) => permit,
@@ -37,14 +37,14 @@ impl Watched {
         Ok(())
     }
 
-    fn visitor(&self, count: u32) -> JoinHandle<Result<(), Closed>> {
+    fn visitor(&self, count: u32) -> JoinHandle<Result<(), AcquireError>> {
         let here = self.clone();
         spawn(async move { here.visit(count).await })
     }
 
     #[track_caller]
     fn is_free(&self) {
-        assert_eq!(self.semaphore.available(), self.most, "permits that are free at the end");
+        assert_eq!(self.semaphore.available_permits(), self.most, "permits that are free at the end");
     }
 }
 
@@ -129,9 +129,9 @@ fn permits_that_come_back_together_reach_all_they_are_enough_for() {
             .map(|semaphore| spawn(async move { semaphore.acquire_owned().await }));
         drop(both);
         let kept = keepers.map(|keeper| block_on(keeper).unwrap().unwrap());
-        assert_eq!(semaphore.available(), 0);
+        assert_eq!(semaphore.available_permits(), 0);
         drop(kept);
-        assert_eq!(semaphore.available(), 2);
+        assert_eq!(semaphore.available_permits(), 2);
     });
 }
 
@@ -193,6 +193,6 @@ fn one_who_comes_as_it_is_closed_is_sent_away_though_nothing_is_put_back() {
         semaphore.close();
         assert!(block_on(comes).unwrap(), "a permit of a semaphore without any");
         drop(held);
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }

@@ -3,11 +3,11 @@
 use shuttle::future::{block_on, yield_now};
 use towpath_models_shuttle::explore::explore;
 use towpath_models_shuttle::jobs::{Live, adds_up, are_all, cancel_in_a_while};
-use towpath_models_shuttle::{Job, PatternExt, Permitted, Scope, Semaphore};
+use towpath_models_shuttle::{Job, PatternExt, Scope, Semaphore, WithPermit};
 
-fn permitted(semaphore: &Semaphore, live: &Live) -> Permitted<impl Job<usize, Out = usize> + use<>> {
+fn permitted(semaphore: &Semaphore, live: &Live) -> WithPermit<impl Job<usize, Out = usize> + use<>> {
     let jobs = live.clone();
-    Permitted::new(semaphore, move |item: usize| {
+    WithPermit::new(semaphore, move |item: usize| {
         let jobs = jobs.clone();
         async move { Ok(jobs.job(item).await) }
     })
@@ -31,7 +31,7 @@ fn two_runs_share_a_semaphore_with_one_who_acquires_from_it() {
             are_all(two.collect().await.unwrap(), 3);
         });
         live.is_over();
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
@@ -47,10 +47,10 @@ fn a_run_that_is_cancelled_leaves_the_permits_to_the_other() {
             cancel_in_a_while(&scope);
             are_all(other.collect().await.unwrap(), 3);
             adds_up(&run.finish().await);
-            scope.closed().await.unwrap();
+            scope.wait().await.unwrap();
         });
         live.is_over();
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
@@ -64,6 +64,6 @@ fn two_stages_under_one_permit_finish() {
             are_all(chain.run(0..3).collect().await.unwrap(), 3);
         });
         live.is_over();
-        assert_eq!(semaphore.available(), 1);
+        assert_eq!(semaphore.available_permits(), 1);
     });
 }

@@ -39,7 +39,7 @@ fn a_cancelled_chain_accounts_for_every_item_at_both_stages() {
             take_all(&mut run).await;
             live.iter().for_each(Live::is_over);
             adds_up(&run.finish().await);
-            scope.closed().await.unwrap();
+            scope.wait().await.unwrap();
         });
     });
 }

@@ -55,7 +55,7 @@ impl Admission {
     }
 
     pub(super) fn never_start(&mut self, items: usize) {
-        self.counts.never_begun += items;
+        self.counts.never_started += items;
     }
 
     /// Counts items found between two stages when the run was over.
@@ -122,7 +122,7 @@ mod tests {
             timed_out: 1,
             panicked: 4,
             cancelled: 6,
-            never_begun: 6,
+            never_started: 6,
             delivered: 7,
             // Bounded by the items whose fate is unknown.
             running: 2,

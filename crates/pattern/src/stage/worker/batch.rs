@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::super::step::Mode;
-use super::super::work::{Ended, Taken, Work};
+use super::super::work::{Completed, Taken, Work};
 use super::context::WorkerContext;
 use super::lifecycle::Worker;
 use crate::failure::{Cause, Failure};
@@ -32,7 +32,7 @@ where
         start: impl Fn(Taken<In, Out>) -> Fut,
     ) -> Poll<()>
     where
-        Fut: Future<Output = Ended<In, Out>>,
+        Fut: Future<Output = Completed<In, Out>>,
         W: Work<In, Out>,
     {
         self.in_poll = true;
@@ -64,7 +64,7 @@ where
         start: &impl Fn(Taken<In, Out>) -> Fut,
     ) -> Poll<()>
     where
-        Fut: Future<Output = Ended<In, Out>>,
+        Fut: Future<Output = Completed<In, Out>>,
     {
         // The position is read from this variable: a load of the field, stored a moment ago, costs more.
         let mut position = self.position;
@@ -84,11 +84,11 @@ where
             let Some(running) = job.as_mut().as_pin_mut() else { return Poll::Ready(()) };
             // The result is matched in place: a move of the result would cost more than the rest of the hand-over.
             match ready!(running.poll(cx)) {
-                Ended { ticket, result: Ok(output) } => {
+                Completed { ticket, result: Ok(output) } => {
                     self.outputs.push_back(Output { position, result: Ok(output) });
                     self.ticket = ticket.into_inner();
                 }
-                Ended { ticket, result: Err(error) } => {
+                Completed { ticket, result: Err(error) } => {
                     self.failed(error);
                     self.ticket = ticket.into_inner();
                 }
@@ -103,7 +103,7 @@ where
     #[cold]
     fn failed(&mut self, error: anyhow::Error) {
         if let Some(by) = self.shared.cancellation_of(&error) {
-            let dropped = drop_caught(error).map(|payload| self.failure(Cause::of_panic(payload)));
+            let dropped = drop_caught(error).map(|payload| self.failure(Cause::from_panic(payload)));
             self.shared.with(|state| {
                 state.lose(false);
                 if let Some(failure) = dropped {
@@ -115,7 +115,7 @@ where
             return;
         }
         self.failed = self.shared.settings.on_failure == OnFailure::Stop;
-        let result = Err(self.failure(Cause::of_error(error)));
+        let result = Err(self.failure(Cause::from_error(error)));
         self.outputs.push_back(Output { position: self.position, result });
     }
 
@@ -135,8 +135,8 @@ where
         let uncounted = output.is_some() || unstarted.is_some();
         // The drops may panic, too.
         let later = [again, drop_caught(output), drop_caught(unstarted)];
-        let later = later.map(|payload| payload.map(|payload| self.failure(Cause::of_panic(payload))));
-        let failure = self.failure(Cause::of_panic(payload));
+        let later = later.map(|payload| payload.map(|payload| self.failure(Cause::from_panic(payload))));
+        let failure = self.failure(Cause::from_panic(payload));
         let without_item = std::mem::take(&mut self.without_item);
         let (outputs, position) = (&mut self.outputs, self.position);
         self.shared.with(|state| {

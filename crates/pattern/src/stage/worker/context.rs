@@ -24,8 +24,8 @@ pub(in super::super) struct WorkerContext<In, Out, W: Work<In, Out>> {
 impl<In, Out, W: Work<In, Out>> Drop for WorkerContext<In, Out, W> {
     /// Runs during the drop of the last of supervisor and workers, so before the run is over.
     fn drop(&mut self) {
-        let causes = catch(|| self.work.untold());
-        for cause in causes.unwrap_or_else(|payload| vec![Cause::of_panic(payload)]) {
+        let causes = catch(|| self.work.unreported());
+        for cause in causes.unwrap_or_else(|payload| vec![Cause::from_panic(payload)]) {
             self.shared.fail(cause);
         }
     }
@@ -93,7 +93,7 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for WorkerT
     /// reference may be the last.
     fn drop(&mut self) {
         if let Some(payload) = drop_caught(self.context.0.take()) {
-            self.worker.shared.fail(Cause::of_panic(payload));
+            self.worker.shared.fail(Cause::from_panic(payload));
         }
     }
 }

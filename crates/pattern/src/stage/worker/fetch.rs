@@ -115,7 +115,7 @@ where
             }
             Next::Seal(mut source) => {
                 let sealed = catch(|| source.seal()).unwrap_or_else(|payload| {
-                    stage.fail(Cause::of_panic(payload));
+                    stage.fail(Cause::from_panic(payload));
                     true
                 });
                 stage.with(|state| state.sealed(source, sealed));

@@ -41,7 +41,7 @@ pub(super) async fn masked(tested: Tested) -> Outcome {
         let source = Form::Iterator.supply(&ledger, 1).source;
         let mut run = tested.pattern(Case::new(1), job).start(source, Scope::default());
         let first = first_failure(&mut run).await?;
-        let stage = run.stats()[tested.job_stage()].stage.clone();
+        let stage = run.report().stages[tested.job_stage()].stage.clone();
         let Report { stages, failures, .. } = soon("the report", run.finish()).await?;
         let counts = &stages[tested.job_stage()].counts;
         if (counts.errored, counts.panicked) != (usize::from(fails), usize::from(!fails)) {

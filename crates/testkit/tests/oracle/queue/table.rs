@@ -61,7 +61,7 @@ impl Table {
     pub(super) fn new(case: &Case, steps: Steps) -> Self {
         let open = if case.newest_first { queue::bounded_lifo } else { queue::bounded };
         let (sender, receiver) = open(case.capacity);
-        let sender = Arc::new(if case.of_inputs { sender.of_input(7) } else { sender });
+        let sender = Arc::new(if case.of_inputs { sender.from_input(7) } else { sender });
         let seen: Arc<Mutex<Weak<Sender<Item>>>> = Arc::new(Mutex::new(Arc::downgrade(&sender)));
         let looking = case.looking;
         let deed: Deed = Arc::new(move |_| {

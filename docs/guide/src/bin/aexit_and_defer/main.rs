@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use tokio::time::{sleep, timeout};
-use towpath_resource::{Resource, Scope, provide, with_in};
+use towpath_resource::{Resource, Scope, resource_fn, with_in};
 
 const SECOND: Duration = Duration::from_millis(10);
 
@@ -18,7 +18,7 @@ impl Drop for Guard {
 }
 
 fn resource() -> impl Resource<State = ()> {
-    provide(
+    resource_fn(
         || async { Ok(()) },
         |(), after| async move {
             sleep(SECOND).await;
@@ -46,7 +46,7 @@ async fn main() -> anyhow::Result<()> {
         work(100, false).await
     });
     let result = timeout(5 * SECOND, endless).await;
-    scope.closed().await?; // waits for the release
+    scope.wait().await?; // waits for the release
     if result.is_err() {
         println!("Timeout!");
     }

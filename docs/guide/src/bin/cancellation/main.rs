@@ -41,5 +41,5 @@ async fn main() -> anyhow::Result<()> {
     scope.cancel();
     let report = run.finish().await;
     println!("A group: {} of {} were cancelled", report.last().cancelled, report.last().taken);
-    Ok(scope.closed().await?)
+    Ok(scope.wait().await?)
 }

@@ -1,9 +1,9 @@
-//! `with` for one piece of work, `Holding` for many jobs, and `Drop` for what needs no await.
+//! `with` for one piece of work, `WithResource` for many jobs, and `Drop` for what needs no await.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_resource::{After, Held, Holding, PatternExt, Resource, with};
+use towpath_resource::{JobOutcome, PatternExt, Resource, ResourceGuard, WithResource, with};
 
 const SECOND: Duration = Duration::from_millis(10);
 
@@ -27,7 +27,7 @@ impl Resource for Server {
         Ok(Connection)
     }
 
-    async fn release(&self, _connection: Connection, _after: After) -> anyhow::Result<()> {
+    async fn release(&self, _connection: Connection, _after: JobOutcome) -> anyhow::Result<()> {
         sleep(SECOND).await;
         println!("Releasing resource");
         Ok(())
@@ -44,17 +44,21 @@ impl Drop for Guard {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let work = |mut held: Held<Connection>| async move {
+    let work = |mut held: ResourceGuard<Connection>| async move {
         held.do_work("Working...").await;
         Ok(())
     };
     with(Server, work).await?;
 
     println!("Three jobs, one resource:");
-    let jobs = Holding::new(1, Server, |(mut held, job): (Held<Connection>, u32)| async move {
-        held.do_work(&format!("Job {job}")).await;
-        Ok(())
-    });
+    let jobs = WithResource::new(
+        1,
+        Server,
+        |(mut held, job): (ResourceGuard<Connection>, u32)| async move {
+            held.do_work(&format!("Job {job}")).await;
+            Ok(())
+        },
+    );
     jobs.run(0..3).collect().await?;
 
     println!("Without an await:");

@@ -25,7 +25,7 @@ async fn handle() -> Result<(), Failure> {
     let group = Scope::new("queries");
     group.spawn("users", USER.scope(user(), query("users")));
     group.spawn("orders", USER.scope(user(), query("orders")));
-    group.closed().await
+    group.wait().await
 }
 
 #[tokio::main]

@@ -22,5 +22,5 @@ async fn main() -> anyhow::Result<()> {
     scope.spawn("hello", hello());
     sleep(20 * SECOND).await;
     println!("Meanwhile, in main");
-    Ok(scope.closed().await?)
+    Ok(scope.wait().await?)
 }

@@ -24,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
     sleep(5 * SECOND).await;
     println!("the door opens");
     door.send_replace(true);
-    guests.closed().await?;
+    guests.wait().await?;
     println!("all are in");
     visit(seen, "a late one").await
 }

@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     println!("no new requests");
-    requests.closed().await?;
+    requests.wait().await?;
     println!("shut down");
     Ok(())
 }

@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         });
     }
-    group.closed().await?;
+    group.wait().await?;
     println!("requests: {}", account.requests.lock().unwrap_or_else(PoisonError::into_inner));
     println!("balance: {}", account.balance.lock().await);
     Ok(())

@@ -14,7 +14,7 @@ async fn step(request: &Scope, name: &'static str, limit: Duration, takes: Durat
         println!("{name}: done");
         Ok(())
     });
-    if scope.closed().await.is_err() {
+    if scope.wait().await.is_err() {
         let whose = if scope.deadline() == request.deadline() {
             "the time of the request"
         } else {

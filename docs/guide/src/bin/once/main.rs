@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         });
     }
-    requests.closed().await?;
+    requests.wait().await?;
     println!("once more: {}", settings.port().await);
     Ok(())
 }

@@ -33,6 +33,6 @@ async fn main() -> anyhow::Result<()> {
     if others > 10 * waits[0] {
         println!("the first went at once, the others were held back");
     }
-    requests.closed().await?;
+    requests.wait().await?;
     Ok(())
 }

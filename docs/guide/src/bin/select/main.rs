@@ -44,5 +44,5 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     println!("both are at their end");
-    Ok(scope.closed().await?)
+    Ok(scope.wait().await?)
 }

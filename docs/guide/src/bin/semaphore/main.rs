@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_semaphore::{PatternExt, Permitted, Semaphore};
+use towpath_semaphore::{PatternExt, Semaphore, WithPermit};
 
 const SECOND: Duration = Duration::from_millis(10);
 
@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
     let at_once = Arc::new(AtOnce::default());
     let shared = Arc::clone(&at_once);
     let semaphore = Semaphore::new(3);
-    let downloads = Permitted::new(&semaphore, move |url: String| {
+    let downloads = WithPermit::new(&semaphore, move |url: String| {
         let at_once = Arc::clone(&shared);
         async move { Ok(download(&url, &at_once).await) }
     });

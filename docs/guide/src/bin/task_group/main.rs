@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
     group.spawn("users", load("users", 2 * SECOND));
     group.spawn("prices", load("prices", 20 * SECOND));
     group.spawn("orders", load("orders", 200 * SECOND));
-    if let Err(failure) = group.closed().await {
+    if let Err(failure) = group.wait().await {
         println!("{} failed: {}", failure.stage(), failure.cause());
     }
     Ok(())

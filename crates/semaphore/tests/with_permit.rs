@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 use tokio::time::sleep;
-use towpath_semaphore::{Job, OnFailure, PatternExt, Permitted, Run, Scope, Semaphore, Source};
+use towpath_semaphore::{Job, OnFailure, PatternExt, Run, Scope, Semaphore, Source, WithPermit};
 
 /// How many jobs run at once, and the most there were.
 #[derive(Clone, Default)]
@@ -62,7 +62,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn is_whole(semaphore: &Semaphore) {
-    assert_eq!(semaphore.available(), semaphore.permits(), "a permit was lost");
+    assert_eq!(semaphore.available_permits(), semaphore.total_permits(), "a permit was lost");
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +70,7 @@ async fn two_stages_under_one_permit_finish() {
     let permit = Semaphore::new(1);
     for limit in [1, 3] {
         let gauge = Gauge::default();
-        let first = Permitted::new(&permit, gauge.job()).limit(limit);
+        let first = WithPermit::new(&permit, gauge.job()).limit(limit);
         let then = first.clone().then(first.capacity(0));
         let outputs = soon(then.run(0..20).collect()).await.expect("nothing fails");
         assert_eq!((outputs.len(), gauge.most()), (20, 1));
@@ -81,7 +81,7 @@ async fn two_stages_under_one_permit_finish() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn two_stages_under_one_permit_finish_on_several_threads() {
     let permit = Semaphore::new(1);
-    let pass = Permitted::new(&permit, pass).limit(4);
+    let pass = WithPermit::new(&permit, pass).limit(4);
     let then = pass.clone().then(pass);
     let outputs = soon(then.run(0..2_000).collect()).await.expect("nothing fails");
     assert_eq!(outputs.len(), 2_000);
@@ -92,8 +92,8 @@ async fn two_stages_under_one_permit_finish_on_several_threads() {
 async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
     let semaphore = Semaphore::new(3);
     let gauge = Gauge::default();
-    let pattern = Permitted::new(&semaphore, gauge.job());
-    let mut runs = [pattern.run(0..300), pattern.ordered().limit(5).run(0..300)];
+    let pattern = WithPermit::new(&semaphore, gauge.job());
+    let runs = [pattern.run(0..300), pattern.ordered().limit(5).run(0..300)];
     let direct = async {
         for _ in 0..50 {
             let _permit = semaphore.acquire().await.expect("it is open");
@@ -102,10 +102,10 @@ async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
     };
     soon(direct).await;
     // Each got its turn: in the time of 50 turns of one in nine, the others had theirs.
-    let done = runs.each_ref().map(|run: &Run<u64>| run.stats()[0].counts.succeeded);
+    let done = runs.each_ref().map(|run: &Run<u64>| run.report().stages[0].counts.succeeded);
     assert!(done.iter().all(|done| *done > 2), "{done:?}");
-    for run in &mut runs {
-        for outcome in soon(run.outcomes()).await {
+    for run in runs {
+        for outcome in soon(run.outcomes()).await.0 {
             outcome.expect("nothing fails");
         }
     }
@@ -117,7 +117,7 @@ async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
 async fn a_direct_user_is_not_starved_by_runs_that_never_pause() {
     let semaphore = Semaphore::new(2);
     let gauge = Gauge::default();
-    let runs = [0, 1].map(|_| Permitted::new(&semaphore, gauge.job()).limit(4).run(0..10_000));
+    let runs = [0, 1].map(|_| WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..10_000));
     settle().await;
     let began = tokio::time::Instant::now();
     let permit = semaphore.acquire().await.expect("it is open");
@@ -129,7 +129,7 @@ async fn a_direct_user_is_not_starved_by_runs_that_never_pause() {
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_released_before_its_output_is_handed_on() {
     let semaphore = Semaphore::new(1);
-    let mut run = Permitted::new(&semaphore, pass).run(0..100);
+    let mut run = WithPermit::new(&semaphore, pass).run(0..100);
     let mut outputs = 0;
     while let Some(output) = soon(run.next()).await {
         output.expect("nothing fails");
@@ -142,16 +142,16 @@ async fn a_permit_is_released_before_its_output_is_handed_on() {
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_held_as_long_as_the_job_is_there() {
     let semaphore = Semaphore::new(2);
-    let run = Permitted::new(&semaphore, for_ever).limit(1).run([1]);
+    let run = WithPermit::new(&semaphore, for_ever).limit(1).run([1]);
     settle().await;
-    assert_eq!(semaphore.available(), 1);
+    assert_eq!(semaphore.available_permits(), 1);
     drop(run);
     settle().await;
     is_whole(&semaphore);
 }
 
 /// A run of `pattern`, and what of its items had to be given back when it was over.
-async fn never_begun(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnce(&Run<u64>)) -> Vec<u64> {
+async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnce(&Run<u64>)) -> Vec<u64> {
     let (source, kept) = Source::from(0..5).kept();
     let run = run(source);
     settle().await;
@@ -168,32 +168,32 @@ async fn never_begun(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnc
 #[tokio::test(start_paused = true)]
 async fn an_item_that_waits_for_its_permit_is_not_begun_and_comes_back() {
     let semaphore = Semaphore::new(1);
-    let pattern = Permitted::new(&semaphore, for_ever).limit(3);
-    let kept = never_begun(|source| pattern.run(source), Run::cancel).await;
+    let pattern = WithPermit::new(&semaphore, for_ever).limit(3);
+    let kept = never_started(|source| pattern.run(source), Run::cancel).await;
     assert_eq!(kept, [1, 2, 3, 4], "one had the permit");
     is_whole(&semaphore);
 
     let taken = semaphore.acquire().await.expect("it is open");
-    let kept = never_begun(|source| pattern.run(source), Run::cancel).await;
+    let kept = never_started(|source| pattern.run(source), Run::cancel).await;
     assert_eq!(kept, [0, 1, 2, 3, 4]);
     drop(taken);
     is_whole(&semaphore);
 
-    let run = Permitted::new(&Semaphore::new(0), pass).limit(2).capacity(0).run(0..5);
+    let run = WithPermit::new(&Semaphore::new(0), pass).limit(2).capacity(0).run(0..5);
     settle().await;
     run.cancel();
     let counts = *run.finish().await.last();
-    assert_eq!((counts.taken, counts.never_begun, counts.cancelled), (2, 2, 0));
+    assert_eq!((counts.taken, counts.never_started, counts.cancelled), (2, 2, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
     let semaphore = Semaphore::new(3);
-    let fails = Permitted::new(&semaphore, |x: u64| async move {
+    let fails = WithPermit::new(&semaphore, |x: u64| async move {
         anyhow::ensure!(x != 4, "not {x}");
         for_ever(x).await.or(Ok(x))
     });
-    let skipping = Permitted::new(&semaphore, |x: u64| async move {
+    let skipping = WithPermit::new(&semaphore, |x: u64| async move {
         anyhow::ensure!(!x.is_multiple_of(3), "not {x}");
         assert!(!x.is_multiple_of(5), "not {x}");
         Ok(x)
@@ -203,7 +203,7 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
     assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: not 4");
     is_whole(&semaphore);
 
-    let panicked = Permitted::new(&semaphore, |x: u64| async move {
+    let panicked = WithPermit::new(&semaphore, |x: u64| async move {
         assert!(x != 4, "not {x}");
         for_ever(x).await
     });
@@ -211,17 +211,17 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
     assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: panicked: not 4");
     is_whole(&semaphore);
 
-    let outcomes = soon(skipping.on_failure(OnFailure::Continue).run(0..30).outcomes()).await;
+    let outcomes = soon(skipping.on_failure(OnFailure::Continue).run(0..30).outcomes()).await.0;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 14);
     is_whole(&semaphore);
 
-    let waits = Permitted::new(&semaphore, for_ever).limit(7);
+    let waits = WithPermit::new(&semaphore, for_ever).limit(7);
     let scope = Scope::new("to be dropped");
     let run = waits.run_in(&scope, 0..20);
     settle().await;
-    assert_eq!(semaphore.available(), 0);
+    assert_eq!(semaphore.available_permits(), 0);
     drop(run);
-    scope.closed().await.expect("nothing failed");
+    scope.wait().await.expect("nothing failed");
     is_whole(&semaphore);
 
     let scope = Scope::new("to be cancelled");
@@ -240,11 +240,11 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
 async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.acquire().await.expect("it is open");
-    let pattern = Permitted::new(&semaphore, pass).limit(2).named("downloads");
-    let mut run = pattern.clone().on_failure(OnFailure::Continue).run(0..3);
+    let pattern = WithPermit::new(&semaphore, pass).limit(2).named("downloads");
+    let run = pattern.clone().on_failure(OnFailure::Continue).run(0..3);
     settle().await;
     semaphore.close();
-    let outcomes = soon(run.outcomes()).await;
+    let outcomes = soon(run.outcomes()).await.0;
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
         let failure = outcome.expect_err("it is closed");
@@ -263,7 +263,7 @@ async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
 async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
     let semaphore = Semaphore::new(2);
     let held = semaphore.acquire().await.expect("it is open");
-    let pattern = Permitted::new(&semaphore, for_ever).capacity(0);
+    let pattern = WithPermit::new(&semaphore, for_ever).capacity(0);
     // The bound is the limit, with a capacity of 0.
     let taken = async |run: Run<u64>| {
         settle().await;
@@ -277,9 +277,9 @@ async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
     drop(held);
 
     let none = Semaphore::new(0);
-    let run = Permitted::new(&none, pass).run(0..20);
+    let run = WithPermit::new(&none, pass).run(0..20);
     settle().await;
-    assert_eq!(run.stats()[0].counts.taken, 1);
+    assert_eq!(run.report().stages[0].counts.taken, 1);
     none.add_permits(1);
     assert_eq!(soon(run.collect()).await.expect("nothing fails").len(), 20);
 }
@@ -287,6 +287,6 @@ async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_bounds_what_one_run_has_of_the_permits() {
     let (semaphore, gauge) = (Semaphore::new(10), Gauge::default());
-    let outputs = Permitted::new(&semaphore, gauge.job()).limit(4).run(0..20).collect().await;
+    let outputs = WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..20).collect().await;
     assert_eq!((outputs.expect("nothing fails").len(), gauge.most()), (20, 4));
 }
