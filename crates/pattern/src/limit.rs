@@ -39,6 +39,14 @@ impl Limit {
     }
 
     /// Returns the limit as a number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::Limit;
+    ///
+    /// assert_eq!(Limit::new(8).get(), 8);
+    /// ```
     #[must_use]
     pub fn get(self) -> usize {
         self.0.get()

@@ -81,6 +81,19 @@ use shared::Shared;
 /// Creates a queue with a capacity of `capacity` items, the oldest item first.
 ///
 /// A queue without capacity is Go's unbuffered channel: an item is sent only while a receiver waits for it.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::queue;
+///
+/// let (sender, mut receiver) = queue::bounded(2);
+/// sender.send("older").await?;
+/// sender.send("newer").await?;
+/// assert_eq!(receiver.recv().await, Some("older"));
+/// # Ok(()) }
+/// ```
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     queue(capacity, false)

@@ -73,6 +73,19 @@ impl StageReport {
 /// Every item taken is in exactly one of the groups from `succeeded` to `never_started`, or on the way to a group. When
 /// the run is over, `taken` equals [`Counts::settled`]. While the run goes on, the difference is `running` plus
 /// [`Counts::waiting`].
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::Counts;
+///
+/// let mut counts = Counts::default();
+/// (counts.taken, counts.succeeded, counts.errored, counts.running) = (8, 3, 1, 2);
+/// counts.delivered = 3;
+/// assert_eq!(counts.settled(), 4);
+/// assert_eq!(counts.waiting(), 2);
+/// assert_eq!(counts.not_yielded(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

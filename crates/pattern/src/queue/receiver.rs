@@ -20,6 +20,23 @@ use crate::util::ticket_list::Ticket;
 /// Clones receive from the same queue, and every item goes to one receiver. The items taken by a receiver count as finished,
 /// for [`Sender::join`](super::Sender::join), when the receiver receives again or is dropped. The drop of the last receiver
 /// closes the queue and drops the items left. The [module](super) has examples.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::queue;
+///
+/// let (sender, mut receiver) = queue::bounded(2);
+/// sender.send("first").await?;
+/// assert_eq!((receiver.len(), receiver.capacity()), (1, 2));
+/// receiver.close();
+/// assert!(sender.send("refused").await.is_err());
+/// assert_eq!(receiver.recv().await, Some("first"));
+/// assert_eq!(receiver.recv().await, None);
+/// assert!(receiver.is_closed() && receiver.is_empty());
+/// # Ok(()) }
+/// ```
 pub struct Receiver<T> {
     queue: Arc<ReceiverShare<T>>,
     ticket: Option<Ticket>,
@@ -42,6 +59,20 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// This method is cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::queue;
+    ///
+    /// let (sender, mut receiver) = queue::bounded(1);
+    /// sender.send("item").await?;
+    /// drop(sender);
+    /// assert_eq!(receiver.recv().await, Some("item"));
+    /// assert_eq!(receiver.recv().await, None);
+    /// # Ok(()) }
+    /// ```
     pub async fn recv(&mut self) -> Option<T> {
         let mut item = None;
         let pending = PendingRecv(self);
@@ -60,6 +91,20 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// This method is cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::queue;
+    ///
+    /// let (sender, mut receiver) = queue::bounded(3);
+    /// sender.send_many(&mut (1..=3).collect()).await?;
+    /// let mut items = Vec::new();
+    /// assert_eq!(receiver.recv_many(2, &mut items).await, 2);
+    /// assert_eq!(items, [1, 2]);
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     pub fn recv_many(&mut self, max: usize, into: &mut Vec<T>) -> impl Future<Output = usize> {
         assert!(max > 0, "to receive 0 items would never end; use 1 or more");
@@ -74,6 +119,19 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// Returns an error if the queue is empty, or closed and empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::queue::{self, TryRecvError};
+    ///
+    /// let (sender, mut receiver) = queue::bounded(1);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.try_send("item").expect("the queue has capacity");
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Ok("item"));
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut item = None;
         let Self { queue, ticket, unfinished, .. } = self;

@@ -15,6 +15,22 @@ use crate::util::ticket_list::Ticket;
 /// Sends items to a queue.
 ///
 /// Clones send to the same queue. The drop of the last sender closes the queue. The [module](super) has examples.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::queue;
+///
+/// let (sender, mut receiver) = queue::bounded(2);
+/// sender.send("first").await?;
+/// sender.try_send("second")?;
+/// assert_eq!((sender.len(), sender.capacity()), (2, 2));
+/// sender.close();
+/// assert!(sender.is_closed() && !sender.is_empty());
+/// assert_eq!(receiver.recv().await, Some("first"));
+/// # Ok(()) }
+/// ```
 pub struct Sender<T> {
     queue: Arc<SenderShare<T>>,
     /// The index of the input behind the items, if any.
@@ -28,6 +44,26 @@ impl<T> Sender<T> {
     }
 
     /// Returns a sender of items with the index of an input, for a pattern with jobs that send.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::{Run, Settings, Scope, Source, Taken, queue};
+    ///
+    /// let (sender, receiver) = queue::bounded(4);
+    /// let work = move |taken: Taken<u64, ()>| {
+    ///     let sender = sender.from_input(taken.index());
+    ///     async move {
+    ///         let (item, running) = taken.start();
+    ///         running.complete(sender.send(10 * item).await.map_err(anyhow::Error::from))
+    ///     }
+    /// };
+    /// let senders = Run::spawn_discarding(Scope::default(), Source::from([7]), Settings::new("send", 1), work);
+    /// let mut source = Source::produced(senders, receiver);
+    /// assert_eq!(source.next().await.transpose()?, Some(70));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn from_input(&self, index: usize) -> Self {
         Self { index: Some(index), ..self.clone() }
@@ -42,6 +78,21 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// A cancelled `send` has not sent the item, and drops the item. [`Sender::send_many`] leaves unsent items with the caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::queue;
+    ///
+    /// let (sender, mut receiver) = queue::bounded(1);
+    /// sender.send("item").await?;
+    /// assert_eq!(receiver.recv().await, Some("item"));
+    ///
+    /// drop(receiver);
+    /// assert_eq!(sender.send("refused").await.unwrap_err().0, "refused");
+    /// # Ok(()) }
+    /// ```
     pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
         let mut pending = PendingSend { sender: self, ticket: None, items: Some(item) };
         poll_fn(|cx| pending.poll(cx)).await;
@@ -60,6 +111,21 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// This method is cancel safe: unsent items are left in `items`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::collections::VecDeque;
+    /// use towpath_pattern::queue;
+    ///
+    /// let (sender, mut receiver) = queue::bounded(3);
+    /// let mut items = VecDeque::from([1, 2, 3]);
+    /// sender.send_many(&mut items).await?;
+    /// assert!(items.is_empty());
+    /// assert_eq!(receiver.recv().await, Some(1));
+    /// # Ok(()) }
+    /// ```
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
         let mut pending = PendingSend { sender: self, ticket: None, items };
         if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
@@ -70,6 +136,18 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// Returns the item if the queue is full or closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::queue::{self, TrySendError};
+    ///
+    /// let (sender, receiver) = queue::bounded(1);
+    /// assert_eq!(sender.try_send(1), Ok(()));
+    /// assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+    /// drop(receiver);
+    /// assert_eq!(sender.try_send(3), Err(TrySendError::Closed(3)));
+    /// ```
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         let mut item = Some(item);
         let sent =
@@ -90,6 +168,21 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// This method is cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::queue;
+    ///
+    /// let (sender, mut receiver) = queue::bounded(2);
+    /// sender.send_many(&mut (1..=2).collect()).await?;
+    /// let receiving = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
+    /// sender.join().await?; // both items are finished
+    /// drop(sender); // closes the queue
+    /// receiving.await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn join(&self) -> Result<(), SendError> {
         let mut pending = PendingJoin { shared: &self.queue.0, ticket: None };
         let all = poll_fn(|cx| pending.shared.poll_join(cx, &mut pending.ticket)).await;
@@ -215,6 +308,15 @@ pub enum TrySendError<T> {
 
 impl<T> TrySendError<T> {
     /// Returns the item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::queue;
+    ///
+    /// let (sender, _receiver) = queue::bounded(0);
+    /// assert_eq!(sender.try_send("item").unwrap_err().into_inner(), "item");
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(item) | Self::Closed(item) => item,

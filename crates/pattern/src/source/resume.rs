@@ -1,4 +1,4 @@
-//! A source that keeps, by value, the items that a run never started.
+//! A source that keeps the items that a run never started.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use crate::upstream::Upstream;
 use crate::util::mutex::Mutex;
 
 impl<T: Send + 'static> Source<T> {
-    /// Returns the source, and a handle for the rest of the items: after the run, the handle has all items that were
-    /// never started.
+    /// Returns the source, and a handle. After the run, the handle has all items that the run never started.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -36,8 +37,8 @@ pub struct Kept<T> {
 }
 
 impl<T: Send + 'static> Kept<T> {
-    /// Takes the items that were never started, as a source for another run or for [`Source::next`]. The items that
-    /// had been taken come first, with their indices; the items that are still in the source follow.
+    /// Takes the items that were never started, as a source for another run or for [`Source::next`]. The items that the
+    /// run had taken come first, with their indices; the items still in the source follow.
     ///
     /// Returns `Some` once the run is over: when the run has yielded its end, or when
     /// [`Scope::wait`](crate::Scope::wait) has returned. `Some` may be returned a little earlier, while the work
@@ -50,7 +51,7 @@ impl<T: Send + 'static> Kept<T> {
 }
 
 fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
-    // A source that was resumed before is not wrapped again, so that repeated resuming does not nest.
+    // A resumed source is not wrapped again, so that repeated resuming does not nest.
     if !source.keep_again() {
         source = Source::of(Resumed {
             never_started: VecDeque::new(),
@@ -64,7 +65,7 @@ fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
     (Source::of(keeper), Kept { slot })
 }
 
-/// Items that were given back, followed by the rest of their source.
+/// Items given back by a run, followed by the rest of the source.
 struct Resumed<T> {
     never_started: VecDeque<(usize, T)>,
     rest: Source<T>,
@@ -111,7 +112,7 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         Poll::Ready(())
     }
 
-    /// The rest ends at its failures, and after its end the items that were given back may follow.
+    /// The rest ends at its failures. Items given back by a run may follow after the end.
     fn ends_at_failure(&self) -> bool {
         false
     }
@@ -120,8 +121,8 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         self.rest.release();
     }
 
-    /// Puts the items that the stage had taken at the front. Items that are given back later come from between the
-    /// upstream stage and the stage, and go to the back.
+    /// Puts the items that the stage had taken at the front. Items given back later come from between the upstream
+    /// stage and the stage, and go to the back.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         if std::mem::replace(&mut self.given_back, true) {
             self.never_started.extend(items);
@@ -139,7 +140,7 @@ impl<T: Send> PollSource<T> for Resumed<T> {
 
 /// Moves the source to its [`Kept`] when the run drops the keeper.
 struct Keeper<T> {
-    /// A [`Resumed`], which keeps all items that are given back. `None` only after the drop.
+    /// A [`Resumed`], which keeps all items given back. `None` only after the drop.
     resumed: Option<Source<T>>,
     slot: Arc<Mutex<Option<Source<T>>>>,
 }

@@ -80,6 +80,33 @@ where
 /// [`Source::kept`](crate::Source::kept) has the item. If the work panics in the same poll, the item counts as
 /// panicked, since a second start would meet the same panic. A `Taken` belongs to the work that received the `Taken`:
 /// an item that is moved into a task is missing in the report of a run that ends before the task.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+/// use towpath_pattern::{Job, Run, Scope, Settings, Source, Taken};
+///
+
+/// let job = Arc::new(|line: String| async move { Ok(line.len()) });
+/// let work = move |taken: Taken<String, usize>| {
+///     let (job, index, scope) = (Arc::clone(&job), taken.index(), taken.scope());
+///     async move {
+///         if index == 0 {
+///             // Start, run and complete in one step.
+///             return taken.run(&*job, &scope).await;
+///         }
+///         let (line, running) = taken.start();
+///         running.complete(job.call_in(line, &scope).await)
+///     }
+/// };
+/// let source = Source::from(["to".to_owned(), "path".to_owned()]);
+/// let run = Run::spawn(Scope::default(), source, Settings::new("measure", 1).ordered(), work);
+/// assert_eq!(run.collect().await?, [2, 4]);
+
+/// # Ok(()) }
+/// ```
 #[must_use = "a dropped item goes back"]
 pub struct Taken<In, Out> {
     value: Option<In>,
