@@ -19,8 +19,8 @@
 //!
 //! # Writing a pattern
 //!
-//! [`Run::spawn`] takes a source, [`Settings`], and the [`Work`] for every [`Taken`] item: begin the item, run the
-//! job, end the item. The laws hold by construction. The following pattern is complete, and tries its job a second
+//! [`Run::spawn`] takes a source, [`Settings`], and the [`Work`] for every [`Taken`] item: start the item, run the
+//! job, complete the item. The laws hold by construction. The following pattern is complete, and tries its job a second
 //! time:
 //!
 //! ```

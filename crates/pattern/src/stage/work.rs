@@ -1,4 +1,4 @@
-//! The work on an item, for the author of a pattern: taken, then begun, then ended. An item dropped at any step is
+//! The work on an item, for the author of a pattern: taken, then running, then completed. An item dropped at any step is
 //! accounted for. Invariant I6.
 
 use std::future::Future;
@@ -17,7 +17,7 @@ use crate::job::Job;
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
-/// The work of a stage on an item: begin the item, run its job, and end the item.
+/// The work of a stage on an item: start the item, run the job, and complete the item.
 ///
 /// Every `Fn(Taken<In, Out>) -> impl Future<Output = Completed<In, Out>>` is a work, and so is an `Arc` of a
 /// [`Job`].
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// An item taken from the source. The job of the item has not begun.
+/// An item taken from the source. The job of the item has not started.
 ///
 /// If a `Taken` is dropped, the item goes back: another worker gets the item, or, if the run stops, the handle of
 /// [`Source::kept`](crate::Source::kept) has the item. If the work panics in the same poll, the item counts as
@@ -88,7 +88,6 @@ where
 /// use std::sync::Arc;
 /// use towpath_pattern::{Job, Run, Scope, Settings, Source, Taken};
 ///
-
 /// let job = Arc::new(|line: String| async move { Ok(line.len()) });
 /// let work = move |taken: Taken<String, usize>| {
 ///     let (job, index, scope) = (Arc::clone(&job), taken.index(), taken.scope());
@@ -104,7 +103,6 @@ where
 /// let source = Source::from(["to".to_owned(), "path".to_owned()]);
 /// let run = Run::spawn(Scope::default(), source, Settings::new("measure", 1).ordered(), work);
 /// assert_eq!(run.collect().await?, [2, 4]);
-
 /// # Ok(()) }
 /// ```
 #[must_use = "a dropped item goes back"]
@@ -193,14 +191,14 @@ impl<In, Out> Taken<In, Out> {
         self.position.index
     }
 
-    /// Begins the job; returns the item, and the [`Running`] for the end of the job.
+    /// Starts the job. Returns the item, and the [`Running`] that completes the job.
     ///
     /// # Panics
     ///
     /// Never panics: a `Taken` has an item until [`start`](Taken::start) or the drop.
     #[inline]
     pub fn start(mut self) -> (In, Running<In, Out>) {
-        let value = self.value.take().expect("there until begun");
+        let value = self.value.take().expect("there until the start");
         let ticket = self.ticket.take();
         // No value is left to drop, as in `Ticket::into_inner`.
         std::mem::forget(self);
@@ -219,7 +217,7 @@ impl<In, Out> Taken<In, Out> {
         })
     }
 
-    /// Begins the item, runs `job` in `scope` and ends the item, as the work of most patterns does.
+    /// Starts the item, runs `job` in `scope` and completes the item, as the work of most patterns does.
     #[inline]
     pub fn run<J>(self, job: &J, scope: &Scope) -> impl Future<Output = Completed<In, Out>> + Send
     where
@@ -284,7 +282,7 @@ impl<In, Out> Running<In, Out> {
         self.ticket.record(cause);
     }
 
-    /// Ends the item with the result of the job. The result is delivered once the work returns the [`Completed`].
+    /// Completes the item with the result of the job. The result is delivered once the work returns the [`Completed`].
     #[inline]
     pub fn complete(self, result: anyhow::Result<Out>) -> Completed<In, Out> {
         Completed { ticket: self.ticket, result }

@@ -124,7 +124,7 @@ where
         Failure::new(Some(self.position.index), &self.shared.settings.name, cause)
     }
 
-    /// Records the panic of a job, or of the drop of its future. If the item had begun and not ended, the drop of its
+    /// Records the panic of a job, or of the drop of its future. If the item was started and not completed, the drop of its
     /// ticket has counted the item.
     #[cold]
     fn panicked(&mut self, payload: Payload, again: Option<Payload>) {
