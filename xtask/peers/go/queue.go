@@ -5,25 +5,29 @@ import (
 	"time"
 )
 
-// queueChannel hands 0..items from producers, each with its share, to consumers over one buffered channel.
+// produce sends 0..items over one buffered channel, each producer its share.
+func produce(producers, capacity, items int) <-chan uint64 {
+	queue := make(chan uint64, capacity)
+	var producing sync.WaitGroup
+	for share := range producers {
+		producing.Go(func() {
+			for item := items * share / producers; item < items*(share+1)/producers; item++ {
+				queue <- uint64(item)
+			}
+		})
+	}
+	go func() {
+		producing.Wait()
+		close(queue)
+	}()
+	return queue
+}
+
+// queueChannel hands 0..items from producers to consumers, which keep what they receive.
 func queueChannel(producers, consumers, capacity int) func(items int) outcome {
 	return func(items int) outcome {
 		start := time.Now()
-		queue := make(chan uint64, capacity)
-
-		var producing sync.WaitGroup
-		for share := range producers {
-			producing.Go(func() {
-				for item := items * share / producers; item < items*(share+1)/producers; item++ {
-					queue <- uint64(item)
-				}
-			})
-		}
-		go func() {
-			producing.Wait()
-			close(queue)
-		}()
-
+		queue := produce(producers, capacity, items)
 		sums := make(chan uint64, consumers)
 		var consuming sync.WaitGroup
 		for range consumers {
@@ -32,5 +36,15 @@ func queueChannel(producers, consumers, capacity int) func(items int) outcome {
 		consuming.Wait()
 		close(sums)
 		return timed(sum(sums), time.Since(start))
+	}
+}
+
+// queueOutputs hands 0..items from producers to consumers, and the output of each item to one receiver: each item
+// crosses two channels of the same capacity, as in a run of producers and consumers.
+func queueOutputs(producers, consumers, capacity int) func(items int) outcome {
+	return func(items int) outcome {
+		start := time.Now()
+		queue := produce(producers, capacity, items)
+		return timed(sum(workers(consumers, capacity, queue, noop)), time.Since(start))
 	}
 }

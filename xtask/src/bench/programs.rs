@@ -5,7 +5,8 @@
 //! understand what `growth` asks them, too.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,6 +16,7 @@ use super::peers::Peers;
 use super::workloads::{WORKLOADS, Workload};
 use crate::artifacts::{self, Executable};
 use crate::environment::Environment;
+use crate::files;
 use crate::process;
 use crate::workspace::{self, Workspace};
 
@@ -163,19 +165,28 @@ fn rust_peers(workspace: &Workspace) -> Result<Program> {
     Ok(program(workspace, "xtask/peers/rust", false, vec![path.into()]))
 }
 
-/// With the environment's Go and the standard library alone.
+/// The sources of x/sync, from the Debian package `golang-golang-x-sync-dev`.
+const X_SYNC: &str = "/usr/share/gocode/src/golang.org/x/sync";
+
+/// Builds the peers in Go with the environment's Go, the standard library, and x/sync where its sources are installed.
 fn go_peers(workspace: &Workspace, environment: &Environment) -> Result<Program> {
     eprintln!("building the peers in Go");
     let binary = workspace.target.join("peers/go-peers").with_extension(std::env::consts::EXE_EXTENSION);
     let source = workspace.root.join("xtask/peers/go");
-    let args = [
-        "build".as_ref(),
-        "-C".as_ref(),
-        source.as_os_str(),
-        "-o".as_ref(),
-        binary.as_os_str(),
-        ".".as_ref(),
-    ];
+    let mut args: Vec<OsString> = vec!["build".into(), "-C".into(), source.clone().into()];
+    if Path::new(X_SYNC).is_dir() {
+        let module = workspace.target.join("peers/go.mod");
+        let own = fs::read_to_string(source.join("go.mod"))?;
+        let required =
+            format!("{own}\nrequire golang.org/x/sync v0.0.0\n\nreplace golang.org/x/sync => {X_SYNC}\n");
+        files::replace(&module, &required)?;
+        let mut option = OsString::from("-modfile=");
+        option.push(&module);
+        args.extend([option, "-tags=xsync".into()]);
+    } else {
+        eprintln!("left out: errgroup and the semaphore of x/sync: {X_SYNC} is missing");
+    }
+    args.extend(["-o".into(), binary.clone().into(), ".".into()]);
     environment
         .go(args)
         .run()

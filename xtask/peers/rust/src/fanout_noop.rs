@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
 
+use crate::in_one_task;
 use crate::protocol::Outcome;
 
 const AT_ONCE: usize = 16;
@@ -31,5 +32,26 @@ pub async fn spawn(items: u32) -> Outcome {
     for handle in handles {
         sum += handle.await.unwrap();
     }
+    Outcome::timed(sum, start.elapsed())
+}
+
+#[tokio::main]
+pub async fn futures_buffered(items: u32) -> Outcome {
+    let start = Instant::now();
+    let sum = in_one_task::futures_buffered(items, AT_ONCE, noop).await;
+    Outcome::timed(sum, start.elapsed())
+}
+
+#[tokio::main]
+pub async fn futures_concurrency(items: u32) -> Outcome {
+    let start = Instant::now();
+    let sum = in_one_task::futures_concurrency(items, AT_ONCE, noop).await;
+    Outcome::timed(sum, start.elapsed())
+}
+
+#[tokio::main]
+pub async fn roughage(items: u32) -> Outcome {
+    let start = Instant::now();
+    let sum = in_one_task::roughage(items, AT_ONCE, noop).await;
     Outcome::timed(sum, start.elapsed())
 }

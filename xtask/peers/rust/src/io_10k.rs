@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use tokio::task::JoinSet;
+use tokio_util::task::JoinQueue;
 
+use crate::in_one_task;
 use crate::protocol::Outcome;
 
 pub const AT_ONCE: usize = 10_000;
@@ -42,5 +44,38 @@ pub async fn buffer_unordered(items: u32) -> Outcome {
         .buffer_unordered(AT_ONCE)
         .fold(0, async |sum, output| sum + output)
         .await;
+    Outcome::timed(sum, start.elapsed()).with_peak()
+}
+
+/// In the order of the items.
+#[tokio::main]
+pub async fn join_queue(items: u32) -> Outcome {
+    let start = Instant::now();
+    let mut jobs = JoinQueue::new();
+    for item in 0..items.into() {
+        jobs.spawn(io_job(item));
+    }
+    let sum = jobs.join_all().await.iter().sum();
+    Outcome::timed(sum, start.elapsed()).with_peak()
+}
+
+#[tokio::main]
+pub async fn futures_buffered(items: u32) -> Outcome {
+    let start = Instant::now();
+    let sum = in_one_task::futures_buffered(items, AT_ONCE, io_job).await;
+    Outcome::timed(sum, start.elapsed()).with_peak()
+}
+
+#[tokio::main]
+pub async fn futures_concurrency(items: u32) -> Outcome {
+    let start = Instant::now();
+    let sum = in_one_task::futures_concurrency(items, AT_ONCE, io_job).await;
+    Outcome::timed(sum, start.elapsed()).with_peak()
+}
+
+#[tokio::main]
+pub async fn roughage(items: u32) -> Outcome {
+    let start = Instant::now();
+    let sum = in_one_task::roughage(items, AT_ONCE, io_job).await;
     Outcome::timed(sum, start.elapsed()).with_peak()
 }

@@ -8,6 +8,7 @@ mod cancel_10k;
 mod channels;
 mod fanout_cpu;
 mod fanout_noop;
+mod in_one_task;
 mod io_10k;
 mod io_1m;
 mod latency;
@@ -31,11 +32,18 @@ use queue::{CAP10, CAP1024, MN};
 const SUBJECTS: &[Subject] = &[
     Subject::new("io-10k", "tokio spawn", io_10k::spawn),
     Subject::new("io-10k", "JoinSet", io_10k::join_set),
+    Subject::new("io-10k", "JoinQueue", io_10k::join_queue),
     Subject::new("io-10k", "buffer_unordered", io_10k::buffer_unordered),
+    Subject::new("io-10k", "futures-buffered", io_10k::futures_buffered),
+    Subject::new("io-10k", "futures-concurrency", io_10k::futures_concurrency),
+    Subject::new("io-10k", "roughage", io_10k::roughage),
     Subject::new("ping-pong", "async-channel", ping_pong::async_channel),
     Subject::new("ping-pong", "tokio mpsc", ping_pong::mpsc),
     Subject::new("io-1m", "tokio spawn + Semaphore", io_1m::semaphore),
     Subject::new("fanout-noop", "buffer_unordered", fanout_noop::buffer_unordered),
+    Subject::new("fanout-noop", "futures-buffered", fanout_noop::futures_buffered),
+    Subject::new("fanout-noop", "futures-concurrency", fanout_noop::futures_concurrency),
+    Subject::new("fanout-noop", "roughage", fanout_noop::roughage),
     Subject::new("fanout-noop", "tokio spawn", fanout_noop::spawn),
     Subject::new("fanout-cpu", "rayon", fanout_cpu::rayon),
     Subject::new("fanout-cpu", "tokio spawn", fanout_cpu::spawn),

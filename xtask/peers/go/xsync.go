@@ -1,0 +1,86 @@
+//go:build xsync
+
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+)
+
+func init() {
+	subjects = append(subjects,
+		subject{"io-10k", "go errgroup", io10kErrgroup},
+		subject{"fanout-noop", "go errgroup", noopErrgroup},
+		subject{"semaphore", "go x/sync semaphore", semaphoreWeighted},
+	)
+}
+
+// io10kErrgroup starts everything at once, in a group that returns the first error.
+func io10kErrgroup(items int) outcome {
+	start := time.Now()
+	outputs := make([]uint64, items)
+	var group errgroup.Group
+	for i := range items {
+		group.Go(func() error {
+			outputs[i] = ioJob(uint64(i))
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		panic(err)
+	}
+	var total uint64
+	for _, output := range outputs {
+		total += output
+	}
+	return timed(total, time.Since(start)).withPeak()
+}
+
+// noopErrgroup runs a goroutine an item, of which the group lets as many exist at once as the pool has workers.
+func noopErrgroup(items int) outcome {
+	start := time.Now()
+	results := make(chan uint64, poolBuffer)
+	go func() {
+		defer close(results)
+		var group errgroup.Group
+		group.SetLimit(poolWorkers)
+		for i := range items {
+			group.Go(func() error {
+				results <- noop(uint64(i))
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			panic(err)
+		}
+	}()
+	return timed(sum(results), time.Since(start))
+}
+
+// semaphoreWeighted acquires one unit of a weighted semaphore each time.
+func semaphoreWeighted(items int) outcome {
+	start := time.Now()
+	permits := semaphore.NewWeighted(semaphorePermits)
+	acquired := make(chan uint64, semaphoreTasks)
+	var tasks sync.WaitGroup
+	for range semaphoreTasks {
+		tasks.Go(func() {
+			var own uint64
+			for range items / semaphoreTasks {
+				if err := permits.Acquire(context.Background(), 1); err != nil {
+					panic(err)
+				}
+				own++
+				permits.Release(1)
+			}
+			acquired <- own
+		})
+	}
+	tasks.Wait()
+	close(acquired)
+	return timed(sum(acquired), time.Since(start))
+}
