@@ -13,7 +13,7 @@ use crate::upstream::{Upstream, poll_chain_finished, stop_chain};
 
 impl<T: Send + 'static> From<Run<T>> for Source<T> {
     fn from(run: Run<T>) -> Self {
-        Self::of(run.into_source())
+        Self::of(run)
     }
 }
 
@@ -28,7 +28,7 @@ impl<T: Send + 'static> Source<T> {
     /// producer that outlives its job then gets its item back.
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {
-        Self::of(ProducedSource { producers: producers.into_source(), finished: false, queue })
+        Self::of(ProducedSource { producers, finished: false, queue })
     }
 }
 

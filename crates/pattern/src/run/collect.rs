@@ -18,18 +18,15 @@ impl<Out: Send + 'static> Run<Out> {
     /// This method is not cancel safe. Dropping the future cancels the run and drops the outputs taken so far. A
     /// failure taken so far is recorded in the scope.
     pub async fn collect(mut self) -> Result<Vec<Out>, Failure> {
-        let before = self.met.len();
         let mut gathered = Gathered::of(&mut self);
         while let Some(result) = gathered.run.next().await {
             match result {
                 Ok(output) => gathered.outputs.push(output),
-                // The first failure of this method is kept, no matter how many failures the run kept before.
-                Err(failure) if gathered.run.met.len() == before => gathered.run.met.push(failure),
                 Err(failure) => gathered.run.meet(failure),
             }
         }
-        if gathered.run.met.len() > before {
-            return Err(gathered.run.met.remove(before));
+        if !gathered.run.met.is_empty() {
+            return Err(gathered.run.met.remove(0));
         }
         Ok(std::mem::take(&mut gathered.outputs))
     }

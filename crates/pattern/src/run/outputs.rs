@@ -251,12 +251,6 @@ impl<Out> Run<Out> {
             drop_quietly(failure);
         }
     }
-
-    /// Prepares the run to be a source: moves the failures that no receiver took into the stage.
-    pub(super) fn into_source(mut self) -> Self {
-        self.met.drain(..).for_each(|failure| self.port.record(failure));
-        self
-    }
 }
 
 // Outputs are held by value and never pinned.

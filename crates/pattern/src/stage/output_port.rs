@@ -65,9 +65,6 @@ pub(crate) trait OutputPort<Out>: Upstream {
     /// recording.
     fn take_unreported(&self) -> Vec<Failure>;
 
-    /// Records a failure that does not stop the run.
-    fn record(&self, failure: Failure);
-
     fn name(&self) -> &Arc<str>;
 }
 
@@ -152,10 +149,6 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
 
     fn take_unreported(&self) -> Vec<Failure> {
         self.with(super::state::State::take_unreported)
-    }
-
-    fn record(&self, failure: Failure) {
-        StageShared::record(self, failure);
     }
 
     fn name(&self) -> &Arc<str> {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Waker};
 
 use futures_core::stream::FusedStream;
-use tokio::sync::Notify;
 use tokio::task::yield_now;
 use towpath_pattern::{Job, OnFailure, Report, Run, Scope, Settings, Source, anyhow};
 
@@ -28,31 +27,6 @@ async fn collect_gives_the_first_failure_and_the_scope_hears_of_the_next() {
     assert_eq!(first.to_string(), "item 1 at stage `check`: 1 is odd");
     let next = scope.wait().await.expect_err("3 is odd");
     assert_eq!(next.to_string(), "item 3 at stage `check`: 3 is odd");
-}
-
-#[tokio::test]
-async fn collect_fails_for_a_failure_of_its_own_however_many_were_met_before() {
-    let gate = Arc::new(Notify::new());
-    let bad = {
-        let gate = Arc::clone(&gate);
-        move |item: u32| {
-            let gate = Arc::clone(&gate);
-            async move {
-                if item == 1_000 {
-                    gate.notified().await;
-                }
-                Err::<u32, _>(anyhow::anyhow!("{item} is bad"))
-            }
-        }
-    };
-    let run = going_on(&Scope::default(), 1_001, bad);
-    while run.report().stages[0].counts.errored < Report::KEPT_FAILURES {
-        yield_now().await;
-    }
-    assert_eq!(run.report().stages[0].counts.errored, Report::KEPT_FAILURES);
-    gate.notify_one();
-    let failure = run.collect().await.expect_err("the last one is bad");
-    assert_eq!(failure.to_string(), "item 1000 at stage `check`: 1000 is bad");
 }
 
 /// An error that is counted while it lives.
