@@ -104,7 +104,6 @@ mod tests {
             min: median,
             max: median,
             rounds: 5,
-            ratio_to_ours: None,
             ours,
         }
     }

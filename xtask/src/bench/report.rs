@@ -1,4 +1,4 @@
-//! From readings to rows (median, range, ratio to ours), and the JSON file that holds them.
+//! From readings to rows (median, range), and the JSON file that holds them.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -56,8 +56,6 @@ pub struct Row {
     pub min: f64,
     pub max: f64,
     pub rounds: usize,
-    /// How many times the median of the best of ours. Above 1, ours is better.
-    pub ratio_to_ours: Option<f64>,
     pub ours: bool,
 }
 
@@ -65,6 +63,11 @@ impl Row {
     /// Whether it is no peer, but what the machine or tokio allows: the least that every subject must do.
     pub fn is_limit(&self) -> bool {
         self.subject.starts_with("limit: ")
+    }
+
+    /// Returns how many times as long, or as much, this row takes as `ours`. Above 1, ours is better.
+    pub fn times(&self, ours: &Self) -> Option<f64> {
+        (ours.median > 0.0).then(|| self.median / ours.median)
     }
 }
 
@@ -88,17 +91,11 @@ pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
                 min: values[0],
                 max: values[values.len() - 1],
                 rounds: values.len(),
-                ratio_to_ours: None,
                 ours: measurements.ours,
             });
         }
         let place = |row: &Row| (row.is_limit(), !row.ours);
         of_unit.sort_by(|a, b| place(a).cmp(&place(b)).then(a.median.total_cmp(&b.median)));
-        // Sorted, so that the first of ours is the best of ours.
-        let reference = of_unit.iter().find(|row| row.ours && row.median > 0.0).map(|row| row.median);
-        for row in &mut of_unit {
-            row.ratio_to_ours = reference.map(|reference| row.median / reference);
-        }
         rows.extend(of_unit);
     }
     rows

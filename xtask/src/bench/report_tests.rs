@@ -25,7 +25,7 @@ fn medians() {
 }
 
 #[test]
-fn ratios_are_to_the_best_of_ours_and_ours_come_first() {
+fn ours_come_first_and_each_has_its_own_ratio() {
     let rows = rows_of(
         "fanout-noop",
         &[
@@ -35,13 +35,15 @@ fn ratios_are_to_the_best_of_ours_and_ours_come_first() {
             measured("fanout", true, &[5.0, 4.0, 3.0]),
         ],
     );
-    let short: Vec<_> =
-        rows.iter().map(|r| (r.subject.as_str(), r.median, r.ratio_to_ours, r.rounds)).collect();
+    let short: Vec<_> = rows
+        .iter()
+        .map(|r| (r.subject.as_str(), r.median, r.times(&rows[0]), r.times(&rows[1]), r.rounds))
+        .collect();
     let wanted = [
-        ("fanout", 4.0, Some(1.0), 3),
-        ("pipeline", 8.0, Some(2.0), 1),
-        ("fast peer", 2.0, Some(0.5), 1),
-        ("go", 20.0, Some(5.0), 3),
+        ("fanout", 4.0, Some(1.0), Some(0.5), 3),
+        ("pipeline", 8.0, Some(2.0), Some(1.0), 1),
+        ("fast peer", 2.0, Some(0.5), Some(0.25), 1),
+        ("go", 20.0, Some(5.0), Some(2.5), 3),
     ];
     assert_eq!(short, wanted);
     assert_eq!((rows[3].min, rows[3].max), (10.0, 30.0));
@@ -62,11 +64,8 @@ fn limits_come_last() {
 #[test]
 fn each_unit_has_its_rows() {
     let rows = rows_of("io-10k", &[measured("fanout", true, &[5.0]), measured("go", false, &[10.0])]);
-    let units: Vec<_> = rows.iter().map(|row| (row.unit.as_str(), row.median, row.ratio_to_ours)).collect();
-    assert_eq!(
-        units,
-        [("ms", 5.0, Some(1.0)), ("ms", 10.0, Some(2.0)), ("MiB", 1.0, Some(1.0)), ("MiB", 1.0, Some(1.0))]
-    );
+    let units: Vec<_> = rows.iter().map(|row| (row.unit.as_str(), row.median)).collect();
+    assert_eq!(units, [("ms", 5.0), ("ms", 10.0), ("MiB", 1.0), ("MiB", 1.0)]);
 }
 
 #[test]
@@ -90,11 +89,9 @@ fn a_distribution_is_that_of_the_round_whose_p99_is_the_median() {
 }
 
 #[test]
-fn without_ours_there_is_no_ratio() {
-    let rows = rows_of("fanout-noop", &[measured("go", false, &[10.0])]);
-    assert_eq!(rows[0].ratio_to_ours, None);
+fn row_of_ours_that_took_no_time_has_no_ratio() {
     let rows = rows_of("fanout-noop", &[measured("fanout", true, &[0.0]), measured("go", false, &[10.0])]);
-    assert_eq!(rows[1].ratio_to_ours, None);
+    assert_eq!(rows[1].times(&rows[0]), None);
 }
 
 #[test]
@@ -122,7 +119,7 @@ fn the_file_has_the_agreed_shape() {
     }
     let wanted = serde_json::json!([{
         "workload": "fanout-noop", "subject": "fanout", "unit": "ms", "median": 5.0, "min": 5.0, "max": 5.0,
-        "rounds": 1, "ratio_to_ours": 1.0, "ours": true
+        "rounds": 1, "ours": true
     }]);
     assert_eq!(json["rows"], wanted);
 }

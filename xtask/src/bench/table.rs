@@ -27,8 +27,9 @@ pub fn of(workload: &Workload, rows: &[Row], measured: &[Measurements], quick: b
         if !table.is_empty() {
             let _ = writeln!(text, "{table}");
         }
+        let ours: Vec<_> = of_unit.into_iter().filter(|row| row.ours).collect();
         for limit in limits {
-            let _ = writeln!(text, "{}", limit_line(limit));
+            let _ = writeln!(text, "{}", limit_line(limit, &ours));
         }
     }
     for (of, problem) in failed {
@@ -37,27 +38,43 @@ pub fn of(workload: &Workload, rows: &[Row], measured: &[Measurements], quick: b
     text
 }
 
-/// `limit: polls  0.41 ms (0.40–0.43), the best of ours 52 times that`
-fn limit_line(Row { subject, unit, median, min, max, ratio_to_ours, .. }: &Row) -> String {
-    let distance = ratio_to_ours.filter(|ratio| *ratio > 0.0).map(|ratio| number(1.0 / ratio));
-    let distance = distance.map(|times| format!(", the best of ours {times} times that")).unwrap_or_default();
-    format!("{subject}  {} {unit} ({}–{}){distance}", number(*median), number(*min), number(*max))
+/// `limit: polls  0.41 ms (0.40–0.43): fanout 52×, pipeline 55×`
+fn limit_line(limit: &Row, ours: &[&Row]) -> String {
+    let Row { subject, unit, median, min, max, .. } = limit;
+    let distances: Vec<_> =
+        ours.iter().map(|row| format!("{} {}", row.subject, ratio(row.times(limit)))).collect();
+    let separator = if distances.is_empty() { "" } else { ": " };
+    let (median, min, max) = (number(*median), number(*min), number(*max));
+    format!("{subject}  {median} {unit} ({min}–{max}){separator}{}", distances.join(", "))
+}
+
+/// The headings of the columns: a peer has a ratio for each row of ours.
+pub fn headings<'a>(rows: impl IntoIterator<Item = &'a Row>, unit: &str) -> Vec<String> {
+    let fixed = ["subject", &format!("median {unit}"), "min–max", "rounds"].map(str::to_owned);
+    let ratios = rows.into_iter().filter(|row| row.ours).map(|row| format!("÷ {}", row.subject));
+    fixed.into_iter().chain(ratios).collect()
+}
+
+/// The cells of a row, below [`headings`] and after the name of the subject.
+pub fn cells<'a>(row: &Row, rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
+    let fixed =
+        [number(row.median), format!("{}–{}", number(row.min), number(row.max)), row.rounds.to_string()];
+    let ratios = rows.into_iter().filter(|row| row.ours).map(|ours| match row.ours {
+        true => String::new(),
+        false => ratio(row.times(ours)),
+    });
+    fixed.into_iter().chain(ratios).collect()
 }
 
 fn table(rows: &[&Row], unit: &str) -> Table {
     let mut table = empty();
-    table.set_header(["subject", &format!("median {unit}"), "min–max", "ratio", "rounds"]);
+    table.set_header(headings(rows.iter().copied(), unit));
     // The usual number is the most that any subject has.
     let usual = rows.iter().map(|row| row.rounds).max().unwrap_or_default();
     for row in rows {
         let rounds = if row.rounds == 1 && usual > 1 { " (1 round)" } else { "" };
-        table.add_row([
-            marked(&row.subject, row.ours) + rounds,
-            number(row.median),
-            format!("{}–{}", number(row.min), number(row.max)),
-            ratio(row.ratio_to_ours),
-            row.rounds.to_string(),
-        ]);
+        let subject = marked(&row.subject, row.ours) + rounds;
+        table.add_row([subject].into_iter().chain(cells(row, rows.iter().copied())));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -98,7 +115,7 @@ pub fn ratio(ratio: Option<f64>) -> String {
 mod tests {
     use super::*;
 
-    fn row(subject: &str, median: f64, ratio: f64, rounds: usize, ours: bool) -> Row {
+    fn row(subject: &str, median: f64, rounds: usize, ours: bool) -> Row {
         Row {
             workload: "io-10k".to_owned(),
             subject: subject.to_owned(),
@@ -107,7 +124,6 @@ mod tests {
             min: median,
             max: median,
             rounds,
-            ratio_to_ours: Some(ratio),
             ours,
         }
     }
@@ -115,7 +131,8 @@ mod tests {
     #[test]
     fn tables_mark_ours_single_rounds_and_failures() {
         let workload = Workload::named("io-10k").unwrap();
-        let rows = [row("fanout", 6.5, 1.0, 5, true), row("asyncio", 2100.0, 323.1, 1, false)];
+        let rows =
+            [row("fanout", 6.5, 5, true), row("queue", 13.0, 5, true), row("asyncio", 2100.0, 1, false)];
         let failed = Measurements {
             subject: "go".to_owned(),
             ours: false,
@@ -126,7 +143,8 @@ mod tests {
         assert!(text.contains("(quick: 100 items)"), "{text}");
         assert!(text.contains("▸ fanout "), "{text}");
         assert!(text.contains("asyncio (1 round)"), "{text}");
-        assert!(text.contains("323×"), "{text}");
+        assert!(text.contains("÷ fanout") && text.contains("÷ queue"), "{text}");
+        assert!(text.contains("323×") && text.contains("162×"), "{text}");
         assert!(text.contains("FAILED go at io-10k: timed out after 30 s"), "{text}");
         assert_eq!(text.matches("go ").count(), 3, "{text}");
     }
@@ -134,13 +152,13 @@ mod tests {
     #[test]
     fn limits_are_no_peers() {
         let workload = Workload::named("fanout-noop").unwrap();
-        let mut rows = [row("fanout", 6.0, 1.0, 5, true), row("limit: polls", 0.5, 1.0 / 12.0, 5, false)];
+        let mut rows = [row("fanout", 6.0, 5, true), row("limit: polls", 0.5, 5, false)];
         for row in &mut rows {
             "fanout-noop".clone_into(&mut row.workload);
         }
         let text = of(workload, &rows, &[], false);
         let line = text.lines().last().unwrap();
-        assert_eq!(line, "limit: polls  0.500 ms (0.500–0.500), the best of ours 12.0 times that");
+        assert_eq!(line, "limit: polls  0.500 ms (0.500–0.500): fanout 12×");
         assert_eq!(text.matches("limit: ").count(), 1, "{text}");
     }
 

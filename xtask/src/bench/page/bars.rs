@@ -88,10 +88,7 @@ fn longest_whole(rows: &[Row]) -> f64 {
 }
 
 fn texts(row: &Row, y: f64) -> [Primitive; 2] {
-    let value = match row.ratio_to_ours {
-        Some(of_ours) => format!("{} {} · {}", number(row.median), row.unit, ratio(Some(of_ours))),
-        None => format!("{} {}", number(row.median), row.unit),
-    };
+    let value = format!("{} {}", number(row.median), row.unit);
     let room = LINE.saturating_sub(value.chars().count() + 2).max(8);
     let name = shortened(marked(&row.subject, row.ours).trim_start(), room);
     let text = |x, content, anchor| Primitive::Text {

@@ -4,7 +4,7 @@ use super::chart::Drawing;
 use super::lines::{Line, short};
 use super::{bars, chart, lines};
 use crate::bench::report::{Curve, Distribution, Report, Row};
-use crate::bench::table::{number, ratio};
+use crate::bench::table::{self, number};
 use crate::bench::workloads::Workload;
 
 /// One kind of figure.
@@ -49,8 +49,8 @@ pub fn sections(report: &Report) -> Vec<Section> {
     let workloads = Section {
         title: "Workloads",
         about: "A bar is the median of all rounds; the shorter, the better. The thin line goes from the best \
-                round to the worst. ▸ marks ours, and × says how many times as long, or as much, as the best \
-                of ours. A bar with a break is longer than there is room; its figure is right. A limit is \
+                round to the worst. ▸ marks ours, and a column ÷ says how many times as long, or as much, as \
+                that row of ours. A bar with a break is longer than there is room; its figure is right. A limit is \
                 what the machine or tokio allows, however one does it.",
         figures: report
             .rows
@@ -93,15 +93,11 @@ fn grouped<T>(all: &[T], alike: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
 
 fn workload(rows: &[Row]) -> Figure {
     let Row { workload, unit, .. } = &rows[0];
+    let peers = rows.iter().filter(|row| !row.is_limit());
     let entry = |row: &Row| Entry {
         subject: row.subject.clone(),
         ours: row.ours,
-        cells: vec![
-            number(row.median),
-            format!("{}–{}", number(row.min), number(row.max)),
-            ratio(row.ratio_to_ours),
-            row.rounds.to_string(),
-        ],
+        cells: table::cells(row, peers.clone()),
     };
     Figure {
         id: id(&[workload, unit]),
@@ -111,9 +107,7 @@ fn workload(rows: &[Row]) -> Figure {
         drawing: bars::of(rows),
         label: format!("{workload}: a bar for the median {unit} of each subject, as in the table"),
         keys: Vec::new(),
-        header: ["subject", &format!("median {unit}"), "min–max", "ratio", "rounds"]
-            .map(str::to_owned)
-            .to_vec(),
+        header: table::headings(peers.clone(), unit),
         entries: rows.iter().map(entry).collect(),
     }
 }

@@ -12,7 +12,6 @@ fn row(workload: &str, subject: &str, median: f64, ours: bool) -> Row {
         min: median / 2.0,
         max: median * 2.0,
         rounds: 5,
-        ratio_to_ours: Some(median / 10.0),
         ours,
     }
 }
