@@ -1,10 +1,11 @@
 //! `cargo xtask guide`: the programs of the guide, run and compared in all their languages, and its pages.
 //!
 //! `topic` reads the folders, `programs` lints and builds, `runs` runs with `site` for the crawlers, `verdict`
-//! holds the outputs against the expected ones with `compare`; `pages` and `page` are about the text, and `book`
-//! is what is read.
+//! holds the outputs against the expected ones with `compare`; `pages` and `page` are about the text, `book` is
+//! what is read, and `built` checks the built topics.
 
 mod book;
+mod built;
 mod compare;
 mod page;
 mod pages;
@@ -28,7 +29,8 @@ use crate::workspace::Workspace;
 /// go vet, ruff), built and run, and must end well, print nothing to standard error, and print what the file
 /// beside them says; so they print the same. Lines with a prefix that topic.toml calls unordered may change
 /// places among themselves. Checked too: that each topic's page shows its programs, that SUMMARY.md lists every
-/// page, that every include, link and anchor leads somewhere, and that neither edition has lost a row or a heading.
+/// page, that every include, link and anchor leads somewhere, and that neither edition has lost a row or a heading; with
+/// `--book`, that every topic of the built book has its programs under the headings of the languages.
 ///
 /// Go and Python come from a virtual environment that is made under target/ from xtask/requirements.txt; where
 /// that cannot be, they are left out with one line that says why, or, with CI set in the environment, it is an
@@ -54,8 +56,11 @@ pub fn run(args: &Args) -> Result<bool> {
     let chosen = topic::chosen(&topics, &args.only)?;
     if args.book {
         let book = Book::read(&docs)?;
-        book::build(&workspace, &docs, &book)?;
-        return Ok(told(&of_pages(&book, &chosen, true)?, "the book is built", "every page is in order"));
+        let mut problems = of_pages(&book, &chosen, true)?;
+        for edition in book::build(&workspace, &docs, &book)? {
+            problems.extend(built::problems(&edition, &chosen)?);
+        }
+        return Ok(told(&problems, "the book is built", "every page is in order"));
     }
 
     let mut problems = Vec::new();
