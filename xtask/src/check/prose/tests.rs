@@ -116,7 +116,7 @@ fn every_banned_phrase_is_found() {
 fn banned_phrase_across_a_line_break_is_found() {
     assert_eq!(places(&in_document("waits for\n  ever")), ["a:1 for ever"]);
     assert_eq!(places(&in_source("/// waits for\n/// ever\nfn f() {}")), ["a:1 for ever"]);
-    assert_eq!(places(&in_document("waits for it, ever")), Vec::<String>::new());
+    assert_eq!(places(&in_document("waits for, ever")), Vec::<String>::new());
 }
 
 #[test]
