@@ -46,7 +46,7 @@ use crate::workspace::Workspace;
 /// whose first run took over 15 s gets that one round. Ratios are to the fastest of ours: above 1, ours is
 /// better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the
 /// document that this project answers comes first, its figures for asyncio and Go
-/// beside the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
+/// next to the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
 ///
 /// The latency workloads are open loops: when each item is due is fixed beforehand, and its time counts from
 /// then, so that waiting to be sent counts too (no coordinated omission). p99.9 and max show what one stop of
