@@ -1,6 +1,7 @@
 //! The programs on the first page of the README: two that hang or lose work, and two that do not.
 
 mod pool;
+mod recipes;
 mod service;
 mod unjoined;
 mod unpolled;
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use towpath_fanout::Cause;
 
 use pool::Pool;
-use service::{BROKEN, REQUESTS};
+use service::{BROKEN, CALLS};
 
 /// Of tokio's paused clock, which goes on when every task waits for it: no real time passes.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -35,45 +36,65 @@ async fn fanout_with_a_busy_consumer_completes() {
     assert_eq!(pool.completed(), 18);
 }
 
-/// At the end of the requests all answers are kept at once, but those of the last five milliseconds. The program
-/// returns as if no request had panicked.
+/// After the last call all answers are kept at once, without the answers to the last five calls. The program returns
+/// as if no job had panicked.
 #[tokio::test(start_paused = true)]
 async fn join_set_without_joins_keeps_all_and_loses_a_panic() {
-    let (requests, kept) = service::requests();
-    let () = timeout(DAY, unjoined::with_join_set(requests)).await.expect("a day is enough");
-    assert_eq!(kept.answered.load(Ordering::Relaxed), REQUESTS - 1);
+    let (calls, kept) = service::calls();
+    let () = timeout(DAY, unjoined::with_join_set(calls)).await.expect("a day is enough");
+    assert_eq!(kept.answered.load(Ordering::Relaxed), CALLS - 1);
     let most = kept.most.load(Ordering::Relaxed);
-    assert!(most > REQUESTS - 10, "{most} answers kept");
+    assert!(most > CALLS - 10, "{most} answers kept");
 }
 
-/// Eight jobs and their outputs at most; the report names the request that panicked.
+/// Eight jobs and their outputs at most; the report names the call of the panic.
 #[tokio::test(start_paused = true)]
-async fn fanout_of_requests_keeps_few_and_reports_a_panic() {
-    let (requests, kept) = service::requests();
-    let report = timeout(DAY, unjoined::with_fanout(requests)).await.expect("a day is enough");
-    assert_eq!(kept.answered.load(Ordering::Relaxed), REQUESTS - 1);
+async fn fanout_of_calls_keeps_few_and_reports_a_panic() {
+    let (calls, kept) = service::calls();
+    let report = timeout(DAY, unjoined::with_fanout(calls)).await.expect("a day is enough");
+    assert_eq!(kept.answered.load(Ordering::Relaxed), CALLS - 1);
     let most = kept.most.load(Ordering::Relaxed);
     assert!(most <= 16, "{most} answers kept");
     let [failure] = report.failures.as_slice() else { panic!("{report}") };
     assert_eq!(failure.index(), Some(BROKEN));
     assert!(matches!(failure.cause(), Cause::Panicked(_)), "{failure}");
-    assert_eq!((report.last().panicked, report.last().succeeded), (1, REQUESTS - 1));
+    assert_eq!((report.last().panicked, report.last().succeeded), (1, CALLS - 1));
 }
 
-/// The README has the lines between the anchors, as they are run here.
+#[tokio::test]
+async fn recipes_of_the_readme_run() {
+    recipes::errors().await.unwrap();
+    recipes::ordered().await.unwrap();
+    recipes::stages().await.unwrap();
+    recipes::shared_limit().await.unwrap();
+    recipes::resources().await.unwrap();
+    recipes::crawl().await.unwrap();
+}
+
+/// The README has the lines between the anchors, and no listing besides that is not run.
 #[test]
-fn readme_shows_the_programs_that_are_tested() {
+fn readme_shows_the_lines_that_are_tested() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
     let readme = read("../README.md");
-    for (file, anchors) in [("unpolled", ["buffer_unordered", "fanout"]), ("unjoined", ["join_set", "fanout"])] {
+    let mut shown = 0;
+    for file in ["unpolled", "unjoined", "recipes"] {
         let program = read(&format!("tests/first_page/{file}.rs"));
-        for anchor in anchors {
+        for anchor in anchors(&program) {
             let listing = listing(&program, anchor);
             let block = format!("```rust,ignore\n{listing}```");
-            assert!(readme.contains(&block), "README.md has no block with the lines of {file}.rs:\n{listing}");
+            assert!(
+                readme.contains(&block),
+                "README.md has no block with the lines of {file}.rs:\n{listing}"
+            );
+            shown += 1;
         }
     }
+    assert_eq!(readme.matches("```rust,ignore\n").count(), shown);
+}
+
+fn anchors(program: &str) -> impl Iterator<Item = &str> {
+    program.lines().filter_map(|line| line.trim_start().strip_prefix("// ANCHOR: "))
 }
 
 /// The lines between the marks of `anchor`, without the indentation of a function's body.

@@ -1,4 +1,4 @@
-//! Requests, the answers to them, and how many answers are kept at once. The answer to one request panics.
+//! Calls, the answers to the calls, and the number of answers that are kept at once. The answer to a call panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use anyhow::Result;
 use tokio::time::sleep;
 use towpath_fanout::async_channel::{self, Receiver};
 
-pub const REQUESTS: usize = 1_000;
+pub const CALLS: usize = 1_000;
 pub const BROKEN: usize = 3;
 
 /// The number of answers, and the largest number of answers that were kept at once.
@@ -19,12 +19,12 @@ pub struct Kept {
     pub answered: AtomicUsize,
 }
 
-pub struct Request {
+pub struct Call {
     number: usize,
     kept: Arc<Kept>,
 }
 
-/// The answer to a request. Counts as kept until it is dropped.
+/// The answer to a call. Counts as kept until it is dropped.
 pub struct Answer(Arc<Kept>);
 
 impl Answer {
@@ -42,24 +42,24 @@ impl Drop for Answer {
     }
 }
 
-/// A request every millisecond, and the counts of the answers.
-pub fn requests() -> (Receiver<Request>, Arc<Kept>) {
+/// A call every millisecond, and the counts of the answers.
+pub fn calls() -> (Receiver<Call>, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
     let (sender, receiver) = async_channel::bounded(1);
     let counts = Arc::clone(&kept);
     tokio::spawn(async move {
-        for number in 0..REQUESTS {
+        for number in 0..CALLS {
             sleep(Duration::from_millis(1)).await;
-            let request = Request { number, kept: Arc::clone(&counts) };
-            assert!(sender.send(request).await.is_ok(), "no request was received after {number}");
+            let call = Call { number, kept: Arc::clone(&counts) };
+            assert!(sender.send(call).await.is_ok(), "no call was received after {number}");
         }
     });
     (receiver, kept)
 }
 
-/// Takes as long as five requests take to come in.
-pub async fn answer(request: Request) -> Result<Answer> {
+/// Takes as long as five calls take to come in.
+pub async fn answer(call: Call) -> Result<Answer> {
     sleep(Duration::from_millis(5)).await;
-    assert!(request.number != BROKEN, "request {BROKEN} cannot be answered");
-    Ok(Answer::new(request.kept))
+    assert!(call.number != BROKEN, "call {BROKEN} cannot be answered");
+    Ok(Answer::new(call.kept))
 }

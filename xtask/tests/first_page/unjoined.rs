@@ -1,29 +1,36 @@
-//! Requests are answered as they come in. The first program keeps every answer until the last request, and loses the
-//! panic of one.
+//! Calls are answered as they come in. The first program keeps every answer until the last call, and loses the panic of
+//! a job.
 
 use tokio::task::JoinSet;
 use towpath_fanout::async_channel::Receiver;
 use towpath_fanout::{Fanout, OnFailure, PatternExt, Report, Source};
 
-use crate::service::{Request, answer};
+use crate::service::{Call, answer};
 
-pub async fn with_join_set(requests: Receiver<Request>) {
+// As narrow as a column of the README's table.
+#[rustfmt::skip]
+pub async fn with_join_set(calls: Receiver<Call>) {
     // ANCHOR: join_set
     let mut tasks = JoinSet::new();
-    while let Ok(request) = requests.recv().await {
-        tasks.spawn(answer(request)); // keeps each answer
+    while let Ok(call) = calls.recv().await {
+        tasks.spawn(answer(call));
     }
-    while tasks.join_next().await.is_some() {} // loses a panic
+    // here the set still has every answer
+    while tasks.join_next().await.is_some() {
+    }
     // ANCHOR_END: join_set
 }
 
-#[expect(clippy::unused_async, reason = "as the other program")]
-pub async fn with_fanout(requests: Receiver<Request>) -> Report {
+#[rustfmt::skip]
+pub async fn with_fanout(calls: Receiver<Call>) -> Report {
     // ANCHOR: fanout
-    let answers = Fanout::new(8, answer).on_failure(OnFailure::Continue);
-    let report = answers.run(Source::receiver(requests)).finish().await;
+    let report = Fanout::new(8, answer)
+        .on_failure(OnFailure::Continue)
+        .run(Source::receiver(calls))
+        .finish()
+        .await;
     for failure in &report.failures {
-        eprintln!("{failure}"); // says which request panicked, and why
+        eprintln!("{failure}");
     }
     // ANCHOR_END: fanout
     report

@@ -7,24 +7,32 @@ use towpath_fanout::{Fanout, PatternExt};
 
 use crate::pool::{Pool, query};
 
+// As narrow as a column of the README's table.
+#[rustfmt::skip]
 pub async fn with_buffer_unordered(pool: Pool) -> Result<()> {
     // ANCHOR: buffer_unordered
-    let find = |id| query(pool.clone(), id);
-    let mut rows = stream::iter(1..=9).map(find).buffer_unordered(2);
+    let mut rows = stream::iter(1..=9)
+        .map(|id| query(pool.clone(), id))
+        .buffer_unordered(2);
     while let Some(row) = rows.next().await {
-        query(pool.clone(), row?).await?; // hangs at the first row
+        // no job is polled here
+        query(pool.clone(), row?).await?;
     }
     // ANCHOR_END: buffer_unordered
     Ok(())
 }
 
+#[rustfmt::skip]
 pub async fn with_fanout(pool: Pool) -> Result<()> {
-    // ANCHOR: fanout
     let shared = pool.clone();
-    let find = Fanout::new(2, move |id| query(shared.clone(), id));
+    // ANCHOR: fanout
+    let find = Fanout::new(2, move |id| {
+        query(shared.clone(), id)
+    });
     let mut rows = find.run(1..=9);
     while let Some(row) = rows.next().await {
-        query(pool.clone(), row?).await?; // the jobs go on meanwhile
+        // the jobs run meanwhile
+        query(pool.clone(), row?).await?;
     }
     // ANCHOR_END: fanout
     Ok(())
