@@ -1,9 +1,10 @@
 //! The recipes of the README: five lines each.
 
 use std::num::ParseIntError;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use towpath_fanout::{Cause, Fanout, OnFailure, PatternExt};
+use towpath_fanout::{Cause, Fanout, OnFailure, PatternExt, Scope};
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::ProducerConsumer;
 use towpath_resource::{ResourceGuard, WithResource, resource_fn};
@@ -54,11 +55,12 @@ pub async fn errors() -> Result<()> {
     Ok(())
 }
 
-pub async fn ordered() -> Result<()> {
-    // ANCHOR: ordered
-    let numbers = Fanout::new(8, parse).ordered();
-    assert_eq!(numbers.run(["1", " 2", "3 "]).collect().await?, [1, 2, 3]);
-    // ANCHOR_END: ordered
+pub async fn deadline() -> Result<()> {
+    // ANCHOR: deadline
+    let scope = Scope::new("numbers").with_timeout(Duration::from_secs(9));
+    let numbers = Fanout::new(8, parse).run_in(&scope, ["1", "2"]).collect().await?;
+    // ANCHOR_END: deadline
+    assert_eq!(numbers.iter().sum::<u64>(), 3);
     Ok(())
 }
 
@@ -88,9 +90,9 @@ pub async fn resources() -> Result<()> {
     // ANCHOR: resources
     let connection = resource_fn(connect, |connection, _outcome| close(connection));
     let get = WithResource::new(2, connection, get); // two connections for all the keys
-    let report = get.run('a'..='z').finish().await; // both are closed here
-    println!("{report}");
+    println!("{}", get.run('a'..='z').finish().await); // both are closed here
     // ANCHOR_END: resources
+    let report = get.run('a'..='z').finish().await;
     ensure!(report.failures.is_empty() && report.last().succeeded == 26, "{report}");
     Ok(())
 }

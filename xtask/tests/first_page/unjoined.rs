@@ -16,8 +16,7 @@ pub async fn with_join_set(calls: Receiver<Call>) {
         tasks.spawn(answer(call));
     }
     // here the set still has every answer
-    while tasks.join_next().await.is_some() {
-    }
+    while tasks.join_next().await.is_some() {}
     // ANCHOR_END: join_set
 }
 
@@ -27,8 +26,7 @@ pub async fn with_fanout(calls: Receiver<Call>) -> Report {
     let report = Fanout::new(8, answer)
         .on_failure(OnFailure::Continue)
         .run(Source::receiver(calls))
-        .finish()
-        .await;
+        .finish().await;
     for failure in &report.failures {
         eprintln!("{failure}");
     }

@@ -26,10 +26,8 @@ pub async fn with_buffer_unordered(pool: Pool) -> Result<()> {
 pub async fn with_fanout(pool: Pool) -> Result<()> {
     let shared = pool.clone();
     // ANCHOR: fanout
-    let find = Fanout::new(2, move |id| {
-        query(shared.clone(), id)
-    });
-    let mut rows = find.run(1..=9);
+    let find = move |id| query(shared.clone(), id);
+    let mut rows = Fanout::new(2, find).run(1..=9);
     while let Some(row) = rows.next().await {
         // the jobs run meanwhile
         query(pool.clone(), row?).await?;
