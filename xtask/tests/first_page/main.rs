@@ -96,6 +96,30 @@ fn anchors(program: &str) -> impl Iterator<Item = &str> {
     program.lines().filter_map(|line| line.trim_start().strip_prefix("// ANCHOR: "))
 }
 
+/// Links to the web are for others to check.
+#[test]
+fn readme_links_lead_to_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let (mut links, mut lost) = (links.filter(|link| !link.contains("://")).peekable(), Vec::new());
+    assert!(links.peek().is_some());
+    for link in links {
+        let file = root.join(link.split('#').next().unwrap_or_default());
+        if !file.exists() {
+            lost.push(link);
+        }
+    }
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// A first page is read; a second screenful of it is not.
+#[test]
+fn readme_is_shorter_than_two_hundred_lines() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    assert!(readme.lines().count() < 200);
+}
+
 /// The lines between the marks of `anchor`, without the indentation of a function's body.
 fn listing(program: &str, anchor: &str) -> String {
     let (begin, end) = (format!("// ANCHOR: {anchor}\n"), format!("    // ANCHOR_END: {anchor}\n"));
