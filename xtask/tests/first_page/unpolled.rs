@@ -11,7 +11,7 @@ use crate::pool::{Pool, query};
 #[rustfmt::skip]
 pub async fn with_buffer_unordered(pool: Pool) -> Result<()> {
     // ANCHOR: buffer_unordered
-    let mut rows = stream::iter(1..=9)
+    let mut rows = stream::iter(1..9)
         .map(|id| query(pool.clone(), id))
         .buffer_unordered(2);
     while let Some(row) = rows.next().await {
@@ -24,10 +24,10 @@ pub async fn with_buffer_unordered(pool: Pool) -> Result<()> {
 
 #[rustfmt::skip]
 pub async fn with_fanout(pool: Pool) -> Result<()> {
-    let shared = pool.clone();
+    let copy = pool.clone();
     // ANCHOR: fanout
-    let find = move |id| query(shared.clone(), id);
-    let mut rows = Fanout::new(2, find).run(1..=9);
+    let find = move |id| query(copy.clone(), id);
+    let mut rows = Fanout::new(2, find).run(1..9);
     while let Some(row) = rows.next().await {
         // the jobs run meanwhile
         query(pool.clone(), row?).await?;
