@@ -79,7 +79,7 @@ fn readme_shows_the_lines_that_are_tested() {
     let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
     let readme = read("../README.md");
     let blocks = readme.split("```rust,ignore\n").skip(1).filter_map(|rest| rest.split_once("```"));
-    let mut shown: String = blocks.map(|(block, _)| format!("{block}\n")).collect();
+    let mut shown = blocks.map(|(block, _)| block).collect::<Vec<_>>().join("\n");
     for file in ["unpolled", "unjoined", "recipes"] {
         let program = read(&format!("tests/first_page/{file}.rs"));
         for anchor in anchors(&program) {

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use towpath_fanout::{Cause, Fanout, OnFailure, PatternExt, Scope};
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::ProducerConsumer;
-use towpath_resource::{ResourceGuard, WithResource, resource_fn};
+use towpath_resource::{JobOutcome, ResourceGuard, WithResource, resource_fn};
 use towpath_semaphore::{Semaphore, WithPermit};
 
 /// A job: an async function of an item.
@@ -30,7 +30,7 @@ async fn get((mut connection, key): (ResourceGuard<Connection>, char)) -> Result
     Ok(())
 }
 
-async fn close(connection: Connection) -> Result<()> {
+async fn close(connection: Connection, _last: JobOutcome) -> Result<()> {
     ensure!(!connection.0.is_empty(), "the connection was opened for no job");
     Ok(())
 }
@@ -88,7 +88,7 @@ pub async fn shared_limit() -> Result<()> {
 
 pub async fn resources() -> Result<()> {
     // ANCHOR: resources
-    let connection = resource_fn(connect, |connection, _outcome| close(connection));
+    let connection = resource_fn(connect, close);
     let get = WithResource::new(2, connection, get); // two connections for all the keys
     println!("{}", get.run('a'..='z').finish().await); // both are closed here
     // ANCHOR_END: resources
