@@ -1,5 +1,5 @@
 //! Jobs and their consumer take connections from one pool. In the first program the queries in flight are polled by
-//! the consumer alone, and a query that is next in line for the connection keeps the consumer waiting for ever.
+//! the consumer alone, and a query that is next in line for the connection never runs again.
 
 use anyhow::Result;
 use futures_util::{StreamExt, stream};
