@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
 //! `programs` builds what is measured, `course` goes through the
-//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme`, `page` and
+//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `readme`, `page` and
 //! the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
 //! measures no time.
 
