@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
 //! `programs` builds what is measured, `course` goes through the
-//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme`, `page` and
+//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `readme`, `page` and
 //! the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
 //! measures no time.
 
@@ -11,6 +11,7 @@ mod grown;
 mod growth;
 mod growth_fit;
 mod growth_table;
+mod headline;
 mod hot_paths;
 mod limits;
 mod machine;
@@ -101,7 +102,8 @@ pub struct Args {
     /// Keep what was counted: after a change that was meant, or for another rustc
     #[arg(long, requires = "counts")]
     accept: bool,
-    /// Run nothing; write the results in this JSON file into README.md and ARCHITECTURE.md, between their marks
+    /// Run nothing; write the results in this JSON file into README.md, docs/benchmark.md and ARCHITECTURE.md,
+    /// between the marks
     #[arg(long, value_name = "FILE", exclusive = true)]
     readme: Option<PathBuf>,
 }
