@@ -28,7 +28,7 @@ impl Environment {
             .env("GOCACHE", &self.go_cache)
     }
 
-    /// Where `gofmt` is, beside the real `go`.
+    /// Where `gofmt` is, next to the real `go`.
     pub fn gofmt(&self) -> Result<PathBuf> {
         let root = self.go(["env", "GOROOT"]).read().context("`go env GOROOT` failed")?;
         Ok(Path::new(&root).join("bin/gofmt"))
@@ -54,7 +54,7 @@ pub fn prepare(workspace: &Workspace, needing: &[&str]) -> Result<Option<Environ
     }
 }
 
-/// The environment, made anew when the requirements are others than it was made from.
+/// Returns the environment, and creates it again when the requirements have changed.
 fn environment(workspace: &Workspace) -> Result<Environment> {
     let requirements = workspace.root.join("xtask/requirements.txt");
     let wanted = fs::read_to_string(&requirements)?;

@@ -1,5 +1,5 @@
 //! `cargo xtask models`: every model in a process of its own, with a time limit, since a deadlock in one may abort
-//! it or go on for ever.
+//! it or go on without an end.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ fn told(schedules: u64, counts: Counts) -> String {
     format!("{schedules} schedules of {} models", counts.total())
 }
 
-/// What cargo is told to build them.
+/// The arguments of cargo for the build.
 pub fn build(workspace: &Workspace) -> String {
     format!("test --no-run {}", workspace::options(&packages(workspace)))
 }

@@ -26,6 +26,8 @@ pub struct Package {
     pub edition: String,
     pub rust_version: Option<String>,
     pub license: Option<String>,
+    /// The registries that accept the package; `None` is any.
+    publish: Option<Vec<String>>,
     pub dependencies: Vec<Dependency>,
     pub targets: Vec<Target>,
 }
@@ -100,6 +102,11 @@ impl Package {
     pub fn folder(&self) -> String {
         let name = self.dir().file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
+    }
+
+    /// Returns whether the package is for a registry.
+    pub fn is_published(&self) -> bool {
+        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
     }
 
     fn has_target(&self, kind: &str, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The table of the document that the benchmark answers, its figures for asyncio and Go beside those
+//! The table of the document that the benchmark answers, its figures for asyncio and Go next to those
 //! measured here, and a column of ours.
 
 use std::fmt::Write;
@@ -53,7 +53,7 @@ struct Scenario {
     go: &'static str,
     workload: &'static str,
     unit: Unit,
-    /// A measured value of so many items.
+    /// A measured value of this number of items.
     shown: fn(f64, u64) -> String,
 }
 
@@ -119,7 +119,7 @@ impl Side {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no workload has so many items")]
+#[expect(clippy::cast_precision_loss, reason = "the number of items of a workload is small")]
 fn nanoseconds_each(ms: f64, items: u64) -> f64 {
     ms * 1e6 / items as f64
 }

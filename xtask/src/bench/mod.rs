@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
 //! `programs` builds what is measured, `course` goes through the
-//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `table`, `readme`, `page` and
+//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `readme`, `page` and
 //! the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
 //! measures no time.
 
@@ -11,6 +11,7 @@ mod grown;
 mod growth;
 mod growth_fit;
 mod growth_table;
+mod headline;
 mod hot_paths;
 mod limits;
 mod machine;
@@ -46,7 +47,7 @@ use crate::workspace::Workspace;
 /// whose first run took over 15 s gets that one round. Ratios are to the fastest of ours: above 1, ours is
 /// better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the
 /// document that this project answers comes first, its figures for asyncio and Go
-/// beside the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
+/// next to the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
 ///
 /// The latency workloads are open loops: when each item is due is fixed beforehand, and its time counts from
 /// then, so that waiting to be sent counts too (no coordinated omission). p99.9 and max show what one stop of
@@ -101,7 +102,8 @@ pub struct Args {
     /// Keep what was counted: after a change that was meant, or for another rustc
     #[arg(long, requires = "counts")]
     accept: bool,
-    /// Run nothing; write the results in this JSON file into README.md and ARCHITECTURE.md, between their marks
+    /// Run nothing; write the results in this JSON file into README.md, docs/benchmark.md and ARCHITECTURE.md,
+    /// between the marks
     #[arg(long, value_name = "FILE", exclusive = true)]
     readme: Option<PathBuf>,
 }

@@ -1,5 +1,5 @@
 //! The results as one HTML page that needs nothing else: no network, no script. `bars` and `lines` are its
-//! charts, `chart` is what those share, `figures` is which of them a report has, with a table beside each; the
+//! charts, `chart` is what those share, `figures` is which of them a report has, with a table next to each; the
 //! page itself is `templates/report.html`, its looks are `templates/report.css`.
 
 mod bars;

@@ -1,5 +1,5 @@
-//! The last benchmark in README.md, between its marks: the document's table and one compact table of everything;
-//! and in ARCHITECTURE.md the table of the limits.
+//! The pages that show the last benchmark, between marks: docs/benchmark.md has the document's table and a compact table
+//! of all subjects, README.md a row for each pattern, ARCHITECTURE.md the table of the limits.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,30 +8,36 @@ use anyhow::{Result, ensure};
 
 use super::report::{self, Report, Row};
 use super::table::{number, ratio};
-use super::{document, limits};
+use super::{document, headline, limits};
 use crate::{files, marks};
 
-const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go that this project answers: \
-                        its figures, and the best of those measured here.";
+const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go that this project answers. The table has \
+                        the figures of the document, and the best measured figure of each side.";
 
 /// Around that table, so that a page of the book can include it.
 const ANCHOR: [&str; 2] = ["<!-- ANCHOR: document -->", "<!-- ANCHOR_END: document -->"];
 
-/// Replaces what stands between the marks of README.md and ARCHITECTURE.md in `root` by what `results` holds.
+const README: &str = "README.md";
+const BENCHMARK: &str = "docs/benchmark.md";
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
+
+/// Writes the results into the pages of `root`, between the marks. Writes no page if a page has no marks.
 pub fn update(root: &Path, results: &Path) -> Result<()> {
     let report = report::read(results)?;
     let shown = results.display();
     ensure!(
         !report.machine.quick,
-        "{shown} is from a quick run; the README wants a full one (without --quick)"
+        "{shown} is from a quick run; the pages want a full one (without --quick)"
     );
     ensure!(!report.rows.is_empty(), "{shown} has no rows");
-    let readme = marks::filled(&root.join("README.md"), "bench", &section(&report))?;
-    let architecture = match limits::section(&report)? {
-        Some(section) => Some(marks::filled(&root.join("ARCHITECTURE.md"), "limit", &section)?),
-        None => None,
-    };
-    for (file, text) in std::iter::once(readme).chain(architecture) {
+    let mut pages = vec![
+        marks::filled(&root.join(README), "bench", &headline::section(&report))?,
+        marks::filled(&root.join(BENCHMARK), "bench", &section(&report))?,
+    ];
+    if let Some(section) = limits::section(&report)? {
+        pages.push(marks::filled(&root.join(ARCHITECTURE), "limit", &section)?);
+    }
+    for (file, text) in pages {
         files::replace(&file, &text)?;
     }
     Ok(())
@@ -47,9 +53,9 @@ fn section(report: &Report) -> String {
     }
     let _ = write!(
         text,
-        "Medians of {rounds} rounds, a fresh process each; in brackets, how many times the best of ours.\n\
+        "Medians of {rounds} rounds with a fresh process for every round. In brackets: the multiple of Towpath's best figure.\n\
          {}, {} cores, {}; {}; commit {}.\n\n\
-         | workload | ours | the others |\n|---|---|---|\n",
+         | workload | Towpath | peers |\n|---|---|---|\n",
         machine.cpu,
         machine.cores,
         machine.os,
@@ -130,7 +136,7 @@ mod tests {
         let line = "| 10,000 I/O tasks | ~2–3 s | 2080 ms, asyncio | ~0.5–1 s | 13.0 ms | 6.50 ms, fanout |";
         let anchored = document.split_once(ANCHOR[0]).and_then(|(_, rest)| rest.split_once(ANCHOR[1]));
         assert!(anchored.is_some_and(|(table, _)| table.contains(line)), "{text}");
-        assert!(all.contains("| workload | ours | the others |"), "{text}");
+        assert!(all.contains("| workload | Towpath | peers |"), "{text}");
 
         let mut other = report(false);
         for row in &mut other.rows {
@@ -139,38 +145,64 @@ mod tests {
         assert!(section(&other).starts_with("Medians of 5 rounds"));
     }
 
+    /// A folder with pages that have marks and nothing between the marks.
+    fn pages(marks: &[(&str, &str)]) -> tempfile::TempDir {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("docs")).unwrap();
+        for (page, mark) in marks {
+            fs::write(place.path().join(page), empty(mark)).unwrap();
+        }
+        place
+    }
+
+    fn empty(mark: &str) -> String {
+        format!("<!-- {mark} -->\n<!-- /{mark} -->\n")
+    }
+
     #[test]
     fn a_quick_run_is_refused() {
-        let place = tempfile::tempdir().unwrap();
-        let (readme, results) = (place.path().join("README.md"), place.path().join("bench.json"));
-        fs::write(&readme, "<!-- bench -->\n<!-- /bench -->\n").unwrap();
+        let place = pages(&[(README, "bench"), (BENCHMARK, "bench")]);
+        let read = |page: &str| fs::read_to_string(place.path().join(page)).unwrap();
+        let results = place.path().join("bench.json");
         report::write(&results, &report(true)).unwrap();
         let problem = update(place.path(), &results).unwrap_err();
         assert!(problem.to_string().contains("quick"), "{problem}");
-        assert_eq!(fs::read_to_string(&readme).unwrap(), "<!-- bench -->\n<!-- /bench -->\n");
+        assert_eq!(read(README), empty("bench"));
+        assert_eq!(read(BENCHMARK), empty("bench"));
 
         report::write(&results, &report(false)).unwrap();
         update(place.path(), &results).unwrap();
-        assert!(fs::read_to_string(&readme).unwrap().contains("fanout **6.50**"));
+        assert!(read(BENCHMARK).contains("fanout **6.50**"));
+        assert!(read(README).contains(" | 6.50 | – | go 2.0×; asyncio 320× |\n"), "{}", read(README));
     }
 
     #[test]
     fn limits_go_to_the_architecture_and_not_among_the_peers() {
-        let place = tempfile::tempdir().unwrap();
+        let place = pages(&[(README, "bench"), (BENCHMARK, "bench")]);
         let file = |name: &str| place.path().join(name);
-        fs::write(file("README.md"), "<!-- bench -->\n<!-- /bench -->\n").unwrap();
+        let read = |page: &str| fs::read_to_string(file(page)).unwrap();
         let mut measured = report(false);
         measured.rows.push(row("limit: timers", 3.25, 0.5, 5, false));
         report::write(&file("bench.json"), &measured).unwrap();
 
         let problem = update(place.path(), &file("bench.json")).unwrap_err();
-        assert!(problem.to_string().contains("ARCHITECTURE.md"), "{problem}");
-        assert!(!fs::read_to_string(file("README.md")).unwrap().contains("fanout"));
+        assert!(problem.to_string().contains(ARCHITECTURE), "{problem}");
+        assert_eq!(read(README), empty("bench"));
+        assert_eq!(read(BENCHMARK), empty("bench"));
 
-        fs::write(file("ARCHITECTURE.md"), "<!-- limit -->\n<!-- /limit -->\n").unwrap();
+        fs::write(file(ARCHITECTURE), empty("limit")).unwrap();
         update(place.path(), &file("bench.json")).unwrap();
-        assert!(!fs::read_to_string(file("README.md")).unwrap().contains("limit"));
-        let architecture = fs::read_to_string(file("ARCHITECTURE.md")).unwrap();
-        assert!(architecture.contains(" | 3.25 | 6.50 | 2.0× | "), "{architecture}");
+        assert!(!read(README).contains("limit"));
+        assert!(!read(BENCHMARK).contains("limit"));
+        assert!(read(ARCHITECTURE).contains(" | 3.25 | 6.50 | 2.0× | "), "{}", read(ARCHITECTURE));
+    }
+
+    /// The pages of the repository have the marks that the benchmark writes between.
+    #[test]
+    fn pages_of_the_repository_have_their_marks() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for (page, mark) in [(README, "bench"), (BENCHMARK, "bench"), (ARCHITECTURE, "limit")] {
+            marks::filled(&root.join(page), mark, "").unwrap();
+        }
     }
 }

@@ -29,7 +29,7 @@ pub struct Distribution {
     pub workload: String,
     pub subject: String,
     pub ours: bool,
-    /// Percentile (0 to 100) and the time in µs that so many items took at most.
+    /// Percentile (0 to 100) and the longest time in µs of that part of the items.
     pub points: Vec<(f64, f64)>,
 }
 

@@ -33,7 +33,7 @@ pub struct Reading {
     ms: Option<f64>,
     peak_kib: Option<f64>,
     bytes_each: Option<f64>,
-    /// Percentiles (0 to 100) of the items' times, and the µs that so many of them took at most.
+    /// Percentiles (0 to 100) of the items' times, and the longest time in µs of that part of the items.
     #[serde(default)]
     pub latency: Vec<(f64, f64)>,
 }

@@ -12,7 +12,7 @@ pub struct Workload {
 
 const HASH_ROUNDS: u32 = 11_000;
 
-/// What the time of single items is told in. One stop of the machine makes the last two.
+/// The units of the time of single items. One stop of the machine makes the last two.
 const LATENCY: &[Unit] = &[Unit::P50, Unit::P99, Unit::P999, Unit::Max];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Unit {
         }
     }
 
-    /// Memory is told on Linux alone.
+    /// Memory is measured on Linux alone.
     pub fn is_memory(self) -> bool {
         matches!(self, Self::Mib | Self::BytesEach)
     }

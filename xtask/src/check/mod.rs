@@ -1,6 +1,7 @@
 //! `cargo xtask check`: format, lints, docs, manifests alike, imports, and every pattern crate alone.
 
 mod alone;
+mod prose;
 mod supply;
 mod tidy;
 mod tiers;
@@ -18,7 +19,8 @@ use crate::workspace::Workspace;
 /// Check that everything is in order, without changing anything.
 ///
 /// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; imports against the
-/// tiers of xtask/tiers.toml, and no import circle between the files of a crate; licences, sources and unwanted crates
+/// tiers of xtask/tiers.toml, and no import circle between the files of a crate; the words of docs and messages against
+/// xtask/prose.toml, and an example for every public function of a published crate; licences, sources and unwanted crates
 /// of the whole tree against deny.toml, and what published crates depend on against SECURITY.md; what would be published
 /// can be packaged; every pattern crate copied out alone still compiles with its tests and passes its doc tests; an
 /// outside project that depends on one has at most 25 crates in its tree. Every step runs even if one before it failed;
@@ -33,12 +35,13 @@ pub struct Args {
 
 type Step = fn(&Workspace) -> Result<Problems>;
 
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", |w| Ok(cargo_step(w, "fmt --all --check"))),
     ("clippy", |w| Ok(cargo_step(w, "clippy --workspace --all-targets -- -D warnings"))),
     ("docs", |w| Ok(cargo_step(w, "doc --workspace --exclude towpath-guide --no-deps"))),
     ("alike", tidy::problems),
     ("tiers", tiers::problems),
+    ("prose", prose::problems),
     ("supply", supply::problems),
     ("packages", |w| Ok(cargo_step(w, &package(w)))),
     ("dependencies", alone::too_many_dependencies),

@@ -80,7 +80,7 @@ struct Dependency {
 }
 
 impl Dependency {
-    /// Whoever builds the package builds it as well.
+    /// Returns whether every build of the package builds the dependency.
     fn is_always(&self) -> bool {
         !self.optional && self.kind.as_deref() != Some("dev")
     }

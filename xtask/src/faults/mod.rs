@@ -57,7 +57,7 @@ pub fn count(args: &Args) -> Result<Counts> {
         fault.applies_to(&workspace.root)?;
     }
     let mut chosen = choose(all, args, &workspace)?;
-    // Those of one test program stand together, so that little is built anew.
+    // Faults of one test program stand together, so that little is built again.
     chosen.sort_by(|a, b| a.test.program().cmp(&b.test.program()).then(a.number.cmp(&b.number)));
 
     let copied = Copied::of(&workspace)?;

@@ -12,13 +12,18 @@ use crate::workspace::Workspace;
 
 const VERSION: &str = "0.5.4";
 
-pub fn build(workspace: &Workspace, docs: &Path, book: &Book) -> Result<()> {
+/// Builds every edition, and returns the folders of the editions.
+///
+/// # Errors
+///
+/// Fails if mdBook cannot be installed, or cannot build an edition.
+pub fn build(workspace: &Workspace, docs: &Path, book: &Book) -> Result<Vec<PathBuf>> {
     let mdbook = mdbook(workspace)?;
     let into = workspace.target.join("guide");
     let mut editions = vec![(docs.to_owned(), into.clone())];
     // After the original, which empties its folder.
     editions.extend(book.translation().map(|dir| (dir, into.join("zh"))));
-    for (pages, into) in editions {
+    for (pages, into) in &editions {
         let args = ["build".as_ref(), pages.as_os_str(), "--dest-dir".as_ref(), into.as_os_str()];
         let built = duct::cmd(&mdbook, args).env("RUST_LOG", "warn").run();
         built
@@ -26,7 +31,7 @@ pub fn build(workspace: &Workspace, docs: &Path, book: &Book) -> Result<()> {
             .with_context(|| format!("mdBook cannot build {} (its messages are above)", pages.display()))?;
     }
     println!("{}", into.join("index.html").display());
-    Ok(())
+    Ok(editions.into_iter().map(|(_, into)| into).collect())
 }
 
 /// The program, built where it is not there yet. Unoptimised: the book takes a second or two either way.

@@ -1,10 +1,11 @@
 //! `cargo xtask guide`: the programs of the guide, run and compared in all their languages, and its pages.
 //!
 //! `topic` reads the folders, `programs` lints and builds, `runs` runs with `site` for the crawlers, `verdict`
-//! holds the outputs against the expected ones with `compare`; `pages` and `page` are about the text, and `book`
-//! is what is read.
+//! holds the outputs against the expected ones with `compare`; `pages` and `page` are about the text, `book` is
+//! what is read, and `built` checks the built topics.
 
 mod book;
+mod built;
 mod compare;
 mod page;
 mod pages;
@@ -25,10 +26,11 @@ use crate::workspace::Workspace;
 /// Run every program of the guide and compare what they print, or build the book.
 ///
 /// Each topic under docs/guide/src/bin has the same small program in Python, Go and Rust. All are linted (gofmt,
-/// go vet, ruff), built and run, and must end well, print nothing to standard error, and print what the file
-/// beside them says; so they print the same. Lines with a prefix that topic.toml calls unordered may change
+/// go vet, ruff), built and run, and must end well, print nothing to standard error, and print the text of the
+/// expected file in the folder; so the languages print the same. Lines with a prefix that topic.toml calls unordered may change
 /// places among themselves. Checked too: that each topic's page shows its programs, that SUMMARY.md lists every
-/// page, that every include, link and anchor leads somewhere, and that neither edition has lost a row or a heading.
+/// page, that every include, link and anchor leads somewhere, and that neither edition has lost a row or a heading; with
+/// `--book`, that every topic of the built book has its programs under the headings of the languages.
 ///
 /// Go and Python come from a virtual environment that is made under target/ from xtask/requirements.txt; where
 /// that cannot be, they are left out with one line that says why, or, with CI set in the environment, it is an
@@ -54,8 +56,11 @@ pub fn run(args: &Args) -> Result<bool> {
     let chosen = topic::chosen(&topics, &args.only)?;
     if args.book {
         let book = Book::read(&docs)?;
-        book::build(&workspace, &docs, &book)?;
-        return Ok(told(&of_pages(&book, &chosen, true)?, "the book is built", "every page is in order"));
+        let mut problems = of_pages(&book, &chosen, true)?;
+        for edition in book::build(&workspace, &docs, &book)? {
+            problems.extend(built::problems(&edition, &chosen)?);
+        }
+        return Ok(print(&problems, "the book is built", "every page is in order"));
     }
 
     let mut problems = Vec::new();
@@ -63,7 +68,7 @@ pub fn run(args: &Args) -> Result<bool> {
         problems.extend(topic.problems()?);
     }
     if !problems.is_empty() {
-        return Ok(told(&problems, "nothing was run", ""));
+        return Ok(print(&problems, "nothing was run", ""));
     }
     let environment = environment::prepare(&workspace, &needing(&chosen))?;
     let guide = docs.join("guide");
@@ -79,7 +84,7 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     problems.extend(of_pages(&Book::read(&docs)?, &chosen, args.only.is_empty())?);
     let counts = format!("{}, {}", count(chosen.len(), "topic"), count(programs.len(), "program"));
-    Ok(told(&problems, &counts, "all agree"))
+    Ok(print(&problems, &counts, "all agree"))
 }
 
 /// What is wrong with the pages of these topics, or with all.
@@ -91,9 +96,9 @@ fn of_pages(book: &Book, topics: &[&Topic], all: bool) -> Result<Problems> {
     Ok(problems)
 }
 
-/// Prints the problems and a last line: what was done, and `well` or how many problems there are. Gives whether
-/// there are none.
-fn told(problems: &[String], done: &str, well: &str) -> bool {
+/// Prints the problems, and a last line of what was done, with `well` or the number of problems. Returns whether there is
+/// no problem.
+fn print(problems: &[String], done: &str, well: &str) -> bool {
     for problem in problems {
         println!("{problem}");
     }

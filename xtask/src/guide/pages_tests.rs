@@ -147,7 +147,7 @@ fn an_index_that_is_too_short_is_caught() {
 }
 
 #[test]
-fn a_link_that_is_broken_twice_is_told_once_and_one_without_a_definition_too() {
+fn link_broken_twice_or_without_definition_is_reported_once() {
     let page = format!("{PAGE}\n[a](gone.md) [b](gone.md) [task group][nope] [group][nope]\n");
     let expected = [
         "docs/topics/gather.md: the link gone.md leads nowhere",

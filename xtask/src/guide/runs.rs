@@ -73,7 +73,7 @@ fn run(program: &Program, outputs: &Path) -> Result<String> {
     Ok(said)
 }
 
-/// Into files, since whoever the program leaves behind would keep a pipe open.
+/// Runs the program with its output in files: a process that the program leaves behind would keep a pipe open.
 fn run_with(program: &Program, arg: Option<&str>, outputs: &Path) -> Result<String> {
     let file = |kind| outputs.join(format!("{}.{}.{kind}", program.topic.name, program.language.name()));
     let (out, err) = (file("out"), file("err"));

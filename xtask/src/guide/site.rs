@@ -1,7 +1,7 @@
-//! The site that the guide's web scrapers crawl: fifty linked pages on loopback, and a record of who came.
+//! The site that the guide's web scrapers crawl: fifty linked pages on loopback, and a record of the visits.
 //!
 //! The pages are a tree, three to each page. A page links to its children, to the next page of its parent, and
-//! up. So whoever follows links finds each page first through its parent, at the same depth in any order.
+//! up. So a crawler finds each page first through its parent, at the same depth in any order.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -28,6 +28,15 @@ impl Language {
         }
     }
 
+    /// The name in headings.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Python => "Python",
+            Self::Go => "Go",
+            Self::Rust => "Rust",
+        }
+    }
+
     /// The file name of a program in it.
     pub fn program(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! WithResource what the programs said against what is expected, and keeping it anew with `--accept`.
+//! The outputs of the programs against the expected files, which `--accept` writes.
 
 use std::fs;
 
@@ -12,10 +12,10 @@ use crate::problems::Problems;
 
 /// What is wrong, a problem each.
 pub fn problems(ran: &[Ran]) -> Problems {
-    ran.iter().filter_map(|ran| problem(ran).map(|problem| told(ran.program, &problem))).collect()
+    ran.iter().filter_map(|ran| problem(ran).map(|problem| line(ran.program, &problem))).collect()
 }
 
-fn told(program: &Program, problem: &str) -> String {
+fn line(program: &Program, problem: &str) -> String {
     format!("{}: {problem}", program.name())
 }
 
@@ -54,7 +54,7 @@ pub fn accept(topics: &[&Topic], ran: &[Ran]) -> Result<Problems> {
 }
 
 fn refusals(topic: &Topic, ran: &[&Ran]) -> Problems {
-    let failure = |ran: &&Ran| Some(told(ran.program, &format!("{:#}", ran.said.as_ref().err()?)));
+    let failure = |ran: &&Ran| Some(line(ran.program, &format!("{:#}", ran.said.as_ref().err()?)));
     let failures: Vec<_> = ran.iter().filter_map(failure).collect();
     if !failures.is_empty() {
         return failures;
@@ -71,7 +71,7 @@ fn refusals(topic: &Topic, ran: &[&Ran]) -> Problems {
         let difference = difference(&said(first), &said(other));
         let than = first.program.language.name();
         let problem = || format!("not accepted: it does not print what {than} does{difference}");
-        (!difference.is_empty()).then(|| told(other.program, &problem()))
+        (!difference.is_empty()).then(|| line(other.program, &problem()))
     };
     ran[1..].iter().filter_map(differs).collect()
 }
@@ -103,15 +103,15 @@ mod tests {
         let ran = |program, said: Result<&str>| Ran { program, said: said.map(str::to_owned) };
         let [p, g] = &programs;
         let ran = [ran(p, python), ran(g, go)];
-        let told = problems(&ran);
+        let problems = super::problems(&ran);
         let refused = accept(&[&topic], &ran).unwrap();
-        (told, refused, fs::read_to_string(file).ok())
+        (problems, refused, fs::read_to_string(file).ok())
     }
 
     #[test]
     fn a_program_that_says_something_else_is_named_with_the_lines() {
-        let (told, refused, kept) = judged(Some("a\nb\n"), Ok("a\nb\n"), Ok("a\nc\n"));
-        assert_eq!(told, ["gather, go: it does not print what expected.txt says\n    - b\n    + c"]);
+        let (problems, refused, kept) = judged(Some("a\nb\n"), Ok("a\nb\n"), Ok("a\nc\n"));
+        assert_eq!(problems, ["gather, go: it does not print what expected.txt says\n    - b\n    + c"]);
         assert_eq!(
             refused,
             ["gather, go: not accepted: it does not print what python does\n    - b\n    + c"]
@@ -121,17 +121,17 @@ mod tests {
 
     #[test]
     fn what_all_languages_say_is_accepted() {
-        let (told, refused, kept) = judged(None, Ok("got 1\ngot 2\n"), Ok("got 2\ngot 1\n"));
-        assert_eq!(told.len(), 2);
-        assert!(told[0].contains("expected.txt is missing; `--accept` writes it"), "{}", told[0]);
+        let (problems, refused, kept) = judged(None, Ok("got 1\ngot 2\n"), Ok("got 2\ngot 1\n"));
+        assert_eq!(problems.len(), 2);
+        assert!(problems[0].contains("expected.txt is missing; `--accept` writes it"), "{}", problems[0]);
         assert_eq!((refused, kept.as_deref()), (Vec::new(), Some("got 1\ngot 2\n")));
     }
 
     #[test]
     fn what_a_program_says_before_it_fails_is_not_accepted() {
         let failed = || Err(anyhow!("exit status 1: no such page"));
-        let (told, refused, kept) = judged(Some("a\n"), Ok("b\n"), failed());
-        assert_eq!(told[1], "gather, go: exit status 1: no such page");
+        let (problems, refused, kept) = judged(Some("a\n"), Ok("b\n"), failed());
+        assert_eq!(problems[1], "gather, go: exit status 1: no such page");
         assert_eq!(refused, ["gather, go: exit status 1: no such page"]);
         assert_eq!(kept.as_deref(), Some("a\n"));
     }

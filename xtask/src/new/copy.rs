@@ -141,7 +141,7 @@ fn entries(dir: &Path) -> Result<Vec<(String, std::path::PathBuf)>> {
     Ok(entries)
 }
 
-/// A folder of compile-fail cases has the compiler's errors beside them.
+/// A folder of compile-fail cases has the compiler's errors next to the cases.
 fn has_expected_errors(dir: &Path) -> Result<bool> {
     Ok(entries(dir)?.iter().any(|(name, _)| name.ends_with(".stderr")))
 }

@@ -1,9 +1,9 @@
 //! Replacing a crate's name by another in the text of its files.
 //!
-//! The name stands there in several forms. `RateWindow` and `RATE_WINDOW` are easily told; in lower case a
+//! The name stands there in several forms. `RateWindow` and `RATE_WINDOW` are easy to tell apart; in lower case a
 //! name of one word looks the same in code, where it must become `rate_window`, and in prose, where it
 //! becomes `rate-window`. So the text is divided into code and prose first, and what stands directly
-//! beside a name has the last word.
+//! next to a name has the last word.
 
 use std::ops::Range;
 

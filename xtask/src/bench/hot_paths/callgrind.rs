@@ -1,4 +1,4 @@
-//! Counting under valgrind's callgrind: the difference between so many items and twice as many, so that the start
+//! Counting under valgrind's callgrind: the difference between N items and twice as many, so that the start
 //! of the program and of the run cancels.
 
 use std::collections::HashMap;
@@ -98,7 +98,7 @@ fn complaint(stderr: &[u8]) -> String {
 }
 
 fn per_item(once: u64, twice: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "no run has so many")]
+    #[expect(clippy::cast_precision_loss, reason = "the numbers are far below 2^53")]
     let difference = twice as f64 - once as f64;
     difference / f64::from(ITEMS)
 }

@@ -78,7 +78,7 @@ impl Compared {
 
     fn allocates_otherwise(&self) -> Option<String> {
         let (name, counted, kept) = (&self.name, self.counted.allocations, self.kept?.allocations);
-        // Where they are rare, how rare depends on who has to wait for whom.
+        // Rare allocations depend on the order of the tasks.
         ((counted - kept).abs() > FEW_ALLOCATIONS.max(kept / 2.0)).then(|| {
             format!("{name}: {counted:.2} allocations per item, {kept:.2} are kept; if it must be, {RENEW}")
         })

@@ -16,10 +16,10 @@ const TOP: f64 = 5.0;
 /// Where the drawing ends below: the lowest bar is at 1.
 const BELOW: f64 = 0.8;
 
-/// As many characters as fit beside each other.
+/// The number of characters that fit on a line.
 const LINE: usize = 42;
 
-/// A bar that would dwarf the others is cut: one of more than so many times the median bar.
+/// A bar that would dwarf the others is cut: a bar is cut above this multiple of the median bar.
 const DWARFS: f64 = 4.0;
 
 /// All rows must be of one workload and one unit.

@@ -1,4 +1,4 @@
-//! Which charts a report has, and the table beside each.
+//! Which charts a report has, and the table next to each.
 
 use super::chart::Drawing;
 use super::lines::{Line, short};

@@ -50,7 +50,7 @@ pub fn latency(lines: &[Line]) -> Drawing {
     })
 }
 
-/// Of so many items, one takes longer.
+/// One of this number of items takes longer.
 fn one_in(percentile: f64) -> f64 {
     100.0 / (100.0 - percentile)
 }

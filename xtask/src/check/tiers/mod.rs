@@ -9,7 +9,7 @@ mod rules;
 mod table;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub mod tree;
 
 use std::fs;
 use std::path::Path;

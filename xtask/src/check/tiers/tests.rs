@@ -257,8 +257,8 @@ fn modules_are_found_where_rustc_finds_them() {
         ("a.rs", "mod below;\nuse crate::inner::b::B;\n"),
         ("a/below.rs", "use crate::c::C;\n"),
         ("inner/b.rs", "use crate::a::below::X;\n"),
-        ("elsewhere/d.rs", "mod beside;\nuse super::inner::b::B;\n"),
-        ("elsewhere/beside.rs", ""),
+        ("elsewhere/d.rs", "mod neighbour;\nuse super::inner::b::B;\n"),
+        ("elsewhere/neighbour.rs", ""),
     ];
     let problems = in_circles(&files);
     assert_eq!(problems.len(), 1);
