@@ -66,17 +66,17 @@ fn pattern(subject: &str) -> &str {
 /// `None` if the subject was not measured at the workload.
 fn line(rows: &[Row], subject: &str, workload: &str) -> Option<String> {
     let rows = || rows.iter().filter(|row| row.workload == workload && row.unit == UNIT.name());
-    let own = rows().find(|row| row.ours && row.subject == subject)?.median;
+    let own = rows().find(|row| row.ours && row.subject == subject)?;
     let about = Workload::named(workload)?.about;
     let mut peers: Vec<_> = rows().filter(|row| !row.ours && !row.is_limit()).collect();
     peers.sort_by(|a, b| a.median.total_cmp(&b.median));
     let list = |quicker: bool| {
-        let peers = peers.iter().filter(|peer| (peer.median < own) == quicker);
+        let peers = peers.iter().filter(|peer| (peer.median < own.median) == quicker);
         let shown: Vec<_> =
-            peers.map(|peer| format!("{} {}", peer.subject, ratio(Some(peer.median / own)))).collect();
+            peers.map(|peer| format!("{} {}", peer.subject, ratio(peer.times(own)))).collect();
         if shown.is_empty() { "–".to_owned() } else { shown.join("; ") }
     };
-    Some(format!("| **{subject}**: {about} | {} | {} | {} |\n", number(own), list(true), list(false)))
+    Some(format!("| **{subject}**: {about} | {} | {} | {} |\n", number(own.median), list(true), list(false)))
 }
 
 #[cfg(test)]

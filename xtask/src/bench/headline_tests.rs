@@ -12,7 +12,6 @@ fn row(workload: &str, subject: &str, median: f64, ours: bool) -> Row {
         min: median,
         max: median,
         rounds: 5,
-        ratio_to_ours: None,
         ours,
     }
 }

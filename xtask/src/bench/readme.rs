@@ -1,5 +1,5 @@
-//! The pages that show the last benchmark, between marks: docs/benchmark.md has the document's table and a compact table
-//! of all subjects, README.md a row for each pattern, ARCHITECTURE.md the table of the limits.
+//! The pages that show the last benchmark, between marks: docs/benchmark.md has the document's table and a table of
+//! every workload, README.md a row for each pattern, ARCHITECTURE.md the table of the limits.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -53,9 +53,9 @@ fn section(report: &Report) -> String {
     }
     let _ = write!(
         text,
-        "Medians of {rounds} rounds with a fresh process for every round. In brackets: the multiple of Towpath's best figure.\n\
-         {}, {} cores, {}; {}; commit {}.\n\n\
-         | workload | Towpath | peers |\n|---|---|---|\n",
+        "Medians of {rounds} rounds with a fresh process for every round. Below a subject of Towpath, in bold: how many times \
+         as long, or as much, a peer takes.\n\
+         {}, {} cores, {}; {}; commit {}.\n\n",
         machine.cpu,
         machine.cores,
         machine.os,
@@ -63,20 +63,26 @@ fn section(report: &Report) -> String {
         machine.commit,
     );
     for rows in report.rows.chunk_by(|a, b| (&a.workload, &a.unit) == (&b.workload, &b.unit)) {
-        let list = |ours: bool, show: fn(&Row) -> String| {
-            rows.iter()
-                .filter(|row| row.ours == ours && !row.is_limit())
-                .map(show)
-                .collect::<Vec<_>>()
-                .join(", ")
+        let (ours, peers): (Vec<&Row>, Vec<&Row>) =
+            rows.iter().filter(|row| !row.is_limit()).partition(|row| row.ours);
+        let mut line = |first: &str, second: &str, rest: &mut dyn Iterator<Item = String>| {
+            let rest: Vec<_> = rest.collect();
+            let _ = writeln!(text, "| {first} | {second} | {} |", rest.join(" | "));
         };
-        let ours = list(true, |row| format!("{} **{}**", row.subject, number(row.median)));
-        let others = list(false, |row| {
-            let once = if row.rounds == 1 { ", 1 round" } else { "" };
-            format!("{} {} ({}{once})", row.subject, number(row.median), ratio(row.ratio_to_ours))
-        });
-        let _ = writeln!(text, "| `{}`, {} | {ours} | {others} |", rows[0].workload, rows[0].unit);
+        let Row { workload, unit, .. } = &rows[0];
+        let name = |row: &&Row| format!("**{}**", row.subject);
+        line(&format!("`{workload}`, {unit}"), "", &mut ours.iter().map(name));
+        line("---", "--:", &mut ours.iter().map(|_| "--:".to_owned()));
+        line("**Towpath**", "", &mut ours.iter().map(|row| format!("**{}**", number(row.median))));
+        for peer in peers {
+            let once = if peer.rounds == 1 { ", 1 round" } else { "" };
+            let ratios = &mut ours.iter().map(|row| ratio(peer.times(row)));
+            line(&format!("{}{once}", peer.subject), &number(peer.median), ratios);
+        }
+        text.push('\n');
     }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
     text
 }
 
@@ -87,7 +93,7 @@ mod tests {
     use super::*;
     use crate::bench::machine::Machine;
 
-    fn row(subject: &str, median: f64, ratio: f64, rounds: usize, ours: bool) -> Row {
+    fn row(subject: &str, median: f64, rounds: usize, ours: bool) -> Row {
         Row {
             workload: "io-10k".to_owned(),
             subject: subject.to_owned(),
@@ -96,7 +102,6 @@ mod tests {
             min: median,
             max: median,
             rounds,
-            ratio_to_ours: Some(ratio),
             ours,
         }
     }
@@ -113,19 +118,22 @@ mod tests {
             ..Machine::default()
         };
         let rows = vec![
-            row("fanout", 6.5, 1.0, 5, true),
-            row("go", 13.0, 2.0, 5, false),
-            row("asyncio", 2080.0, 320.0, 1, false),
+            row("fanout", 6.5, 5, true),
+            row("fanout ordered", 13.0, 5, true),
+            row("go", 13.0, 5, false),
+            row("asyncio", 2080.0, 1, false),
         ];
         Report { machine, rows, ..Report::default() }
     }
 
     #[test]
-    fn a_line_per_workload_and_unit() {
+    fn workload_and_unit_have_a_table_with_each_ratio() {
         let text = section(&report(false));
         assert!(text.contains("A CPU, 2 cores, linux; rustc 1.95.0, go 1.27.3; commit abc."), "{text}");
-        let line = "| `io-10k`, ms | fanout **6.50** | go 13.0 (2.0×), asyncio 2080 (320×, 1 round) |";
-        assert_eq!(text.lines().last(), Some(line));
+        let table = "\n| `io-10k`, ms |  | **fanout** | **fanout ordered** |\n| --- | --: | --: | --: |\n\
+                     | **Towpath** |  | **6.50** | **13.0** |\n| go | 13.0 | 2.0× | 1.0× |\n\
+                     | asyncio, 1 round | 2080 | 320× | 160× |\n";
+        assert!(text.ends_with(table), "{text}");
     }
 
     #[test]
@@ -136,7 +144,7 @@ mod tests {
         let line = "| 10,000 I/O tasks | ~2–3 s | 2080 ms, asyncio | ~0.5–1 s | 13.0 ms | 6.50 ms, fanout |";
         let anchored = document.split_once(ANCHOR[0]).and_then(|(_, rest)| rest.split_once(ANCHOR[1]));
         assert!(anchored.is_some_and(|(table, _)| table.contains(line)), "{text}");
-        assert!(all.contains("| workload | Towpath | peers |"), "{text}");
+        assert!(all.contains("| `io-10k`, ms |"), "{text}");
 
         let mut other = report(false);
         for row in &mut other.rows {
@@ -172,7 +180,7 @@ mod tests {
 
         report::write(&results, &report(false)).unwrap();
         update(place.path(), &results).unwrap();
-        assert!(read(BENCHMARK).contains("fanout **6.50**"));
+        assert!(read(BENCHMARK).contains("| **6.50** |"));
         assert!(read(README).contains(" | 6.50 | – | go 2.0×; asyncio 320× |\n"), "{}", read(README));
     }
 
@@ -182,7 +190,7 @@ mod tests {
         let file = |name: &str| place.path().join(name);
         let read = |page: &str| fs::read_to_string(file(page)).unwrap();
         let mut measured = report(false);
-        measured.rows.push(row("limit: timers", 3.25, 0.5, 5, false));
+        measured.rows.push(row("limit: timers", 3.25, 5, false));
         report::write(&file("bench.json"), &measured).unwrap();
 
         let problem = update(place.path(), &file("bench.json")).unwrap_err();

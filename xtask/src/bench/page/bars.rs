@@ -6,7 +6,7 @@ use kuva::render::render::{Primitive, TextAnchor, render_multiple};
 
 use super::chart::{self, Drawing, TEXT, WIDTH};
 use crate::bench::report::Row;
-use crate::bench::table::{marked, number, ratio};
+use crate::bench::table::{marked, number};
 
 /// In px.
 const ROW: f64 = 32.0;

@@ -77,10 +77,10 @@ fn lines(page: &str) -> Vec<String> {
 fn every_row_is_in_a_table() {
     let lines = lines(&of(&full()).unwrap());
     for line in [
-        "▸ fanout 10.6 5.30–21.2 1.1× 5",
-        "go WaitGroup 13.1 6.55–26.2 1.3× 5",
-        "▸ pipeline 698 349–1396 70× 5",
-        "asyncio 1234 617–2468 123× 5",
+        "▸ fanout 10.6 5.30–21.2 5",
+        "go WaitGroup 13.1 6.55–26.2 5 1.2×",
+        "▸ pipeline 698 349–1396 5",
+        "asyncio 1234 617–2468 5",
     ] {
         assert!(lines.iter().any(|found| found == line), "{line} is not among {lines:#?}");
     }
