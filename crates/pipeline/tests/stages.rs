@@ -1,4 +1,4 @@
-//! What is particular to a pipeline: each stage has its own settings, and all of them run at once.
+//! The stages of a pipeline: each stage has settings of its own, and all stages run at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
