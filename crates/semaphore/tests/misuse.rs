@@ -1,4 +1,4 @@
-//! Wrong uses, and the messages they get.
+//! Wrong uses, and the messages for them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -93,7 +93,7 @@ async fn more_permits_than_there_ever_are_can_be_waited_for_and_given_up() {
     let semaphore = Semaphore::new(2);
     assert_eq!(
         semaphore.try_acquire_many(u32::MAX).expect_err("there are two").to_string(),
-        "fewer permits are free than were asked for"
+        "too few permits are available"
     );
     let mut many = Box::pin(semaphore.acquire_many(u32::MAX));
     assert!(poll_once(many.as_mut()).is_pending());
@@ -115,7 +115,7 @@ async fn no_permits_are_had_at_once_and_give_nothing_back() {
 
 #[tokio::test]
 async fn a_closed_semaphore_says_so_to_whoever_comes_and_to_a_run() {
-    const SAYS: &str = "the semaphore was closed and gives out no permit any more";
+    const SAYS: &str = "the semaphore is closed";
     let semaphore = Semaphore::new(2);
     semaphore.close();
     assert_eq!(semaphore.acquire().await.expect_err("it is closed").to_string(), SAYS);
