@@ -242,8 +242,7 @@ async fn a_resource_that_never_comes_back_is_a_failure() {
     let mut run = WithResource::new(1, Logged::default(), lend).run([()]);
     let held = run.next().await.expect("an output").expect("it does not fail");
     let failure = run.next().await.expect("a failure").expect_err("it is still held");
-    let expected =
-        "stage `resource`: 1 of its resources still held 5s after its last job, which gave them away";
+    let expected = "stage `resource`: 1 of the resources still checked out 5s after the last job";
     assert_eq!(failure.to_string(), expected);
     drop(held);
 }

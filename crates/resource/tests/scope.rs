@@ -233,7 +233,7 @@ async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run
     let report = finish.await.expect("no panic");
     assert_eq!((began.elapsed(), inner.alive()), (10_000 * MS, 0));
     let failures: Vec<_> = report.failures.iter().filter(|failure| !failure.is_cancelled()).collect();
-    let late = "stage `resource`: timed out: what depends on a resource was not over in time";
+    let late = "stage `resource`: timed out: the scope of a resource did not end in time";
     let inside = "stage `resource`: stage `resource`: timed out: a release was not done in time";
     assert_eq!(failures.iter().map(ToString::to_string).collect::<Vec<_>>(), [late, inside]);
     assert!(matches!(failures[0].cause(), Cause::TimedOut(_)));
