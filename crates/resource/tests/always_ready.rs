@@ -39,8 +39,9 @@ fn let_time_pass(paused: bool) {
     }
 }
 
+/// A release that is always ready is dropped after the time limit.
 #[test]
-fn release_that_is_always_ready_is_given_up_in_time() {
+fn release_that_is_always_ready_is_dropped_in_time() {
     for (runtime, paused) in runtimes() {
         let failure = runtime.block_on(async {
             let resource = resource_fn(|| ready(Ok(())), |(), _| always_ready());
@@ -54,8 +55,9 @@ fn release_that_is_always_ready_is_given_up_in_time() {
     }
 }
 
+/// A dependent that is always ready is stopped before the release of its resource.
 #[test]
-fn dependent_that_is_always_ready_is_stopped_before_the_release() {
+fn dependent_that_is_always_ready_is_stopped_in_time() {
     for (runtime, paused) in runtimes() {
         runtime.block_on(async {
             let resource = resource_fn(|| ready(Ok(())), |(), _| ready(Ok(())));
@@ -71,6 +73,7 @@ fn dependent_that_is_always_ready_is_stopped_before_the_release() {
     }
 }
 
+/// Work that is always ready is stopped at the deadline.
 #[test]
 fn work_that_is_always_ready_is_stopped_at_the_deadline() {
     for (runtime, paused) in runtimes() {

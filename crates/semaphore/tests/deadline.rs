@@ -30,6 +30,7 @@ async fn stopped_at_the_deadline(owned: bool, paused: bool) -> bool {
     scope.wait().await.is_err_and(|failure| failure.is_cancelled())
 }
 
+/// A loop with a free permit in every round is stopped at the deadline, on a runtime of one thread.
 #[test]
 fn acquire_loop_at_the_deadline_is_stopped_on_one_thread() {
     for owned in [false, true] {
@@ -38,6 +39,7 @@ fn acquire_loop_at_the_deadline_is_stopped_on_one_thread() {
     }
 }
 
+/// A loop with a free permit in every round is stopped at the deadline, on a runtime of two threads.
 #[test]
 fn acquire_loop_at_the_deadline_is_stopped_on_two_threads() {
     for owned in [false, true] {

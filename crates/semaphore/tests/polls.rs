@@ -100,8 +100,9 @@ fn play(victim: usize, at: usize, asleep: bool) {
     assert_eq!(semaphore.available_permits(), PERMITS, "free at the end ({with})");
 }
 
+/// A waiter may be dropped at every step: the other waiters are served in order, and no permit is lost.
 #[test]
-fn who_waits_may_be_dropped_at_every_step() {
+fn waiter_dropped_at_any_step_harms_no_other() {
     for victim in 0..WANTED.len() {
         for at in victim..4 * WANTED.len() {
             play(victim, at, false);
@@ -110,8 +111,9 @@ fn who_waits_may_be_dropped_at_every_step() {
     }
 }
 
+/// The semaphore may be closed at every step: every waiter is served or refused, and no permit is lost.
 #[test]
-fn it_may_be_closed_at_every_step() {
+fn close_at_any_step_serves_or_refuses_every_waiter() {
     for at in 0..3 * WANTED.len() {
         let semaphore = Semaphore::new(PERMITS);
         let (waiting, held) = (VecDeque::new(), VecDeque::new());

@@ -65,8 +65,9 @@ fn is_whole(semaphore: &Semaphore) {
     assert_eq!(semaphore.available_permits(), semaphore.total_permits(), "a permit was lost");
 }
 
+/// Two stages under a semaphore with a single permit complete.
 #[tokio::test(start_paused = true)]
-async fn two_stages_under_one_permit_finish() {
+async fn two_stages_under_one_permit_complete() {
     let permit = Semaphore::new(1);
     for limit in [1, 3] {
         let gauge = Gauge::default();
@@ -78,8 +79,9 @@ async fn two_stages_under_one_permit_finish() {
     }
 }
 
+/// Two stages under a semaphore with a single permit complete on several threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn two_stages_under_one_permit_finish_on_several_threads() {
+async fn two_stages_under_one_permit_complete_on_threads() {
     let permit = Semaphore::new(1);
     let pass = WithPermit::new(&permit, pass).limit(4);
     let then = pass.clone().then(pass);
@@ -88,8 +90,9 @@ async fn two_stages_under_one_permit_finish_on_several_threads() {
     is_whole(&permit);
 }
 
+/// Two runs and a direct caller share the permits, and all of them make progress.
 #[tokio::test(start_paused = true)]
-async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
+async fn runs_and_a_direct_caller_share_the_permits() {
     let semaphore = Semaphore::new(3);
     let gauge = Gauge::default();
     let pattern = WithPermit::new(&semaphore, gauge.job());
@@ -113,8 +116,9 @@ async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
     is_whole(&semaphore);
 }
 
+/// A direct caller is served in turn, while two runs always have waiting items.
 #[tokio::test(start_paused = true)]
-async fn a_direct_user_is_not_starved_by_runs_that_never_pause() {
+async fn direct_caller_among_busy_runs_is_served_in_turn() {
     let semaphore = Semaphore::new(2);
     let gauge = Gauge::default();
     let runs = [0, 1].map(|_| WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..10_000));
@@ -126,8 +130,9 @@ async fn a_direct_user_is_not_starved_by_runs_that_never_pause() {
     drop((permit, runs));
 }
 
+/// A permit is released before the output of the job is handed on.
 #[tokio::test(start_paused = true)]
-async fn a_permit_is_released_before_its_output_is_handed_on() {
+async fn output_of_a_job_comes_after_the_release() {
     let semaphore = Semaphore::new(1);
     let mut run = WithPermit::new(&semaphore, pass).run(0..100);
     let mut outputs = 0;
@@ -139,8 +144,9 @@ async fn a_permit_is_released_before_its_output_is_handed_on() {
     assert_eq!(outputs, 100);
 }
 
+/// A permit is taken until the end of the job.
 #[tokio::test(start_paused = true)]
-async fn a_permit_is_held_as_long_as_the_job_is_there() {
+async fn permit_of_a_running_job_is_taken_until_its_end() {
     let semaphore = Semaphore::new(2);
     let run = WithPermit::new(&semaphore, for_ever).limit(1).run([1]);
     settle().await;
@@ -165,8 +171,9 @@ async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnO
     items
 }
 
+/// An item that waits for a permit when the run stops is never started, and is kept.
 #[tokio::test(start_paused = true)]
-async fn an_item_that_waits_for_its_permit_is_not_begun_and_comes_back() {
+async fn item_waiting_for_a_permit_at_a_stop_is_kept() {
     let semaphore = Semaphore::new(1);
     let pattern = WithPermit::new(&semaphore, for_ever).limit(3);
     let kept = never_started(|source| pattern.run(source), Run::cancel).await;
@@ -186,8 +193,9 @@ async fn an_item_that_waits_for_its_permit_is_not_begun_and_comes_back() {
     assert_eq!((counts.taken, counts.never_started, counts.cancelled), (2, 2, 0));
 }
 
+/// All permits are free after a run that failed, panicked, was dropped or was cancelled.
 #[tokio::test(start_paused = true)]
-async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
+async fn permits_after_an_unsuccessful_run_are_all_free() {
     let semaphore = Semaphore::new(3);
     let fails = WithPermit::new(&semaphore, |x: u64| async move {
         anyhow::ensure!(x != 4, "not {x}");
@@ -236,8 +244,9 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
     is_whole(&semaphore);
 }
 
+/// Under a closed semaphore, every item fails with the message of the error.
 #[tokio::test(start_paused = true)]
-async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
+async fn items_under_a_closed_semaphore_fail_with_the_reason() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.acquire().await.expect("it is open");
     let pattern = WithPermit::new(&semaphore, pass).limit(2).named("downloads");
@@ -256,8 +265,9 @@ async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
     drop(held);
 }
 
+/// The default limit is the total number of permits at the start of the run, and at least 1.
 #[tokio::test(start_paused = true)]
-async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
+async fn default_limit_is_the_number_of_permits_at_the_start() {
     let semaphore = Semaphore::new(2);
     let held = semaphore.acquire().await.expect("it is open");
     let pattern = WithPermit::new(&semaphore, for_ever).capacity(0);
@@ -281,8 +291,9 @@ async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
     assert_eq!(soon(run.collect()).await.expect("nothing fails").len(), 20);
 }
 
+/// The limit bounds the permits of a single run.
 #[tokio::test(start_paused = true)]
-async fn the_limit_bounds_what_one_run_has_of_the_permits() {
+async fn limit_of_a_run_bounds_its_permits() {
     let (semaphore, gauge) = (Semaphore::new(10), Gauge::default());
     let outputs = WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..20).collect().await;
     assert_eq!((outputs.expect("nothing fails").len(), gauge.most()), (20, 4));

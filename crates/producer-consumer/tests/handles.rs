@@ -290,9 +290,9 @@ fn several() -> Runtime {
     Builder::new_multi_thread().worker_threads(4).enable_time().build().expect("a runtime")
 }
 
-/// The tasks yield from never to more often than the run has polls.
+/// An item of a handle that outlives its job is consumed or refused, with any number of yields before the send.
 #[test]
-fn an_item_sent_by_an_outliving_handle_is_consumed_or_refused() {
+fn item_of_an_outliving_handle_is_consumed_or_refused() {
     let runtime = single();
     for yields in 0..60 {
         for plan in plans(yields, &[None]) {
@@ -301,8 +301,9 @@ fn an_item_sent_by_an_outliving_handle_is_consumed_or_refused() {
     }
 }
 
+/// An item that is sent from another thread is consumed or refused.
 #[test]
-fn an_item_sent_from_another_thread_is_consumed_or_refused() {
+fn item_of_another_thread_is_consumed_or_refused() {
     let runtime = several();
     for round in 0..200 {
         for plan in plans(round % 20, &[None]) {
@@ -311,8 +312,9 @@ fn an_item_sent_from_another_thread_is_consumed_or_refused() {
     }
 }
 
+/// An item that is sent to a stopped run is counted or refused.
 #[test]
-fn an_item_sent_to_a_run_that_is_stopped_is_counted_or_refused() {
+fn item_sent_to_a_stopped_run_is_counted_or_refused() {
     let runtime = single();
     for yields in 0..40 {
         for plan in plans(yields, &STOPS) {
@@ -321,8 +323,9 @@ fn an_item_sent_to_a_run_that_is_stopped_is_counted_or_refused() {
     }
 }
 
+/// An item that is sent from another thread during a stop is counted or refused.
 #[test]
-fn an_item_sent_at_a_stop_by_another_thread_is_counted() {
+fn item_of_another_thread_at_a_stop_is_counted() {
     let runtime = several();
     for round in 0..100 {
         for plan in plans(round % 20, &STOPS) {
@@ -331,9 +334,9 @@ fn an_item_sent_at_a_stop_by_another_thread_is_counted() {
     }
 }
 
-/// A thread sends until it is refused, while the runtime of the run goes away.
+/// An item that a thread sends during the shutdown of the runtime is counted or refused.
 #[test]
-fn an_item_sent_to_a_runtime_that_goes_away_is_counted() {
+fn item_sent_while_the_runtime_shuts_down_is_counted() {
     let other = single();
     for round in 0..400 {
         for newest_first in [false, true] {
