@@ -32,12 +32,12 @@ async fn stages_with_a_limit_of_one_overlap_in_order() {
     let began = Instant::now();
     let squares = pipeline.run([1, 2, 3, 4, 5]).collect().await.expect("nothing fails");
     assert_eq!(squares, [144, 196, 256, 324, 400]);
-    // Seven steps, and not fifteen; each sleep may round up by a millisecond.
+    // Seven steps, and not fifteen. Every sleep may round up by a millisecond.
     let took = began.elapsed();
     assert!((7 * STEP..=7 * STEP + Duration::from_millis(7)).contains(&took), "it took {took:?}");
 }
 
-/// Fails at item 3, in the middle; the other stages are told by what reaches them.
+/// Fails in the middle stage, at item 3.
 fn picky() -> impl PatternExt<u64, Out = u64> {
     Pipeline::new(2, pass)
         .named("before")
@@ -122,7 +122,7 @@ async fn index_behind_an_unordered_stage_is_of_the_input() {
     assert_eq!(indexes, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "the middle stage turned them round");
 }
 
-/// How many are at something at once, and the most there were.
+/// Counts the jobs at the same time, and the maximum.
 #[derive(Default)]
 struct Gauge {
     now: AtomicUsize,
@@ -157,7 +157,7 @@ async fn stages_of_three_limits_keep_their_limits() {
     let outputs = pipeline.run(0..20).collect().await.expect("nothing fails");
     assert_eq!(outputs.len(), 20);
     let most = gauges.map(|gauge| gauge.most.load(Ordering::Relaxed));
-    // No more than two at once come out of the middle.
+    // The middle stage yields at most two items at once.
     assert_eq!(most, [5, 2, 2]);
     let took = began.elapsed().as_millis();
     assert!(
@@ -179,7 +179,7 @@ async fn stages_without_a_receiver_fill_their_capacities() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
-    // Nobody takes outputs: each stage has as many items as its limit and capacity, behind it as many as theirs.
+    // Without a receiver, a stage has taken the items of its own bound and of the bounds behind.
     let taken: Vec<usize> = run.report().stages.iter().map(|stage| stage.counts.taken).collect();
     assert_eq!(taken, [13 + 1 + 7, 1 + 7, 7]);
     assert_eq!(asked.load(Ordering::Relaxed), 21);
@@ -188,7 +188,7 @@ async fn stages_without_a_receiver_fill_their_capacities() {
 /// `ordered` orders the outputs of its own stage, and not of the stages before or behind.
 #[tokio::test]
 async fn ordered_applies_to_its_stage_only() {
-    // The jobs of each pair end the second first.
+    // In a pair of jobs, the second completes first.
     let pair = || {
         let gate = Arc::new(Semaphore::new(0));
         move |x: u64| {

@@ -1,4 +1,4 @@
-//! What consumers that put promise: the end by itself, and never a wait for room.
+//! Consumers that send: the run ends by itself, and a consumer never waits for capacity.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,9 +7,9 @@ use tokio::time::sleep;
 use towpath_producer_consumer::queue::TrySendError;
 use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, QueueSender, QueueTrySender};
 
-/// A run that goes on for ever fails its test; on a paused clock at once.
+/// Fails the test if a run does not end; on a paused clock, at once.
 async fn ends<F: Future>(run: F) -> F::Output {
-    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),
@@ -17,7 +17,7 @@ async fn ends<F: Future>(run: F) -> F::Output {
     }
 }
 
-/// Every number up to `most` once, found from 1 by way of `2n` and `2n + 1`.
+/// Visits every number up to `most` once: from 1, by way of `2n` and `2n + 1`.
 fn tree(most: u64) -> ProducerConsumer<u64, u64, u64> {
     ProducerConsumer::items().consumers_that_send(
         4,
@@ -55,7 +55,7 @@ async fn run_with_an_empty_queue_and_no_job_ends() -> Result<(), Failure> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn run_on_four_threads_ends_after_the_last_item() -> Result<(), Failure> {
     for most in (1..40).chain([1_000, 5_000]) {
-        // On a real clock; it takes a moment.
+        // The clock is real, and the run takes a moment.
         let found = tokio::time::timeout(Duration::from_secs(20), finds_everything(most)).await;
         found.unwrap_or_else(|_| panic!("the run over {most} numbers does not end"))?;
     }

@@ -1,4 +1,4 @@
-//! Wrong uses, and the messages they get.
+//! Wrong uses, and the messages for them.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ fn counting(limit: usize) -> Producers<u64, u64> {
     })
 }
 
-/// A run that goes on for ever fails its test; the clock is paused.
+/// Fails the test if a run does not end; the clock is paused.
 async fn ends<F: Future>(run: F) -> F::Output {
-    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),

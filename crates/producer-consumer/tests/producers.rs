@@ -1,4 +1,4 @@
-//! What producers and the queue between them and the consumers promise.
+//! Producers, and the queue between producers and consumers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use towpath_producer_consumer::{
     Failure, OnFailure, PatternExt, ProducerConsumer, Producers, QueueSender, Report, Scope,
 };
 
-/// A run that goes on for ever fails its test; on a paused clock at once.
+/// Fails the test if a run does not end; on a paused clock, at once.
 async fn ends<F: Future>(run: F) -> F::Output {
-    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),
@@ -21,7 +21,7 @@ async fn ends<F: Future>(run: F) -> F::Output {
     }
 }
 
-/// A producer for each input `n`: it puts `n` items, each `100 * n` and a running number.
+/// Producers that send `n` items for the input `n`: the sums of `100 * n` and a running number.
 fn counting() -> Producers<u64, u64> {
     ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {

@@ -1,4 +1,4 @@
-//! What producers, and consumers that put, start in the scope of their handle ends before the run does.
+//! The scope of a handle: tasks of producers and of consumers that send end before the run does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

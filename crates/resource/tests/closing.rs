@@ -1,4 +1,4 @@
-//! What happens while the resources of a run are being released: a shutdown, a cancellation behind it.
+//! Events during the releases of a run: a shutdown of the runtime, and a cancellation of the next stage.
 
 #[allow(dead_code, reason = "the tests of releases use all of it")]
 mod log;

@@ -1,5 +1,4 @@
-//! Resources that outlive their jobs, and runtimes without timers: each is released all the same, and before its run is
-//! over.
+//! Guards that outlive their jobs, and runtimes without timers: every resource is released before its run is over.
 
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use tokio::runtime::Builder;
 use tokio::task::{spawn_blocking, yield_now};
 use towpath_resource::{PatternExt, ResourceGuard, WithResource, resource_fn, with};
 
-/// Counted while it is there; it is large, so that it takes a while to be moved.
+/// Counts its instances. The size makes a move take a while.
 struct Large {
     alive: Arc<AtomicUsize>,
     _room: [u8; 16 * 1024],
@@ -21,7 +20,7 @@ impl Drop for Large {
     }
 }
 
-/// A source of one item, which is dropped right before the run closes: it says so, and takes a while.
+/// A source of one item, whose drop comes right before the end of the run. The drop sets a flag, and takes a while.
 struct Last(Option<()>, Arc<AtomicBool>, usize);
 
 impl Iterator for Last {

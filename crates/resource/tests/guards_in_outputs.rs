@@ -1,4 +1,4 @@
-//! Resources that leave their job with its output: whatever becomes of that, they are released before the run is over.
+//! Guards in outputs: the resources are released before the run is over, whether or not the outputs are received.
 
 #[allow(dead_code, reason = "the tests of releases use all of it")]
 mod log;

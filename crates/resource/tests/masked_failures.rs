@@ -1,4 +1,4 @@
-//! What goes wrong twice: what came first is told, and what came later is told, too.
+//! Two failures in a row: the first failure is reported first, and the second is reported as well.
 
 use std::future::{Future, pending};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! A resource is released with an await whatever becomes of its job, and its release masks nothing.
+//! Releases: a resource is released with an await after every end of its job, and the release masks no failure.
 
 mod log;
 
@@ -13,7 +13,7 @@ use towpath_resource::{
     resource_fn, with, with_in,
 };
 
-/// What a job does with an item.
+/// The action of a job on an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Pass,
@@ -109,7 +109,7 @@ async fn resources_are_reused_and_as_many_as_jobs_at_once() {
     WithResource::new(4, log.clone(), slow).run(0..100).collect().await.expect("it does not fail");
     assert_eq!(log.made(), (4, 4));
 
-    // None waits for another to be made where one is idle.
+    // No job waits for an acquisition while a resource is idle.
     let quick = |(held, _): (ResourceGuard<State>, u32)| async move { Ok(held.number) };
     let log = Logged::default();
     WithResource::new(1, log.clone(), quick).run(0..100).collect().await.expect("it does not fail");

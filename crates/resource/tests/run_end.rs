@@ -1,4 +1,4 @@
-//! Nothing of its resources goes on when a run is over.
+//! The end of a run: no release and no dependent of a resource goes on.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ async fn release_started_as_the_run_ends_is_awaited_and_reported() {
         sleep(2 * S).await;
         drop(one);
     });
-    // When the time is up, and the last release but this one has just ended.
+    // The time limit has passed, and the last other release has just completed.
     tokio::spawn(async move {
         first_released.notified().await;
         drop(zero);

@@ -1,4 +1,4 @@
-//! What runs in the scope of a resource is over before the resource is released, or lent to the next job.
+//! Scopes of resources: runs and tasks in the scope end before the resource is released or reused.
 
 mod log;
 
@@ -15,17 +15,17 @@ use towpath_resource::{
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Fails where it would hang.
+/// Fails the test if `future` does not complete.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(60_000 * MS, future).await.expect("it is over soon")
 }
 
-/// What was released, in that order.
+/// The names of the released resources, in order.
 #[derive(Clone, Debug, Default)]
 struct Order(Arc<Mutex<Vec<&'static str>>>);
 
 impl Order {
-    /// A resource whose release, or else its drop, is put down as `name`.
+    /// Returns a resource whose drop is recorded as `name`.
     fn named(&self, name: &'static str, release: Duration) -> impl Resource<State = Named> + use<> {
         let order = self.clone();
         let acquire = move || {
@@ -59,7 +59,7 @@ impl Drop for Named {
     }
 }
 
-/// How the work inside both ends.
+/// The end of the inner work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Success,
@@ -111,7 +111,7 @@ async fn inner_resource_is_released_before_the_outer_one() {
     }
 }
 
-/// A transaction, as a task in `scope` that goes on after the job that has begun it.
+/// Starts a transaction as a task in `scope`, which outlives the job.
 fn leave(scope: &Scope, transaction: impl Resource, end: End) {
     let inside = scope.clone();
     scope.spawn("transaction", async move { Ok(with_in(&inside, transaction, move |_| work(end)).await?) });

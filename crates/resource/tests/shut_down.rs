@@ -1,4 +1,4 @@
-//! A runtime that is shut down in mid-run leaves no time to release; what has failed by then is told all the same.
+//! A shutdown of the runtime during a run: no further release runs, and earlier failures are reported.
 
 use std::future::pending;
 
@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 use tokio::task::yield_now;
 use towpath_resource::{PatternExt, ResourceGuard, Run, Scope, WithResource, resource_fn};
 
-/// A run with a job that waits for ever, of which a release has failed, and whose runtime is gone.
+/// Returns a run with a failed release and a job that never completes. The runtime is gone.
 fn shut_down(scope: &Scope) -> Run<()> {
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What the semaphore promises where many want it at once, on several threads, and where they give up.
+//! The semaphore under contention: many calls at once, on several threads, and cancelled calls.
 
 use std::hint::{black_box, spin_loop};
 use std::pin::{Pin, pin};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::{JoinSet, yield_now};
 use towpath_semaphore::{AcquireError, Semaphore, SemaphorePermit, TryAcquireError};
 
-/// How often it was woken.
+/// A waker that counts its wake-ups.
 #[derive(Default)]
 struct Bell(AtomicUsize);
 
@@ -29,7 +29,7 @@ impl Bell {
 
 type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + 'a>>;
 
-/// A place in line, which is taken before this returns.
+/// Returns a call that has entered the wait list.
 fn stand(semaphore: &Semaphore, count: u32) -> Acquiring<'_> {
     let mut acquiring: Acquiring<'_> = Box::pin(semaphore.acquire_many(count));
     assert!(poll(acquiring.as_mut(), Waker::noop()).is_none(), "there should be too few");
@@ -47,7 +47,7 @@ fn now<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
     poll(future, Waker::noop())
 }
 
-/// Where two threads wait for each other.
+/// A barrier for two threads.
 #[derive(Default)]
 struct Meeting(AtomicUsize);
 
@@ -64,8 +64,8 @@ impl Meeting {
     }
 }
 
-/// Has another thread release the only permit while this one does `act`, again and again, a little later each
-/// time; returns how often what came of it was not `right`.
+/// Releases the only permit on a second thread during `act`, repeatedly, and a little later every time. Returns the number of
+/// results of `act` that are not `right`.
 fn wrong_while_a_permit_is_released<T, U>(
     semaphore: &Semaphore,
     prepare: impl Fn() -> T,
@@ -80,7 +80,7 @@ fn wrong_while_a_permit_is_released<T, U>(
                 let permit = semaphore.try_acquire();
                 meeting.meet();
                 meeting.meet();
-                // From nothing up to some hundred nanoseconds.
+                // From no wait up to some hundred nanoseconds.
                 for wait in 0..round % 64 * 8 {
                     black_box(wait);
                 }
@@ -153,7 +153,7 @@ fn permit_released_as_the_last_waiter_leaves_is_free() {
     assert_eq!(wrong, 0);
 }
 
-/// Numbers that look random and are the same each time.
+/// A pseudo-random generator with a fixed seed.
 struct Dice(u64);
 
 impl Dice {
@@ -163,7 +163,7 @@ impl Dice {
     }
 }
 
-/// Acquires in every way, gives up in every way, and holds what it got across a wait or not.
+/// Acquires and cancels in every way, and keeps the permits across an await or not.
 async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
     const PERMITS: usize = 4;
     let work = async |count: u32, long: bool| {
@@ -179,7 +179,7 @@ async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
         let (count, long) = (1 + dice.roll(3), dice.roll(4) == 0);
         match dice.roll(8) {
             0 => {
-                // It stands in line and leaves, perhaps while it is served.
+                // The call enters the wait list and is cancelled, perhaps while it is served.
                 let mut acquiring = pin!(semaphore.acquire_many(count));
                 tokio::select! {
                     biased;
@@ -211,7 +211,7 @@ async fn tasks_on_four_threads_lose_no_permit_or_wake_up() {
     let held = Arc::default();
     let mut tasks: JoinSet<()> =
         (0..32).map(|seed| contend(semaphore.clone(), Arc::clone(&held), seed)).collect();
-    // Also new permits go to those who wait.
+    // New permits go to the waiters, too.
     semaphore.add_permits(2);
     let all = async {
         while let Some(ended) = tasks.join_next().await {
@@ -244,7 +244,7 @@ fn waiters_left_of_a_long_list_are_served_in_order() {
     let semaphore = Semaphore::new(1);
     let permit = semaphore.try_acquire().expect("it is free");
     let mut line: Vec<_> = (0..1_000).map(|_| Some(stand(&semaphore, 1))).collect();
-    // In an order that has nothing to do with the line's, the first among them.
+    // The order of the cancellations is unrelated to the wait list, and includes the first waiter.
     for i in 0..1_000 {
         let at = i * 389 % 1_000;
         if at % 7 != 3 {
@@ -280,7 +280,7 @@ fn release_of_many_serves_all_waiters_that_fit() {
     let all = semaphore.try_acquire_many(5).expect("they are free");
     let mut line: Vec<_> = [2, 1, 3, 1].map(|count| stand(&semaphore, count)).into();
     drop(all);
-    // The third waits for one more, and the last one behind it though there are two.
+    // The third call needs one more permit, and the last call waits behind the third, though two permits are left.
     let outcomes: Vec<_> = line.iter_mut().map(|acquiring| now(acquiring.as_mut())).collect();
     assert_eq!(outcomes.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
     assert_eq!(semaphore.available_permits(), 0, "what is free is kept for who waits");
@@ -333,7 +333,7 @@ fn acquire_of_zero_permits_never_waits() {
     assert_eq!(semaphore.try_acquire_many(0).expect_err("it is closed"), TryAcquireError::Closed);
 }
 
-/// Panics when it is rung.
+/// A waker that panics.
 struct Broken;
 
 impl Wake for Broken {

@@ -1,4 +1,4 @@
-//! What the semaphore promises by itself: first come, first served, and no permit is ever lost.
+//! The semaphore alone: waiters are served in order, and no permit is lost.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle, yield_now};
 use towpath_semaphore::{AcquireError, Semaphore, TryAcquireError};
 
-/// Who got a permit, in that order.
+/// The names of the served tasks, in order.
 type Line = Arc<Mutex<Vec<&'static str>>>;
 
-/// A task that stands in line for so many permits before this returns, and releases them once it has them.
+/// Spawns a task that enters the wait list for `count` permits, and releases the permits once served.
 async fn stand(semaphore: &Semaphore, line: &Line, name: &'static str, count: u32) -> JoinHandle<()> {
     let (semaphore, line) = (semaphore.clone(), Arc::clone(line));
     let task = tokio::spawn(async move {
@@ -21,7 +21,7 @@ async fn stand(semaphore: &Semaphore, line: &Line, name: &'static str, count: u3
     task
 }
 
-/// What comes of a task; where it waits for ever, on a paused clock that is seen at once.
+/// Joins a task. On a paused clock, a task that never completes fails the test at once.
 async fn soon<T>(task: JoinHandle<T>) -> Result<T, JoinError> {
     let outcome = tokio::time::timeout(Duration::from_secs(10), task).await;
     outcome.expect("it should not wait for ever")
@@ -55,7 +55,7 @@ async fn released_permit_is_reserved_for_the_first_waiter() {
     let permit = semaphore.acquire().await.expect("it is open");
     let first = stand(&semaphore, &line, "first", 1).await;
     drop(permit);
-    // The permit is the first one's already, though its task has not run since.
+    // The permit belongs to the first waiter, though the task of the waiter has not run since.
     assert_eq!(semaphore.try_acquire().expect_err("it is taken"), TryAcquireError::NoPermits);
     assert_eq!(semaphore.available_permits(), 0);
     let _permit = semaphore.acquire().await.expect("it is open");
@@ -69,7 +69,7 @@ async fn waiter_for_many_is_not_passed_over_by_smaller_calls() {
     let (semaphore, line) = (Semaphore::new(3), Line::default());
     let permits = [semaphore.acquire().await, semaphore.acquire().await];
     let many = stand(&semaphore, &line, "many", 3).await;
-    // One is free, and kept for it.
+    // A permit is free, and reserved for the waiter.
     assert_eq!(semaphore.try_acquire().expect_err("it is taken"), TryAcquireError::NoPermits);
     let one = stand(&semaphore, &line, "one", 1).await;
     let other = stand(&semaphore, &line, "other", 1).await;
@@ -90,7 +90,7 @@ async fn waiter_for_many_is_not_passed_over_by_smaller_calls() {
 async fn cancelled_waiter_leaves_its_share_to_the_next() {
     let (semaphore, line) = (Semaphore::new(3), Line::default());
     let permits = semaphore.acquire_many(2).await.expect("it is open");
-    // It holds the last permit in part, and has to let go of it.
+    // The free permit is reserved for the first waiter until the waiter is gone.
     let gone = stand(&semaphore, &line, "gone", 3).await;
     let next = stand(&semaphore, &line, "next", 1).await;
     assert_eq!(served(&line), Vec::<&str>::new());
@@ -194,7 +194,7 @@ async fn permit_made_owned_is_released_once() {
 #[tokio::test(start_paused = true)]
 async fn waiter_without_budget_enters_the_wait_list() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
-    // More than a task may do in one turn; then it waits.
+    // The loop uses up the budget of the task.
     for _ in 0..10_000 {
         drop(semaphore.acquire().await.expect("it is open"));
     }

@@ -1,4 +1,4 @@
-//! What is particular to jobs under a semaphore: permits are shared, held while a job runs, and never lost.
+//! Jobs under a semaphore: permits are shared, taken while a job runs, and never lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 use towpath_semaphore::{Job, OnFailure, PatternExt, Run, Scope, Semaphore, Source, WithPermit};
 
-/// How many jobs run at once, and the most there were.
+/// Counts the jobs at the same time, and the maximum.
 #[derive(Clone, Default)]
 struct Gauge(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -44,16 +44,16 @@ async fn for_ever(_: u64) -> anyhow::Result<u64> {
     std::future::pending().await
 }
 
-/// Lets everything go on that can without the clock.
+/// Yields until no task is ready.
 async fn settle() {
     for _ in 0..1_000 {
         yield_now().await;
     }
 }
 
-/// What comes of it; where it waits for ever, on a paused clock that is seen at once.
+/// Awaits `future`. On a paused clock, a future that never completes fails the test at once.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the future once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = sleep(Duration::from_secs(10)) => panic!("it should not wait for ever"),
@@ -104,7 +104,7 @@ async fn runs_and_a_direct_caller_share_the_permits() {
         }
     };
     soon(direct).await;
-    // Each got its turn: in the time of 50 turns of one in nine, the others had theirs.
+    // Both runs have made progress in the time of 50 direct calls, one in nine.
     let done = runs.each_ref().map(|run: &Run<u64>| run.report().stages[0].counts.succeeded);
     assert!(done.iter().all(|done| *done > 2), "{done:?}");
     for run in runs {
@@ -125,7 +125,7 @@ async fn direct_caller_among_busy_runs_is_served_in_turn() {
     settle().await;
     let began = tokio::time::Instant::now();
     let permit = semaphore.acquire().await.expect("it is open");
-    // Eight items stood in line before it, two are let in every 10 ms.
+    // Eight items were in the wait list before the call, and two are served every 10 ms.
     assert!(began.elapsed() < Duration::from_millis(60), "it waited for {:?}", began.elapsed());
     drop((permit, runs));
 }
@@ -156,7 +156,7 @@ async fn permit_of_a_running_job_is_taken_until_its_end() {
     is_whole(&semaphore);
 }
 
-/// A run of `pattern`, and what of its items had to be given back when it was over.
+/// Runs a pattern, stops the run, and returns the kept items.
 async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnce(&Run<u64>)) -> Vec<u64> {
     let (source, kept) = Source::from(0..5).kept();
     let run = run(source);
