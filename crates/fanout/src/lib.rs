@@ -8,8 +8,8 @@
 //! - For jobs that are not `Send`: `futures::StreamExt::buffer_unordered`. These jobs run in the task that polls the
 //!   stream, and make no progress between the polls.
 //!
-//! A fan-out has the uses of `asyncio.gather`, of `asyncio.as_completed` and of a pool of goroutines behind a channel. It is
-//! bounded from the start and cancelled as a whole; no item is lost, and no panic is swallowed.
+//! A fan-out has the uses of `asyncio.gather`, of `asyncio.as_completed` and of a pool of goroutines behind a channel. It
+//! is bounded from the start and cancelled as a whole; no item is lost, and no panic is swallowed.
 //!
 //! # Example
 //!
@@ -36,10 +36,10 @@
 //!
 //! # Cost
 //!
-//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with a capacity of a thousand and a
-//! receiver in a task. A pool of goroutines costs 70 ns a job, and a task per job 480 ns. A waiting job costs about 700 bytes.
-//! A receiver in `block_on` costs more, and the smaller the capacity, the more: the thread is woken for each batch of outputs.
-//! `cargo xtask bench` measures these figures on another machine.
+//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with a capacity of a thousand and
+//! a receiver in a task. A pool of goroutines costs 70 ns a job, and a task per job 480 ns. A waiting job costs about 700
+//! bytes. A receiver in `block_on` costs more, and the smaller the capacity, the more: the thread is woken for each batch
+//! of outputs. `cargo xtask bench` measures these figures on another machine.
 //!
 //! Workers are tasks on the threads of the runtime: one for each waiting job, and one for each thread. For a while after a
 //! peak, up to twice as many workers stay. So a million quick jobs spawn a handful of tasks, and ten thousand sleeping jobs

@@ -8,8 +8,8 @@
 //! - For computation on every core without an await: rayon.
 //! - For steps that branch or join: `tokio::sync::mpsc`, and a task per step in a [`Scope`].
 //!
-//! A pipeline has the uses of coroutines with queues between them, and of goroutines with channels. Each stage has a limit, an
-//! order and a capacity of its own, a failure has the name of the stage, and an item keeps its index to the end.
+//! A pipeline has the uses of coroutines with queues between them, and of goroutines with channels. Each stage has a
+//! limit, an order and a capacity of its own, a failure has the name of the stage, and an item keeps its index to the end.
 //!
 //! # Example
 //!
@@ -41,15 +41,16 @@
 //! | [`named`](Pipeline::named) | the stage before the call | `stage 1`, `stage 2`, … |
 //! | [`on_failure`](Pipeline::on_failure) | all stages, wherever the call is | the first failure stops the run |
 //!
-//! A stage takes items in the order in which the stage before yields outputs. So the outputs of a pipeline come in input order
-//! if every stage is ordered or has a limit of 1.
+//! A stage takes items in the order in which the stage before yields outputs. So the outputs of a pipeline come in input
+//! order if every stage is ordered or has a limit of 1.
 //!
 //! # Cost
 //!
-//! The workers of a stage take the outputs of the stage before from the queue of that stage, a batch at a time, with no task in
-//! between. On two cores of a shared machine, an item costs about 25 ns in three stages that do nothing and have a capacity of a
-//! thousand. With a capacity of ten, the item costs 180 ns, so a stage with quick jobs needs more capacity than its
-//! limit. `cargo xtask bench` measures these figures on another machine. A run has one task for every stage, besides the workers.
+//! The workers of a stage take the outputs of the stage before from the queue of that stage, a batch at a time, with no
+//! task in between. On two cores of a shared machine, an item costs about 25 ns in three stages that do nothing and have a
+//! capacity of a thousand. With a capacity of ten, the item costs 180 ns, so a stage with quick jobs needs more capacity
+//! than its limit. `cargo xtask bench` measures these figures on another machine. A run has one task for every stage,
+//! besides the workers.
 
 #![forbid(unsafe_code)]
 
@@ -65,9 +66,9 @@ use upstream::Upstream;
 
 /// Applies the jobs of several stages to every item, with all stages at work at once.
 ///
-/// The type parameters are the [`Input`] or the pipeline of the stages before, and the job of the last stage. A pipeline is a
-/// description: it can be run any number of times, also at the same time, and every run has limits of its own. Clones share the
-/// jobs.
+/// The type parameters are the [`Input`] or the pipeline of the stages before, and the job of the last stage. A pipeline
+/// is a description: it can be run any number of times, also at the same time, and every run has limits of its own. Clones
+/// share the jobs.
 ///
 /// # Examples
 ///
@@ -136,8 +137,8 @@ impl<Before, J> Pipeline<Before, J> {
 }
 
 builders! {
-    /// [`on_failure`](Self::on_failure) applies to every stage of the pipeline, and the other methods apply to the last stage
-    /// so far. An item that fails at a stage does not reach the next stage.
+    /// [`on_failure`](Self::on_failure) applies to every stage of the pipeline, and the other methods apply to the last
+    /// stage so far. An item that fails at a stage does not reach the next stage.
     Pipeline<Before, J>: ordered
 }
 

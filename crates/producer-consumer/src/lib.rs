@@ -7,9 +7,9 @@
 //! - For a queue between the tasks of a program: [`queue`] alone, without runs and failures.
 //! - For work that must survive the process: a broker.
 //!
-//! The pattern has the uses of asyncio's `Queue` with `task_done` and `join`, and of a Go channel with a `WaitGroup`. The queue
-//! is bounded, and closed without sentinels and counters; no item is lost, and no panic is swallowed. Consumers may send, too:
-//! a crawler's frontier, which ends by itself.
+//! The pattern has the uses of asyncio's `Queue` with `task_done` and `join`, and of a Go channel with a `WaitGroup`. The
+//! queue is bounded, and closed without sentinels and counters; no item is lost, and no panic is swallowed. Consumers may
+//! send, too: a crawler's frontier, which ends by itself.
 //!
 //! # Example
 //!
@@ -54,13 +54,13 @@
 //!
 //! # Two stages
 //!
-//! A run has two stages in its report, `producers` and `consumers`, with a limit for each stage. An item has the index of the
-//! input of its producer, also if a consumer sent the item. Outputs come as jobs complete. The failure of a producer stops the
-//! run as the failure of a consumer does. The items in the queue of a stopped run are dropped and counted as cancelled at the
-//! consumers: `Source::kept` has only inputs whose producer was never started.
+//! A run has two stages in its report, `producers` and `consumers`, with a limit for each stage. An item has the index of
+//! the input of its producer, also if a consumer sent the item. Outputs come as jobs complete. The failure of a producer
+//! stops the run as the failure of a consumer does. The items in the queue of a stopped run are dropped and counted as
+//! cancelled at the consumers: `Source::kept` has only inputs whose producer was never started.
 //!
-//! A full queue refuses the item of a consumer at once, and returns the item. So a frontier needs a capacity for the expected
-//! items, and another run for the returned items. The producers share the capacity.
+//! A full queue refuses the item of a consumer at once, and returns the item. So a frontier needs a capacity for the
+//! expected items, and another run for the returned items. The producers share the capacity.
 
 #![forbid(unsafe_code)]
 

@@ -19,9 +19,9 @@ type StartConsumers<Item, Out> =
 
 /// Connects producers to consumers by a bounded queue.
 ///
-/// [`ProducerConsumer::producers`] or [`ProducerConsumer::items`] creates the producers, and a method of [`Producers`] adds the
-/// consumers. The pattern is a description: it can be run any number of times, also at the same time, and each run has a queue
-/// of its own. Clones share the jobs.
+/// [`ProducerConsumer::producers`] or [`ProducerConsumer::items`] creates the producers, and a method of [`Producers`]
+/// adds the consumers. The pattern is a description: it can be run any number of times, also at the same time, and each
+/// run has a queue of its own. Clones share the jobs.
 ///
 /// # Examples
 ///
@@ -90,8 +90,8 @@ pub struct Producers<In, Item> {
 }
 
 impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
-    /// Creates producers, which apply `job` to each input, with at most `limit` jobs at once. A job sends any number of items
-    /// to the queue.
+    /// Creates producers, which apply `job` to each input, with at most `limit` jobs at once. A job sends any number of
+    /// items to the queue.
     ///
     /// # Panics
     ///
@@ -159,8 +159,8 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         })
     }
 
-    /// Adds consumers as [`Producers::consumers`] does, with a handle for `job` to send further items to the queue. The run ends
-    /// when the queue is empty and no job runs.
+    /// Adds consumers as [`Producers::consumers`] does, with a handle for `job` to send further items to the queue. The
+    /// run ends when the queue is empty and no job runs.
     ///
     /// # Panics
     ///
@@ -227,10 +227,10 @@ impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
 }
 
 builders! {
-    /// The [capacity](Self::capacity) bounds the items in the queue. It also bounds the further outputs that are ready and not
-    /// yet taken. With a capacity of zero, a producer sends an item only to a free consumer. The failure policy applies to
-    /// producers and consumers. The names of the stages are `producers` and `consumers`, behind the [name](Self::named) if the
-    /// pattern has a name.
+    /// The [capacity](Self::capacity) bounds the items in the queue. It also bounds the further outputs that are ready and
+    /// not yet taken. With a capacity of zero, a producer sends an item only to a free consumer. The failure policy
+    /// applies to producers and consumers. The names of the stages are `producers` and `consumers`, behind the
+    /// [name](Self::named) if the pattern has a name.
     ProducerConsumer<In, Item, Out>
 }
 

@@ -1,4 +1,4 @@
-//! A temporary file that is removed after every end of the work: a success, an error, and a deadline.
+//! A temporary file that is removed however the work ends: a success, an error, and a deadline.
 
 use std::path::PathBuf;
 use std::time::Duration;

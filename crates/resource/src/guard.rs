@@ -10,12 +10,12 @@ use crate::slot::{NextStep, Slot};
 
 /// Holds a resource for a job. The drop of the guard checks the resource in, at the end of the job at the latest.
 ///
-/// If a job moves its guard into a task or returns it, the resource stays checked out until the guard is dropped. The run waits
-/// for the drop, at most for the [time of a release](crate::WithResource::release_within). After that time the run fails, and
-/// the resource is dropped without a release.
+/// If a job moves its guard into a task or returns it, the resource stays checked out until the guard is dropped. The run
+/// waits for the drop, at most for the [time of a release](crate::WithResource::release_within). After that time the run
+/// fails, and the resource is dropped without a release.
 ///
-/// So a job should not return its guard to `collect` or [`with`](crate::with): the call waits for the whole time, fails, and
-/// loses the outputs.
+/// So a job should not return its guard to `collect` or [`with`](crate::with): the call waits for the whole time, fails,
+/// and loses the outputs.
 ///
 /// # Examples
 ///
@@ -54,8 +54,8 @@ impl<S: Send + 'static> ResourceGuard<S> {
         Self { state: Some(state), slot, pool }
     }
 
-    /// Checks the resource in as unusable, for example a lost connection. The resource is released at the end of the job, and a
-    /// new resource is acquired for the next job.
+    /// Checks the resource in as unusable, for example a lost connection. The resource is released at the end of the job,
+    /// and a new resource is acquired for the next job.
     ///
     /// # Examples
     ///
@@ -82,23 +82,25 @@ impl<S: Send + 'static> ResourceGuard<S> {
 
     /// Returns the scope of the resource, for dependents such as a transaction on a connection.
     ///
-    /// All runs and tasks in the scope end before the resource is released or reused. The first call creates the scope, as a
-    /// child of the scope of the run.
+    /// All runs and tasks in the scope end before the resource is released or reused. The first call creates the scope, as
+    /// a child of the scope of the run.
     ///
     /// # The end of the job
     ///
-    /// After a success, the item completes when all runs and tasks in the scope have ended. So a job should complete a run in
-    /// the scope, and not return the run. After an error, the scope is cancelled first.
+    /// After a success, the item completes when all runs and tasks in the scope have ended. So a job should not return a
+    /// run in the scope, but complete the run: a returned run may wait for a receiver. After an error, the scope is
+    /// cancelled first.
     ///
-    /// An unreported failure in the scope fails the item. If the job failed, the error of the job fails the item, and the failure
-    /// in the scope is a failure of the run.
+    /// An unreported failure in the scope fails the item. If the job failed, the error of the job fails the item, and the
+    /// failure in the scope is a failure of the run.
     ///
-    /// The scope is also cancelled if the job is stopped or panics, and if the guard outlives the job and is then dropped. The
-    /// release waits for the scope, at most for the [time of a release](crate::WithResource::release_within). After that time, the
-    /// run has a failure, and the resource is released while the scope still ends. The run is over when both have ended.
+    /// The scope is also cancelled if the job is stopped or panics, and if the guard outlives the job and is then dropped.
+    /// The release waits for the scope, at most for the [time of a release](crate::WithResource::release_within). After
+    /// that time, the run has a failure, and the resource is released though the scope has not ended. The run is over when
+    /// both the resource is released and the scope has ended.
     ///
-    /// Nothing starts in a cancelled scope, nor after the end of the run. A resource with a scope that is checked in outside the
-    /// job is not reused.
+    /// Nothing starts in a cancelled scope, nor after the end of the run. A resource with a scope that is checked in
+    /// outside the job is not reused.
     ///
     /// # Examples
     ///

@@ -14,8 +14,8 @@ use crate::resource::{JobOutcome, Resource};
 use crate::slot::Slot;
 use crate::time::poll_once;
 
-/// The lease of a resource to a job. The drop of an [incomplete](Lease::complete) lease stands for a job that was stopped or has
-/// panicked.
+/// The lease of a resource to a job. The drop of a lease that is not [complete](Lease::complete) stands for a job that was
+/// stopped or has panicked.
 pub(crate) struct Lease<'a, R: Resource> {
     pool: &'a Arc<Pool<R>>,
     slot: Arc<Slot<R::State>>,

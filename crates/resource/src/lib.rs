@@ -1,4 +1,4 @@
-//! Jobs with a resource, acquired before the job and released afterwards with an await, after every end of the job.
+//! Jobs with a resource, acquired before the job and released afterwards with an await, however the job ends.
 //!
 //! # When not to use it
 //!
@@ -7,8 +7,8 @@
 //! - For a limit alone: `towpath-fanout`, or `towpath-semaphore` if several runs share the limit.
 //!
 //! The pattern has the uses of `async with` and `defer`: connections, sessions, temporary files, and other resources whose
-//! release must be awaited, which Rust's `Drop` cannot do. A resource is passed from job to job, and released after a success, an
-//! error, a panic, a timeout and a cancellation.
+//! release must be awaited, which Rust's `Drop` cannot do. A resource is passed from job to job, and released after a
+//! success, an error, a panic, a timeout and a cancellation.
 //!
 //! # Example
 //!
@@ -47,15 +47,15 @@
 //!     let lengths = WithResource::new(2, database, |(mut connection, path): (ResourceGuard<Connection>, &'static str)| async move {
 //!         connection.get(path).await
 //!     });
-//!     // Two connections for four items; when the outputs are there, both are released.
+//!     // Two connections for four items. `collect` returns after the release of both connections.
 //!     let lengths = lengths.ordered().run(["/", "/a", "/bc", "/def"]).collect().await?;
 //!     assert_eq!(lengths, [1, 2, 3, 4]);
 //!     Ok(())
 //! }
 //! ```
 //!
-//! For one piece of work and no items, there is [`with`]; for a resource inside another, a transaction on a connection,
-//! [`with_in`] the [scope](ResourceGuard::scope) of the outer one.
+//! [`with`] is for a single piece of work, without items. For a resource inside a resource, such as a transaction on a
+//! connection, call [`with_in`] with the [scope](ResourceGuard::scope) of the outer resource.
 //!
 //! # Guarantees of the release
 //!

@@ -33,7 +33,8 @@ pub(crate) struct Pool<R: Resource> {
     scope: Scope,
     /// The name of the scopes of the resources.
     name: Arc<str>,
-    /// The runtime of the releases, since a guard may be dropped on any thread. `None` outside a runtime, where no run starts.
+    /// The runtime of the releases, since a guard may be dropped on any thread. `None` outside a runtime, where no run
+    /// starts.
     runtime: Option<Handle>,
     releases: TaskTracker,
     state: Mutex<State<R::State>>,

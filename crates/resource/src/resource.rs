@@ -55,13 +55,13 @@ pub trait Resource: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped at its current await when the run stops. The drop must close everything that the future has opened.
+    /// The future is dropped at its current await when the run stops. The drop must close all that the future has opened.
     fn acquire(&self) -> impl Future<Output = anyhow::Result<Self::State>> + Send;
 
     /// Releases a resource: `__aexit__`. `after` is the outcome of the last job with the resource.
     ///
-    /// A release is cancelled only after [`WithResource::release_within`](crate::WithResource::release_within), and by a runtime
-    /// that shuts down.
+    /// A release is cancelled only after [`WithResource::release_within`](crate::WithResource::release_within), and by a
+    /// runtime that shuts down.
     ///
     /// # Errors
     ///
@@ -75,8 +75,8 @@ pub trait Resource: Send + Sync + 'static {
 
 /// The outcome of the last job with a resource: the `exc_type` of Python.
 ///
-/// Earlier jobs with the resource have no influence. A commit or a rollback for every job needs a resource of its own in the
-/// job: `with_in(&connection.scope(), transaction, …)`, with [`with_in`](crate::with_in) and
+/// Earlier jobs with the resource have no influence. A commit or a rollback for every job needs a resource of its own in
+/// the job: `with_in(&connection.scope(), transaction, …)`, with [`with_in`](crate::with_in) and
 /// [`ResourceGuard::scope`](crate::ResourceGuard::scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,8 +1,8 @@
 //! A slot: one resource, from the acquisition to the release.
 //!
-//! Two events precede the next step of a resource: the guard is checked in, and the job completes. The events come in either
-//! order, because a job may move its guard elsewhere. The call for the second event returns the next step, and its caller takes
-//! the step.
+//! Two events precede the next step of a resource: the guard is checked in, and the job completes. The events come in
+//! either order, because a job may move its guard elsewhere. The call for the second event returns the next step, and its
+//! caller takes the step.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};

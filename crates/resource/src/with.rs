@@ -6,17 +6,17 @@ use crate::guard::ResourceGuard;
 use crate::resource::Resource;
 use crate::with_resource::WithResource;
 
-/// Acquires a resource, does `work` with the resource, and releases the resource after every end of the work: Python's
-/// `async with`.
+/// Acquires a resource, does `work` with the resource, and releases the resource however the work ends: Python's `async
+/// with`.
 ///
-/// Dependents of the resource, with resources of their own, belong to [`with_in`] the [scope](ResourceGuard::scope) of the
-/// resource. Two plain `with`, one inside the other, are released at the same time if they are stopped. Work that returns its
-/// [`ResourceGuard`] fails, after a wait for the guard in vain.
+/// A dependent with a resource of its own needs [`with_in`] and the [scope](ResourceGuard::scope) of the outer resource:
+/// after a stop, two nested calls of `with` release both resources at the same time. Work that returns its
+/// [`ResourceGuard`] fails, after a wait for the guard.
 ///
 /// # Errors
 ///
-/// Returns the first failure: of the acquisition, of the work, or of the release. If both the work and the release fail, the
-/// failure of the release is not reported; [`with_in`] reports both.
+/// Returns the first failure: of the acquisition, of the work, or of the release. If both the work and the release fail,
+/// the failure of the release is not reported; [`with_in`] reports both.
 ///
 /// # Panics
 ///
@@ -24,8 +24,8 @@ use crate::with_resource::WithResource;
 ///
 /// # Cancel safety
 ///
-/// The drop of the future stops the work at the current await. The resource is released in a task of the runtime; a scope of
-/// [`with_in`] waits for the release.
+/// The drop of the future stops the work at the current await. The resource is released in a task of the runtime; a scope
+/// of [`with_in`] waits for the release.
 ///
 /// # Examples
 ///
@@ -48,11 +48,11 @@ where
     with_in(&Scope::default(), resource, work).await
 }
 
-/// Does `work` with a resource as [`with`] does, in `scope`: the cancellation and the deadline of the scope stop the work, and
-/// [`Scope::wait`] waits until the resource is released.
+/// Does `work` with a resource as [`with`] does, in `scope`: the cancellation and the deadline of the scope stop the work,
+/// and [`Scope::wait`] waits until the resource is released.
 ///
-/// In the [scope](ResourceGuard::scope) of an outer resource, the call is Python's nested `async with`: the inner resource is
-/// released before the outer resource, after every end of the work.
+/// In the [scope](ResourceGuard::scope) of an outer resource, the call is Python's nested `async with`: the inner resource
+/// is released before the outer resource, however the work ends.
 ///
 /// # Errors
 ///

@@ -18,17 +18,18 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Applies one job to each item, with a resource for every job.
 ///
-/// A resource is acquired for the first job without an idle resource, passed from job to job, and released with an await at the
-/// end of the run. A run has at most as many resources as jobs at once. Every resource is released once: when the last job of
-/// the run is gone, or directly after a job that panics or [discards](ResourceGuard::discard) the resource. Then a new resource
-/// is acquired for the next job.
+/// A resource is acquired for the first job without an idle resource, passed from job to job, and released with an await
+/// at the end of the run. A run has at most as many resources as jobs at once. Every resource is released once: when the
+/// last job of the run is gone, or directly after a job that panics or [discards](ResourceGuard::discard) the resource.
+/// Then a new resource is acquired for the next job.
 ///
-/// The run ends, and [`Scope::wait`] returns, when all resources are released. A failed release is a failure of the run, and
-/// never masks an earlier failure. If the acquisition fails, the item fails with the error. Dependents of a resource, such as a
-/// transaction on a connection, start in the [scope](ResourceGuard::scope) of the resource and end before the release.
+/// The run ends, and [`Scope::wait`] returns, when all resources are released. A failed release is a failure of the run,
+/// and never masks an earlier failure. If the acquisition fails, the item fails with the error. Dependents of a resource,
+/// such as a transaction on a connection, start in the [scope](ResourceGuard::scope) of the resource and end before the
+/// release.
 ///
-/// A `WithResource` is a description: it can be run any number of times, also at the same time, and each run has resources of
-/// its own. Clones share the job and the [`Resource`].
+/// A `WithResource` is a description: it can be run any number of times, also at the same time, and each run has resources
+/// of its own. Clones share the job and the [`Resource`].
 ///
 /// # Shutdown
 ///
@@ -69,8 +70,8 @@ pub struct WithResource<R, J> {
 }
 
 impl<R: Resource, J> WithResource<R, J> {
-    /// Creates a pattern that applies `job` to each item, together with the guard of a resource, with at most `limit` jobs at
-    /// once.
+    /// Creates a pattern that applies `job` to each item, together with the guard of a resource, with at most `limit` jobs
+    /// at once.
     ///
     /// The limit is a literal or a [`Limit`](crate::Limit). `Limit::try_from(n)?` checks a number that may be zero.
     ///
@@ -91,11 +92,12 @@ impl<R: Resource, J> WithResource<R, J> {
         }
     }
 
-    /// Limits the time of a release; by default, to 5 seconds. A release that does not complete in time is dropped, and fails
-    /// the run.
+    /// Limits the time of a release; by default, to 5 seconds. A release that does not complete in time is dropped, and
+    /// fails the run.
     ///
-    /// The same limit applies to the wait for the [scope](ResourceGuard::scope) of a resource before the release, and to the wait
-    /// for a [`ResourceGuard`] outside a job at the end of the run. A release inside the scope needs a lower limit.
+    /// The same limit applies to the wait for the [scope](ResourceGuard::scope) of a resource before the release, and to
+    /// the wait for a [`ResourceGuard`] outside a job at the end of the run. A release inside the scope needs a lower
+    /// limit.
     ///
     /// On a runtime without timers there is no limit. The panic of tokio about the missing timers is caught, and printed.
     #[must_use]
@@ -106,8 +108,8 @@ impl<R: Resource, J> WithResource<R, J> {
 }
 
 builders! {
-    /// An output that waits for its turn in an ordered run holds no resource. Without a [name](Self::named), the name of the
-    /// stage is `resource`.
+    /// An output that waits for its turn in an ordered run holds no resource. Without a [name](Self::named), the name of
+    /// the stage is `resource`.
     WithResource<R, J>: ordered
 }
 

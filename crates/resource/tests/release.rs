@@ -1,4 +1,4 @@
-//! Releases: a resource is released with an await after every end of its job, and the release masks no failure.
+//! Releases: a resource is released with an await however the job ends, and the release masks no failure.
 
 mod log;
 

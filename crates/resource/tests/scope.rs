@@ -80,7 +80,7 @@ async fn work(end: End) -> anyhow::Result<()> {
     }
 }
 
-/// The inner resource is released before the outer resource, after every end of the work.
+/// The inner resource is released before the outer resource, however the work ends.
 #[tokio::test(start_paused = true)]
 async fn inner_resource_is_released_before_the_outer_one() {
     for end in [End::Success, End::Error, End::Panic, End::Drop, End::Cancel, End::Deadline] {
@@ -181,7 +181,7 @@ async fn unreported_failure_in_the_scope_fails_the_item() {
     }
 }
 
-/// A failed release in the scope of a resource is reported after every end of the job.
+/// A failed release in the scope of a resource is reported however the job ends.
 #[tokio::test(start_paused = true)]
 async fn failed_release_in_the_scope_is_reported() {
     for end in [End::Error, End::Panic, End::Cancel, End::Drop] {

@@ -163,7 +163,8 @@ impl Semaphore {
         self.acquire_many_owned(1).await
     }
 
-    /// Acquires `count` permits as [`Semaphore::acquire_many`] does. The permits borrow nothing and can be sent into a task.
+    /// Acquires `count` permits as [`Semaphore::acquire_many`] does. The permits borrow nothing and can be sent into a
+    /// task.
     ///
     /// # Errors
     ///

@@ -13,8 +13,8 @@ use crate::semaphore::Semaphore;
 /// Other runs, other patterns, and tasks that acquire permits directly may share the semaphore. An item that waits for a
 /// permit when the run stops was never started, and [`Source::kept`] returns the item.
 ///
-/// Under a closed semaphore, every item fails with [`AcquireError`](crate::AcquireError). The first failure stops the run. With
-/// [`OnFailure::Continue`](crate::OnFailure::Continue), all further items of the source fail as well.
+/// Under a closed semaphore, every item fails with [`AcquireError`](crate::AcquireError). The first failure stops the run.
+/// With [`OnFailure::Continue`](crate::OnFailure::Continue), all further items of the source fail as well.
 ///
 /// A `WithPermit` is a description: it can be run any number of times, also at the same time. Clones share the job and the
 /// semaphore.
@@ -67,8 +67,8 @@ impl<J> WithPermit<J> {
     /// Limits the items of a run that wait for a permit or hold a permit at the same time: the share of the run in the
     /// permits and in the wait list.
     ///
-    /// The default is the [number of permits](Semaphore::total_permits) at the start of the run, and 1 if the semaphore has no
-    /// permit. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
+    /// The default is the [number of permits](Semaphore::total_permits) at the start of the run, and 1 if the semaphore
+    /// has no permit. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
     ///
     /// # Panics
     ///
@@ -82,8 +82,8 @@ impl<J> WithPermit<J> {
 }
 
 builders! {
-    /// An output that waits for its turn in an ordered run holds no permit. A failure does not close the semaphore. Without a
-    /// [name](Self::named), the name of the stage is `semaphore`.
+    /// An output that waits for its turn in an ordered run holds no permit. A failure does not close the semaphore.
+    /// Without a [name](Self::named), the name of the stage is `semaphore`.
     WithPermit<J>: ordered
 }
 
