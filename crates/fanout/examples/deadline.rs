@@ -1,4 +1,4 @@
-//! Go's `context.WithTimeout`, asyncio's `timeout`: what has not finished in time is stopped, not left running.
+//! Go's `context.WithTimeout`, asyncio's `timeout`: at the deadline, the jobs that run are stopped and not left behind.
 
 use std::time::Duration;
 
@@ -14,5 +14,5 @@ async fn main() {
     let failure = slow.run_in(&scope, [0, 0, 3_600]).collect().await.expect_err("an hour is too long");
     assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
     println!("{failure}");
-    scope.wait().await.expect("nothing is left, and nothing failed unheard");
+    scope.wait().await.expect("every failure was reported");
 }

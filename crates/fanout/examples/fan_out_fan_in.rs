@@ -1,4 +1,4 @@
-//! Fan-out and fan-in: ten jobs, four at once, their outputs as they come; then a failure, and the report.
+//! Fan-out and fan-in: ten jobs, four at once, and the outputs as jobs complete; then jobs that fail, and the report.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let mut outputs = double.run(0..10).indexed();
     while let Some(output) = outputs.next().await {
         let (index, output) = output?;
-        println!("job {index} gave {output}");
+        println!("job {index}: {output}");
         sum += output;
     }
     assert_eq!(sum, 90);

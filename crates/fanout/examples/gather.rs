@@ -1,4 +1,4 @@
-//! asyncio's `gather`: three tasks at once, their results in the order of the arguments.
+//! asyncio's `gather`: three tasks at once, and the results in the order of the arguments.
 
 use std::time::Duration;
 

@@ -1,15 +1,15 @@
-//! Bounded fan-out and fan-in: one job per item, at most so many at once, and a stream of the outputs.
-//!
-//! What `asyncio.gather`, `asyncio.as_completed` and a pool of goroutines behind a channel are for:
-//! bounded from the start, cancelled as a whole, with nothing lost and no panic swallowed.
+//! Bounded fan-out and fan-in: one job per item, a limit of jobs at once, and a stream of the outputs.
 //!
 //! # When not to use it
 //!
-//! - For two or three futures known when you write the code: `tokio::join!` or `tokio::try_join!`.
-//! - For one task beside this one: `tokio::spawn`, or [`Scope::spawn`] if it must not outlive you.
-//! - For computing on every core with no await anywhere: rayon.
-//! - For jobs that must run on the task that waits for them, because they are not `Send`:
-//!   `futures::StreamExt::buffer_unordered`; it makes no progress while nobody polls it.
+//! - For two or three futures known when the code is written: `tokio::join!` or `tokio::try_join!`.
+//! - For one task: `tokio::spawn`, or [`Scope::spawn`] if the task must not outlive the caller.
+//! - For computation on every core without an await: rayon.
+//! - For jobs that are not `Send`: `futures::StreamExt::buffer_unordered`. These jobs run in the task that polls the
+//!   stream, and make no progress between the polls.
+//!
+//! A fan-out has the uses of `asyncio.gather`, of `asyncio.as_completed` and of a pool of goroutines behind a channel. It
+//! is bounded from the start and cancelled as a whole; no item is lost, and no panic is swallowed.
 //!
 //! # Example
 //!
@@ -31,18 +31,19 @@
 //!
 //! | | [`OnFailure::Stop`], the default | [`OnFailure::Continue`] |
 //! |---|---|---|
-//! | as completed, the default | outputs as they are ready; on the first failure the other jobs are stopped, what had finished is yielded, then the failure, then the end | outputs and failures as they are ready |
-//! | [`ordered`](Fanout::ordered) | outputs in input order; on the first failure the unbroken prefix of what had finished, then the failure, then the end | outputs and failures in input order |
+//! | as completed, the default | outputs as jobs complete; the first failure stops the other jobs, and the run yields the completed outputs, then the failure, then the end | outputs and failures as jobs complete |
+//! | [`ordered`](Fanout::ordered) | outputs in input order; after the first failure, the run yields the completed outputs up to the first gap, then the failure, then the end | outputs and failures in input order |
 //!
 //! # Cost
 //!
-//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with room for a
-//! thousand outputs and taken in a task, where a pool of goroutines takes 70 and a task each 480; a waiting
-//! job costs about 700 bytes. Taken in `block_on`, whose thread is woken for each portion, it costs more,
-//! the more the less room there is. `cargo xtask bench` measures it on yours.
-//! Jobs run as tasks on the runtime's threads: one for each job that waits and one for each thread, and after there
-//! were more, up to twice as many for a while. So a million quick jobs spawn a handful of tasks, and ten thousand
-//! sleeping ones ten thousand.
+//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with a capacity of a thousand and
+//! a receiver in a task. A pool of goroutines costs 70 ns a job, and a task per job 480 ns. A waiting job costs about 700
+//! bytes. A receiver in `block_on` costs more, and the smaller the capacity, the more: the thread is woken for each batch
+//! of outputs. `cargo xtask bench` measures these figures on another machine.
+//!
+//! Workers are tasks on the threads of the runtime: one for each waiting job, and one for each thread. For a while after a
+//! peak, up to twice as many workers stay. So a million quick jobs spawn a handful of tasks, and ten thousand sleeping jobs
+//! spawn ten thousand.
 
 #![forbid(unsafe_code)]
 
@@ -51,10 +52,30 @@ use std::sync::Arc;
 pub use towpath_pattern::prelude::*;
 use towpath_pattern::{Settings, builders};
 
-/// One job per item, at most so many at once.
+/// Applies one job to each item, with a limit of jobs at once.
 ///
-/// A `Fanout` is a description: it can be run any number of times, also at the same time, and each run
-/// has its own limit. Clones share the job.
+/// A `Fanout` is a description: it can be run any number of times, also at the same time, and each run has a limit of its
+/// own. Clones share the job.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_fanout::{Fanout, OnFailure, PatternExt};
+///
+/// let parse = Fanout::new(4, |text: &'static str| async move { Ok(text.parse::<u64>()?) });
+///
+/// // The outputs in input order, with a capacity of 16 items in addition to the limit.
+/// let numbers = parse.clone().ordered().capacity(16).run(["1", "2", "3"]).collect().await?;
+/// assert_eq!(numbers, [1, 2, 3]);
+///
+/// // The run goes on after a failure.
+/// let lenient = parse.named("parse").on_failure(OnFailure::Continue);
+/// let (outcomes, report) = lenient.run(["1", "two", "3"]).outcomes().await;
+/// assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
+/// assert_eq!((&*report.stages[0].stage, report.last().errored), ("parse", 1));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Fanout<J> {
     settings: Settings,
@@ -62,13 +83,13 @@ pub struct Fanout<J> {
 }
 
 impl<J> Fanout<J> {
-    /// Applies `job` to each item, with at most `limit` jobs at once.
+    /// Creates a pattern that applies `job` to each item, with at most `limit` jobs at once.
     ///
-    /// The limit is a literal or a [`Limit`]; a number that is not known to be 1 or more is checked by `Limit::try_from(n)?`.
+    /// The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
     pub fn new<In>(limit: impl IntoLimit, job: J) -> Self
@@ -80,7 +101,7 @@ impl<J> Fanout<J> {
 }
 
 builders! {
-    /// The stage is called `fanout` unless it is [named](Self::named).
+    /// Without a [name](Self::named), the name of the stage is `fanout`.
     Fanout<J>: ordered
 }
 

@@ -1,12 +1,13 @@
-//! Wrong uses, and the messages they get.
+//! Wrong uses, and the messages for them.
 
 use std::time::Duration;
 
 use towpath_fanout::{Fanout, Limit, PatternExt, Scope};
 use towpath_testkit::panic_of;
 
+/// A limit of zero panics, and the location is the line of the caller.
 #[test]
-fn a_limit_of_zero_panics_where_it_was_written() {
+fn limit_of_zero_panics_at_the_caller() {
     let line = line!() + 1;
     let (message, place) = panic_of(|| Fanout::new(0, |x: u64| async move { Ok(x) }));
     assert_eq!(message, "a limit of 0 would never run a job; use 1 or more");
@@ -14,15 +15,17 @@ fn a_limit_of_zero_panics_where_it_was_written() {
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
+/// `Limit::try_from` returns an error for zero.
 #[test]
-fn a_limit_known_at_run_time_is_checked_without_a_panic() {
+fn limit_from_a_number_is_checked_without_a_panic() {
     assert_eq!(Limit::try_from(3).map(Limit::get), Ok(3));
     let refused = Limit::try_from(0).expect_err("zero is no limit");
     assert_eq!(refused.to_string(), "a limit of 0 would never run a job; use 1 or more");
 }
 
+/// A run outside a tokio runtime panics at the caller, and the message has the remedy.
 #[test]
-fn a_run_outside_a_runtime_says_what_to_do() {
+fn run_outside_a_runtime_panics_with_advice() {
     let double = Fanout::new(2, |x: u64| async move { Ok(x * 2) });
     let line = line!() + 1;
     let (message, place) = panic_of(|| double.run([1]));
@@ -31,8 +34,9 @@ fn a_run_outside_a_runtime_says_what_to_do() {
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
+/// A deadline on a runtime without timers panics, and the message names the timers.
 #[test]
-fn a_deadline_on_a_runtime_without_timers_says_so() {
+fn deadline_without_timers_panics_with_the_reason() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
@@ -43,8 +47,9 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
     assert!(message.contains("timers are disabled"), "{message}");
 }
 
+/// A run with the largest limit, capacity and timeout completes.
 #[tokio::test]
-async fn the_largest_limit_capacity_and_timeout_are_fine() {
+async fn largest_limit_capacity_and_timeout_run_all_jobs() {
     let scope = Scope::new("patient").with_timeout(Duration::MAX);
     for ordered in [false, true] {
         let mut double = Fanout::new(usize::MAX, |x: u64| async move { Ok(x * 2) }).capacity(usize::MAX);
@@ -56,8 +61,9 @@ async fn the_largest_limit_capacity_and_timeout_are_fine() {
     }
 }
 
+/// A run without items completes without outputs.
 #[tokio::test]
-async fn no_items_are_no_outputs() {
+async fn run_of_no_items_yields_no_outputs() {
     let outputs = Fanout::new(1, |x: u64| async move { Ok(x) }).run(Vec::new()).collect().await;
     assert!(outputs.expect("it does not fail").is_empty());
 }

@@ -1,10 +1,10 @@
-//! Three stages behind one another, one item at a time in each: while the last squares, the first doubles.
+//! Three stages in a row, one item at a time: the last stage squares while the first stage doubles.
 
 use std::time::{Duration, Instant};
 
 use towpath_pipeline::{Failure, PatternExt, Pipeline};
 
-/// How long each stage takes for an item.
+/// The time of a stage for an item.
 const STEP: Duration = Duration::from_millis(100);
 
 async fn double(data: u64) -> u64 {
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Failure> {
     }
     let took = began.elapsed();
     assert_eq!(results, [144, 196, 256, 324, 400]);
-    println!("{took:.1?}, where one item after another takes {:.1?}", STEP * 15);
+    println!("{took:.1?}, and {:.1?} without an overlap of the stages", STEP * 15);
     assert!(took < STEP * 15, "the stages did not overlap");
     Ok(())
 }

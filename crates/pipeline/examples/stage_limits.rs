@@ -1,4 +1,4 @@
-//! A limit for each stage: eight downloads at once, two parsers, one writer; then a failure, which names its stage.
+//! A limit per stage: eight downloads at once, two parsers, one writer; and failures with the name of the stage.
 
 use std::time::{Duration, Instant};
 

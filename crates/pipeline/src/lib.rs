@@ -1,15 +1,15 @@
-//! A typed pipeline: each item passes through several stages, and all of them run at once.
-//!
-//! What coroutines with a queue between each two, or goroutines with channels, are for: every stage has its
-//! own limit, order and capacity, a failure names its stage, and an item keeps its index to the end.
+//! A typed pipeline: each item passes through several stages, and all stages run at once.
 //!
 //! # When not to use it
 //!
-//! - For steps none of which needs a limit of its own: one job that does them one after another, under
-//!   `towpath-fanout`. It costs no hop, and as many items are at work.
-//! - For stages that are other patterns: [`PatternExt::then`] puts any two behind each other, a pipeline too.
-//! - For computing on every core with no await anywhere: rayon.
-//! - For steps that branch, or meet again: `tokio::sync::mpsc`, and a task each in a [`Scope`].
+//! - For steps without a limit of their own: one job with all steps, under `towpath-fanout`. There is no queue between the
+//!   steps, and as many items are in flight.
+//! - For stages that are other patterns: [`PatternExt::then`] chains any two patterns, pipelines included.
+//! - For computation on every core without an await: rayon.
+//! - For steps that branch or join: `tokio::sync::mpsc`, and a task per step in a [`Scope`].
+//!
+//! A pipeline has the uses of coroutines with queues between them, and of goroutines with channels. Each stage has a
+//! limit, an order and a capacity of its own, a failure has the name of the stage, and an item keeps its index to the end.
 //!
 //! # Example
 //!
@@ -33,24 +33,24 @@
 //!
 //! # Settings
 //!
-//! | setting | what it concerns | by default |
+//! | setting | applies to | by default |
 //! |---|---|---|
-//! | the limit: the first argument of [`new`](Pipeline::new) and [`then_stage`](Pipeline::then_stage) | that stage | |
-//! | [`ordered`](Pipeline::ordered) | the stage before it in the sentence | outputs as they are ready |
-//! | [`capacity`](Pipeline::capacity) | the stage before it | as many as its limit |
-//! | [`named`](Pipeline::named) | the stage before it | `stage 1`, `stage 2`, … |
-//! | [`on_failure`](Pipeline::on_failure) | the whole pipeline, wherever it stands | the first failure stops it |
+//! | the limit: the first argument of [`new`](Pipeline::new) and [`then_stage`](Pipeline::then_stage) | the new stage | |
+//! | [`ordered`](Pipeline::ordered) | the stage before the call | outputs as jobs complete |
+//! | [`capacity`](Pipeline::capacity) | the stage before the call | as many items as the limit |
+//! | [`named`](Pipeline::named) | the stage before the call | `stage 1`, `stage 2`, … |
+//! | [`on_failure`](Pipeline::on_failure) | all stages, wherever the call is | the first failure stops the run |
 //!
-//! A stage takes items in the order in which the stage before it yields them, so outputs come in input order
-//! when every stage is ordered or has a limit of 1.
+//! A stage takes items in the order in which the stage before yields outputs. So the outputs of a pipeline come in input
+//! order if every stage is ordered or has a limit of 1.
 //!
 //! # Cost
 //!
-//! The workers of a stage take the outputs of the one before it from its queue, a batch at a time, with no task
-//! between them. On two cores of a shared machine, an item that passes three stages which do nothing costs
-//! about 25 ns in all where each has room for a thousand, and 180 where each has room for ten; so give a stage
-//! whose jobs are quick more capacity than its limit. `cargo xtask bench` measures it on yours. A run has one
-//! task for each stage, besides the workers.
+//! The workers of a stage take the outputs of the stage before from the queue of that stage, a batch at a time, with no
+//! task in between. On two cores of a shared machine, an item costs about 25 ns in three stages that do nothing and have a
+//! capacity of a thousand. With a capacity of ten, the item costs 180 ns, so a stage with quick jobs needs more capacity
+//! than its limit. `cargo xtask bench` measures these figures on another machine. A run has one task for every stage,
+//! besides the workers.
 
 #![forbid(unsafe_code)]
 
@@ -64,45 +64,64 @@ use towpath_pattern::{Settings, builders};
 pub use upstream::Input;
 use upstream::Upstream;
 
-/// Items pass through its stages, and all of them run at once.
+/// Applies the jobs of several stages to every item, with all stages at work at once.
 ///
-/// It has the job of its last stage, and before that the [`Input`] or the pipeline of the other stages. A
-/// pipeline is a description: it can be run any number of times, also at the same time, and each run has its
-/// own limits. Clones share the jobs.
+/// The type parameters are the [`Input`] or the pipeline of the stages before, and the job of the last stage. A pipeline
+/// is a description: it can be run any number of times, also at the same time, and every run has limits of its own. Clones
+/// share the jobs.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pipeline::{OnFailure, PatternExt, Pipeline};
+///
+/// let squares = Pipeline::new(4, |text: &'static str| async move { Ok(text.parse::<u64>()?) })
+///     .ordered().capacity(16).named("parse")
+///     .then_stage(1, |n: u64| async move { Ok(n * n) }).named("square");
+/// assert_eq!(squares.run(["1", "2", "3"]).collect().await?, [1, 4, 9]);
+///
+/// // The run goes on after a failure.
+/// let lenient = squares.on_failure(OnFailure::Continue);
+/// let (outcomes, report) = lenient.run(["1", "two", "3"]).outcomes().await;
+/// assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
+/// assert_eq!(report.stages.iter().map(|stage| &*stage.stage).collect::<Vec<_>>(), ["parse", "square"]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Pipeline<Before, J> {
     before: Before,
-    /// The place of the stage, counted from one.
-    place: usize,
-    /// Of the last stage; how a failure is met is the pipeline's, and not looked at in a stage before.
+    /// The number of the last stage, counted from one.
+    number: usize,
+    /// The settings of the last stage. The failure policy of the last stage applies to the whole pipeline.
     settings: Settings,
     job: Arc<J>,
 }
 
 impl<J> Pipeline<Input, J> {
-    /// A pipeline of one stage: applies `job` to each item, with at most `limit` jobs at once.
+    /// Creates a pipeline of one stage, which applies `job` to each item, with at most `limit` jobs at once.
     ///
-    /// The limit is a literal or a [`Limit`]; a number that is not known to be 1 or more is checked by `Limit::try_from(n)?`.
+    /// The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
     pub fn new<In>(limit: impl IntoLimit, job: J) -> Self
     where
         J: Job<In>,
     {
-        Self { before: Input, place: 1, settings: Settings::new("stage 1", limit), job: Arc::new(job) }
+        Self { before: Input, number: 1, settings: Settings::new("stage 1", limit), job: Arc::new(job) }
     }
 }
 
 impl<Before, J> Pipeline<Before, J> {
-    /// One stage more: applies `job` to each output of the stage before, with at most `limit` jobs at once.
+    /// Adds a stage, which applies `job` to every output of the stage before, with at most `limit` jobs at once.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
     pub fn then_stage<In, Next>(self, limit: impl IntoLimit, job: Next) -> Pipeline<Self, Next>
@@ -111,15 +130,15 @@ impl<Before, J> Pipeline<Before, J> {
         J: Job<Before::Out>,
         Next: Job<J::Out>,
     {
-        let place = self.place + 1;
-        let settings = Settings::new(format!("stage {place}"), limit).on_failure(self.settings.on_failure);
-        Pipeline { before: self, place, settings, job: Arc::new(job) }
+        let number = self.number + 1;
+        let settings = Settings::new(format!("stage {number}"), limit).on_failure(self.settings.on_failure);
+        Pipeline { before: self, number, settings, job: Arc::new(job) }
     }
 }
 
 builders! {
-    /// Each of these methods concerns the last stage so far, except [`on_failure`](Self::on_failure): that concerns
-    /// every stage of the pipeline. An item that failed at one stage does not come to the next.
+    /// [`on_failure`](Self::on_failure) applies to every stage of the pipeline, and the other methods apply to the last
+    /// stage so far. An item that fails at a stage does not reach the next stage.
     Pipeline<Before, J>: ordered
 }
 
@@ -127,7 +146,7 @@ impl<Before: Clone, J> Clone for Pipeline<Before, J> {
     fn clone(&self) -> Self {
         Self {
             before: self.before.clone(),
-            place: self.place,
+            number: self.number,
             settings: self.settings.clone(),
             job: Arc::clone(&self.job),
         }
@@ -161,7 +180,7 @@ where
 }
 
 impl<Before, J> Pipeline<Before, J> {
-    /// Starts all the stages, the last of which is the run's.
+    /// Starts all stages, and returns the run of the last stage.
     #[track_caller]
     fn spawn<In>(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Run<J::Out>
     where

@@ -1,18 +1,18 @@
-//! What stands before a stage: the input itself, or the pipeline of the stages before.
+//! The upstream of a stage: the input of the pipeline, or the stages before.
 
 use towpath_pattern::{OnFailure, Scope, Source};
 
-/// What stands before a stage, and makes its source. The failure policy comes from the last stage.
+/// The upstream of a stage, which starts the source of the stage. The failure policy comes from the last stage.
 pub trait Upstream<In>: Send + Sync {
-    /// What the stage takes.
+    /// The items of the stage.
     type Out: Send + 'static;
 
-    /// Starts it on `input`.
+    /// Starts the upstream on `input`, and returns the source of the stage.
     #[track_caller]
     fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<Self::Out>;
 }
 
-/// What stands before the first stage of a [`Pipeline`](crate::Pipeline): the items that it is run on.
+/// The upstream of the first stage of a [`Pipeline`](crate::Pipeline): the input of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct Input;
 

@@ -1,4 +1,4 @@
-//! Wrong uses, and the messages they get.
+//! Wrong uses, and the messages for them.
 
 use std::time::Duration;
 
@@ -13,27 +13,31 @@ fn is_refused_at<R>(line: u32, wrong: impl FnOnce() -> R) {
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
+/// A limit of zero panics in `new` and in `then_stage`, and the location is the line of the caller.
 #[test]
-fn a_limit_of_zero_panics_where_it_was_written() {
+fn limit_of_zero_panics_at_the_caller() {
     is_refused_at(line!(), || Pipeline::new(0, |x: u64| async move { Ok(x) }));
     let first = Pipeline::new(1, |x: u64| async move { Ok(x) });
     is_refused_at(line!(), || first.then_stage(0, |x: u64| async move { Ok(x) }));
 }
 
+/// A stage whose item type is not the output type of the stage before does not compile, and the error names the types.
 #[test]
-fn a_stage_that_does_not_take_what_the_one_before_makes_is_refused_with_a_reason() {
+fn stage_of_another_item_type_does_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/misuse/*.rs");
 }
 
+/// `Limit::try_from` returns an error for zero.
 #[test]
-fn a_limit_known_at_run_time_is_checked_without_a_panic() {
+fn limit_from_a_number_is_checked_without_a_panic() {
     assert_eq!(Limit::try_from(3).map(Limit::get), Ok(3));
     let refused = Limit::try_from(0).expect_err("zero is no limit");
     assert_eq!(refused.to_string(), "a limit of 0 would never run a job; use 1 or more");
 }
 
+/// A run outside a tokio runtime panics at the caller, and the message has the remedy.
 #[test]
-fn a_run_outside_a_runtime_says_what_to_do() {
+fn run_outside_a_runtime_panics_with_advice() {
     let double = Pipeline::new(2, |x: u64| async move { Ok(x * 2) });
     let line = line!() + 1;
     let (message, place) = panic_of(|| double.run([1]));
@@ -42,8 +46,9 @@ fn a_run_outside_a_runtime_says_what_to_do() {
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
+/// A deadline on a runtime without timers panics, and the message names the timers.
 #[test]
-fn a_deadline_on_a_runtime_without_timers_says_so() {
+fn deadline_without_timers_panics_with_the_reason() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
@@ -54,8 +59,9 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
     assert!(message.contains("timers are disabled"), "{message}");
 }
 
+/// A run with the largest limit, capacity and timeout completes.
 #[tokio::test]
-async fn the_largest_limit_capacity_and_timeout_are_fine() {
+async fn largest_limit_capacity_and_timeout_run_all_jobs() {
     let scope = Scope::new("patient").with_timeout(Duration::MAX);
     for ordered in [false, true] {
         let pass = Pipeline::new(usize::MAX, |x: u64| async move { Ok(x) }).capacity(usize::MAX);
@@ -69,8 +75,9 @@ async fn the_largest_limit_capacity_and_timeout_are_fine() {
     }
 }
 
+/// A run without items completes without outputs.
 #[tokio::test]
-async fn no_items_are_no_outputs() {
+async fn run_of_no_items_yields_no_outputs() {
     let outputs = Pipeline::new(1, |x: u64| async move { Ok(x) }).run(Vec::new()).collect().await;
     assert!(outputs.expect("it does not fail").is_empty());
 }

@@ -1,4 +1,4 @@
-//! What is particular to a pipeline: each stage has its own settings, and all of them run at once.
+//! The stages of a pipeline: each stage has settings of its own, and all stages run at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,8 +14,9 @@ async fn pass(item: u64) -> anyhow::Result<u64> {
     Ok(item)
 }
 
+/// Stages with a limit of 1 run at the same time, and the outputs come in input order.
 #[tokio::test(start_paused = true)]
-async fn stages_run_at_the_same_time_and_in_order() {
+async fn stages_with_a_limit_of_one_overlap_in_order() {
     let pipeline = Pipeline::new(1, |x: u64| async move {
         sleep(STEP).await;
         Ok(x * 2)
@@ -31,12 +32,12 @@ async fn stages_run_at_the_same_time_and_in_order() {
     let began = Instant::now();
     let squares = pipeline.run([1, 2, 3, 4, 5]).collect().await.expect("nothing fails");
     assert_eq!(squares, [144, 196, 256, 324, 400]);
-    // Seven steps, and not fifteen; each sleep may round up by a millisecond.
+    // Seven steps, and not fifteen. Every sleep may round up by a millisecond.
     let took = began.elapsed();
     assert!((7 * STEP..=7 * STEP + Duration::from_millis(7)).contains(&took), "it took {took:?}");
 }
 
-/// Fails at item 3, in the middle; the other stages are told by what reaches them.
+/// Fails in the middle stage, at item 3.
 fn picky() -> impl PatternExt<u64, Out = u64> {
     Pipeline::new(2, pass)
         .named("before")
@@ -49,15 +50,17 @@ fn picky() -> impl PatternExt<u64, Out = u64> {
         .named("after")
 }
 
+/// The failure of a middle stage has the name of the stage and the index of the item.
 #[tokio::test]
-async fn a_failure_names_its_stage_and_its_item() {
+async fn failure_of_a_middle_stage_names_stage_and_item() {
     let failure = picky().run(0..10).collect().await.expect_err("item 3 fails");
     assert_eq!((failure.stage(), failure.index()), ("picky", Some(3)));
     assert_eq!(failure.to_string(), "item 3 at stage `picky`: not 3");
 }
 
+/// The panic of a middle stage has the name of the stage and the index of the item.
 #[tokio::test]
-async fn a_panic_names_its_stage_and_its_item() {
+async fn panic_of_a_middle_stage_names_stage_and_item() {
     let pipeline = Pipeline::new(2, pass)
         .then_stage(2, |x: u64| async move {
             assert!(x != 3, "not {x}");
@@ -68,8 +71,9 @@ async fn a_panic_names_its_stage_and_its_item() {
     assert_eq!(failure.to_string(), "item 3 at stage `stage 2`: panicked: not 3");
 }
 
+/// The failure policy applies to every stage, whether it is set at the first stage or at the last.
 #[tokio::test]
-async fn on_failure_concerns_every_stage_wherever_it_is_called() {
+async fn on_failure_at_any_place_applies_to_every_stage() {
     let fail_at = |wrong: u64| {
         move |x: u64| async move {
             anyhow::ensure!(x != wrong, "not {x}");
@@ -99,8 +103,9 @@ async fn on_failure_concerns_every_stage_wherever_it_is_called() {
     }
 }
 
+/// An output has the index of its input, also behind an unordered stage that reverses the items.
 #[tokio::test(start_paused = true)]
-async fn an_item_keeps_its_index_through_an_unordered_stage() {
+async fn index_behind_an_unordered_stage_is_of_the_input() {
     let pipeline = Pipeline::new(1, pass)
         .then_stage(10, |x: u64| async move {
             sleep(STEP * u32::try_from(10 - x)?).await;
@@ -117,7 +122,7 @@ async fn an_item_keeps_its_index_through_an_unordered_stage() {
     assert_eq!(indexes, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "the middle stage turned them round");
 }
 
-/// How many are at something at once, and the most there were.
+/// Counts the jobs at the same time, and the maximum.
 #[derive(Default)]
 struct Gauge {
     now: AtomicUsize,
@@ -133,8 +138,9 @@ impl Gauge {
     }
 }
 
+/// Each stage runs as many jobs at once as its own limit.
 #[tokio::test(start_paused = true)]
-async fn each_stage_has_its_own_limit() {
+async fn stages_of_three_limits_keep_their_limits() {
     let gauges: [Arc<Gauge>; 3] = Default::default();
     let job = |stage: usize| {
         let gauge = Arc::clone(&gauges[stage]);
@@ -151,7 +157,7 @@ async fn each_stage_has_its_own_limit() {
     let outputs = pipeline.run(0..20).collect().await.expect("nothing fails");
     assert_eq!(outputs.len(), 20);
     let most = gauges.map(|gauge| gauge.most.load(Ordering::Relaxed));
-    // No more than two at once come out of the middle.
+    // The middle stage yields at most two items at once.
     assert_eq!(most, [5, 2, 2]);
     let took = began.elapsed().as_millis();
     assert!(
@@ -160,8 +166,9 @@ async fn each_stage_has_its_own_limit() {
     );
 }
 
+/// Without a receiver, each stage takes items up to its own limit and capacity.
 #[tokio::test]
-async fn each_stage_has_its_own_capacity() {
+async fn stages_without_a_receiver_fill_their_capacities() {
     let pipeline =
         Pipeline::new(2, pass).capacity(11).then_stage(1, pass).capacity(0).then_stage(3, pass).capacity(4);
     let asked = Arc::new(AtomicUsize::new(0));
@@ -172,15 +179,16 @@ async fn each_stage_has_its_own_capacity() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
-    // Nobody takes outputs: each stage has as many items as its limit and capacity, behind it as many as theirs.
+    // Without a receiver, a stage has taken the items of its own bound and of the bounds behind.
     let taken: Vec<usize> = run.report().stages.iter().map(|stage| stage.counts.taken).collect();
     assert_eq!(taken, [13 + 1 + 7, 1 + 7, 7]);
     assert_eq!(asked.load(Ordering::Relaxed), 21);
 }
 
+/// `ordered` orders the outputs of its own stage, and not of the stages before or behind.
 #[tokio::test]
-async fn only_the_ordered_stage_is_ordered() {
-    // The jobs of each pair end the second first.
+async fn ordered_applies_to_its_stage_only() {
+    // In a pair of jobs, the second completes first.
     let pair = || {
         let gate = Arc::new(Semaphore::new(0));
         move |x: u64| {
@@ -203,8 +211,9 @@ async fn only_the_ordered_stage_is_ordered() {
     assert_eq!(too_late.run(0..4).collect().await.expect("nothing fails"), [1, 0, 3, 2]);
 }
 
+/// A clone shares the jobs, and has runs of its own.
 #[tokio::test]
-async fn a_clone_shares_the_jobs_and_runs_by_itself() {
+async fn clone_shares_the_jobs_and_runs_separately() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let pipeline = Pipeline::new(1, move |x: u64| {
@@ -219,8 +228,9 @@ async fn a_clone_shares_the_jobs_and_runs_by_itself() {
     assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
+/// A pipeline can be chained with a pattern and boxed.
 #[tokio::test]
-async fn it_is_a_pattern_boxed_and_behind_another() {
+async fn pipeline_in_a_chain_and_a_box_is_a_pattern() {
     let words = Pipeline::new(1, |text: &'static str| async move { Ok(text.len()) })
         .then_stage(1, |length: usize| async move { Ok(length * 10) });
     let then = words.then(Pipeline::new(1, |tens: usize| async move { Ok(tens + 1) }).named("end")).boxed();

@@ -1,4 +1,4 @@
-//! asyncio's `Queue`, a Go channel: one task puts, another takes; no sentinel says that it is over.
+//! asyncio's `Queue`, a Go channel: a task sends, and a second task receives until the queue is closed, without a sentinel.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ async fn produce(queue: Sender<u64>) -> Result<(), SendError<u64>> {
         queue.send(item).await?;
         println!("Produced: {item}");
     }
-    Ok(()) // the only producer is dropped here, which closes the queue
+    Ok(()) // the drop of the only sender closes the queue
 }
 
 async fn consume(mut queue: Receiver<u64>) -> Vec<u64> {
@@ -27,10 +27,10 @@ async fn consume(mut queue: Receiver<u64>) -> Vec<u64> {
 #[tokio::main]
 async fn main() -> Result<(), SendError<u64>> {
     let began = Instant::now();
-    let (producer, consumer) = queue::bounded(10);
-    let (put, items) = tokio::join!(produce(producer), consume(consumer));
-    put?;
+    let (sender, receiver) = queue::bounded(10);
+    let (sent, items) = tokio::join!(produce(sender), consume(receiver));
+    sent?;
     assert_eq!(items, [0, 1, 2, 3, 4]);
-    println!("all of it in {} ms", began.elapsed().as_millis());
+    println!("all items in {} ms", began.elapsed().as_millis());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A crawler's frontier: consumers put what they find, and the run ends when there is nothing left to visit.
+//! A crawler's frontier: consumers send the links of a page, and the run ends when no page is left.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

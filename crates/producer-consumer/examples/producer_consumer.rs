@@ -1,4 +1,4 @@
-//! One producer, three consumers: asyncio's with `join` and three sentinels, Go's with a closed channel and a `WaitGroup`.
+//! One producer, three consumers: asyncio needs `join` and three sentinels, and Go a closed channel and a `WaitGroup`.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ async fn main() -> Result<(), Failure> {
     });
     let consumers = producer.consumers(3, |item: u64| async move {
         sleep(Duration::from_millis(20)).await;
-        println!("consumed {item}");
+        println!("Consumed {item}");
         Ok(item)
     });
     let mut consumed = consumers.capacity(10).run([10]).collect().await?;
     consumed.sort_unstable();
     assert_eq!(consumed, (0..10).collect::<Vec<_>>());
-    println!("everything was consumed, and the consumers are gone");
+    println!("all items are consumed, and all consumers are gone");
     Ok(())
 }

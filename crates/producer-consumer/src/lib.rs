@@ -1,19 +1,19 @@
-//! Producers that send items to one bounded queue, and consumers that receive them.
-//!
-//! What asyncio does with a `Queue`, `task_done` and `join`, and Go with a channel and a `WaitGroup`: bounded, closed
-//! without sentinels, ended without counting, with no item lost and no panic swallowed. Consumers may send, too: a
-//! crawler's frontier, which ends by itself.
+//! Producers that send items to one bounded queue, and consumers that receive the items.
 //!
 //! # When not to use it
 //!
-//! - If each input is one item: `towpath-fanout` does the job on it, without a queue.
-//! - If one piece of code makes all items: give `Source::generate` or `Source::channel` to a fan-out.
-//! - For a queue between tasks of your own: [`queue`] alone, which has no runs and no failures.
+//! - If every input is one item: `towpath-fanout`, without a queue.
+//! - If one piece of code makes all items: `Source::generate` or `Source::channel` in front of a fan-out.
+//! - For a queue between the tasks of a program: [`queue`] alone, without runs and failures.
 //! - For work that must survive the process: a broker.
+//!
+//! The pattern has the uses of asyncio's `Queue` with `task_done` and `join`, and of a Go channel with a `WaitGroup`. The
+//! queue is bounded, and closed without sentinels and counters; no item is lost, and no panic is swallowed. Consumers may
+//! send, too: a crawler's frontier, which ends by itself.
 //!
 //! # Example
 //!
-//! Each input starts a producer, which sends any number of items; consumers receive them:
+//! Every input starts a producer, which sends any number of items to the consumers:
 //!
 //! ```
 //! use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer};
@@ -42,7 +42,7 @@
 //! async fn main() -> Result<(), Failure> {
 //!     let halves = ProducerConsumer::items().consumers_that_send(4, |number: u64, queue| async move {
 //!         if number > 1 {
-//!             queue.try_send(number / 2)?; // comes back with an error if the queue is full
+//!             queue.try_send(number / 2)?; // an error if the queue is full
 //!         }
 //!         Ok(number)
 //!     });
@@ -54,13 +54,13 @@
 //!
 //! # Two stages
 //!
-//! A run has two stages in its report, `producers` and `consumers`, each with a limit of its own. An item has the
-//! index of the input that its producer was started for, also if a consumer sent it. Outputs come as
-//! completed. A producer that fails stops the run as a consumer does. The items in the queue of a stopped run are
-//! dropped and counted as cancelled at the consumers: `Source::kept` has only inputs whose producer was never started.
+//! A run has two stages in its report, `producers` and `consumers`, with a limit for each stage. An item has the index of
+//! the input of its producer, also if a consumer sent the item. Outputs come as jobs complete. The failure of a producer
+//! stops the run as the failure of a consumer does. The items in the queue of a stopped run are dropped and counted as
+//! cancelled at the consumers: `Source::kept` has only inputs whose producer was never started.
 //!
-//! A full queue refuses the item of a consumer at once, and returns it: a frontier needs a capacity for the items that are
-//! expected, and another run for the items that came back. The producers use the same capacity.
+//! A full queue refuses the item of a consumer at once, and returns the item. So a frontier needs a capacity for the
+//! expected items, and another run for the returned items. The producers share the capacity.
 
 #![forbid(unsafe_code)]
 

@@ -17,20 +17,72 @@ type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Sender<Item>
 type StartConsumers<Item, Out> =
     dyn Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync;
 
-/// Producers that send items to a queue, and consumers that receive them.
+/// Connects producers to consumers by a bounded queue.
 ///
-/// The pattern is a description: it can be run any number of times, also at the same time, each run with a queue of its
-/// own. Clones share the jobs.
+/// [`ProducerConsumer::producers`] or [`ProducerConsumer::items`] creates the producers, and a method of [`Producers`]
+/// adds the consumers. The pattern is a description: it can be run any number of times, also at the same time, and each
+/// run has a queue of its own. Clones share the jobs.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_producer_consumer::{OnFailure, PatternExt, ProducerConsumer};
+///
+/// let words = ProducerConsumer::producers(2, |text: &'static str, queue| async move {
+///     for word in text.split(' ') {
+///         queue.send(word).await?;
+///     }
+///     Ok(())
+/// });
+/// let parse = words.consumers(4, |word: &'static str| async move { Ok(word.parse::<u64>()?) });
+/// let sum: u64 = parse.clone().capacity(16).run(["1 2", "3"]).collect().await?.iter().sum();
+/// assert_eq!(sum, 6);
+///
+/// // The run goes on after a failure.
+/// let lenient = parse.named("parse").on_failure(OnFailure::Continue);
+/// let (outcomes, report) = lenient.run(["1 two", "3"]).outcomes().await;
+/// assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
+/// assert_eq!(&*report.stages[1].stage, "parse consumers");
+/// # Ok(()) }
+/// ```
 pub struct ProducerConsumer<In, Item, Out> {
     producers: Producers<In, Item>,
-    /// The settings of the consumers, from which [`Pattern::start`] derives those of the producers. Without a name, the
-    /// name is empty.
+    /// The settings of the consumers. [`Pattern::start`] derives the settings of the producers. An empty name stands for no
+    /// name.
     settings: Settings,
     start: Arc<StartConsumers<Item, Out>>,
     newest_first: bool,
 }
 
-/// Producers that are still without consumers.
+/// Holds producers without consumers: a [`ProducerConsumer`] under construction.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_producer_consumer::{PatternExt, ProducerConsumer, Producers, QueueSender};
+///
+/// let numbers: Producers<u64, u64> =
+///     ProducerConsumer::producers(2, |count: u64, queue: QueueSender<u64>| async move {
+///         for number in 0..count {
+///             queue.send(number).await?;
+///         }
+///         Ok(())
+///     });
+/// let squares = numbers.clone().consumers(1, |n: u64| async move { Ok(n * n) });
+/// assert_eq!(squares.run([4]).collect().await?, [0, 1, 4, 9]);
+///
+/// // Consumers that send further items, with a capacity for all of them.
+/// let halves = numbers.consumers_that_send(1, |n: u64, queue| async move {
+///     if n > 1 {
+///         queue.try_send(n / 2)?;
+///     }
+///     Ok(n)
+/// });
+/// assert_eq!(halves.capacity(100).run([5]).collect().await?.len(), 9);
+/// # Ok(()) }
+/// ```
 #[must_use = "producers need consumers"]
 pub struct Producers<In, Item> {
     limit: Limit,
@@ -38,11 +90,12 @@ pub struct Producers<In, Item> {
 }
 
 impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
-    /// Starts `job` for each input, at most `limit` at once; each job sends any number of items to the queue.
+    /// Creates producers, which apply `job` to each input, with at most `limit` jobs at once. A job sends any number of
+    /// items to the queue.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     pub fn producers<P, Fut>(limit: impl IntoLimit, job: P) -> Producers<In, Item>
     where
@@ -61,10 +114,26 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
 }
 
 impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
-    /// Sends the inputs themselves to the queue as it has capacity: for consumers that send.
+    /// Creates a producer that sends the inputs to the queue as items: for consumers that send.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_producer_consumer::{PatternExt, ProducerConsumer};
+    ///
+    /// let halves = ProducerConsumer::items().consumers_that_send(4, |n: u64, queue| async move {
+    ///     if n > 1 {
+    ///         queue.try_send(n / 2)?;
+    ///     }
+    ///     Ok(n)
+    /// });
+    /// assert_eq!(halves.capacity(100).run([8]).collect().await?, [8, 4, 2, 1]);
+    /// # Ok(()) }
+    /// ```
     pub fn items() -> Producers<Item, Item> {
         let send_itself = |item, queue: QueueSender<Item>| async move {
-            // Closed only if the run is over, and this job with it.
+            // The queue is closed only at the end of the run, when the jobs of the producers are gone.
             queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
         };
         ProducerConsumer::producers(1, send_itself)
@@ -72,11 +141,11 @@ impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
 }
 
 impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
-    /// Applies `job` to each item of the queue, with at most `limit` jobs at once.
+    /// Adds consumers, which apply `job` to each item of the queue, with at most `limit` jobs at once.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
     pub fn consumers<J: Job<Item>>(
@@ -90,12 +159,12 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         })
     }
 
-    /// Applies `job` as [`Producers::consumers`] does, with a handle by which the job sends further items to the queue. The
+    /// Adds consumers as [`Producers::consumers`] does, with a handle for `job` to send further items to the queue. The
     /// run ends when the queue is empty and no job runs.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
     pub fn consumers_that_send<C, Fut, Out>(
@@ -130,7 +199,26 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
 }
 
 impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
-    /// Takes the newest item of the queue first: asyncio's `LifoQueue`.
+    /// Takes the newest item of the queue first, as asyncio's `LifoQueue` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_producer_consumer::{PatternExt, ProducerConsumer};
+    ///
+    /// // A walk through a tree, depth first.
+    /// let walk = ProducerConsumer::items().consumers_that_send(1, |n: u64, queue| async move {
+    ///     for child in [2 * n + 1, 2 * n] {
+    ///         if child < 8 {
+    ///             queue.try_send(child)?;
+    ///         }
+    ///     }
+    ///     Ok(n)
+    /// });
+    /// assert_eq!(walk.capacity(10).lifo().run([1]).collect().await?, [1, 2, 4, 5, 3, 6, 7]);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn lifo(mut self) -> Self {
         self.newest_first = true;
@@ -139,10 +227,10 @@ impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
 }
 
 builders! {
-    /// The [capacity](Self::capacity) is the number of items in the queue, and the number of further outputs that are
-    /// ready and not taken yet; with a capacity of zero, an item is put only when a consumer is free for it. A failure
-    /// is a failure of a producer or of a consumer. The stages are called `producers` and `consumers`, after the
-    /// [name](Self::named) if there is one.
+    /// The [capacity](Self::capacity) bounds the items in the queue. It also bounds the further outputs that are ready and
+    /// not yet taken. With a capacity of zero, a producer sends an item only to a free consumer. The failure policy
+    /// applies to producers and consumers. The names of the stages are `producers` and `consumers`, behind the
+    /// [name](Self::named) if the pattern has a name.
     ProducerConsumer<In, Item, Out>
 }
 
@@ -163,9 +251,9 @@ where
         let mut producers = settings("producers").capacity(0);
         producers.limit = self.producers.limit;
 
-        let room = consumers.capacity.unwrap_or(consumers.limit.get());
+        let capacity = consumers.capacity.unwrap_or(consumers.limit.get());
         let (sender, receiver) =
-            if self.newest_first { queue::bounded_lifo(room) } else { queue::bounded(room) };
+            if self.newest_first { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) };
         let producing = (self.producers.start)(input, scope.clone(), producers, sender.clone());
         (self.start)(Source::produced(producing, receiver), scope, consumers, sender)
     }

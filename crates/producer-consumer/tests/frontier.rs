@@ -1,4 +1,4 @@
-//! What consumers that put promise: the end by itself, and never a wait for room.
+//! Consumers that send: the run ends by itself, and a consumer never waits for capacity.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,9 +7,9 @@ use tokio::time::sleep;
 use towpath_producer_consumer::queue::TrySendError;
 use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, QueueSender, QueueTrySender};
 
-/// A run that goes on for ever fails its test; on a paused clock at once.
+/// Fails the test if a run does not end; on a paused clock, at once.
 async fn ends<F: Future>(run: F) -> F::Output {
-    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),
@@ -17,7 +17,7 @@ async fn ends<F: Future>(run: F) -> F::Output {
     }
 }
 
-/// Every number up to `most` once, found from 1 by way of `2n` and `2n + 1`.
+/// Visits every number up to `most` once: from 1, by way of `2n` and `2n + 1`.
 fn tree(most: u64) -> ProducerConsumer<u64, u64, u64> {
     ProducerConsumer::items().consumers_that_send(
         4,
@@ -42,26 +42,29 @@ async fn finds_everything(most: u64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A run ends when the queue is empty and no job runs.
 #[tokio::test(start_paused = true)]
-async fn a_run_ends_when_the_queue_is_empty_and_nothing_runs() -> Result<(), Failure> {
+async fn run_with_an_empty_queue_and_no_job_ends() -> Result<(), Failure> {
     for most in [1, 2, 7, 100, 5_000] {
         finds_everything(most).await?;
     }
     Ok(())
 }
 
+/// A run on several threads ends, and not before the last item.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_run_on_many_threads_ends_neither_early_nor_never() -> Result<(), Failure> {
+async fn run_on_four_threads_ends_after_the_last_item() -> Result<(), Failure> {
     for most in (1..40).chain([1_000, 5_000]) {
-        // On a real clock; it takes a moment.
+        // The clock is real, and the run takes a moment.
         let found = tokio::time::timeout(Duration::from_secs(20), finds_everything(most)).await;
         found.unwrap_or_else(|_| panic!("the run over {most} numbers does not end"))?;
     }
     Ok(())
 }
 
+/// Idle consumers wait for the items that the last job may send.
 #[tokio::test(start_paused = true)]
-async fn idle_consumers_wait_for_what_the_last_one_may_still_put() -> Result<(), Failure> {
+async fn idle_consumers_wait_for_items_of_the_last_job() -> Result<(), Failure> {
     let chain = ProducerConsumer::items().consumers_that_send(8, |left: u64, queue| async move {
         sleep(Duration::from_secs(1)).await;
         if left > 0 {
@@ -73,8 +76,9 @@ async fn idle_consumers_wait_for_what_the_last_one_may_still_put() -> Result<(),
     Ok(())
 }
 
+/// `try_send` to a full queue returns the item.
 #[tokio::test(start_paused = true)]
-async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failure> {
+async fn try_send_to_a_full_queue_returns_the_item() -> Result<(), Failure> {
     let greedy = ProducerConsumer::items().consumers_that_send(1, |number: u64, queue| async move {
         if number > 0 {
             return Ok(Vec::new());
@@ -87,8 +91,9 @@ async fn a_put_into_a_full_queue_comes_back_with_the_item() -> Result<(), Failur
     Ok(())
 }
 
+/// `try_send` after the end of the run returns the item as closed.
 #[tokio::test(start_paused = true)]
-async fn a_put_after_the_run_comes_back_as_closed() {
+async fn try_send_after_the_run_returns_closed() {
     let kept = Arc::new(Mutex::new(None));
     let keeper = Arc::clone(&kept);
     let leaky = ProducerConsumer::items().consumers_that_send(1, move |number: u64, queue| {
@@ -100,8 +105,9 @@ async fn a_put_after_the_run_comes_back_as_closed() {
     assert!(matches!(queue.try_send(2), Err(TrySendError::Closed(2))));
 }
 
+/// An item that a consumer sends has the index of the first input.
 #[tokio::test(start_paused = true)]
-async fn what_a_consumer_puts_keeps_the_index_of_the_first_input() -> Result<(), Failure> {
+async fn item_of_a_consumer_has_the_index_of_the_input() -> Result<(), Failure> {
     let mut run = tree(20).capacity(100).run([4, 5]).indexed();
     let mut seen = Vec::new();
     while let Some(output) = ends(run.next()).await {
@@ -115,8 +121,9 @@ async fn what_a_consumer_puts_keeps_the_index_of_the_first_input() -> Result<(),
     Ok(())
 }
 
+/// A walk through a tree with `lifo` is depth first.
 #[tokio::test(start_paused = true)]
-async fn the_newest_item_first_goes_deep_before_it_goes_wide() -> Result<(), Failure> {
+async fn lifo_walk_visits_a_tree_depth_first() -> Result<(), Failure> {
     let walk = ProducerConsumer::items().consumers_that_send(1, |number: u64, queue| async move {
         for next in [2 * number + 1, 2 * number] {
             if next < 8 {
@@ -130,8 +137,9 @@ async fn the_newest_item_first_goes_deep_before_it_goes_wide() -> Result<(), Fai
     Ok(())
 }
 
+/// Producers and consumers send to the same queue.
 #[tokio::test(start_paused = true)]
-async fn producers_and_consumers_may_both_put() -> Result<(), Failure> {
+async fn producers_and_consumers_send_to_the_same_queue() -> Result<(), Failure> {
     let both = ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
             sleep(Duration::from_millis(10)).await;

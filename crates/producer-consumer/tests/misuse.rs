@@ -1,4 +1,4 @@
-//! Wrong uses, and the messages they get.
+//! Wrong uses, and the messages for them.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ fn counting(limit: usize) -> Producers<u64, u64> {
     })
 }
 
-/// A run that goes on for ever fails its test; the clock is paused.
+/// Fails the test if a run does not end; the clock is paused.
 async fn ends<F: Future>(run: F) -> F::Output {
-    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),
@@ -30,8 +30,9 @@ async fn send_nothing(_: u64, _: QueueSender<u64>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A limit of zero panics, and the location is the line of the caller.
 #[test]
-fn a_limit_of_zero_panics_where_it_was_written() {
+fn limit_of_zero_panics_at_the_caller() {
     let wrong: [(u32, fn()); 3] = [
         (line!(), || drop(ProducerConsumer::producers(0, send_nothing))),
         (line!(), || drop(counting(1).consumers(0, |item: u64| async move { Ok(item) }))),
@@ -48,30 +49,34 @@ fn a_limit_of_zero_panics_where_it_was_written() {
     }
 }
 
+/// A run outside a tokio runtime panics, and the message has the remedy.
 #[test]
-fn a_run_outside_a_runtime_says_what_to_do() {
+fn run_outside_a_runtime_panics_with_advice() {
     let both = counting(1).consumers(1, |item: u64| async move { Ok(item) });
     let (message, _) = panic_of(|| both.run([1]));
     assert!(message.starts_with("a run of `producers` was started outside a tokio runtime; start it"));
 }
 
+/// A run with the largest limits and capacity completes.
 #[tokio::test(start_paused = true)]
-async fn the_largest_limits_and_capacity_are_fine() {
+async fn largest_limits_and_capacity_run_all_jobs() {
     let both = counting(usize::MAX).consumers(usize::MAX, |item: u64| async move { Ok(item) });
     let outputs =
         ends(both.capacity(usize::MAX).run([1_000, 1_000]).collect()).await.expect("it does not fail");
     assert_eq!(outputs.iter().sum::<u64>(), 999_000);
 }
 
+/// A run without inputs, or with producers that send no items, completes without outputs.
 #[tokio::test(start_paused = true)]
-async fn no_inputs_are_no_outputs() {
+async fn run_of_no_items_yields_no_outputs() {
     let both = counting(1).consumers(1, |item: u64| async move { Ok(item) });
     assert!(ends(both.run([]).collect()).await.expect("it does not fail").is_empty());
     assert!(ends(both.run([0, 0]).collect()).await.expect("it does not fail").is_empty(), "nothing was put");
 }
 
+/// A deadline on a runtime without timers panics, and the message names the timers.
 #[test]
-fn a_deadline_on_a_runtime_without_timers_says_so() {
+fn deadline_without_timers_panics_with_the_reason() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
@@ -83,9 +88,9 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
     assert!(message.contains("timers are disabled"), "{message}");
 }
 
-/// A handle that outlives its job finds that the queue is closed, and has its items back.
+/// A handle that outlives its job finds the queue closed, and returns the items.
 #[tokio::test]
-async fn what_is_put_when_the_run_is_over_comes_back() {
+async fn send_after_the_run_returns_the_items() {
     let (outlives, handles) = async_channel::unbounded();
     let producing = ProducerConsumer::producers(1, move |_: u64, queue: QueueSender<u64>| {
         let outlives = outlives.clone();
@@ -104,8 +109,9 @@ async fn what_is_put_when_the_run_is_over_comes_back() {
     assert_eq!(many, [3, 4]);
 }
 
+/// `try_send` with a capacity of zero returns the item as full.
 #[tokio::test]
-async fn a_consumer_that_finds_the_queue_full_has_its_item_back() {
+async fn try_send_with_a_capacity_of_zero_returns_full() {
     let both = ProducerConsumer::items().consumers_that_send(1, |item: u64, queue| async move {
         match queue.try_send(item + 1) {
             Err(TrySendError::Full(back)) if back == item + 1 => {

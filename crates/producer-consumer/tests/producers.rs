@@ -1,4 +1,4 @@
-//! What producers and the queue between them and the consumers promise.
+//! Producers, and the queue between producers and consumers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use towpath_producer_consumer::{
     Failure, OnFailure, PatternExt, ProducerConsumer, Producers, QueueSender, Report, Scope,
 };
 
-/// A run that goes on for ever fails its test; on a paused clock at once.
+/// Fails the test if a run does not end; on a paused clock, at once.
 async fn ends<F: Future>(run: F) -> F::Output {
-    // Not `timeout`: at its end that polls the run once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(Duration::from_secs(100)) => panic!("the run does not end"),
@@ -21,7 +21,7 @@ async fn ends<F: Future>(run: F) -> F::Output {
     }
 }
 
-/// A producer for each input `n`: it puts `n` items, each `100 * n` and a running number.
+/// Producers that send `n` items for the input `n`: the sums of `100 * n` and a running number.
 fn counting() -> Producers<u64, u64> {
     ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
@@ -35,8 +35,9 @@ fn counts_of<'a>(report: &'a Report, stage: &str) -> &'a towpath_producer_consum
     &report.stages.iter().find(|report| &*report.stage == stage).expect("a stage of that name").counts
 }
 
+/// A producer sends no items or many, one at a time or in batches.
 #[tokio::test(start_paused = true)]
-async fn a_producer_puts_none_or_many_alone_or_in_batches() {
+async fn producer_sends_any_number_of_items_and_batches() {
     let words = ProducerConsumer::producers(2, |n: usize, queue: QueueSender<usize>| async move {
         let mut batch: VecDeque<_> = (0..n).collect();
         queue.send_many(&mut batch).await?;
@@ -49,8 +50,9 @@ async fn a_producer_puts_none_or_many_alone_or_in_batches() {
     assert_eq!(outputs, [0, 0, 1, 1, 2, 3, 4, 1_000, 1_000, 1_000]);
 }
 
+/// An item has the index of the input of its producer.
 #[tokio::test(start_paused = true)]
-async fn an_item_has_the_index_of_the_input_of_its_producer() {
+async fn item_of_a_producer_has_the_index_of_its_input() {
     let same = counting().consumers(3, |item: u64| async move { Ok(item) });
     let mut run = same.run([3, 0, 2]).indexed();
     let mut seen = Vec::new();
@@ -62,8 +64,9 @@ async fn an_item_has_the_index_of_the_input_of_its_producer() {
     assert_eq!(seen, [(200, 2), (201, 2), (300, 0), (301, 0), (302, 0)]);
 }
 
+/// A producer waits when the queue has as many items as its capacity.
 #[tokio::test(start_paused = true)]
-async fn the_queue_holds_as_many_items_as_its_capacity_and_then_producers_wait() {
+async fn producer_of_a_full_queue_waits() {
     for capacity in [0, 1, 5, 40] {
         let put = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&put);
@@ -84,8 +87,9 @@ async fn the_queue_holds_as_many_items_as_its_capacity_and_then_producers_wait()
     }
 }
 
+/// A run waits for producers that have sent their last item and still run.
 #[tokio::test(start_paused = true)]
-async fn a_run_waits_for_producers_that_take_their_time() {
+async fn run_with_slow_producers_waits_for_their_end() {
     let slow = ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
             sleep(Duration::from_secs(1)).await;
@@ -100,8 +104,9 @@ async fn a_run_waits_for_producers_that_take_their_time() {
     assert_eq!((outputs.len(), began.elapsed()), (5, Duration::from_secs(63)));
 }
 
+/// A failure has the name of its stage, and stops producers and consumers.
 #[tokio::test(start_paused = true)]
-async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
+async fn failure_of_either_side_stops_both_stages() {
     let picky = ProducerConsumer::producers(1, |n: u64, queue: QueueSender<u64>| async move {
         anyhow::ensure!(n != 7, "seven is not to my taste");
         queue.send(n).await?;
@@ -129,8 +134,9 @@ async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
     assert_eq!((outputs, failures), (vec![1, 4], vec![1, 2]));
 }
 
+/// The items in the queue of a cancelled run are counted as cancelled.
 #[tokio::test(start_paused = true)]
-async fn what_lies_in_the_queue_when_a_run_is_cancelled_is_accounted_for() {
+async fn items_in_the_queue_at_a_cancel_count_as_cancelled() {
     let forever = counting().consumers(2, |_: u64| std::future::pending()).capacity(10);
     let run: towpath_producer_consumer::Run<()> = forever.run([8]);
     sleep(Duration::from_millis(1)).await;
@@ -141,8 +147,9 @@ async fn what_lies_in_the_queue_when_a_run_is_cancelled_is_accounted_for() {
     assert_eq!((consumers.taken, consumers.cancelled), (8, 8));
 }
 
+/// The drop of a run stops the producers that wait for capacity.
 #[tokio::test(start_paused = true)]
-async fn a_dropped_run_leaves_no_producer_that_waits_for_room() {
+async fn producer_waiting_for_capacity_at_a_drop_is_gone() {
     let (scope, gate) = (Scope::new("test"), Arc::new(Semaphore::new(0)));
     let alive = Arc::clone(&gate);
     let putting = ProducerConsumer::producers(4, move |n: u64, queue: QueueSender<u64>| {
@@ -162,9 +169,10 @@ async fn a_dropped_run_leaves_no_producer_that_waits_for_room() {
     assert_eq!(Arc::strong_count(&gate), 1);
 }
 
-/// asyncio's own example: ten items, a tenth of a second each; three consumers, two tenths each.
+/// Consumers run while the producer runs, as in asyncio's own example: ten items, a tenth of a second each; three
+/// consumers, two tenths each.
 #[tokio::test(start_paused = true)]
-async fn consumers_work_while_the_producer_goes_on() -> Result<(), Failure> {
+async fn consumers_run_while_the_producer_runs() -> Result<(), Failure> {
     let ten = ProducerConsumer::producers(1, |(), queue: QueueSender<u64>| async move {
         for item in 0..10 {
             sleep(Duration::from_millis(100)).await;
@@ -182,8 +190,9 @@ async fn consumers_work_while_the_producer_goes_on() -> Result<(), Failure> {
     Ok(())
 }
 
+/// An item of a run with `lifo` has the index of its input.
 #[tokio::test(start_paused = true)]
-async fn a_lifo_run_tells_the_input_of_each_item() {
+async fn index_in_a_lifo_run_is_of_the_input() {
     let all_put = Arc::new(Semaphore::new(0));
     let put = Arc::clone(&all_put);
     let tens = ProducerConsumer::producers(1, move |n: u64, queue: QueueSender<u64>| {

@@ -1,4 +1,4 @@
-//! What producers, and consumers that put, start in the scope of their handle ends before the run does.
+//! The scope of a handle: tasks of producers and of consumers that send end before the run does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,9 +12,9 @@ async fn a_while() {
     }
 }
 
-/// A task of a producer waits for room in the queue of its run.
+/// A task in the scope of a producer sends to the queue until the task ends, and waits for capacity.
 #[tokio::test]
-async fn task_of_a_producer_puts_until_its_end() {
+async fn task_of_a_producer_sends_until_its_end() {
     let pattern = ProducerConsumer::producers(2, |input: u32, queue: QueueSender<u32>| async move {
         let scope = queue.scope().clone();
         scope.spawn("putting", async move {
@@ -32,8 +32,9 @@ async fn task_of_a_producer_puts_until_its_end() {
     assert_eq!(outputs, (0..30).collect::<Vec<_>>());
 }
 
+/// A task in the scope of a consumer that sends ends before the run does.
 #[tokio::test]
-async fn task_of_a_consumer_that_puts_ends_before_the_run() {
+async fn task_of_a_consumer_that_sends_ends_before_the_run() {
     let ended = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&ended);
     let pattern =
@@ -52,6 +53,7 @@ async fn task_of_a_consumer_that_puts_ends_before_the_run() {
     assert_eq!(ended.load(Ordering::Relaxed), 5);
 }
 
+/// The failure of a task in the scope of a producer is a failure of the run.
 #[tokio::test]
 async fn failure_of_a_task_of_a_producer_is_a_failure_of_the_run() {
     let pattern = ProducerConsumer::producers(1, |_: u32, queue: QueueSender<u32>| async move {

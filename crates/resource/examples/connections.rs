@@ -1,4 +1,4 @@
-//! Ten requests over two connections: each is greeted before its first request and said goodbye to after its last.
+//! Ten requests over two connections, with a greeting before the first request of a connection and a goodbye after the last.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

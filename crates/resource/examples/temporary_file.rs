@@ -1,4 +1,4 @@
-//! A temporary file that is gone whatever becomes of the work: it succeeds, fails, or runs into a deadline.
+//! A temporary file that is removed however the work ends: a success, an error, and a deadline.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +11,8 @@ fn temporary_file(name: &'static str) -> impl Resource<State = PathBuf> {
     resource_fn(
         move || async move {
             let path = std::env::temp_dir().join(format!("towpath-{}-{name}", std::process::id()));
-            let made = path.clone();
-            spawn_blocking(move || std::fs::write(made, "draft")).await??;
+            let created = path.clone();
+            spawn_blocking(move || std::fs::write(created, "draft")).await??;
             Ok(path)
         },
         |path: PathBuf, after| async move {

@@ -1,4 +1,4 @@
-//! What a job's work has of its resource: that it is lent to it, until the job and what depends on it are over.
+//! The lease of a resource to a job, which lasts until the job and the dependents of the resource have ended.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -8,84 +8,91 @@ use std::thread;
 
 use towpath_pattern::{Cause, Scope};
 
-use crate::held::ResourceGuard;
+use crate::guard::ResourceGuard;
 use crate::pool::Pool;
 use crate::resource::{JobOutcome, Resource};
 use crate::slot::Slot;
 use crate::time::poll_once;
 
-/// That a job has a resource. Dropped without having [ended](Lease::end), the job was stopped or has panicked.
+/// The lease of a resource to a job. The drop of a lease that is not [complete](Lease::complete) stands for a job that was
+/// stopped or has panicked.
 pub(crate) struct Lease<'a, R: Resource> {
     pool: &'a Arc<Pool<R>>,
     slot: Arc<Slot<R::State>>,
-    after: Option<JobOutcome>,
+    outcome: Option<JobOutcome>,
 }
 
 impl<'a, R: Resource> Lease<'a, R> {
-    /// Takes an idle resource of the pool, or else a new one.
+    /// Leases an idle resource of the pool, or a new resource.
     ///
     /// # Errors
     ///
-    /// Those of the acquisition.
+    /// Returns the error of the acquisition.
     pub(crate) async fn take(pool: &'a Arc<Pool<R>>) -> anyhow::Result<(ResourceGuard<R::State>, Self)> {
-        let (held, slot) = pool.take().await?;
-        Ok((held, Self { pool, slot, after: None }))
+        let (guard, slot) = pool.check_out().await?;
+        Ok((guard, Self { pool, slot, outcome: None }))
     }
 
-    /// The scope of what depends on the resource, if anybody has asked for it.
+    /// Returns the scope of the resource if the job has created the scope.
     #[inline]
     pub(crate) fn scope(&self) -> Option<Scope> {
-        self.slot.open_scope()
+        self.slot.existing_scope()
     }
 
-    /// Its job has returned: what that comes to, once what depends on the resource is over. It stops if the job failed.
-    pub(crate) async fn outlast<T>(&self, scope: Scope, result: anyhow::Result<T>) -> anyhow::Result<T> {
+    /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
+    /// scope.
+    pub(crate) async fn wait_for_scope<T>(
+        &self,
+        scope: Scope,
+        result: anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         if result.is_err() {
             scope.cancel();
         }
-        let mut unreturned = Unreturned { pool: self.pool, result: Some(result) };
-        let closed = scope.wait().await;
-        let result = unreturned.result.take().expect("there until it is returned");
-        if !self.slot.is_held() {
+        let mut pending = PendingResult { pool: self.pool, result: Some(result) };
+        let ended = scope.wait().await;
+        let result = pending.result.take().expect("present until the return");
+        if !self.slot.is_checked_out() {
             scope.cancel();
-            // Somebody outside the job may have put more into it just before. No await, which might lose a failure.
+            // A task outside the job may just have started a dependent. There is no await here: a failure that the future has
+            // taken would be lost with a cancelled await.
             match poll_once(pin!(scope.wait())).await {
-                Poll::Ready(Ok(())) => self.slot.close_scope(),
-                Poll::Ready(Err(failure)) => self.pool.keep(Cause::from_error(failure.into())),
+                Poll::Ready(Ok(())) => self.slot.remove_scope(),
+                Poll::Ready(Err(failure)) => self.pool.record(Cause::from_error(failure.into())),
                 Poll::Pending => {}
             }
         }
-        match closed {
+        match ended {
             Ok(()) => result,
             Err(failure) if result.is_ok() => {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
-                    self.pool.keep(Cause::from_panic(payload));
+                    self.pool.record(Cause::from_panic(payload));
                 }
                 Err(failure.into())
             }
             Err(failure) => {
-                self.pool.keep(Cause::from_error(failure.into()));
+                self.pool.record(Cause::from_error(failure.into()));
                 result
             }
         }
     }
 
-    /// Its job is at its end, and came to this.
-    pub(crate) fn end(mut self, after: JobOutcome) {
-        self.after = Some(after);
+    /// Ends the lease with the outcome of the job.
+    pub(crate) fn complete(mut self, outcome: JobOutcome) {
+        self.outcome = Some(outcome);
     }
 }
 
-/// What a job came to, until that is returned: stopped before, a failure is told at the end of the run.
-struct Unreturned<'a, R: Resource, T> {
+/// The result of a job, until the job returns. The drop records an error that was not returned.
+struct PendingResult<'a, R: Resource, T> {
     pool: &'a Pool<R>,
     result: Option<anyhow::Result<T>>,
 }
 
-impl<R: Resource, T> Drop for Unreturned<'_, R, T> {
+impl<R: Resource, T> Drop for PendingResult<'_, R, T> {
     fn drop(&mut self) {
         if let Some(Err(error)) = self.result.take() {
-            self.pool.keep(Cause::from_error(error));
+            self.pool.record(Cause::from_error(error));
         }
     }
 }
@@ -93,13 +100,13 @@ impl<R: Resource, T> Drop for Unreturned<'_, R, T> {
 impl<R: Resource> Drop for Lease<'_, R> {
     fn drop(&mut self) {
         let stopped = || if thread::panicking() { JobOutcome::Panic } else { JobOutcome::Cancellation };
-        let next = self.slot.end(self.after.unwrap_or_else(stopped));
+        let next = self.slot.complete_job(self.outcome.unwrap_or_else(stopped));
         if let Some(next) = next {
-            self.pool.settle(Arc::clone(&self.slot), next);
-        } else if self.after.is_none()
-            && let Some(scope) = self.slot.open_scope()
+            self.pool.reuse_or_release(Arc::clone(&self.slot), next);
+        } else if self.outcome.is_none()
+            && let Some(scope) = self.slot.existing_scope()
         {
-            // What depends on it may be what holds it.
+            // A dependent in the scope may own the guard.
             scope.cancel();
         }
     }

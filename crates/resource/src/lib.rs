@@ -1,15 +1,14 @@
-//! Jobs that each hold a resource, acquired before and released after with an await, whatever becomes of the job.
-//!
-//! What `async with` and `defer` are for: connections, sessions, temporary files, anything whose end must be awaited,
-//! which Rust's `Drop` cannot do. Each resource goes from job to job, and is released on success, error, panic, timeout
-//! and cancellation.
+//! Jobs with a resource, acquired before the job and released afterwards with an await, however the job ends.
 //!
 //! # When not to use it
 //!
-//! - For what is given up without an await (a file, a lock, memory): an owned value, whose `Drop` does it.
-//! - For a pool that outlives a run, with health checks and a minimum of idle connections: a crate for that, such as
-//!   `deadpool` or `bb8`.
-//! - For a limit alone: `towpath-fanout`, or `towpath-semaphore` where several runs share it.
+//! - For a resource that is released without an await (a file, a lock, memory): an owned value with a `Drop`.
+//! - For a pool that outlives a run, with health checks and a minimum of idle connections: a crate such as `deadpool` or `bb8`.
+//! - For a limit alone: `towpath-fanout`, or `towpath-semaphore` if several runs share the limit.
+//!
+//! The pattern has the uses of `async with` and `defer`: connections, sessions, temporary files, and other resources whose
+//! release must be awaited, which Rust's `Drop` cannot do. A resource is passed from job to job, and released after a
+//! success, an error, a panic, a timeout and a cancellation.
 //!
 //! # Example
 //!
@@ -37,7 +36,7 @@
 //!     async fn release(&self, connection: Connection, after: JobOutcome) -> anyhow::Result<()> {
 //!         match after {
 //!             JobOutcome::Success => connection.say_goodbye().await,
-//!             _ => Ok(connection.close()), // nobody knows what it still has to say
+//!             _ => Ok(connection.close()), // the connection is in an unknown state
 //!         }
 //!     }
 //! }
@@ -48,31 +47,31 @@
 //!     let lengths = WithResource::new(2, database, |(mut connection, path): (ResourceGuard<Connection>, &'static str)| async move {
 //!         connection.get(path).await
 //!     });
-//!     // Two connections for four items; when the outputs are there, both are released.
+//!     // Two connections for four items. `collect` returns after the release of both connections.
 //!     let lengths = lengths.ordered().run(["/", "/a", "/bc", "/def"]).collect().await?;
 //!     assert_eq!(lengths, [1, 2, 3, 4]);
 //!     Ok(())
 //! }
 //! ```
 //!
-//! For one piece of work and no items, there is [`with`]; for a resource inside another, a transaction on a connection,
-//! [`with_in`] the [scope](ResourceGuard::scope) of the outer one.
+//! [`with`] is for a single piece of work, without items. For a resource inside a resource, such as a transaction on a
+//! connection, call [`with_in`] with the [scope](ResourceGuard::scope) of the outer resource.
 //!
-//! # What a release can count on
+//! # Guarantees of the release
 //!
-//! | the run | its resources |
+//! | the run | the resources |
 //! |---|---|
-//! | comes to its end, or fails | released before the end is yielded; a release that fails is yielded as a failure, or is in the report behind the first one |
-//! | is cancelled, or passes its deadline | the same; the release itself is not cancelled, but has [its own time](WithResource::release_within) |
-//! | is dropped | released beside whoever dropped it; [`Scope::wait`] waits for it, and returns what failed |
-//! | has a job that panics | that job's resource is released with [`JobOutcome::Panic`], and made anew for the next |
-//! | has a job that started something in the [scope](ResourceGuard::scope) of its resource | that is over before the resource is released or lent again; where the job was stopped or failed, it is stopped |
-//! | has a job that gave its resource away | as when it is given back; one that takes longer for that than a release may is a failure, and dropped |
-//! | ends because its runtime is shut down | dropped: nothing can be awaited any more |
+//! | completes or fails | are released before the end of the run; the failure of a release is yielded, or is in the report behind the first cause |
+//! | is cancelled, or passes the deadline | the same; a release is not cancelled, and has a [time limit](WithResource::release_within) of its own |
+//! | is dropped | are released in tasks of the runtime; [`Scope::wait`] waits for the releases, and returns their failures |
+//! | has a job that panics | the resource of the job is released with [`JobOutcome::Panic`]; the next job gets a new resource |
+//! | has a job with runs or tasks in the [scope](ResourceGuard::scope) of its resource | the scope ends before the resource is released or reused; if the job fails or is stopped, the scope is cancelled |
+//! | has a job that moves its guard elsewhere | the resource is released after the drop of the guard; after the time limit, the run fails, and the resource is dropped |
+//! | ends with a shutdown of the runtime | are dropped, since no await is possible |
 
 #![forbid(unsafe_code)]
 
-mod held;
+mod guard;
 mod lease;
 mod pool;
 mod resource;
@@ -83,7 +82,7 @@ mod with_resource;
 
 pub use towpath_pattern::prelude::*;
 
-pub use held::ResourceGuard;
+pub use guard::ResourceGuard;
 pub use resource::{JobOutcome, Resource, resource_fn};
 pub use with::{with, with_in};
 pub use with_resource::WithResource;

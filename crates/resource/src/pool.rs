@@ -1,10 +1,10 @@
-//! The resources of one run: which are idle, how many there are, and which are being released.
+//! The resources of one run: the idle resources, the number of all resources, and the releases.
 //!
 //! # Invariants
 //!
-//! - `alive` counts every resource from before it is acquired until it is released, wherever it is. It never exceeds
-//!   the limit: so one that is given up is gone before another is acquired in its place.
-//! - No code of the user's runs under the lock.
+//! - `alive` counts every resource from before the acquisition until after the release, wherever the resource is. The count
+//!   never exceeds the limit: so a discarded resource is gone before the next resource is acquired.
+//! - No user code runs under the lock.
 
 use std::future::poll_fn;
 use std::mem;
@@ -20,23 +20,25 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, drive_job};
 
-use crate::held::{ResourceGuard, Returns};
+use crate::guard::{CheckIn, ResourceGuard};
 use crate::resource::{JobOutcome, Resource};
-use crate::slot::{Emptied, Next, Slot};
+use crate::slot::{NextStep, Removed, Slot};
 use crate::time::within;
 
 pub(crate) struct Pool<R: Resource> {
     resource: Arc<R>,
     limit: usize,
     release_within: Duration,
-    /// Of all that depends on its resources, inside that of the run; and what the scopes inside it are called.
+    /// The parent of the scopes of all resources, and a child of the scope of the run.
     scope: Scope,
+    /// The name of the scopes of the resources.
     name: Arc<str>,
-    /// Where resources are released: one may be given back on any thread. `None` where no run can start.
+    /// The runtime of the releases, since a guard may be dropped on any thread. `None` outside a runtime, where no run
+    /// starts.
     runtime: Option<Handle>,
     releases: TaskTracker,
     state: Mutex<State<R::State>>,
-    /// Somebody may wait for a resource to be idle or gone.
+    /// Notifies a waiter for every resource that becomes idle or is gone.
     changed: Notify,
 }
 
@@ -45,12 +47,13 @@ struct State<S> {
     alive: usize,
     releasing: usize,
     causes: Vec<Cause>,
+    /// The run is about to end: no resource becomes idle.
     closing: bool,
-    /// The run is over: what is given back now is dropped.
+    /// The run is over: a resource that is checked in from now on is dropped.
     closed: bool,
 }
 
-/// A resource for a job, and its slot.
+/// The guard of a resource for a job, and the slot of the resource.
 type CheckedOut<S> = (ResourceGuard<S>, Arc<Slot<S>>);
 
 impl<R: Resource> Pool<R> {
@@ -87,52 +90,53 @@ impl<R: Resource> Pool<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks out an idle resource, or else a new one. The resource stays checked out until its lease calls
-    /// [`Slot::end`].
-    pub(crate) async fn take(self: &Arc<Self>) -> anyhow::Result<CheckedOut<R::State>> {
-        if let Some(found) = self.take_idle() {
+    /// Checks out an idle resource, or else a new resource. The next step comes after the check-in and
+    /// [`Slot::complete_job`].
+    pub(crate) async fn check_out(self: &Arc<Self>) -> anyhow::Result<CheckedOut<R::State>> {
+        if let Some(found) = self.check_out_idle() {
             return Ok(found);
         }
-        let place = loop {
-            // In line before it looks: each who waits is woken for a change of its own.
+        let vacancy = loop {
+            // The waiter is enabled before the second look, so that every waiter is notified of a change of its own.
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if let Some(found) = self.take_idle() {
+            if let Some(found) = self.check_out_idle() {
                 return Ok(found);
             }
-            if let Some(place) = self.take_place() {
-                break place;
+            if let Some(vacancy) = self.take_vacancy() {
+                break vacancy;
             }
             changed.await;
         };
-        let made = drive_job(self.resource.acquire(), |cause| self.keep(cause)).await?;
-        mem::forget(place);
-        Ok(self.lend(Arc::new(Slot::new(made))).expect("nobody else has it yet"))
+        let made = drive_job(self.resource.acquire(), |cause| self.record(cause)).await?;
+        mem::forget(vacancy);
+        Ok(self.guard(Arc::new(Slot::new(made))).expect("a new slot has its resource"))
     }
 
-    fn take_idle(self: &Arc<Self>) -> Option<CheckedOut<R::State>> {
+    fn check_out_idle(self: &Arc<Self>) -> Option<CheckedOut<R::State>> {
         let slot = self.lock().idle.pop()?;
-        self.lend(slot)
+        self.guard(slot)
     }
 
-    fn lend(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<CheckedOut<R::State>> {
-        let state = slot.lend()?;
-        let pool = Arc::downgrade(self) as Weak<dyn Returns<R::State>>;
+    /// Checks out the resource of a slot.
+    fn guard(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<CheckedOut<R::State>> {
+        let state = slot.check_out()?;
+        let pool = Arc::downgrade(self) as Weak<dyn CheckIn<R::State>>;
         Some((ResourceGuard::new(state, Arc::clone(&slot), pool), slot))
     }
 
-    /// A place for one more, unless there are as many as may be.
-    fn take_place(&self) -> Option<Place<'_, R>> {
+    /// Takes a vacancy for a new resource, unless the pool is at its limit.
+    fn take_vacancy(&self) -> Option<Vacancy<'_, R>> {
         let mut state = self.lock();
         let free = state.alive < self.limit;
         state.alive += usize::from(free);
-        free.then(|| Place(self))
+        free.then(|| Vacancy(self))
     }
 
     /// Keeps a resource for the next job, or releases it.
-    pub(crate) fn settle(self: &Arc<Self>, slot: Arc<Slot<R::State>>, next: Next) {
+    pub(crate) fn reuse_or_release(self: &Arc<Self>, slot: Arc<Slot<R::State>>, next: NextStep) {
         let mut pool = self.lock();
-        if next == Next::Release || pool.closing {
+        if next == NextStep::Release || pool.closing {
             self.release(pool, [slot]);
         } else {
             pool.idle.push(slot);
@@ -141,7 +145,7 @@ impl<R: Resource> Pool<R> {
         }
     }
 
-    /// Releases resources, each in a task of its own, which nothing cancels.
+    /// Releases resources, each in a task of its own. Nothing cancels these tasks.
     fn release(
         self: &Arc<Self>,
         mut pool: MutexGuard<'_, State<R::State>>,
@@ -149,22 +153,22 @@ impl<R: Resource> Pool<R> {
     ) {
         if pool.closed {
             drop(pool);
-            return slots.into_iter().for_each(|slot| drop(slot.empty()));
+            return slots.into_iter().for_each(|slot| drop(slot.remove()));
         }
         let slots = slots.into_iter();
         pool.releasing += slots.len();
-        // From under the lock: whoever finds nothing held there waits for what is yet to be spawned here.
+        // The token is taken under the lock: `shutdown` waits for the tasks below if no resource is checked out there.
         let _spawning = self.releases.token();
         drop(pool);
-        for Emptied { state, after, scope } in slots.filter_map(|slot| slot.empty()) {
-            // Now, and not in the task, which a runtime that is shut down never polls.
+        for Removed { state, outcome, scope } in slots.filter_map(|slot| slot.remove()) {
+            // The scope is cancelled here and not in the task: a runtime that is shut down never polls the task.
             scope.iter().for_each(Scope::cancel);
             let pool = Arc::clone(self);
             let release = async move {
                 let _releasing = Releasing(&*pool);
-                let Some(scope) = scope else { return pool.run_release(state, after).await };
-                // Boxed, so that only those who asked for a scope pay for it.
-                Box::pin(pool.release_after(&scope, state, after)).await;
+                let Some(scope) = scope else { return pool.run_release(state, outcome).await };
+                // Boxed: a release without a scope does not pay for the size of this future.
+                Box::pin(pool.release_after(&scope, state, outcome)).await;
             };
             if let Some(runtime) = &self.runtime {
                 self.releases.spawn_on(release, runtime);
@@ -172,29 +176,29 @@ impl<R: Resource> Pool<R> {
         }
     }
 
-    /// Releases a resource when what depends on it is over, or has had its time.
-    async fn release_after(&self, scope: &Scope, state: R::State, after: JobOutcome) {
-        let closed = within(self.release_within, scope.wait()).await;
-        let late = closed.is_none();
-        match closed {
-            Some(closed) => self.keep_failure_of(closed),
-            None => self.keep(self.late("what depends on a resource was not over in time")),
+    /// Releases a resource at the end of its scope, or after the time limit.
+    async fn release_after(&self, scope: &Scope, state: R::State, outcome: JobOutcome) {
+        let ended = within(self.release_within, scope.wait()).await;
+        let late = ended.is_none();
+        match ended {
+            Some(ended) => self.record_failure_of(ended),
+            None => self.record(self.timed_out("the scope of a resource did not end in time")),
         }
-        self.run_release(state, after).await;
+        self.run_release(state, outcome).await;
         if late {
-            self.keep_failure_of(scope.wait().await);
+            self.record_failure_of(scope.wait().await);
         }
     }
 
-    /// Releases a resource, and keeps what went wrong.
-    async fn run_release(&self, state: R::State, after: JobOutcome) {
-        let release = match catch_unwind(AssertUnwindSafe(|| self.resource.release(state, after))) {
+    /// Releases a resource, and records the failures of the release.
+    async fn run_release(&self, state: R::State, outcome: JobOutcome) {
+        let release = match catch_unwind(AssertUnwindSafe(|| self.resource.release(state, outcome))) {
             Ok(release) => release,
-            Err(payload) => return self.keep(Cause::from_panic(payload)),
+            Err(payload) => return self.record(Cause::from_panic(payload)),
         };
         let mut release = pin!(Some(release));
         let released = {
-            let release = release.as_mut().as_pin_mut().expect("it was put there");
+            let release = release.as_mut().as_pin_mut().expect("the release was just pinned");
             let mut limited = pin!(within(self.release_within, release));
             poll_fn(|cx| {
                 let polled = catch_unwind(AssertUnwindSafe(|| limited.as_mut().poll(cx)));
@@ -204,40 +208,40 @@ impl<R: Resource> Pool<R> {
         };
         match released {
             Ok(Some(Ok(()))) => {}
-            Ok(Some(Err(error))) => self.keep(Cause::from_error(error)),
-            Ok(None) => self.keep(self.late("a release was not done in time")),
-            Err(payload) => self.keep(Cause::from_panic(payload)),
+            Ok(Some(Err(error))) => self.record(Cause::from_error(error)),
+            Ok(None) => self.record(self.timed_out("a release was not done in time")),
+            Err(payload) => self.record(Cause::from_panic(payload)),
         }
-        // What is left of it is dropped after that is kept: it may panic, too.
+        // The future is dropped after its failure is recorded, because the drop may panic, too.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| release.set(None))) {
-            self.keep(Cause::from_panic(payload));
+            self.record(Cause::from_panic(payload));
         }
     }
 
-    fn late(&self, what: &'static str) -> Cause {
+    fn timed_out(&self, what: &'static str) -> Cause {
         Cause::from_error(anyhow::Error::from(TimedOut { after: self.release_within }).context(what))
     }
 
-    fn keep_failure_of(&self, closed: Result<(), Failure>) {
-        if let Err(failure) = closed {
-            self.keep(Cause::from_error(failure.into()));
+    fn record_failure_of(&self, ended: Result<(), Failure>) {
+        if let Err(failure) = ended {
+            self.record(Cause::from_error(failure.into()));
         }
     }
 
-    /// Keeps what went wrong for the end of the run.
-    pub(crate) fn keep(&self, cause: Cause) {
+    /// Records a failure, to be reported at the end of the run.
+    pub(crate) fn record(&self, cause: Cause) {
         let mut state = self.lock();
         if state.causes.len() < Report::KEPT_FAILURES {
             state.causes.push(cause);
         }
     }
 
-    /// What went wrong so far, and was not told yet.
+    /// Takes the failures that are not yet reported.
     pub(crate) fn take_failures(&self) -> Vec<Cause> {
         mem::take(&mut self.lock().causes)
     }
 
-    /// Releases what is idle, and from here on what is given back.
+    /// Releases the idle resources. From here on, a resource that is checked in is released.
     fn release_idle(self: &Arc<Self>) {
         let mut state = self.lock();
         state.closing = true;
@@ -245,43 +249,43 @@ impl<R: Resource> Pool<R> {
         self.release(state, idle);
     }
 
-    /// Releases everything, and waits until nothing is left. What went wrong with any release.
-    pub(crate) async fn close(self: &Arc<Self>) -> Vec<Cause> {
+    /// Releases all resources, waits until no resource is left, and returns the failures of the run's releases.
+    pub(crate) async fn shutdown(self: &Arc<Self>) -> Vec<Cause> {
         self.release_idle();
-        let given_back = async {
-            while self.lock().held() > 0 {
+        let all_checked_in = async {
+            while self.lock().checked_out() > 0 {
                 self.changed.notified().await;
             }
         };
-        // Whether it took too long is asked of the state, and before the wait: what is not held any more is released
-        // by then, or waited for.
-        let _in_time = within(self.release_within, given_back).await;
-        let held = self.lock().held();
-        // Of one that did not come back, too.
+        // The number of guards decides on a failure, and not the timeout. A resource that is checked in at the last moment is
+        // in release, and the loop below waits for the release.
+        let _in_time = within(self.release_within, all_checked_in).await;
+        let checked_out = self.lock().checked_out();
+        // A resource that is still checked out may have a scope, too.
         self.scope.cancel();
-        self.keep_failure_of(self.scope.wait().await);
+        self.record_failure_of(self.scope.wait().await);
         let mut causes = loop {
             self.releases.wait().await;
-            // One that came back meanwhile is being released, of which that wait told nothing.
+            // A resource that was checked in after this wait is in release. The loop then waits for the release as well.
             let mut state = self.lock();
             if self.releases.is_empty() {
                 state.closed = true;
                 break mem::take(&mut state.causes);
             }
         };
-        if held > 0 {
+        if checked_out > 0 {
             let waited = self.release_within;
             causes.push(Cause::Errored(anyhow!(
-                "{held} of its resources still held {waited:?} after its last job, which gave them away"
+                "{checked_out} of the resources still checked out {waited:?} after the last job"
             )));
         }
         causes
     }
 }
 
-impl<R: Resource> Returns<R::State> for Pool<R> {
-    fn take_back(self: Arc<Self>, slot: Arc<Slot<R::State>>, next: Next) {
-        self.settle(slot, next);
+impl<R: Resource> CheckIn<R::State> for Pool<R> {
+    fn check_in(self: Arc<Self>, slot: Arc<Slot<R::State>>, next: NextStep) {
+        self.reuse_or_release(slot, next);
     }
 
     fn scope_of(&self, slot: &Slot<R::State>) -> Scope {
@@ -290,29 +294,29 @@ impl<R: Resource> Returns<R::State> for Pool<R> {
 }
 
 impl<S> State<S> {
-    /// How many somebody outside of any job has, at the end of a run.
-    fn held(&self) -> usize {
+    /// Returns the number of resources that are checked out, once no resource is idle.
+    fn checked_out(&self) -> usize {
         self.alive - self.releasing
     }
 }
 
-/// One of as many resources as may be alive: dropped, there is room for another.
-struct Place<'a, R: Resource>(&'a Pool<R>);
+/// A vacancy in the pool, taken for a new resource. The drop makes the pool vacant again.
+struct Vacancy<'a, R: Resource>(&'a Pool<R>);
 
-impl<R: Resource> Drop for Place<'_, R> {
+impl<R: Resource> Drop for Vacancy<'_, R> {
     fn drop(&mut self) {
         self.0.lock().alive -= 1;
         self.0.changed.notify_one();
     }
 }
 
-/// One of the resources that are being released: dropped, it is gone.
+/// A resource in release. The drop counts the resource as gone.
 struct Releasing<'a, R: Resource>(&'a Pool<R>);
 
 impl<R: Resource> Drop for Releasing<'_, R> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        // Both at once: in between, the resource would look as if somebody still held it.
+        // Both counts change under one lock: in between, the resource would count as checked out.
         state.releasing -= 1;
         state.alive -= 1;
         drop(state);

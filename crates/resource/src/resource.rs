@@ -1,35 +1,71 @@
-//! What can be acquired and released, and what a release is told.
+//! Resources, and the outcome of a job that is passed to a release.
 
 use std::future::Future;
 use std::sync::Arc;
 
-/// Something that is acquired before it is used and released after, each with an await: Python's async
-/// context manager.
+/// Acquires a resource before its use and releases the resource afterwards, with an await for both: Python's async context
+/// manager.
 ///
-/// [`resource_fn`] makes one of two closures.
+/// [`resource_fn`] makes a resource of two closures.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_resource::{JobOutcome, Resource, with};
+///
+/// # async fn send(_: &str) -> anyhow::Result<()> { Ok(()) }
+/// /// Log-ins of one user.
+/// struct User(&'static str);
+///
+/// struct Session {
+///     requests: usize,
+/// }
+///
+/// impl Resource for User {
+///     type State = Session;
+///
+///     async fn acquire(&self) -> anyhow::Result<Session> {
+///         send(self.0).await?;
+///         Ok(Session { requests: 0 })
+///     }
+///
+///     async fn release(&self, session: Session, after: JobOutcome) -> anyhow::Result<()> {
+///         println!("{} requests, then {after:?}", session.requests);
+///         send("goodbye").await
+///     }
+/// }
+///
+/// let requests = with(User("ann"), |mut session| async move {
+///     session.requests += 1;
+///     Ok(session.requests)
+/// });
+/// assert_eq!(requests.await?, 1);
+/// # Ok(()) }
+/// ```
 pub trait Resource: Send + Sync + 'static {
-    /// What the jobs hold.
+    /// The acquired resource, as the jobs use it.
     type State: Send + 'static;
 
-    /// Makes one: `__aenter__`.
+    /// Acquires a resource: `__aenter__`.
     ///
     /// # Errors
     ///
-    /// An error is that of the item it was to be made for.
+    /// An error fails the item that needs the resource.
     ///
-    /// # Cancel-safety
+    /// # Cancel safety
     ///
-    /// Dropped at its current await when the run stops; what it has opened by then must close as it is dropped.
+    /// The future is dropped at its current await when the run stops. The drop must close all that the future has opened.
     fn acquire(&self) -> impl Future<Output = anyhow::Result<Self::State>> + Send;
 
-    /// Gives one up: `__aexit__`. `after` says what became of the last job that held it.
+    /// Releases a resource: `__aexit__`. `after` is the outcome of the last job with the resource.
     ///
-    /// Nothing cancels it but the end of its time, [`WithResource::release_within`](crate::WithResource::release_within), and
-    /// a runtime that shuts down.
+    /// A release is cancelled only after [`WithResource::release_within`](crate::WithResource::release_within), and by a
+    /// runtime that shuts down.
     ///
     /// # Errors
     ///
-    /// An error is a failure of the run, after the first one.
+    /// An error is a failure of the run, and never masks an earlier failure.
     fn release(
         &self,
         state: Self::State,
@@ -37,23 +73,23 @@ pub trait Resource: Send + Sync + 'static {
     ) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// What became of the last job that held a resource: `exc_type`, as Python calls it.
+/// The outcome of the last job with a resource: the `exc_type` of Python.
 ///
-/// It tells of that job only, and not of those that held the resource before. What must be committed or rolled back,
-/// job by job, is a resource of its own inside the job: `with_in(&held.scope(), transaction, …)`, of
-/// [`with_in`](crate::with_in) and [`ResourceGuard::scope`](crate::ResourceGuard::scope).
+/// Earlier jobs with the resource have no influence. A commit or a rollback for every job needs a resource of its own in
+/// the job: `with_in(&connection.scope(), transaction, …)`, with [`with_in`](crate::with_in) and
+/// [`ResourceGuard::scope`](crate::ResourceGuard::scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobOutcome {
-    /// It returned its output.
+    /// The job returned an output.
     Success,
-    /// It returned an error.
+    /// The job returned an error.
     Error,
-    /// It returned [`TimedOut`](crate::TimedOut), or tokio's `Elapsed`.
+    /// The job returned [`TimedOut`](crate::TimedOut), or tokio's `Elapsed`.
     Timeout,
-    /// It panicked. The resource is released right away, and no other job gets it.
+    /// The job panicked. The resource is released at once, and is not reused.
     Panic,
-    /// It was stopped at an await, or before it had begun.
+    /// The job was stopped at an await, or before its start.
     Cancellation,
 }
 
@@ -69,7 +105,9 @@ impl<R: Resource> Resource for Arc<R> {
     }
 }
 
-/// A resource of two closures, for what needs no type of its own.
+/// Makes a resource of two closures, without a type of its own.
+///
+/// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -97,15 +135,15 @@ where
     R: Fn(S, JobOutcome) -> RFut + Send + Sync + 'static,
     RFut: Future<Output = anyhow::Result<()>> + Send,
 {
-    Provided { acquire, release }
+    ResourceFn { acquire, release }
 }
 
-struct Provided<A, R> {
+struct ResourceFn<A, R> {
     acquire: A,
     release: R,
 }
 
-impl<S, A, AFut, R, RFut> Resource for Provided<A, R>
+impl<S, A, AFut, R, RFut> Resource for ResourceFn<A, R>
 where
     S: Send + 'static,
     A: Fn() -> AFut + Send + Sync + 'static,

@@ -1,7 +1,8 @@
-//! One resource, from when it is acquired until it is released.
+//! A slot: one resource, from the acquisition to the release.
 //!
-//! Two things must have happened before it goes to the next job: it was given back, and its job has ended. They come in
-//! either order, for a job may give it away; whichever is the second is told what is next, and sees to it.
+//! Two events precede the next step of a resource: the guard is checked in, and the job completes. The events come in
+//! either order, because a job may move its guard elsewhere. The call for the second event returns the next step, and its
+//! caller takes the step.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,51 +14,51 @@ use crate::resource::JobOutcome;
 
 pub(crate) struct Slot<S> {
     content: Mutex<Content<S>>,
-    /// There may be a scope: so that a job that never asked for one is not asked under the lock.
+    /// Set with the first scope and never cleared: a job without a scope does not take the lock.
     has_scope: AtomicBool,
 }
 
 struct Content<S> {
-    /// While nobody holds it.
+    /// `None` while the resource is checked out.
     state: Option<S>,
-    /// Of the job that had it last, once that has ended.
-    after: Option<JobOutcome>,
-    /// No other job is to have it.
-    useless: bool,
-    /// Of what depends on it, since somebody who held it asked for that.
+    /// The outcome of the last job, once the job has completed.
+    outcome: Option<JobOutcome>,
+    /// The resource must not be reused.
+    discarded: bool,
+    /// The scope of the resource, since the first call of `ResourceGuard::scope`.
     scope: Option<Scope>,
 }
 
-/// What becomes of a resource that was given back and whose job has ended.
+/// The step after the check-in of a resource and the end of the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Lend,
+pub(crate) enum NextStep {
+    Reuse,
     Release,
 }
 
-/// A resource that nobody is to have any more.
-pub(crate) struct Emptied<S> {
+/// A resource that was removed from the slot, to be released.
+pub(crate) struct Removed<S> {
     pub(crate) state: S,
-    /// What became of its last job.
-    pub(crate) after: JobOutcome,
-    /// Of what depends on it and may not be over.
+    /// The outcome of the last job.
+    pub(crate) outcome: JobOutcome,
+    /// The scope of the resource, in which runs and tasks may be left.
     pub(crate) scope: Option<Scope>,
 }
 
 impl<S> Content<S> {
-    fn next(&self) -> Option<Next> {
-        if self.state.is_none() || self.after.is_none() {
+    fn next_step(&self) -> Option<NextStep> {
+        if self.state.is_none() || self.outcome.is_none() {
             return None;
         }
-        // Where a scope is left, nobody has waited for what is in it yet; the release does.
-        Some(if self.useless || self.scope.is_some() { Next::Release } else { Next::Lend })
+        // No job has waited for a scope that is still here. The release waits for the scope.
+        Some(if self.discarded || self.scope.is_some() { NextStep::Release } else { NextStep::Reuse })
     }
 }
 
 impl<S> Slot<S> {
-    /// Of a resource that nobody has held yet.
+    /// Creates a slot for a resource that no job has used.
     pub(crate) fn new(state: S) -> Self {
-        let content = Content { state: Some(state), after: None, useless: false, scope: None };
+        let content = Content { state: Some(state), outcome: None, discarded: false, scope: None };
         Self { content: Mutex::new(content), has_scope: AtomicBool::new(false) }
     }
 
@@ -65,35 +66,35 @@ impl<S> Slot<S> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes it out for a job.
-    pub(crate) fn lend(&self) -> Option<S> {
+    /// Checks the resource out for a job.
+    pub(crate) fn check_out(&self) -> Option<S> {
         let mut content = self.lock();
-        content.after = None;
+        content.outcome = None;
         content.state.take()
     }
 
-    /// It is given back.
-    pub(crate) fn give_back(&self, state: S, useless: bool) -> Option<Next> {
+    /// Checks the resource in.
+    pub(crate) fn check_in(&self, state: S, discard: bool) -> Option<NextStep> {
         let mut content = self.lock();
         content.state = Some(state);
-        content.useless |= useless;
-        content.next()
+        content.discarded |= discard;
+        content.next_step()
     }
 
-    /// Its job has ended.
-    pub(crate) fn end(&self, after: JobOutcome) -> Option<Next> {
+    /// Records the outcome of the job.
+    pub(crate) fn complete_job(&self, outcome: JobOutcome) -> Option<NextStep> {
         let mut content = self.lock();
-        content.after = Some(after);
-        content.useless |= after == JobOutcome::Panic;
-        content.next()
+        content.outcome = Some(outcome);
+        content.discarded |= outcome == JobOutcome::Panic;
+        content.next_step()
     }
 
-    /// The scope of what depends on it, made in `around` by the first who asks.
-    pub(crate) fn scope(&self, around: &Scope, name: &Arc<str>) -> Scope {
+    /// Returns the scope of the resource. The first call creates the scope as a child of `parent`.
+    pub(crate) fn scope(&self, parent: &Scope, name: &Arc<str>) -> Scope {
         let mut content = self.lock();
-        let scope = content.scope.get_or_insert_with(|| around.child(Arc::clone(name))).clone();
+        let scope = content.scope.get_or_insert_with(|| parent.child(Arc::clone(name))).clone();
         self.has_scope.store(true, Ordering::Release);
-        let stopped = matches!(content.after, Some(JobOutcome::Panic | JobOutcome::Cancellation));
+        let stopped = matches!(content.outcome, Some(JobOutcome::Panic | JobOutcome::Cancellation));
         drop(content);
         if stopped {
             scope.cancel();
@@ -101,28 +102,28 @@ impl<S> Slot<S> {
         scope
     }
 
-    /// That scope, if anybody has asked for it.
-    pub(crate) fn open_scope(&self) -> Option<Scope> {
+    /// Returns the scope of the resource if the scope was created.
+    pub(crate) fn existing_scope(&self) -> Option<Scope> {
         if self.has_scope.load(Ordering::Acquire) { self.lock().scope.clone() } else { None }
     }
 
-    /// What is in that scope is over. Who still holds the resource may put something more into it.
-    pub(crate) fn close_scope(&self) {
+    /// Removes a scope that has ended, unless the resource is checked out: the guard may start further runs in the scope.
+    pub(crate) fn remove_scope(&self) {
         let mut content = self.lock();
         let scope = if content.state.is_some() { content.scope.take() } else { None };
         drop(content);
         drop(scope);
     }
 
-    pub(crate) fn is_held(&self) -> bool {
+    pub(crate) fn is_checked_out(&self) -> bool {
         self.lock().state.is_none()
     }
 
-    /// Takes it out for good.
-    pub(crate) fn empty(&self) -> Option<Emptied<S>> {
+    /// Removes the resource, to be released.
+    pub(crate) fn remove(&self) -> Option<Removed<S>> {
         let mut content = self.lock();
-        let after = mem::take(&mut content.after).unwrap_or(JobOutcome::Cancellation);
+        let outcome = mem::take(&mut content.outcome).unwrap_or(JobOutcome::Cancellation);
         let scope = content.scope.take();
-        content.state.take().map(|state| Emptied { state, after, scope })
+        content.state.take().map(|state| Removed { state, outcome, scope })
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for something, but not longer than it is given.
+//! Waits with a time limit.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// What `future` comes to, unless it takes longer; on a runtime without timers it may take as long as it likes.
+/// Returns the output of `future`, or `None` after `limit`. On a runtime without timers there is no limit.
 pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     if let Poll::Ready(output) = poll_once(future.as_mut()).await {
         return Some(output);
     }
-    // A runtime cannot be asked for its timer: tokio panics where there is none.
+    // A runtime has no query for its timers, and `timeout` panics on a runtime without timers.
     let unready = future.as_mut();
     let Ok(limited) = catch_unwind(AssertUnwindSafe(move || timeout(limit, unready))) else {
         return Some(future.await);

@@ -1,12 +1,33 @@
-//! One resource for one piece of work.
+//! A resource for a single piece of work.
 
 use towpath_pattern::{Failure, PatternExt, Scope};
 
-use crate::held::ResourceGuard;
+use crate::guard::ResourceGuard;
 use crate::resource::Resource;
 use crate::with_resource::WithResource;
 
-/// Acquires a resource, does `work` with it, and releases it, whatever came of the work: Python's `async with`.
+/// Acquires a resource, does `work` with the resource, and releases the resource however the work ends: Python's `async
+/// with`.
+///
+/// A dependent with a resource of its own needs [`with_in`] and the [scope](ResourceGuard::scope) of the outer resource:
+/// after a stop, two nested calls of `with` release both resources at the same time. Work that returns its
+/// [`ResourceGuard`] fails, after a wait for the guard.
+///
+/// # Errors
+///
+/// Returns the first failure: of the acquisition, of the work, or of the release. If both the work and the release fail,
+/// the failure of the release is not reported; [`with_in`] reports both.
+///
+/// # Panics
+///
+/// Panics outside a tokio runtime.
+///
+/// # Cancel safety
+///
+/// The drop of the future stops the work at the current await. The resource is released in a task of the runtime; a scope
+/// of [`with_in`] waits for the release.
+///
+/// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -17,24 +38,6 @@ use crate::with_resource::WithResource;
 /// assert_eq!(greeting, Some("hello"));
 /// # Ok(()) }
 /// ```
-///
-/// What depends on the resource, and has a resource of its own, belongs into [`with_in`] its [scope](ResourceGuard::scope): two
-/// plain `with`, one inside the other, are released at the same time when they are stopped. Work that returns the
-/// [`ResourceGuard`] has it waited for in vain, and fails.
-///
-/// # Errors
-///
-/// The first of: it was not acquired; the work failed or panicked; it was not released. Where the work failed and the
-/// release as well, the failure of the release is told nowhere; where that matters, take [`with_in`].
-///
-/// # Panics
-///
-/// Outside a tokio runtime.
-///
-/// # Cancel-safety
-///
-/// Dropping the future stops the work at its current await, and the resource is released all the same, beside whoever
-/// dropped it. To wait for that, take [`with_in`].
 pub async fn with<R, W, Fut, T>(resource: R, work: W) -> Result<T, Failure>
 where
     R: Resource,
@@ -45,24 +48,43 @@ where
     with_in(&Scope::default(), resource, work).await
 }
 
-/// As [`with`], in `scope`: its cancellation and its deadline stop the work, and it is [closed](Scope::wait) only
-/// once the resource is released.
+/// Does `work` with a resource as [`with`] does, in `scope`: the cancellation and the deadline of the scope stop the work,
+/// and [`Scope::wait`] waits until the resource is released.
 ///
-/// In the [scope](ResourceGuard::scope) of another resource it is Python's nested `async with`: this one is released before that
-/// one, however the work ends.
+/// In the [scope](ResourceGuard::scope) of an outer resource, the call is Python's nested `async with`: the inner resource
+/// is released before the outer resource, however the work ends.
 ///
 /// # Errors
 ///
-/// As [`with`], and where the scope was cancelled. Where the work failed and the release as well, or the future was
-/// dropped, `scope.wait().await` returns the failure of the release.
+/// Returns the errors of [`with`], and an error if the scope is cancelled. If both the work and the release fail, or if the
+/// future is dropped, `scope.wait().await` returns the failure of the release.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime.
+/// Panics outside a tokio runtime.
 ///
-/// # Cancel-safety
+/// # Cancel safety
 ///
-/// As [`with`]; `scope.wait().await` waits for the release.
+/// The drop of the future stops the work at the current await, and `scope.wait().await` waits for the release.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::time::Duration;
+///
+/// use towpath_resource::{Scope, resource_fn, with_in};
+///
+/// let scope = Scope::new("request").with_timeout(Duration::from_millis(10));
+/// let session = resource_fn(|| async { Ok(()) }, |_, after| async move { Ok(println!("logged out: {after:?}")) });
+/// let work = with_in(&scope, session, |_session| async {
+///     tokio::time::sleep(Duration::from_secs(60)).await;
+///     Ok(())
+/// });
+/// assert!(work.await.unwrap_err().is_cancelled());
+/// scope.wait().await?; // the session is released
+/// # Ok(()) }
+/// ```
 pub async fn with_in<R, W, Fut, T>(scope: &Scope, resource: R, work: W) -> Result<T, Failure>
 where
     R: Resource,
@@ -70,7 +92,7 @@ where
     Fut: Future<Output = anyhow::Result<T>> + Send,
     T: Send + 'static,
 {
-    let once = WithResource::new(1, resource, |(held, work): (ResourceGuard<R::State>, W)| work(held));
+    let once = WithResource::new(1, resource, |(guard, work): (ResourceGuard<R::State>, W)| work(guard));
     let mut outputs = once.run_in(scope, [work]).collect().await?;
-    Ok(outputs.pop().expect("an item that did not fail has its output"))
+    Ok(outputs.pop().expect("an item without a failure has an output"))
 }

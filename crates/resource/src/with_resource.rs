@@ -1,4 +1,4 @@
-//! The pattern: one job per item, each while it holds a resource.
+//! The pattern: one job per item, with a resource for every job.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,31 +8,59 @@ use towpath_pattern::{
     drive_job,
 };
 
-use crate::held::ResourceGuard;
+use crate::guard::ResourceGuard;
 use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::resource::{JobOutcome, Resource};
 
-/// How long a release may take, unless it is told.
+/// The default time limit of a release.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
-/// One job per item, each while it holds a resource: acquired before the first job that needs it, handed from job to
-/// job, and released with an await at the end.
+/// Applies one job to each item, with a resource for every job.
 ///
-/// A run has at most as many resources as jobs at once, and makes one only where none is idle. Each is released once:
-/// when the run's last job is gone, however that came about, or right after a job that panicked with it or
-/// [discarded](ResourceGuard::discard) it, and then another is acquired in its place. The run is over, and its scope
-/// [closed](Scope::wait), when all are released; a release that fails is a failure of the run after the first one. An
-/// item whose resource cannot be acquired fails with that error. What depends on a resource, a transaction on a
-/// connection for instance, is started in [its scope](ResourceGuard::scope), and over before it is released.
+/// A resource is acquired for the first job without an idle resource, passed from job to job, and released with an await
+/// at the end of the run. A run has at most as many resources as jobs at once. Every resource is released once: when the
+/// last job of the run is gone, or directly after a job that panics or [discards](ResourceGuard::discard) the resource.
+/// Then a new resource is acquired for the next job.
 ///
-/// It is a description: it can be run any number of times, also at the same time, and each run has resources of its
-/// own. Clones share the job and the [`Resource`].
+/// The run ends, and [`Scope::wait`] returns, when all resources are released. A failed release is a failure of the run,
+/// and never masks an earlier failure. If the acquisition fails, the item fails with the error. Dependents of a resource,
+/// such as a transaction on a connection, start in the [scope](ResourceGuard::scope) of the resource and end before the
+/// release.
+///
+/// A `WithResource` is a description: it can be run any number of times, also at the same time, and each run has resources
+/// of its own. Clones share the job and the [`Resource`].
 ///
 /// # Shutdown
 ///
-/// When the tokio runtime is shut down in mid-run nothing can be awaited any more: a resource is then dropped and not
-/// released. Let `scope.wait().await` come back first.
+/// A runtime that is shut down during a run drops the resources without a release, since no await is possible. So wait for
+/// `scope.wait().await` before the shutdown.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::time::Duration;
+///
+/// use towpath_resource::{OnFailure, PatternExt, ResourceGuard, WithResource, resource_fn};
+///
+/// let buffer = resource_fn(|| async { Ok(String::new()) }, |_, after| async move { Ok(println!("{after:?}")) });
+/// let parse = WithResource::new(2, buffer, |(mut buffer, text): (ResourceGuard<String>, &'static str)| async move {
+///     buffer.clear();
+///     buffer.push_str(text);
+///     Ok(buffer.trim().parse::<u64>()?)
+/// });
+/// let parse = parse.release_within(Duration::from_secs(1));
+/// let numbers = parse.clone().ordered().capacity(16).run([" 1", "2 ", "3"]).collect().await?;
+/// assert_eq!(numbers, [1, 2, 3]);
+///
+/// // The run goes on after a failure.
+/// let lenient = parse.named("parse").on_failure(OnFailure::Continue);
+/// let (outcomes, report) = lenient.run(["1", "two", "3"]).outcomes().await;
+/// assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
+/// assert_eq!((&*report.stages[0].stage, report.last().errored), ("parse", 1));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct WithResource<R, J> {
     settings: Settings,
@@ -42,14 +70,14 @@ pub struct WithResource<R, J> {
 }
 
 impl<R: Resource, J> WithResource<R, J> {
-    /// Applies `job` to each item, together with the resource that it holds, with at most `limit` jobs at once.
+    /// Creates a pattern that applies `job` to each item, together with the guard of a resource, with at most `limit` jobs
+    /// at once.
     ///
-    /// The limit is a literal or a [`Limit`](crate::Limit); a number that is not known to be 1 or more is checked by
-    /// `Limit::try_from(n)?`.
+    /// The limit is a literal or a [`Limit`](crate::Limit). `Limit::try_from(n)?` checks a number that may be zero.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
     pub fn new<In>(limit: impl IntoLimit, resource: R, job: J) -> Self
@@ -64,13 +92,14 @@ impl<R: Resource, J> WithResource<R, J> {
         }
     }
 
-    /// Gives each release so long, by default 5 seconds; one that is not done by then is dropped, and fails the run.
+    /// Limits the time of a release; by default, to 5 seconds. A release that does not complete in time is dropped, and
+    /// fails the run.
     ///
-    /// As long is waited, before that, for what is in the [scope](ResourceGuard::scope) of the resource, whose own releases
-    /// should have less; and at the end of the run for a [`ResourceGuard`] that was given away.
+    /// The same limit applies to the wait for the [scope](ResourceGuard::scope) of a resource before the release, and to
+    /// the wait for a [`ResourceGuard`] outside a job at the end of the run. A release inside the scope needs a lower
+    /// limit.
     ///
-    /// On a runtime without timers, each of these may take as long as it likes; tokio's panic that says so is caught,
-    /// and printed.
+    /// On a runtime without timers there is no limit. The panic of tokio about the missing timers is caught, and printed.
     #[must_use]
     pub fn release_within(mut self, limit: Duration) -> Self {
         self.release_within = limit;
@@ -79,8 +108,8 @@ impl<R: Resource, J> WithResource<R, J> {
 }
 
 builders! {
-    /// An output that is held back for its order holds no resource. The stage is called `resource` unless it is
-    /// [named](Self::named).
+    /// An output that waits for its turn in an ordered run holds no resource. Without a [name](Self::named), the name of
+    /// the stage is `resource`.
     WithResource<R, J>: ordered
 }
 
@@ -105,37 +134,37 @@ where
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         let pool = Pool::new(Arc::clone(&self.resource), &self.settings, self.release_within, &scope);
-        let work = Leasing { pool: Arc::new(pool), job: Arc::clone(&self.job) };
+        let work = WithLease { pool: Arc::new(pool), job: Arc::clone(&self.job) };
         Run::spawn(scope, input, self.settings.clone(), work)
     }
 }
 
-/// The work on an item: acquire a resource, run the job, release.
-struct Leasing<R: Resource, J> {
+/// The work on an item: lease a resource, and run the job.
+struct WithLease<R: Resource, J> {
     pool: Arc<Pool<R>>,
     job: Arc<J>,
 }
 
-impl<In, R, J> Work<In, J::Out> for Leasing<R, J>
+impl<In, R, J> Work<In, J::Out> for WithLease<R, J>
 where
     In: Send + 'static,
     R: Resource,
     J: Job<(ResourceGuard<R::State>, In)>,
 {
     async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Completed<In, J::Out> {
-        let found = Lease::take(&self.pool).await;
+        let leased = Lease::take(&self.pool).await;
         let (item, running) = taken.start();
-        let (held, lease) = match found {
-            Ok(found) => found,
+        let (guard, lease) = match leased {
+            Ok(leased) => leased,
             Err(error) => return running.complete(Err(error)),
         };
         let mut result =
-            drive_job(self.job.call_in((held, item), scope), |cause| running.report(cause)).await;
-        if let Some(held_scope) = lease.scope() {
-            // Boxed, so that a job that never asked for the scope carries no room for this.
-            result = Box::pin(lease.outlast(held_scope, result)).await;
+            drive_job(self.job.call_in((guard, item), scope), |cause| running.report(cause)).await;
+        if let Some(resource_scope) = lease.scope() {
+            // Boxed: a job without a scope does not pay for the size of this future.
+            result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
         }
-        lease.end(match &result {
+        lease.complete(match &result {
             Ok(_) => JobOutcome::Success,
             Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
             Err(_) => JobOutcome::Error,
@@ -144,7 +173,7 @@ where
     }
 
     async fn shutdown(&self) -> Vec<Cause> {
-        self.pool.close().await
+        self.pool.shutdown().await
     }
 
     fn unreported(&self) -> Vec<Cause> {

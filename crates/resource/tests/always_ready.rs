@@ -1,4 +1,4 @@
-//! What a run with resources waits for ends in time, though it is always ready and uses up the budget of its task.
+//! Releases, dependents and works that are always ready, and use up the budget of their task, end in time.
 
 use std::future::ready;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::advance;
 use towpath_resource::{PatternExt, ResourceGuard, Scope, WithResource, resource_fn, with_in};
 
-/// A loop ends by itself after that many steps, which take far longer than it is given.
+/// The steps of a loop, which take far longer than the time limit.
 const STEPS: usize = 1_000_000;
 
 const GIVEN: Duration = Duration::from_millis(2);
@@ -20,7 +20,7 @@ async fn always_ready() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each runtime, and whether its clock has to be moved.
+/// Returns the runtimes, with a flag for a paused clock.
 fn runtimes() -> [(Runtime, bool); 2] {
     [
         (Builder::new_current_thread().enable_time().start_paused(true).build().unwrap(), true),
@@ -28,7 +28,7 @@ fn runtimes() -> [(Runtime, bool); 2] {
     ]
 }
 
-/// Moves a paused clock in a task of its own, which takes turns with those that are ready.
+/// Advances a paused clock in a task of its own, which takes turns with the ready tasks.
 fn let_time_pass(paused: bool) {
     if paused {
         tokio::spawn(async {
@@ -39,8 +39,9 @@ fn let_time_pass(paused: bool) {
     }
 }
 
+/// A release that is always ready is dropped after the time limit.
 #[test]
-fn release_that_is_always_ready_is_given_up_in_time() {
+fn release_that_is_always_ready_is_dropped_in_time() {
     for (runtime, paused) in runtimes() {
         let failure = runtime.block_on(async {
             let resource = resource_fn(|| ready(Ok(())), |(), _| always_ready());
@@ -54,8 +55,9 @@ fn release_that_is_always_ready_is_given_up_in_time() {
     }
 }
 
+/// A dependent that is always ready is stopped before the release of its resource.
 #[test]
-fn dependent_that_is_always_ready_is_stopped_before_the_release() {
+fn dependent_that_is_always_ready_is_stopped_in_time() {
     for (runtime, paused) in runtimes() {
         runtime.block_on(async {
             let resource = resource_fn(|| ready(Ok(())), |(), _| ready(Ok(())));
@@ -71,6 +73,7 @@ fn dependent_that_is_always_ready_is_stopped_before_the_release() {
     }
 }
 
+/// Work that is always ready is stopped at the deadline.
 #[test]
 fn work_that_is_always_ready_is_stopped_at_the_deadline() {
     for (runtime, paused) in runtimes() {

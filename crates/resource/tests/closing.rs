@@ -1,4 +1,4 @@
-//! What happens while the resources of a run are being released: a shutdown, a cancellation behind it.
+//! Events during the releases of a run: a shutdown of the runtime, and a cancellation of the next stage.
 
 #[allow(dead_code, reason = "the tests of releases use all of it")]
 mod log;
@@ -22,8 +22,9 @@ async fn number((_held, number): (ResourceGuard<State>, u32)) -> anyhow::Result<
     Ok(number)
 }
 
+/// A run whose runtime shuts down during a release fails as cancelled.
 #[test]
-fn a_run_whose_runtime_goes_during_a_release_does_not_end_well() {
+fn run_whose_runtime_shuts_down_in_a_release_is_cancelled() {
     let log = Logged::default();
     let runtime = paused();
     let run = runtime.block_on(async {
@@ -37,8 +38,9 @@ fn a_run_whose_runtime_goes_during_a_release_does_not_end_well() {
     assert!(log.released().is_empty() && log.alive() == 0);
 }
 
+/// A release of the stage before that fails after a cancellation does not mask the cancellation.
 #[tokio::test(start_paused = true)]
-async fn a_release_of_the_stage_before_that_fails_later_masks_no_cancellation() {
+async fn failed_release_of_the_stage_before_masks_no_cancel() {
     let first = WithResource::new(1, Logged::with_releases_that(Releases::Fail), number);
     let second =
         WithResource::new(1, nothing(), |(_, _): (ResourceGuard<()>, u32)| pending::<anyhow::Result<()>>());
@@ -52,8 +54,9 @@ async fn a_release_of_the_stage_before_that_fails_later_masks_no_cancellation() 
     assert_eq!(report.failures.len(), 1, "the release's failure is told: {report}");
 }
 
+/// Items that were never started are kept if the runtime shuts down while the stage before releases its resources.
 #[test]
-fn what_was_never_begun_is_kept_where_the_runtime_goes_while_the_stage_before_is_closing() {
+fn unstarted_items_at_a_shutdown_while_closing_are_kept() {
     let runtime = paused();
     let (run, kept) = runtime.block_on(async {
         let before = WithResource::new(1, Logged::default(), number).run(0..2);

@@ -1,4 +1,4 @@
-//! Wrong uses, and the messages they get.
+//! Wrong uses, and the messages for them.
 
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ fn nothing() -> impl Resource<State = ()> {
     resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) })
 }
 
+/// A limit of zero panics, and the location is the line of the caller.
 #[test]
-fn a_limit_of_zero_panics_where_it_was_written() {
+fn limit_of_zero_panics_at_the_caller() {
     let pass = |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x) };
     let line = line!() + 1;
     let (message, place) = panic_of(|| WithResource::new(0, nothing(), pass));
@@ -19,22 +20,25 @@ fn a_limit_of_zero_panics_where_it_was_written() {
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
+/// `Limit::try_from` returns an error for zero.
 #[test]
-fn a_limit_known_at_run_time_is_checked_without_a_panic() {
+fn limit_from_a_number_is_checked_without_a_panic() {
     assert_eq!(Limit::try_from(3).map(Limit::get), Ok(3));
     let refused = Limit::try_from(0).expect_err("zero is no limit");
     assert_eq!(refused.to_string(), "a limit of 0 would never run a job; use 1 or more");
 }
 
+/// A run outside a tokio runtime panics, and the message has the remedy.
 #[test]
-fn a_run_outside_a_runtime_says_what_to_do() {
+fn run_outside_a_runtime_panics_with_advice() {
     let double = WithResource::new(2, nothing(), |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x * 2) });
     let (message, _) = panic_of(|| double.run([1]));
     assert!(message.starts_with("a run of `resource` was started outside a tokio runtime; start it"));
 }
 
+/// A deadline on a runtime without timers panics, and the message names the timers.
 #[test]
-fn a_deadline_on_a_runtime_without_timers_says_so() {
+fn deadline_without_timers_panics_with_the_reason() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
@@ -48,8 +52,9 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
     assert!(message.contains("timers are disabled"), "{message}");
 }
 
+/// A run with the largest limit, capacity and timeout completes.
 #[tokio::test]
-async fn the_largest_limit_capacity_and_timeout_are_fine() {
+async fn largest_limit_capacity_and_timeout_run_all_jobs() {
     let scope = Scope::new("patient").with_timeout(Duration::MAX);
     for ordered in [false, true] {
         let mut double = WithResource::new(
@@ -66,8 +71,9 @@ async fn the_largest_limit_capacity_and_timeout_are_fine() {
     }
 }
 
+/// A run without items completes without outputs.
 #[tokio::test]
-async fn no_items_are_no_outputs() {
+async fn run_of_no_items_yields_no_outputs() {
     let outputs = WithResource::new(1, nothing(), |(_, x): (ResourceGuard<()>, u64)| async move { Ok(x) })
         .run(Vec::new())
         .collect()

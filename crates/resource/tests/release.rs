@@ -1,4 +1,4 @@
-//! A resource is released with an await whatever becomes of its job, and its release masks nothing.
+//! Releases: a resource is released with an await however the job ends, and the release masks no failure.
 
 mod log;
 
@@ -13,7 +13,7 @@ use towpath_resource::{
     resource_fn, with, with_in,
 };
 
-/// What a job does with an item.
+/// The action of a job on an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Pass,
@@ -37,8 +37,9 @@ async fn act((held, act): (ResourceGuard<State>, Act)) -> anyhow::Result<usize> 
     Ok(number)
 }
 
+/// A release gets the outcome of the last job.
 #[tokio::test(start_paused = true)]
-async fn a_release_is_told_what_became_of_the_last_job() {
+async fn release_gets_the_outcome_of_the_last_job() {
     for (of_job, after) in [
         (Act::Pass, JobOutcome::Success),
         (Act::Err, JobOutcome::Error),
@@ -53,8 +54,9 @@ async fn a_release_is_told_what_became_of_the_last_job() {
     }
 }
 
+/// The resource of a stopped job is released, after a cancel, a cancelled scope and a deadline.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_stopped_has_its_resource_released() {
+async fn resource_of_a_stopped_job_is_released() {
     let ends: [(&str, Cancelled); 3] =
         [("cancel", Cancelled::Run), ("scope", Cancelled::Scope), ("deadline", Cancelled::Deadline)];
     for (how, by) in ends {
@@ -74,8 +76,9 @@ async fn a_job_that_is_stopped_has_its_resource_released() {
     }
 }
 
+/// The scope of a dropped run waits for the releases, which run at the same time.
 #[tokio::test(start_paused = true)]
-async fn the_scope_of_a_run_that_is_dropped_is_closed_once_all_is_released() {
+async fn scope_of_a_dropped_run_waits_for_the_releases() {
     let (log, scope) = (Logged::default(), Scope::new("dropped"));
     let run = WithResource::new(3, log.clone(), act).run_in(&scope, [Act::Wait; 3]);
     sleep(Duration::from_millis(20)).await;
@@ -86,16 +89,18 @@ async fn the_scope_of_a_run_that_is_dropped_is_closed_once_all_is_released() {
     assert_eq!(dropped.elapsed(), RELEASE, "they are released at the same time");
 }
 
+/// The end of a run comes after all releases.
 #[tokio::test(start_paused = true)]
-async fn the_end_is_yielded_once_all_is_released() {
+async fn end_of_a_run_comes_after_all_releases() {
     let log = Logged::default();
     let outputs = WithResource::new(3, log.clone(), act).run([Act::Pass; 9]).collect().await;
     assert_eq!(outputs.expect("it does not fail").len(), 9);
     assert_eq!((log.released().len(), log.alive()), (log.made().0, 0));
 }
 
+/// Resources are reused, and a run has at most as many resources as jobs at once.
 #[tokio::test(start_paused = true)]
-async fn resources_go_from_job_to_job_and_are_no_more_than_jobs_at_once() {
+async fn resources_are_reused_and_as_many_as_jobs_at_once() {
     let log = Logged::default();
     let slow = |(held, _): (ResourceGuard<State>, u32)| async move {
         sleep(Duration::from_millis(5)).await;
@@ -104,15 +109,16 @@ async fn resources_go_from_job_to_job_and_are_no_more_than_jobs_at_once() {
     WithResource::new(4, log.clone(), slow).run(0..100).collect().await.expect("it does not fail");
     assert_eq!(log.made(), (4, 4));
 
-    // None waits for another to be made where one is idle.
+    // No job waits for an acquisition while a resource is idle.
     let quick = |(held, _): (ResourceGuard<State>, u32)| async move { Ok(held.number) };
     let log = Logged::default();
     WithResource::new(1, log.clone(), quick).run(0..100).collect().await.expect("it does not fail");
     assert_eq!(log.made(), (1, 1));
 }
 
+/// A resource after a panic or a discard is released before the next resource is acquired.
 #[tokio::test(start_paused = true)]
-async fn what_a_job_broke_or_discarded_is_gone_before_another_takes_its_place() {
+async fn discarded_resource_is_gone_before_the_next_comes() {
     for broken in [Act::Panic, Act::Discard] {
         let log = Logged::default();
         let jobs = WithResource::new(2, log.clone(), act).on_failure(OnFailure::Continue);
@@ -122,8 +128,9 @@ async fn what_a_job_broke_or_discarded_is_gone_before_another_takes_its_place() 
     }
 }
 
+/// The resource of a job with an error is reused.
 #[tokio::test(start_paused = true)]
-async fn an_error_leaves_the_resource_to_the_next_job() {
+async fn resource_after_an_error_is_reused() {
     let log = Logged::default();
     let jobs = WithResource::new(1, log.clone(), act).on_failure(OnFailure::Continue);
     let report = jobs.run([Act::Err, Act::Err, Act::Pass]).finish().await;
@@ -131,8 +138,9 @@ async fn an_error_leaves_the_resource_to_the_next_job() {
     assert_eq!(log.released(), [(0, JobOutcome::Success)]);
 }
 
+/// A failed release is a failure of the run, and comes after the outputs.
 #[tokio::test(start_paused = true)]
-async fn a_release_that_fails_is_a_failure_of_the_run_after_its_outputs() {
+async fn failed_release_is_a_failure_after_the_outputs() {
     let log = Logged::with_releases_that(Releases::Fail);
     let mut run = WithResource::new(1, log, act).run([Act::Pass]);
     assert!(matches!(run.next().await, Some(Ok(0))));
@@ -141,8 +149,9 @@ async fn a_release_that_fails_is_a_failure_of_the_run_after_its_outputs() {
     assert!(run.next().await.is_none());
 }
 
+/// A release that fails, panics or exceeds its time does not mask the failure of the job.
 #[tokio::test(start_paused = true)]
-async fn a_release_that_fails_masks_nothing() {
+async fn failed_release_masks_no_failure_of_a_job() {
     for releases in [Releases::Fail, Releases::Panic, Releases::Hang] {
         let mut run = WithResource::new(1, Logged::with_releases_that(releases), act).run([Act::Err]);
         let failure = run.next().await.expect("a failure").expect_err("the job failed");
@@ -164,8 +173,9 @@ async fn a_release_that_fails_masks_nothing() {
     }
 }
 
+/// The scope of a dropped run records the failure of a release.
 #[tokio::test(start_paused = true)]
-async fn the_scope_hears_of_a_release_that_failed_after_a_drop() {
+async fn failed_release_after_a_drop_is_recorded_by_the_scope() {
     let scope = Scope::new("dropped");
     let run =
         WithResource::new(1, Logged::with_releases_that(Releases::Fail), act).run_in(&scope, [Act::Wait]);
@@ -175,8 +185,9 @@ async fn the_scope_hears_of_a_release_that_failed_after_a_drop() {
     assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
 }
 
+/// A release completes after the deadline of the run, and has a time limit of its own.
 #[tokio::test(start_paused = true)]
-async fn a_release_has_its_own_time_whatever_the_deadline_of_the_run() {
+async fn release_after_the_deadline_has_its_own_time_limit() {
     let log = Logged::default();
     let scope = Scope::new("hurried").with_timeout(Duration::from_millis(50));
     let run = WithResource::new(1, log.clone(), act).run_in(&scope, [Act::Wait]);
@@ -190,8 +201,9 @@ async fn a_release_has_its_own_time_whatever_the_deadline_of_the_run() {
     assert_eq!((began.elapsed(), hangs.alive()), (Duration::from_millis(1_010), 0));
 }
 
+/// An item whose resource is not acquired fails with the error of the acquisition.
 #[tokio::test(start_paused = true)]
-async fn an_item_whose_resource_cannot_be_acquired_fails_with_that_error() {
+async fn item_without_a_resource_fails_with_the_acquire_error() {
     let unreachable = resource_fn(|| async { anyhow::bail!("connection refused") }, |(), _| async { Ok(()) });
     let jobs = WithResource::new(1, unreachable, |(_, x): (ResourceGuard<()>, u32)| async move { Ok(x) });
     let outcomes = jobs.on_failure(OnFailure::Continue).run([1, 2]).outcomes().await.0;
@@ -201,8 +213,9 @@ async fn an_item_whose_resource_cannot_be_acquired_fails_with_that_error() {
     assert_eq!(messages, expected);
 }
 
+/// The run waits for a guard that outlives its job, and releases the resource.
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_outlives_its_job_is_waited_for() {
+async fn guard_outliving_its_job_is_awaited_and_released() {
     let log = Logged::default();
     let lend = |(held, ()): (ResourceGuard<State>, ())| async move { Ok(held) };
     let mut run = WithResource::new(1, log.clone(), lend).run([()]);
@@ -216,8 +229,9 @@ async fn a_resource_that_outlives_its_job_is_waited_for() {
     assert_eq!(log.released(), [(0, JobOutcome::Success)]);
 }
 
+/// The run waits for a guard that outlives its job, also after the release of another resource.
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_outlives_its_job_is_waited_for_though_another_was_released_before() {
+async fn guard_outliving_its_job_after_a_release_is_awaited() {
     let log = Logged::default();
     let lend = |(held, breaks): (ResourceGuard<State>, bool)| async move {
         assert!(!breaks, "broken");
@@ -236,20 +250,21 @@ async fn a_resource_that_outlives_its_job_is_waited_for_though_another_was_relea
     assert_eq!(log.released(), [(0, JobOutcome::Panic), (1, JobOutcome::Success)]);
 }
 
+/// A guard that is not dropped in time is a failure of the run.
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_never_comes_back_is_a_failure() {
+async fn guard_that_is_never_dropped_is_a_failure() {
     let lend = |(held, ()): (ResourceGuard<State>, ())| async move { Ok(held) };
     let mut run = WithResource::new(1, Logged::default(), lend).run([()]);
     let held = run.next().await.expect("an output").expect("it does not fail");
     let failure = run.next().await.expect("a failure").expect_err("it is still held");
-    let expected =
-        "stage `resource`: 1 of its resources still held 5s after its last job, which gave them away";
+    let expected = "stage `resource`: 1 of the resources still checked out 5s after the last job";
     assert_eq!(failure.to_string(), expected);
     drop(held);
 }
 
+/// `with` releases its resource after a success and after an error.
 #[tokio::test(start_paused = true)]
-async fn with_releases_after_its_work() {
+async fn with_releases_after_success_and_error() {
     let log = Logged::default();
     let number = with(log.clone(), |held| async move { Ok(held.number) }).await.expect("it does not fail");
     assert_eq!((number, log.released()), (0, vec![(0, JobOutcome::Success)]));
@@ -260,8 +275,9 @@ async fn with_releases_after_its_work() {
     assert_eq!(log.released(), [(0, JobOutcome::Error)]);
 }
 
+/// The scope of `with_in` reports a failed release after failed work.
 #[tokio::test(start_paused = true)]
-async fn a_scope_hears_of_a_release_that_failed_after_the_work_had() {
+async fn failed_release_after_failed_work_is_in_the_scope() {
     let scope = Scope::new("around");
     let work = with_in(&scope, Logged::with_releases_that(Releases::Fail), |_held| async {
         Err::<(), _>(anyhow::anyhow!("no"))
@@ -271,8 +287,9 @@ async fn a_scope_hears_of_a_release_that_failed_after_the_work_had() {
     assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
 }
 
+/// A `with_in` that is dropped releases its resource, and the scope waits for the release.
 #[tokio::test(start_paused = true)]
-async fn with_that_is_dropped_releases_and_its_scope_waits() {
+async fn dropped_with_in_releases_and_its_scope_waits() {
     let (log, scope) = (Logged::default(), Scope::new("dropped"));
     let work = with_in(&scope, log.clone(), |_held| pending::<anyhow::Result<()>>());
     timeout(Duration::from_millis(50), work).await.expect_err("it never ends");
@@ -280,8 +297,9 @@ async fn with_that_is_dropped_releases_and_its_scope_waits() {
     assert_eq!(log.released(), [(0, JobOutcome::Cancellation)]);
 }
 
+/// A shutdown of the runtime drops the resources, and the run fails as cancelled.
 #[test]
-fn a_runtime_that_is_shut_down_drops_what_it_cannot_release() {
+fn runtime_shutdown_drops_the_resources() {
     let log = Logged::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut run = runtime.block_on(async {
@@ -298,8 +316,9 @@ fn a_runtime_that_is_shut_down_drops_what_it_cannot_release() {
     assert_eq!(failure.to_string(), "stage `resource`: cancelled: the runtime was shut down");
 }
 
+/// A shutdown of the runtime also drops the resources in the scope of a resource.
 #[test]
-fn a_runtime_that_is_shut_down_drops_what_is_in_the_scope_as_well() {
+fn runtime_shutdown_drops_resources_in_scopes_as_well() {
     let (outer, inner) = (Arc::new(Logged::default()), Arc::new(Logged::default()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let run = runtime.block_on(async {
@@ -320,8 +339,9 @@ fn a_runtime_that_is_shut_down_drops_what_is_in_the_scope_as_well() {
     assert_eq!((Arc::strong_count(&outer), Arc::strong_count(&inner)), (1, 1));
 }
 
+/// A release that is ready at once needs no timers.
 #[test]
-fn a_release_that_does_not_wait_needs_no_timer() {
+fn release_that_is_ready_needs_no_timers() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let nothing = resource_fn(|| async { Ok(7) }, |_, _| async { Ok(()) });
     let seven = runtime.block_on(with(nothing, |held: ResourceGuard<u32>| async move {

@@ -1,4 +1,4 @@
-//! What runs in the scope of a resource is over before the resource is released, or lent to the next job.
+//! Scopes of resources: runs and tasks in the scope end before the resource is released or reused.
 
 mod log;
 
@@ -15,17 +15,17 @@ use towpath_resource::{
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Fails where it would hang.
+/// Fails the test if `future` does not complete.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(60_000 * MS, future).await.expect("it is over soon")
 }
 
-/// What was released, in that order.
+/// The names of the released resources, in order.
 #[derive(Clone, Debug, Default)]
 struct Order(Arc<Mutex<Vec<&'static str>>>);
 
 impl Order {
-    /// A resource whose release, or else its drop, is put down as `name`.
+    /// Returns a resource whose drop is recorded as `name`.
     fn named(&self, name: &'static str, release: Duration) -> impl Resource<State = Named> + use<> {
         let order = self.clone();
         let acquire = move || {
@@ -59,7 +59,7 @@ impl Drop for Named {
     }
 }
 
-/// How the work inside both ends.
+/// The end of the inner work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Success,
@@ -80,8 +80,9 @@ async fn work(end: End) -> anyhow::Result<()> {
     }
 }
 
+/// The inner resource is released before the outer resource, however the work ends.
 #[tokio::test(start_paused = true)]
-async fn the_inner_resource_is_released_before_the_outer_one_however_the_work_ends() {
+async fn inner_resource_is_released_before_the_outer_one() {
     for end in [End::Success, End::Error, End::Panic, End::Drop, End::Cancel, End::Deadline] {
         let (order, around) = (Order::default(), Scope::new("around"));
         let inside = if end == End::Deadline { around.with_timeout(50 * MS) } else { around.clone() };
@@ -110,14 +111,15 @@ async fn the_inner_resource_is_released_before_the_outer_one_however_the_work_en
     }
 }
 
-/// A transaction, as a task in `scope` that goes on after the job that has begun it.
+/// Starts a transaction as a task in `scope`, which outlives the job.
 fn leave(scope: &Scope, transaction: impl Resource, end: End) {
     let inside = scope.clone();
     scope.spawn("transaction", async move { Ok(with_in(&inside, transaction, move |_| work(end)).await?) });
 }
 
+/// The tasks in the scope of a resource end before the next job gets the resource.
 #[tokio::test(start_paused = true)]
-async fn what_a_job_leaves_in_the_scope_is_over_before_the_next_job_has_the_resource() {
+async fn scope_of_a_resource_ends_before_the_next_job() {
     for end in [End::Success, End::Error, End::Panic] {
         let (log, order) = (Logged::default(), Order::default());
         let jobs = order.clone();
@@ -144,8 +146,9 @@ async fn what_a_job_leaves_in_the_scope_is_over_before_the_next_job_has_the_reso
     }
 }
 
+/// The scope of a resource whose job is stopped is cancelled, and ends before the release.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_stopped_has_what_it_left_in_the_scope_stopped_before_the_release() {
+async fn scope_of_a_stopped_job_ends_before_the_release() {
     let (order, around) = (Order::default(), Scope::new("around"));
     let transaction = order.named("transaction", 100 * MS);
     let nested = with_in(&around, order.named("connection", Duration::ZERO), move |held| async move {
@@ -158,8 +161,9 @@ async fn a_job_that_is_stopped_has_what_it_left_in_the_scope_stopped_before_the_
     assert_eq!(order.now(), ["transaction", "connection"]);
 }
 
+/// An unreported failure in the scope of a resource fails the item.
 #[tokio::test(start_paused = true)]
-async fn a_failure_in_the_scope_that_nobody_took_fails_the_item() {
+async fn unreported_failure_in_the_scope_fails_the_item() {
     for (releases, what) in
         [(Releases::Fail, "release 0 failed"), (Releases::Panic, "panicked: release 0 broke")]
     {
@@ -177,8 +181,9 @@ async fn a_failure_in_the_scope_that_nobody_took_fails_the_item() {
     }
 }
 
+/// A failed release in the scope of a resource is reported however the job ends.
 #[tokio::test(start_paused = true)]
-async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
+async fn failed_release_in_the_scope_is_reported() {
     for end in [End::Error, End::Panic, End::Cancel, End::Drop] {
         let job = |(held, end): (ResourceGuard<State>, End)| async move {
             let scope = held.scope();
@@ -211,8 +216,9 @@ async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
     }
 }
 
+/// A scope that does not end in time does not block the release. The run waits for both.
 #[tokio::test(start_paused = true)]
-async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run_waits_for_that() {
+async fn slow_scope_delays_the_run_and_not_the_release() {
     let (outer, inner) = (Logged::default(), Logged::with_releases_that(Releases::Hang));
     let hangs = inner.clone();
     let job = move |(held, ()): (ResourceGuard<State>, ())| {
@@ -233,14 +239,15 @@ async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run
     let report = finish.await.expect("no panic");
     assert_eq!((began.elapsed(), inner.alive()), (10_000 * MS, 0));
     let failures: Vec<_> = report.failures.iter().filter(|failure| !failure.is_cancelled()).collect();
-    let late = "stage `resource`: timed out: what depends on a resource was not over in time";
+    let late = "stage `resource`: timed out: the scope of a resource did not end in time";
     let inside = "stage `resource`: stage `resource`: timed out: a release was not done in time";
     assert_eq!(failures.iter().map(ToString::to_string).collect::<Vec<_>>(), [late, inside]);
     assert!(matches!(failures[0].cause(), Cause::TimedOut(_)));
 }
 
+/// The scope of a guard that outlives its job lasts until the guard is dropped. The resource is not reused.
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_outlives_its_job_keeps_its_scope_until_it_is_given_back() {
+async fn scope_of_an_outliving_guard_lasts_until_the_drop() {
     for asked_within_the_job in [false, true] {
         let order = Order::default();
         let jobs = order.clone();
@@ -271,8 +278,9 @@ async fn a_resource_that_outlives_its_job_keeps_its_scope_until_it_is_given_back
     }
 }
 
+/// The scope of a guard that is dropped after the run is cancelled.
 #[tokio::test(start_paused = true)]
-async fn what_is_in_the_scope_of_a_resource_that_came_back_too_late_is_stopped() {
+async fn scope_of_a_guard_dropped_too_late_is_cancelled() {
     let around = Scope::new("around");
     let lend = |(held, ()): (ResourceGuard<State>, ())| async move { Ok(held) };
     let mut run = WithResource::new(1, Logged::default(), lend).run_in(&around, [()]);
@@ -284,8 +292,9 @@ async fn what_is_in_the_scope_of_a_resource_that_came_back_too_late_is_stopped()
     soon(around.wait()).await.expect("nothing in it failed");
 }
 
+/// A guard that a task in its own scope owns is dropped when the job is stopped.
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_is_held_in_its_own_scope_comes_back_when_the_job_is_stopped() {
+async fn guard_in_its_own_scope_is_dropped_at_a_stop() {
     let (log, around) = (Logged::default(), Scope::new("around"));
     let run = WithResource::new(1, log.clone(), |(held, ()): (ResourceGuard<State>, ())| async move {
         held.scope().spawn("keeper", async move {
@@ -302,8 +311,9 @@ async fn a_resource_that_is_held_in_its_own_scope_comes_back_when_the_job_is_sto
     assert_eq!((dropped.elapsed(), log.released()), (RELEASE, vec![(0, JobOutcome::Cancellation)]));
 }
 
+/// Nothing starts in the scope of a resource after a stop of the job, nor after the end of the run.
 #[tokio::test(start_paused = true)]
-async fn nothing_begins_in_the_scope_of_a_resource_whose_job_was_stopped_or_whose_run_is_over() {
+async fn scope_after_a_stop_or_the_run_starts_nothing() {
     let (send, held) = tokio::sync::oneshot::channel();
     let send = Mutex::new(Some(send));
     let mut run = WithResource::new(1, Logged::default(), move |(held, ()): (ResourceGuard<State>, ())| {
@@ -327,8 +337,9 @@ async fn nothing_begins_in_the_scope_of_a_resource_whose_job_was_stopped_or_whos
     assert_eq!(begins().await, (true, (0, 0)), "its run is over");
 }
 
+/// The scope of a run ends while a caller keeps the scope of a resource, and no part of the run is left.
 #[tokio::test(start_paused = true)]
-async fn the_scope_of_a_run_closes_and_lets_go_of_all_though_somebody_keeps_one_inside() {
+async fn kept_child_scope_keeps_no_part_of_the_run() {
     let (around, resource) = (Scope::new("around"), Arc::new(Logged::default()));
     let kept = with_in(&around, Arc::clone(&resource), |held| async move { Ok(held.scope()) }).await;
     let kept = kept.expect("it does not fail");

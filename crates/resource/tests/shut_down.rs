@@ -1,4 +1,4 @@
-//! A runtime that is shut down in mid-run leaves no time to release; what has failed by then is told all the same.
+//! A shutdown of the runtime during a run: no further release runs, and earlier failures are reported.
 
 use std::future::pending;
 
@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 use tokio::task::yield_now;
 use towpath_resource::{PatternExt, ResourceGuard, Run, Scope, WithResource, resource_fn};
 
-/// A run with a job that waits for ever, of which a release has failed, and whose runtime is gone.
+/// Returns a run with a failed release and a job that never completes. The runtime is gone.
 fn shut_down(scope: &Scope) -> Run<()> {
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
@@ -26,8 +26,9 @@ fn shut_down(scope: &Scope) -> Run<()> {
     })
 }
 
+/// A release that failed before a shutdown of the runtime is in the report of the run.
 #[test]
-fn a_release_that_failed_in_mid_run_is_told_after_the_runtime_was_shut_down() {
+fn failed_release_before_a_shutdown_is_in_the_report() {
     let run = shut_down(&Scope::default());
     let elsewhere = Builder::new_current_thread().build().expect("a runtime");
     let report = elsewhere.block_on(run.finish());
@@ -36,8 +37,9 @@ fn a_release_that_failed_in_mid_run_is_told_after_the_runtime_was_shut_down() {
     assert_eq!((report.last().succeeded, report.last().cancelled), (1, 1), "{report}");
 }
 
+/// A release that failed before a shutdown is recorded by the scope if the run is dropped.
 #[test]
-fn the_scope_hears_of_it_where_the_run_is_dropped() {
+fn failed_release_of_a_dropped_run_is_in_the_scope() {
     let scope = Scope::new("around");
     drop(shut_down(&scope));
     let elsewhere = Builder::new_current_thread().build().expect("a runtime");

@@ -1,10 +1,10 @@
-//! Ten downloads, three at once: asyncio's `async with semaphore`, Go's channel of tokens.
+//! Ten downloads, three at once: asyncio's `async with semaphore`, and Go's channel of tokens.
 
 use std::time::{Duration, Instant};
 
 use towpath_semaphore::{Failure, PatternExt, Semaphore, WithPermit};
 
-/// How long a download takes.
+/// The time of a download.
 const DOWNLOAD: Duration = Duration::from_millis(30);
 
 async fn download(url: String) -> String {
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Failure> {
     println!("Downloaded {} files", results.len());
 
     assert_eq!(results[9], "Content from url9");
-    assert!(began.elapsed() >= 4 * DOWNLOAD, "ten, three at once, are four rounds");
-    assert!(began.elapsed() < 10 * DOWNLOAD, "they ran one after another");
+    assert!(began.elapsed() >= 4 * DOWNLOAD, "ten downloads, three at once, are four rounds");
+    assert!(began.elapsed() < 10 * DOWNLOAD, "the downloads did not overlap");
     Ok(())
 }

@@ -1,17 +1,17 @@
-//! One semaphore for everything that uses a database: a run, another behind it, and a request beside them.
+//! One semaphore for all users of a database: a run of two stages, and a single request at the same time.
 
 use std::time::Duration;
 
 use towpath_semaphore::{PatternExt, Semaphore, WithPermit};
 
-/// A database that may be asked so many things at once.
+/// A database with a limit of connections.
 #[derive(Clone)]
 struct Database {
     connections: Semaphore,
 }
 
 impl Database {
-    /// Asks it; whoever does has a permit.
+    /// Sends a query. The caller has a permit.
     async fn query(self, what: String) -> anyhow::Result<String> {
         let used = self.connections.total_permits() - self.connections.available_permits();
         println!("{what} ({used} of {} connections in use)", self.connections.total_permits());
@@ -31,11 +31,11 @@ async fn main() -> anyhow::Result<()> {
     let save =
         WithPermit::new(&connections, move |user: String| users.clone().query(format!("save: {user}")));
 
-    // Two stages under one semaphore: none holds a connection while it waits for the other.
+    // Two stages under one semaphore: no job holds a connection while it waits for the other stage.
     let import = load.named("load").then(save.named("save")).run(0..12);
 
     let permit = connections.acquire().await?;
-    database.query("a request beside the run".to_owned()).await?;
+    database.query("a single request".to_owned()).await?;
     drop(permit);
 
     let report = import.finish().await;

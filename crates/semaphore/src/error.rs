@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-/// The semaphore is closed, and hands out no further permit.
+/// The error of a wait for permits: the semaphore is closed, and hands out no further permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcquireError;
 
 impl fmt::Display for AcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the semaphore was closed and gives out no permit any more")
+        f.write_str("the semaphore is closed")
     }
 }
 
 impl std::error::Error for AcquireError {}
 
-/// The reason why permits could not be acquired at once.
+/// The error of an attempt to acquire permits without a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryAcquireError {
-    /// Too few permits are free, or tasks wait.
+    /// Too few permits are free, or tasks wait for permits.
     NoPermits,
     /// The semaphore is closed.
     Closed,
@@ -26,7 +26,7 @@ pub enum TryAcquireError {
 impl fmt::Display for TryAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoPermits => f.write_str("fewer permits are free than were asked for"),
+            Self::NoPermits => f.write_str("too few permits are available"),
             Self::Closed => AcquireError.fmt(f),
         }
     }

@@ -1,14 +1,14 @@
 //! A semaphore, and a pattern under the semaphore: one job per item, started only with a permit.
 //!
-//! The uses of `asyncio.Semaphore` and of Go's buffered channel of tokens: a limit of a resource (connections, memory, an
-//! API's quota), shared by several runs and by tasks that acquire permits directly.
-//!
 //! # When not to use it
 //!
 //! - For the limit of a single run: `towpath-fanout`, with the limit as the first argument.
 //! - For permits alone, without a run: `tokio::sync::Semaphore`.
 //! - For one at a time around a value: `tokio::sync::Mutex`.
 //! - For a number of jobs a second: a rate limiter. Permits limit the jobs at the same time, short or long.
+//!
+//! The pattern has the uses of `asyncio.Semaphore` and of Go's buffered channel of tokens: a limit of a resource
+//! (connections, memory, the quota of an API), shared by several runs and by tasks that acquire permits directly.
 //!
 //! # Example
 //!
@@ -35,19 +35,33 @@
 //! }
 //! ```
 //!
+//! # Differences from tokio
+//!
+//! [`Semaphore`] has the names and the order of service of `tokio::sync::Semaphore`. The differences:
+//!
+//! - A clone shares the permits. tokio's semaphore is shared through an `Arc`.
+//! - [`acquire_owned`](Semaphore::acquire_owned), [`acquire_many_owned`](Semaphore::acquire_many_owned) and
+//!   [`try_acquire_owned`](Semaphore::try_acquire_owned) borrow the semaphore. tokio's methods take an `Arc`.
+//! - [`new`](Semaphore::new) and [`add_permits`](Semaphore::add_permits) saturate at
+//!   [`MAX_PERMITS`](Semaphore::MAX_PERMITS). tokio's methods panic.
+//! - [`total_permits`](Semaphore::total_permits) and [`into_owned`](SemaphorePermit::into_owned) have no counterpart in tokio.
+//! - The number of permits never decreases: there is no `forget` and no `forget_permits`. Permits cannot be merged, split or
+//!   counted. `const_new` and `try_acquire_many_owned` are missing, too.
+//! - Both errors are plain values: [`AcquireError`] can be constructed, and compared with `==`.
+//!
 //! # Deadlock
 //!
 //! A job releases the permit before the output is handed on, so two patterns under the same semaphore can be chained
-//! (`a.then(b)`), even with a single permit. A *job* must not wait for a permit of the same semaphore: the wait may never end,
-//! like that of a task for a lock taken twice. This misuse is not detected.
+//! (`a.then(b)`), even with a single permit. A *job* must not wait for a permit of the same semaphore: if all permits
+//! belong to jobs that wait, no wait ends. This misuse is not detected.
 //!
 //! # Cost
 //!
-//! On two cores of a shared machine, a hundred tasks that share three permits pay about 9 ns an acquisition, where a channel
-//! of tokens in Go takes 29 and `tokio::sync::Semaphore::acquire` 240: a free permit costs one atomic operation to take and
-//! one to release, and a thread that loses a race backs off for a moment. No waiter is passed over by that, since no permit
-//! is free while a task waits. A wait costs as much as in tokio. A job that does nothing costs about
-//! 36 ns under a semaphore, and 20 in `towpath-fanout`; a job that waits costs about 840 bytes, and 700 there. `cargo xtask
+//! On two cores of a shared machine, a hundred tasks that share three permits pay about 9 ns an acquisition, where a
+//! channel of tokens in Go takes 29 and `tokio::sync::Semaphore::acquire` 240: a free permit costs one atomic operation to
+//! take and one to release, and a thread that loses a race backs off for a moment. The back-off passes over no waiter,
+//! since no permit is free while a task waits. A wait costs as much as in tokio. A job that does nothing costs about 36 ns
+//! under a semaphore, and 20 in `towpath-fanout`; a job that waits costs about 840 bytes, and 700 there. `cargo xtask
 //! bench` measures these figures on another machine.
 
 #![forbid(unsafe_code)]

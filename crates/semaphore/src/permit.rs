@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::permits::Permits;
 
-/// Permits of a [`Semaphore`](crate::Semaphore), acquired at once and released when dropped.
+/// Holds permits of a [`Semaphore`](crate::Semaphore), acquired at once and released when dropped.
+///
+/// [`Semaphore::acquire`](crate::Semaphore::acquire) and all methods that borrow the semaphore return this type.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is released"]
 pub struct SemaphorePermit<'a> {
@@ -13,7 +15,9 @@ pub struct SemaphorePermit<'a> {
     count: usize,
 }
 
-/// A [`SemaphorePermit`] without a borrow, for a task.
+/// Holds permits as [`SemaphorePermit`] does, without a borrow of the semaphore: for a task.
+///
+/// [`Semaphore::acquire_owned`](crate::Semaphore::acquire_owned) and [`SemaphorePermit::into_owned`] return this type.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is released"]
 pub struct OwnedSemaphorePermit {
@@ -28,6 +32,19 @@ impl<'a> SemaphorePermit<'a> {
     }
 
     /// Returns the same permits with a share in the semaphore in place of the borrow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(2);
+    /// let permit = semaphore.acquire().await?.into_owned();
+    /// tokio::spawn(async move { drop(permit) }).await?;
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn into_owned(mut self) -> OwnedSemaphorePermit {
         OwnedSemaphorePermit { permits: Arc::clone(self.permits), count: mem::take(&mut self.count) }
     }

@@ -1,8 +1,8 @@
 //! The number of free permits, and the handshake between releases and waiting tasks.
 //!
-//! A word holds the number of free permits, whether a task waits, and whether the semaphore is closed. To take a free permit
-//! is a compare-and-swap of the word, and a release is an addition. The lock is only for a task that has to wait, and for a
-//! release while a task waits.
+//! A word holds the number of free permits, whether a task waits, and whether the semaphore is closed. To take a free
+//! permit is a compare-and-swap of the word, and a release is an addition. The lock is only for a task that has to wait,
+//! and for a release while a task waits.
 //!
 //! # Invariants
 //!
@@ -34,8 +34,8 @@ const WAITING: usize = 2;
 /// One free permit.
 const ONE: usize = 4;
 
-/// How long a thread leaves the word alone after a lost compare-and-swap: about a microsecond, enough for the winner to take
-/// and release a hundred permits.
+/// How long a thread leaves the word alone after a lost compare-and-swap: about a microsecond, enough for the winner to
+/// take and release a hundred permits.
 const PAUSES: u32 = 32;
 
 pub(crate) struct Permits {

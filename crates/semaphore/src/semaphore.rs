@@ -1,4 +1,4 @@
-//! The semaphore: the permits as their users acquire them.
+//! The semaphore: the permits as tasks acquire them.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -9,19 +9,25 @@ use crate::error::{AcquireError, TryAcquireError};
 use crate::permit::{OwnedSemaphorePermit, SemaphorePermit};
 use crate::permits::Permits;
 
-/// Permits, acquired one at a time or several at once, and released when dropped.
+/// Limits the tasks at the same time by permits, acquired one at a time or several at once, and released when dropped.
 ///
 /// First come, first served: a released permit goes to the task that has waited longest, and no task with a small demand
 /// passes over a task that waits for many permits. Clones share the permits.
+///
+/// The names are those of `tokio::sync::Semaphore`; the [crate](crate#differences-from-tokio) lists the differences.
+///
+/// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
 /// use towpath_semaphore::{Semaphore, TryAcquireError};
 ///
 /// let seats = Semaphore::new(2);
-/// let both = seats.acquire_many(2).await?;
+/// let first = seats.acquire().await?;
+/// let second = seats.try_acquire()?;
 /// assert_eq!(seats.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
-/// drop(both);
+/// assert_eq!((seats.available_permits(), seats.total_permits()), (0, 2));
+/// drop((first, second));
 /// assert_eq!(seats.available_permits(), 2);
 /// # Ok(()) }
 /// ```
@@ -56,7 +62,7 @@ impl Semaphore {
 
     /// Acquires `count` permits at once, in turn.
     ///
-    /// If the semaphore never has `count` permits, the call never completes, and no later call completes.
+    /// If the semaphore never has `count` permits, the call never completes, and blocks all later calls.
     ///
     /// # Errors
     ///
@@ -65,6 +71,19 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// This method is cancel safe. A cancelled call leaves the wait list and takes no permit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{Semaphore};
+    ///
+    /// let memory = Semaphore::new(1_024); // a permit per kilobyte
+    /// let buffer = memory.acquire_many(256).await?;
+    /// assert_eq!(memory.available_permits(), 768);
+    /// # drop(buffer);
+    /// # Ok(()) }
+    /// ```
     #[inline]
     pub async fn acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         let proceed = poll_fn(coop::poll_proceed).await;
@@ -96,6 +115,19 @@ impl Semaphore {
     /// # Errors
     ///
     /// Returns [`TryAcquireError`] if fewer permits are free, if tasks wait, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{Semaphore, TryAcquireError};
+    ///
+    /// let memory = Semaphore::new(1_024);
+    /// let buffer = memory.try_acquire_many(768)?;
+    /// assert_eq!(memory.try_acquire_many(512).unwrap_err(), TryAcquireError::NoPermits);
+    /// # drop(buffer);
+    /// # Ok(()) }
+    /// ```
     #[inline]
     pub fn try_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.0.try_take(count as usize)?;
@@ -111,11 +143,28 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// This method is cancel safe. A cancelled call leaves the wait list and takes no permit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{Semaphore};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.acquire_owned().await?;
+    /// let task = tokio::spawn(async move {
+    ///     // The task runs with the permit.
+    ///     drop(permit);
+    /// });
+    /// task.await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn acquire_owned(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.acquire_many_owned(1).await
     }
 
-    /// Acquires `count` permits as [`Semaphore::acquire_many`] does. The permits borrow nothing and can be sent into a task.
+    /// Acquires `count` permits as [`Semaphore::acquire_many`] does. The permits borrow nothing and can be sent into a
+    /// task.
     ///
     /// # Errors
     ///
@@ -124,6 +173,19 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// This method is cancel safe. A cancelled call leaves the wait list and takes no permit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{Semaphore};
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// let permits = semaphore.acquire_many_owned(2).await?;
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// tokio::spawn(async move { drop(permits) }).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn acquire_many_owned(&self, count: u32) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.acquire_many(count).await.map(SemaphorePermit::into_owned)
     }
@@ -133,11 +195,38 @@ impl Semaphore {
     /// # Errors
     ///
     /// Returns [`TryAcquireError`] if no permit is free, if tasks wait, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{Semaphore};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire_owned()?;
+    /// assert!(semaphore.try_acquire_owned().is_err());
+    /// tokio::spawn(async move { drop(permit) }).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn try_acquire_owned(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.try_acquire().map(SemaphorePermit::into_owned)
     }
 
     /// Adds `count` permits, up to [`Semaphore::MAX_PERMITS`] in all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{Semaphore};
+    ///
+    /// let semaphore = Semaphore::new(0);
+    /// semaphore.add_permits(2);
+    /// assert_eq!(semaphore.total_permits(), 2);
+    /// semaphore.add_permits(usize::MAX);
+    /// assert_eq!(semaphore.total_permits(), Semaphore::MAX_PERMITS);
+    /// # Ok(()) }
+    /// ```
     pub fn add_permits(&self, count: usize) {
         self.0.add(count);
     }
@@ -155,6 +244,21 @@ impl Semaphore {
     }
 
     /// Closes the semaphore: all waiting calls and all later calls fail with [`AcquireError`]. Acquired permits stay valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{AcquireError, Semaphore};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.acquire().await?;
+    /// semaphore.close();
+    /// assert!(semaphore.is_closed());
+    /// assert_eq!(semaphore.acquire().await.unwrap_err(), AcquireError);
+    /// # drop(permit);
+    /// # Ok(()) }
+    /// ```
     pub fn close(&self) {
         self.0.close();
     }

@@ -1,4 +1,4 @@
-//! The pattern under a semaphore: one job per item, begun only once it holds a permit.
+//! The pattern under a semaphore: one job per item, started only with a permit.
 
 use std::sync::Arc;
 
@@ -8,31 +8,53 @@ use towpath_pattern::{
 
 use crate::semaphore::Semaphore;
 
-/// One job per item, begun only once it holds a permit of a [`Semaphore`].
+/// Applies one job to each item, and starts the job only with a permit of a [`Semaphore`].
 ///
-/// The semaphore may be shared: by the runs of this pattern, by other patterns, by whoever acquires from it
-/// directly. An item whose run stops while it waits for its permit was never begun, and can be had back
-/// ([`Source::kept`]). Under a closed semaphore every item fails with [`AcquireError`](crate::AcquireError): the first stops the
-/// run, unless it goes on after failures; then each item that its source still has fails so.
+/// Other runs, other patterns, and tasks that acquire permits directly may share the semaphore. An item that waits for a
+/// permit when the run stops was never started, and [`Source::kept`] returns the item.
 ///
-/// It is a description: it can be run any number of times, also at the same time. Clones share the job and
-/// the semaphore.
+/// Under a closed semaphore, every item fails with [`AcquireError`](crate::AcquireError). The first failure stops the run.
+/// With [`OnFailure::Continue`](crate::OnFailure::Continue), all further items of the source fail as well.
+///
+/// A `WithPermit` is a description: it can be run any number of times, also at the same time. Clones share the job and the
+/// semaphore.
 ///
 /// # Deadlock
 ///
-/// A job must not wait for the semaphore it runs under: all permits may be held by jobs that do.
+/// A job must not wait for a permit of the same semaphore: all permits may belong to jobs that wait.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_semaphore::{OnFailure, PatternExt, Semaphore, WithPermit};
+///
+/// let connections = Semaphore::new(3);
+/// let parse = WithPermit::new(&connections, |text: &'static str| async move { Ok(text.parse::<u64>()?) });
+///
+/// // At most two permits of the three for a run, and the outputs in input order.
+/// let numbers = parse.clone().limit(2).ordered().capacity(16).run(["1", "2", "3"]).collect().await?;
+/// assert_eq!(numbers, [1, 2, 3]);
+///
+/// // The run goes on after a failure.
+/// let lenient = parse.named("parse").on_failure(OnFailure::Continue);
+/// let (outcomes, report) = lenient.run(["1", "two", "3"]).outcomes().await;
+/// assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
+/// assert_eq!((&*report.stages[0].stage, report.last().errored), ("parse", 1));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct WithPermit<J> {
     semaphore: Semaphore,
-    /// `None` is as many as there are permits.
+    /// `None` stands for the number of permits at the start of a run.
     limit: Option<Limit>,
-    /// Its limit is the one for where there is no permit yet.
+    /// The limit in the settings applies if the semaphore has no permit yet.
     settings: Settings,
     job: Arc<J>,
 }
 
 impl<J> WithPermit<J> {
-    /// Applies `job` to each item, while it holds a permit of `semaphore`.
+    /// Creates a pattern that applies `job` to each item, with a permit of `semaphore` for each job.
     #[must_use]
     pub fn new<In>(semaphore: &Semaphore, job: J) -> Self
     where
@@ -42,15 +64,15 @@ impl<J> WithPermit<J> {
         Self { semaphore: semaphore.clone(), limit: None, settings, job: Arc::new(job) }
     }
 
-    /// At most so many items of a run wait for a permit or hold one at the same time: what the run may
-    /// have of the semaphore, and how many places in its line.
+    /// Limits the items of a run that wait for a permit or hold a permit at the same time: the share of the run in the
+    /// permits and in the wait list.
     ///
-    /// By default as many as [there are permits](Semaphore::total_permits) when the run starts, and one where there
-    /// is none. The limit is a literal or a [`Limit`]; a number that is not known to be 1 or more is checked by `Limit::try_from(n)?`.
+    /// The default is the [number of permits](Semaphore::total_permits) at the start of the run, and 1 if the semaphore
+    /// has no permit. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
     ///
     /// # Panics
     ///
-    /// When the limit is zero, at the caller's location.
+    /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
     pub fn limit(mut self, limit: impl IntoLimit) -> Self {
@@ -60,8 +82,8 @@ impl<J> WithPermit<J> {
 }
 
 builders! {
-    /// An output that is held back for its order holds no permit. A failure does not close the semaphore. The stage is
-    /// called `semaphore` unless it is [named](Self::named).
+    /// An output that waits for its turn in an ordered run holds no permit. A failure does not close the semaphore.
+    /// Without a [name](Self::named), the name of the stage is `semaphore`.
     WithPermit<J>: ordered
 }
 
@@ -88,7 +110,7 @@ impl<In: Send + 'static, J: Job<In>> Pattern<In> for WithPermit<J> {
     }
 }
 
-/// What a run does with an item. A closure would clone the semaphore for each.
+/// The work on an item. A closure would clone the semaphore for every item.
 struct UnderPermit<J> {
     semaphore: Semaphore,
     job: Arc<J>,
@@ -96,8 +118,8 @@ struct UnderPermit<J> {
 
 impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
     async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Completed<In, J::Out> {
-        // A free permit costs none of the task's budget, as each batch does: out of budget, it would look
-        // like an item that waits.
+        // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and the
+        // worker would treat the job as a waiting job.
         let permit = match self.semaphore.try_acquire() {
             Ok(permit) => Ok(permit),
             Err(_) => self.semaphore.acquire().await,
@@ -106,7 +128,7 @@ impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
         let result = match permit {
             Ok(permit) => {
                 let result = drive_job(self.job.call_in(item, scope), |cause| running.report(cause)).await;
-                // Before its output is handed on: a stage behind may need the permit to take it.
+                // The permit is released before the output is handed on: the next stage may need the permit to take the output.
                 drop(permit);
                 result
             }

@@ -1,4 +1,4 @@
-//! What the semaphore promises where many want it at once, on several threads, and where they give up.
+//! The semaphore under contention: many calls at once, on several threads, and cancelled calls.
 
 use std::hint::{black_box, spin_loop};
 use std::pin::{Pin, pin};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::{JoinSet, yield_now};
 use towpath_semaphore::{AcquireError, Semaphore, SemaphorePermit, TryAcquireError};
 
-/// How often it was woken.
+/// A waker that counts its wake-ups.
 #[derive(Default)]
 struct Bell(AtomicUsize);
 
@@ -29,7 +29,7 @@ impl Bell {
 
 type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + 'a>>;
 
-/// A place in line, which is taken before this returns.
+/// Returns a call that has entered the wait list.
 fn stand(semaphore: &Semaphore, count: u32) -> Acquiring<'_> {
     let mut acquiring: Acquiring<'_> = Box::pin(semaphore.acquire_many(count));
     assert!(poll(acquiring.as_mut(), Waker::noop()).is_none(), "there should be too few");
@@ -47,7 +47,7 @@ fn now<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
     poll(future, Waker::noop())
 }
 
-/// Where two threads wait for each other.
+/// A barrier for two threads.
 #[derive(Default)]
 struct Meeting(AtomicUsize);
 
@@ -64,8 +64,8 @@ impl Meeting {
     }
 }
 
-/// Has another thread release the only permit while this one does `act`, again and again, a little later each
-/// time; returns how often what came of it was not `right`.
+/// Releases the only permit on a second thread during `act`, repeatedly, and a little later every time. Returns the number of
+/// results of `act` that are not `right`.
 fn wrong_while_a_permit_is_released<T, U>(
     semaphore: &Semaphore,
     prepare: impl Fn() -> T,
@@ -80,7 +80,7 @@ fn wrong_while_a_permit_is_released<T, U>(
                 let permit = semaphore.try_acquire();
                 meeting.meet();
                 meeting.meet();
-                // From nothing up to some hundred nanoseconds.
+                // From no wait up to some hundred nanoseconds.
                 for wait in 0..round % 64 * 8 {
                     black_box(wait);
                 }
@@ -102,8 +102,9 @@ fn wrong_while_a_permit_is_released<T, U>(
     wrong
 }
 
+/// A task that enters the wait list during a release gets the permit.
 #[test]
-fn who_joins_the_line_while_the_permit_is_released_gets_it() {
+fn waiter_that_comes_during_a_release_gets_the_permit() {
     let semaphore = Semaphore::new(1);
     let prepare = || (Arc::new(Bell::default()), Box::pin(semaphore.acquire()));
     let wrong = wrong_while_a_permit_is_released(
@@ -121,8 +122,9 @@ fn who_joins_the_line_while_the_permit_is_released_gets_it() {
     assert_eq!((wrong, semaphore.available_permits()), (0, 1));
 }
 
+/// A waiter gets the permit if the waiter in front is cancelled during the release.
 #[test]
-fn who_is_behind_one_who_leaves_while_the_permit_is_released_gets_it() {
+fn waiter_behind_a_cancelled_one_gets_the_permit() {
     let semaphore = Semaphore::new(1);
     let prepare = || {
         let leaving = stand(&semaphore, 1);
@@ -142,15 +144,16 @@ fn who_is_behind_one_who_leaves_while_the_permit_is_released_gets_it() {
     assert_eq!((wrong, semaphore.available_permits()), (0, 1));
 }
 
+/// A permit is free if it is released while the only waiter is cancelled.
 #[test]
-fn a_permit_that_is_released_while_the_only_one_in_line_leaves_is_free() {
+fn permit_released_as_the_last_waiter_leaves_is_free() {
     let semaphore = Semaphore::new(1);
     let free = |()| semaphore.available_permits() == 1;
     let wrong = wrong_while_a_permit_is_released(&semaphore, || stand(&semaphore, 1), drop, free);
     assert_eq!(wrong, 0);
 }
 
-/// Numbers that look random and are the same each time.
+/// A pseudo-random generator with a fixed seed.
 struct Dice(u64);
 
 impl Dice {
@@ -160,7 +163,7 @@ impl Dice {
     }
 }
 
-/// Acquires in every way, gives up in every way, and holds what it got across a wait or not.
+/// Acquires and cancels in every way, and keeps the permits across an await or not.
 async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
     const PERMITS: usize = 4;
     let work = async |count: u32, long: bool| {
@@ -176,7 +179,7 @@ async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
         let (count, long) = (1 + dice.roll(3), dice.roll(4) == 0);
         match dice.roll(8) {
             0 => {
-                // It stands in line and leaves, perhaps while it is served.
+                // The call enters the wait list and is cancelled, perhaps while it is served.
                 let mut acquiring = pin!(semaphore.acquire_many(count));
                 tokio::select! {
                     biased;
@@ -201,13 +204,14 @@ async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
     }
 }
 
+/// Tasks that acquire in all ways on several threads lose no permit and no wake-up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_wake_up_and_no_permit_is_lost_on_several_threads() {
+async fn tasks_on_four_threads_lose_no_permit_or_wake_up() {
     let semaphore = Semaphore::new(2);
     let held = Arc::default();
     let mut tasks: JoinSet<()> =
         (0..32).map(|seed| contend(semaphore.clone(), Arc::clone(&held), seed)).collect();
-    // Also new permits go to those who wait.
+    // New permits go to the waiters, too.
     semaphore.add_permits(2);
     let all = async {
         while let Some(ended) = tasks.join_next().await {
@@ -218,8 +222,9 @@ async fn no_wake_up_and_no_permit_is_lost_on_several_threads() {
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (4, 4));
 }
 
+/// `try_acquire` never fails spuriously if there is a permit for each thread.
 #[test]
-fn trying_succeeds_while_as_many_are_free_as_there_are_threads() {
+fn try_acquire_with_a_permit_per_thread_succeeds() {
     let semaphore = Semaphore::new(3);
     thread::scope(|scope| {
         for _ in 0..3 {
@@ -233,12 +238,13 @@ fn trying_succeeds_while_as_many_are_free_as_there_are_threads() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
+/// After most waiters of a long list are cancelled, the others are served in order.
 #[test]
-fn those_who_stay_are_served_in_order_when_most_of_a_long_line_leave() {
+fn waiters_left_of_a_long_list_are_served_in_order() {
     let semaphore = Semaphore::new(1);
     let permit = semaphore.try_acquire().expect("it is free");
     let mut line: Vec<_> = (0..1_000).map(|_| Some(stand(&semaphore, 1))).collect();
-    // In an order that has nothing to do with the line's, the first among them.
+    // The order of the cancellations is unrelated to the wait list, and includes the first waiter.
     for i in 0..1_000 {
         let at = i * 389 % 1_000;
         if at % 7 != 3 {
@@ -256,8 +262,9 @@ fn those_who_stay_are_served_in_order_when_most_of_a_long_line_leave() {
     assert_eq!(semaphore.available_permits(), 1);
 }
 
+/// A wait list whose waiters are all cancelled blocks no permit.
 #[test]
-fn a_line_that_everybody_left_holds_nothing_back() {
+fn wait_list_of_cancelled_waiters_blocks_no_permit() {
     let semaphore = Semaphore::new(3);
     let two = semaphore.try_acquire_many(2).expect("they are free");
     drop(stand(&semaphore, 3));
@@ -266,13 +273,14 @@ fn a_line_that_everybody_left_holds_nothing_back() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
+/// A release of many permits serves the waiters in order, up to the first without enough permits.
 #[test]
-fn several_are_served_at_once_when_there_is_enough() {
+fn release_of_many_serves_all_waiters_that_fit() {
     let semaphore = Semaphore::new(5);
     let all = semaphore.try_acquire_many(5).expect("they are free");
     let mut line: Vec<_> = [2, 1, 3, 1].map(|count| stand(&semaphore, count)).into();
     drop(all);
-    // The third waits for one more, and the last one behind it though there are two.
+    // The third call needs one more permit, and the last call waits behind the third, though two permits are left.
     let outcomes: Vec<_> = line.iter_mut().map(|acquiring| now(acquiring.as_mut())).collect();
     assert_eq!(outcomes.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
     assert_eq!(semaphore.available_permits(), 0, "what is free is kept for who waits");
@@ -282,8 +290,9 @@ fn several_are_served_at_once_when_there_is_enough() {
     assert_eq!(semaphore.available_permits(), 5);
 }
 
+/// A waiter that was polled with two wakers wakes the last waker, and drops the first.
 #[test]
-fn whoever_asked_last_is_woken() {
+fn waiter_polled_with_two_wakers_wakes_the_last() {
     let semaphore = Semaphore::new(1);
     let permit = semaphore.try_acquire().expect("it is free");
     let bells = [Arc::new(Bell::default()), Arc::new(Bell::default())];
@@ -297,8 +306,9 @@ fn whoever_asked_last_is_woken() {
     assert!(now(acquiring.as_mut()).is_some());
 }
 
+/// A served waiter that is polled after a close fails, and its permit is free.
 #[test]
-fn who_was_served_and_has_not_seen_it_when_it_closes_gets_no_permit() {
+fn served_waiter_at_a_close_returns_the_permit() {
     let semaphore = Semaphore::new(1);
     let permit = semaphore.try_acquire().expect("it is free");
     let mut served = stand(&semaphore, 1);
@@ -312,8 +322,9 @@ fn who_was_served_and_has_not_seen_it_when_it_closes_gets_no_permit() {
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (1, 1));
 }
 
+/// Zero permits are acquired at once, also while tasks wait, and not after a close.
 #[test]
-fn none_at_all_are_had_at_once_also_while_others_wait() {
+fn acquire_of_zero_permits_never_waits() {
     let semaphore = Semaphore::new(0);
     let _waiting = stand(&semaphore, 1);
     drop(semaphore.try_acquire_many(0).expect("none are always free"));
@@ -322,7 +333,7 @@ fn none_at_all_are_had_at_once_also_while_others_wait() {
     assert_eq!(semaphore.try_acquire_many(0).expect_err("it is closed"), TryAcquireError::Closed);
 }
 
-/// Panics when it is rung.
+/// A waker that panics.
 struct Broken;
 
 impl Wake for Broken {
@@ -331,8 +342,9 @@ impl Wake for Broken {
     }
 }
 
+/// After a waker panics, the other waiters are woken, and the panic is resumed.
 #[test]
-fn a_waker_that_panics_costs_nobody_else_the_wake_up() {
+fn panicking_waker_costs_no_other_waiter_its_wake_up() {
     let wakes: [fn(&Semaphore); 2] = [|semaphore| semaphore.add_permits(2), Semaphore::close];
     for wake in wakes {
         let semaphore = Semaphore::new(0);

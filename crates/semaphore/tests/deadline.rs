@@ -1,4 +1,4 @@
-//! The deadline of a scope stops a loop that always gets its permit.
+//! The deadline of a scope stops a loop with a free permit in every round.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 use tokio::time::advance;
 use towpath_semaphore::{Scope, Semaphore};
 
-/// A loop ends by itself after that many permits, which take far longer than the deadline is away.
+/// The rounds of a loop, which take far longer than the time to the deadline.
 const PERMITS: usize = 1_000_000;
 
 const AWAY: Duration = Duration::from_millis(2);
@@ -24,12 +24,13 @@ async fn stopped_at_the_deadline(owned: bool, paused: bool) -> bool {
         Ok(())
     });
     if paused {
-        // In a task that takes turns with the other: the clock does not move by itself while a task is ready.
+        // The clock advances in a task of its own, because a paused clock stands still while a task is ready.
         tokio::spawn(advance(AWAY));
     }
     scope.wait().await.is_err_and(|failure| failure.is_cancelled())
 }
 
+/// A loop with a free permit in every round is stopped at the deadline, on a runtime of one thread.
 #[test]
 fn acquire_loop_at_the_deadline_is_stopped_on_one_thread() {
     for owned in [false, true] {
@@ -38,6 +39,7 @@ fn acquire_loop_at_the_deadline_is_stopped_on_one_thread() {
     }
 }
 
+/// A loop with a free permit in every round is stopped at the deadline, on a runtime of two threads.
 #[test]
 fn acquire_loop_at_the_deadline_is_stopped_on_two_threads() {
     for owned in [false, true] {

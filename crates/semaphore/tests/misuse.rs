@@ -1,4 +1,4 @@
-//! Wrong uses, and the messages they get.
+//! Wrong uses, and the messages for them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,8 +12,9 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
+/// A limit of zero panics, and the location is the line of the caller.
 #[test]
-fn a_limit_of_zero_panics_where_it_was_written() {
+fn limit_of_zero_panics_at_the_caller() {
     let pass = WithPermit::new(&Semaphore::new(1), |x: u64| async move { Ok(x) });
     let line = line!() + 1;
     let (message, place) = panic_of(|| pass.limit(0));
@@ -22,15 +23,17 @@ fn a_limit_of_zero_panics_where_it_was_written() {
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
+/// `Limit::try_from` returns an error for zero.
 #[test]
-fn a_limit_known_at_run_time_is_checked_without_a_panic() {
+fn limit_from_a_number_is_checked_without_a_panic() {
     assert_eq!(Limit::try_from(3).map(Limit::get), Ok(3));
     let refused = Limit::try_from(0).expect_err("zero is no limit");
     assert_eq!(refused.to_string(), "a limit of 0 would never run a job; use 1 or more");
 }
 
+/// A run outside a tokio runtime panics at the caller, and the message has the remedy.
 #[test]
-fn a_run_outside_a_runtime_says_what_to_do() {
+fn run_outside_a_runtime_panics_with_advice() {
     let double = WithPermit::new(&Semaphore::new(2), |x: u64| async move { Ok(x * 2) });
     let line = line!() + 1;
     let (message, place) = panic_of(|| double.run([1]));
@@ -39,8 +42,9 @@ fn a_run_outside_a_runtime_says_what_to_do() {
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
 }
 
+/// A deadline on a runtime without timers panics, and the message names the timers.
 #[test]
-fn a_deadline_on_a_runtime_without_timers_says_so() {
+fn deadline_without_timers_panics_with_the_reason() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
@@ -52,8 +56,9 @@ fn a_deadline_on_a_runtime_without_timers_says_so() {
     assert!(message.contains("timers are disabled"), "{message}");
 }
 
+/// `new` saturates at `MAX_PERMITS`, and a run with the largest limit and capacity completes.
 #[tokio::test]
-async fn the_most_permits_and_the_largest_limit_and_capacity_are_fine() {
+async fn largest_semaphore_limit_and_capacity_run_all_jobs() {
     let scope = Scope::new("patient").with_timeout(Duration::MAX);
     let semaphore = Semaphore::new(usize::MAX);
     assert_eq!(
@@ -69,8 +74,9 @@ async fn the_most_permits_and_the_largest_limit_and_capacity_are_fine() {
     assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS);
 }
 
+/// `add_permits` saturates at `MAX_PERMITS`, also while a permit is taken.
 #[tokio::test]
-async fn more_permits_than_there_is_room_for_are_not_added() {
+async fn add_permits_at_the_maximum_saturates() {
     let semaphore = Semaphore::new(Semaphore::MAX_PERMITS - 2);
     let permit = semaphore.acquire().await.expect("it is open");
     for more in [1, 5, usize::MAX] {
@@ -81,19 +87,21 @@ async fn more_permits_than_there_is_room_for_are_not_added() {
     assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS);
 }
 
+/// A run without items completes without outputs, also under a semaphore without permits.
 #[tokio::test]
-async fn no_items_are_no_outputs_and_want_no_permit() {
+async fn run_of_no_items_needs_no_permit() {
     let pass = WithPermit::new(&Semaphore::new(0), |x: u64| async move { Ok(x) });
     let outputs = pass.run(Vec::new()).collect().await;
     assert!(outputs.expect("it does not fail").is_empty());
 }
 
+/// A call for more permits than the total blocks later calls, until the call is cancelled.
 #[tokio::test]
-async fn more_permits_than_there_ever_are_can_be_waited_for_and_given_up() {
+async fn acquire_beyond_the_total_waits_until_cancelled() {
     let semaphore = Semaphore::new(2);
     assert_eq!(
         semaphore.try_acquire_many(u32::MAX).expect_err("there are two").to_string(),
-        "fewer permits are free than were asked for"
+        "too few permits are available"
     );
     let mut many = Box::pin(semaphore.acquire_many(u32::MAX));
     assert!(poll_once(many.as_mut()).is_pending());
@@ -105,17 +113,19 @@ async fn more_permits_than_there_ever_are_can_be_waited_for_and_given_up() {
     assert_eq!(semaphore.available_permits(), 2);
 }
 
+/// A permit with a count of zero is acquired at once, and releases nothing.
 #[tokio::test]
-async fn no_permits_are_had_at_once_and_give_nothing_back() {
+async fn permit_of_zero_releases_nothing() {
     let semaphore = Semaphore::new(0);
     drop(semaphore.acquire_many(0).await.expect("it is open"));
     drop(semaphore.try_acquire_many(0).expect("it is open"));
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (0, 0));
 }
 
+/// After a close, every call and every item fails with the message of the error.
 #[tokio::test]
-async fn a_closed_semaphore_says_so_to_whoever_comes_and_to_a_run() {
-    const SAYS: &str = "the semaphore was closed and gives out no permit any more";
+async fn closed_semaphore_fails_calls_and_runs_with_the_reason() {
+    const SAYS: &str = "the semaphore is closed";
     let semaphore = Semaphore::new(2);
     semaphore.close();
     assert_eq!(semaphore.acquire().await.expect_err("it is closed").to_string(), SAYS);
@@ -128,9 +138,9 @@ async fn a_closed_semaphore_says_so_to_whoever_comes_and_to_a_run() {
     );
 }
 
-/// What the documentation warns of: nothing detects it, and whoever stops the run gets everything back.
+/// A job that waits for its own semaphore waits until the run is stopped: the documented misuse. All permits are then free.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_waits_for_its_own_semaphore_waits_until_its_run_is_stopped() {
+async fn job_waiting_for_its_own_semaphore_waits_until_a_stop() {
     let semaphore = Semaphore::new(2);
     let own = semaphore.clone();
     let twice = WithPermit::new(&semaphore, move |x: u64| {

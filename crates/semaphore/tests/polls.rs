@@ -1,5 +1,5 @@
-//! Who waits for permits may be dropped at every step, served or not, polled again or not, and the semaphore may be
-//! closed at every step: nobody else is passed over, and no permit is lost or doubled.
+//! Waiters that are dropped at every step, served or not, polled again or not, and semaphores that are closed at every step: no
+//! other waiter is passed over, and no permit is lost or doubled.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 use towpath_semaphore::{AcquireError, Semaphore, SemaphorePermit};
 
 const PERMITS: usize = 3;
-/// How many permits each of those who come wants.
+/// The permits of the calls.
 const WANTED: [u32; 6] = [1, 3, 0, 2, 1, 2];
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + 'a>>;
 
-/// One of those who come, until it was served or is gone.
+/// A call, until it is served or dropped.
 struct Comer<'a> {
     who: usize,
     waiting: Waiting<'a>,
@@ -40,7 +40,7 @@ impl<'a> Line<'a> {
         self.waiting.push_back(Comer { who, waiting });
     }
 
-    /// Everybody but `asleep` is polled.
+    /// Polls all calls but `asleep`.
     fn poll(&mut self, asleep: Option<usize>) {
         let Self { waiting, held, served, refused, .. } = self;
         waiting.retain_mut(|comer| {
@@ -66,8 +66,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// All come, one a step, and then each step the one who has held its permit longest goes. At step `at` `victim` is
-/// dropped; it is polled once only if it is `asleep`.
+/// Starts a call per step, and then drops the oldest permit per step. At step `at`, the call `victim` is dropped. An `asleep`
+/// victim is polled only once.
 fn play(victim: usize, at: usize, asleep: bool) {
     let with = format!("who is dropped: {victim} at step {at}, asleep: {asleep}");
     let semaphore = Semaphore::new(PERMITS);
@@ -100,8 +100,9 @@ fn play(victim: usize, at: usize, asleep: bool) {
     assert_eq!(semaphore.available_permits(), PERMITS, "free at the end ({with})");
 }
 
+/// A waiter may be dropped at every step: the other waiters are served in order, and no permit is lost.
 #[test]
-fn who_waits_may_be_dropped_at_every_step() {
+fn waiter_dropped_at_any_step_harms_no_other() {
     for victim in 0..WANTED.len() {
         for at in victim..4 * WANTED.len() {
             play(victim, at, false);
@@ -110,8 +111,9 @@ fn who_waits_may_be_dropped_at_every_step() {
     }
 }
 
+/// The semaphore may be closed at every step: every waiter is served or refused, and no permit is lost.
 #[test]
-fn it_may_be_closed_at_every_step() {
+fn close_at_any_step_serves_or_refuses_every_waiter() {
     for at in 0..3 * WANTED.len() {
         let semaphore = Semaphore::new(PERMITS);
         let (waiting, held) = (VecDeque::new(), VecDeque::new());

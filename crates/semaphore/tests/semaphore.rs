@@ -1,4 +1,4 @@
-//! What the semaphore promises by itself: first come, first served, and no permit is ever lost.
+//! The semaphore alone: waiters are served in order, and no permit is lost.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle, yield_now};
 use towpath_semaphore::{AcquireError, Semaphore, TryAcquireError};
 
-/// Who got a permit, in that order.
+/// The names of the served tasks, in order.
 type Line = Arc<Mutex<Vec<&'static str>>>;
 
-/// A task that stands in line for so many permits before this returns, and releases them once it has them.
+/// Spawns a task that enters the wait list for `count` permits, and releases the permits once served.
 async fn stand(semaphore: &Semaphore, line: &Line, name: &'static str, count: u32) -> JoinHandle<()> {
     let (semaphore, line) = (semaphore.clone(), Arc::clone(line));
     let task = tokio::spawn(async move {
@@ -21,7 +21,7 @@ async fn stand(semaphore: &Semaphore, line: &Line, name: &'static str, count: u3
     task
 }
 
-/// What comes of a task; where it waits for ever, on a paused clock that is seen at once.
+/// Joins a task. On a paused clock, a task that never completes fails the test at once.
 async fn soon<T>(task: JoinHandle<T>) -> Result<T, JoinError> {
     let outcome = tokio::time::timeout(Duration::from_secs(10), task).await;
     outcome.expect("it should not wait for ever")
@@ -31,8 +31,9 @@ fn served(line: &Line) -> Vec<&'static str> {
     line.lock().unwrap().clone()
 }
 
+/// Waiters are served in the order of their calls.
 #[tokio::test(start_paused = true)]
-async fn first_come_is_first_served() {
+async fn waiters_are_served_in_the_order_of_their_calls() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
     let permit = semaphore.acquire().await.expect("it is open");
     let mut tasks = Vec::new();
@@ -47,13 +48,14 @@ async fn first_come_is_first_served() {
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (1, 1));
 }
 
+/// A released permit belongs to the first waiter, also before the task of the waiter runs.
 #[tokio::test(start_paused = true)]
-async fn who_comes_later_does_not_take_what_was_freed_for_another() {
+async fn released_permit_is_reserved_for_the_first_waiter() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
     let permit = semaphore.acquire().await.expect("it is open");
     let first = stand(&semaphore, &line, "first", 1).await;
     drop(permit);
-    // The permit is the first one's already, though its task has not run since.
+    // The permit belongs to the first waiter, though the task of the waiter has not run since.
     assert_eq!(semaphore.try_acquire().expect_err("it is taken"), TryAcquireError::NoPermits);
     assert_eq!(semaphore.available_permits(), 0);
     let _permit = semaphore.acquire().await.expect("it is open");
@@ -61,12 +63,13 @@ async fn who_comes_later_does_not_take_what_was_freed_for_another() {
     soon(first).await.expect("it does not panic");
 }
 
+/// A waiter for many permits is not passed over by later calls for a single permit.
 #[tokio::test(start_paused = true)]
-async fn who_wants_many_is_passed_over_by_nobody_who_wants_one() {
+async fn waiter_for_many_is_not_passed_over_by_smaller_calls() {
     let (semaphore, line) = (Semaphore::new(3), Line::default());
     let permits = [semaphore.acquire().await, semaphore.acquire().await];
     let many = stand(&semaphore, &line, "many", 3).await;
-    // One is free, and kept for it.
+    // A permit is free, and reserved for the waiter.
     assert_eq!(semaphore.try_acquire().expect_err("it is taken"), TryAcquireError::NoPermits);
     let one = stand(&semaphore, &line, "one", 1).await;
     let other = stand(&semaphore, &line, "other", 1).await;
@@ -82,11 +85,12 @@ async fn who_wants_many_is_passed_over_by_nobody_who_wants_one() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
+/// A cancelled waiter leaves the wait list, and the next waiter gets the free permit.
 #[tokio::test(start_paused = true)]
-async fn who_stops_waiting_gives_up_the_place() {
+async fn cancelled_waiter_leaves_its_share_to_the_next() {
     let (semaphore, line) = (Semaphore::new(3), Line::default());
     let permits = semaphore.acquire_many(2).await.expect("it is open");
-    // It holds the last permit in part, and has to let go of it.
+    // The free permit is reserved for the first waiter until the waiter is gone.
     let gone = stand(&semaphore, &line, "gone", 3).await;
     let next = stand(&semaphore, &line, "next", 1).await;
     assert_eq!(served(&line), Vec::<&str>::new());
@@ -98,8 +102,9 @@ async fn who_stops_waiting_gives_up_the_place() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
+/// If a waiter is cancelled after it was served, the permit goes to the next waiter.
 #[tokio::test(start_paused = true)]
-async fn a_permit_that_was_given_to_somebody_gone_goes_to_the_next() {
+async fn permit_of_a_served_cancelled_waiter_goes_to_the_next() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
     let permit = semaphore.acquire().await.expect("it is open");
     let gone = stand(&semaphore, &line, "gone", 1).await;
@@ -111,8 +116,9 @@ async fn a_permit_that_was_given_to_somebody_gone_goes_to_the_next() {
     assert_eq!((served(&line), semaphore.available_permits()), (vec!["next"], 1));
 }
 
+/// A close fails all waiting calls and all later calls.
 #[tokio::test(start_paused = true)]
-async fn closing_wakes_all_who_wait_and_refuses_all_who_come() {
+async fn close_fails_all_waiting_and_all_later_calls() {
     let semaphore = Semaphore::new(1);
     let permit = semaphore.acquire_owned().await.expect("it is open");
     let waiting: Vec<_> = (1..4)
@@ -135,8 +141,9 @@ async fn closing_wakes_all_who_wait_and_refuses_all_who_come() {
     assert_eq!(AcquireError.to_string(), TryAcquireError::Closed.to_string());
 }
 
+/// A semaphore without permits serves its waiter after `add_permits`.
 #[tokio::test(start_paused = true)]
-async fn zero_permits_are_a_semaphore_that_waits_for_its_first() {
+async fn add_permits_to_an_empty_semaphore_serves_a_waiter() {
     let (semaphore, line) = (Semaphore::new(0), Line::default());
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (0, 0));
     let waiting = stand(&semaphore, &line, "waiting", 1).await;
@@ -147,8 +154,9 @@ async fn zero_permits_are_a_semaphore_that_waits_for_its_first() {
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (2, 2));
 }
 
+/// `try_acquire_many` takes all permits or none, and a drop releases all.
 #[tokio::test(start_paused = true)]
-async fn several_are_taken_and_released_together() {
+async fn try_acquire_many_takes_all_permits_or_none() {
     let semaphore = Semaphore::new(5);
     let three = semaphore.try_acquire_many(3).expect("there are five");
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (2, 5));
@@ -158,8 +166,9 @@ async fn several_are_taken_and_released_together() {
     assert_eq!(semaphore.available_permits(), 5);
 }
 
+/// An owned permit can be moved into a task, and is released by the drop there.
 #[tokio::test(start_paused = true)]
-async fn an_owned_permit_goes_into_a_task_and_is_released_there() {
+async fn owned_permit_moved_to_a_task_is_released_there() {
     let semaphore = Semaphore::new(4);
     let one = semaphore.acquire_owned().await.expect("it is open");
     let two = semaphore.acquire_many_owned(2).await.expect("it is open");
@@ -171,8 +180,9 @@ async fn an_owned_permit_goes_into_a_task_and_is_released_there() {
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (4, 4));
 }
 
+/// A permit that is made owned is released once.
 #[tokio::test(start_paused = true)]
-async fn a_permit_becomes_an_owned_one_and_is_released_once() {
+async fn permit_made_owned_is_released_once() {
     let semaphore = Semaphore::new(2);
     let owned = semaphore.acquire().await.expect("it is open").into_owned();
     assert_eq!(semaphore.available_permits(), 1);
@@ -180,10 +190,11 @@ async fn a_permit_becomes_an_owned_one_and_is_released_once() {
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (2, 2));
 }
 
+/// A task without budget enters the wait list at its first poll.
 #[tokio::test(start_paused = true)]
-async fn what_spent_its_turn_on_permits_stands_in_line_all_the_same() {
+async fn waiter_without_budget_enters_the_wait_list() {
     let (semaphore, line) = (Semaphore::new(1), Line::default());
-    // More than a task may do in one turn; then it waits.
+    // The loop uses up the budget of the task.
     for _ in 0..10_000 {
         drop(semaphore.acquire().await.expect("it is open"));
     }
@@ -202,8 +213,9 @@ async fn what_spent_its_turn_on_permits_stands_in_line_all_the_same() {
     soon(third).await.expect("it does not panic");
 }
 
+/// The debug output has the number of free permits and the total.
 #[test]
-fn a_semaphore_and_its_permits_tell_how_many_are_free() {
+fn debug_of_a_semaphore_shows_the_free_permits() {
     let semaphore = Semaphore::new(3);
     let _permit = semaphore.try_acquire().expect("three are free");
     let told = format!("{semaphore:?}");

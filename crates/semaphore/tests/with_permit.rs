@@ -1,4 +1,4 @@
-//! What is particular to jobs under a semaphore: permits are shared, held while a job runs, and never lost.
+//! Jobs under a semaphore: permits are shared, taken while a job runs, and never lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 use towpath_semaphore::{Job, OnFailure, PatternExt, Run, Scope, Semaphore, Source, WithPermit};
 
-/// How many jobs run at once, and the most there were.
+/// Counts the jobs at the same time, and the maximum.
 #[derive(Clone, Default)]
 struct Gauge(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -44,16 +44,16 @@ async fn for_ever(_: u64) -> anyhow::Result<u64> {
     std::future::pending().await
 }
 
-/// Lets everything go on that can without the clock.
+/// Yields until no task is ready.
 async fn settle() {
     for _ in 0..1_000 {
         yield_now().await;
     }
 }
 
-/// What comes of it; where it waits for ever, on a paused clock that is seen at once.
+/// Awaits `future`. On a paused clock, a future that never completes fails the test at once.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
+    // Not `timeout`: at its end, `timeout` polls the future once more, which hides a lost wake-up.
     tokio::select! {
         biased;
         () = sleep(Duration::from_secs(10)) => panic!("it should not wait for ever"),
@@ -65,8 +65,9 @@ fn is_whole(semaphore: &Semaphore) {
     assert_eq!(semaphore.available_permits(), semaphore.total_permits(), "a permit was lost");
 }
 
+/// Two stages under a semaphore with a single permit complete.
 #[tokio::test(start_paused = true)]
-async fn two_stages_under_one_permit_finish() {
+async fn two_stages_under_one_permit_complete() {
     let permit = Semaphore::new(1);
     for limit in [1, 3] {
         let gauge = Gauge::default();
@@ -78,8 +79,9 @@ async fn two_stages_under_one_permit_finish() {
     }
 }
 
+/// Two stages under a semaphore with a single permit complete on several threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn two_stages_under_one_permit_finish_on_several_threads() {
+async fn two_stages_under_one_permit_complete_on_threads() {
     let permit = Semaphore::new(1);
     let pass = WithPermit::new(&permit, pass).limit(4);
     let then = pass.clone().then(pass);
@@ -88,8 +90,9 @@ async fn two_stages_under_one_permit_finish_on_several_threads() {
     is_whole(&permit);
 }
 
+/// Two runs and a direct caller share the permits, and all of them make progress.
 #[tokio::test(start_paused = true)]
-async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
+async fn runs_and_a_direct_caller_share_the_permits() {
     let semaphore = Semaphore::new(3);
     let gauge = Gauge::default();
     let pattern = WithPermit::new(&semaphore, gauge.job());
@@ -101,7 +104,7 @@ async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
         }
     };
     soon(direct).await;
-    // Each got its turn: in the time of 50 turns of one in nine, the others had theirs.
+    // Both runs have made progress in the time of 50 direct calls, one in nine.
     let done = runs.each_ref().map(|run: &Run<u64>| run.report().stages[0].counts.succeeded);
     assert!(done.iter().all(|done| *done > 2), "{done:?}");
     for run in runs {
@@ -113,21 +116,23 @@ async fn runs_and_a_direct_user_share_the_permits_and_all_get_some() {
     is_whole(&semaphore);
 }
 
+/// A direct caller is served in turn, while two runs always have waiting items.
 #[tokio::test(start_paused = true)]
-async fn a_direct_user_is_not_starved_by_runs_that_never_pause() {
+async fn direct_caller_among_busy_runs_is_served_in_turn() {
     let semaphore = Semaphore::new(2);
     let gauge = Gauge::default();
     let runs = [0, 1].map(|_| WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..10_000));
     settle().await;
     let began = tokio::time::Instant::now();
     let permit = semaphore.acquire().await.expect("it is open");
-    // Eight items stood in line before it, two are let in every 10 ms.
+    // Eight items were in the wait list before the call, and two are served every 10 ms.
     assert!(began.elapsed() < Duration::from_millis(60), "it waited for {:?}", began.elapsed());
     drop((permit, runs));
 }
 
+/// A permit is released before the output of the job is handed on.
 #[tokio::test(start_paused = true)]
-async fn a_permit_is_released_before_its_output_is_handed_on() {
+async fn output_of_a_job_comes_after_the_release() {
     let semaphore = Semaphore::new(1);
     let mut run = WithPermit::new(&semaphore, pass).run(0..100);
     let mut outputs = 0;
@@ -139,8 +144,9 @@ async fn a_permit_is_released_before_its_output_is_handed_on() {
     assert_eq!(outputs, 100);
 }
 
+/// A permit is taken until the end of the job.
 #[tokio::test(start_paused = true)]
-async fn a_permit_is_held_as_long_as_the_job_is_there() {
+async fn permit_of_a_running_job_is_taken_until_its_end() {
     let semaphore = Semaphore::new(2);
     let run = WithPermit::new(&semaphore, for_ever).limit(1).run([1]);
     settle().await;
@@ -150,7 +156,7 @@ async fn a_permit_is_held_as_long_as_the_job_is_there() {
     is_whole(&semaphore);
 }
 
-/// A run of `pattern`, and what of its items had to be given back when it was over.
+/// Runs a pattern, stops the run, and returns the kept items.
 async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnce(&Run<u64>)) -> Vec<u64> {
     let (source, kept) = Source::from(0..5).kept();
     let run = run(source);
@@ -165,8 +171,9 @@ async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnO
     items
 }
 
+/// An item that waits for a permit when the run stops is never started, and is kept.
 #[tokio::test(start_paused = true)]
-async fn an_item_that_waits_for_its_permit_is_not_begun_and_comes_back() {
+async fn item_waiting_for_a_permit_at_a_stop_is_kept() {
     let semaphore = Semaphore::new(1);
     let pattern = WithPermit::new(&semaphore, for_ever).limit(3);
     let kept = never_started(|source| pattern.run(source), Run::cancel).await;
@@ -186,8 +193,9 @@ async fn an_item_that_waits_for_its_permit_is_not_begun_and_comes_back() {
     assert_eq!((counts.taken, counts.never_started, counts.cancelled), (2, 2, 0));
 }
 
+/// All permits are free after a run that failed, panicked, was dropped or was cancelled.
 #[tokio::test(start_paused = true)]
-async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
+async fn permits_after_an_unsuccessful_run_are_all_free() {
     let semaphore = Semaphore::new(3);
     let fails = WithPermit::new(&semaphore, |x: u64| async move {
         anyhow::ensure!(x != 4, "not {x}");
@@ -236,8 +244,9 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
     is_whole(&semaphore);
 }
 
+/// Under a closed semaphore, every item fails with the message of the error.
 #[tokio::test(start_paused = true)]
-async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
+async fn items_under_a_closed_semaphore_fail_with_the_reason() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.acquire().await.expect("it is open");
     let pattern = WithPermit::new(&semaphore, pass).limit(2).named("downloads");
@@ -249,18 +258,16 @@ async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
     for outcome in outcomes {
         let failure = outcome.expect_err("it is closed");
         let text = failure.to_string();
-        assert!(
-            text.ends_with("at stage `downloads`: the semaphore was closed and gives out no permit any more"),
-            "{text}"
-        );
+        assert!(text.ends_with("at stage `downloads`: the semaphore is closed"), "{text}");
     }
     let failure = pattern.run([7]).collect().await.expect_err("it is closed");
     assert_eq!(failure.index(), Some(0));
     drop(held);
 }
 
+/// The default limit is the total number of permits at the start of the run, and at least 1.
 #[tokio::test(start_paused = true)]
-async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
+async fn default_limit_is_the_number_of_permits_at_the_start() {
     let semaphore = Semaphore::new(2);
     let held = semaphore.acquire().await.expect("it is open");
     let pattern = WithPermit::new(&semaphore, for_ever).capacity(0);
@@ -284,8 +291,9 @@ async fn the_limit_is_by_default_what_there_is_when_the_run_starts() {
     assert_eq!(soon(run.collect()).await.expect("nothing fails").len(), 20);
 }
 
+/// The limit bounds the permits of a single run.
 #[tokio::test(start_paused = true)]
-async fn the_limit_bounds_what_one_run_has_of_the_permits() {
+async fn limit_of_a_run_bounds_its_permits() {
     let (semaphore, gauge) = (Semaphore::new(10), Gauge::default());
     let outputs = WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..20).collect().await;
     assert_eq!((outputs.expect("nothing fails").len(), gauge.most()), (20, 4));

@@ -1,4 +1,4 @@
-//! A resource that keeps a log of what is done with it.
+//! A resource with a log of its acquisitions and releases.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::sleep;
 use towpath_resource::{JobOutcome, Resource};
 
-/// How long a release takes.
+/// The time of a release.
 pub const RELEASE: Duration = Duration::from_millis(100);
 
-/// Every clone has the same log.
+/// Logs acquisitions and releases. Clones share the log.
 #[derive(Clone, Debug, Default)]
 pub struct Logged {
     log: Arc<Mutex<Log>>,
-    /// What each release comes to.
+    /// The end of every release.
     pub releases: Releases,
 }
 
@@ -23,7 +23,7 @@ pub enum Releases {
     Succeed,
     Fail,
     Panic,
-    /// They never end.
+    /// The releases never end.
     Hang,
 }
 
@@ -35,7 +35,7 @@ struct Log {
     releases: Vec<(usize, JobOutcome)>,
 }
 
-/// One of them, by its number.
+/// A resource with its number.
 #[derive(Debug)]
 pub struct State {
     pub number: usize,
@@ -54,7 +54,7 @@ impl Logged {
         Self { releases, ..Self::default() }
     }
 
-    /// How many were made, and the most at once.
+    /// Returns the number of acquired resources, and the maximum at the same time.
     pub fn made(&self) -> (usize, usize) {
         let log = self.log.lock().unwrap();
         (log.made, log.most_alive)
@@ -64,7 +64,7 @@ impl Logged {
         self.log.lock().unwrap().alive
     }
 
-    /// What was released, by number, and after what.
+    /// Returns the numbers of the released resources, with the outcomes of the last jobs.
     pub fn released(&self) -> Vec<(usize, JobOutcome)> {
         let mut releases = self.log.lock().unwrap().releases.clone();
         releases.sort_by_key(|release| release.0);

@@ -74,7 +74,8 @@ impl Taker {
     /// Whether it still has the run itself when it is told to stop.
     fn can(self, stop: Stop) -> bool {
         match (self, stop) {
-            (Self::Collect | Self::Finish, Stop::LetGo | Stop::CancelRun) | (Self::Nobody, Stop::LetGo) => {
+            (Self::Collect | Self::Outcomes | Self::Finish, Stop::LetGo | Stop::CancelRun)
+            | (Self::Nobody, Stop::LetGo) => {
                 false
             }
             (Self::Next | Self::Collect | Self::Outcomes | Self::Finish | Self::Nobody, _) => true,

@@ -1,4 +1,4 @@
-//! Resources that leave their job with its output: whatever becomes of that, they are released before the run is over.
+//! Guards in outputs: the resources are released before the run is over, whether or not the outputs are received.
 
 #[allow(dead_code, reason = "the tests of releases use all of it")]
 mod log;
@@ -21,8 +21,9 @@ async fn gives_it_away(
     Ok((held, number))
 }
 
+/// Guards in the outputs of a dropped run are released.
 #[tokio::test(start_paused = true)]
-async fn those_in_the_outputs_of_a_dropped_run_are_released() {
+async fn guards_in_outputs_of_a_dropped_run_are_released() {
     for late in [Duration::ZERO, SOON] {
         let (log, scope) = (Logged::default(), Scope::new("dropped"));
         let run = WithResource::new(2, log.clone(), gives_it_away).run_in(&scope, 0..2);
@@ -35,16 +36,18 @@ async fn those_in_the_outputs_of_a_dropped_run_are_released() {
     }
 }
 
+/// Guards in the outputs behind a failure of an ordered run are released.
 #[tokio::test(start_paused = true)]
-async fn those_that_order_holds_back_behind_a_failure_are_released() {
+async fn guards_in_outputs_behind_a_failure_are_released() {
     let log = Logged::default();
     let report = WithResource::new(2, log.clone(), gives_it_away).ordered().run([100, 1]).finish().await;
     assert_eq!(report.failures.len(), 1, "{report}");
     assert_eq!((log.alive(), log.released().len()), (0, 2), "{report}");
 }
 
+/// Guards between two stages are released when the second stage fails.
 #[tokio::test(start_paused = true)]
-async fn those_between_two_stages_are_released_when_the_second_fails() {
+async fn guards_between_two_stages_are_released_at_a_failure() {
     let log = Logged::default();
     let first = WithResource::new(4, log.clone(), gives_it_away);
     let nothing = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });

@@ -1,4 +1,4 @@
-//! Handles that outlive their jobs: an item that a handle has sent is consumed, or comes back. None is accepted and lost.
+//! Handles that outlive their jobs: an item of such a handle is consumed or refused, and never accepted and lost.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -30,13 +30,13 @@ fn is_refused(refused: &TrySendError<u64>, item: u64) -> bool {
     matches!(refused, TrySendError::Closed(back) if *back == item)
 }
 
-/// Items of the jobs are below; above are those of handles that outlive their jobs.
+/// Separates the items of the jobs, below, from the items of handles that outlive their jobs.
 const OUTLIVING: u64 = 1_000;
 
 /// The items of a handle that outlives its job.
 const EACH: u64 = 3;
 
-/// Of all items, those that a handle accepted and those that a consumer got; and the handles that are left.
+/// The accepted items, the consumed items, and the handles that are left.
 #[derive(Default)]
 struct Ledger {
     accepted: Vec<u64>,
@@ -84,7 +84,7 @@ impl Shared {
         }
     }
 
-    /// Joins the tasks that have handles, and those that these have spawned.
+    /// Joins the tasks with handles, and the tasks that they have spawned.
     async fn join(&self) {
         loop {
             let tasks = std::mem::take(&mut self.lock().tasks);
@@ -97,7 +97,7 @@ impl Shared {
         }
     }
 
-    /// Every handle that is left refuses its item.
+    /// Asserts that every handle that is left refuses its item.
     async fn assert_all_refuse(&self) {
         let (senders, try_senders) = {
             let mut ledger = self.lock();
@@ -114,16 +114,16 @@ impl Shared {
     }
 }
 
-/// How a run is set up, and when its handles send.
+/// The setup of a run, and the time at which its handles send.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     capacity: usize,
     newest_first: bool,
-    /// Another pattern comes behind this one.
+    /// Whether a second pattern is chained behind.
     then: bool,
-    /// How often a task yields before it sends.
+    /// The yields of a task before its send.
     yields: usize,
-    /// A stop of the run, after so many yields.
+    /// The stop of the run, and the yields before the stop.
     stop: Option<(Stop, usize)>,
 }
 
@@ -140,7 +140,7 @@ async fn yields(times: usize) {
     }
 }
 
-/// Jobs that send an item each, and leave handles: in tasks, which send sooner or later, and in the ledger.
+/// Jobs that send an item, and leave handles in tasks, which send later, and in the ledger.
 fn pattern(plan: Plan, ledger: &Shared) -> ProducerConsumer<u64, u64, u64> {
     let (producing, consuming) = (ledger.clone(), ledger.clone());
     let producers = ProducerConsumer::producers(2, move |input: u64, handle: QueueSender<u64>| {
@@ -192,7 +192,7 @@ fn pattern(plan: Plan, ledger: &Shared) -> ProducerConsumer<u64, u64, u64> {
 /// The inputs of a run, one of which leaves a handle without a task.
 const INPUTS: u64 = 4;
 
-/// Yields the inputs, and fails after so many yields.
+/// Yields the inputs, and fails after a number of yields.
 fn failing(after: usize) -> Source<u64> {
     Source::try_generate(move |out| async move {
         for input in 0..INPUTS {
@@ -230,12 +230,12 @@ async fn run(plan: Plan, ledger: &Shared) -> Report {
 }
 
 fn consumers(report: &Report) -> Counts {
-    // The first of them are those whose handles are tried.
+    // The first such stage has the handles under test.
     let consumers = report.stages.iter().find(|stage| &*stage.stage == "consumers");
     consumers.expect("a stage of that name").counts
 }
 
-/// Every item that was accepted is consumed, or, of a run that was stopped, counted as cancelled or never begun.
+/// Asserts that every accepted item is consumed, or is counted as cancelled or never started after a stop.
 fn assert_none_is_lost(plan: Plan, ledger: &Shared, report: &Report) {
     let mut ledger = ledger.lock();
     let Ledger { accepted, consumed, .. } = &mut *ledger;
@@ -290,9 +290,9 @@ fn several() -> Runtime {
     Builder::new_multi_thread().worker_threads(4).enable_time().build().expect("a runtime")
 }
 
-/// The tasks yield from never to more often than the run has polls.
+/// An item of a handle that outlives its job is consumed or refused, with any number of yields before the send.
 #[test]
-fn an_item_sent_by_an_outliving_handle_is_consumed_or_refused() {
+fn item_of_an_outliving_handle_is_consumed_or_refused() {
     let runtime = single();
     for yields in 0..60 {
         for plan in plans(yields, &[None]) {
@@ -301,8 +301,9 @@ fn an_item_sent_by_an_outliving_handle_is_consumed_or_refused() {
     }
 }
 
+/// An item that is sent from another thread is consumed or refused.
 #[test]
-fn an_item_sent_from_another_thread_is_consumed_or_refused() {
+fn item_of_another_thread_is_consumed_or_refused() {
     let runtime = several();
     for round in 0..200 {
         for plan in plans(round % 20, &[None]) {
@@ -311,8 +312,9 @@ fn an_item_sent_from_another_thread_is_consumed_or_refused() {
     }
 }
 
+/// An item that is sent to a stopped run is counted or refused.
 #[test]
-fn an_item_sent_to_a_run_that_is_stopped_is_counted_or_refused() {
+fn item_sent_to_a_stopped_run_is_counted_or_refused() {
     let runtime = single();
     for yields in 0..40 {
         for plan in plans(yields, &STOPS) {
@@ -321,8 +323,9 @@ fn an_item_sent_to_a_run_that_is_stopped_is_counted_or_refused() {
     }
 }
 
+/// An item that is sent from another thread during a stop is counted or refused.
 #[test]
-fn an_item_sent_at_a_stop_by_another_thread_is_counted() {
+fn item_of_another_thread_at_a_stop_is_counted() {
     let runtime = several();
     for round in 0..100 {
         for plan in plans(round % 20, &STOPS) {
@@ -331,9 +334,9 @@ fn an_item_sent_at_a_stop_by_another_thread_is_counted() {
     }
 }
 
-/// A thread sends until it is refused, while the runtime of the run goes away.
+/// An item that a thread sends during the shutdown of the runtime is counted or refused.
 #[test]
-fn an_item_sent_to_a_runtime_that_goes_away_is_counted() {
+fn item_sent_while_the_runtime_shuts_down_is_counted() {
     let other = single();
     for round in 0..400 {
         for newest_first in [false, true] {
@@ -347,7 +350,7 @@ fn an_item_sent_to_a_runtime_that_goes_away_is_counted() {
             });
             let pattern = consumers.capacity(plan.capacity);
             let pattern = if newest_first { pattern.lifo() } else { pattern };
-            // With an open input, producers are there until they are dropped.
+            // With an open input, the producers stay until their drop.
             let (inputs, input) = Source::channel(2);
             (0..2).for_each(|input| inputs.try_send(input).expect("there is room"));
             let inputs = (round % 4 < 2).then_some(inputs);

@@ -1,4 +1,4 @@
-//! Nothing of its resources goes on when a run is over.
+//! The end of a run: no release and no dependent of a resource goes on.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use towpath_resource::{PatternExt, ResourceGuard, Scope, WithResource, resource_
 
 const S: Duration = Duration::from_secs(1);
 
+/// A release that starts while the run ends completes before the run is over, and its failure is reported.
 #[tokio::test(start_paused = true)]
-async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told() {
+async fn release_started_as_the_run_ends_is_awaited_and_reported() {
     let (made, releasing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let first_released = Arc::new(Notify::new());
     let resource = {
@@ -49,7 +50,7 @@ async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told
         sleep(2 * S).await;
         drop(one);
     });
-    // When the time is up, and the last release but this one has just ended.
+    // The time limit has passed, and the last other release has just completed.
     tokio::spawn(async move {
         first_released.notified().await;
         drop(zero);
@@ -62,8 +63,9 @@ async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told
     around.wait().await.expect("all was told by the report");
 }
 
+/// At the end of the run, the scope of a resource that is still checked out is empty and cancelled.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_or_begins_in_the_scope_of_a_resource_that_did_not_come_back() {
+async fn scope_of_a_guard_outliving_the_run_is_cancelled() {
     let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
     let lend = |(held, ()): (ResourceGuard<()>, ())| async move {
         let scope = held.scope();

@@ -1,5 +1,4 @@
-//! Resources that outlive their jobs, and runtimes without timers: each is released all the same, and before its run is
-//! over.
+//! Guards that outlive their jobs, and runtimes without timers: every resource is released before its run is over.
 
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use tokio::runtime::Builder;
 use tokio::task::{spawn_blocking, yield_now};
 use towpath_resource::{PatternExt, ResourceGuard, WithResource, resource_fn, with};
 
-/// Counted while it is there; it is large, so that it takes a while to be moved.
+/// Counts its instances. The size makes a move take a while.
 struct Large {
     alive: Arc<AtomicUsize>,
     _room: [u8; 16 * 1024],
@@ -21,7 +20,7 @@ impl Drop for Large {
     }
 }
 
-/// A source of one item, which is dropped right before the run closes: it says so, and takes a while.
+/// A source of one item, whose drop comes right before the end of the run. The drop sets a flag, and takes a while.
 struct Last(Option<()>, Arc<AtomicBool>, usize);
 
 impl Iterator for Last {
@@ -39,8 +38,9 @@ impl Drop for Last {
     }
 }
 
+/// A resource that is checked in while the run ends is released before the run is over.
 #[test]
-fn a_resource_given_back_while_the_run_closes_is_released_before_the_run_is_over() {
+fn guard_dropped_while_the_run_ends_is_released_in_time() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     for round in 0..1_000 {
         let (alive, closing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -75,8 +75,9 @@ fn a_resource_given_back_while_the_run_closes_is_released_before_the_run_is_over
     }
 }
 
+/// On a runtime without timers, the run waits for a guard that outlives its job.
 #[test]
-fn without_timers_a_resource_that_outlives_its_job_is_waited_for() {
+fn guard_outliving_its_job_without_timers_is_awaited() {
     let released = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&released);
     let resource = resource_fn(
@@ -101,8 +102,9 @@ fn without_timers_a_resource_that_outlives_its_job_is_waited_for() {
     assert_eq!((released.load(SeqCst), report.failures.len()), (1, 0), "{report}");
 }
 
+/// On a runtime without timers, the run waits for a release.
 #[test]
-fn without_timers_a_release_that_waits_is_waited_for() {
+fn waiting_release_without_timers_is_awaited() {
     let runtime = Builder::new_current_thread().build().unwrap();
     let waits = resource_fn(
         || async { Ok(()) },
@@ -114,8 +116,9 @@ fn without_timers_a_release_that_waits_is_waited_for() {
     runtime.block_on(with(waits, |_held| async { Ok(()) })).expect("it does not fail");
 }
 
+/// A release that panics before it returns a future is a failure of the run.
 #[test]
-fn a_release_that_panics_before_its_first_await_is_a_failure_of_the_run() {
+fn panic_of_release_before_its_first_await_is_reported() {
     let runtime = Builder::new_current_thread().build().unwrap();
     let breaks = resource_fn(
         || async { Ok(true) },

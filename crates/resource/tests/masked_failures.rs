@@ -1,4 +1,4 @@
-//! What goes wrong twice: what came first is told, and what came later is told, too.
+//! Two failures in a row: the first failure is reported first, and the second is reported as well.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -36,8 +36,9 @@ fn told(report: &Report) -> Vec<String> {
 
 const LATER: &str = "stage `resource`: panicked: dropped later";
 
+/// A release that exceeds its time and panics in its drop is reported as both.
 #[tokio::test(start_paused = true)]
-async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_both() {
+async fn late_release_that_panics_in_its_drop_is_reported_twice() {
     let resource = resource_fn(
         || async { Ok(Bomb) },
         |bomb: Bomb, _| async move {
@@ -53,8 +54,9 @@ async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_bo
     assert_eq!(told(&report), ["stage `resource`: timed out: a release was not done in time", LATER]);
 }
 
+/// The error of a release is not masked by a panic in the drop of the future.
 #[tokio::test(start_paused = true)]
-async fn an_error_of_a_release_is_not_masked_by_a_panic_of_its_future() {
+async fn error_of_a_release_is_not_masked_by_its_drop() {
     let resource = resource_fn(|| async { Ok(()) }, |(), _| FailsAndPanics { _later: Bomb });
     let report = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| async { Ok(()) })
         .run([()])
@@ -63,8 +65,9 @@ async fn an_error_of_a_release_is_not_masked_by_a_panic_of_its_future() {
     assert_eq!(told(&report), ["stage `resource`: came first", LATER]);
 }
 
+/// A failure in the scope of a resource is not masked by a panic in the drop of the output.
 #[tokio::test(start_paused = true)]
-async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
+async fn failure_in_the_scope_is_not_masked_by_the_output() {
     let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
     let jobs = WithResource::new(1, resource, |(held, ()): (ResourceGuard<()>, ())| async move {
         held.scope().spawn("dependent", async { anyhow::bail!("came first") });
@@ -74,8 +77,9 @@ async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
     assert_eq!(told, ["item 0 at stage `resource`: stage `dependent`: came first", LATER]);
 }
 
+/// The error of a job is not masked by a panic in the drop of the future.
 #[tokio::test(start_paused = true)]
-async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future() {
+async fn error_of_a_job_is_not_masked_by_its_drop() {
     let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
     let jobs = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| FailsAndPanics {
         _later: Bomb,
@@ -85,16 +89,18 @@ async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future() {
     assert_eq!((report.last().errored, report.last().panicked), (1, 0), "{report}");
 }
 
+/// The error of an acquisition is not masked by a panic in the drop of the future.
 #[tokio::test(start_paused = true)]
-async fn nor_is_that_of_an_acquisition() {
+async fn error_of_an_acquire_is_not_masked_by_its_drop() {
     let resource = resource_fn(|| FailsAndPanics { _later: Bomb }, |(), _| async { Ok(()) });
     let jobs = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| async { Ok(()) });
     let told = told(&jobs.run([()]).finish().await);
     assert_eq!(told, ["item 0 at stage `resource`: came first", LATER]);
 }
 
+/// The error of a job is reported if the run is cancelled while the scope of the resource has not ended.
 #[tokio::test(start_paused = true)]
-async fn an_error_of_a_job_is_told_where_its_run_is_cancelled_while_its_scope_is_not_over() {
+async fn error_of_a_job_is_reported_after_a_cancel_of_the_run() {
     const MS: Duration = Duration::from_millis(1);
     let resource = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
     let jobs = WithResource::new(1, resource, |(held, ()): (ResourceGuard<()>, ())| async move {
