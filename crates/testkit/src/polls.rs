@@ -12,8 +12,8 @@ mod taking;
 use towpath_pattern::OnFailure;
 
 use crate::check::{Check, Law, Violation};
+use crate::environment;
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
-use crate::runtime;
 use crate::testable::{Testable, Tested};
 use judge::judge;
 use play::play;
@@ -22,7 +22,7 @@ use scene::{Choice, Place, Scene, Stop, scenes};
 pub(crate) fn checks() -> Vec<Check> {
     vec![
         Check::sweep("stopped_between_any_two_polls", between_polls),
-        Check::sweep("stopped_in_the_midst_of_any_poll", in_mid_poll),
+        Check::sweep("stopped_within_any_poll", in_mid_poll),
         Check::sweep("a_job_that_fails_at_any_poll", failing_jobs),
         Check::sweep("a_source_that_fails_at_any_poll", failing_sources),
     ]
@@ -30,7 +30,7 @@ pub(crate) fn checks() -> Vec<Check> {
 
 /// How many different plays there are of each kind.
 fn each() -> usize {
-    if runtime::is_long() { 12 } else { 1 }
+    if environment::is_long() { 12 } else { 1 }
 }
 
 async fn between_polls(tested: Tested) -> Vec<Violation> {
@@ -111,7 +111,8 @@ async fn plays(tested: &dyn Testable, scene: &Scene, place: Place, broken: &mut 
         Err(what) => broken.push(hung(what)),
     }
     for violation in broken {
-        violation.what = format!("{} ({}, with {scene})", violation.what, place.told(scene.stop));
+        violation.what =
+            format!("{} ({}, with {scene}{})", violation.what, place.told(scene.stop), environment::seeded());
     }
     stopped
 }

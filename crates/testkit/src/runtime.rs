@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
+use crate::environment::is_long;
+
 /// How long a check may take in all before it counts as hung.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
@@ -116,11 +118,6 @@ pub(crate) async fn settle() {
         // The clock is paused: this is over when nothing else can happen.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-/// Whether checks are to take as long as it needs to find the rare.
-pub(crate) fn is_long() -> bool {
-    std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
 }
 
 pub(crate) fn is_multi_thread() -> bool {

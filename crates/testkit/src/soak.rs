@@ -9,6 +9,7 @@ mod course;
 mod flat;
 mod job;
 mod particular;
+mod resident;
 mod round;
 mod seen;
 mod source;
@@ -25,8 +26,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 
+use crate::environment::is_long;
 use crate::panics;
-use crate::runtime::is_long;
 use crate::subject::Subject;
 use crate::testable::Tested;
 use course::{Course, Until};

@@ -63,8 +63,8 @@ fn breaks_at_a_poll(subject: impl Subject, law: Law) {
 
 #[test]
 fn control_fanout_passes() {
-    passes(&fanout::AsCompleted);
-    passes(&fanout::Ordered);
+    passes(&fanout::fanout());
+    passes(&fanout::fanout_ordered());
 }
 
 #[test]

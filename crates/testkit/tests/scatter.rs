@@ -1,51 +1,26 @@
-//! The example of a pattern of one's own is put through the nine laws.
+//! The nine laws of a pattern from outside: the example of an author's own pattern.
 
+use example::Scatter;
 use towpath_fanout::Fanout;
-use towpath_pattern::{Job, Order, Pattern, PatternExt, Settings};
-use towpath_testkit::{Case, Conformance, Subject};
+use towpath_pattern::{Job, PatternExt, Settings};
+use towpath_testkit::Case;
 
 #[path = "../../pattern/examples/scatter/scatter.rs"]
-mod scatter;
+mod example;
 
-/// Scatter over one job, and a stage that takes its one output out of the `Vec`.
-#[derive(Clone, Copy, Debug)]
-struct OneJob(Order);
-
-impl Subject for OneJob {
-    fn name(&self) -> String {
-        match self.0 {
-            Order::AsCompleted => "scatter".to_owned(),
-            Order::Ordered => "scatter ordered".to_owned(),
-        }
-    }
-
-    fn order(&self) -> Order {
-        self.0
-    }
-
-    fn stages(&self) -> usize {
-        2
-    }
-
-    fn job_stage(&self) -> usize {
-        0
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        let settings =
-            Settings::new("scatter", case.limit).capacity(case.capacity).on_failure(case.on_failure);
-        let settings = if self.0 == Order::Ordered { settings.ordered() } else { settings };
-        let only = |mut outputs: Vec<J::Out>| async move { Ok(outputs.remove(0)) };
-        let first = Fanout::new(case.limit, only).capacity(case.capacity).on_failure(case.on_failure);
-        let first = if self.0 == Order::Ordered { first.ordered() } else { first };
-        scatter::Scatter::new(settings, [job]).then(first)
-    }
+fn settings(case: Case) -> Settings {
+    Settings::new("scatter", case.limit).capacity(case.capacity).on_failure(case.on_failure)
 }
 
-fn main() {
-    Conformance::new(OneJob(Order::AsCompleted)).and(OneJob(Order::Ordered)).main()
+/// The stage behind the pattern: takes the one output of the one job out of the `Vec`.
+fn only<T: Send + 'static>(case: Case) -> Fanout<impl Job<Vec<T>, Out = T>> {
+    let only = |mut outputs: Vec<T>| async move { Ok(outputs.remove(0)) };
+    Fanout::new(case.limit, only).capacity(case.capacity).on_failure(case.on_failure)
+}
+
+towpath_testkit::conformance! {
+    scatter(case, job) -> AsCompleted { stages: 2, job_stage: 0 } =>
+        Scatter::new(settings(case), [job]).then(only(case));
+    scatter_ordered(case, job) -> Ordered { stages: 2, job_stage: 0 } =>
+        Scatter::new(settings(case).ordered(), [job]).then(only(case).ordered());
 }

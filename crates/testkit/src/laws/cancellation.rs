@@ -23,16 +23,16 @@ pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Cancellation;
     vec![
         Check::new(law, "a_cancelled_scope_stops_every_job", BOTH, |t| stops(t, By::Scope)),
-        Check::new(law, "a_cancelled_scope_around_it_stops_every_job", BOTH, |t| stops(t, By::ScopeAround)),
+        Check::new(law, "a_cancelled_parent_scope_stops_every_job", BOTH, |t| stops(t, By::ScopeAround)),
         Check::new(law, "a_cancelled_run_stops_every_job", BOTH, |t| stops(t, By::Run)),
         Check::new(law, "a_dropped_run_stops_every_job", BOTH, |t| stops(t, By::Drop)),
         Check::new(law, "jobs_that_are_always_ready_stop_at_their_next_await", BOTH, busy_jobs),
         Check::new(law, "a_passed_deadline_stops_every_job_at_once", PAUSED, deadline),
         Check::new(law, "an_endless_ready_source_stops", BOTH, endless),
         Check::new(law, "an_endless_ready_source_stops_for_the_deadline", REAL_CLOCK, endless_until_deadline),
-        Check::new(law, "nothing_begins_in_a_scope_that_was_cancelled", BOTH, cancelled_before),
-        Check::new(law, "no_job_begins_once_a_cancel_has_returned", BOTH, none_begins),
-        Check::new(law, "no_job_begins_once_a_cancel_within_a_job_has_returned", BOTH, none_begins_within),
+        Check::new(law, "no_job_starts_in_a_cancelled_scope", BOTH, cancelled_before),
+        Check::new(law, "no_job_starts_after_a_cancel_has_returned", BOTH, none_begins),
+        Check::new(law, "no_job_starts_after_a_cancel_within_a_job", BOTH, none_begins_within),
         Check::new(law, "a_timer_fires_while_millions_of_items_are_ready", REAL_CLOCK, timer),
     ]
 }

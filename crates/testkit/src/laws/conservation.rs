@@ -21,9 +21,9 @@ pub(crate) fn checks() -> Vec<Check> {
         stopped("every_item_is_in_one_group_when_cancelled", BOTH, Stop::Cancel),
         stopped("every_item_is_in_one_group_when_the_scope_is_cancelled", BOTH, Stop::CancelScope),
         stopped("every_item_is_in_one_group_when_the_deadline_passes", PAUSED, Stop::Deadline),
-        stopped("what_was_never_begun_comes_back_when_dropped", BOTH, Stop::Drop),
+        stopped("items_never_started_return_to_the_source", BOTH, Stop::Drop),
         Check::generated(law, "the_counts_add_up_at_every_moment", BOTH, every_moment),
-        Check::new(law, "the_counts_of_a_run_that_stands_still_are_exact", BOTH, standing_still),
+        Check::new(law, "the_counts_of_an_idle_run_are_exact", BOTH, standing_still),
     ]
 }
 

@@ -20,17 +20,17 @@ use crate::testable::{Testable, Tested};
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::FirstCause;
     vec![
-        Check::generated(law, "a_failure_comes_last_and_is_the_first", PAUSED, the_first),
-        Check::generated(law, "a_failure_comes_last_and_is_no_cancellation", BOTH, comes_last),
+        Check::generated(law, "the_failure_yielded_last_is_the_first", PAUSED, the_first),
+        Check::generated(law, "the_failure_yielded_last_is_no_cancellation", BOTH, comes_last),
         Check::generated(law, "a_cancel_masks_no_failure", PAUSED, not_masked),
-        Check::generated(law, "going_on_yields_every_failure", BOTH, going_on),
-        Check::new(law, "what_had_finished_is_yielded_before_the_failure", BOTH, finished_before),
+        Check::generated(law, "a_run_set_to_continue_yields_every_failure", BOTH, going_on),
+        Check::new(law, "completed_outputs_are_yielded_before_the_failure", BOTH, finished_before),
         Check::new(law, "a_later_cancel_masks_nothing", BOTH, later_cancel),
         Check::new(law, "a_later_failure_masks_nothing", BOTH, later_failure),
-        Check::new(law, "a_panic_of_what_is_left_of_a_job_masks_nothing", BOTH, remains::masked),
+        Check::new(law, "a_panic_in_the_drop_of_a_job_masks_nothing", BOTH, remains::masked),
         Check::new(law, "a_failure_of_the_source_comes_after_its_items", BOTH, of_the_source),
-        Check::new(law, "a_cancellation_says_who_cancelled", BOTH, who_cancelled),
-        Check::new(law, "a_passed_deadline_is_told_as_such", PAUSED, deadline),
+        Check::new(law, "a_cancellation_names_its_cause", BOTH, who_cancelled),
+        Check::new(law, "a_passed_deadline_is_reported_as_a_deadline", PAUSED, deadline),
     ]
 }
 

@@ -16,19 +16,21 @@ use crate::testable::Tested;
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::NoSilence;
     vec![
-        Check::generated(law, "every_failure_is_told_once", BOTH, |t, game| told_once(t, game, Stop::Never)),
-        Check::generated(law, "every_failure_is_told_once_when_cancelled", BOTH, |t, game| {
+        Check::generated(law, "every_failure_is_reported_once", BOTH, |t, game| {
+            told_once(t, game, Stop::Never)
+        }),
+        Check::generated(law, "every_failure_is_reported_once_when_cancelled", BOTH, |t, game| {
             told_once(t, game, Stop::Cancel)
         }),
         Check::new(law, "a_panic_is_a_failure_with_message_item_and_stage", BOTH, in_the_job),
-        Check::new(law, "a_panic_before_the_first_await_is_told", BOTH, in_the_call),
-        Check::new(law, "a_panic_in_the_source_is_told", BOTH, in_the_source),
-        Check::new(law, "a_panic_in_the_drop_of_an_item_is_told", BOTH, in_a_drop),
-        Check::new(law, "a_panic_in_a_drop_during_a_cancel_is_told", BOTH, in_a_drop_during_a_cancel),
-        Check::new(law, "a_panic_in_the_drop_of_the_source_is_told", BOTH, in_the_drop_of_the_source),
-        Check::new(law, "a_failure_nobody_took_is_in_the_report", BOTH, in_the_report),
-        Check::new(law, "a_failure_of_a_dropped_run_is_told_by_the_scope", BOTH, by_the_scope),
-        Check::new(law, "a_failure_found_while_dropping_is_told_by_the_scope", BOTH, while_dropping),
+        Check::new(law, "a_panic_before_the_first_await_is_reported", BOTH, in_the_call),
+        Check::new(law, "a_panic_in_the_source_is_reported", BOTH, in_the_source),
+        Check::new(law, "a_panic_in_the_drop_of_an_item_is_reported", BOTH, in_a_drop),
+        Check::new(law, "a_panic_in_a_drop_during_a_cancel_is_reported", BOTH, in_a_drop_during_a_cancel),
+        Check::new(law, "a_panic_in_the_drop_of_the_source_is_reported", BOTH, in_the_drop_of_the_source),
+        Check::new(law, "a_failure_not_taken_is_in_the_report", BOTH, in_the_report),
+        Check::new(law, "a_failure_of_a_dropped_run_is_reported_by_the_scope", BOTH, by_the_scope),
+        Check::new(law, "a_failure_of_a_drop_is_reported_by_the_scope", BOTH, while_dropping),
         Check::new(law, "a_runtime_that_shuts_down_ends_the_run_as_cancelled", UNPAUSED, runtime_shuts_down),
     ]
 }

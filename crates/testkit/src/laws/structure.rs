@@ -24,13 +24,13 @@ pub(crate) fn checks() -> Vec<Check> {
     vec![
         stopped("nothing_is_left_at_the_end", BOTH, Stop::Never),
         stopped("nothing_is_left_after_a_cancel", BOTH, Stop::Cancel),
-        stopped("nothing_is_left_after_a_drop_once_the_scope_is_closed", BOTH, Stop::Drop),
+        stopped("nothing_is_left_of_a_dropped_run_after_its_scope", BOTH, Stop::Drop),
         stopped("nothing_is_left_after_the_deadline", PAUSED, Stop::Deadline),
         Check::new(law, "no_task_is_left", BOTH, no_task),
         Check::new(law, "no_permit_is_left", BOTH, no_permit),
         Check::new(law, "the_source_is_dropped", BOTH, no_source),
         Check::new(law, "nothing_that_a_job_starts_is_left_at_the_end", BOTH, no_started),
-        Check::new(law, "a_dropped_run_stops_without_being_waited_for", BOTH, dropped),
+        Check::new(law, "a_dropped_run_stops_without_a_wait", BOTH, dropped),
         Check::new(law, "the_scope_waits_for_a_job_that_computes", THREADS, computing),
     ]
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use towpath_pattern::OnFailure;
 
+use crate::environment;
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
-use crate::runtime;
 use crate::subject::Case;
 use crate::testable::Testable;
 
@@ -35,7 +35,7 @@ pub(super) enum Pace {
 /// How a play is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The future of the moment (`next`, `outcomes`) is dropped, and a new one goes on: nothing is stopped.
+    /// The future of the moment (`next`) is dropped, and a new one goes on: nothing is stopped.
     LetGo,
     CancelRun,
     CancelScope,
@@ -74,9 +74,8 @@ impl Taker {
     /// Whether it still has the run itself when it is told to stop.
     fn can(self, stop: Stop) -> bool {
         match (self, stop) {
-            (Self::Collect | Self::Finish, Stop::LetGo | Stop::CancelRun) | (Self::Nobody, Stop::LetGo) => {
-                false
-            }
+            (Self::Collect | Self::Outcomes | Self::Finish, Stop::LetGo | Stop::CancelRun)
+            | (Self::Nobody, Stop::LetGo) => false,
             (Self::Next | Self::Collect | Self::Outcomes | Self::Finish | Self::Nobody, _) => true,
         }
     }
@@ -149,8 +148,9 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn for_subject(tested: &dyn Testable) -> Self {
-        let random = tested.name().bytes().fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
-        let shares = if tested.stages() == 1 || runtime::is_long() { 1 } else { SHARES };
+        let seed = environment::seed() % 1_000_003 + 7;
+        let random = tested.name().bytes().fold(seed, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
+        let shares = if tested.stages() == 1 || environment::is_long() { 1 } else { SHARES };
         Self { random, share: random % shares, shares }
     }
 

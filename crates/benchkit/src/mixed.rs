@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use towpath_pattern::PatternExt;
 
-use super::hash::hash;
-use super::measured::{Measured, milliseconds};
-use super::times::Times;
-use crate::subject::{Case, Subject};
+use crate::hash::hash;
+use crate::measured::{Measured, milliseconds};
+use crate::times::Times;
+use towpath_testkit::{Case, Subject};
 
 /// Jobs at once, and outputs that may wait.
 const LIMIT: usize = 1_000;
@@ -35,7 +35,7 @@ fn kind(item: u64) -> Kind {
 }
 
 /// The time from the start of a run to its end, the sum of its outputs, and the times of what did nothing.
-pub(super) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
+pub(crate) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let pattern = subject.pattern(Case::new(LIMIT), job);
     let mut times = Times::new()?;
     let start = Instant::now();

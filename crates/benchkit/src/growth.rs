@@ -7,13 +7,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
 use towpath_pattern::{Pattern, PatternExt};
 
-use super::measured::Measured;
-use super::workloads::drained;
-use crate::subject::{Case, Subject};
+use crate::measured::Measured;
+use crate::workloads::drained;
+use towpath_testkit::{Case, Subject};
 
 /// What can be made larger of any pattern.
 #[derive(Clone, Copy)]
-pub(super) enum Quantity {
+pub(crate) enum Quantity {
     /// No-op items.
     Items,
     /// Jobs at once, all of which wait until as many have begun.
@@ -24,11 +24,11 @@ pub(super) enum Quantity {
     Stages,
 }
 
-pub(super) const QUANTITIES: [Quantity; 4] =
+pub(crate) const QUANTITIES: [Quantity; 4] =
     [Quantity::Items, Quantity::Limit, Quantity::Workers, Quantity::Stages];
 
 impl Quantity {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Items => "items",
             Self::Limit => "limit",
@@ -37,7 +37,7 @@ impl Quantity {
         }
     }
 
-    pub(super) fn measure<S: Subject>(
+    pub(crate) fn measure<S: Subject>(
         self,
         subject: &S,
         value: usize,

@@ -6,10 +6,10 @@ use anyhow::{Context, ensure};
 use tokio::runtime::Builder;
 use towpath_pattern::{PatternExt, Run};
 
-use crate::subject::{Case, Subject};
+use towpath_testkit::{Case, Subject};
 
 /// Does the path for so many items; `work` returns how many there were.
-pub(super) fn walk(
+pub(crate) fn walk(
     items: u64,
     work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
 ) -> anyhow::Result<()> {
@@ -21,7 +21,7 @@ pub(super) fn walk(
 }
 
 /// Jobs that return their item, through a pattern.
-pub(super) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
+pub(crate) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
     let pattern = subject.pattern(Case::new(16).capacity(1_024), |item: u64| async move { Ok(item) });
     outputs(pattern.run(0..items)).await
 }

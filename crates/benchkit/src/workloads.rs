@@ -13,18 +13,18 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use towpath_pattern::{Job, Pattern, PatternExt};
 
-use super::hash::hash;
-use super::latency::{Arrivals, latency};
-use super::measured::{Measured, milliseconds};
-use super::mixed::mixed;
-use super::process::memory_kib;
-use crate::subject::{Case, Subject};
+use crate::hash::hash;
+use crate::latency::{Arrivals, latency};
+use crate::measured::{Measured, milliseconds};
+use crate::mixed::mixed;
+use crate::process::memory_kib;
+use towpath_testkit::{Case, Subject};
 
 /// One workload of the uniform benchmark.
-pub(super) struct Workload {
-    pub(super) name: &'static str,
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
     /// Whether the peak memory of the process is told.
-    pub(super) peak: bool,
+    pub(crate) peak: bool,
     kind: Kind,
 }
 
@@ -41,7 +41,7 @@ enum Kind {
 const STEADY: Arrivals = Arrivals { burst: 1, every: Duration::from_micros(100) };
 const BURSTS: Arrivals = Arrivals { burst: 1_000, every: Duration::from_millis(1) };
 
-pub(super) const WORKLOADS: &[Workload] = &[
+pub(crate) const WORKLOADS: &[Workload] = &[
     Workload { name: "io-10k", peak: true, kind: Kind::Sleep { limit: 10_000 } },
     Workload { name: "io-1m", peak: true, kind: Kind::Sleep { limit: 10_000 } },
     Workload { name: "fanout-noop", peak: false, kind: Kind::Noop },
@@ -53,7 +53,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload { name: "mixed", peak: false, kind: Kind::Mixed },
 ];
 
-pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> anyhow::Result<Measured> {
+pub(crate) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> anyhow::Result<Measured> {
     let runtime = Runtime::new().context("no tokio runtime")?;
     let subject = subject.clone();
     let measured = match workload.kind {
@@ -81,7 +81,7 @@ pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> a
 }
 
 /// The time that `work` takes in a task of the runtime, and its answer.
-pub(super) fn run_alone(
+pub(crate) fn run_alone(
     work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
 ) -> anyhow::Result<Measured> {
     let runtime = Runtime::new().context("no tokio runtime")?;
@@ -104,7 +104,7 @@ async fn timed<S: Subject>(
 }
 
 /// The same of a pattern that is made already.
-pub(super) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
+pub(crate) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let mut run = pattern.run(0..items);
     let mut answer = 0_u64;

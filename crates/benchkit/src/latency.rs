@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use towpath_pattern::{PatternExt, Source};
 
-use super::measured::Measured;
-use super::times::Times;
-use crate::subject::{Case, Subject};
+use crate::measured::Measured;
+use crate::times::Times;
+use towpath_testkit::{Case, Subject};
 
 /// Jobs at once.
 const LIMIT: usize = 16;
@@ -31,9 +31,9 @@ const NEAR: Duration = Duration::from_micros(5);
 
 /// So many items together, once in so long.
 #[derive(Clone, Copy)]
-pub(super) struct Arrivals {
-    pub(super) burst: u64,
-    pub(super) every: Duration,
+pub(crate) struct Arrivals {
+    pub(crate) burst: u64,
+    pub(crate) every: Duration,
 }
 
 impl Arrivals {
@@ -44,7 +44,7 @@ impl Arrivals {
 }
 
 /// The added times of `items` jobs that do nothing, and the sum of their outputs.
-pub(super) async fn latency<S: Subject>(
+pub(crate) async fn latency<S: Subject>(
     subject: S,
     arrivals: Arrivals,
     items: u64,
