@@ -81,6 +81,33 @@ impl fmt::Display for Law {
     }
 }
 
+impl Law {
+    /// Returns the law in a sentence.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::Conservation => {
+                "every taken item is counted once, and an item that was not started comes back"
+            }
+            Self::Bounds => "a stage has at most `limit` running jobs, and at most `limit + capacity` items",
+            Self::Structure => "no job, task, timer, permit or item of a run is left at the end of the run",
+            Self::Progress => "jobs continue to the bound while no outputs are taken, and no run hangs",
+            Self::FirstCause => {
+                "the first failure stops the run and is yielded last, and no later failure masks it"
+            }
+            Self::NoSilence => {
+                "every failure and every panic is reported once: by the run, the report or the scope"
+            }
+            Self::Cancellation => {
+                "a cancellation stops every job at its next await, and no further job starts"
+            }
+            Self::Order => {
+                "an ordered stage yields in the order of the items, any other stage as soon as ready"
+            }
+            Self::NoAddedWait => "no item waits for the await of another item",
+        }
+    }
+}
+
 type Body = dyn Fn(&Tested, &tokio::runtime::Runtime) -> Vec<Violation> + Send + Sync;
 
 /// One check of a law, or of all.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use towpath_pattern::Order;
 
-use crate::chained::Chained;
 use crate::check::{Check, Law};
 use crate::runtime::Runtime;
 use crate::subject::Subject;
-use crate::testable::Tested;
+use crate::testable::{Tested, WithItself};
 use crate::{laws, panics, polls};
 
 /// Makes one check of `subject`, in all forms and on all runtimes: a test of [`conformance!`](crate::conformance).
@@ -26,10 +25,12 @@ pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
 
 /// The subject, and its two chains with itself. This function is all that is compiled for each subject.
 fn forms(subject: impl Subject) -> Vec<Tested> {
-    let mut forms: Vec<Tested> = vec![Arc::new(subject.clone())];
-    if subject.chains_with_itself() {
-        forms.push(Arc::new(Chained::job_first(subject.clone(), subject.clone())));
-        forms.push(Arc::new(Chained::job_last(subject.clone(), subject)));
+    let chains = subject.chains_with_itself();
+    let subject: Tested = Arc::new(subject);
+    let mut forms = vec![Arc::clone(&subject)];
+    if chains {
+        forms.push(Arc::new(WithItself { subject: Arc::clone(&subject), job_first: true }));
+        forms.push(Arc::new(WithItself { subject, job_first: false }));
     }
     forms
 }
@@ -47,9 +48,10 @@ fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), S
         }
         for runtime in check.on {
             if let Some(violation) = check.make(form, *runtime).first() {
-                let subject = form.name();
                 return Err(format!(
-                    "{violation}\n  seen with `{subject}`, on a runtime of the kind: {runtime}"
+                    "{violation}\n  the law: {}\n  the subject: {}, on a {runtime} runtime",
+                    violation.law.sentence(),
+                    form.name(),
                 ));
             }
         }
@@ -115,6 +117,7 @@ mod tests {
     use towpath_fanout::Fanout;
 
     use super::*;
+    use crate::Chained;
 
     crate::subjects! {
         as_completed(case, job) -> AsCompleted => Fanout::new(case.limit, job).capacity(case.capacity);
@@ -152,11 +155,7 @@ mod tests {
     #[test]
     fn subject_is_chained_with_itself_both_ways() {
         let names: Vec<_> = forms(as_completed()).iter().map(|form| form.name()).collect();
-        let wanted = [
-            "as completed",
-            "job in as completed, then as completed",
-            "as completed, then job in as completed",
-        ];
+        let wanted = ["as completed", "as completed in front of itself", "as completed behind itself"];
         assert_eq!(names, wanted);
         assert_eq!(forms(Chained::job_first(ordered(), ordered())).len(), 1);
     }

@@ -1,7 +1,7 @@
 //! All nine laws at every poll: a run is stopped, or fails, at each place where it can be, one after the other.
 //!
 //! A play is a small run of a few items, always the same, in which the runtime makes one poll at a time. It is
-//! played again and again, and each time stopped one poll later, or one moment later in the midst of a poll, to
+//! played again and again, and each time stopped one poll later, or one moment later within a poll, to
 //! its end. After each, every law is asked. A pattern is put through it by being in the suite.
 
 mod judge;

@@ -54,8 +54,8 @@ impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CurrentThread => "current-thread",
-            Self::RealClock => "current-thread with a real clock",
-            Self::Stepped => "poll by poll",
+            Self::RealClock => "current-thread (real clock)",
+            Self::Stepped => "poll-by-poll",
             Self::MultiThread => "multi-thread",
         })
     }
@@ -102,7 +102,7 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Resu
     // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
     tokio::select! {
         biased;
-        () = tokio::time::sleep(SOON) => Err(format!("hung: {what} never came")),
+        () = tokio::time::sleep(SOON) => Err(format!("hung: {what} did not come")),
         came = future => Ok(came),
     }
 }

@@ -63,11 +63,13 @@ async fn stops(tested: Tested, by: By) -> Outcome {
             By::Drop => kept = None,
         }
         let stopped = ledger.until("the end", |seen| seen.live == 0).await;
-        stopped.map_err(|_| format!("{} jobs went on after the end ({by:?})", ledger.seen().live))?;
+        stopped.map_err(|_| {
+            format!("{} jobs continued after the end ({by:?}); 0 would be right", ledger.seen().live)
+        })?;
         settle().await;
         let after = ledger.seen().begun.len() - begun;
         if after > 0 {
-            return Err(format!("{after} jobs began after the end ({by:?})"));
+            return Err(format!("{after} jobs started after the end ({by:?}); 0 would be right"));
         }
         if let Some(run) = kept {
             soon("the end of the run", run.finish()).await?;
@@ -92,7 +94,7 @@ async fn busy_jobs(tested: Tested) -> Outcome {
     let report = soon("the end of the run", run.finish()).await?;
     match report.last().succeeded {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs that awaited many times went on to their end")),
+        jobs => Err(format!("{jobs} jobs that awaited many times ran to their end; 0 would be right")),
     }
 }
 
@@ -111,11 +113,11 @@ async fn deadline(tested: Tested) -> Outcome {
     let took = start.elapsed();
     // tokio's timer is exact to a millisecond.
     if took < AFTER || took > AFTER + Duration::from_millis(2) {
-        return Err(format!("the deadline was after {AFTER:?}, and the run was over after {took:?}"));
+        return Err(format!("the deadline was after {AFTER:?}, and the run ended after {took:?}"));
     }
     match ledger.seen().live {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs went on after the deadline")),
+        jobs => Err(format!("{jobs} jobs continued after the deadline; 0 would be right")),
     }
 }
 
@@ -135,7 +137,9 @@ async fn endless(tested: Tested) -> Outcome {
     settle().await;
     let after = ledger.seen().begun.len() - begun;
     if after > 0 {
-        return Err(format!("{after} jobs began well after the scope was cancelled"));
+        return Err(format!(
+            "{after} jobs started well after the cancellation of the scope; 0 would be right"
+        ));
     }
     let report = soon("the end of a run on an endless source", run.finish()).await?;
     if report.stages[0].counts.taken < MANY {
@@ -171,14 +175,14 @@ async fn cancelled_before(tested: Tested) -> Outcome {
         [failure] if failure.is_cancelled() => {}
         other => {
             return Err(format!(
-                "a run in a cancelled scope has {} failures and not its cancellation",
+                "a run in a cancelled scope has {} failures ; one cancellation would be right",
                 other.len()
             ));
         }
     }
     match ledger.seen().live {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs run in a cancelled scope")),
+        jobs => Err(format!("{jobs} jobs run in a cancelled scope; 0 would be right")),
     }
 }
 
@@ -211,7 +215,7 @@ async fn none_begins(tested: Tested) -> Outcome {
         soon("the end of the run", run.finish()).await?;
         let after = ledger.seen().begun.len() - begun;
         if after > may_begin() {
-            return Err(format!("{after} jobs began after {what} was cancelled"));
+            return Err(format!("{after} jobs started after the cancellation of {what}"));
         }
     }
     Ok(())
@@ -253,11 +257,11 @@ async fn none_begins_within(tested: Tested) -> Outcome {
         soon("the end of the run", run.finish()).await?;
         let begun = begun.load(Ordering::Relaxed);
         if begun == usize::MAX {
-            return Err(format!("the job that cancels {what} never came to its cancellation"));
+            return Err(format!("the job that cancels {what} did not run to the cancellation"));
         }
         let after = ledger.seen().begun.len().saturating_sub(begun);
         if after > may_begin() {
-            return Err(format!("{after} jobs began after a job had cancelled {what}"));
+            return Err(format!("{after} jobs started after a job had cancelled {what}"));
         }
     }
     Ok(())

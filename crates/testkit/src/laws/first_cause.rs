@@ -81,7 +81,9 @@ async fn the_first(tested: Tested, game: Game) -> Outcome {
     if told == first {
         Ok(())
     } else {
-        Err(format!("the first job that failed was that of {first:?}, and told was that of {told:?}"))
+        Err(format!(
+            "the first job that failed is the job of item {first:?}, and the reported failure is of item {told:?}"
+        ))
     }
 }
 
@@ -203,7 +205,7 @@ async fn finished_before(tested: Tested) -> Outcome {
     is_of_job(&failure, 3, "item 3 is bad", &stage)?;
     match soon("the end", run.next()).await? {
         None => Ok(()),
-        Some(_) => Err("something came after the failure".to_owned()),
+        Some(_) => Err("an output came after the failure; the end would be right".to_owned()),
     }
 }
 
@@ -304,7 +306,7 @@ async fn of_the_source(tested: Tested) -> Outcome {
 fn is_cancelled(failure: &Failure, by: Cancelled) -> Outcome {
     match failure.cause() {
         Cause::Cancelled(told) if *told == by => Ok(()),
-        _ => Err(format!("the run was stopped as {by:?}, and the failure told is `{failure}`")),
+        _ => Err(format!("the run was stopped as {by:?}, and the reported failure is `{failure}`")),
     }
 }
 
@@ -323,7 +325,7 @@ async fn who_cancelled(tested: Tested) -> Outcome {
         }
         is_cancelled(&first_failure(&mut run).await?, by)?;
         if soon("the end", run.next()).await?.is_some() {
-            return Err("something came after the cancellation".to_owned());
+            return Err("an output came after the cancellation; the end would be right".to_owned());
         }
     }
     Ok(())

@@ -105,7 +105,7 @@ async fn beside_a_waiting_one(tested: Tested, at: usize) -> Outcome {
         let done = ledger.until("the jobs behind", |seen| seen.ended.len() == at + BEHIND).await;
         if done.is_err() || began.elapsed() > Duration::ZERO {
             let ended = ledger.seen().ended.len();
-            return Err(format!("one job waits, and only {ended} of {} others are done", at + BEHIND));
+            return Err(format!("one job waits, and only {ended} of {} other jobs completed", at + BEHIND));
         }
         drop(run);
     }
@@ -145,7 +145,7 @@ async fn arrives(tested: Tested) -> Outcome {
         let _ = sender.try_send(ledger.hand_out(index));
         let begins = ledger.until("the job", |seen| seen.begun.len() > index).await;
         if begins.is_err() || arrival.elapsed() > Duration::ZERO {
-            return Err(format!("item {index} arrived while {index} jobs waited, and had to wait for them"));
+            return Err(format!("item {index} arrived while {index} jobs waited, and waited for these jobs"));
         }
     }
     drop(sender);

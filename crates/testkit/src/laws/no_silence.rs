@@ -51,7 +51,9 @@ async fn told_once(tested: Tested, game: Game, stop: Stop) -> Outcome {
     if told == failed {
         Ok(())
     } else {
-        Err(format!("the jobs of the items {failed:?} failed, and told were failures of the items {told:?}"))
+        Err(format!(
+            "the jobs of the items {failed:?} failed, and the reported failures are of the items {told:?}"
+        ))
     }
 }
 
@@ -72,7 +74,7 @@ fn panicked(failures: &[Failure], message: &str) -> Outcome {
         return Ok(());
     }
     let told: Vec<_> = failures.iter().map(ToString::to_string).collect();
-    Err(format!("a panic said `{message}`, and the failures told are {told:?}"))
+    Err(format!("a panic said `{message}`, and the reported failures are {told:?}"))
 }
 
 async fn in_the_job(tested: Tested) -> Outcome {
@@ -89,7 +91,9 @@ async fn in_the_job(tested: Tested) -> Outcome {
         panicked(&failures, "on purpose: job 7 panicked")?;
         let first = &failures[0];
         if first.index() != Some(7) || first.stage() != &*stage {
-            return Err(format!("the job of item 7 at stage `{stage}` panicked, and told was `{first}`"));
+            return Err(format!(
+                "the job of item 7 at stage `{stage}` panicked, and the reported failure is `{first}`"
+            ));
         }
     }
     Ok(())
@@ -131,7 +135,9 @@ async fn in_the_source(tested: Tested) -> Outcome {
         panicked(&failures(run).await?, "the well is poisoned")?;
         let begun = ledger.seen().begun.len();
         if begun > 5 {
-            return Err(format!("the source panicked after 5 items, and {begun} jobs began"));
+            return Err(format!(
+                "the source panicked after 5 items, and {begun} jobs started; 5 would be right"
+            ));
         }
     }
     Ok(())
@@ -217,7 +223,9 @@ async fn in_the_report(tested: Tested) -> Outcome {
             [failure] if failure.index() == Some(7) => {}
             other => {
                 let told: Vec<_> = other.iter().map(ToString::to_string).collect();
-                return Err(format!("nobody took the failure of item 7, and the report has {told:?}"));
+                return Err(format!(
+                    "the failure of item 7 was not taken, and must be in the report; the report has {told:?}"
+                ));
             }
         }
     }
@@ -277,10 +285,12 @@ async fn runtime_shuts_down(tested: Tested) -> Outcome {
     ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
     other.shut_down();
     let Some(Err(failure)) = soon("the end of the run", run.next()).await? else {
-        return Err("the runtime was shut down in mid-run, and the run yields no failure".to_owned());
+        return Err("the runtime was shut down during the run, and the run yields no failure; a cancellation would be right".to_owned());
     };
     if !matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime)) {
-        return Err(format!("the runtime was shut down in mid-run, and told was `{failure}`"));
+        return Err(format!(
+            "the runtime was shut down during the run, and the reported failure is `{failure}`; a cancellation would be right"
+        ));
     }
     let report = soon("the report", run.finish()).await?;
     ledger.until("the end of every job", |seen| seen.live == 0).await?;

@@ -33,7 +33,11 @@ async fn rest(run: Run<Token>) -> Result<usize, String> {
 }
 
 fn all(outputs: usize, expected: usize) -> Outcome {
-    if outputs == expected { Ok(()) } else { Err(format!("{outputs} outputs came of {expected}")) }
+    if outputs == expected {
+        Ok(())
+    } else {
+        Err(format!("{outputs} outputs came, and {expected} would be right"))
+    }
 }
 
 async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
@@ -133,7 +137,11 @@ async fn one_at_a_time(tested: Tested) -> Outcome {
         let _ = sender.try_send(ledger.hand_out(index));
         match soon("the output of the only item", run.next()).await? {
             Some(Ok(token)) if token.index == index => {}
-            _ => return Err(format!("item {index} went in alone, and something else came out")),
+            _ => {
+                return Err(format!(
+                    "item {index} was alone in the run, and the next output is of another item"
+                ));
+            }
         }
     }
     drop(sender);

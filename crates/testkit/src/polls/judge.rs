@@ -47,7 +47,9 @@ fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outc
     let seen = played.ledger.seen();
     match (seen.tokens, seen.sources) {
         (0, 0) => Ok(()),
-        (items, sources) => Err(format!("{items} items and {sources} sources were left when all was over")),
+        (items, sources) => {
+            Err(format!("{items} items and {sources} sources were left at the end; 0 would be right"))
+        }
     }
 }
 
@@ -66,7 +68,9 @@ fn bounds(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
 fn structure(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     match (witness.played.left, witness.tasks_left) {
         (0, 0) => Ok(()),
-        (jobs, tasks) => Err(format!("{jobs} jobs and {tasks} tasks were left when the run was over")),
+        (jobs, tasks) => {
+            Err(format!("{jobs} jobs and {tasks} tasks were left at the end of the run; 0 would be right"))
+        }
     }
 }
 
@@ -111,12 +115,14 @@ fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outco
         // Which of the two came first, the ledger does not tell.
         (_, Some(cause)) if source_failed && of_the_source(cause) => Ok(()),
         (Some(first), _) => Err(format!(
-            "the job of item {first} was the first that failed, and the cause told is {}",
+            "the job of item {first} was the first that failed, and the reported cause is {}",
             text(cause)
         )),
         (None, None) => all_came_to_their_end(scene, witness, is_stopped),
         (None, Some(cause)) if is_stopped => is_the_stop(scene, &ended, cause),
-        (None, Some(cause)) => Err(format!("nothing failed and nobody stopped it, and told was `{cause}`")),
+        (None, Some(cause)) => {
+            Err(format!("no job failed and the run was not stopped, and the reported cause is `{cause}`"))
+        }
     }
 }
 
@@ -132,7 +138,7 @@ fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> 
         return Ok(());
     }
     let how = if is_stopped { "was stopped" } else { "was not stopped" };
-    Err(format!("the run {how}, {succeeded} of {items} jobs came to their end, and no failure was told"))
+    Err(format!("the run {how}, {succeeded} of {items} jobs came to their end, and no failure is reported"))
 }
 
 /// The cause is who stopped it, or a job that failed before anybody knew.
@@ -146,10 +152,10 @@ fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outco
     match cause.cause() {
         Cause::Cancelled(told) if *told == by => Ok(()),
         Cause::Cancelled(_) => {
-            Err(format!("the play was stopped by {:?}, and told was `{cause}`", scene.stop))
+            Err(format!("the run was stopped by {:?}, and the reported cause is `{cause}`", scene.stop))
         }
         _ if failed_jobs(ended).first().copied() == cause.index() => Ok(()),
-        _ => Err(format!("no job had failed before the stop, and told was `{cause}`")),
+        _ => Err(format!("no job had failed before the stop, and the reported cause is `{cause}`")),
     }
 }
 
@@ -183,7 +189,7 @@ fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     }
     let and = if source_failed { " and the source" } else { "" };
     Err(format!(
-        "the jobs of the items {failed:?}{and} failed, and told were failures of the items {jobs:?}, and \
+        "the jobs of the items {failed:?}{and} failed, and the reported failures are of the items {jobs:?}, and \
          {source} of the source"
     ))
 }
@@ -193,13 +199,13 @@ fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Ou
     let (stage, says) = if of_the_source(failure) {
         ("source", SOURCE_FAILED.to_owned())
     } else {
-        let Some(index) = failure.index() else { return Err(format!("`{text}` is nobody's failure")) };
+        let Some(index) = failure.index() else { return Err(format!("the failure `{text}` has no item")) };
         let says = match scene.plans.get(index).map(|plan| plan.end) {
             Some(End::Panic) => format!("panicked: on purpose: job {index} panicked"),
             Some(End::Fail) => format!("job {index} failed"),
             Some(End::TimeOut) => "timed out: no result within 1ms".to_owned(),
             Some(End::Succeed) | None => {
-                return Err(format!("told was `{text}`, and that job was to succeed"));
+                return Err(format!("the reported failure is `{text}`, and the job of that item succeeds"));
             }
         };
         (&*witness.stage, says)
@@ -207,7 +213,7 @@ fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Ou
     if failure.stage() == stage && text.contains(&says) {
         Ok(())
     } else {
-        Err(format!("told was `{text}`, and it should have been `{says}` at stage `{stage}`"))
+        Err(format!("the reported failure is `{text}`, and `{says}` at stage `{stage}` would be right"))
     }
 }
 
@@ -221,7 +227,9 @@ fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let after = &seen.begun[begun..];
     let at_once = matches!(scene.stop, Stop::CancelRun | Stop::Drop);
     if at_once && !after.is_empty() {
-        return Err(format!("the jobs of the items {after:?} began after the run was stopped"));
+        return Err(format!(
+            "the jobs of the items {after:?} started after the run was stopped; none would be right"
+        ));
     }
     let most = match scene.stop {
         // The timer has its turn after a poll.

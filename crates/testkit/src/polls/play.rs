@@ -1,4 +1,4 @@
-//! One play: the runtime makes one poll at a time, and between two, or in the midst of one, the run is stopped.
+//! One play: the runtime makes one poll at a time, and between two, or within one, the run is stopped.
 //!
 //! A [`Runtime::Stepped`](crate::Runtime::Stepped) gives the check its turn after each poll of a task. So every
 //! await of the run's own tasks (workers, supervisor, clearing up) is a place where the check may act, and the

@@ -227,7 +227,7 @@ impl Place {
         match self {
             Self::End => "not stopped".to_owned(),
             Self::Poll(polls) => format!("{stop:?} after {polls} polls"),
-            Self::Moment(moments) => format!("{stop:?} in the midst of moment {moments}"),
+            Self::Moment(moments) => format!("{stop:?} within moment {moments}"),
         }
     }
 }
