@@ -1,8 +1,8 @@
-//! The program of a crate's benchmark: its tasks, and its answers to arguments.
+//! The program of a benchmark: the tasks, and the commands in the arguments.
 //!
 //! A pattern crate's `benches/uniform.rs` is a program. `cargo xtask bench` reads the tasks of the program (`list`), and
-//! starts a process for each run of a workload (`run WORKLOAD SUBJECT ITEMS`); the answer is one line of JSON. `growths`
-//! lists the quantities that can grow, and `grow QUANTITY VALUE SUBJECT ITEMS` runs with one quantity at that value.
+//! starts a process for every run of a workload (`run WORKLOAD SUBJECT ITEMS`); the answer is one line of JSON. `growths`
+//! lists the growing quantities, and `grow QUANTITY VALUE SUBJECT ITEMS` runs with a quantity at the given value.
 //! `paths` and `walk PATH ITEMS` are the same for `cargo xtask bench --counts`, which counts instructions from outside.
 
 use std::fmt::Display;
@@ -23,7 +23,7 @@ use crate::{paths, process, workloads};
 const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY VALUE SUBJECT ITEMS | \
     paths | walk PATH ITEMS";
 
-/// The benchmark of the patterns of one crate: `main` of its `benches/uniform.rs`.
+/// The benchmark of the patterns of a crate: `main` of `benches/uniform.rs`.
 ///
 /// ```no_run
 /// # use std::process::ExitCode;
@@ -40,7 +40,7 @@ pub struct Benchmark {
     paths: Vec<HotPath>,
 }
 
-/// One workload of one subject.
+/// A workload of a subject.
 struct Task {
     workload: String,
     subject: String,
@@ -49,21 +49,21 @@ struct Task {
     measure: Box<dyn Fn(u64) -> anyhow::Result<Measured>>,
 }
 
-/// One quantity of one subject that can grow.
+/// A growing quantity of a subject.
 struct Growth {
     quantity: String,
     subject: String,
     measure: Box<dyn Fn(usize, u64) -> anyhow::Result<Measured>>,
 }
 
-/// One path of an item, whose instructions are counted.
+/// A path of an item, with counted instructions.
 struct HotPath {
     name: String,
     walk: Box<dyn Fn(u64) -> anyhow::Result<()>>,
 }
 
 impl Benchmark {
-    /// Creates the benchmark of `subject`, which has the name `name` in every table.
+    /// Creates the benchmark of `subject`, with the name `name` in every table.
     pub fn new<S: Subject>(name: &str, subject: S) -> Self {
         Self { tasks: Vec::new(), growths: Vec::new(), paths: Vec::new() }.and(name, subject)
     }
@@ -95,7 +95,7 @@ impl Benchmark {
 
     /// Adds a workload of this crate only.
     ///
-    /// `work` receives the number of items, runs once in a task of the runtime, and returns the answer, which is the
+    /// `work` receives the number of items, runs once in a task of the runtime, and returns the answer: the
     /// same for every subject of the workload.
     pub fn with<Fut>(mut self, workload: &str, subject: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
     where
@@ -110,10 +110,10 @@ impl Benchmark {
         self
     }
 
-    /// Adds a quantity that only the patterns of this crate have.
+    /// Adds a quantity of the patterns of this crate only.
     ///
     /// `work` receives the value of the quantity and the number of items, runs once in a task of the runtime, and
-    /// returns the sum of the items, which are counted from 0.
+    /// returns the sum of the items, counted from 0.
     pub fn growing<Fut>(
         mut self,
         quantity: &str,

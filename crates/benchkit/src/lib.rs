@@ -1,8 +1,7 @@
-//! The uniform benchmark of Towpath: each workload written once, against the trait, for any pattern.
+//! The uniform benchmark of Towpath: every workload is written once, against the trait, for any pattern.
 //!
-//! Not for programs that use a pattern, and not for the laws: a pattern is tested with `towpath-testkit`. This crate
-//! is not published. It is a neighbour of the pattern crates, so that a pattern crate that is copied out of the
-//! workspace finds both by a path.
+//! Not for programs around a pattern, and not for the laws: `towpath-testkit` tests a pattern. The crate is not
+//! published. Its folder is next to the pattern crates, so a copied pattern crate finds both by a path.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
-//! The hot paths: what `cargo xtask bench --counts` has done under valgrind, item by item, to count instructions.
+//! The hot paths, whose instructions `cargo xtask bench --counts` counts under valgrind, item by item.
 //!
-//! On a runtime of one thread whose clock is paused: nothing then depends on threads or on how slow valgrind is.
+//! The runtime has one thread and a paused clock, so that the counts depend neither on threads nor on the speed of valgrind.
 
 use anyhow::{Context, ensure};
 use tokio::runtime::Builder;
@@ -8,7 +8,7 @@ use towpath_pattern::{PatternExt, Run};
 
 use towpath_testkit::{Case, Subject};
 
-/// Does the path for so many items; `work` returns how many there were.
+/// Runs the path with `items` items; `work` returns the number of items that arrived.
 pub(crate) fn walk(
     items: u64,
     work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,

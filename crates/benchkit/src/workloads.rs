@@ -1,7 +1,7 @@
-//! The workloads: what is done with each item, and what is measured.
+//! The workloads: the job for each item, and the measures.
 //!
-//! Outputs are collected in a task of the runtime, as in a service, and not in `block_on`, whose thread
-//! every batch would have to wake.
+//! A task of the runtime collects the outputs, as in a service. Every batch would have to wake the thread of a receiver
+//! in `block_on`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use towpath_testkit::{Case, Subject};
 /// One workload of the uniform benchmark.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// Whether the peak memory of the process is told.
+    /// Whether the answer has the peak memory of the process.
     pub(crate) peak: bool,
     kind: Kind,
 }
@@ -80,7 +80,7 @@ pub(crate) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> a
     runtime.block_on(measured).context("the workload panicked")?
 }
 
-/// The time that `work` takes in a task of the runtime, and its answer.
+/// Measures the time of `work` in a task of the runtime, and the answer.
 pub(crate) fn run_alone(
     work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
 ) -> anyhow::Result<Measured> {
@@ -93,7 +93,7 @@ pub(crate) fn run_alone(
     runtime.block_on(measured).context("the workload panicked")?
 }
 
-/// The time from the start of a run to its end, and the sum of its outputs.
+/// Measures the time from the start of a run to the end, and the sum of the outputs.
 async fn timed<S: Subject>(
     subject: S,
     case: Case,
@@ -103,7 +103,7 @@ async fn timed<S: Subject>(
     drained(subject.pattern(case, job), items).await
 }
 
-/// The same of a pattern that is made already.
+/// Does the same with a given pattern.
 pub(crate) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let mut run = pattern.run(0..items);
@@ -114,7 +114,7 @@ pub(crate) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -
     Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), ..Measured::default() })
 }
 
-/// The memory of jobs that all wait.
+/// Measures the memory of waiting jobs.
 async fn memory<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let gate = Arc::new(Semaphore::new(0));
     let begun = Arc::new(Semaphore::new(0));
@@ -139,7 +139,7 @@ async fn memory<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> 
     Ok(Measured { answer, bytes_each: grown.map(|kib| kib * 1_024 / items), ..Measured::default() })
 }
 
-/// The time from a cancellation until the last job is gone.
+/// Measures the time from a cancellation until the last job is dropped.
 async fn cancel<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let begun = Arc::new(Semaphore::new(0));
     let gone = Arc::new(AtomicU64::new(0));
@@ -162,7 +162,7 @@ async fn cancel<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> 
     Ok(Measured { answer: gone.load(Ordering::SeqCst), ms: Some(ms), ..Measured::default() })
 }
 
-/// Counts the jobs that are gone.
+/// Counts the dropped jobs.
 struct CountOnDrop(Arc<AtomicU64>);
 
 impl Drop for CountOnDrop {

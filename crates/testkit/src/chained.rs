@@ -1,10 +1,10 @@
-//! Two subjects in a chain: the job is in one of them, and the other passes items on.
+//! Two subjects in a chain: either subject has the job, and the second subject passes items on.
 
 use towpath_pattern::{Job, Order, Pattern, PatternExt};
 
 use crate::subject::{Case, Subject};
 
-/// Two subjects as `first.then(next)`: the job is in one of them, the other passes items on.
+/// Two subjects as `first.then(next)`: either subject has the job, and the second subject passes items on.
 #[derive(Clone, Debug)]
 pub struct Chained<First, Next> {
     first: First,
@@ -17,7 +17,7 @@ impl<First: Subject, Next: Subject> Chained<First, Next> {
     ///
     /// # Panics
     ///
-    /// When only one of the two is ordered: the laws promise no order of such a chain.
+    /// When only one of the two is ordered: the laws promise no order of the chain.
     #[track_caller]
     pub fn job_first(first: First, next: Next) -> Self {
         Self::new(first, next, true)
@@ -27,7 +27,7 @@ impl<First: Subject, Next: Subject> Chained<First, Next> {
     ///
     /// # Panics
     ///
-    /// When only one of the two is ordered: the laws promise no order of such a chain.
+    /// When only one of the two is ordered: the laws promise no order of the chain.
     #[track_caller]
     pub fn job_last(first: First, next: Next) -> Self {
         Self::new(first, next, false)

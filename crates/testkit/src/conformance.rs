@@ -10,11 +10,11 @@ use crate::subject::Subject;
 use crate::testable::{Tested, WithItself};
 use crate::{laws, panics, polls};
 
-/// Makes one check of `subject`, in all forms and on all runtimes: a test of [`conformance!`](crate::conformance).
+/// Makes a check of `subject`, in all forms and on all runtimes: a test of [`conformance!`](crate::conformance).
 ///
 /// # Panics
 ///
-/// At the first form and runtime that breaks a law. The message has the law, the observation and the settings.
+/// At the first form and runtime with a broken law. The message has the law, the observation and the settings.
 #[track_caller]
 pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     panics::silence();
@@ -23,7 +23,7 @@ pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     }
 }
 
-/// The subject, and its two chains with itself. This function is all that is compiled for each subject.
+/// Returns the subject, and the two chains of the subject with itself. Only this function is compiled for every subject.
 fn forms(subject: impl Subject) -> Vec<Tested> {
     let chains = subject.chains_with_itself();
     let subject: Tested = Arc::new(subject);
@@ -63,22 +63,22 @@ fn checks() -> impl Iterator<Item = Check> {
     laws::checks().into_iter().chain(polls::checks())
 }
 
-/// The outcome of one check.
+/// The outcome of a check.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The law of the check.
     pub law: Law,
     /// The name of the check.
     pub check: &'static str,
-    /// The observation that breaks the law, in a sentence that begins with the law; `None` if the law is kept.
+    /// The observation against the law, after the name of the law; `None` if the law is kept.
     pub violation: Option<String>,
 }
 
 /// Makes every check of `subject` on `runtime`, and returns the verdicts.
 ///
-/// Not for tests of a pattern: [`conformance!`](crate::conformance) writes these. This function is for a test of the suite
-/// itself: a pattern that is broken on purpose must fail the right law, and no other. The subject is not chained with
-/// itself. A check of all laws has a verdict for each law.
+/// Not for tests of a pattern: [`conformance!`](crate::conformance) writes the tests. `verdicts` is for tests of the suite: a
+/// pattern broken on purpose must fail the right law, and no further law. The subject is not chained with itself. A
+/// check of all laws has a verdict for every law.
 ///
 /// # Examples
 ///

@@ -1,11 +1,11 @@
-//! The macros that make subjects and tests, and the list of the checks by name.
+//! The macros for subjects and tests, and the list of the checks by name.
 //!
 //! The names of the checks are here once. A macro cannot read the registry in `laws` and `polls`, so a unit test
 //! compares the two.
 
 /// Writes the nine laws as tests of a pattern: one `#[test]` for each check, in a module for each subject.
 ///
-/// Not for tests of a program that uses a pattern: `#[tokio::test(start_paused = true)]` and the pattern are enough.
+/// Not for tests of a program around a pattern: `#[tokio::test(start_paused = true)]` and the pattern are enough.
 ///
 /// ```
 /// # use towpath_fanout::Fanout;
@@ -18,15 +18,15 @@
 /// # fn main() {}
 /// ```
 ///
-/// The tests are named `fanout::bounds::never_more_jobs_than_the_limit`, and so on: subject, law, check. Each line has
+/// The tests are named `fanout::bounds::never_more_jobs_than_the_limit`, and so on: subject, law, check. Every line has
 ///
-/// - the name of the subject, which is the name of the module;
+/// - the name of the subject, also the name of the module;
 /// - two names for the expression: `case` is the [`Case`](crate::Case), `job` is the job of the suite. The expression
-///   must apply both. It may name their types: `In` is the type of the items, and `J` is the type of the job;
+///   must apply both. `In` is the type of the items, and `J` is the type of the job;
 /// - the order of the outputs: `AsCompleted` or `Ordered`. A pattern with both orders has two lines;
 /// - for a pattern of several stages, the number of stages, and the stage with the job, counted from zero, after the
-///   order: `-> AsCompleted { stages: 3, job_stage: 1 } =>`. All other stages pass their items on;
-/// - the expression, which returns the pattern. The imports of the file are in scope.
+///   order: `-> AsCompleted { stages: 3, job_stage: 1 } =>`. All further stages pass items on;
+/// - the expression of the pattern. The imports of the file are in scope.
 ///
 /// A line `fanout -> AsCompleted = subject::fanout();` has a [`Subject`](crate::Subject) in place of the pattern. Use such
 /// a line if a soak or a benchmark needs the same subject; [`subjects!`](crate::subjects) writes the function.
@@ -106,8 +106,8 @@ macro_rules! conformance {
 /// assert_eq!(fanout().name(), "fanout");
 /// ```
 ///
-/// Each line makes a function with the name of the subject. In [`Subject::name`](crate::Subject::name), a blank stands
-/// for each `_`.
+/// Every line makes a function with the name of the subject. [`Subject::name`](crate::Subject::name) has blanks in place
+/// of `_`.
 #[macro_export]
 macro_rules! subjects {
     ($(

@@ -44,7 +44,7 @@ async fn between_polls(tested: Tested) -> Vec<Violation> {
     broken
 }
 
-/// A run cannot be dropped while it is polled itself; there it goes on to its end, and so many moments later again.
+/// A run cannot be dropped within a poll of the run. After this number of such moments, the run is at its end.
 const MOMENTS_LEFT_OUT: usize = 10;
 
 async fn in_mid_poll(tested: Tested) -> Vec<Violation> {

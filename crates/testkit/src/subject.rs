@@ -44,7 +44,7 @@ impl Case {
     }
 }
 
-/// A pattern that is made from any job.
+/// A pattern made from any job.
 ///
 /// Not for most patterns: [`conformance!`](crate::conformance) and [`subjects!`](crate::subjects) write the implementation.
 /// Implement the trait if the subject needs a name or a state of its own.
@@ -60,7 +60,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
         1
     }
 
-    /// Returns the position of the stage with the job, counted from zero. All other stages pass items on.
+    /// Returns the position of the stage with the job, counted from zero. All further stages pass items on.
     fn job_stage(&self) -> usize {
         self.stages() - 1
     }
@@ -74,8 +74,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
 
     /// Creates the pattern, with the settings of `case` and with `job` in the stage [`job_stage`](Self::job_stage).
     ///
-    /// Items and outputs are `Clone`, for patterns that clone them. If the outputs of the pattern are made of several
-    /// outputs of the job, append a stage that takes one of them.
+    /// Items and outputs are `Clone`, since some patterns clone items. If an output of the pattern is a collection of
+    /// outputs of the job, append a stage that takes the single element out.
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
         In: Clone + Send + 'static,

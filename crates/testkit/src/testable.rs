@@ -1,4 +1,4 @@
-//! A subject behind one type, so that the checks are compiled once.
+//! A subject behind a single type, so the checks are compiled once.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl<S: Subject> Testable for S {
 /// A shared subject.
 pub(crate) type Tested = Arc<dyn Testable>;
 
-/// A subject in a chain with itself. Not [`Chained`](crate::Chained), which is compiled again for each subject.
+/// A subject in a chain with itself. [`Chained`](crate::Chained) would be compiled again for every subject.
 pub(crate) struct WithItself {
     pub(crate) subject: Tested,
     pub(crate) job_first: bool,

@@ -223,7 +223,7 @@ async fn none_begins(tested: Tested) -> Outcome {
 
 /// Has one of many jobs that are always ready cancel the run.
 async fn none_begins_within(tested: Tested) -> Outcome {
-    /// The job that cancels. No stage holds so many items before its first job.
+    /// The index of the job that cancels: more than the items of a stage before its first job.
     const AT: usize = 1_500;
     type Cancel = fn(&Scope, &Scope, &Scope);
     const CANCELS: [(&str, Cancel); 4] = [

@@ -198,7 +198,7 @@ async fn computing_generator(tested: Tested) -> Outcome {
         out.send(items.hand_out(1)).await;
     });
     let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
-    // Told from here and not by the job: what a job wakes waits in its thread's own slot.
+    // Sent from here and not by the job: a task that a job wakes waits in the slot of the thread of the job.
     ledger.until("the first job", |seen| seen.begun.len() == 1).await?;
     go_on.notify_one();
     both(run).await

@@ -35,7 +35,7 @@ pub(crate) fn checks() -> Vec<Check> {
     ]
 }
 
-/// Each job that failed is told of, either by the run or in its report, and never in both.
+/// The failure of each job is reported once: by the run or in the report.
 async fn told_once(tested: Tested, game: Game, stop: Stop) -> Outcome {
     let played = play(&*tested, &game, stop).await?;
     let ended = std::mem::take(&mut played.ledger.seen().ended);
@@ -157,7 +157,7 @@ async fn in_a_drop(tested: Tested) -> Outcome {
     panicked(&failures(run).await?, "the drop of item 4")
 }
 
-/// A run of three jobs that wait for ever; the item of one panics when it is dropped.
+/// A run of three endless jobs; the drop of one item panics.
 async fn explosive(tested: &Tested, ledger: &Arc<Ledger>, scope: Scope) -> Result<Run<Token>, String> {
     let job = Act::new(ledger, |token: Token| async move {
         if token.index == 1 {

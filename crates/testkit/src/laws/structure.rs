@@ -230,7 +230,7 @@ async fn dropped(tested: Tested) -> Outcome {
     ledger.until("the end of every job of a dropped run", |seen| seen.live == 0).await
 }
 
-/// A job that blocks its thread can't be stopped: whoever waits for the scope waits for it.
+/// A job that blocks its thread cannot be stopped: the wait for the scope includes the job.
 async fn computing(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let (release, released) = mpsc::channel::<()>();

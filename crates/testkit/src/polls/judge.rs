@@ -74,7 +74,7 @@ fn structure(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     }
 }
 
-/// The failures that were told, in the order of the telling, those of cancellations included.
+/// The reported failures in their order, cancellations included.
 fn told(witness: &Witness) -> Vec<&Failure> {
     let played = &witness.played;
     let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
@@ -112,7 +112,7 @@ fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outco
     match (first, cause) {
         _ if witness.dropped => Ok(()),
         (Some(first), Some(cause)) if is_of_job(cause, first) => Ok(()),
-        // Which of the two came first, the ledger does not tell.
+        // The ledger has no order of the two.
         (_, Some(cause)) if source_failed && of_the_source(cause) => Ok(()),
         (Some(first), _) => Err(format!(
             "the job of item {first} was the first that failed, and the reported cause is {}",
@@ -130,7 +130,7 @@ fn text(failure: Option<&Failure>) -> String {
     failure.map_or_else(|| "none".to_owned(), |failure| format!("`{failure}`"))
 }
 
-/// A run that tells no failure has done everything, whatever it was to be stopped by.
+/// A run without a failure has completed every item, despite the stop.
 fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> Outcome {
     let items = scene.plans.len();
     let succeeded = witness.played.ledger.seen().count(Fate::Succeeded);
@@ -159,7 +159,7 @@ fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outco
     }
 }
 
-/// Each failure of a job is told once, with its message and its stage. A run that was dropped tells one of them.
+/// Each failure of a job is reported once, with message and stage. A dropped run reports one failure.
 fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let source_failed = witness.source_failed;
     let ended = witness.played.ledger.seen().ended.clone();
@@ -175,7 +175,7 @@ fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     jobs.sort_unstable();
     let all = failed.len() + usize::from(source_failed);
     let is_right = if witness.dropped || witness.collected {
-        // Beside what was yielded, the scope hears of one.
+        // The scope records one failure in addition to the yielded failures.
         let yielded = witness.played.yielded.iter().filter_map(|result| result.as_ref().err());
         let yielded = yielded.filter(|failure| !failure.is_cancelled()).count();
         let least = yielded + usize::from(all > yielded);

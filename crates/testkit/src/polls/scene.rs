@@ -50,9 +50,9 @@ pub(super) enum Stop {
 pub(super) enum Place {
     /// Nowhere.
     End,
-    /// Between two polls, after so many of the runtime's.
+    /// Between two polls, after this number of polls of the runtime.
     Poll(usize),
-    /// In the midst of a poll or a drop, after so many things that jobs, items and the source have seen.
+    /// Within a poll or a drop, after this number of events of jobs, items and the source.
     Moment(usize),
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Scene {
 impl Taker {
     const ALL: [Self; 5] = [Self::Next, Self::Collect, Self::Outcomes, Self::Finish, Self::Nobody];
 
-    /// Whether it still has the run itself when it is told to stop.
+    /// Whether the receiver still has the run at the stop.
     fn can(self, stop: Stop) -> bool {
         match (self, stop) {
             (Self::Collect | Self::Outcomes | Self::Finish, Stop::LetGo | Stop::CancelRun)
@@ -135,7 +135,7 @@ const PLANS: [[Plan; 6]; 4] = [
 /// Limits and capacities.
 const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
-/// Of the scenes with a subject of several stages, whose plays are long, one in so many is played, and each of them
+/// Of the scenes with a subject of several stages, whose plays are long, one in this number is played, and each of them
 /// with other subjects; with `TOWPATH_LONG=1` all of them.
 const SHARES: u64 = 6;
 

@@ -27,7 +27,7 @@ struct Range<T> {
 pub(super) struct Flat {
     heap: fn() -> usize,
     of_heap: Option<Range<usize>>,
-    /// In KiB; `None` where nothing tells it, too.
+    /// In KiB; `None` also on a system that does not report the value.
     of_process: Option<Range<u64>>,
     most_in_warm_up: (usize, u64),
 }
