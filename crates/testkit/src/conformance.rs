@@ -8,16 +8,18 @@ use crate::check::{Check, Law};
 use crate::runtime::Runtime;
 use crate::subject::Subject;
 use crate::testable::{Tested, WithItself};
-use crate::{laws, panics, polls};
+use crate::{environment, laws, panics, polls};
 
 /// Makes a check of `subject`, in all forms and on all runtimes: a test of [`conformance!`](crate::conformance).
 ///
 /// # Panics
 ///
-/// At the first form and runtime with a broken law. The message has the law, the observation and the settings.
+/// At the first form and runtime with a broken law, and when `TOWPATH_SEED` is not a whole number. The message has the law, the observation and the settings.
 #[track_caller]
 pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     panics::silence();
+    // Within a check, a panic counts as a panic of the pattern.
+    environment::seed();
     if let Err(problem) = broken(&forms(subject), order, law, check) {
         panic!("{problem}");
     }

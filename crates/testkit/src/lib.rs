@@ -17,7 +17,7 @@
 //!
 //! [`conformance!`] writes an ordinary `#[test]` for every check, so `cargo test` lists, filters and runs the checks. A
 //! [`Case`] has the settings of a pattern in one check: the limit, the capacity and the failure policy. [`subjects!`] writes
-//! the same subject for several programs, for example for a [`Soak`].
+//! the same subject for several programs, for example for the soak.
 //!
 //! # How a check works
 //!
@@ -36,12 +36,19 @@
 //! The checks `every_law::…` play small runs poll by poll. A run is played again and again, is stopped a poll later every
 //! time, and must keep all nine laws.
 //!
+//! # The soak
+//!
+//! The feature `soak` adds `Soak`: runs of up to three patterns in a chain, with everything chosen at random, for as long as
+//! a command allows. A soak finds faults that need many runs, and measures memory. The feature is off by default: a soak
+//! is a program with arguments of its own, and has further dependencies.
+//!
 //! # Tests of the suite
 //!
 //! The patterns in `tests/broken/` are broken on purpose, at least one for every law. [`verdicts`] must name the broken
 //! law, and no law without a relation to the flaw.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "soak"), allow(dead_code, reason = "the soak shares the probes of the checks"))]
 
 mod chained;
 mod check;
@@ -54,6 +61,7 @@ mod panics;
 mod polls;
 mod probe;
 mod runtime;
+#[cfg(feature = "soak")]
 mod soak;
 mod subject;
 mod testable;
@@ -64,9 +72,11 @@ pub use chained::Chained;
 pub use check::Law;
 pub use conformance::{Verdict, verdicts};
 pub use panics::panic_of;
+#[cfg(feature = "soak")]
 /// The allocator of a [`Soak`], which counts the allocated bytes.
 pub use peak_alloc::PeakAlloc;
 pub use runtime::Runtime;
+#[cfg(feature = "soak")]
 pub use soak::Soak;
 pub use subject::{Boxed, Case, Subject};
 pub use until_poll::until_poll;

@@ -35,23 +35,38 @@ towpath_testkit::conformance! {
         Scatter::new(settings(case).ordered(), [job]).then(only(case).ordered());
 }
 
-/// The tests of the broken law fail by their names, and no test of another law does. The message has the observation,
+/// Runs tests of this program in a child process with the flaw, and returns the output.
+fn flawed(tests: &[&str], seed: Option<&str>) -> String {
+    let mut command = Command::new(env::current_exe().expect("the path of this program"));
+    command.args(tests).env(FLAW, "1").env("RUST_BACKTRACE", "0").env_remove("TOWPATH_LONG");
+    match seed {
+        Some(seed) => command.env("TOWPATH_SEED", seed),
+        None => command.env_remove("TOWPATH_SEED"),
+    };
+    let run = command.output().expect("this program starts");
+    String::from_utf8(run.stdout).expect("libtest prints text")
+}
+
+/// Returns the lines of the message of the check of jobs at once.
+fn message(output: &str) -> Vec<&str> {
+    let heading = "---- scatter::bounds::never_more_jobs_than_the_limit stdout ----";
+    let (_, message) = output.split_once(heading).expect("the test has a message");
+    message.lines().skip_while(|line| !line.starts_with("bounds: ")).take(3).collect()
+}
+
+/// The tests of the broken law fail by their names, and no test of a further law does. The message has the observation,
 /// the bound, the settings, the law and the subject.
 #[test]
 fn flaw_fails_the_tests_of_its_law_with_a_message() {
-    let this = env::current_exe().expect("the path of this program");
-    let run = Command::new(this).arg("scatter::").env(FLAW, "1").output().expect("this program starts");
-    let output = String::from_utf8(run.stdout).expect("libtest prints text");
+    let output = flawed(&["scatter::"], None);
     let failed = output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
     let failed: BTreeSet<_> = failed.collect();
     assert!(failed.contains("scatter::bounds::never_more_jobs_than_the_limit"), "{output}");
-    let is_expected =
-        |test: &str| test.starts_with("scatter::bounds::") || test.starts_with("scatter::every_law::");
-    assert!(failed.iter().all(|test| is_expected(test)), "{failed:#?}");
+    let of_the_law =
+        |test: &&str| test.starts_with("scatter::bounds::") || test.starts_with("scatter::every_law::");
+    assert!(failed.iter().all(of_the_law), "{failed:#?}");
 
-    let heading = "---- scatter::bounds::never_more_jobs_than_the_limit stdout ----";
-    let (_, message) = output.split_once(heading).expect("the test has a message");
-    let message: Vec<_> = message.lines().skip_while(|line| !line.starts_with("bounds: ")).take(3).collect();
+    let message = message(&output);
     let [observation, law, subject] = message[..] else { panic!("three lines: {message:?}") };
     for part in [" jobs ran at once, and the limit is ", "items from a source of the form", "capacity"] {
         assert!(observation.contains(part), "{observation}");
@@ -61,4 +76,14 @@ fn flaw_fails_the_tests_of_its_law_with_a_message() {
         "  the law: a stage has at most `limit` running jobs, and at most `limit + capacity` items"
     );
     assert_eq!(subject, "  the subject: scatter, on a current-thread runtime");
+}
+
+/// With a seed, the message ends with the seed, and the same seed finds the same game again.
+#[test]
+fn seed_in_the_message_plays_the_same_game_again() {
+    let check = ["--exact", "scatter::bounds::never_more_jobs_than_the_limit"];
+    let (first, again) = (flawed(&check, Some("7")), flawed(&check, Some("7")));
+    assert!(message(&first)[0].ends_with(", with TOWPATH_SEED=7)"), "{first}");
+    assert_eq!(message(&first), message(&again));
+    assert!(flawed(&check, Some("seven")).contains("TOWPATH_SEED is `seven`, and must be a whole number"));
 }

@@ -1,4 +1,4 @@
-//! WithResource what the programs said against what is expected, and keeping it anew with `--accept`.
+//! Compares the output of the programs with the expected output, and keeps new output with `--accept`.
 
 use std::fs;
 
