@@ -10,7 +10,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// From `test result: ok. 3 passed; 0 failed; …`, which libtest and libtest-mimic print per program.
+    /// From `test result: ok. 3 passed; 0 failed; …`, which every test program prints.
     pub fn of_libtest(output: &str) -> Self {
         let mut counts = Self::default();
         for line in output.lines() {

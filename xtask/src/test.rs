@@ -14,6 +14,9 @@ use crate::workspace::{self, Workspace};
 
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
+/// The part of the name that the checks of law 8 have in common.
+const ORDERINGS: &str = "::order::";
+
 /// Build and test everything.
 ///
 /// In this order: unit and integration tests and the conformance of every pattern, the models (as `cargo xtask
@@ -166,8 +169,8 @@ impl Tester {
     fn orderings(&self) -> Result<Counts> {
         let mut total = Counts::default();
         for harness in artifacts::build(&self.workspace, &self.build_of_orderings()?, "test")? {
-            println!("--> {} --test conformance -- order/", harness.package);
-            let command = self.passing_on(duct::cmd!(harness.path, "order/").dir(harness.dir));
+            println!("--> {} --test conformance -- {ORDERINGS}", harness.package);
+            let command = self.passing_on(duct::cmd!(harness.path, ORDERINGS).dir(harness.dir));
             let (ok, said) = process::shown(&command)?;
             total += judged(ok, Counts::of_libtest(&said)).unwrap_or_else(|problem| {
                 println!("{}: {problem}", harness.package);

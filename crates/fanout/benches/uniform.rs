@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use subject::{AsCompleted, Ordered};
-use towpath_testkit::Benchmark;
+use towpath_benchkit::Benchmark;
 
 #[path = "../tests/subject/mod.rs"]
 mod subject;
 
 fn main() -> ExitCode {
-    Benchmark::new(AsCompleted).and(Ordered).main()
+    Benchmark::new("fanout", subject::fanout()).and("fanout ordered", subject::fanout_ordered()).main()
 }

@@ -1,10 +1,8 @@
-//! Fan-out is put through the nine laws.
+//! The nine laws of fan-out.
 
 mod subject;
 
-use subject::{AsCompleted, Ordered};
-use towpath_testkit::Conformance;
-
-fn main() {
-    Conformance::new(AsCompleted).and(Ordered).main()
+towpath_testkit::conformance! {
+    fanout -> AsCompleted = subject::fanout();
+    fanout_ordered -> Ordered = subject::fanout_ordered();
 }

@@ -1,15 +1,14 @@
-//! The soak of `cargo xtask soak`; as a test, a few runs of it.
-
-mod subject;
+//! The soak of `cargo xtask soak`; as a test, a few runs of the soak.
 
 use std::process::ExitCode;
 
-use subject::{AsCompleted, Ordered};
 use towpath_testkit::{PeakAlloc, Soak};
+
+mod subject;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::new(AsCompleted).and(Ordered).main(|| HEAP.current_usage())
+    Soak::new(subject::fanout()).and(subject::fanout_ordered()).main(|| HEAP.current_usage())
 }

@@ -15,8 +15,8 @@ use crate::source::Source;
 /// Every pattern keeps the nine laws below. The conformance suite of `towpath-testkit` puts every named check to any
 /// pattern. The suite checks all nine laws after every run of a long series of small runs; the runs are stopped, or
 /// fail, at every possible place in turn:
-/// `every_law/stopped_between_any_two_polls`, `every_law/stopped_in_the_midst_of_any_poll`,
-/// `every_law/a_job_that_fails_at_any_poll`, `every_law/a_source_that_fails_at_any_poll`.
+/// `every_law::stopped_between_any_two_polls`, `every_law::stopped_within_any_poll`,
+/// `every_law::a_job_that_fails_at_any_poll`, `every_law::a_source_that_fails_at_any_poll`.
 ///
 /// ## 1. Conservation
 ///
@@ -25,7 +25,7 @@ use crate::source::Source;
 /// and waiting. No item is in two groups. At the end, an item between two stages counts as cancelled at the
 /// downstream stage.
 ///
-/// `conservation/every_item_is_in_one_group`, `conservation/the_counts_add_up_at_every_moment`
+/// `conservation::every_item_is_in_one_group`, `conservation::the_counts_add_up_at_every_moment`
 ///
 /// ## 2. Bounds
 ///
@@ -35,7 +35,7 @@ use crate::source::Source;
 /// delivered when the run yields the output. For a quick receiver, deliveries are counted in portions: of an eighth
 /// of the bound at most, or of eight items where eight is no more than half of the bound.
 ///
-/// `bounds/never_more_jobs_than_the_limit`, `bounds/never_more_items_in_a_stage_than_its_bound`
+/// `bounds::never_more_jobs_than_the_limit`, `bounds::never_more_items_in_a_stage_than_its_bound`
 ///
 /// ## 3. Structure
 ///
@@ -43,8 +43,8 @@ use crate::source::Source;
 /// jobs](crate::Job::call_in)) when the run has yielded its end, or when `finish`, `collect` or [`Scope::wait`]
 /// returns. A drop or a cancel stops all jobs at once; every job is gone when its current poll returns.
 ///
-/// `structure/nothing_is_left_at_the_end`, `structure/the_scope_waits_for_a_job_that_computes`,
-/// `structure/nothing_that_a_job_starts_is_left_at_the_end`
+/// `structure::nothing_is_left_at_the_end`, `structure::the_scope_waits_for_a_job_that_computes`,
+/// `structure::nothing_that_a_job_starts_is_left_at_the_end`
 ///
 /// ## 4. Progress
 ///
@@ -53,8 +53,8 @@ use crate::source::Source;
 /// items were taken. (When a job of a run waits for the first time, after many jobs that did not wait, one job for
 /// every further thread of the runtime may be ahead of the order.)
 ///
-/// `progress/nobody_takes_and_jobs_go_on_to_the_bound`, `progress/two_stages_under_one_semaphore_finish`,
-/// `progress/a_job_that_waits_for_a_later_one_finishes`
+/// `progress::jobs_continue_to_the_bound_without_a_receiver`, `progress::two_stages_under_one_semaphore_finish`,
+/// `progress::a_job_that_waits_for_a_later_one_finishes`
 ///
 /// ## 5. First cause
 ///
@@ -62,7 +62,7 @@ use crate::source::Source;
 /// completed (in order: the unbroken prefix), then the first failure, then the end. Later failures, and above all a
 /// cancellation, do not mask the first failure.
 ///
-/// `first_cause/a_later_failure_masks_nothing`, `first_cause/going_on_yields_every_failure`
+/// `first_cause::a_later_failure_masks_nothing`, `first_cause::a_run_set_to_continue_yields_every_failure`
 ///
 /// ## 6. No silence
 ///
@@ -70,7 +70,7 @@ use crate::source::Source;
 /// [`Scope::wait`] returns the failures of a dropped run. A run, or a task of a scope, ends as cancelled if its
 /// runtime shuts down.
 ///
-/// `no_silence/every_failure_is_told_once`, `no_silence/a_runtime_that_shuts_down_ends_the_run_as_cancelled`
+/// `no_silence::every_failure_is_reported_once`, `no_silence::a_runtime_that_shuts_down_ends_the_run_as_cancelled`
 ///
 /// ## 7. Cancellation
 ///
@@ -79,23 +79,23 @@ use crate::source::Source;
 /// returned, or the run is dropped, at most one further job begins for each worker thread of the runtime, and none on
 /// the thread of the cancellation. So a runtime of one thread begins none.
 ///
-/// `cancellation/a_cancelled_scope_stops_every_job`, `cancellation/an_endless_ready_source_stops`,
-/// `cancellation/no_job_begins_once_a_cancel_has_returned`,
-/// `cancellation/no_job_begins_once_a_cancel_within_a_job_has_returned`
+/// `cancellation::a_cancelled_scope_stops_every_job`, `cancellation::an_endless_ready_source_stops`,
+/// `cancellation::no_job_starts_after_a_cancel_has_returned`,
+/// `cancellation::no_job_starts_after_a_cancel_within_a_job`
 ///
 /// ## 8. Order
 ///
 /// Ordered means input order: the order in which the stage took its items. Unordered means as soon as ready.
 ///
-/// `order/ordered_is_input_order`, `order/unordered_is_the_order_of_completion`
+/// `order::ordered_is_input_order`, `order::unordered_is_the_order_of_completion`
 ///
 /// ## 9. No added wait
 ///
 /// No item waits for the await of another item. While a job or the source computes, at most one batch waits behind
 /// the computation; a batch that took over 50 µs halves the next.
 ///
-/// `no_added_wait/nothing_waits_behind_a_job_that_waits`,
-/// `no_added_wait/an_item_that_arrives_is_begun_while_another_computes`
+/// `no_added_wait::no_item_waits_behind_a_job_that_waits`,
+/// `no_added_wait::an_arriving_item_starts_while_another_job_computes`
 pub trait Pattern<In: Send + 'static>: Send + Sync {
     /// The type of the outputs of a run.
     type Out: Send + 'static;

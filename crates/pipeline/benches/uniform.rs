@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use subject::OneStage;
+use towpath_benchkit::Benchmark;
 use towpath_pipeline::{Pattern, PatternExt, Pipeline};
-use towpath_testkit::Benchmark;
 
 #[path = "../tests/subject/mod.rs"]
 mod subject;
 
 fn main() -> ExitCode {
-    Benchmark::new(OneStage)
+    Benchmark::new("pipeline", subject::pipeline())
         .with("pipeline-cap10", "pipeline", |items| sum(three_stages(10), 0..items))
         .with("pipeline-cap1024", "pipeline", |items| sum(three_stages(1_024), 0..items))
         .path("pipeline of three stages", |items| sum(three_stages(10), (0..items).map(|_| 1)))

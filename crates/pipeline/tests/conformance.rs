@@ -1,10 +1,9 @@
-//! A pipeline is put through the nine laws.
+//! The nine laws of pipelines.
 
 mod subject;
 
-use subject::{OneStage, OrderedStages, PassJobPass};
-use towpath_testkit::Conformance;
-
-fn main() {
-    Conformance::new(OneStage).and_just(OrderedStages).and_just(PassJobPass).main()
+towpath_testkit::conformance! {
+    pipeline -> AsCompleted = subject::pipeline();
+    pipeline_of_three -> AsCompleted = subject::pipeline_of_three();
+    pipeline_of_three_ordered -> Ordered = subject::pipeline_of_three_ordered();
 }

@@ -1,15 +1,17 @@
-//! The soak of `cargo xtask soak`; as a test, a few runs of it.
-
-mod subject;
+//! The soak of `cargo xtask soak`; as a test, a few runs of the soak.
 
 use std::process::ExitCode;
 
-use subject::{OneStage, OrderedStages, PassJobPass};
 use towpath_testkit::{PeakAlloc, Soak};
+
+mod subject;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::new(OneStage).and(PassJobPass).and(OrderedStages).main(|| HEAP.current_usage())
+    Soak::new(subject::pipeline())
+        .and(subject::pipeline_of_three())
+        .and(subject::pipeline_of_three_ordered())
+        .main(|| HEAP.current_usage())
 }

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use subject::AsCompleted;
-use towpath_testkit::Benchmark;
+use towpath_benchkit::Benchmark;
 
 mod paths;
 mod workloads;
@@ -12,7 +11,7 @@ mod workloads;
 mod subject;
 
 fn main() -> ExitCode {
-    let mut benchmark = Benchmark::new(AsCompleted);
+    let mut benchmark = Benchmark::new("producer-consumer", subject::producer_consumer());
     for (workload, shape) in workloads::SHAPES {
         benchmark = benchmark
             .with(workload, "queue", move |items| workloads::in_batches(shape, items))

@@ -1,10 +1,7 @@
-//! Producers and consumers are put through the nine laws.
+//! The nine laws of producers and consumers.
 
 mod subject;
 
-use subject::AsCompleted;
-use towpath_testkit::Conformance;
-
-fn main() {
-    Conformance::new(AsCompleted).main()
+towpath_testkit::conformance! {
+    producer_consumer -> AsCompleted = subject::producer_consumer();
 }

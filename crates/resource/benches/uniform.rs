@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use subject::{AsCompleted, Ordered};
-use towpath_testkit::Benchmark;
+use towpath_benchkit::Benchmark;
 
 #[path = "../tests/subject/mod.rs"]
 mod subject;
 
 fn main() -> ExitCode {
-    Benchmark::new(AsCompleted).and(Ordered).main()
+    Benchmark::new("resource", subject::resource())
+        .and("resource ordered", subject::resource_ordered())
+        .main()
 }

@@ -1,10 +1,8 @@
-//! Jobs that hold a resource are put through the nine laws.
+//! The nine laws of jobs that hold a resource.
 
 mod subject;
 
-use subject::{AsCompleted, Ordered};
-use towpath_testkit::Conformance;
-
-fn main() {
-    Conformance::new(AsCompleted).and_just(Ordered).main()
+towpath_testkit::conformance! {
+    resource -> AsCompleted = subject::resource();
+    resource_ordered -> Ordered = subject::resource_ordered();
 }

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use subject::AsCompleted;
 use tokio::task::JoinSet;
+use towpath_benchkit::Benchmark;
 use towpath_semaphore::Semaphore;
-use towpath_testkit::Benchmark;
 
 #[path = "../tests/subject/mod.rs"]
 mod subject;
@@ -14,7 +13,7 @@ const TASKS: u64 = 100;
 const PERMITS: usize = 3;
 
 fn main() -> ExitCode {
-    Benchmark::new(AsCompleted)
+    Benchmark::new("semaphore", subject::semaphore())
         .with("semaphore", "semaphore", share)
         .path("semaphore: a permit", permits)
         .path("semaphore: a permit waited for", permits_waited_for)

@@ -1,10 +1,9 @@
-//! Jobs under a semaphore are put through the nine laws.
+//! The nine laws of jobs under a semaphore.
 
 mod subject;
 
-use subject::{AsCompleted, Ordered, TwoUnderOne};
-use towpath_testkit::Conformance;
-
-fn main() {
-    Conformance::new(AsCompleted).and_just(Ordered).and_just(TwoUnderOne).main()
+towpath_testkit::conformance! {
+    semaphore -> AsCompleted = subject::semaphore();
+    semaphore_ordered -> Ordered = subject::semaphore_ordered();
+    two_under_one_semaphore -> AsCompleted = subject::two_under_one_semaphore();
 }

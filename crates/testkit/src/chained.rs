@@ -1,10 +1,10 @@
-//! One subject after another: the job is in one of the two, the other passes items on.
+//! Two subjects in a chain: either subject has the job, and the second subject passes items on.
 
 use towpath_pattern::{Job, Order, Pattern, PatternExt};
 
 use crate::subject::{Case, Subject};
 
-/// Two subjects as `first.then(next)`: the job is in one of them, the other passes items on.
+/// Two subjects as `first.then(next)`: either subject has the job, and the second subject passes items on.
 #[derive(Clone, Debug)]
 pub struct Chained<First, Next> {
     first: First,
@@ -13,21 +13,21 @@ pub struct Chained<First, Next> {
 }
 
 impl<First: Subject, Next: Subject> Chained<First, Next> {
-    /// The job in `first`, whose outputs `next` passes on.
+    /// Creates a chain with the job in `first`. `next` passes the outputs of `first` on.
     ///
     /// # Panics
     ///
-    /// When one is ordered and the other is not: no check tells what to expect of that.
+    /// When only one of the two is ordered: the laws promise no order of the chain.
     #[track_caller]
     pub fn job_first(first: First, next: Next) -> Self {
         Self::new(first, next, true)
     }
 
-    /// The job in `next`, on what `first` passes on.
+    /// Creates a chain with the job in `next`. `first` passes the items on.
     ///
     /// # Panics
     ///
-    /// When one is ordered and the other is not: no check tells what to expect of that.
+    /// When only one of the two is ordered: the laws promise no order of the chain.
     #[track_caller]
     pub fn job_last(first: First, next: Next) -> Self {
         Self::new(first, next, false)
@@ -53,6 +53,10 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
 
     fn order(&self) -> Order {
         self.next.order()
+    }
+
+    fn chains_with_itself(&self) -> bool {
+        false
     }
 
     fn stages(&self) -> usize {

@@ -1,4 +1,4 @@
-//! One check: a law, what of it is promised, and how to see whether a pattern keeps the promise.
+//! One check: a law, the promise under test, and the test itself.
 
 use std::fmt;
 use std::future::Future;
@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
+use crate::environment;
 use crate::game::{self, Game};
-use crate::runtime::{self, Outcome, Runtime, STEPPED};
+use crate::runtime::{Outcome, Runtime, STEPPED};
 use crate::testable::{Testable, Tested};
 
-/// How many games a generated check plays, and how many with `TOWPATH_LONG=1`.
+/// The number of games of a generated check, and the number with `TOWPATH_LONG=1`.
 const GAMES: u32 = 16;
 const GAMES_LONG: u32 = 200;
 
@@ -19,21 +20,21 @@ const GAMES_LONG: u32 = 200;
 pub enum Law {
     /// Every item is in exactly one group of the report.
     Conservation,
-    /// Never more jobs than the limit, never more items than limit and capacity.
+    /// At most as many jobs as the limit, and at most as many items as limit and capacity.
     Bounds,
     /// Nothing outlives its run.
     Structure,
-    /// Jobs go on while nobody takes outputs.
+    /// Jobs continue to the bound while no outputs are taken.
     Progress,
-    /// The first failure is the one that is told.
+    /// The first failure stops the run, and no later failure masks it.
     FirstCause,
-    /// Nothing fails unheard.
+    /// Every failure is reported.
     NoSilence,
-    /// What is cancelled stops at its next await.
+    /// A cancelled job stops at its next await.
     Cancellation,
-    /// Ordered means input order, unordered as soon as ready.
+    /// Ordered means input order; unordered means as soon as ready.
     Order,
-    /// No item waits for another's await.
+    /// No item waits for the await of another item.
     NoAddedWait,
 }
 
@@ -51,7 +52,7 @@ impl Law {
     ];
 }
 
-/// A law that was broken, and the sentence that says how.
+/// A broken law, and the observation.
 #[derive(Clone, Debug)]
 pub(crate) struct Violation {
     pub(crate) law: Law,
@@ -77,6 +78,33 @@ impl fmt::Display for Law {
             Self::Order => "order",
             Self::NoAddedWait => "no_added_wait",
         })
+    }
+}
+
+impl Law {
+    /// Returns the law in a sentence.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::Conservation => {
+                "every taken item is counted once, and an item that was not started comes back"
+            }
+            Self::Bounds => "a stage has at most `limit` running jobs, and at most `limit + capacity` items",
+            Self::Structure => "no job, task, timer, permit or item of a run is left at the end of the run",
+            Self::Progress => "jobs continue to the bound while no outputs are taken, and no run hangs",
+            Self::FirstCause => {
+                "the first failure stops the run and is yielded last, and no later failure masks it"
+            }
+            Self::NoSilence => {
+                "every failure and every panic is reported once: by the run, the report or the scope"
+            }
+            Self::Cancellation => {
+                "a cancellation stops every job at its next await, and no further job starts"
+            }
+            Self::Order => {
+                "an ordered stage yields in the order of the items, any other stage as soon as ready"
+            }
+            Self::NoAddedWait => "no item waits for the await of another item",
+        }
     }
 }
 
@@ -113,7 +141,7 @@ impl Check {
         Self { law: Some(law), promise, on, applies: |_| true, body: Arc::new(body) }
     }
 
-    /// A check of all laws, made at every poll.
+    /// Creates a check of all laws, made at every poll.
     pub(crate) fn sweep<F, Fut>(promise: &'static str, body: F) -> Self
     where
         F: Fn(Tested) -> Fut + Send + Sync + 'static,
@@ -125,7 +153,7 @@ impl Check {
         Self { law: None, promise, on: STEPPED, applies: |_| true, body: Arc::new(body) }
     }
 
-    /// A check that is made in many generated games.
+    /// Creates a check that plays many generated games.
     pub(crate) fn generated<F, Fut>(law: Law, promise: &'static str, on: &'static [Runtime], body: F) -> Self
     where
         F: Fn(Tested, Game) -> Fut + Send + Sync + 'static,
@@ -138,13 +166,15 @@ impl Check {
             };
             match runner().run(&game::games(), play) {
                 Ok(()) => Ok(()),
-                Err(TestError::Fail(reason, game)) => Err(format!("{reason} (with {game})")),
-                Err(TestError::Abort(reason)) => Err(format!("no games could be made: {reason}")),
+                Err(TestError::Fail(reason, game)) => {
+                    Err(format!("{reason} (with {game}{})", environment::seeded()))
+                }
+                Err(TestError::Abort(reason)) => Err(format!("the games cannot be generated: {reason}")),
             }
         })
     }
 
-    /// The check only for the subjects that `applies` to.
+    /// Limits the check to some subjects.
     pub(crate) fn only(self, applies: fn(&dyn Testable) -> bool) -> Self {
         Self { applies, ..self }
     }
@@ -153,23 +183,27 @@ impl Check {
         (self.applies)(tested)
     }
 
-    /// Makes the check, under a watchdog; says what was broken.
+    /// Makes the check under a watchdog, and returns the broken laws.
     pub(crate) fn make(&self, tested: &Tested, runtime: Runtime) -> Vec<Violation> {
         let (tested, body) = (Arc::clone(tested), Arc::clone(&self.body));
         let broken = runtime.watch(move |runtime| body(&tested, runtime));
         broken.unwrap_or_else(|what| vec![Violation { law: self.law.unwrap_or(Law::Progress), what }])
     }
 
-    /// `law/what_is_promised`.
+    /// Returns the name of the check: law and promise.
     pub(crate) fn name(&self) -> String {
         let law = self.law.map_or_else(|| "every_law".to_owned(), |law| law.to_string());
-        format!("{law}/{}", self.promise)
+        format!("{law}::{}", self.promise)
     }
 }
 
 fn runner() -> TestRunner {
-    let cases = if runtime::is_long() { GAMES_LONG } else { GAMES };
+    let cases = if environment::is_long() { GAMES_LONG } else { GAMES };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
     // Games are many and small, and ChaCha took a sixth of the time of all tests.
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::XorShift))
+    let rng = match environment::seed() {
+        0 => TestRng::deterministic_rng(RngAlgorithm::XorShift),
+        seed => TestRng::from_seed(RngAlgorithm::XorShift, &u128::from(seed).to_le_bytes()),
+    };
+    TestRunner::new_with_rng(config, rng)
 }

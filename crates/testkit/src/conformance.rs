@@ -1,118 +1,164 @@
-//! The suite: every check, for every subject, on every runtime.
+//! The suite: every check, for every form of a subject, on every runtime.
 
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Trial};
+use towpath_pattern::Order;
 
-use crate::chained::Chained;
 use crate::check::{Check, Law};
 use crate::runtime::Runtime;
-use crate::subject::{Boxed, Subject};
-use crate::testable::Tested;
-use crate::{laws, panics, polls};
+use crate::subject::Subject;
+use crate::testable::{Tested, WithItself};
+use crate::{environment, laws, panics, polls};
 
-/// The nine laws as a test program for any pattern.
+/// Makes a check of `subject`, in all forms and on all runtimes: a test of [`conformance!`](crate::conformance).
 ///
-/// ```no_run
-/// # use towpath_testkit::{Conformance, Subject};
-/// # fn conformance(as_completed: impl Subject, ordered: impl Subject) {
-/// Conformance::new(as_completed).and(ordered).main()
-/// # }
-/// ```
+/// # Panics
 ///
-/// Each subject is put through it as it is, behind `dyn Pattern`, and as either part of `a.then(b)`. Every
-/// trial is named `law/what_is_promised [subject, runtime]`, and can be chosen by any part of that.
-#[derive(Default)]
-pub struct Conformance {
-    subjects: Vec<Tested>,
-}
-
-impl Conformance {
-    /// The suite for `subject`.
-    pub fn new(subject: impl Subject) -> Self {
-        Self::default().and(subject)
-    }
-
-    /// The suite for `subject` as well.
-    #[must_use]
-    pub fn and(self, subject: impl Subject) -> Self {
-        self.and_just(Boxed(subject.clone()))
-            .and_just(Chained::job_first(subject.clone(), subject.clone()))
-            .and_just(Chained::job_last(subject.clone(), subject.clone()))
-            .and_just(subject)
-    }
-
-    /// The suite for `subject` only as it is, neither behind `dyn Pattern` nor chained with itself.
-    #[must_use]
-    pub fn and_just(mut self, subject: impl Subject) -> Self {
-        self.subjects.push(Arc::new(subject));
-        self
-    }
-
-    /// Runs it as a test program, with the arguments of one; exits with 0 if every law is kept, else 101.
-    pub fn main(self) -> ! {
-        panics::silence();
-        let arguments = Arguments::from_args();
-        libtest_mimic::run(&arguments, self.trials()).exit()
-    }
-
-    fn trials(&self) -> Vec<Trial> {
-        let of_subject = |subject: &Tested| {
-            let subject = Arc::clone(subject);
-            combinations(&subject)
-                .map(move |(check, runtime)| trial(check, Arc::clone(&subject), runtime))
-                .collect::<Vec<_>>()
-        };
-        self.subjects.iter().flat_map(of_subject).collect()
+/// At the first form and runtime with a broken law, and when `TOWPATH_SEED` is not a whole number. The message has the law, the observation and the settings.
+#[track_caller]
+pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
+    panics::silence();
+    // Within a check, a panic counts as a panic of the pattern.
+    environment::seed();
+    if let Err(problem) = broken(&forms(subject), order, law, check) {
+        panic!("{problem}");
     }
 }
 
-fn trial(check: Check, subject: Tested, runtime: Runtime) -> Trial {
-    let name = format!("{} [{}, {runtime}]", check.name(), subject.name());
-    Trial::test(name, move || {
-        let broken = check.make(&subject, runtime);
-        if broken.is_empty() {
-            return Ok(());
+/// Returns the subject, and the two chains of the subject with itself. Only this function is compiled for every subject.
+fn forms(subject: impl Subject) -> Vec<Tested> {
+    let chains = subject.chains_with_itself();
+    let subject: Tested = Arc::new(subject);
+    let mut forms = vec![Arc::clone(&subject)];
+    if chains {
+        forms.push(Arc::new(WithItself { subject: Arc::clone(&subject), job_first: true }));
+        forms.push(Arc::new(WithItself { subject, job_first: false }));
+    }
+    forms
+}
+
+fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), String> {
+    let name = format!("{law}::{name}");
+    let check = checks().find(|check| check.name() == name);
+    let check = check.ok_or_else(|| format!("the suite has no check `{name}`"))?;
+    for form in forms {
+        if form.order() != order {
+            let (subject, is) = (form.name(), form.order());
+            return Err(format!(
+                "the line of `{subject}` has the order {order:?}, and the subject is {is:?}"
+            ));
         }
-        Err(broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n").into())
-    })
+        for runtime in check.on {
+            if let Some(violation) = check.make(form, *runtime).first() {
+                return Err(format!(
+                    "{violation}\n  the law: {}\n  the subject: {}, on a {runtime} runtime",
+                    violation.law.sentence(),
+                    form.name(),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
-/// The checks that apply to `subject`, each with the runtimes it is made on.
-fn combinations(subject: &Tested) -> impl Iterator<Item = (Check, Runtime)> + use<> {
-    let subject = Arc::clone(subject);
-    let checks = laws::checks().into_iter().chain(polls::checks());
-    let applying = checks.filter(move |check| check.applies(&*subject));
-    applying.flat_map(|check| check.on.iter().map(move |runtime| (check.clone(), *runtime)))
+fn checks() -> impl Iterator<Item = Check> {
+    laws::checks().into_iter().chain(polls::checks())
 }
 
-/// What came of one check.
+/// The outcome of a check.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// The law it is about.
+    /// The law of the check.
     pub law: Law,
-    /// What is promised.
-    pub promise: &'static str,
-    /// What was broken, in a sentence that begins with the law; `None` if the promise is kept.
+    /// The name of the check.
+    pub check: &'static str,
+    /// The observation against the law, after the name of the law; `None` if the law is kept.
     pub violation: Option<String>,
 }
 
-/// Makes every check that is made on `runtime`, for `subject` as it is, and says what came of each.
+/// Makes every check of `subject` on `runtime`, and returns the verdicts.
 ///
-/// The checks of the suite itself are tested with it: a pattern that is broken must fail the right law.
+/// Not for tests of a pattern: [`conformance!`](crate::conformance) writes the tests. `verdicts` is for tests of the suite: a
+/// pattern broken on purpose must fail the right law, and no further law. The subject is not chained with itself. A
+/// check of all laws has a verdict for every law.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_testkit::{Runtime, verdicts};
+/// # towpath_testkit::subjects! {
+/// #     fanout(case, job) -> AsCompleted => towpath_fanout::Fanout::new(case.limit, job)
+/// #         .capacity(case.capacity).on_failure(case.on_failure);
+/// # }
+///
+/// let broken: Vec<_> =
+///     verdicts(fanout(), Runtime::RealClock).into_iter().filter_map(|verdict| verdict.violation).collect();
+/// assert!(broken.is_empty(), "{broken:#?}");
+/// ```
 pub fn verdicts(subject: impl Subject, runtime: Runtime) -> Vec<Verdict> {
     panics::silence();
     let subject: Tested = Arc::new(subject);
-    combinations(&subject)
-        .filter(|(_, on)| *on == runtime)
-        .flat_map(|(check, _)| {
+    checks()
+        .filter(|check| check.applies(&*subject) && check.on.contains(&runtime))
+        .flat_map(|check| {
             let broken = check.make(&subject, runtime);
             let laws: Vec<_> = check.law.map_or(Law::ALL.to_vec(), |law| vec![law]);
             laws.into_iter().map(move |law| Verdict {
                 law,
-                promise: check.promise,
+                check: check.promise,
                 violation: broken.iter().find(|broken| broken.law == law).map(ToString::to_string),
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use towpath_fanout::Fanout;
+
+    use super::*;
+    use crate::Chained;
+
+    crate::subjects! {
+        as_completed(case, job) -> AsCompleted => Fanout::new(case.limit, job).capacity(case.capacity);
+        ordered(case, job) -> Ordered => Fanout::new(case.limit, job).ordered().capacity(case.capacity);
+    }
+
+    /// The tests of a subject are the checks that apply to the subject.
+    #[track_caller]
+    fn are_all_checks(written: &[&str], subject: impl Subject) {
+        let subject: Tested = Arc::new(subject);
+        let applying: BTreeSet<_> =
+            checks().filter(|check| check.applies(&*subject)).map(|check| check.name()).collect();
+        let tests: BTreeSet<_> = written.iter().map(ToString::to_string).collect();
+        assert_eq!(tests, applying, "left: the tests that the macro writes, right: the checks of the suite");
+        assert_eq!(written.len(), tests.len(), "a test for each check");
+    }
+
+    #[test]
+    fn macro_writes_a_test_for_every_check_as_completed() {
+        are_all_checks(&crate::__checks! { __names AsCompleted }, as_completed());
+    }
+
+    #[test]
+    fn macro_writes_a_test_for_every_check_ordered() {
+        are_all_checks(&crate::__checks! { __names Ordered }, ordered());
+    }
+
+    #[test]
+    fn line_with_the_wrong_order_fails_with_both_orders() {
+        let problem = broken(&forms(ordered()), Order::AsCompleted, "progress", "an_empty_source_ends");
+        let wanted = "the line of `ordered` has the order AsCompleted, and the subject is Ordered";
+        assert_eq!(problem, Err(wanted.to_owned()));
+    }
+
+    #[test]
+    fn subject_is_chained_with_itself_both_ways() {
+        let names: Vec<_> = forms(as_completed()).iter().map(|form| form.name()).collect();
+        let wanted = ["as completed", "as completed in front of itself", "as completed behind itself"];
+        assert_eq!(names, wanted);
+        assert_eq!(forms(Chained::job_first(ordered(), ordered())).len(), 1);
+    }
 }

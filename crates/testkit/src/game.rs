@@ -23,7 +23,7 @@ pub(crate) struct Game {
     pub(crate) form: Form,
     /// What the job of each item does.
     pub(crate) plans: Vec<Plan>,
-    /// When a game is to be stopped: after so many outputs, or milliseconds for a deadline.
+    /// The moment of the stop, in outputs, or in milliseconds for a deadline.
     pub(crate) stop_after: u8,
 }
 

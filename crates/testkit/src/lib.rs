@@ -1,89 +1,91 @@
-//! Towpath's nine laws as a conformance suite for any pattern.
+//! The nine laws of Towpath as tests of any pattern.
 //!
-//! Not for testing programs that use a pattern: `#[tokio::test(start_paused = true)]` and the pattern itself
-//! do for that. This is for whoever writes one.
+//! Not for tests of a program around a pattern: `#[tokio::test(start_paused = true)]` and the pattern are enough.
+//! Not for the particular behaviour of a pattern, for example a retry: the laws are common to all patterns.
 //!
-//! A pattern comes to the suite as a [`Subject`]: something that makes the pattern from any job and any
-//! [`Case`], the limit, the capacity and what a failure does. In `tests/conformance.rs`, which is a test of
-//! the manifest with `harness = false`:
+//! The kit is one dev-dependency. In `tests/conformance.rs`:
 //!
-//! ```no_run
-//! use towpath_fanout::Fanout;
-//! use towpath_pattern::{Job, Order, Pattern};
-//! use towpath_testkit::{Case, Conformance, Subject};
-//!
-//! #[derive(Clone)]
-//! struct AsCompleted;
-//!
-//! impl Subject for AsCompleted {
-//!     fn name(&self) -> String {
-//!         "fanout".to_owned()
-//!     }
-//!
-//!     fn order(&self) -> Order {
-//!         Order::AsCompleted
-//!     }
-//!
-//!     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-//!     where
-//!         In: Clone + Send + 'static,
-//!         J: Job<In, Out: Clone>,
-//!     {
-//!         Fanout::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure)
-//!     }
+//! ```
+//! # use towpath_fanout::Fanout;
+//! // use my_pattern::Fanout;
+//! towpath_testkit::conformance! {
+//!     fanout(case, job) -> AsCompleted =>
+//!         Fanout::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure);
 //! }
-//!
-//! fn main() {
-//!     Conformance::new(AsCompleted).main()
-//! }
+//! # fn main() {}
 //! ```
 //!
-//! # How it looks at a pattern
+//! [`conformance!`] writes an ordinary `#[test]` for every check, so `cargo test` lists, filters and runs the checks. A
+//! [`Case`] has the settings of a pattern in one check: the limit, the capacity and the failure policy. [`subjects!`] writes
+//! the same subject for several programs, for example for the soak.
 //!
-//! From outside. The suite has its own record of every item (handed out by the source, begun, ended,
-//! dropped), made by its sources, its jobs and the items themselves, and compares the pattern's report with
-//! it. Nothing about the pattern is known but the trait, the laws, and in how many stages it runs.
+//! # How a check works
 //!
-//! Checks are made on a current-thread runtime whose clock is paused, so that what has to do with time is
-//! exact and a hang is seen at once, and on a multi-thread one. A check that hangs all the same is given up
-//! after 20 s and fails its law, not the suite. Many checks play generated games, the same ones in every
-//! run; with `TOWPATH_LONG=1` many more of them.
+//! A check sees a pattern from outside. The sources, jobs and items of the suite keep a record of every item (taken,
+//! started, completed, dropped), and the check compares the report of the pattern with the record. The suite knows the
+//! trait, the laws and the number of stages, and no further property of the pattern.
 //!
-//! The trials named `every_law/…` play small runs, always the same, on a runtime that makes one poll at a time. Each
-//! run is played again and again, and each time stopped one poll later, until its end.
+//! A check runs on one or more runtimes: a current-thread runtime with a paused clock, for exact times and quick detection
+//! of a hang; a multi-thread runtime; a current-thread runtime with the real clock; a current-thread
+//! runtime with a single poll at a time. A watchdog fails a check after 20 s. Every check is made of the
+//! subject, and of the subject in front of itself and behind itself ([`Subject::chains_with_itself`]).
 //!
-//! # Who tests the suite
+//! Many checks play generated games. The games are the same in every run. `TOWPATH_SEED=7` plays different games, and the
+//! message of a failure then has the seed; `TOWPATH_LONG=1` plays many more games.
 //!
-//! `tests/broken/` has patterns that are broken on purpose, at least one for each law; [`verdicts`] must
-//! name that law, and no law that the flaw does not touch.
+//! The checks `every_law::…` play small runs poll by poll. A run is played again and again, is stopped a poll later every
+//! time, and must keep all nine laws.
+//!
+//! # The soak
+//!
+//! The feature `soak` adds `Soak`: runs of up to three patterns in a chain, with everything chosen at random, for as long as
+//! a command allows. A soak finds faults that need many runs, and measures memory. The feature is off by default: a soak
+//! is a program with arguments of its own, and has further dependencies.
+//!
+//! # Tests of the suite
+//!
+//! The patterns in `tests/broken/` are broken on purpose, at least one for every law. [`verdicts`] must name the broken
+//! law, and no law without a relation to the flaw.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "soak"), allow(dead_code, reason = "the soak shares the probes of the checks"))]
 
-mod bench;
 mod chained;
 mod check;
 mod conformance;
+mod environment;
 mod game;
 mod laws;
+mod macros;
 mod panics;
 mod polls;
 mod probe;
 mod runtime;
+#[cfg(feature = "soak")]
 mod soak;
 mod subject;
 mod testable;
 mod until_poll;
 mod while_holding;
 
-pub use bench::Benchmark;
 pub use chained::Chained;
 pub use check::Law;
-pub use conformance::{Conformance, Verdict, verdicts};
+pub use conformance::{Verdict, verdicts};
 pub use panics::panic_of;
-/// The allocator that a [`Soak`] asks how much is allocated.
+#[cfg(feature = "soak")]
+/// The allocator of a [`Soak`], which counts the allocated bytes.
 pub use peak_alloc::PeakAlloc;
 pub use runtime::Runtime;
+#[cfg(feature = "soak")]
 pub use soak::Soak;
 pub use subject::{Boxed, Case, Subject};
 pub use until_poll::until_poll;
 pub use while_holding::while_holding;
+
+/// The names in the expansions of the macros.
+#[doc(hidden)]
+pub mod __private {
+    pub use towpath_pattern::{Job, Order, Pattern};
+
+    pub use crate::conformance::check;
+}

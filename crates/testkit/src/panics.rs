@@ -1,9 +1,9 @@
-//! Panics on purpose: the suite makes many, and none of them is worth a line on the terminal.
+//! Panics on purpose: the suite makes many, without a line on the terminal.
 
 use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-/// How the message of every panic begins that is part of a check.
+/// The start of the message of every panic in a check.
 pub(crate) const ON_PURPOSE: &str = "on purpose";
 
 /// Panics as part of a check; the message is [`ON_PURPOSE`] and `what`.
@@ -11,7 +11,7 @@ pub(crate) fn on_purpose(what: impl std::fmt::Display) -> ! {
     panic!("{ON_PURPOSE}: {what}")
 }
 
-/// Keeps the default hook from printing the panics that are made on purpose.
+/// Keeps the default hook from printing panics on purpose.
 pub(crate) fn silence() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -30,11 +30,13 @@ fn message<'a>(info: &'a PanicHookInfo<'_>) -> Option<&'a str> {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
-/// The message of the panic that `wrong` makes, and where it was made: for tests of wrong uses.
+/// Returns the message and the location of the panic of `wrong`: for tests of wrong uses.
+///
+/// Not for parallel tests that set a panic hook: the hook is global. Calls of `panic_of` wait for each other.
 ///
 /// # Panics
 ///
-/// If `wrong` does not, or says nothing.
+/// When `wrong` does not panic, or panics without a message.
 #[track_caller]
 pub fn panic_of<R>(wrong: impl FnOnce() -> R) -> (String, Option<String>) {
     // The hook is the process's.

@@ -1,7 +1,7 @@
 //! All nine laws at every poll: a run is stopped, or fails, at each place where it can be, one after the other.
 //!
 //! A play is a small run of a few items, always the same, in which the runtime makes one poll at a time. It is
-//! played again and again, and each time stopped one poll later, or one moment later in the midst of a poll, to
+//! played again and again, and each time stopped one poll later, or one moment later within a poll, to
 //! its end. After each, every law is asked. A pattern is put through it by being in the suite.
 
 mod judge;
@@ -12,8 +12,8 @@ mod taking;
 use towpath_pattern::OnFailure;
 
 use crate::check::{Check, Law, Violation};
+use crate::environment;
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
-use crate::runtime;
 use crate::testable::{Testable, Tested};
 use judge::judge;
 use play::play;
@@ -22,7 +22,7 @@ use scene::{Choice, Place, Scene, Stop, scenes};
 pub(crate) fn checks() -> Vec<Check> {
     vec![
         Check::sweep("stopped_between_any_two_polls", between_polls),
-        Check::sweep("stopped_in_the_midst_of_any_poll", in_mid_poll),
+        Check::sweep("stopped_within_any_poll", in_mid_poll),
         Check::sweep("a_job_that_fails_at_any_poll", failing_jobs),
         Check::sweep("a_source_that_fails_at_any_poll", failing_sources),
     ]
@@ -30,7 +30,7 @@ pub(crate) fn checks() -> Vec<Check> {
 
 /// How many different plays there are of each kind.
 fn each() -> usize {
-    if runtime::is_long() { 12 } else { 1 }
+    if environment::is_long() { 12 } else { 1 }
 }
 
 async fn between_polls(tested: Tested) -> Vec<Violation> {
@@ -44,7 +44,7 @@ async fn between_polls(tested: Tested) -> Vec<Violation> {
     broken
 }
 
-/// A run cannot be dropped while it is polled itself; there it goes on to its end, and so many moments later again.
+/// A run cannot be dropped within a poll of the run. After this number of such moments, the run is at its end.
 const MOMENTS_LEFT_OUT: usize = 10;
 
 async fn in_mid_poll(tested: Tested) -> Vec<Violation> {
@@ -111,7 +111,8 @@ async fn plays(tested: &dyn Testable, scene: &Scene, place: Place, broken: &mut 
         Err(what) => broken.push(hung(what)),
     }
     for violation in broken {
-        violation.what = format!("{} ({}, with {scene})", violation.what, place.told(scene.stop));
+        violation.what =
+            format!("{} ({}, with {scene}{})", violation.what, place.told(scene.stop), environment::seeded());
     }
     stopped
 }

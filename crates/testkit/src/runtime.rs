@@ -1,4 +1,4 @@
-//! The runtimes that checks run on, each on a thread with a watchdog, and waiting on them with an end.
+//! The runtimes of the checks, each on a thread with a watchdog, and bounded waits.
 
 use std::fmt;
 use std::future::Future;
@@ -9,51 +9,53 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
-/// How long a check may take in all before it counts as hung.
+use crate::environment::is_long;
+
+/// The time after which a check counts as hung.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
-/// The same with `TOWPATH_LONG=1`, when checks play many games.
+/// The same with `TOWPATH_LONG=1`, under which checks play many games.
 const WATCHDOG_LONG: Duration = Duration::from_secs(200);
 
-/// How long a check waits for one thing that must happen; on a paused clock it passes when nothing else can.
+/// The longest wait for one event. A paused clock passes this time once no task can proceed.
 const SOON: Duration = Duration::from_secs(10);
 
-/// What a check says: nothing, or the sentence that tells what was broken.
+/// The outcome of a check: `Err` has the observation that breaks the law.
 pub(crate) type Outcome = Result<(), String>;
 
 /// A kind of runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Runtime {
-    /// One thread; the clock is paused, and moves only when nothing else can happen.
+    /// One thread and a paused clock, which moves only while no task can proceed.
     CurrentThread,
     /// One thread and the real clock.
     RealClock,
-    /// One thread and a paused clock; the check has its turn after each poll of a task.
+    /// One thread and a paused clock; the check runs after each poll of a task.
     Stepped,
     /// Three workers and the real clock.
     MultiThread,
 }
 
-/// Both kinds of runtime: for all that has nothing to do with time.
+/// For checks that do not depend on time.
 pub(crate) const BOTH: &[Runtime] = &[Runtime::CurrentThread, Runtime::MultiThread];
-/// For what has to do with time.
+/// For checks of times.
 pub(crate) const PAUSED: &[Runtime] = &[Runtime::CurrentThread];
-/// For what waits for another runtime: a paused clock does not know that something goes on there.
+/// For checks that wait for another runtime: a paused clock does not see the work of the other runtime.
 pub(crate) const UNPAUSED: &[Runtime] = &[Runtime::RealClock, Runtime::MultiThread];
-/// For what is done between two polls.
+/// For checks that act between two polls.
 pub(crate) const STEPPED: &[Runtime] = &[Runtime::Stepped];
-/// For what has to do with threads.
+/// For checks of threads.
 pub(crate) const THREADS: &[Runtime] = &[Runtime::MultiThread];
-/// For what has to do with the timer itself.
+/// For checks of the timer.
 pub(crate) const REAL_CLOCK: &[Runtime] = &[Runtime::RealClock];
 
 impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CurrentThread => "current-thread",
-            Self::RealClock => "current-thread with a real clock",
-            Self::Stepped => "poll by poll",
+            Self::RealClock => "current-thread (real clock)",
+            Self::Stepped => "poll-by-poll",
             Self::MultiThread => "multi-thread",
         })
     }
@@ -71,7 +73,7 @@ impl Runtime {
         }
     }
 
-    /// Runs `check` on such a runtime. One that hangs is left behind on its thread.
+    /// Runs `check` on a runtime of this kind. A check that hangs stays behind on its thread.
     pub(crate) fn watch<T: Send + 'static>(
         self,
         check: impl FnOnce(&tokio::runtime::Runtime) -> T + Send + 'static,
@@ -83,7 +85,7 @@ impl Runtime {
                 catch_unwind(AssertUnwindSafe(|| check(runtime)))
                     .map_err(|_| "a panic came out of the pattern, not as a failure".to_owned())
             });
-            // Whoever waits need not wait for the runtime's end as well: what a broken pattern left may block it.
+            // Sent before the drop of the runtime: the tasks of a broken pattern may block the drop.
             let _ = done.send(outcome);
         };
         let spawned = thread::Builder::new().name("check".to_owned()).spawn(checking);
@@ -95,17 +97,17 @@ impl Runtime {
     }
 }
 
-/// Waits for what must happen; if it does not, says that `what` did not.
+/// Waits for an event that must happen; otherwise the error names `what`.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
-    // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
+    // Not `timeout`: `timeout` polls the future once more at the end, which hides a missing wake-up.
     tokio::select! {
         biased;
-        () = tokio::time::sleep(SOON) => Err(format!("hung: {what} never came")),
+        () = tokio::time::sleep(SOON) => Err(format!("hung: {what} did not come")),
         came = future => Ok(came),
     }
 }
 
-/// Gives everything that is about to happen, and should perhaps not, the time to happen.
+/// Waits until all tasks that can proceed have done so.
 pub(crate) async fn settle() {
     if is_multi_thread() {
         for _ in 0..20 {
@@ -113,14 +115,9 @@ pub(crate) async fn settle() {
             let _ = tokio::spawn(tokio::task::yield_now()).await;
         }
     } else {
-        // The clock is paused: this is over when nothing else can happen.
+        // The clock is paused: the sleep ends once no task can proceed.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-/// Whether checks are to take as long as it needs to find the rare.
-pub(crate) fn is_long() -> bool {
-    std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
 }
 
 pub(crate) fn is_multi_thread() -> bool {

@@ -1,14 +1,15 @@
-//! The soak: runs chosen at random, one after another for as long as one likes, and nothing may be lost.
+//! The soak: runs chosen at random, one after another, in which no item may be lost.
 //!
-//! A crate's `tests/soak.rs` is a program that `cargo xtask soak` starts with `soak SEED SECONDS`, or with `again
-//! SEED RUN SECONDS` for one run, again and again; it answers with a line of JSON for each. As a test, without such
-//! arguments, it makes a few runs of a fixed seed.
+//! `tests/soak.rs` of a crate is a program. `cargo xtask soak` starts the program with `soak SEED SECONDS`, or with `again
+//! SEED RUN SECONDS` to repeat one run; the program prints a line of JSON for each run. Without such arguments, the
+//! program is a test with a few runs of a fixed seed.
 
 mod choice;
 mod course;
 mod flat;
 mod job;
 mod particular;
+mod resident;
 mod round;
 mod seen;
 mod source;
@@ -25,8 +26,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 
+use crate::environment::is_long;
 use crate::panics;
-use crate::runtime::is_long;
 use crate::subject::Subject;
 use crate::testable::Tested;
 use course::{Course, Until};
@@ -34,7 +35,7 @@ use particular::Particular;
 
 const USAGE: &str = "soak SEED SECONDS | again SEED RUN SECONDS";
 
-/// The seed of the test, and how many runs it makes.
+/// The seed of the test, and the number of its runs.
 const TEST_SEED: u64 = 1;
 const TEST_RUNS: u64 = 60;
 const TEST_RUNS_LONG: u64 = 3_000;
@@ -52,8 +53,11 @@ const TEST_RUNS_LONG: u64 = 3_000;
 /// # }
 /// ```
 ///
-/// In each run up to three of the subjects, chosen with their settings, their jobs, a source, a taker and what stops
-/// them, run behind each other.
+/// In each run, up to three of the subjects run in a chain. The seed chooses the subjects, the settings, the jobs, the
+/// source, the receiver and the stop.
+///
+/// Not for the tests of a pattern alone: [`conformance!`](crate::conformance) finds most faults, in seconds. The manifest
+/// needs a test target `soak` with `harness = false`, since the program has arguments of its own.
 #[must_use]
 pub struct Soak {
     tested: Vec<Tested>,
@@ -61,19 +65,20 @@ pub struct Soak {
 }
 
 impl Soak {
-    /// The soak of `subject`.
+    /// Creates the soak of `subject`.
     pub fn new(subject: impl Subject) -> Self {
         Self { tested: vec![Arc::new(subject)], particular: Vec::new() }
     }
 
-    /// The same, and `subject` as well.
+    /// Adds another subject.
     pub fn and(mut self, subject: impl Subject) -> Self {
         self.tested.push(Arc::new(subject));
         self
     }
 
-    /// The same, and what only this crate has: `work` does with it what it chooses by the seed it is given, in a task
-    /// of the runtime, and returns how many items there were, or what was wrong.
+    /// Adds work of this crate only.
+    ///
+    /// `work` receives a seed, runs in a task of the runtime, and returns the number of items, or the fault.
     pub fn with<Fut>(mut self, name: &str, work: impl Fn(u64) -> Fut + Send + Sync + 'static) -> Self
     where
         Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
@@ -83,7 +88,7 @@ impl Soak {
         self
     }
 
-    /// Answers to the arguments of this process. `heap` tells how many bytes are allocated now.
+    /// Runs the command in the arguments of this process. `heap` returns the number of allocated bytes.
     #[must_use]
     pub fn main(self, heap: fn() -> usize) -> ExitCode {
         panics::silence();

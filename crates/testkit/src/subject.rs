@@ -1,20 +1,20 @@
-//! What is put through the laws and the benchmark: a pattern made from any job.
+//! The subject of the checks: a pattern made from any job.
 
 use towpath_pattern::{Job, Limit, OnFailure, Order, Pattern, PatternExt};
 
-/// How a pattern is to be set up.
+/// The settings of a pattern in one check.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// Jobs at once.
+    /// The limit: jobs at once.
     pub limit: Limit,
-    /// Items in a stage in addition to the limit.
+    /// The capacity: items in a stage in addition to the limit.
     pub capacity: usize,
-    /// What a failure does.
+    /// The failure policy: stop the run, or continue.
     pub on_failure: OnFailure,
 }
 
 impl Case {
-    /// A case with `limit` jobs at once, the same capacity, that stops on the first failure.
+    /// Creates a case with `limit` jobs at once and the same capacity, which stops on the first failure.
     ///
     /// # Panics
     ///
@@ -25,52 +25,64 @@ impl Case {
         Self { limit: Limit::new(limit), capacity: limit, on_failure: OnFailure::Stop }
     }
 
-    /// The same with room for `items` to wait.
+    /// Sets the capacity.
     #[must_use]
     pub fn capacity(self, items: usize) -> Self {
         Self { capacity: items, ..self }
     }
 
-    /// The same, going on after a failure.
+    /// Sets the failure policy to continue.
     #[must_use]
     pub fn going_on(self) -> Self {
         Self { on_failure: OnFailure::Continue, ..self }
     }
 
-    /// The most items that may be in one stage at once.
+    /// Returns the bound: the largest number of items in one stage at once.
     #[must_use]
     pub fn bound(&self) -> usize {
         self.limit.get().saturating_add(self.capacity)
     }
 }
 
-/// A pattern that can be made from any job: what a pattern crate hands to the suite and the benchmark.
+/// A pattern made from any job.
+///
+/// Not for most patterns: [`conformance!`](crate::conformance) and [`subjects!`](crate::subjects) write the implementation.
+/// Implement the trait if the subject needs a name or a state of its own.
 pub trait Subject: Clone + Send + Sync + 'static {
-    /// What it is called in the names of tests and in tables.
+    /// Returns the name of the subject in messages.
     fn name(&self) -> String;
 
-    /// The order in which it yields.
+    /// Returns the order of the outputs.
     fn order(&self) -> Order;
 
-    /// How many stages it has.
+    /// Returns the number of stages.
     fn stages(&self) -> usize {
         1
     }
 
-    /// The stage that the job is in, counted from zero; the others pass items on.
+    /// Returns the position of the stage with the job, counted from zero. All further stages pass items on.
     fn job_stage(&self) -> usize {
         self.stages() - 1
     }
 
-    /// The pattern. A pattern that must clone its items, or that yields something made of the job's outputs
-    /// (which a stage behind it turns back into one), can be a subject too.
+    /// Returns whether the suite also makes every check of two chains: the subject behind itself, with the job in either.
+    ///
+    /// By default, true for a subject of one or two stages. The checks of a longer chain take long and find no more.
+    fn chains_with_itself(&self) -> bool {
+        self.stages() <= 2
+    }
+
+    /// Creates the pattern, with the settings of `case` and with `job` in the stage [`job_stage`](Self::job_stage).
+    ///
+    /// Items and outputs are `Clone`, since some patterns clone items. If an output of the pattern is a collection of
+    /// outputs of the job, append a stage that takes the single element out.
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
     where
         In: Clone + Send + 'static,
         J: Job<In, Out: Clone>;
 }
 
-/// A subject behind `dyn Pattern`.
+/// A subject behind two layers of `dyn Pattern`.
 #[derive(Clone, Debug)]
 pub struct Boxed<S>(pub S);
 

@@ -1,10 +1,10 @@
-//! A subject behind one type, so that the checks are compiled once.
+//! A subject behind a single type, so the checks are compiled once.
 
 use std::sync::Arc;
 
-use towpath_pattern::{Order, Pattern};
+use towpath_pattern::{Order, Pattern, PatternExt};
 
-use crate::probe::{Act, Token};
+use crate::probe::{Act, Ledger, Token};
 use crate::subject::{Case, Subject};
 
 /// A subject with fixed types for items and jobs.
@@ -49,3 +49,36 @@ impl<S: Subject> Testable for S {
 
 /// A shared subject.
 pub(crate) type Tested = Arc<dyn Testable>;
+
+/// A subject in a chain with itself. [`Chained`](crate::Chained) would be compiled again for every subject.
+pub(crate) struct WithItself {
+    pub(crate) subject: Tested,
+    pub(crate) job_first: bool,
+}
+
+impl Testable for WithItself {
+    fn name(&self) -> String {
+        let name = self.subject.name();
+        if self.job_first { format!("{name} in front of itself") } else { format!("{name} behind itself") }
+    }
+
+    fn order(&self) -> Order {
+        self.subject.order()
+    }
+
+    fn stages(&self) -> usize {
+        2 * self.subject.stages()
+    }
+
+    fn job_stage(&self) -> usize {
+        let job_stage = self.subject.job_stage();
+        if self.job_first { job_stage } else { self.subject.stages() + job_stage }
+    }
+
+    fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {
+        // A ledger of its own: the chain passes items on, and the checks count the jobs of the other half.
+        let pass = self.subject.pattern(case, Act::nothing(&Ledger::new()));
+        let job = self.subject.pattern(case, job);
+        if self.job_first { job.then(pass).boxed() } else { pass.then(job).boxed() }
+    }
+}

@@ -1,10 +1,12 @@
-//! Futures that are given up at some poll.
+//! Futures dropped at some poll.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-/// The future's output; `None` when it was dropped at that poll, the first being 1: woken, perhaps, and not polled.
+/// Returns the output of `future`, or `None` if the future was dropped in place of the poll number `poll`, counted from 1.
+///
+/// The future may have been woken before the drop: for tests of cancel safety.
 pub async fn until_poll<F: Future>(poll: usize, future: F) -> Option<F::Output> {
     let (mut future, mut polls) = (pin!(future), 0);
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! A job that holds something, without an await of its own.
+//! A job with a held value, without a further await.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-/// Runs `job` while it holds `held`, and leaves it to the pattern to drop both: awaited by an `async` block, the job
-/// would be dropped there.
+/// Runs `job` while the future holds `held`. The pattern drops both: after an await in an `async` block, the block would
+/// drop the job.
 pub fn while_holding<F: Future, T>(held: T, job: F) -> impl Future<Output = F::Output> {
     WhileHolding { job, _held: held }
 }

@@ -35,8 +35,7 @@ fn violations(subject: impl Subject, on: Runtime) -> Vec<(Law, String)> {
     failed.filter_map(|verdict| Some((verdict.law, verdict.violation?))).collect()
 }
 
-/// The suite says that `flaw` breaks `law`, and, beside it, no other law than `also`: those that the same
-/// flaw breaks as well.
+/// The suite says that `flaw` breaks `law` and the laws in `also`, and no further law.
 #[track_caller]
 fn breaks(flaw: impl Flaw, law: Law, also: &[Law]) {
     let violations = violations(Broken(flaw), Runtime::CurrentThread);
@@ -63,8 +62,8 @@ fn breaks_at_a_poll(subject: impl Subject, law: Law) {
 
 #[test]
 fn control_fanout_passes() {
-    passes(&fanout::AsCompleted);
-    passes(&fanout::Ordered);
+    passes(&fanout::fanout());
+    passes(&fanout::fanout_ordered());
 }
 
 #[test]

@@ -1,181 +1,56 @@
-//! Any two of our patterns behind each other, through the nine laws: `a.then(b)` of the patterns themselves, and
-//! `b.then(a)` of both behind `dyn Pattern`.
+//! The nine laws of any two patterns of this workspace in a chain: `a.then(b)` of the patterns, and `b.then(a)` of both
+//! behind `dyn Pattern`.
 
-use towpath_fanout::Fanout;
-use towpath_pattern::{Job, Order, Pattern, Scope};
+use fanout::fanout;
+use producer_consumer::producer_consumer;
+use resource::resource;
+use semaphore::semaphore;
 use towpath_pipeline::Pipeline;
-use towpath_producer_consumer::{ProducerConsumer, QueueSender};
-use towpath_resource::{ResourceGuard, WithResource, resource_fn};
-use towpath_semaphore::{Semaphore, WithPermit};
-use towpath_testkit::{Boxed, Case, Chained, Conformance, Subject, while_holding};
+use towpath_testkit::{Boxed, Chained};
 
-#[derive(Clone)]
-struct OfFanout;
+#[path = "../../fanout/tests/subject/mod.rs"]
+mod fanout;
+#[path = "../../producer-consumer/tests/subject/mod.rs"]
+mod producer_consumer;
+#[path = "../../resource/tests/subject/mod.rs"]
+mod resource;
+#[path = "../../semaphore/tests/subject/mod.rs"]
+mod semaphore;
 
-impl Subject for OfFanout {
-    fn name(&self) -> String {
-        "fanout".to_owned()
-    }
-
-    fn order(&self) -> Order {
-        Order::AsCompleted
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        Fanout::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure)
-    }
+towpath_testkit::subjects! {
+    /// The job, and a stage that passes outputs on.
+    pipeline(case, job) -> AsCompleted { stages: 2, job_stage: 0 } =>
+        Pipeline::new(case.limit, job)
+            .capacity(case.capacity)
+            .on_failure(case.on_failure)
+            .then_stage(case.limit, |output: J::Out| async move { Ok(output) })
+            .capacity(case.capacity);
 }
 
-#[derive(Clone)]
-struct OfPipeline;
-
-impl Subject for OfPipeline {
-    fn name(&self) -> String {
-        "pipeline".to_owned()
-    }
-
-    fn order(&self) -> Order {
-        Order::AsCompleted
-    }
-
-    fn stages(&self) -> usize {
-        2
-    }
-
-    fn job_stage(&self) -> usize {
-        0
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        let pass = |output: J::Out| async move { Ok(output) };
-        let first = Pipeline::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure);
-        first.then_stage(case.limit, pass).capacity(case.capacity)
-    }
-}
-
-#[derive(Clone)]
-struct OfSemaphore;
-
-impl Subject for OfSemaphore {
-    fn name(&self) -> String {
-        "semaphore".to_owned()
-    }
-
-    fn order(&self) -> Order {
-        Order::AsCompleted
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        let permits = Semaphore::new(case.limit.get());
-        WithPermit::new(&permits, job).limit(case.limit).capacity(case.capacity).on_failure(case.on_failure)
-    }
-}
-
-#[derive(Clone)]
-struct OfProducerConsumer;
-
-impl Subject for OfProducerConsumer {
-    fn name(&self) -> String {
-        "producer-consumer".to_owned()
-    }
-
-    fn order(&self) -> Order {
-        Order::AsCompleted
-    }
-
-    fn stages(&self) -> usize {
-        2
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        let put = |item: In, queue: QueueSender<In>| async move {
-            queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
-        };
-        let both = ProducerConsumer::producers(case.limit, put).consumers(case.limit, job);
-        both.capacity(case.capacity).on_failure(case.on_failure)
-    }
-}
-
-#[derive(Clone)]
-struct OfResource;
-
-/// The job, while it holds a resource that costs nothing.
-struct HoldingNothing<J>(J);
-
-impl<In: Send + 'static, J: Job<In>> Job<(ResourceGuard<()>, In)> for HoldingNothing<J> {
-    type Out = J::Out;
-
-    fn call(
-        &self,
-        (held, item): (ResourceGuard<()>, In),
-    ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
-        while_holding(held, self.0.call(item))
-    }
-
-    fn call_in(
-        &self,
-        (held, item): (ResourceGuard<()>, In),
-        scope: &Scope,
-    ) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
-        while_holding(held, self.0.call_in(item, scope))
-    }
-}
-
-impl Subject for OfResource {
-    fn name(&self) -> String {
-        "resource".to_owned()
-    }
-
-    fn order(&self) -> Order {
-        Order::AsCompleted
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        let nothing = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
-        let holding = WithResource::new(case.limit, nothing, HoldingNothing(job));
-        holding.capacity(case.capacity).on_failure(case.on_failure)
-    }
-}
-
-/// One behind the other both ways: once as they are, and once behind `dyn Pattern`.
-fn pair(suite: Conformance, one: impl Subject, other: impl Subject) -> Conformance {
-    suite
-        .and_just(Chained::job_first(one.clone(), other.clone()))
-        .and_just(Chained::job_last(Boxed(other), Boxed(one)))
-}
-
-fn main() {
-    // What comes after itself is put through the suite in its own crate.
-    let mut suite = Conformance::default();
-    suite = pair(suite, OfFanout, OfPipeline);
-    suite = pair(suite, OfFanout, OfProducerConsumer);
-    suite = pair(suite, OfPipeline, OfSemaphore);
-    suite = pair(suite, OfPipeline, OfResource);
-    suite = pair(suite, OfSemaphore, OfFanout);
-    suite = pair(suite, OfSemaphore, OfProducerConsumer);
-    suite = pair(suite, OfProducerConsumer, OfPipeline);
-    suite = pair(suite, OfProducerConsumer, OfResource);
-    suite = pair(suite, OfResource, OfFanout);
-    suite = pair(suite, OfResource, OfSemaphore);
-    suite.main()
+// The crate of each pattern tests the chains of the pattern with itself.
+towpath_testkit::conformance! {
+    fanout_then_pipeline -> AsCompleted = Chained::job_first(fanout(), pipeline());
+    pipeline_then_fanout_boxed -> AsCompleted = Chained::job_last(Boxed(pipeline()), Boxed(fanout()));
+    fanout_then_producer_consumer -> AsCompleted = Chained::job_first(fanout(), producer_consumer());
+    producer_consumer_then_fanout_boxed -> AsCompleted =
+        Chained::job_last(Boxed(producer_consumer()), Boxed(fanout()));
+    pipeline_then_semaphore -> AsCompleted = Chained::job_first(pipeline(), semaphore());
+    semaphore_then_pipeline_boxed -> AsCompleted = Chained::job_last(Boxed(semaphore()), Boxed(pipeline()));
+    pipeline_then_resource -> AsCompleted = Chained::job_first(pipeline(), resource());
+    resource_then_pipeline_boxed -> AsCompleted = Chained::job_last(Boxed(resource()), Boxed(pipeline()));
+    semaphore_then_fanout -> AsCompleted = Chained::job_first(semaphore(), fanout());
+    fanout_then_semaphore_boxed -> AsCompleted = Chained::job_last(Boxed(fanout()), Boxed(semaphore()));
+    semaphore_then_producer_consumer -> AsCompleted = Chained::job_first(semaphore(), producer_consumer());
+    producer_consumer_then_semaphore_boxed -> AsCompleted =
+        Chained::job_last(Boxed(producer_consumer()), Boxed(semaphore()));
+    producer_consumer_then_pipeline -> AsCompleted = Chained::job_first(producer_consumer(), pipeline());
+    pipeline_then_producer_consumer_boxed -> AsCompleted =
+        Chained::job_last(Boxed(pipeline()), Boxed(producer_consumer()));
+    producer_consumer_then_resource -> AsCompleted = Chained::job_first(producer_consumer(), resource());
+    resource_then_producer_consumer_boxed -> AsCompleted =
+        Chained::job_last(Boxed(resource()), Boxed(producer_consumer()));
+    resource_then_fanout -> AsCompleted = Chained::job_first(resource(), fanout());
+    fanout_then_resource_boxed -> AsCompleted = Chained::job_last(Boxed(fanout()), Boxed(resource()));
+    resource_then_semaphore -> AsCompleted = Chained::job_first(resource(), semaphore());
+    semaphore_then_resource_boxed -> AsCompleted = Chained::job_last(Boxed(semaphore()), Boxed(resource()));
 }

@@ -17,14 +17,14 @@ mod semaphore;
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::new(fanout::AsCompleted)
-        .and(fanout::Ordered)
-        .and(pipeline::OneStage)
-        .and(pipeline::PassJobPass)
-        .and(pipeline::OrderedStages)
-        .and(producer_consumer::AsCompleted)
-        .and(semaphore::AsCompleted)
-        .and(semaphore::Ordered)
-        .and(semaphore::TwoUnderOne)
+    Soak::new(fanout::fanout())
+        .and(fanout::fanout_ordered())
+        .and(pipeline::pipeline())
+        .and(pipeline::pipeline_of_three())
+        .and(pipeline::pipeline_of_three_ordered())
+        .and(producer_consumer::producer_consumer())
+        .and(semaphore::semaphore())
+        .and(semaphore::semaphore_ordered())
+        .and(semaphore::two_under_one_semaphore())
         .main(|| HEAP.current_usage())
 }

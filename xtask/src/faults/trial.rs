@@ -128,9 +128,10 @@ mod tests {
                        thread 'a::b' (7) panicked at crates/x.rs:1:2:\nassertion `left == right` failed: woken\n  \
                        left: 0\n right: 1\nnote: run with\n\n\nfailures:\n    a::b\n";
         assert_eq!(message("a::b", libtest), "assertion `left == right` failed: woken; left: 0; right: 1");
-        let mimic = "test law/it holds [x] ... FAILED\n\nfailures:\n\n---- law/it holds [x] ----\n\
-                     law: hung\n\n\nfailures:\n    law/it holds [x]\n";
-        assert_eq!(message("law/it holds [x]", mimic), "law: hung");
+        let check = "\nrunning 1 test\ntest x::law::it_holds ... FAILED\n\nfailures:\n\n---- x::law::it_holds stdout ----\n\n\
+                     thread 'x::law::it_holds' (7) panicked at crates/x/tests/conformance.rs:5:1:\nlaw: hung\n  the law: \
+                     it holds\n\n\nfailures:\n    x::law::it_holds\n";
+        assert_eq!(message("x::law::it_holds", check), "law: hung; the law: it holds");
     }
 
     #[test]

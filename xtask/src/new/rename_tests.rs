@@ -24,6 +24,19 @@ fn rust_code_gets_identifiers() {
 }
 
 #[test]
+fn lines_of_the_test_kit_get_identifiers() {
+    let text = "pub fanout_ordered(case, job) -> Ordered => Fanout::new(case.limit, job).ordered();";
+    let wanted =
+        "pub rate_window_ordered(case, job) -> Ordered => RateWindow::new(case.limit, job).ordered();";
+    assert_eq!(rust(text), wanted);
+    let text =
+        "fanout -> AsCompleted = subject::fanout(); Benchmark::new(\"fanout ordered\", subject::fanout())";
+    let wanted = "rate_window -> AsCompleted = subject::rate_window(); Benchmark::new(\"rate-window ordered\", \
+                  subject::rate_window())";
+    assert_eq!(rust(text), wanted);
+}
+
+#[test]
 fn what_another_library_calls_the_same_stays() {
     let text =
         "use tokio::sync; sync::Fanout::new(); tokio::sync::Fanout; crate::Fanout; towpath_fanout::Fanout";

@@ -22,7 +22,7 @@ pub const SHAPES: [(&str, Shape); 3] = [
     ("queue-mn", Shape { producers: 4, consumers: 4, capacity: 128 }),
 ];
 
-/// The shape when so many put, or take, and four are at the other side.
+/// The shape with a growing number of senders, or receivers, and four tasks on the other side.
 type Growing = fn(usize) -> Shape;
 
 pub const GROWING: [(&str, Growing); 2] = [

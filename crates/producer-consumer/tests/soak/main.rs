@@ -6,12 +6,11 @@ mod subject;
 
 use std::process::ExitCode;
 
-use subject::AsCompleted;
 use towpath_testkit::{PeakAlloc, Soak};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::new(AsCompleted).with("queue", queue::soak).main(|| HEAP.current_usage())
+    Soak::new(subject::producer_consumer()).with("queue", queue::soak).main(|| HEAP.current_usage())
 }

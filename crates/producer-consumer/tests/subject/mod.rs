@@ -1,37 +1,16 @@
-//! Producers and consumers as the suite and the benchmark see them: made from any job, which a consumer does.
+//! Producers and consumers for the laws, the soak and the benchmark: made from any job, which is the job of a consumer.
 
-use towpath_pattern::{Job, Order, Pattern};
 use towpath_producer_consumer::{ProducerConsumer, Producers, QueueSender};
-use towpath_testkit::{Case, Subject};
+use towpath_testkit::Case;
 
-/// Each input starts a producer, which puts that one item.
-#[derive(Clone, Copy, Debug)]
-pub struct AsCompleted;
-
-fn putting<In: Send + 'static>(case: Case) -> Producers<In, In> {
+fn producers<In: Send + 'static>(case: Case) -> Producers<In, In> {
     ProducerConsumer::producers(case.limit, |item: In, queue: QueueSender<In>| async move {
         queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
     })
 }
 
-impl Subject for AsCompleted {
-    fn name(&self) -> String {
-        "producer-consumer".to_owned()
-    }
-
-    fn order(&self) -> Order {
-        Order::AsCompleted
-    }
-
-    fn stages(&self) -> usize {
-        2
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        putting(case).consumers(case.limit, job).capacity(case.capacity).on_failure(case.on_failure)
-    }
+towpath_testkit::subjects! {
+    /// Each input starts a producer, which sends that one item.
+    pub producer_consumer(case, job) -> AsCompleted { stages: 2 } =>
+        producers(case).consumers(case.limit, job).capacity(case.capacity).on_failure(case.on_failure);
 }

@@ -1,18 +1,9 @@
-//! Jobs that hold a resource, as the suite and the benchmark see them: made from any job, in either order.
+//! Jobs that hold a resource, for the laws, the soak and the benchmark: made from any job, in either order.
 
-use towpath_pattern::{Job, Order, Pattern, Scope};
-use towpath_resource::{Resource, ResourceGuard, WithResource, resource_fn};
-use towpath_testkit::{Case, Subject, while_holding};
+use towpath_resource::{Job, Resource, ResourceGuard, Scope, WithResource, resource_fn};
+use towpath_testkit::{Case, while_holding};
 
-/// Outputs as they are ready.
-#[derive(Clone, Copy, Debug)]
-pub struct AsCompleted;
-
-/// Outputs in the order of the inputs.
-#[derive(Clone, Copy, Debug)]
-pub struct Ordered;
-
-/// The job of the suite, while it holds a resource that costs nothing.
+/// The job of the suite, while it holds a resource without a cost.
 struct HoldingNothing<J>(J);
 
 impl<In: Send + 'static, J: Job<In>> Job<(ResourceGuard<()>, In)> for HoldingNothing<J> {
@@ -44,38 +35,10 @@ fn holding<In: Send + 'static, J: Job<In>>(
         .on_failure(case.on_failure)
 }
 
-impl Subject for AsCompleted {
-    fn name(&self) -> String {
-        "resource".to_owned()
-    }
+towpath_testkit::subjects! {
+    /// Outputs as they are ready.
+    pub resource(case, job) -> AsCompleted => holding::<In, J>(case, job);
 
-    fn order(&self) -> Order {
-        Order::AsCompleted
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        holding::<In, J>(case, job)
-    }
-}
-
-impl Subject for Ordered {
-    fn name(&self) -> String {
-        "resource ordered".to_owned()
-    }
-
-    fn order(&self) -> Order {
-        Order::Ordered
-    }
-
-    fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
-    where
-        In: Clone + Send + 'static,
-        J: Job<In, Out: Clone>,
-    {
-        holding::<In, J>(case, job).ordered()
-    }
+    /// Outputs in the order of the inputs.
+    pub resource_ordered(case, job) -> Ordered => holding::<In, J>(case, job).ordered();
 }

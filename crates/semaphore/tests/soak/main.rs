@@ -6,16 +6,15 @@ mod subject;
 
 use std::process::ExitCode;
 
-use subject::{AsCompleted, Ordered, TwoUnderOne};
 use towpath_testkit::{PeakAlloc, Soak};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    Soak::new(AsCompleted)
-        .and(Ordered)
-        .and(TwoUnderOne)
+    Soak::new(subject::semaphore())
+        .and(subject::semaphore_ordered())
+        .and(subject::two_under_one_semaphore())
         .with("permits", permits::soak)
         .main(|| HEAP.current_usage())
 }

@@ -19,9 +19,9 @@ pub(crate) fn checks() -> Vec<Check> {
     vec![
         Check::generated(law, "never_more_jobs_than_the_limit", BOTH, jobs),
         Check::generated(law, "never_more_items_in_a_stage_than_its_bound", BOTH, items),
-        Check::new(law, "nobody_takes_and_the_source_is_left_alone_at_the_bound", BOTH, nobody_takes),
-        Check::new(law, "a_taker_that_pauses_leaves_the_bound_as_it_is", BOTH, a_taker_that_pauses),
-        Check::new(law, "failures_that_nobody_takes_count_as_well", BOTH, failures),
+        Check::new(law, "the_source_is_not_polled_at_the_bound", BOTH, nobody_takes),
+        Check::new(law, "a_receiver_that_pauses_keeps_the_bound", BOTH, a_taker_that_pauses),
+        Check::new(law, "failures_not_taken_count_as_items", BOTH, failures),
         Check::new(law, "a_huge_limit_and_capacity_work", BOTH, huge),
     ]
 }

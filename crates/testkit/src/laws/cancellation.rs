@@ -23,16 +23,16 @@ pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Cancellation;
     vec![
         Check::new(law, "a_cancelled_scope_stops_every_job", BOTH, |t| stops(t, By::Scope)),
-        Check::new(law, "a_cancelled_scope_around_it_stops_every_job", BOTH, |t| stops(t, By::ScopeAround)),
+        Check::new(law, "a_cancelled_parent_scope_stops_every_job", BOTH, |t| stops(t, By::ScopeAround)),
         Check::new(law, "a_cancelled_run_stops_every_job", BOTH, |t| stops(t, By::Run)),
         Check::new(law, "a_dropped_run_stops_every_job", BOTH, |t| stops(t, By::Drop)),
         Check::new(law, "jobs_that_are_always_ready_stop_at_their_next_await", BOTH, busy_jobs),
         Check::new(law, "a_passed_deadline_stops_every_job_at_once", PAUSED, deadline),
         Check::new(law, "an_endless_ready_source_stops", BOTH, endless),
         Check::new(law, "an_endless_ready_source_stops_for_the_deadline", REAL_CLOCK, endless_until_deadline),
-        Check::new(law, "nothing_begins_in_a_scope_that_was_cancelled", BOTH, cancelled_before),
-        Check::new(law, "no_job_begins_once_a_cancel_has_returned", BOTH, none_begins),
-        Check::new(law, "no_job_begins_once_a_cancel_within_a_job_has_returned", BOTH, none_begins_within),
+        Check::new(law, "no_job_starts_in_a_cancelled_scope", BOTH, cancelled_before),
+        Check::new(law, "no_job_starts_after_a_cancel_has_returned", BOTH, none_begins),
+        Check::new(law, "no_job_starts_after_a_cancel_within_a_job", BOTH, none_begins_within),
         Check::new(law, "a_timer_fires_while_millions_of_items_are_ready", REAL_CLOCK, timer),
     ]
 }
@@ -63,11 +63,13 @@ async fn stops(tested: Tested, by: By) -> Outcome {
             By::Drop => kept = None,
         }
         let stopped = ledger.until("the end", |seen| seen.live == 0).await;
-        stopped.map_err(|_| format!("{} jobs went on after the end ({by:?})", ledger.seen().live))?;
+        stopped.map_err(|_| {
+            format!("{} jobs continued after the end ({by:?}); 0 would be right", ledger.seen().live)
+        })?;
         settle().await;
         let after = ledger.seen().begun.len() - begun;
         if after > 0 {
-            return Err(format!("{after} jobs began after the end ({by:?})"));
+            return Err(format!("{after} jobs started after the end ({by:?}); 0 would be right"));
         }
         if let Some(run) = kept {
             soon("the end of the run", run.finish()).await?;
@@ -92,7 +94,7 @@ async fn busy_jobs(tested: Tested) -> Outcome {
     let report = soon("the end of the run", run.finish()).await?;
     match report.last().succeeded {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs that awaited many times went on to their end")),
+        jobs => Err(format!("{jobs} jobs that awaited many times ran to their end; 0 would be right")),
     }
 }
 
@@ -111,11 +113,11 @@ async fn deadline(tested: Tested) -> Outcome {
     let took = start.elapsed();
     // tokio's timer is exact to a millisecond.
     if took < AFTER || took > AFTER + Duration::from_millis(2) {
-        return Err(format!("the deadline was after {AFTER:?}, and the run was over after {took:?}"));
+        return Err(format!("the deadline was after {AFTER:?}, and the run ended after {took:?}"));
     }
     match ledger.seen().live {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs went on after the deadline")),
+        jobs => Err(format!("{jobs} jobs continued after the deadline; 0 would be right")),
     }
 }
 
@@ -135,7 +137,9 @@ async fn endless(tested: Tested) -> Outcome {
     settle().await;
     let after = ledger.seen().begun.len() - begun;
     if after > 0 {
-        return Err(format!("{after} jobs began well after the scope was cancelled"));
+        return Err(format!(
+            "{after} jobs started well after the cancellation of the scope; 0 would be right"
+        ));
     }
     let report = soon("the end of a run on an endless source", run.finish()).await?;
     if report.stages[0].counts.taken < MANY {
@@ -171,14 +175,14 @@ async fn cancelled_before(tested: Tested) -> Outcome {
         [failure] if failure.is_cancelled() => {}
         other => {
             return Err(format!(
-                "a run in a cancelled scope has {} failures and not its cancellation",
+                "a run in a cancelled scope has {} failures ; one cancellation would be right",
                 other.len()
             ));
         }
     }
     match ledger.seen().live {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs run in a cancelled scope")),
+        jobs => Err(format!("{jobs} jobs run in a cancelled scope; 0 would be right")),
     }
 }
 
@@ -211,7 +215,7 @@ async fn none_begins(tested: Tested) -> Outcome {
         soon("the end of the run", run.finish()).await?;
         let after = ledger.seen().begun.len() - begun;
         if after > may_begin() {
-            return Err(format!("{after} jobs began after {what} was cancelled"));
+            return Err(format!("{after} jobs started after the cancellation of {what}"));
         }
     }
     Ok(())
@@ -219,7 +223,7 @@ async fn none_begins(tested: Tested) -> Outcome {
 
 /// Has one of many jobs that are always ready cancel the run.
 async fn none_begins_within(tested: Tested) -> Outcome {
-    /// The job that cancels. No stage holds so many items before its first job.
+    /// The index of the job that cancels: more than the items of a stage before its first job.
     const AT: usize = 1_500;
     type Cancel = fn(&Scope, &Scope, &Scope);
     const CANCELS: [(&str, Cancel); 4] = [
@@ -253,11 +257,11 @@ async fn none_begins_within(tested: Tested) -> Outcome {
         soon("the end of the run", run.finish()).await?;
         let begun = begun.load(Ordering::Relaxed);
         if begun == usize::MAX {
-            return Err(format!("the job that cancels {what} never came to its cancellation"));
+            return Err(format!("the job that cancels {what} did not run to the cancellation"));
         }
         let after = ledger.seen().begun.len().saturating_sub(begun);
         if after > may_begin() {
-            return Err(format!("{after} jobs began after a job had cancelled {what}"));
+            return Err(format!("{after} jobs started after a job had cancelled {what}"));
         }
     }
     Ok(())

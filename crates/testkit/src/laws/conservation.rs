@@ -21,9 +21,9 @@ pub(crate) fn checks() -> Vec<Check> {
         stopped("every_item_is_in_one_group_when_cancelled", BOTH, Stop::Cancel),
         stopped("every_item_is_in_one_group_when_the_scope_is_cancelled", BOTH, Stop::CancelScope),
         stopped("every_item_is_in_one_group_when_the_deadline_passes", PAUSED, Stop::Deadline),
-        stopped("what_was_never_begun_comes_back_when_dropped", BOTH, Stop::Drop),
+        stopped("items_never_started_return_to_the_source", BOTH, Stop::Drop),
         Check::generated(law, "the_counts_add_up_at_every_moment", BOTH, every_moment),
-        Check::new(law, "the_counts_of_a_run_that_stands_still_are_exact", BOTH, standing_still),
+        Check::new(law, "the_counts_of_an_idle_run_are_exact", BOTH, standing_still),
     ]
 }
 
@@ -41,7 +41,7 @@ async fn every_item(tested: Tested, game: Game, stop: Stop) -> Outcome {
     played.report = None;
     match played.ledger.seen().tokens {
         0 => Ok(()),
-        left => Err(format!("{left} items were still somewhere after the run was gone")),
+        left => Err(format!("{left} items were left after the run; 0 would be right")),
     }
 }
 
@@ -80,7 +80,7 @@ fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> 
     ] {
         let count = seen.count(fate);
         if reported != count {
-            return Err(format!("the report says {reported} {what}, and of the jobs {count} did"));
+            return Err(format!("the report counts {reported} {what}, and {count} jobs did so"));
         }
     }
     // What was on its way from the stage before counts as cancelled at this one.
@@ -88,7 +88,7 @@ fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> 
     let exact = tested.job_stage() == 0;
     if counts.cancelled < cancelled || exact && counts.cancelled > cancelled {
         return Err(format!(
-            "the report says {} cancelled, and of the jobs {cancelled} were dropped in the middle",
+            "the report counts {} cancelled, and {cancelled} jobs were dropped before their end",
             counts.cancelled,
         ));
     }
@@ -107,7 +107,7 @@ pub(crate) fn source(items: usize, played: &Played, report: &Report) -> Outcome 
     let kept = played.kept.len();
     if kept + first.taken != items + first.never_started {
         return Err(format!(
-            "of {items} items {} were taken and {} of those never begun, and {kept} were had back",
+            "of {items} items {} were taken, {} of these were never started, and {kept} came back",
             first.taken, first.never_started,
         ));
     }
@@ -125,12 +125,12 @@ pub(crate) fn nothing_twice(played: &Played) -> Outcome {
         }
     }
     if let Some(both) = played.kept.iter().find(|index| seen.begun.contains(index)) {
-        return Err(format!("item {both} was begun and given back as well"));
+        return Err(format!("item {both} was started, and came back as well"));
     }
     let succeeded: BTreeSet<_> =
         seen.ended.iter().filter(|ended| ended.1 == Fate::Succeeded).map(|ended| ended.0).collect();
     match outputs.iter().find(|index| !succeeded.contains(index)) {
-        Some(index) => Err(format!("an output was yielded for item {index}, whose job made none")),
+        Some(index) => Err(format!("an output was yielded for item {index}, whose job has no output")),
         None => Ok(()),
     }
 }
@@ -139,7 +139,7 @@ pub(crate) fn all_are_begun_or_kept(items: usize, played: &Played) -> Outcome {
     let seen = played.ledger.seen();
     let known: BTreeSet<_> = seen.begun.iter().chain(&played.kept).copied().collect();
     match (0..items).find(|index| !known.contains(index)) {
-        Some(lost) => Err(format!("item {lost} was lost: it was neither begun nor given back")),
+        Some(lost) => Err(format!("item {lost} was lost: not started, and not back in the source")),
         None => Ok(()),
     }
 }
@@ -150,7 +150,7 @@ async fn every_moment(tested: Tested, game: Game) -> Outcome {
         let known = counts.settled() + counts.running;
         if known > counts.taken || counts.delivered > counts.taken {
             return Err(format!(
-                "while it went on, stage `{stage}` told of {} items taken, and of {known} settled or \
+                "during the run, stage `{stage}` reports {} items taken, and of {known} settled or \
                  running and {} delivered",
                 counts.taken, counts.delivered,
             ));
@@ -177,7 +177,7 @@ async fn standing_still(tested: Tested) -> Outcome {
         }
         let (taken, left) = (live[0].counts.taken, supplied.rest.taken());
         if taken != left {
-            return Err(format!("{left} items left the source, and the live counts tell of {taken}"));
+            return Err(format!("{left} items left the source, and the live counts have {taken}"));
         }
         Ok((counts, jobs))
     };

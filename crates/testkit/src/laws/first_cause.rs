@@ -20,17 +20,17 @@ use crate::testable::{Testable, Tested};
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::FirstCause;
     vec![
-        Check::generated(law, "a_failure_comes_last_and_is_the_first", PAUSED, the_first),
-        Check::generated(law, "a_failure_comes_last_and_is_no_cancellation", BOTH, comes_last),
+        Check::generated(law, "the_failure_yielded_last_is_the_first", PAUSED, the_first),
+        Check::generated(law, "the_failure_yielded_last_is_no_cancellation", BOTH, comes_last),
         Check::generated(law, "a_cancel_masks_no_failure", PAUSED, not_masked),
-        Check::generated(law, "going_on_yields_every_failure", BOTH, going_on),
-        Check::new(law, "what_had_finished_is_yielded_before_the_failure", BOTH, finished_before),
+        Check::generated(law, "a_run_set_to_continue_yields_every_failure", BOTH, going_on),
+        Check::new(law, "completed_outputs_are_yielded_before_the_failure", BOTH, finished_before),
         Check::new(law, "a_later_cancel_masks_nothing", BOTH, later_cancel),
         Check::new(law, "a_later_failure_masks_nothing", BOTH, later_failure),
-        Check::new(law, "a_panic_of_what_is_left_of_a_job_masks_nothing", BOTH, remains::masked),
+        Check::new(law, "a_panic_in_the_drop_of_a_job_masks_nothing", BOTH, remains::masked),
         Check::new(law, "a_failure_of_the_source_comes_after_its_items", BOTH, of_the_source),
-        Check::new(law, "a_cancellation_says_who_cancelled", BOTH, who_cancelled),
-        Check::new(law, "a_passed_deadline_is_told_as_such", PAUSED, deadline),
+        Check::new(law, "a_cancellation_names_its_cause", BOTH, who_cancelled),
+        Check::new(law, "a_passed_deadline_is_reported_as_a_deadline", PAUSED, deadline),
     ]
 }
 
@@ -81,7 +81,9 @@ async fn the_first(tested: Tested, game: Game) -> Outcome {
     if told == first {
         Ok(())
     } else {
-        Err(format!("the first job that failed was that of {first:?}, and told was that of {told:?}"))
+        Err(format!(
+            "the first job that failed is the job of item {first:?}, and the reported failure is of item {told:?}"
+        ))
     }
 }
 
@@ -203,7 +205,7 @@ async fn finished_before(tested: Tested) -> Outcome {
     is_of_job(&failure, 3, "item 3 is bad", &stage)?;
     match soon("the end", run.next()).await? {
         None => Ok(()),
-        Some(_) => Err("something came after the failure".to_owned()),
+        Some(_) => Err("an output came after the failure; the end would be right".to_owned()),
     }
 }
 
@@ -304,7 +306,7 @@ async fn of_the_source(tested: Tested) -> Outcome {
 fn is_cancelled(failure: &Failure, by: Cancelled) -> Outcome {
     match failure.cause() {
         Cause::Cancelled(told) if *told == by => Ok(()),
-        _ => Err(format!("the run was stopped as {by:?}, and the failure told is `{failure}`")),
+        _ => Err(format!("the run was stopped as {by:?}, and the reported failure is `{failure}`")),
     }
 }
 
@@ -323,7 +325,7 @@ async fn who_cancelled(tested: Tested) -> Outcome {
         }
         is_cancelled(&first_failure(&mut run).await?, by)?;
         if soon("the end", run.next()).await?.is_some() {
-            return Err("something came after the cancellation".to_owned());
+            return Err("an output came after the cancellation; the end would be right".to_owned());
         }
     }
     Ok(())

@@ -19,16 +19,16 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::NoAddedWait;
     vec![
-        Check::new(law, "jobs_that_sleep_sleep_at_the_same_time", PAUSED, one_sleep),
-        Check::new(law, "a_slot_is_filled_as_soon_as_it_is_free", PAUSED, slots),
-        Check::new(law, "nothing_waits_behind_a_job_that_waits", PAUSED, |t| beside_a_waiting_one(t, 0)),
-        Check::new(law, "nothing_waits_beside_a_job_that_waits_after_many_that_did_not", PAUSED, |t| {
+        Check::new(law, "jobs_sleep_at_the_same_time", PAUSED, one_sleep),
+        Check::new(law, "a_job_starts_as_soon_as_another_completes", PAUSED, slots),
+        Check::new(law, "no_item_waits_behind_a_job_that_waits", PAUSED, |t| beside_a_waiting_one(t, 0)),
+        Check::new(law, "no_item_waits_behind_the_first_job_that_waits", PAUSED, |t| {
             beside_a_waiting_one(t, 5_000)
         }),
-        Check::new(law, "what_came_before_a_pause_of_the_source_is_yielded", PAUSED, before_a_pause),
-        Check::new(law, "an_item_that_arrives_is_begun_while_others_wait", PAUSED, arrives),
-        Check::new(law, "an_item_that_arrives_is_begun_while_another_computes", THREADS, computing_channel),
-        Check::new(law, "a_generator_goes_on_while_a_job_computes", THREADS, computing_generator),
+        Check::new(law, "outputs_are_yielded_in_a_pause_of_the_source", PAUSED, before_a_pause),
+        Check::new(law, "an_arriving_item_starts_while_other_jobs_wait", PAUSED, arrives),
+        Check::new(law, "an_arriving_item_starts_while_another_job_computes", THREADS, computing_channel),
+        Check::new(law, "a_generator_continues_while_a_job_computes", THREADS, computing_generator),
     ]
 }
 
@@ -105,7 +105,7 @@ async fn beside_a_waiting_one(tested: Tested, at: usize) -> Outcome {
         let done = ledger.until("the jobs behind", |seen| seen.ended.len() == at + BEHIND).await;
         if done.is_err() || began.elapsed() > Duration::ZERO {
             let ended = ledger.seen().ended.len();
-            return Err(format!("one job waits, and only {ended} of {} others are done", at + BEHIND));
+            return Err(format!("one job waits, and only {ended} of {} other jobs completed", at + BEHIND));
         }
         drop(run);
     }
@@ -145,7 +145,7 @@ async fn arrives(tested: Tested) -> Outcome {
         let _ = sender.try_send(ledger.hand_out(index));
         let begins = ledger.until("the job", |seen| seen.begun.len() > index).await;
         if begins.is_err() || arrival.elapsed() > Duration::ZERO {
-            return Err(format!("item {index} arrived while {index} jobs waited, and had to wait for them"));
+            return Err(format!("item {index} arrived while {index} jobs waited, and waited for these jobs"));
         }
     }
     drop(sender);
@@ -198,7 +198,7 @@ async fn computing_generator(tested: Tested) -> Outcome {
         out.send(items.hand_out(1)).await;
     });
     let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
-    // Told from here and not by the job: what a job wakes waits in its thread's own slot.
+    // Sent from here and not by the job: a task that a job wakes waits in the slot of the thread of the job.
     ledger.until("the first job", |seen| seen.begun.len() == 1).await?;
     go_on.notify_one();
     both(run).await

@@ -108,13 +108,13 @@ async fn holds_nothing_back(tested: Tested) -> Outcome {
         let output = soon("the next output", run.next()).await;
         match output.map_err(|_| format!("while item 0 waits, only {taken} of the 39 others were yielded"))? {
             Some(Ok(token)) if token.index > 0 => {}
-            _ => return Err("something else than the output of an item that was ready came".to_owned()),
+            _ => return Err("the next output is not of an item that was ready".to_owned()),
         }
     }
     gate.add_permits(1);
     match soon("the last output", run.next()).await? {
         Some(Ok(token)) if token.index == 0 => Ok(()),
-        _ => Err("item 0 was let go, and something else was yielded".to_owned()),
+        _ => Err("item 0 was released, and the next output is of another item".to_owned()),
     }
 }
 

@@ -18,8 +18,8 @@ const ITEMS: usize = 300;
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Progress;
     vec![
-        Check::new(law, "nobody_takes_and_jobs_go_on_to_the_bound", BOTH, nobody_takes),
-        Check::new(law, "a_taker_pauses_and_jobs_go_on_to_the_bound", BOTH, a_taker_that_pauses),
+        Check::new(law, "jobs_continue_to_the_bound_without_a_receiver", BOTH, nobody_takes),
+        Check::new(law, "jobs_continue_to_the_bound_in_a_pause_of_the_receiver", BOTH, a_taker_that_pauses),
         Check::new(law, "two_stages_under_one_semaphore_finish", BOTH, one_semaphore),
         Check::new(law, "a_job_that_waits_for_a_later_one_finishes", BOTH, waits_for_a_later_one),
         Check::new(law, "the_next_item_may_wait_for_the_last_output", BOTH, one_at_a_time),
@@ -33,7 +33,11 @@ async fn rest(run: Run<Token>) -> Result<usize, String> {
 }
 
 fn all(outputs: usize, expected: usize) -> Outcome {
-    if outputs == expected { Ok(()) } else { Err(format!("{outputs} outputs came of {expected}")) }
+    if outputs == expected {
+        Ok(())
+    } else {
+        Err(format!("{outputs} outputs came, and {expected} would be right"))
+    }
 }
 
 async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
@@ -133,7 +137,11 @@ async fn one_at_a_time(tested: Tested) -> Outcome {
         let _ = sender.try_send(ledger.hand_out(index));
         match soon("the output of the only item", run.next()).await? {
             Some(Ok(token)) if token.index == index => {}
-            _ => return Err(format!("item {index} went in alone, and something else came out")),
+            _ => {
+                return Err(format!(
+                    "item {index} was alone in the run, and the next output is of another item"
+                ));
+            }
         }
     }
     drop(sender);

@@ -24,13 +24,13 @@ pub(crate) fn checks() -> Vec<Check> {
     vec![
         stopped("nothing_is_left_at_the_end", BOTH, Stop::Never),
         stopped("nothing_is_left_after_a_cancel", BOTH, Stop::Cancel),
-        stopped("nothing_is_left_after_a_drop_once_the_scope_is_closed", BOTH, Stop::Drop),
+        stopped("nothing_is_left_of_a_dropped_run_after_its_scope", BOTH, Stop::Drop),
         stopped("nothing_is_left_after_the_deadline", PAUSED, Stop::Deadline),
         Check::new(law, "no_task_is_left", BOTH, no_task),
         Check::new(law, "no_permit_is_left", BOTH, no_permit),
         Check::new(law, "the_source_is_dropped", BOTH, no_source),
         Check::new(law, "nothing_that_a_job_starts_is_left_at_the_end", BOTH, no_started),
-        Check::new(law, "a_dropped_run_stops_without_being_waited_for", BOTH, dropped),
+        Check::new(law, "a_dropped_run_stops_without_a_wait", BOTH, dropped),
         Check::new(law, "the_scope_waits_for_a_job_that_computes", THREADS, computing),
     ]
 }
@@ -39,7 +39,7 @@ async fn nothing_is_left(tested: Tested, game: Game, stop: Stop) -> Outcome {
     let played = play(&*tested, &game, stop).await?;
     match played.left {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs were still there when the run was over")),
+        jobs => Err(format!("{jobs} jobs were left at the end of the run; 0 would be right")),
     }
 }
 
@@ -121,7 +121,7 @@ async fn no_permit(tested: Tested) -> Outcome {
         end(&tested, &ledger, job, ending).await?;
         let left = permits.available_permits();
         if left != 4 {
-            return Err(format!("{} of 4 permits are held when the run is over ({ending:?})", 4 - left));
+            return Err(format!("{} of 4 permits are held at the end of the run ({ending:?})", 4 - left));
         }
     }
     Ok(())
@@ -134,7 +134,7 @@ async fn no_source(tested: Tested) -> Outcome {
         let seen = ledger.seen();
         if (seen.sources, seen.tokens) != (0, 0) {
             return Err(format!(
-                "{} sources and {} items are left when the run is over ({ending:?})",
+                "{} sources and {} items are left at the end of the run ({ending:?})",
                 seen.sources, seen.tokens,
             ));
         }
@@ -210,7 +210,7 @@ async fn no_started(tested: Tested) -> Outcome {
             0 => {}
             left => {
                 return Err(format!(
-                    "{left} tasks and jobs of inner runs, started by jobs in their scope, are left when the run is over \
+                    "{left} tasks and jobs of inner runs, started by jobs in their scope, are left at the end of the run \
                      ({ending:?})"
                 ));
             }
@@ -230,7 +230,7 @@ async fn dropped(tested: Tested) -> Outcome {
     ledger.until("the end of every job of a dropped run", |seen| seen.live == 0).await
 }
 
-/// A job that blocks its thread can't be stopped: whoever waits for the scope waits for it.
+/// A job that blocks its thread cannot be stopped: the wait for the scope includes the job.
 async fn computing(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let (release, released) = mpsc::channel::<()>();
@@ -250,13 +250,13 @@ async fn computing(tested: Tested) -> Outcome {
     let mut closed = std::pin::pin!(scope.wait());
     tokio::select! {
         biased;
-        _ = &mut closed => return Err("the scope was closed while a job computed".to_owned()),
+        _ = &mut closed => return Err("the wait for the scope ended while a job computed".to_owned()),
         () = settle() => {}
     }
     let _ = release.send(());
     let _ = soon("the scope's end", closed).await?;
     match ledger.seen().live {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs were left when the scope was closed")),
+        jobs => Err(format!("{jobs} jobs were left at the end of the scope; 0 would be right")),
     }
 }

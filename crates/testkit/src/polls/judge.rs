@@ -47,7 +47,9 @@ fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outc
     let seen = played.ledger.seen();
     match (seen.tokens, seen.sources) {
         (0, 0) => Ok(()),
-        (items, sources) => Err(format!("{items} items and {sources} sources were left when all was over")),
+        (items, sources) => {
+            Err(format!("{items} items and {sources} sources were left at the end; 0 would be right"))
+        }
     }
 }
 
@@ -66,11 +68,13 @@ fn bounds(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
 fn structure(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     match (witness.played.left, witness.tasks_left) {
         (0, 0) => Ok(()),
-        (jobs, tasks) => Err(format!("{jobs} jobs and {tasks} tasks were left when the run was over")),
+        (jobs, tasks) => {
+            Err(format!("{jobs} jobs and {tasks} tasks were left at the end of the run; 0 would be right"))
+        }
     }
 }
 
-/// The failures that were told, in the order of the telling, those of cancellations included.
+/// The reported failures in their order, cancellations included.
 fn told(witness: &Witness) -> Vec<&Failure> {
     let played = &witness.played;
     let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
@@ -108,15 +112,17 @@ fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outco
     match (first, cause) {
         _ if witness.dropped => Ok(()),
         (Some(first), Some(cause)) if is_of_job(cause, first) => Ok(()),
-        // Which of the two came first, the ledger does not tell.
+        // The ledger has no order of the two.
         (_, Some(cause)) if source_failed && of_the_source(cause) => Ok(()),
         (Some(first), _) => Err(format!(
-            "the job of item {first} was the first that failed, and the cause told is {}",
+            "the job of item {first} was the first that failed, and the reported cause is {}",
             text(cause)
         )),
         (None, None) => all_came_to_their_end(scene, witness, is_stopped),
         (None, Some(cause)) if is_stopped => is_the_stop(scene, &ended, cause),
-        (None, Some(cause)) => Err(format!("nothing failed and nobody stopped it, and told was `{cause}`")),
+        (None, Some(cause)) => {
+            Err(format!("no job failed and the run was not stopped, and the reported cause is `{cause}`"))
+        }
     }
 }
 
@@ -124,7 +130,7 @@ fn text(failure: Option<&Failure>) -> String {
     failure.map_or_else(|| "none".to_owned(), |failure| format!("`{failure}`"))
 }
 
-/// A run that tells no failure has done everything, whatever it was to be stopped by.
+/// A run without a failure has completed every item, despite the stop.
 fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> Outcome {
     let items = scene.plans.len();
     let succeeded = witness.played.ledger.seen().count(Fate::Succeeded);
@@ -132,7 +138,7 @@ fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> 
         return Ok(());
     }
     let how = if is_stopped { "was stopped" } else { "was not stopped" };
-    Err(format!("the run {how}, {succeeded} of {items} jobs came to their end, and no failure was told"))
+    Err(format!("the run {how}, {succeeded} of {items} jobs came to their end, and no failure is reported"))
 }
 
 /// The cause is who stopped it, or a job that failed before anybody knew.
@@ -146,14 +152,14 @@ fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outco
     match cause.cause() {
         Cause::Cancelled(told) if *told == by => Ok(()),
         Cause::Cancelled(_) => {
-            Err(format!("the play was stopped by {:?}, and told was `{cause}`", scene.stop))
+            Err(format!("the run was stopped by {:?}, and the reported cause is `{cause}`", scene.stop))
         }
         _ if failed_jobs(ended).first().copied() == cause.index() => Ok(()),
-        _ => Err(format!("no job had failed before the stop, and told was `{cause}`")),
+        _ => Err(format!("no job had failed before the stop, and the reported cause is `{cause}`")),
     }
 }
 
-/// Each failure of a job is told once, with its message and its stage. A run that was dropped tells one of them.
+/// Each failure of a job is reported once, with message and stage. A dropped run reports one failure.
 fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let source_failed = witness.source_failed;
     let ended = witness.played.ledger.seen().ended.clone();
@@ -169,7 +175,7 @@ fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     jobs.sort_unstable();
     let all = failed.len() + usize::from(source_failed);
     let is_right = if witness.dropped || witness.collected {
-        // Beside what was yielded, the scope hears of one.
+        // The scope records one failure in addition to the yielded failures.
         let yielded = witness.played.yielded.iter().filter_map(|result| result.as_ref().err());
         let yielded = yielded.filter(|failure| !failure.is_cancelled()).count();
         let least = yielded + usize::from(all > yielded);
@@ -183,7 +189,7 @@ fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     }
     let and = if source_failed { " and the source" } else { "" };
     Err(format!(
-        "the jobs of the items {failed:?}{and} failed, and told were failures of the items {jobs:?}, and \
+        "the jobs of the items {failed:?}{and} failed, and the reported failures are of the items {jobs:?}, and \
          {source} of the source"
     ))
 }
@@ -193,13 +199,13 @@ fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Ou
     let (stage, says) = if of_the_source(failure) {
         ("source", SOURCE_FAILED.to_owned())
     } else {
-        let Some(index) = failure.index() else { return Err(format!("`{text}` is nobody's failure")) };
+        let Some(index) = failure.index() else { return Err(format!("the failure `{text}` has no item")) };
         let says = match scene.plans.get(index).map(|plan| plan.end) {
             Some(End::Panic) => format!("panicked: on purpose: job {index} panicked"),
             Some(End::Fail) => format!("job {index} failed"),
             Some(End::TimeOut) => "timed out: no result within 1ms".to_owned(),
             Some(End::Succeed) | None => {
-                return Err(format!("told was `{text}`, and that job was to succeed"));
+                return Err(format!("the reported failure is `{text}`, and the job of that item succeeds"));
             }
         };
         (&*witness.stage, says)
@@ -207,7 +213,7 @@ fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Ou
     if failure.stage() == stage && text.contains(&says) {
         Ok(())
     } else {
-        Err(format!("told was `{text}`, and it should have been `{says}` at stage `{stage}`"))
+        Err(format!("the reported failure is `{text}`, and `{says}` at stage `{stage}` would be right"))
     }
 }
 
@@ -221,7 +227,9 @@ fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let after = &seen.begun[begun..];
     let at_once = matches!(scene.stop, Stop::CancelRun | Stop::Drop);
     if at_once && !after.is_empty() {
-        return Err(format!("the jobs of the items {after:?} began after the run was stopped"));
+        return Err(format!(
+            "the jobs of the items {after:?} started after the run was stopped; none would be right"
+        ));
     }
     let most = match scene.stop {
         // The timer has its turn after a poll.

@@ -1,4 +1,4 @@
-//! One play: the runtime makes one poll at a time, and between two, or in the midst of one, the run is stopped.
+//! One play: the runtime makes one poll at a time, and between two, or within one, the run is stopped.
 //!
 //! A [`Runtime::Stepped`](crate::Runtime::Stepped) gives the check its turn after each poll of a task. So every
 //! await of the run's own tasks (workers, supervisor, clearing up) is a place where the check may act, and the
@@ -25,9 +25,9 @@ use crate::testable::Testable;
 
 /// More polls than any play takes.
 const MOST_POLLS: usize = 5_000;
-/// So many polls in which nothing was seen are the end of what goes on by itself.
+/// After this number of polls without an event, no task proceeds by itself.
 const STILL: usize = 25;
-/// A late taker is polled once in so many.
+/// A late receiver is polled once in this number of polls.
 const LATE: usize = 7;
 /// The deadline of those that have one.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ type Gate = Arc<Mutex<Option<Arc<Barrier>>>>;
 
 type Taking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The taker's future, where whoever drops the run finds it.
+/// The future of the receiver, which the stop can drop.
 #[derive(Clone)]
 struct Slot(Arc<Mutex<Option<Taking>>>);
 
@@ -130,7 +130,7 @@ async fn one_poll() {
     .await;
 }
 
-/// Waits for the scope's end, and lets go of the first future that does so.
+/// Waits for the end of the scope, after a first such wait that is dropped.
 async fn closed(scope: &Scope) -> Result<Result<(), Failure>, String> {
     if let Poll::Ready(closed) = pin!(scope.wait()).poll(&mut Context::from_waker(Waker::noop())) {
         return Ok(closed);

@@ -1,4 +1,4 @@
-//! What the taker of a play does with the run, and what it sees.
+//! The receiver of a play: its calls, and its observations.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -11,19 +11,19 @@ use towpath_pattern::{Failure, Report, Run, StageReport};
 use super::scene::Taker;
 use crate::probe::{Ledger, Token};
 
-/// What the taker has seen.
+/// The observations of the receiver.
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) yielded: Vec<Result<usize, Failure>>,
     pub(super) live: Vec<Vec<StageReport>>,
     pub(super) report: Option<Report>,
     pub(super) collected: bool,
-    /// Jobs that were there when it had come to the end.
+    /// The jobs left at the end of the run.
     pub(super) left: usize,
     pub(super) after_the_end: bool,
 }
 
-/// `future` to its end, or `None` when it was told to let go of it.
+/// Returns the output of `future`, or `None` if the stop has released the future.
 async fn unless_told<F: Future>(let_go: &AtomicBool, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -35,16 +35,16 @@ async fn unless_told<F: Future>(let_go: &AtomicBool, future: F) -> Option<F::Out
     .await
 }
 
-/// What the taker is told, at its next poll.
+/// The orders to the receiver, at its next poll.
 #[derive(Default)]
 pub(super) struct Told {
-    /// To drop the future that it polls.
+    /// Drop the current future.
     pub(super) let_go: AtomicBool,
-    /// To cancel the run then.
+    /// Then cancel the run.
     pub(super) cancel: AtomicBool,
 }
 
-/// What the taker does with the run.
+/// Takes the outputs of the run.
 pub(super) async fn take(
     mut run: Run<Token>,
     taker: Taker,

@@ -113,9 +113,9 @@ pub(crate) struct Plan {
 pub(crate) enum Wait {
     /// Ends at its first poll.
     Not,
-    /// Pending so many times.
+    /// Pending this number of times.
     Polls(u8),
-    /// A sleep of so many milliseconds; on a clock that is not paused, as many polls.
+    /// A sleep of this number of milliseconds; on a clock that is not paused, as many polls.
     Ms(u8),
 }
 

@@ -28,9 +28,9 @@ pub(crate) struct Ledger {
     alarm: Mutex<Option<Alarm>>,
 }
 
-/// What is to be done at a certain moment, in the midst of whatever the pattern is doing then.
+/// An action at a certain moment, within a poll or a drop of the pattern.
 struct Alarm {
-    /// So many moments from now.
+    /// The number of moments from now.
     moments: usize,
     action: Box<dyn FnOnce() + Send>,
 }
@@ -86,7 +86,7 @@ impl Ledger {
         result
     }
 
-    /// Does `action` in the midst of the moment that comes after so many others: while a job, or the source, is
+    /// Runs `action` within the moment after `moments` others: while a job, or the source, is
     /// polled, or an item dropped.
     pub(crate) fn after(&self, moments: usize, action: impl FnOnce() + Send + 'static) {
         *self.alarm() = Some(Alarm { moments, action: Box::new(action) });

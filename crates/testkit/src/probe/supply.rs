@@ -88,7 +88,7 @@ pub(crate) struct SourceFault {
 /// What the failure of a source says.
 pub(crate) const SOURCE_FAILED: &str = "the source is dry";
 
-/// A source, what gives back what was never begun, and what tells how much was taken.
+/// A source, its items that were never started, and the number of items taken.
 pub(crate) struct Supplied {
     pub(crate) source: Source<Token>,
     pub(crate) kept: Kept<Token>,
@@ -106,7 +106,7 @@ impl Supplied {
     }
 }
 
-/// Tells how much was taken from a source.
+/// The number of items taken from a source.
 pub(crate) struct Rest {
     ledger: Arc<Ledger>,
     in_channel: Box<dyn Fn() -> usize + Send>,

@@ -29,7 +29,7 @@ pub(super) enum On {
     Paused,
     /// One thread, and the real clock.
     OneThread,
-    /// So many workers.
+    /// A multi-thread runtime with this number of threads.
     Workers(usize),
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Part {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taker {
     pub(super) with: With,
-    /// It pauses before one output of so many.
+    /// The receiver pauses before one output in this number.
     pub(super) pauses: Option<(usize, Pause)>,
     /// A wait for the next output is given up at that poll, and begun again.
     pub(super) fickle: Option<usize>,
@@ -66,7 +66,7 @@ pub(super) enum With {
     Indexed,
     Outcomes,
     Collect,
-    /// Takes so many outputs by hand, and leaves the rest to `finish`.
+    /// Takes this number of outputs with `next`, then calls `finish`.
     FinishAfter(usize),
 }
 
@@ -80,9 +80,9 @@ pub(super) enum Pause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     Never,
-    /// It is cancelled when so many outputs were taken.
+    /// The run is cancelled after this number of outputs.
     Cancel(usize),
-    /// Whoever takes from it is dropped, with it, at so many polls.
+    /// The receiver is dropped with the run, at this poll.
     DropAt(usize),
     Scope(ScopeStop),
 }
@@ -90,9 +90,9 @@ pub(super) enum Stop {
 /// What stops a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScopeStop {
-    /// A task cancels it, after so many times of letting others go first.
+    /// A task cancels the run after this number of yields.
     CancelAfter(usize),
-    /// A task cancels it, after so many µs.
+    /// A task cancels the run after this number of µs.
     CancelAfterMicros(u64),
     DeadlineMs(u64),
 }

@@ -14,7 +14,7 @@ use super::particular::Particular;
 use super::within::{AT_MOST, within};
 use crate::testable::Tested;
 
-/// One run of so many is of what only the crate has, where there is any.
+/// One run in this number is work of the crate only, if the crate has such work.
 const PARTICULAR: u32 = 4;
 
 /// A run as it is watched from outside.

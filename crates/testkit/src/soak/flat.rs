@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::bench::process;
+use super::resident::resident_kib;
 
 /// The first runs, after which memory may not grow.
 const WARM_UP: u64 = 400;
@@ -27,7 +27,7 @@ struct Range<T> {
 pub(super) struct Flat {
     heap: fn() -> usize,
     of_heap: Option<Range<usize>>,
-    /// In KiB; `None` where nothing tells it, too.
+    /// In KiB; `None` also on a system that does not report the value.
     of_process: Option<Range<u64>>,
     most_in_warm_up: (usize, u64),
 }
@@ -40,7 +40,7 @@ impl Flat {
     /// After `runs` runs, between two of them.
     pub(super) fn look(&mut self, runs: u64) -> Result<(), String> {
         let heap = (self.heap)();
-        let resident = runs.is_multiple_of(ASK_EVERY).then(|| process::memory_kib("VmRSS:")).flatten();
+        let resident = runs.is_multiple_of(ASK_EVERY).then(resident_kib).flatten();
         if runs < WARM_UP {
             let most = &mut self.most_in_warm_up;
             *most = (most.0.max(heap), most.1.max(resident.unwrap_or(0)));

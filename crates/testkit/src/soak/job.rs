@@ -43,7 +43,7 @@ pub(super) struct Inner {
 }
 
 impl Mood {
-    /// So many that a run is over in some 10 ms, with `limit` jobs at once.
+    /// The largest number of items of a run of about 10 ms, with `limit` jobs at once.
     pub(super) fn most_items(self, limit: usize) -> usize {
         match self.waits {
             Waits::Never | Waits::Yields => usize::MAX,

@@ -74,9 +74,9 @@ async fn take_to_the_end(
         }
         ledgers[0].ask();
         match hand.next(choice.taker.fickle).await {
-            Some(Ok((index, token))) => {
-                is_index_of(index, token.index)?;
-                taken.yielded.push(Ok(token.index));
+            Some(Ok((index, output))) => {
+                is_index_of(index, output.index)?;
+                taken.yielded.push(Ok(output.index));
             }
             Some(Err(failure)) => taken.yielded.push(Err(failure)),
             None => ended = true,

@@ -233,7 +233,7 @@ fn failed(seen: &Seen) -> Vec<usize> {
     failed
 }
 
-/// Each job that failed is told of: by the run, in its report, or by the scope, and only once.
+/// The failure of each job is reported once: by the run, in the report, or by the scope.
 fn told(choice: &Choice, seen: &Seen) -> Outcome {
     let failed = failed(seen);
     let yielded = seen.taken.yielded.iter().filter_map(|result| result.as_ref().err());

@@ -1,4 +1,4 @@
-//! Law 5, broken: the failure that is told is not the one that was first.
+//! Law 5, broken: the reported failure is not the first failure.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
 
-/// Tells that something was cancelled, in place of why.
+/// Reports a cancellation in place of the cause.
 #[derive(Clone)]
 pub struct SaysCancelled;
 

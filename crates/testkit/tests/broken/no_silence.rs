@@ -1,4 +1,4 @@
-//! Law 6, broken: failures that nobody hears of.
+//! Law 6, broken: failures without a report.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -33,7 +33,7 @@ impl Flaw for DetachesItsJobs {
     }
 }
 
-/// Starts a task beside the run, and forgets it.
+/// Starts a task next to the run, and forgets the task.
 #[derive(Clone)]
 pub struct LeavesATask;
 

@@ -14,7 +14,7 @@ mod resource;
 #[path = "../../../semaphore/tests/subject/mod.rs"]
 mod semaphore;
 
-/// A pattern, and what it is called.
+/// A pattern and its name.
 pub struct Named<T> {
     pub name: String,
     pub pattern: Box<dyn Pattern<T, Out = T>>,
@@ -27,17 +27,17 @@ where
     J: Job<T, Out = T> + Clone,
 {
     vec![
-        named(&fanout::AsCompleted, case, job),
-        named(&fanout::Ordered, case, job),
-        named(&pipeline::OneStage, case, job),
-        named(&pipeline::PassJobPass, case, job),
-        named(&pipeline::OrderedStages, case, job),
-        named(&producer_consumer::AsCompleted, case, job),
-        named(&resource::AsCompleted, case, job),
-        named(&resource::Ordered, case, job),
-        named(&semaphore::AsCompleted, case, job),
-        named(&semaphore::Ordered, case, job),
-        named(&semaphore::TwoUnderOne, case, job),
+        named(&fanout::fanout(), case, job),
+        named(&fanout::fanout_ordered(), case, job),
+        named(&pipeline::pipeline(), case, job),
+        named(&pipeline::pipeline_of_three(), case, job),
+        named(&pipeline::pipeline_of_three_ordered(), case, job),
+        named(&producer_consumer::producer_consumer(), case, job),
+        named(&resource::resource(), case, job),
+        named(&resource::resource_ordered(), case, job),
+        named(&semaphore::semaphore(), case, job),
+        named(&semaphore::semaphore_ordered(), case, job),
+        named(&semaphore::two_under_one_semaphore(), case, job),
     ]
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn masked(tested: Tested) -> Outcome {
         }
         let panic = told.next().map(|failure| failure.to_string()).unwrap_or_default();
         if !panic.contains("what is left of the job") || told.next().is_some() {
-            return Err(format!("what is left of a job panicked, and told was `{panic}`, or more than that"));
+            return Err(format!("the drop of a job panicked, and the failures are `{panic}`, or more"));
         }
     }
     Ok(())

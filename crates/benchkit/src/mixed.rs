@@ -1,21 +1,21 @@
-//! Mixed work: most jobs do nothing, some sleep, a few compute, and none is to hold up another.
+//! Mixed work: most jobs do nothing, some sleep, a few compute, and no job holds up another job.
 //!
-//! Beside the time of it all it is told how long the jobs that do nothing took from their first step until
-//! their output was in the taker's hands.
+//! The measures are the time of the run, and for each job without work the time from its first step until the receiver
+//! has its output.
 
 use std::time::{Duration, Instant};
 
 use towpath_pattern::PatternExt;
 
-use super::hash::hash;
-use super::measured::{Measured, milliseconds};
-use super::times::Times;
-use crate::subject::{Case, Subject};
+use crate::hash::hash;
+use crate::measured::{Measured, milliseconds};
+use crate::times::Times;
+use towpath_testkit::{Case, Subject};
 
-/// Jobs at once, and outputs that may wait.
+/// The limit and the capacity.
 const LIMIT: usize = 1_000;
 
-/// How many of the hashings of 20 µs make 2 ms.
+/// The number of hashings of 20 µs in 2 ms.
 const HASHES: u32 = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ enum Kind {
     Burn,
 }
 
-/// One of 1,000 computes, 100 sleep for 1 to 5 ms, the others do nothing.
+/// Of 1,000 jobs, 1 computes, 100 sleep for 1 to 5 ms, and the rest do nothing.
 fn kind(item: u64) -> Kind {
     match item % 1_000 {
         500 => Kind::Burn,
@@ -34,8 +34,8 @@ fn kind(item: u64) -> Kind {
     }
 }
 
-/// The time from the start of a run to its end, the sum of its outputs, and the times of what did nothing.
-pub(super) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
+/// Measures the time from the start of a run to the end, the sum of the outputs, and the times of jobs without work.
+pub(crate) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let pattern = subject.pattern(Case::new(LIMIT), job);
     let mut times = Times::new()?;
     let start = Instant::now();
@@ -52,7 +52,7 @@ pub(super) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<
     Ok(Measured { answer, ms, latency: times.points(), ..Measured::default() })
 }
 
-/// The output, and when the job began if it does nothing.
+/// Returns the output, and for a job without work also the time of its start.
 async fn job(item: u64) -> anyhow::Result<(u64, Option<Instant>)> {
     Ok(match kind(item) {
         Kind::Noop => (item, Some(Instant::now())),

@@ -1,4 +1,4 @@
-//! Growth: what becomes of a run when one quantity is made larger and the rest stays as it is.
+//! Growth: runs with one quantity larger and larger, and all other quantities constant.
 
 use std::sync::Arc;
 
@@ -7,28 +7,28 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
 use towpath_pattern::{Pattern, PatternExt};
 
-use super::measured::Measured;
-use super::workloads::drained;
-use crate::subject::{Case, Subject};
+use crate::measured::Measured;
+use crate::workloads::drained;
+use towpath_testkit::{Case, Subject};
 
-/// What can be made larger of any pattern.
+/// A quantity of any pattern.
 #[derive(Clone, Copy)]
-pub(super) enum Quantity {
+pub(crate) enum Quantity {
     /// No-op items.
     Items,
-    /// Jobs at once, all of which wait until as many have begun.
+    /// Jobs at once, in groups: every job waits for the start of its whole group.
     Limit,
     /// Worker threads of the runtime, over no-op items.
     Workers,
-    /// Patterns one behind the other, each boxed, over no-op items.
+    /// Boxed patterns in a chain, over no-op items.
     Stages,
 }
 
-pub(super) const QUANTITIES: [Quantity; 4] =
+pub(crate) const QUANTITIES: [Quantity; 4] =
     [Quantity::Items, Quantity::Limit, Quantity::Workers, Quantity::Stages];
 
 impl Quantity {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Items => "items",
             Self::Limit => "limit",
@@ -37,7 +37,7 @@ impl Quantity {
         }
     }
 
-    pub(super) fn measure<S: Subject>(
+    pub(crate) fn measure<S: Subject>(
         self,
         subject: &S,
         value: usize,
@@ -51,7 +51,7 @@ impl Quantity {
         let subject = subject.clone();
         let run = match self {
             Self::Items | Self::Workers => runtime.spawn(async move {
-                // As many jobs as the most workers, so that the limit holds none of them up.
+                // The limit is at least the largest number of threads, so that no thread waits for the limit.
                 drained(subject.pattern(Case::new(64).capacity(1_024), noop), items).await
             }),
             Self::Limit => {
@@ -68,7 +68,7 @@ async fn noop(item: u64) -> anyhow::Result<u64> {
     Ok(item)
 }
 
-/// Each job waits until `limit` jobs wait.
+/// Returns the pattern whose jobs wait until `limit` jobs wait.
 fn in_groups<S: Subject>(subject: &S, limit: usize) -> Box<dyn Pattern<u64, Out = u64>> {
     let group = Arc::new(Barrier::new(limit));
     let job = move |item: u64| {

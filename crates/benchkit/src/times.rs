@@ -1,29 +1,29 @@
-//! How long many things took, and what is told of it.
+//! Durations and their percentiles.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use hdrhistogram::Histogram;
 
-/// The percentiles that every subject tells, in whatever language.
+/// The percentiles of every subject, in every language.
 const PERCENTILES: [f64; 14] =
     [0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 99.999, 100.0];
 
-/// Durations, counted in nanoseconds and kept to three digits.
-pub(super) struct Times(Histogram<u64>);
+/// Durations in nanoseconds, with three digits.
+pub(crate) struct Times(Histogram<u64>);
 
 impl Times {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self(Histogram::new(3)?))
     }
 
-    pub(super) fn record(&mut self, time: Duration) -> anyhow::Result<()> {
+    pub(crate) fn record(&mut self, time: Duration) -> anyhow::Result<()> {
         let nanoseconds = u64::try_from(time.as_nanos())?;
         self.0.record(nanoseconds).context("a time that no histogram holds")
     }
 
-    /// Each percentile, and the µs that so many of them took at most.
-    pub(super) fn points(&self) -> Vec<(f64, f64)> {
+    /// Returns each percentile, with the largest duration in µs up to the percentile.
+    pub(crate) fn points(&self) -> Vec<(f64, f64)> {
         let nanoseconds = |percentile| Duration::from_nanos(self.0.value_at_percentile(percentile));
         PERCENTILES.map(|percentile| (percentile, nanoseconds(percentile).as_secs_f64() * 1e6)).to_vec()
     }

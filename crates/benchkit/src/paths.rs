@@ -1,15 +1,15 @@
-//! The hot paths: what `cargo xtask bench --counts` has done under valgrind, item by item, to count instructions.
+//! The hot paths, whose instructions `cargo xtask bench --counts` counts under valgrind, item by item.
 //!
-//! On a runtime of one thread whose clock is paused: nothing then depends on threads or on how slow valgrind is.
+//! The runtime has one thread and a paused clock, so that the counts depend neither on threads nor on the speed of valgrind.
 
 use anyhow::{Context, ensure};
 use tokio::runtime::Builder;
 use towpath_pattern::{PatternExt, Run};
 
-use crate::subject::{Case, Subject};
+use towpath_testkit::{Case, Subject};
 
-/// Does the path for so many items; `work` returns how many there were.
-pub(super) fn walk(
+/// Runs the path with `items` items; `work` returns the number of items that arrived.
+pub(crate) fn walk(
     items: u64,
     work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
 ) -> anyhow::Result<()> {
@@ -21,7 +21,7 @@ pub(super) fn walk(
 }
 
 /// Jobs that return their item, through a pattern.
-pub(super) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
+pub(crate) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
     let pattern = subject.pattern(Case::new(16).capacity(1_024), |item: u64| async move { Ok(item) });
     outputs(pattern.run(0..items)).await
 }

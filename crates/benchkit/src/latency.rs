@@ -1,50 +1,49 @@
 //! Latency: the time that a pattern adds to items that arrive by a schedule.
 //!
-//! The loop is open: when an item is to arrive is fixed before the run begins, whatever becomes of the items
-//! before it, and its added time counts from then until its output is in the taker's hands. So an item
-//! that had to wait before it could even be sent has waited in the figures too; there is no coordinated
-//! omission that would have to be corrected.
+//! The loop is open: the time of every arrival is fixed before the run starts, and does not depend on earlier items.
+//! The added time of an item counts from its arrival until the receiver has its output. So the figures include the
+//! wait of an item before the send, and no coordinated omission is left to correct.
 //!
-//! The items are sent by a task of the same runtime, which yields until the next is due: tokio's timer ticks
-//! once a millisecond, and a thread that spins beside the runtime would cost the jobs a core. The peers do
-//! the same with their own tasks and channels.
+//! A task of the same runtime sends the items, and yields until the next item is due: the timer of tokio ticks once a
+//! millisecond, and a thread that spins next to the runtime would cost the jobs a core. The peers do the same with
+//! their own tasks and channels.
 
 use std::time::{Duration, Instant};
 
 use towpath_pattern::{PatternExt, Source};
 
-use super::measured::Measured;
-use super::times::Times;
-use crate::subject::{Case, Subject};
+use crate::measured::Measured;
+use crate::times::Times;
+use towpath_testkit::{Case, Subject};
 
 /// Jobs at once.
 const LIMIT: usize = 16;
 
-/// Items that may wait before the pattern, and outputs behind it: more than a burst.
+/// The capacity of the channel in front of the pattern and of the pattern: more than a burst.
 const ROOM: usize = 1_024;
 
-/// From the start of the run to the first arrival.
+/// The time from the start of the run to the first arrival.
 const LEAD: Duration = Duration::from_millis(5);
 
-/// Less than this before an item is due its sender does not yield any more.
+/// The sender stops to yield at this time before the next item is due.
 const NEAR: Duration = Duration::from_micros(5);
 
-/// So many items together, once in so long.
+/// Bursts of `burst` items, one every `every`.
 #[derive(Clone, Copy)]
-pub(super) struct Arrivals {
-    pub(super) burst: u64,
-    pub(super) every: Duration,
+pub(crate) struct Arrivals {
+    pub(crate) burst: u64,
+    pub(crate) every: Duration,
 }
 
 impl Arrivals {
-    /// When that item is to arrive, if the first one does at `first`.
+    /// Returns the time at which `item` arrives, if the first item arrives at `first`.
     fn due(self, first: Instant, item: u64) -> Instant {
         first + Duration::from_nanos(item / self.burst * u64::from(self.every.subsec_nanos()))
     }
 }
 
-/// The added times of `items` jobs that do nothing, and the sum of their outputs.
-pub(super) async fn latency<S: Subject>(
+/// Measures the added times of `items` jobs without work, and the sum of the outputs.
+pub(crate) async fn latency<S: Subject>(
     subject: S,
     arrivals: Arrivals,
     items: u64,

@@ -1,20 +1,9 @@
-//! The uniform benchmark: each workload written once, against the trait, for any pattern.
+//! The program of a benchmark: the tasks, and the commands in the arguments.
 //!
-//! A pattern crate's `benches/uniform.rs` is a program that `cargo xtask bench` asks what it can run
-//! (`list`) and has run one workload in a process of its own (`run WORKLOAD SUBJECT ITEMS`); it answers
-//! with one line of JSON. In the same way `growths` lists the quantities that can be made larger, and `grow
-//! QUANTITY VALUE SUBJECT ITEMS` makes one as large as that. `paths` and `walk PATH ITEMS` are the same for
-//! `cargo xtask bench --counts`, which counts from outside.
-
-mod growth;
-mod hash;
-mod latency;
-mod measured;
-mod mixed;
-mod paths;
-pub(crate) mod process;
-mod times;
-mod workloads;
+//! A pattern crate's `benches/uniform.rs` is a program. `cargo xtask bench` reads the tasks of the program (`list`), and
+//! starts a process for every run of a workload (`run WORKLOAD SUBJECT ITEMS`); the answer is one line of JSON. `growths`
+//! lists the growing quantities, and `grow QUANTITY VALUE SUBJECT ITEMS` runs with a quantity at the given value.
+//! `paths` and `walk PATH ITEMS` are the same for `cargo xtask bench --counts`, which counts instructions from outside.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -24,23 +13,24 @@ use std::rc::Rc;
 use std::str::FromStr;
 
 use serde_json::json;
+use towpath_testkit::Subject;
 
-use crate::subject::Subject;
-use growth::QUANTITIES;
-use measured::Measured;
-use workloads::WORKLOADS;
+use crate::growth::QUANTITIES;
+use crate::measured::Measured;
+use crate::workloads::WORKLOADS;
+use crate::{paths, process, workloads};
 
 const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY VALUE SUBJECT ITEMS | \
     paths | walk PATH ITEMS";
 
-/// The benchmark of the patterns of one crate: `main` of its `benches/uniform.rs`.
+/// The benchmark of the patterns of a crate: `main` of `benches/uniform.rs`.
 ///
 /// ```no_run
-/// # use towpath_testkit::{Benchmark, Case, Subject};
-/// # use towpath_pattern::{Job, Order, Pattern, Run, Settings, Source, Scope};
 /// # use std::process::ExitCode;
-/// # fn of<S: Subject>(subject: S) -> ExitCode {
-/// Benchmark::new(subject).main()
+/// # use towpath_benchkit::Benchmark;
+/// # use towpath_testkit::Subject;
+/// # fn benchmark<S: Subject>(subject: S) -> ExitCode {
+/// Benchmark::new("fanout", subject).main()
 /// # }
 /// ```
 #[must_use]
@@ -50,37 +40,36 @@ pub struct Benchmark {
     paths: Vec<HotPath>,
 }
 
-/// One workload done by one subject.
+/// A workload of a subject.
 struct Task {
     workload: String,
     subject: String,
-    /// Whether the peak memory of the process is told.
+    /// Whether the answer has the peak memory of the process.
     peak: bool,
     measure: Box<dyn Fn(u64) -> anyhow::Result<Measured>>,
 }
 
-/// One quantity that can be made larger, of one subject.
+/// A growing quantity of a subject.
 struct Growth {
     quantity: String,
     subject: String,
     measure: Box<dyn Fn(usize, u64) -> anyhow::Result<Measured>>,
 }
 
-/// One way that an item can go, whose instructions are counted.
+/// A path of an item, with counted instructions.
 struct HotPath {
     name: String,
     walk: Box<dyn Fn(u64) -> anyhow::Result<()>>,
 }
 
 impl Benchmark {
-    /// The benchmark of `subject`.
-    pub fn new<S: Subject>(subject: S) -> Self {
-        Self { tasks: Vec::new(), growths: Vec::new(), paths: Vec::new() }.and(subject)
+    /// Creates the benchmark of `subject`, with the name `name` in every table.
+    pub fn new<S: Subject>(name: &str, subject: S) -> Self {
+        Self { tasks: Vec::new(), growths: Vec::new(), paths: Vec::new() }.and(name, subject)
     }
 
-    /// The same, and `subject` as well.
-    pub fn and<S: Subject>(mut self, subject: S) -> Self {
-        let name = subject.name();
+    /// Adds another subject.
+    pub fn and<S: Subject>(mut self, name: &str, subject: S) -> Self {
         let of_path = subject.clone();
         let noop = move |items| paths::noop(of_path.clone(), items);
         let subject = Rc::new(subject);
@@ -88,7 +77,7 @@ impl Benchmark {
             let by = Rc::clone(&subject);
             Task {
                 workload: workload.name.to_owned(),
-                subject: name.clone(),
+                subject: name.to_owned(),
                 peak: workload.peak,
                 measure: Box::new(move |items| workloads::run(&*by, workload, items)),
             }
@@ -97,15 +86,17 @@ impl Benchmark {
             let by = Rc::clone(&subject);
             Growth {
                 quantity: quantity.name().to_owned(),
-                subject: name.clone(),
+                subject: name.to_owned(),
                 measure: Box::new(move |value, items| quantity.measure(&*by, value, items)),
             }
         }));
-        self.path(&name, noop)
+        self.path(name, noop)
     }
 
-    /// The same, and a workload that is about what only this crate does: `work` is done once, with so many
-    /// items, in a task of the runtime, and returns the answer that every subject of the workload gives.
+    /// Adds a workload of this crate only.
+    ///
+    /// `work` receives the number of items, runs once in a task of the runtime, and returns the answer: the
+    /// same for every subject of the workload.
     pub fn with<Fut>(mut self, workload: &str, subject: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
     where
         Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
@@ -119,9 +110,10 @@ impl Benchmark {
         self
     }
 
-    /// The same, and a quantity that only this crate's patterns have: `work` is done once, with that quantity
-    /// so large and with so many items, in a task of the runtime, and returns the sum of the items, counted
-    /// from 0.
+    /// Adds a quantity of the patterns of this crate only.
+    ///
+    /// `work` receives the value of the quantity and the number of items, runs once in a task of the runtime, and
+    /// returns the sum of the items, counted from 0.
     pub fn growing<Fut>(
         mut self,
         quantity: &str,
@@ -139,9 +131,10 @@ impl Benchmark {
         self
     }
 
-    /// The same, and a hot path that only this crate has: `work` sends so many items along it, in a task of a
-    /// runtime of one thread, and returns how many there were. What it costs besides must not depend on
-    /// how many there are. A subject's no-op jobs are a path already.
+    /// Adds a hot path of this crate only. The no-op jobs of every subject are a path already.
+    ///
+    /// `work` receives the number of items, sends the items along the path in a task of a runtime of one thread, and
+    /// returns the number of items that arrived. All other costs of `work` are independent of the number of items.
     pub fn path<Fut>(mut self, name: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
     where
         Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
@@ -151,9 +144,9 @@ impl Benchmark {
         self
     }
 
-    /// Answers to the arguments of this process.
+    /// Runs the command in the arguments of this process.
     ///
-    /// Without any, as `cargo test --benches` runs it, it says how it is used and succeeds.
+    /// Without arguments, as under `cargo test --benches`, prints the usage and succeeds.
     #[must_use]
     pub fn main(self) -> ExitCode {
         let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
@@ -242,7 +235,7 @@ fn walked(path: &HotPath, outcome: anyhow::Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// `peak`: whether the peak memory of the process is told.
+/// Prints the answer; with the peak memory of the process if `peak` is set.
 fn answer(about: &str, peak: bool, measured: anyhow::Result<Measured>) -> ExitCode {
     let Measured { answer, ms, bytes_each, latency } = match measured {
         Ok(measured) => measured,

@@ -1,7 +1,7 @@
-//! The workloads: what is done with each item, and what is measured.
+//! The workloads: the job for each item, and the measures.
 //!
-//! Outputs are collected in a task of the runtime, as in a service, and not in `block_on`, whose thread
-//! every batch would have to wake.
+//! A task of the runtime collects the outputs, as in a service. Every batch would have to wake the thread of a receiver
+//! in `block_on`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,18 +13,18 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use towpath_pattern::{Job, Pattern, PatternExt};
 
-use super::hash::hash;
-use super::latency::{Arrivals, latency};
-use super::measured::{Measured, milliseconds};
-use super::mixed::mixed;
-use super::process::memory_kib;
-use crate::subject::{Case, Subject};
+use crate::hash::hash;
+use crate::latency::{Arrivals, latency};
+use crate::measured::{Measured, milliseconds};
+use crate::mixed::mixed;
+use crate::process::memory_kib;
+use towpath_testkit::{Case, Subject};
 
 /// One workload of the uniform benchmark.
-pub(super) struct Workload {
-    pub(super) name: &'static str,
-    /// Whether the peak memory of the process is told.
-    pub(super) peak: bool,
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    /// Whether the answer has the peak memory of the process.
+    pub(crate) peak: bool,
     kind: Kind,
 }
 
@@ -41,7 +41,7 @@ enum Kind {
 const STEADY: Arrivals = Arrivals { burst: 1, every: Duration::from_micros(100) };
 const BURSTS: Arrivals = Arrivals { burst: 1_000, every: Duration::from_millis(1) };
 
-pub(super) const WORKLOADS: &[Workload] = &[
+pub(crate) const WORKLOADS: &[Workload] = &[
     Workload { name: "io-10k", peak: true, kind: Kind::Sleep { limit: 10_000 } },
     Workload { name: "io-1m", peak: true, kind: Kind::Sleep { limit: 10_000 } },
     Workload { name: "fanout-noop", peak: false, kind: Kind::Noop },
@@ -53,7 +53,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload { name: "mixed", peak: false, kind: Kind::Mixed },
 ];
 
-pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> anyhow::Result<Measured> {
+pub(crate) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> anyhow::Result<Measured> {
     let runtime = Runtime::new().context("no tokio runtime")?;
     let subject = subject.clone();
     let measured = match workload.kind {
@@ -80,8 +80,8 @@ pub(super) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> a
     runtime.block_on(measured).context("the workload panicked")?
 }
 
-/// The time that `work` takes in a task of the runtime, and its answer.
-pub(super) fn run_alone(
+/// Measures the time of `work` in a task of the runtime, and the answer.
+pub(crate) fn run_alone(
     work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
 ) -> anyhow::Result<Measured> {
     let runtime = Runtime::new().context("no tokio runtime")?;
@@ -93,7 +93,7 @@ pub(super) fn run_alone(
     runtime.block_on(measured).context("the workload panicked")?
 }
 
-/// The time from the start of a run to its end, and the sum of its outputs.
+/// Measures the time from the start of a run to the end, and the sum of the outputs.
 async fn timed<S: Subject>(
     subject: S,
     case: Case,
@@ -103,8 +103,8 @@ async fn timed<S: Subject>(
     drained(subject.pattern(case, job), items).await
 }
 
-/// The same of a pattern that is made already.
-pub(super) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
+/// Does the same with a given pattern.
+pub(crate) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let mut run = pattern.run(0..items);
     let mut answer = 0_u64;
@@ -114,7 +114,7 @@ pub(super) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -
     Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), ..Measured::default() })
 }
 
-/// The memory of jobs that all wait.
+/// Measures the memory of waiting jobs.
 async fn memory<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let gate = Arc::new(Semaphore::new(0));
     let begun = Arc::new(Semaphore::new(0));
@@ -139,7 +139,7 @@ async fn memory<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> 
     Ok(Measured { answer, bytes_each: grown.map(|kib| kib * 1_024 / items), ..Measured::default() })
 }
 
-/// The time from a cancellation until the last job is gone.
+/// Measures the time from a cancellation until the last job is dropped.
 async fn cancel<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let begun = Arc::new(Semaphore::new(0));
     let gone = Arc::new(AtomicU64::new(0));
@@ -162,7 +162,7 @@ async fn cancel<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> 
     Ok(Measured { answer: gone.load(Ordering::SeqCst), ms: Some(ms), ..Measured::default() })
 }
 
-/// Counts the jobs that are gone.
+/// Counts the dropped jobs.
 struct CountOnDrop(Arc<AtomicU64>);
 
 impl Drop for CountOnDrop {

@@ -1,0 +1,27 @@
+//! The environment variables of the suite.
+
+use std::env;
+
+/// Returns whether checks play many more games, which find rare faults.
+pub(crate) fn is_long() -> bool {
+    env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
+}
+
+/// Returns the seed of the generated games and scenes; 0 without the variable.
+///
+/// # Panics
+///
+/// When `TOWPATH_SEED` is not a whole number.
+pub(crate) fn seed() -> u64 {
+    let Ok(text) = env::var("TOWPATH_SEED") else { return 0 };
+    text.parse()
+        .unwrap_or_else(|error| panic!("TOWPATH_SEED is `{text}`, and must be a whole number: {error}"))
+}
+
+/// Returns the end of a message about a generated game: how to play the same game again.
+pub(crate) fn seeded() -> String {
+    match seed() {
+        0 => String::new(),
+        seed => format!(", with TOWPATH_SEED={seed}"),
+    }
+}
