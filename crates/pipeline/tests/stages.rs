@@ -53,7 +53,7 @@ fn picky() -> impl PatternExt<u64, Out = u64> {
 async fn a_failure_names_its_stage_and_its_item() {
     let failure = picky().run(0..10).collect().await.expect_err("item 3 fails");
     assert_eq!((failure.stage(), failure.index()), ("picky", Some(3)));
-    assert_eq!(failure.to_string(), "item 3 at stage `picky`: not 3");
+    assert_eq!(format!("{failure:#}"), "item 3 at stage `picky` failed: not 3");
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_panic_names_its_stage_and_its_item() {
         })
         .then_stage(2, pass);
     let failure = pipeline.run(0..10).collect().await.expect_err("item 3 panics");
-    assert_eq!(failure.to_string(), "item 3 at stage `stage 2`: panicked: not 3");
+    assert_eq!(format!("{failure:#}"), "item 3 at stage `stage 2` panicked: not 3");
 }
 
 #[tokio::test]
@@ -83,14 +83,17 @@ async fn on_failure_concerns_every_stage_wherever_it_is_called() {
     let late = late.on_failure(OnFailure::Continue);
     for pipeline in [early, late] {
         let (outcomes, report) = pipeline.run(0..5).outcomes().await;
-        let failed: Vec<String> =
-            outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(Failure::to_string).collect();
+        let failed: Vec<String> = outcomes
+            .iter()
+            .filter_map(|outcome| outcome.as_ref().err())
+            .map(|failure| format!("{failure:#}"))
+            .collect();
         assert_eq!(
             failed,
             [
-                "item 1 at stage `stage 1`: not 1",
-                "item 2 at stage `stage 2`: not 2",
-                "item 3 at stage `stage 3`: not 3"
+                "item 1 at stage `stage 1` failed: not 1",
+                "item 2 at stage `stage 2` failed: not 2",
+                "item 3 at stage `stage 3` failed: not 3"
             ]
         );
         assert_eq!(outcomes.len(), 5);

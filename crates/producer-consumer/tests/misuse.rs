@@ -115,5 +115,5 @@ async fn a_consumer_that_finds_the_queue_full_has_its_item_back() {
         }
     });
     let failure = both.capacity(0).run([1]).collect().await.expect_err("there is no room at all");
-    assert_eq!(failure.to_string(), "item 0 at stage `consumers`: the queue is full");
+    assert_eq!(format!("{failure:#}"), "item 0 at stage `consumers` failed: the queue is full");
 }

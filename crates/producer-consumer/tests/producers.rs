@@ -109,7 +109,7 @@ async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
     });
     let pass = |item: u64| async move { Ok(item) };
     let failure = ends(picky.clone().consumers(2, pass).run([1, 7, 3]).collect()).await.unwrap_err();
-    assert_eq!(failure.to_string(), "item 1 at stage `producers`: seven is not to my taste");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `producers` failed: seven is not to my taste");
 
     let refuse = |item: u64| async move {
         anyhow::ensure!(item != 3, "three, please not");
@@ -117,7 +117,7 @@ async fn a_failure_names_the_stage_it_came_from_and_stops_both() {
     };
     let named = picky.clone().consumers(2, refuse).named("taste");
     let failure = ends(named.run([1, 2, 3]).collect()).await.unwrap_err();
-    assert_eq!(failure.to_string(), "item 2 at stage `taste consumers`: three, please not");
+    assert_eq!(format!("{failure:#}"), "item 2 at stage `taste consumers` failed: three, please not");
 
     let run = picky.consumers(2, refuse).on_failure(OnFailure::Continue).run([1, 7, 3, 4]);
     let (outputs, failures): (Vec<_>, Vec<_>) =

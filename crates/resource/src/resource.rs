@@ -49,9 +49,10 @@ pub enum JobOutcome {
     Success,
     /// It returned an error.
     Error,
-    /// It returned [`TimedOut`](crate::TimedOut), or tokio's `Elapsed`.
+    /// The job returned an error with a [`TimedOut`](crate::TimedOut) in it.
     Timeout,
-    /// It panicked. The resource is released right away, and no other job gets it.
+    /// The job panicked, or returned an error with a [`Panic`](crate::Panic) in it. The resource is released right away,
+    /// and no other job gets it.
     Panic,
     /// It was stopped at an await, or before it had begun.
     Cancellation,

@@ -33,7 +33,7 @@ fn a_run_whose_runtime_goes_during_a_release_does_not_end_well() {
     });
     drop(runtime);
     let failure = paused().block_on(run.collect()).expect_err("its resource was not released");
-    assert_eq!(failure.to_string(), "stage `resource`: cancelled: the runtime was shut down");
+    assert_eq!(format!("{failure:#}"), "stage `resource` was cancelled: the runtime was shut down");
     assert!(log.released().is_empty() && log.alive() == 0);
 }
 
@@ -46,7 +46,7 @@ async fn a_release_of_the_stage_before_that_fails_later_masks_no_cancellation() 
     sleep(RELEASE / 2).await;
     run.cancel();
     let failure = run.next().await.expect("a failure").expect_err("it was cancelled");
-    assert!(failure.is_cancelled(), "{failure}");
+    assert!(failure.is_cancelled(), "{failure:#}");
     assert!(run.next().await.is_none());
     let report = run.finish().await;
     assert_eq!(report.failures.len(), 1, "the release's failure is told: {report}");

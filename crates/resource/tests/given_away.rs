@@ -125,5 +125,5 @@ fn a_release_that_panics_before_its_first_await_is_a_failure_of_the_run() {
         },
     );
     let failure = runtime.block_on(with(breaks, |_held| async { Ok(()) })).expect_err("it panicked");
-    assert_eq!(failure.to_string(), "stage `resource`: panicked: broken");
+    assert_eq!(format!("{failure:#}"), "stage `resource` panicked: broken");
 }

@@ -57,7 +57,7 @@ async fn a_release_that_begins_as_the_run_closes_is_over_before_the_run_and_told
 
     let report = run.finish().await;
     assert_eq!(releasing.load(SeqCst), 0, "it is over");
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
     assert!(told.iter().any(|failure| failure.ends_with("release 0 failed")), "{told:?}");
     around.wait().await.expect("all was told by the report");
 }

@@ -69,7 +69,7 @@ async fn a_job_that_is_stopped_has_its_resource_released() {
             _ => {}
         }
         let failure = run.next().await.expect("a failure").expect_err("it was cancelled");
-        assert!(matches!(failure.cause(), Cause::Cancelled(cancelled) if *cancelled == by), "{failure}");
+        assert!(matches!(failure.cause(), Cause::Cancelled(cancelled) if *cancelled == by), "{failure:#}");
         assert_eq!(log.released(), [(0, JobOutcome::Cancellation), (1, JobOutcome::Cancellation)], "{how}");
     }
 }
@@ -137,7 +137,7 @@ async fn a_release_that_fails_is_a_failure_of_the_run_after_its_outputs() {
     let mut run = WithResource::new(1, log, act).run([Act::Pass]);
     assert!(matches!(run.next().await, Some(Ok(0))));
     let failure = run.next().await.expect("the release failed").expect_err("the release failed");
-    assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
+    assert_eq!(format!("{failure:#}"), "stage `resource` failed: release 0 failed");
     assert!(run.next().await.is_none());
 }
 
@@ -146,14 +146,14 @@ async fn a_release_that_fails_masks_nothing() {
     for releases in [Releases::Fail, Releases::Panic, Releases::Hang] {
         let mut run = WithResource::new(1, Logged::with_releases_that(releases), act).run([Act::Err]);
         let failure = run.next().await.expect("a failure").expect_err("the job failed");
-        assert_eq!(failure.to_string(), "item 0 at stage `resource`: no");
+        assert_eq!(format!("{failure:#}"), "item 0 at stage `resource` failed: no");
         let others = run.finish().await.failures;
         let expected = match releases {
-            Releases::Fail => "stage `resource`: release 0 failed",
-            Releases::Panic => "stage `resource`: panicked: release 0 broke",
-            _ => "stage `resource`: timed out: a release was not done in time",
+            Releases::Fail => "stage `resource` failed: release 0 failed",
+            Releases::Panic => "stage `resource` panicked: release 0 broke",
+            _ => "stage `resource` timed out: a release was not done in time",
         };
-        assert_eq!(others.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+        assert_eq!(others.iter().map(|failure| format!("{failure:#}")).collect::<Vec<_>>(), [expected]);
         let of_its_kind = match releases {
             Releases::Panic => matches!(others[0].cause(), Cause::Panicked(_)),
             Releases::Hang => matches!(others[0].cause(), Cause::TimedOut(_)),
@@ -172,7 +172,7 @@ async fn the_scope_hears_of_a_release_that_failed_after_a_drop() {
     sleep(Duration::from_millis(20)).await;
     drop(run);
     let failure = scope.wait().await.expect_err("the release failed");
-    assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
+    assert_eq!(format!("{failure:#}"), "stage `resource` failed: release 0 failed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,8 +196,8 @@ async fn an_item_whose_resource_cannot_be_acquired_fails_with_that_error() {
     let jobs = WithResource::new(1, unreachable, |(_, x): (ResourceGuard<()>, u32)| async move { Ok(x) });
     let outcomes = jobs.on_failure(OnFailure::Continue).run([1, 2]).outcomes().await.0;
     let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-    let messages: Vec<_> = failures.map(ToString::to_string).collect();
-    let expected = [0, 1].map(|item| format!("item {item} at stage `resource`: connection refused"));
+    let messages: Vec<_> = failures.map(|failure| format!("{failure:#}")).collect();
+    let expected = [0, 1].map(|item| format!("item {item} at stage `resource` failed: connection refused"));
     assert_eq!(messages, expected);
 }
 
@@ -243,8 +243,8 @@ async fn a_resource_that_never_comes_back_is_a_failure() {
     let held = run.next().await.expect("an output").expect("it does not fail");
     let failure = run.next().await.expect("a failure").expect_err("it is still held");
     let expected =
-        "stage `resource`: 1 of its resources still held 5s after its last job, which gave them away";
-    assert_eq!(failure.to_string(), expected);
+        "stage `resource` failed: 1 of its resources still held 5s after its last job, which gave them away";
+    assert_eq!(format!("{failure:#}"), expected);
     drop(held);
 }
 
@@ -256,7 +256,7 @@ async fn with_releases_after_its_work() {
 
     let log = Logged::with_releases_that(Releases::Fail);
     let failed = with(log.clone(), |_held| async move { anyhow::bail!("no") }).await.map(|()| 0);
-    assert_eq!(failed.unwrap_err().to_string(), "item 0 at stage `resource`: no");
+    assert_eq!(format!("{:#}", failed.unwrap_err()), "item 0 at stage `resource` failed: no");
     assert_eq!(log.released(), [(0, JobOutcome::Error)]);
 }
 
@@ -266,9 +266,9 @@ async fn a_scope_hears_of_a_release_that_failed_after_the_work_had() {
     let work = with_in(&scope, Logged::with_releases_that(Releases::Fail), |_held| async {
         Err::<(), _>(anyhow::anyhow!("no"))
     });
-    assert_eq!(work.await.unwrap_err().to_string(), "item 0 at stage `resource`: no");
+    assert_eq!(format!("{:#}", work.await.unwrap_err()), "item 0 at stage `resource` failed: no");
     let failure = scope.wait().await.expect_err("the release failed");
-    assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
+    assert_eq!(format!("{failure:#}"), "stage `resource` failed: release 0 failed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,7 +295,7 @@ fn a_runtime_that_is_shut_down_drops_what_it_cannot_release() {
     assert_eq!((log.alive(), log.released()), (0, vec![]));
     let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let failure = other.block_on(run.next()).expect("a failure").expect_err("it was cancelled");
-    assert_eq!(failure.to_string(), "stage `resource`: cancelled: the runtime was shut down");
+    assert_eq!(format!("{failure:#}"), "stage `resource` was cancelled: the runtime was shut down");
 }
 
 #[test]

@@ -168,10 +168,12 @@ async fn a_failure_in_the_scope_that_nobody_took_fails_the_item() {
             leave(&held.scope(), Logged::with_releases_that(releases), End::Success);
             Ok(())
         });
-        let told = failed.await.expect_err("the release inside failed").to_string();
+        let told = format!("{:#}", failed.await.expect_err("the release inside failed"));
         assert_eq!(
             told,
-            format!("item 0 at stage `resource`: stage `transaction`: stage `resource`: {what}")
+            format!(
+                "item 0 at stage `resource` failed: stage `transaction` failed: stage `resource` failed: {what}"
+            )
         );
         assert_eq!(log.released(), [(0, JobOutcome::Error)]);
     }
@@ -197,7 +199,7 @@ async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
         sleep(100 * MS).await;
         let told = if end == End::Drop {
             drop(run);
-            soon(around.wait()).await.expect_err("the release inside failed").to_string()
+            format!("{:#}", soon(around.wait()).await.expect_err("the release inside failed"))
         } else {
             if end == End::Cancel {
                 run.cancel();
@@ -205,9 +207,9 @@ async fn a_failed_release_in_the_scope_is_told_however_the_job_ends() {
             run.next().await.expect("a failure").expect_err("it did not succeed");
             let failures = run.finish().await.failures;
             assert_eq!(failures.len(), 1, "{end:?}");
-            failures[0].to_string()
+            format!("{:#}", failures[0])
         };
-        assert_eq!(told, "stage `resource`: stage `resource`: release 0 failed", "{end:?}");
+        assert_eq!(told, "stage `resource` failed: stage `resource` failed: release 0 failed", "{end:?}");
     }
 }
 
@@ -233,9 +235,9 @@ async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run
     let report = finish.await.expect("no panic");
     assert_eq!((began.elapsed(), inner.alive()), (10_000 * MS, 0));
     let failures: Vec<_> = report.failures.iter().filter(|failure| !failure.is_cancelled()).collect();
-    let late = "stage `resource`: timed out: what depends on a resource was not over in time";
-    let inside = "stage `resource`: stage `resource`: timed out: a release was not done in time";
-    assert_eq!(failures.iter().map(ToString::to_string).collect::<Vec<_>>(), [late, inside]);
+    let late = "stage `resource` timed out: what depends on a resource was not over in time";
+    let inside = "stage `resource` failed: stage `resource` timed out: a release was not done in time";
+    assert_eq!(failures.iter().map(|failure| format!("{failure:#}")).collect::<Vec<_>>(), [late, inside]);
     assert!(matches!(failures[0].cause(), Cause::TimedOut(_)));
 }
 

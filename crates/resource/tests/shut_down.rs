@@ -31,8 +31,8 @@ fn a_release_that_failed_in_mid_run_is_told_after_the_runtime_was_shut_down() {
     let run = shut_down(&Scope::default());
     let elsewhere = Builder::new_current_thread().build().expect("a runtime");
     let report = elsewhere.block_on(run.finish());
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
-    assert!(told.contains(&"stage `resource`: not released".to_owned()), "{told:?}");
+    let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
+    assert!(told.contains(&"stage `resource` failed: not released".to_owned()), "{told:?}");
     assert_eq!((report.last().succeeded, report.last().cancelled), (1, 1), "{report}");
 }
 
@@ -42,5 +42,5 @@ fn the_scope_hears_of_it_where_the_run_is_dropped() {
     drop(shut_down(&scope));
     let elsewhere = Builder::new_current_thread().build().expect("a runtime");
     let heard = elsewhere.block_on(scope.wait()).expect_err("a release has failed");
-    assert_eq!(heard.to_string(), "stage `resource`: not released");
+    assert_eq!(format!("{heard:#}"), "stage `resource` failed: not released");
 }

@@ -31,10 +31,10 @@ impl Future for FailsAndPanics {
 }
 
 fn told(report: &Report) -> Vec<String> {
-    report.failures.iter().map(ToString::to_string).collect()
+    report.failures.iter().map(|failure| format!("{failure:#}")).collect()
 }
 
-const LATER: &str = "stage `resource`: panicked: dropped later";
+const LATER: &str = "stage `resource` panicked: dropped later";
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_both() {
@@ -50,7 +50,7 @@ async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_bo
         .run([()])
         .finish()
         .await;
-    assert_eq!(told(&report), ["stage `resource`: timed out: a release was not done in time", LATER]);
+    assert_eq!(told(&report), ["stage `resource` timed out: a release was not done in time", LATER]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +60,7 @@ async fn an_error_of_a_release_is_not_masked_by_a_panic_of_its_future() {
         .run([()])
         .finish()
         .await;
-    assert_eq!(told(&report), ["stage `resource`: came first", LATER]);
+    assert_eq!(told(&report), ["stage `resource` failed: came first", LATER]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +71,7 @@ async fn a_failure_in_the_scope_is_not_masked_by_a_panic_of_the_output() {
         Ok(Bomb)
     });
     let told = told(&jobs.run([()]).finish().await);
-    assert_eq!(told, ["item 0 at stage `resource`: stage `dependent`: came first", LATER]);
+    assert_eq!(told, ["item 0 at stage `resource` failed: stage `dependent` failed: came first", LATER]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +81,7 @@ async fn an_error_of_a_job_is_not_masked_by_a_panic_of_its_future() {
         _later: Bomb,
     });
     let report = jobs.run([()]).finish().await;
-    assert_eq!(told(&report), ["item 0 at stage `resource`: came first", LATER]);
+    assert_eq!(told(&report), ["item 0 at stage `resource` failed: came first", LATER]);
     assert_eq!((report.last().errored, report.last().panicked), (1, 0), "{report}");
 }
 
@@ -90,7 +90,7 @@ async fn nor_is_that_of_an_acquisition() {
     let resource = resource_fn(|| FailsAndPanics { _later: Bomb }, |(), _| async { Ok(()) });
     let jobs = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| async { Ok(()) });
     let told = told(&jobs.run([()]).finish().await);
-    assert_eq!(told, ["item 0 at stage `resource`: came first", LATER]);
+    assert_eq!(told, ["item 0 at stage `resource` failed: came first", LATER]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,5 +114,8 @@ async fn an_error_of_a_job_is_told_where_its_run_is_cancelled_while_its_scope_is
     sleep(100 * MS).await;
     run.cancel();
     let told = told(&run.finish().await);
-    assert_eq!(told, ["stage `resource`: cancelled: the run was cancelled", "stage `resource`: came first"]);
+    assert_eq!(
+        told,
+        ["stage `resource` was cancelled: the run was cancelled", "stage `resource` failed: came first"]
+    );
 }

@@ -123,8 +123,8 @@ async fn a_closed_semaphore_says_so_to_whoever_comes_and_to_a_run() {
     assert_eq!(semaphore.try_acquire().expect_err("it is closed").to_string(), SAYS);
     let failure = WithPermit::new(&semaphore, |x: u64| async move { Ok(x) }).run([1]).collect().await;
     assert_eq!(
-        failure.expect_err("it is closed").to_string(),
-        format!("item 0 at stage `semaphore`: {SAYS}")
+        format!("{:#}", failure.expect_err("it is closed")),
+        format!("item 0 at stage `semaphore` failed: {SAYS}")
     );
 }
 
@@ -143,6 +143,6 @@ async fn a_job_that_waits_for_its_own_semaphore_waits_until_its_run_is_stopped()
     let scope = Scope::new("stopped").with_timeout(Duration::from_secs(1));
     let failure =
         twice.run_in(&scope, 0..5).collect().await.expect_err("nobody can have three permits of two");
-    assert_eq!(failure.to_string(), "stage `semaphore`: cancelled: the deadline passed");
+    assert_eq!(format!("{failure:#}"), "stage `semaphore` was cancelled: the deadline passed");
     assert_eq!(semaphore.available_permits(), 2);
 }

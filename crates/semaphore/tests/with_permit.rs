@@ -200,7 +200,7 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
     });
 
     let failure = soon(fails.limit(5).run([1, 4, 2, 3]).collect()).await.expect_err("item 1 fails");
-    assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: not 4");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `semaphore` failed: not 4");
     is_whole(&semaphore);
 
     let panicked = WithPermit::new(&semaphore, |x: u64| async move {
@@ -208,7 +208,7 @@ async fn all_permits_are_back_after_a_run_that_did_not_end_well() {
         for_ever(x).await
     });
     let failure = soon(panicked.run([1, 4, 2, 3]).collect()).await.expect_err("item 1 panics");
-    assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: panicked: not 4");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `semaphore` panicked: not 4");
     is_whole(&semaphore);
 
     let outcomes = soon(skipping.on_failure(OnFailure::Continue).run(0..30).outcomes()).await.0;
@@ -248,9 +248,11 @@ async fn under_a_closed_semaphore_every_item_fails_and_says_so() {
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
         let failure = outcome.expect_err("it is closed");
-        let text = failure.to_string();
+        let text = format!("{failure:#}");
         assert!(
-            text.ends_with("at stage `downloads`: the semaphore was closed and gives out no permit any more"),
+            text.ends_with(
+                "at stage `downloads` failed: the semaphore was closed and gives out no permit any more"
+            ),
             "{text}"
         );
     }

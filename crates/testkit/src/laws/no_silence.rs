@@ -65,11 +65,11 @@ async fn failures(mut run: Run<Token>) -> Result<Vec<Failure>, String> {
 }
 
 fn panicked(failures: &[Failure], message: &str) -> Outcome {
-    let told = |failure: &Failure| matches!(failure.cause(), Cause::Panicked(told) if told.contains(message));
+    let told = |failure: &Failure| matches!(failure.cause(), Cause::Panicked(told) if told.message().contains(message));
     if failures.iter().any(told) {
         return Ok(());
     }
-    let told: Vec<_> = failures.iter().map(ToString::to_string).collect();
+    let told: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
     Err(format!("a panic said `{message}`, and the failures told are {told:?}"))
 }
 
@@ -87,7 +87,7 @@ async fn in_the_job(tested: Tested) -> Outcome {
         panicked(&failures, "on purpose: job 7 panicked")?;
         let first = &failures[0];
         if first.index() != Some(7) || first.stage() != &*stage {
-            return Err(format!("the job of item 7 at stage `{stage}` panicked, and told was `{first}`"));
+            return Err(format!("the job of item 7 at stage `{stage}` panicked, and told was `{first:#}`"));
         }
     }
     Ok(())
@@ -214,7 +214,7 @@ async fn in_the_report(tested: Tested) -> Outcome {
         match &report.failures[..] {
             [failure] if failure.index() == Some(7) => {}
             other => {
-                let told: Vec<_> = other.iter().map(ToString::to_string).collect();
+                let told: Vec<_> = other.iter().map(|failure| format!("{failure:#}")).collect();
                 return Err(format!("nobody took the failure of item 7, and the report has {told:?}"));
             }
         }
@@ -278,7 +278,7 @@ async fn runtime_shuts_down(tested: Tested) -> Outcome {
         return Err("the runtime was shut down in mid-run, and the run yields no failure".to_owned());
     };
     if !matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime)) {
-        return Err(format!("the runtime was shut down in mid-run, and told was `{failure}`"));
+        return Err(format!("the runtime was shut down in mid-run, and told was `{failure:#}`"));
     }
     let report = soon("the report", run.finish()).await?;
     ledger.until("the end of every job", |seen| seen.live == 0).await?;
