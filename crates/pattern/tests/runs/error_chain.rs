@@ -68,7 +68,8 @@ async fn failure() -> Failure {
 
 /// Every text of an error and of its sources.
 fn texts(error: &(dyn Error + 'static)) -> Vec<String> {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+    let sources = std::iter::successors(Some(error), |&error| error.source());
+    sources.map(ToString::to_string).collect()
 }
 
 #[tokio::test]
