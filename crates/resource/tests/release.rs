@@ -151,7 +151,7 @@ async fn a_release_that_fails_masks_nothing() {
         let expected = match releases {
             Releases::Fail => "stage `resource` failed: release 0 failed",
             Releases::Panic => "stage `resource` panicked: release 0 broke",
-            _ => "stage `resource` timed out: a release was not done in time",
+            _ => "stage `resource` timed out: a release was not done in time: no result within 5s",
         };
         assert_eq!(others.iter().map(|failure| format!("{failure:#}")).collect::<Vec<_>>(), [expected]);
         let of_its_kind = match releases {
@@ -329,4 +329,56 @@ fn a_release_that_does_not_wait_needs_no_timer() {
         Ok(*held)
     }));
     assert_eq!(seven.expect("it does not fail"), 7);
+}
+
+/// The last job of a resource has the outcome that the counts have, with the cause of the error below a context.
+#[tokio::test]
+async fn outcome_of_an_error_agrees_with_the_counts() {
+    let late = || anyhow::Error::from(TimedOut { after: RELEASE }).context("no answer");
+    let panicked = tokio::task::spawn_blocking(|| panic!("no digest")).await.expect_err("it panicked");
+    let panicked = anyhow::Error::from(panicked).context("no answer");
+    let errors = [
+        (anyhow::anyhow!("no"), JobOutcome::Error, [1, 0, 0]),
+        (late(), JobOutcome::Timeout, [0, 1, 0]),
+        (panicked, JobOutcome::Panic, [0, 0, 1]),
+    ];
+    for (error, after, groups) in errors {
+        let log = Logged::default();
+        let job = |(_held, error): (ResourceGuard<State>, anyhow::Error)| async move { Err::<(), _>(error) };
+        let report = WithResource::new(1, log.clone(), job).run([error]).finish().await;
+        assert_eq!(log.released(), [(0, after)], "{report}");
+        let counts = report.last();
+        assert_eq!([counts.errored, counts.timed_out, counts.panicked], groups, "{report}");
+    }
+}
+
+/// The error of a job, of an acquisition or of a release.
+#[derive(Debug, PartialEq)]
+struct Refused(&'static str);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} refused", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+fn refuse(step: &'static str, refuses: &'static str) -> anyhow::Result<()> {
+    if step == refuses { Err(anyhow::Error::from(Refused(step)).context("no answer")) } else { Ok(()) }
+}
+
+#[tokio::test]
+async fn downcast_finds_the_error_of_a_job_and_of_a_resource() {
+    for refuses in ["acquire", "job", "release"] {
+        let resource = resource_fn(
+            move || async move { refuse("acquire", refuses) },
+            move |(), _| async move { refuse("release", refuses) },
+        );
+        let job = move |(_held, ()): (ResourceGuard<()>, ())| async move { refuse("job", refuses) };
+        let report = WithResource::new(1, resource, job).run([()]).finish().await;
+        let [failure] = &report.failures[..] else { panic!("one failure: {report}") };
+        assert_eq!(failure.downcast_ref(), Some(&Refused(refuses)), "{failure:#}");
+        assert_eq!(report.to_string().matches("refused").count(), 1, "{report}");
+    }
 }

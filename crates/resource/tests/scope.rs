@@ -160,9 +160,11 @@ async fn a_job_that_is_stopped_has_what_it_left_in_the_scope_stopped_before_the_
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_in_the_scope_that_nobody_took_fails_the_item() {
-    for (releases, what) in
-        [(Releases::Fail, "release 0 failed"), (Releases::Panic, "panicked: release 0 broke")]
-    {
+    let outcomes = [
+        (Releases::Fail, "failed", "failed: release 0 failed", JobOutcome::Error),
+        (Releases::Panic, "panicked", "panicked: release 0 broke", JobOutcome::Panic),
+    ];
+    for (releases, kind, what, after) in outcomes {
         let log = Logged::default();
         let failed = with(log.clone(), move |held| async move {
             leave(&held.scope(), Logged::with_releases_that(releases), End::Success);
@@ -171,11 +173,9 @@ async fn a_failure_in_the_scope_that_nobody_took_fails_the_item() {
         let told = format!("{:#}", failed.await.expect_err("the release inside failed"));
         assert_eq!(
             told,
-            format!(
-                "item 0 at stage `resource` failed: stage `transaction` failed: stage `resource` failed: {what}"
-            )
+            format!("item 0 at stage `resource` {kind}: stage `transaction` {kind}: stage `resource` {what}")
         );
-        assert_eq!(log.released(), [(0, JobOutcome::Error)]);
+        assert_eq!(log.released(), [(0, after)]);
     }
 }
 
@@ -235,8 +235,9 @@ async fn a_release_goes_on_where_what_is_in_the_scope_takes_too_long_and_the_run
     let report = finish.await.expect("no panic");
     assert_eq!((began.elapsed(), inner.alive()), (10_000 * MS, 0));
     let failures: Vec<_> = report.failures.iter().filter(|failure| !failure.is_cancelled()).collect();
-    let late = "stage `resource` timed out: what depends on a resource was not over in time";
-    let inside = "stage `resource` failed: stage `resource` timed out: a release was not done in time";
+    let late =
+        "stage `resource` timed out: what depends on a resource was not over in time: no result within 1s";
+    let inside = "stage `resource` timed out: stage `resource` timed out: a release was not done in time: no result within 10s";
     assert_eq!(failures.iter().map(|failure| format!("{failure:#}")).collect::<Vec<_>>(), [late, inside]);
     assert!(matches!(failures[0].cause(), Cause::TimedOut(_)));
 }

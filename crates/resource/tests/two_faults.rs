@@ -50,7 +50,10 @@ async fn a_release_that_takes_too_long_and_panics_as_it_is_dropped_is_told_as_bo
         .run([()])
         .finish()
         .await;
-    assert_eq!(told(&report), ["stage `resource` timed out: a release was not done in time", LATER]);
+    assert_eq!(
+        told(&report),
+        ["stage `resource` timed out: a release was not done in time: no result within 5s", LATER]
+    );
 }
 
 #[tokio::test(start_paused = true)]
