@@ -247,7 +247,7 @@ async fn panic_of_a_blocking_task_counts_as_panicked() {
     assert_eq!(format!("{failure:#}"), "item 0 at stage `stage` panicked: no digest");
 }
 
-/// Contexts and errors of the user around a `JoinError` stay in the chain, and are found by type.
+/// Contexts and errors of the user around a `JoinError` stay in the chain, and every error is found by its type.
 #[tokio::test]
 async fn panic_below_another_error_counts_as_panicked() {
     let error = Err::<(), _>(HashError::from(broken().await)).context("the digest").expect_err("it failed");
@@ -256,6 +256,7 @@ async fn panic_below_another_error_counts_as_panicked() {
     assert!(message.contains("no digest"), "{message}");
     assert_eq!(groups(counts), [0, 1, 0]);
     assert!(matches!(failure.downcast_ref(), Some(HashError::Broken(_))));
+    assert!(failure.downcast_ref::<tokio::task::JoinError>().is_some());
     let line = format!("{failure:#}");
     assert!(
         line.starts_with("item 0 at stage `fetch` panicked: the digest: the hash broke: task "),
