@@ -281,7 +281,7 @@ impl Panic {
 
     /// A plain `JoinError` gives up its payload, which has the message. Every other error is kept for its text and type.
     fn from_error(error: anyhow::Error, message: String) -> Self {
-        let is_plain = error.chain().next().is_some_and(|link| link.is::<JoinError>());
+        let is_plain = error.chain().next().is_some_and(<dyn Error>::is::<JoinError>);
         match if is_plain { error.downcast::<JoinError>() } else { Err(error) } {
             Ok(join) => Self { message: panic::message_of(join.into_panic()), error: None },
             Err(error) => Self { message, error: Some(error) },

@@ -202,7 +202,7 @@ async fn downcast_finds_an_error_through_then() {
 /// An inner run in an inner run, with contexts on the way and an error type around a failure.
 #[tokio::test]
 async fn downcast_finds_an_error_through_inner_runs() {
-    let inner = |item: u64| async move { Ok(stage(no_page).run([item]).collect().await.context("inner")?) };
+    let inner = |item: u64| async move { stage(no_page).run([item]).collect().await.context("inner") };
     let outer = move |item: u64| async move {
         let result = stage(inner).run([item]).collect().await;
         result.map_err(ImportError::from).context("outer")
@@ -302,7 +302,7 @@ async fn failure_of_an_inner_run_keeps_its_kind() {
                 _ => Err(NoPage(7).into()),
             }
         };
-        let inner = move |end| async move { Ok(stage(fails).run([end]).collect().await.context("inner")?) };
+        let inner = move |end| async move { stage(fails).run([end]).collect().await.context("inner") };
         let outer = move |end| async move { Ok(stage(inner).run([end]).collect().await?) };
         let (failure, counts) = failed(stage(outer).run([end])).await;
         assert_eq!(groups(counts), expected, "{failure:#}");
