@@ -13,6 +13,6 @@ async fn main() {
     });
     let failure = slow.run_in(&scope, [0, 0, 3_600]).collect().await.expect_err("an hour is too long");
     assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
-    println!("{failure}");
+    println!("{failure:#}");
     scope.wait().await.expect("every failure was reported");
 }

@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
     for outcome in outcomes {
         match outcome {
             Ok(output) => println!("{output} is fine"),
-            Err(failure) => println!("{failure}"),
+            Err(failure) => println!("{failure:#}"),
         }
     }
     assert_eq!((report.last().succeeded, report.last().errored), (8, 2));

@@ -5,13 +5,45 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::task::JoinError;
+use tokio::time::error::Elapsed;
+
 use crate::util::panic;
 
 /// A failure of an item or of a run: the index, the stage and the cause.
 ///
 /// A `Failure` is a [`std::error::Error`], so `?` works wherever an error is boxed. [`Failure::cause`] distinguishes
-/// the kinds of failures and holds the error of the job: `Cause::Errored(error)` with `error.is::<Mine>()`. The
-/// `Display` output includes the error of the job, and [`source`](Error::source) returns the source of that error.
+/// the kinds of failures, and [`Failure::downcast_ref`] finds the error of the job by its type.
+///
+/// # Texts
+///
+/// `{}` says the item, the stage and the kind of the failure. The error of the job is the [`source`](Error::source),
+/// so a log that writes the sources of an error contains each text once. `{:#}` writes the failure and all sources on
+/// one line, separated by `: `, and so does `{:?}`.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::num::ParseIntError;
+///
+/// use towpath_pattern::{Run, Scope, Settings, anyhow};
+///
+/// let parse = std::sync::Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
+/// let run = Run::spawn(Scope::default(), vec!["1", "one"].into(), Settings::new("parse", 1), parse);
+/// let failure = run.collect().await.expect_err("`one` is no number");
+///
+/// assert_eq!(failure.to_string(), "item 1 at stage `parse` failed");
+/// assert_eq!(format!("{failure:#}"), "item 1 at stage `parse` failed: invalid digit found in string");
+/// assert!(failure.downcast_ref::<ParseIntError>().is_some());
+///
+/// let error = anyhow::Error::from(failure).context("the import stopped");
+/// assert_eq!(
+///     format!("{error:#}"),
+///     "the import stopped: item 1 at stage `parse` failed: invalid digit found in string"
+/// );
+/// # }
+/// ```
 pub struct Failure(Box<Inner>);
 
 struct Inner {
@@ -21,14 +53,16 @@ struct Inner {
 }
 
 /// The cause of a failure of an item or a run.
+///
+/// `{}` writes the error of the job or the message of the panic, and `{:#}` also writes all sources of the error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {
     /// The job or the source returned this error.
     Errored(anyhow::Error),
-    /// The job, the source or the drop of a value panicked with this message.
-    Panicked(String),
-    /// The job returned this [`TimedOut`], or tokio's `Elapsed`.
+    /// The job, the source or the drop of a value panicked, or the job returned an error with a [`Panic`] in it.
+    Panicked(Panic),
+    /// The job returned this error, with a [`TimedOut`] in it.
     TimedOut(anyhow::Error),
     /// The run was stopped from outside before its end.
     Cancelled(Cancelled),
@@ -53,17 +87,53 @@ pub enum Cancelled {
     Runtime,
 }
 
+/// A panic of a job, of a source or of the drop of a value.
+#[derive(Debug)]
+pub struct Panic {
+    message: String,
+    /// The error that reported the panic, if the panic did not reach the run itself.
+    error: Option<anyhow::Error>,
+}
+
+/// The group of an error in the counts of a stage.
+enum Kind {
+    Errored,
+    TimedOut,
+    /// With the message of the panic.
+    Panicked(String),
+}
+
+impl Kind {
+    /// The outermost link that is a timeout, a panic or the failure of a run decides.
+    fn of(error: &anyhow::Error) -> Self {
+        // A type that is a context is no link of the chain: only the error itself knows that type.
+        if error.is::<TimedOut>() || error.is::<Elapsed>() {
+            return Self::TimedOut;
+        }
+        error.chain().find_map(Self::of_link).unwrap_or(Self::Errored)
+    }
+
+    fn of_link(link: &(dyn Error + 'static)) -> Option<Self> {
+        if link.is::<TimedOut>() || link.is::<Elapsed>() {
+            return Some(Self::TimedOut);
+        }
+        if let Some(join) = link.downcast_ref::<JoinError>() {
+            return join.is_panic().then(|| Self::Panicked(join.to_string()));
+        }
+        Some(match link.downcast_ref::<Failure>()?.cause() {
+            Cause::Errored(_) | Cause::Cancelled(_) => Self::Errored,
+            Cause::TimedOut(_) => Self::TimedOut,
+            Cause::Panicked(panic) => Self::Panicked(panic.message.clone()),
+        })
+    }
+}
+
 /// Returns the cancellation of a run in the chain of an error.
 pub(crate) fn cancellation_in(error: &anyhow::Error) -> Option<Cancelled> {
-    let mut error = error;
-    loop {
-        // The chain of a failure leaves out the error of the job, so the search goes on in the error of the job.
-        match error.chain().find_map(|link| link.downcast_ref::<Failure>())?.cause() {
-            Cause::Cancelled(by) => return Some(*by),
-            Cause::Errored(inner) | Cause::TimedOut(inner) => error = inner,
-            Cause::Panicked(_) => return None,
-        }
-    }
+    error.chain().find_map(|link| match link.downcast_ref::<Failure>()?.cause() {
+        Cause::Cancelled(by) => Some(*by),
+        _ => None,
+    })
 }
 
 impl Failure {
@@ -97,6 +167,51 @@ impl Failure {
         self.0.cause
     }
 
+    /// Returns the first error of type `E` in the chain of this failure.
+    ///
+    /// The search goes through the contexts of an `anyhow::Error`, through the [sources](Error::source) of every error, and
+    /// through the failures of inner runs. A context of type `E` is found, too, in the error of a job. An error that
+    /// another error hides from its sources is not found: `#[error(transparent)]` of `thiserror` hides the wrapped error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::io;
+    ///
+    /// use towpath_pattern::anyhow::Context;
+    /// use towpath_pattern::{Run, Scope, Settings};
+    ///
+    /// let open = |_: u64| async { Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)).context("no page") };
+    /// let run = Run::spawn(Scope::default(), vec![7].into(), Settings::new("open", 1), std::sync::Arc::new(open));
+    /// let failure = run.collect().await.expect_err("the page is missing");
+    ///
+    /// let error = failure.downcast_ref::<io::Error>().expect("the error below the context");
+    /// assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn downcast_ref<E: Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        let mut error = self.0.cause.error()?;
+        loop {
+            // A type that is a context is no link of the chain: only the error itself knows that type.
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            let mut inner = None;
+            for link in error.chain() {
+                if let Some(found) = link.downcast_ref() {
+                    return Some(found);
+                }
+                if let Some(failure) = link.downcast_ref::<Self>() {
+                    inner = failure.0.cause.error();
+                    break;
+                }
+            }
+            error = inner?;
+        }
+    }
+
     /// Returns whether the run was stopped from outside.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -109,28 +224,100 @@ impl Failure {
 }
 
 impl Cause {
-    /// Creates the cause from an error: [`Cause::TimedOut`] if the error says so (see [`TimedOut::is_in`]),
-    /// [`Cause::Errored`] otherwise.
+    /// Creates the cause from an error: [`Cause::TimedOut`] for a timeout ([`TimedOut::is_in`]), [`Cause::Panicked`] for
+    /// a panic ([`Panic::is_in`]), [`Cause::Errored`] otherwise.
+    ///
+    /// The failure of an inner run keeps its kind. The cancellation of an inner run is an error like any other: the
+    /// engine has already compared the cancellation with the stop of the outer run.
     #[must_use]
     pub fn from_error(error: anyhow::Error) -> Self {
-        if TimedOut::is_in(&error) { Self::TimedOut(error) } else { Self::Errored(error) }
+        match Kind::of(&error) {
+            Kind::Errored => Self::Errored(error),
+            Kind::TimedOut => Self::TimedOut(error),
+            Kind::Panicked(message) => Self::Panicked(Panic::from_error(error, message)),
+        }
     }
 
     /// Creates the cause from the payload of a panic, and keeps the message. The payload is dropped here; a panic of
     /// the drop is ignored.
     #[must_use]
     pub fn from_panic(payload: Box<dyn Any + Send>) -> Self {
-        Self::Panicked(panic::message_of(payload))
+        Self::Panicked(Panic { message: panic::message_of(payload), error: None })
+    }
+
+    /// Returns the error of the job.
+    fn error(&self) -> Option<&anyhow::Error> {
+        match self {
+            Self::Errored(error) | Self::TimedOut(error) => Some(error),
+            Self::Panicked(panic) => panic.error(),
+            Self::Cancelled(_) => None,
+        }
+    }
+}
+
+impl Panic {
+    /// Returns whether an error counts as a panic: a `JoinError` of tokio's for a task that panicked, of
+    /// `spawn_blocking` for instance, or the failure of an inner run that panicked. The panic may be anywhere in the
+    /// chain of the error.
+    ///
+    /// If the chain also has a [`TimedOut`], the outer of the two decides. A `JoinError` for a task that was aborted is
+    /// an error like any other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use towpath_pattern::{Panic, anyhow};
+    ///
+    /// let digest = tokio::task::spawn_blocking(|| -> u64 { panic!("no digest") });
+    /// let error = anyhow::Error::from(digest.await.expect_err("the task panicked"));
+    /// assert!(Panic::is_in(&error));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_in(error: &anyhow::Error) -> bool {
+        matches!(Kind::of(error), Kind::Panicked(_))
+    }
+
+    /// A plain `JoinError` gives up its payload, which has the message. Every other error is kept for its text and type.
+    fn from_error(error: anyhow::Error, message: String) -> Self {
+        let is_plain = error.chain().next().is_some_and(<dyn Error>::is::<JoinError>);
+        match if is_plain { error.downcast::<JoinError>() } else { Err(error) } {
+            Ok(join) => Self { message: panic::message_of(join.into_panic()), error: None },
+            Err(error) => Self { message, error: Some(error) },
+        }
+    }
+
+    /// Returns the message of the panic.
+    ///
+    /// If a `JoinError` below another error or a context reported the panic, the message is the text of that
+    /// `JoinError`, which includes the message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns the error that reported the panic; `None` if the run caught the panic, or if the job returned a plain
+    /// `JoinError`.
+    #[must_use]
+    pub fn error(&self) -> Option<&anyhow::Error> {
+        self.error.as_ref()
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Errored(error) => write!(f, "{error}"),
-            Self::TimedOut(error) => write!(f, "timed out: {error}"),
-            Self::Panicked(message) => write!(f, "panicked: {message}"),
-            Self::Cancelled(by) => write!(f, "{by}"),
+        let kind = match self {
+            Self::Errored(_) => "",
+            Self::TimedOut(_) => "timed out: ",
+            Self::Panicked(_) => "panicked: ",
+            Self::Cancelled(by) => return write!(f, "{by}"),
+        };
+        match (self.error(), self) {
+            (Some(error), _) if f.alternate() => write!(f, "{kind}{error:#}"),
+            (_, Self::Panicked(panic)) => write!(f, "{kind}{}", panic.message),
+            (Some(error), _) => write!(f, "{kind}{error}"),
+            (None, _) => Ok(()),
         }
     }
 }
@@ -150,32 +337,36 @@ impl fmt::Display for Cancelled {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.index {
-            Some(index) => write!(f, "item {index} at stage `{}`: {}", self.0.stage, self.0.cause),
-            None => write!(f, "stage `{}`: {}", self.0.stage, self.0.cause),
+        if let Some(index) = self.0.index {
+            write!(f, "item {index} at ")?;
+        }
+        write!(f, "stage `{}` ", self.0.stage)?;
+        match &self.0.cause {
+            Cause::Errored(_) => f.write_str("failed")?,
+            Cause::TimedOut(_) => f.write_str("timed out")?,
+            // An error that reported the panic follows as the source, with the message in it.
+            Cause::Panicked(Panic { error: Some(_), .. }) => f.write_str("panicked")?,
+            Cause::Panicked(Panic { message, error: None }) => write!(f, "panicked: {message}")?,
+            Cause::Cancelled(by) => write!(f, "was {by}")?,
+        }
+        match self.0.cause.error() {
+            Some(error) if f.alternate() => write!(f, ": {error:#}"),
+            _ => Ok(()),
         }
     }
 }
 
 impl fmt::Debug for Failure {
-    /// Writes the failure and all sources of its error on one line, as `unwrap` and `main` print an error.
+    /// Writes the failure and all sources on one line, as `unwrap` and `main` print an error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Failure({self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        f.write_str(")")
+        write!(f, "Failure({self:#})")
     }
 }
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0.cause {
-            Cause::Errored(error) | Cause::TimedOut(error) => error.source(),
-            Cause::Panicked(_) | Cause::Cancelled(_) => None,
-        }
+        let error: &(dyn Error + 'static) = self.0.cause.error()?.as_ref();
+        Some(error)
     }
 }
 
@@ -187,10 +378,27 @@ pub struct TimedOut {
 }
 
 impl TimedOut {
-    /// Returns whether an error is a timeout: a `TimedOut`, or tokio's `Elapsed`.
+    /// Returns whether an error counts as a timeout: a `TimedOut`, tokio's `Elapsed`, or the failure of an inner run that
+    /// timed out. The timeout may be anywhere in the chain of the error.
+    ///
+    /// If the chain also has a [`Panic`], the outer of the two decides.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    ///
+    /// use towpath_pattern::{TimedOut, anyhow};
+    ///
+    /// let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await;
+    /// let error = anyhow::Error::from(late.expect_err("no time")).context("no answer");
+    /// assert!(TimedOut::is_in(&error));
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_in(error: &anyhow::Error) -> bool {
-        error.is::<Self>() || error.is::<tokio::time::error::Elapsed>()
+        matches!(Kind::of(error), Kind::TimedOut)
     }
 }
 
@@ -223,7 +431,7 @@ mod tests {
     fn cancellation_is_in_no_other_error() {
         for error in [
             anyhow::anyhow!("by itself"),
-            failure(Cause::Panicked("on purpose".to_owned())),
+            failure(Cause::from_panic(Box::new("on purpose"))),
             failure(Cause::Errored(anyhow::anyhow!("by itself"))).context("in the task"),
         ] {
             assert_eq!(cancellation_in(&error), None, "{error:?}");

@@ -95,7 +95,7 @@ pub use anyhow;
 /// The channels of [`Source::channel`] and [`Source::receiver`].
 pub use async_channel;
 
-pub use failure::{Cancelled, Cause, Failure, TimedOut};
+pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};
 pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};

@@ -21,7 +21,7 @@ use crate::source::Source;
 /// ## 1. Conservation
 ///
 /// At every stage, every taken item is in exactly one group of the [`Counts`](crate::Counts) of the stage: succeeded,
-/// errored, panicked, timed out, cancelled, dropped or never begun; while the run goes on, the difference is running
+/// errored, panicked, timed out, cancelled or never started; while the run goes on, the difference is running
 /// and waiting. No item is in two groups. At the end, an item between two stages counts as cancelled at the
 /// downstream stage.
 ///

@@ -95,9 +95,9 @@ pub struct Counts {
     pub succeeded: usize,
     /// Items with a job that returned an error.
     pub errored: usize,
-    /// Items with a job that panicked.
+    /// Items with a job that panicked, or that returned an error with a [`Panic`](crate::Panic) in it.
     pub panicked: usize,
-    /// Items with a job that returned [`TimedOut`](crate::TimedOut).
+    /// Items with a job that returned an error with a [`TimedOut`](crate::TimedOut) in it.
     pub timed_out: usize,
     /// Items with a job that was stopped from outside, and items on the way to the stage when the run ended.
     pub cancelled: usize,
@@ -133,10 +133,10 @@ impl Counts {
 
     /// Counts the error of a job.
     pub(crate) fn count(&mut self, cause: &Cause) {
-        if let Cause::TimedOut(_) = cause {
-            self.timed_out += 1;
-        } else {
-            self.errored += 1;
+        match cause {
+            Cause::TimedOut(_) => self.timed_out += 1,
+            Cause::Panicked(_) => self.panicked += 1,
+            Cause::Errored(_) | Cause::Cancelled(_) => self.errored += 1,
         }
     }
 }
@@ -170,7 +170,7 @@ impl fmt::Display for Report {
             write!(f, "{separator}{stage}: {counts}")?;
         }
         match self.failures.first() {
-            Some(first) => write!(f, "; first failure nobody took: {first}"),
+            Some(first) => write!(f, "; first failure nobody took: {first:#}"),
             None => Ok(()),
         }
     }

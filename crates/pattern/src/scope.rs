@@ -359,7 +359,7 @@ mod tests {
     use crate::failure::Cause;
 
     fn failure(stage: &str) -> Failure {
-        Failure::new(None, &Arc::from(stage), Cause::Panicked("on purpose".to_owned()))
+        Failure::new(None, &Arc::from(stage), Cause::from_panic(Box::new("on purpose")))
     }
 
     #[test]

@@ -34,15 +34,15 @@ async fn main() {
     while let Some(outcome) = run.next().await {
         match outcome {
             Ok((index, line)) => println!("page {index}: {line}"),
-            Err(failure) => failed.push(failure.to_string()),
+            Err(failure) => failed.push(format!("{failure:#}")),
         }
     }
     println!("{failed:#?}\n{}\ntook {:.0?}", run.finish().await, began.elapsed());
     assert_eq!(
         failed,
         [
-            "item 7 at stage `count`: 7 words bring bad luck",
-            "item 17 at stage `count`: 17 words bring bad luck"
+            "item 7 at stage `count` failed: 7 words bring bad luck",
+            "item 17 at stage `count` failed: 17 words bring bad luck"
         ]
     );
 }

@@ -55,7 +55,7 @@ fn picky() -> impl PatternExt<u64, Out = u64> {
 async fn failure_of_a_middle_stage_names_stage_and_item() {
     let failure = picky().run(0..10).collect().await.expect_err("item 3 fails");
     assert_eq!((failure.stage(), failure.index()), ("picky", Some(3)));
-    assert_eq!(failure.to_string(), "item 3 at stage `picky`: not 3");
+    assert_eq!(format!("{failure:#}"), "item 3 at stage `picky` failed: not 3");
 }
 
 /// The panic of a middle stage has the name of the stage and the index of the item.
@@ -68,7 +68,7 @@ async fn panic_of_a_middle_stage_names_stage_and_item() {
         })
         .then_stage(2, pass);
     let failure = pipeline.run(0..10).collect().await.expect_err("item 3 panics");
-    assert_eq!(failure.to_string(), "item 3 at stage `stage 2`: panicked: not 3");
+    assert_eq!(format!("{failure:#}"), "item 3 at stage `stage 2` panicked: not 3");
 }
 
 /// The failure policy applies to every stage, whether it is set at the first stage or at the last.
@@ -87,14 +87,17 @@ async fn on_failure_at_any_place_applies_to_every_stage() {
     let late = late.on_failure(OnFailure::Continue);
     for pipeline in [early, late] {
         let (outcomes, report) = pipeline.run(0..5).outcomes().await;
-        let failed: Vec<String> =
-            outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(Failure::to_string).collect();
+        let failed: Vec<String> = outcomes
+            .iter()
+            .filter_map(|outcome| outcome.as_ref().err())
+            .map(|failure| format!("{failure:#}"))
+            .collect();
         assert_eq!(
             failed,
             [
-                "item 1 at stage `stage 1`: not 1",
-                "item 2 at stage `stage 2`: not 2",
-                "item 3 at stage `stage 3`: not 3"
+                "item 1 at stage `stage 1` failed: not 1",
+                "item 2 at stage `stage 2` failed: not 2",
+                "item 3 at stage `stage 3` failed: not 3"
             ]
         );
         assert_eq!(outcomes.len(), 5);

@@ -121,5 +121,5 @@ async fn try_send_with_a_capacity_of_zero_returns_full() {
         }
     });
     let failure = both.capacity(0).run([1]).collect().await.expect_err("there is no room at all");
-    assert_eq!(failure.to_string(), "item 0 at stage `consumers`: the queue is full");
+    assert_eq!(format!("{failure:#}"), "item 0 at stage `consumers` failed: the queue is full");
 }

@@ -114,7 +114,7 @@ async fn failure_of_either_side_stops_both_stages() {
     });
     let pass = |item: u64| async move { Ok(item) };
     let failure = ends(picky.clone().consumers(2, pass).run([1, 7, 3]).collect()).await.unwrap_err();
-    assert_eq!(failure.to_string(), "item 1 at stage `producers`: seven is not to my taste");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `producers` failed: seven is not to my taste");
 
     let refuse = |item: u64| async move {
         anyhow::ensure!(item != 3, "three, please not");
@@ -122,7 +122,7 @@ async fn failure_of_either_side_stops_both_stages() {
     };
     let named = picky.clone().consumers(2, refuse).named("taste");
     let failure = ends(named.run([1, 2, 3]).collect()).await.unwrap_err();
-    assert_eq!(failure.to_string(), "item 2 at stage `taste consumers`: three, please not");
+    assert_eq!(format!("{failure:#}"), "item 2 at stage `taste consumers` failed: three, please not");
 
     let run = picky.consumers(2, refuse).on_failure(OnFailure::Continue).run([1, 7, 3, 4]);
     let (outputs, failures): (Vec<_>, Vec<_>) =

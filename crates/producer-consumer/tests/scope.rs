@@ -62,5 +62,5 @@ async fn failure_of_a_task_of_a_producer_is_a_failure_of_the_run() {
     });
     let pattern = pattern.consumers(1, |item: u32| async move { Ok(item) });
     let failure = pattern.run(0..1).collect().await.expect_err("a task failed");
-    assert_eq!(failure.to_string(), "stage `task`: on purpose");
+    assert_eq!(format!("{failure:#}"), "stage `task` failed: on purpose");
 }

@@ -85,9 +85,10 @@ pub enum JobOutcome {
     Success,
     /// The job returned an error.
     Error,
-    /// The job returned [`TimedOut`](crate::TimedOut), or tokio's `Elapsed`.
+    /// The job returned an error with a [`TimedOut`](crate::TimedOut) or tokio's `Elapsed` in its chain.
     Timeout,
-    /// The job panicked. The resource is released at once, and is not reused.
+    /// The job panicked, or returned an error with a [`Panic`](crate::Panic) in its chain. The resource is released at
+    /// once, and is not reused.
     Panic,
     /// The job was stopped at an await, or before its start.
     Cancellation,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
-    Cause, Completed, IntoLimit, Job, Pattern, Run, Scope, Settings, Source, Taken, TimedOut, Work, builders,
-    drive_job,
+    Cause, Completed, IntoLimit, Job, Panic, Pattern, Run, Scope, Settings, Source, Taken, TimedOut, Work,
+    builders, drive_job,
 };
 
 use crate::guard::ResourceGuard;
@@ -167,6 +167,7 @@ where
         lease.complete(match &result {
             Ok(_) => JobOutcome::Success,
             Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
+            Err(error) if Panic::is_in(error) => JobOutcome::Panic,
             Err(_) => JobOutcome::Error,
         });
         running.complete(result)

@@ -51,7 +51,7 @@ fn release_that_is_always_ready_is_dropped_in_time() {
             let_time_pass(paused);
             run.collect().await.expect_err("the release takes too long")
         });
-        assert!(failure.to_string().contains("not done in time"), "paused: {paused}: {failure}");
+        assert!(format!("{failure:#}").contains("not done in time"), "paused: {paused}: {failure:#}");
     }
 }
 
@@ -68,7 +68,7 @@ fn dependent_that_is_always_ready_is_stopped_in_time() {
             let run = WithResource::new(1, resource, job).release_within(GIVEN).run([()]);
             let_time_pass(paused);
             let failure = run.collect().await.expect_err("its job fails");
-            assert!(failure.to_string().ends_with("by itself"), "paused: {paused}: {failure}");
+            assert!(format!("{failure:#}").ends_with("by itself"), "paused: {paused}: {failure:#}");
         });
     }
 }
@@ -84,7 +84,7 @@ fn work_that_is_always_ready_is_stopped_at_the_deadline() {
             let works = tokio::spawn(async move { with_in(&within, resource, |_held| always_ready()).await });
             let_time_pass(paused);
             let failure = works.await.expect("no panic").expect_err("the deadline passed");
-            assert!(failure.is_cancelled(), "paused: {paused}: {failure}");
+            assert!(failure.is_cancelled(), "paused: {paused}: {failure:#}");
         });
     }
 }

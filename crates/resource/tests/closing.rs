@@ -34,7 +34,7 @@ fn run_whose_runtime_shuts_down_in_a_release_is_cancelled() {
     });
     drop(runtime);
     let failure = paused().block_on(run.collect()).expect_err("its resource was not released");
-    assert_eq!(failure.to_string(), "stage `resource`: cancelled: the runtime was shut down");
+    assert_eq!(format!("{failure:#}"), "stage `resource` was cancelled: the runtime was shut down");
     assert!(log.released().is_empty() && log.alive() == 0);
 }
 
@@ -48,7 +48,7 @@ async fn failed_release_of_the_stage_before_masks_no_cancel() {
     sleep(RELEASE / 2).await;
     run.cancel();
     let failure = run.next().await.expect("a failure").expect_err("it was cancelled");
-    assert!(failure.is_cancelled(), "{failure}");
+    assert!(failure.is_cancelled(), "{failure:#}");
     assert!(run.next().await.is_none());
     let report = run.finish().await;
     assert_eq!(report.failures.len(), 1, "the release's failure is told: {report}");

@@ -128,5 +128,5 @@ fn panic_of_release_before_its_first_await_is_reported() {
         },
     );
     let failure = runtime.block_on(with(breaks, |_held| async { Ok(()) })).expect_err("it panicked");
-    assert_eq!(failure.to_string(), "stage `resource`: panicked: broken");
+    assert_eq!(format!("{failure:#}"), "stage `resource` panicked: broken");
 }

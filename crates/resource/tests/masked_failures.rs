@@ -31,10 +31,10 @@ impl Future for FailsAndPanics {
 }
 
 fn told(report: &Report) -> Vec<String> {
-    report.failures.iter().map(ToString::to_string).collect()
+    report.failures.iter().map(|failure| format!("{failure:#}")).collect()
 }
 
-const LATER: &str = "stage `resource`: panicked: dropped later";
+const LATER: &str = "stage `resource` panicked: dropped later";
 
 /// A release that exceeds its time and panics in its drop is reported as both.
 #[tokio::test(start_paused = true)]
@@ -51,7 +51,10 @@ async fn late_release_that_panics_in_its_drop_is_reported_twice() {
         .run([()])
         .finish()
         .await;
-    assert_eq!(told(&report), ["stage `resource`: timed out: a release was not done in time", LATER]);
+    assert_eq!(
+        told(&report),
+        ["stage `resource` timed out: a release was not done in time: no result within 5s", LATER]
+    );
 }
 
 /// The error of a release is not masked by a panic in the drop of the future.
@@ -62,7 +65,7 @@ async fn error_of_a_release_is_not_masked_by_its_drop() {
         .run([()])
         .finish()
         .await;
-    assert_eq!(told(&report), ["stage `resource`: came first", LATER]);
+    assert_eq!(told(&report), ["stage `resource` failed: came first", LATER]);
 }
 
 /// A failure in the scope of a resource is not masked by a panic in the drop of the output.
@@ -74,7 +77,7 @@ async fn failure_in_the_scope_is_not_masked_by_the_output() {
         Ok(Bomb)
     });
     let told = told(&jobs.run([()]).finish().await);
-    assert_eq!(told, ["item 0 at stage `resource`: stage `dependent`: came first", LATER]);
+    assert_eq!(told, ["item 0 at stage `resource` failed: stage `dependent` failed: came first", LATER]);
 }
 
 /// The error of a job is not masked by a panic in the drop of the future.
@@ -85,7 +88,7 @@ async fn error_of_a_job_is_not_masked_by_its_drop() {
         _later: Bomb,
     });
     let report = jobs.run([()]).finish().await;
-    assert_eq!(told(&report), ["item 0 at stage `resource`: came first", LATER]);
+    assert_eq!(told(&report), ["item 0 at stage `resource` failed: came first", LATER]);
     assert_eq!((report.last().errored, report.last().panicked), (1, 0), "{report}");
 }
 
@@ -95,7 +98,7 @@ async fn error_of_an_acquire_is_not_masked_by_its_drop() {
     let resource = resource_fn(|| FailsAndPanics { _later: Bomb }, |(), _| async { Ok(()) });
     let jobs = WithResource::new(1, resource, |(_held, ()): (ResourceGuard<()>, ())| async { Ok(()) });
     let told = told(&jobs.run([()]).finish().await);
-    assert_eq!(told, ["item 0 at stage `resource`: came first", LATER]);
+    assert_eq!(told, ["item 0 at stage `resource` failed: came first", LATER]);
 }
 
 /// The error of a job is reported if the run is cancelled while the scope of the resource has not ended.
@@ -120,5 +123,8 @@ async fn error_of_a_job_is_reported_after_a_cancel_of_the_run() {
     sleep(100 * MS).await;
     run.cancel();
     let told = told(&run.finish().await);
-    assert_eq!(told, ["stage `resource`: cancelled: the run was cancelled", "stage `resource`: came first"]);
+    assert_eq!(
+        told,
+        ["stage `resource` was cancelled: the run was cancelled", "stage `resource` failed: came first"]
+    );
 }

@@ -71,7 +71,7 @@ async fn resource_of_a_stopped_job_is_released() {
             _ => {}
         }
         let failure = run.next().await.expect("a failure").expect_err("it was cancelled");
-        assert!(matches!(failure.cause(), Cause::Cancelled(cancelled) if *cancelled == by), "{failure}");
+        assert!(matches!(failure.cause(), Cause::Cancelled(cancelled) if *cancelled == by), "{failure:#}");
         assert_eq!(log.released(), [(0, JobOutcome::Cancellation), (1, JobOutcome::Cancellation)], "{how}");
     }
 }
@@ -145,7 +145,7 @@ async fn failed_release_is_a_failure_after_the_outputs() {
     let mut run = WithResource::new(1, log, act).run([Act::Pass]);
     assert!(matches!(run.next().await, Some(Ok(0))));
     let failure = run.next().await.expect("the release failed").expect_err("the release failed");
-    assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
+    assert_eq!(format!("{failure:#}"), "stage `resource` failed: release 0 failed");
     assert!(run.next().await.is_none());
 }
 
@@ -155,14 +155,14 @@ async fn failed_release_masks_no_failure_of_a_job() {
     for releases in [Releases::Fail, Releases::Panic, Releases::Hang] {
         let mut run = WithResource::new(1, Logged::with_releases_that(releases), act).run([Act::Err]);
         let failure = run.next().await.expect("a failure").expect_err("the job failed");
-        assert_eq!(failure.to_string(), "item 0 at stage `resource`: no");
+        assert_eq!(format!("{failure:#}"), "item 0 at stage `resource` failed: no");
         let others = run.finish().await.failures;
         let expected = match releases {
-            Releases::Fail => "stage `resource`: release 0 failed",
-            Releases::Panic => "stage `resource`: panicked: release 0 broke",
-            _ => "stage `resource`: timed out: a release was not done in time",
+            Releases::Fail => "stage `resource` failed: release 0 failed",
+            Releases::Panic => "stage `resource` panicked: release 0 broke",
+            _ => "stage `resource` timed out: a release was not done in time: no result within 5s",
         };
-        assert_eq!(others.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+        assert_eq!(others.iter().map(|failure| format!("{failure:#}")).collect::<Vec<_>>(), [expected]);
         let of_its_kind = match releases {
             Releases::Panic => matches!(others[0].cause(), Cause::Panicked(_)),
             Releases::Hang => matches!(others[0].cause(), Cause::TimedOut(_)),
@@ -182,7 +182,7 @@ async fn failed_release_after_a_drop_is_recorded_by_the_scope() {
     sleep(Duration::from_millis(20)).await;
     drop(run);
     let failure = scope.wait().await.expect_err("the release failed");
-    assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
+    assert_eq!(format!("{failure:#}"), "stage `resource` failed: release 0 failed");
 }
 
 /// A release completes after the deadline of the run, and has a time limit of its own.
@@ -208,8 +208,8 @@ async fn item_without_a_resource_fails_with_the_acquire_error() {
     let jobs = WithResource::new(1, unreachable, |(_, x): (ResourceGuard<()>, u32)| async move { Ok(x) });
     let outcomes = jobs.on_failure(OnFailure::Continue).run([1, 2]).outcomes().await.0;
     let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-    let messages: Vec<_> = failures.map(ToString::to_string).collect();
-    let expected = [0, 1].map(|item| format!("item {item} at stage `resource`: connection refused"));
+    let messages: Vec<_> = failures.map(|failure| format!("{failure:#}")).collect();
+    let expected = [0, 1].map(|item| format!("item {item} at stage `resource` failed: connection refused"));
     assert_eq!(messages, expected);
 }
 
@@ -257,8 +257,8 @@ async fn guard_that_is_never_dropped_is_a_failure() {
     let mut run = WithResource::new(1, Logged::default(), lend).run([()]);
     let held = run.next().await.expect("an output").expect("it does not fail");
     let failure = run.next().await.expect("a failure").expect_err("it is still held");
-    let expected = "stage `resource`: 1 of the resources still checked out 5s after the last job";
-    assert_eq!(failure.to_string(), expected);
+    let expected = "stage `resource` failed: 1 of the resources still checked out 5s after the last job";
+    assert_eq!(format!("{failure:#}"), expected);
     drop(held);
 }
 
@@ -271,7 +271,7 @@ async fn with_releases_after_success_and_error() {
 
     let log = Logged::with_releases_that(Releases::Fail);
     let failed = with(log.clone(), |_held| async move { anyhow::bail!("no") }).await.map(|()| 0);
-    assert_eq!(failed.unwrap_err().to_string(), "item 0 at stage `resource`: no");
+    assert_eq!(format!("{:#}", failed.unwrap_err()), "item 0 at stage `resource` failed: no");
     assert_eq!(log.released(), [(0, JobOutcome::Error)]);
 }
 
@@ -282,9 +282,9 @@ async fn failed_release_after_failed_work_is_in_the_scope() {
     let work = with_in(&scope, Logged::with_releases_that(Releases::Fail), |_held| async {
         Err::<(), _>(anyhow::anyhow!("no"))
     });
-    assert_eq!(work.await.unwrap_err().to_string(), "item 0 at stage `resource`: no");
+    assert_eq!(format!("{:#}", work.await.unwrap_err()), "item 0 at stage `resource` failed: no");
     let failure = scope.wait().await.expect_err("the release failed");
-    assert_eq!(failure.to_string(), "stage `resource`: release 0 failed");
+    assert_eq!(format!("{failure:#}"), "stage `resource` failed: release 0 failed");
 }
 
 /// A `with_in` that is dropped releases its resource, and the scope waits for the release.
@@ -313,7 +313,7 @@ fn runtime_shutdown_drops_the_resources() {
     assert_eq!((log.alive(), log.released()), (0, vec![]));
     let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let failure = other.block_on(run.next()).expect("a failure").expect_err("it was cancelled");
-    assert_eq!(failure.to_string(), "stage `resource`: cancelled: the runtime was shut down");
+    assert_eq!(format!("{failure:#}"), "stage `resource` was cancelled: the runtime was shut down");
 }
 
 /// A shutdown of the runtime also drops the resources in the scope of a resource.
@@ -349,4 +349,56 @@ fn release_that_is_ready_needs_no_timers() {
         Ok(*held)
     }));
     assert_eq!(seven.expect("it does not fail"), 7);
+}
+
+/// The last job of a resource has the outcome that the counts have, with the cause of the error below a context.
+#[tokio::test]
+async fn outcome_of_an_error_agrees_with_the_counts() {
+    let late = || anyhow::Error::from(TimedOut { after: RELEASE }).context("no answer");
+    let panicked = tokio::task::spawn_blocking(|| panic!("no digest")).await.expect_err("it panicked");
+    let panicked = anyhow::Error::from(panicked).context("no answer");
+    let errors = [
+        (anyhow::anyhow!("no"), JobOutcome::Error, [1, 0, 0]),
+        (late(), JobOutcome::Timeout, [0, 1, 0]),
+        (panicked, JobOutcome::Panic, [0, 0, 1]),
+    ];
+    for (error, after, groups) in errors {
+        let log = Logged::default();
+        let job = |(_held, error): (ResourceGuard<State>, anyhow::Error)| async move { Err::<(), _>(error) };
+        let report = WithResource::new(1, log.clone(), job).run([error]).finish().await;
+        assert_eq!(log.released(), [(0, after)], "{report}");
+        let counts = report.last();
+        assert_eq!([counts.errored, counts.timed_out, counts.panicked], groups, "{report}");
+    }
+}
+
+/// The error of a job, of an acquisition or of a release.
+#[derive(Debug, PartialEq)]
+struct Refused(&'static str);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} refused", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+fn refuse(step: &'static str, refuses: &'static str) -> anyhow::Result<()> {
+    if step == refuses { Err(anyhow::Error::from(Refused(step)).context("no answer")) } else { Ok(()) }
+}
+
+#[tokio::test]
+async fn downcast_finds_the_error_of_a_job_and_of_a_resource() {
+    for refuses in ["acquire", "job", "release"] {
+        let resource = resource_fn(
+            move || async move { refuse("acquire", refuses) },
+            move |(), _| async move { refuse("release", refuses) },
+        );
+        let job = move |(_held, ()): (ResourceGuard<()>, ())| async move { refuse("job", refuses) };
+        let report = WithResource::new(1, resource, job).run([()]).finish().await;
+        let [failure] = &report.failures[..] else { panic!("one failure: {report}") };
+        assert_eq!(failure.downcast_ref(), Some(&Refused(refuses)), "{failure:#}");
+        assert_eq!(report.to_string().matches("refused").count(), 1, "{report}");
+    }
 }

@@ -58,7 +58,7 @@ async fn release_started_as_the_run_ends_is_awaited_and_reported() {
 
     let report = run.finish().await;
     assert_eq!(releasing.load(SeqCst), 0, "it is over");
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
     assert!(told.iter().any(|failure| failure.ends_with("release 0 failed")), "{told:?}");
     around.wait().await.expect("all was told by the report");
 }

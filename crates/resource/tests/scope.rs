@@ -164,20 +164,22 @@ async fn scope_of_a_stopped_job_ends_before_the_release() {
 /// An unreported failure in the scope of a resource fails the item.
 #[tokio::test(start_paused = true)]
 async fn unreported_failure_in_the_scope_fails_the_item() {
-    for (releases, what) in
-        [(Releases::Fail, "release 0 failed"), (Releases::Panic, "panicked: release 0 broke")]
-    {
+    let outcomes = [
+        (Releases::Fail, "failed", "failed: release 0 failed", JobOutcome::Error),
+        (Releases::Panic, "panicked", "panicked: release 0 broke", JobOutcome::Panic),
+    ];
+    for (releases, kind, what, after) in outcomes {
         let log = Logged::default();
         let failed = with(log.clone(), move |held| async move {
             leave(&held.scope(), Logged::with_releases_that(releases), End::Success);
             Ok(())
         });
-        let told = failed.await.expect_err("the release inside failed").to_string();
+        let told = format!("{:#}", failed.await.expect_err("the release inside failed"));
         assert_eq!(
             told,
-            format!("item 0 at stage `resource`: stage `transaction`: stage `resource`: {what}")
+            format!("item 0 at stage `resource` {kind}: stage `transaction` {kind}: stage `resource` {what}")
         );
-        assert_eq!(log.released(), [(0, JobOutcome::Error)]);
+        assert_eq!(log.released(), [(0, after)]);
     }
 }
 
@@ -202,7 +204,7 @@ async fn failed_release_in_the_scope_is_reported() {
         sleep(100 * MS).await;
         let told = if end == End::Drop {
             drop(run);
-            soon(around.wait()).await.expect_err("the release inside failed").to_string()
+            format!("{:#}", soon(around.wait()).await.expect_err("the release inside failed"))
         } else {
             if end == End::Cancel {
                 run.cancel();
@@ -210,9 +212,9 @@ async fn failed_release_in_the_scope_is_reported() {
             run.next().await.expect("a failure").expect_err("it did not succeed");
             let failures = run.finish().await.failures;
             assert_eq!(failures.len(), 1, "{end:?}");
-            failures[0].to_string()
+            format!("{:#}", failures[0])
         };
-        assert_eq!(told, "stage `resource`: stage `resource`: release 0 failed", "{end:?}");
+        assert_eq!(told, "stage `resource` failed: stage `resource` failed: release 0 failed", "{end:?}");
     }
 }
 
@@ -239,9 +241,9 @@ async fn slow_scope_delays_the_run_and_not_the_release() {
     let report = finish.await.expect("no panic");
     assert_eq!((began.elapsed(), inner.alive()), (10_000 * MS, 0));
     let failures: Vec<_> = report.failures.iter().filter(|failure| !failure.is_cancelled()).collect();
-    let late = "stage `resource`: timed out: the scope of a resource did not end in time";
-    let inside = "stage `resource`: stage `resource`: timed out: a release was not done in time";
-    assert_eq!(failures.iter().map(ToString::to_string).collect::<Vec<_>>(), [late, inside]);
+    let late = "stage `resource` timed out: the scope of a resource did not end in time: no result within 1s";
+    let inside = "stage `resource` timed out: stage `resource` timed out: a release was not done in time: no result within 10s";
+    assert_eq!(failures.iter().map(|failure| format!("{failure:#}")).collect::<Vec<_>>(), [late, inside]);
     assert!(matches!(failures[0].cause(), Cause::TimedOut(_)));
 }
 

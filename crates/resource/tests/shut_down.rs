@@ -32,8 +32,8 @@ fn failed_release_before_a_shutdown_is_in_the_report() {
     let run = shut_down(&Scope::default());
     let elsewhere = Builder::new_current_thread().build().expect("a runtime");
     let report = elsewhere.block_on(run.finish());
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
-    assert!(told.contains(&"stage `resource`: not released".to_owned()), "{told:?}");
+    let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
+    assert!(told.contains(&"stage `resource` failed: not released".to_owned()), "{told:?}");
     assert_eq!((report.last().succeeded, report.last().cancelled), (1, 1), "{report}");
 }
 
@@ -44,5 +44,5 @@ fn failed_release_of_a_dropped_run_is_in_the_scope() {
     drop(shut_down(&scope));
     let elsewhere = Builder::new_current_thread().build().expect("a runtime");
     let heard = elsewhere.block_on(scope.wait()).expect_err("a release has failed");
-    assert_eq!(heard.to_string(), "stage `resource`: not released");
+    assert_eq!(format!("{heard:#}"), "stage `resource` failed: not released");
 }

@@ -133,8 +133,8 @@ async fn closed_semaphore_fails_calls_and_runs_with_the_reason() {
     assert_eq!(semaphore.try_acquire().expect_err("it is closed").to_string(), SAYS);
     let failure = WithPermit::new(&semaphore, |x: u64| async move { Ok(x) }).run([1]).collect().await;
     assert_eq!(
-        failure.expect_err("it is closed").to_string(),
-        format!("item 0 at stage `semaphore`: {SAYS}")
+        format!("{:#}", failure.expect_err("it is closed")),
+        format!("item 0 at stage `semaphore` failed: {SAYS}")
     );
 }
 
@@ -153,6 +153,6 @@ async fn job_waiting_for_its_own_semaphore_waits_until_a_stop() {
     let scope = Scope::new("stopped").with_timeout(Duration::from_secs(1));
     let failure =
         twice.run_in(&scope, 0..5).collect().await.expect_err("nobody can have three permits of two");
-    assert_eq!(failure.to_string(), "stage `semaphore`: cancelled: the deadline passed");
+    assert_eq!(format!("{failure:#}"), "stage `semaphore` was cancelled: the deadline passed");
     assert_eq!(semaphore.available_permits(), 2);
 }

@@ -208,7 +208,7 @@ async fn permits_after_an_unsuccessful_run_are_all_free() {
     });
 
     let failure = soon(fails.limit(5).run([1, 4, 2, 3]).collect()).await.expect_err("item 1 fails");
-    assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: not 4");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `semaphore` failed: not 4");
     is_whole(&semaphore);
 
     let panicked = WithPermit::new(&semaphore, |x: u64| async move {
@@ -216,7 +216,7 @@ async fn permits_after_an_unsuccessful_run_are_all_free() {
         for_ever(x).await
     });
     let failure = soon(panicked.run([1, 4, 2, 3]).collect()).await.expect_err("item 1 panics");
-    assert_eq!(failure.to_string(), "item 1 at stage `semaphore`: panicked: not 4");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `semaphore` panicked: not 4");
     is_whole(&semaphore);
 
     let outcomes = soon(skipping.on_failure(OnFailure::Continue).run(0..30).outcomes()).await.0;
@@ -257,8 +257,8 @@ async fn items_under_a_closed_semaphore_fail_with_the_reason() {
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
         let failure = outcome.expect_err("it is closed");
-        let text = failure.to_string();
-        assert!(text.ends_with("at stage `downloads`: the semaphore is closed"), "{text}");
+        let text = format!("{failure:#}");
+        assert!(text.ends_with("at stage `downloads` failed: the semaphore is closed"), "{text}");
     }
     let failure = pattern.run([7]).collect().await.expect_err("it is closed");
     assert_eq!(failure.index(), Some(0));

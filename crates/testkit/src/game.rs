@@ -115,7 +115,7 @@ async fn finish(run: Run<Token>) -> Result<Report, String> {
 pub(crate) async fn drain(source: Source<Token>) -> Result<Vec<usize>, String> {
     match drain_to_failure(source).await? {
         (indexes, None) => Ok(indexes),
-        (_, Some(failure)) => Err(format!("the rest of the source failed: {failure}")),
+        (_, Some(failure)) => Err(format!("the rest of the source failed: {failure:#}")),
     }
 }
 

@@ -35,7 +35,7 @@ fn child() -> ExitCode {
 
 fn parent() -> Result<(), String> {
     let unwinding = run(std::env::current_exe().map_err(|error| error.to_string())?)?;
-    if !unwinding.contains("went on: Err(Failure(item 3 at stage `fanout`: panicked: item 3 has no answer") {
+    if !unwinding.contains("went on: Err(Failure(item 3 at stage `fanout` panicked: item 3 has no answer") {
         return Err(format!("where panics unwind, it said: {unwinding}"));
     }
     let aborting = run(built()?)?;

@@ -39,7 +39,7 @@ mod tests {
     fn a_failure_of_the_run_delivers_no_item() {
         let (own, other): (Arc<str>, Arc<str>) = (Arc::from("own"), Arc::from("own"));
         let mut delivered = Delivered::default();
-        let failure = |index, stage| Failure::new(index, stage, Cause::Panicked(String::new()));
+        let failure = |index, stage| Failure::new(index, stage, Cause::from_panic(Box::new("")));
         delivered.count(None, &own);
         delivered.count(Some(&failure(Some(1), &own)), &own);
         delivered.count(Some(&failure(None, &own)), &own);

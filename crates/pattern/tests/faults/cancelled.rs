@@ -78,7 +78,7 @@ async fn an_item_whose_job_had_ended_before_the_run_was_stopped_counts_as_what_i
             Err(failure) => break failure,
         }
     };
-    assert!(failure.is_cancelled(), "{failure}");
+    assert!(failure.is_cancelled(), "{failure:#}");
     assert_eq!(outputs, [0, 1, 2, 3, 4, 5]);
     let counts = *run.finish().await.last();
     assert_eq!((counts.succeeded, counts.cancelled, counts.delivered), (6, 0, 6), "{counts}");
@@ -152,5 +152,5 @@ async fn a_cancellation_that_follows_a_failure_at_once_does_not_take_its_place()
     settle().await;
     let run = own.lock().unwrap().take().expect("nobody else takes it");
     let failure = run.collect().await.expect_err("item 1 failed");
-    assert_eq!(failure.to_string(), "item 1 at stage `cancelled late`: the true cause");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `cancelled late` failed: the true cause");
 }

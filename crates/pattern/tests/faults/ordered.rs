@@ -32,7 +32,7 @@ async fn an_ordered_run_yields_the_unbroken_beginning_and_then_the_failure() {
             }
         };
         assert_eq!(yielded, (0..failing).collect::<Vec<_>>(), "before the failure of item {failing}");
-        assert_eq!((failure.index(), failure.to_string().contains("not this one")), (Some(failing), true));
+        assert_eq!((failure.index(), format!("{failure:#}").contains("not this one")), (Some(failing), true));
         assert!(run.next().await.is_none());
     }
 }

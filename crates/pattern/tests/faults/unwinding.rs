@@ -46,7 +46,7 @@ fn a_run_dropped_by_a_panic_ends_no_process_though_its_outputs_panic_too() {
             });
             assert!(user.await.expect_err("it panicked").is_panic());
             let failure = scope.wait().await.expect_err("nobody took it");
-            assert_eq!(failure.to_string(), "stage `loud`: panicked: dropped loudly");
+            assert_eq!(format!("{failure:#}"), "stage `loud` panicked: dropped loudly");
         });
     });
 }

@@ -13,7 +13,7 @@ fn going_on() -> Settings {
 }
 
 fn told(failures: &[Failure]) -> Vec<String> {
-    failures.iter().map(ToString::to_string).collect()
+    failures.iter().map(|failure| format!("{failure:#}")).collect()
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn an_item_whose_work_panics_before_it_begins_has_panicked_and_is_not_give
     let report = Run::spawn(Scope::default(), source, going_on(), work).finish().await;
     let counts = report.last();
     assert_eq!((counts.succeeded, counts.panicked, counts.never_started), (2, 1, 0));
-    assert_eq!(told(&report.failures), ["item 1 at stage `author`: panicked: before it began"]);
+    assert_eq!(told(&report.failures), ["item 1 at stage `author` panicked: before it began"]);
     assert!(kept.take().expect("it is over").next().await.is_none());
 }
 
@@ -64,7 +64,7 @@ async fn an_item_whose_work_panics_after_it_ended_has_panicked_and_yields_nothin
     };
     let run = Run::spawn(Scope::default(), Source::from([7]), going_on(), work);
     let (outcomes, report) = run.outcomes().await;
-    let outcomes: Vec<_> = outcomes.into_iter().map(|result| result.map_err(|e| e.to_string())).collect();
-    assert_eq!(outcomes, [Err("item 0 at stage `author`: panicked: after its end".to_owned())]);
+    let outcomes: Vec<_> = outcomes.into_iter().map(|result| result.map_err(|e| format!("{e:#}"))).collect();
+    assert_eq!(outcomes, [Err("item 0 at stage `author` panicked: after its end".to_owned())]);
     assert_eq!((report.last().succeeded, report.last().panicked), (0, 1));
 }

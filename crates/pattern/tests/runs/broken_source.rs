@@ -17,7 +17,7 @@ async fn broken(source: Source<u32>) -> Run<u32> {
     let settings = Settings::new("goes on", 2).capacity(10).on_failure(OnFailure::Continue);
     let mut run = run_in(&Scope::default(), source, settings, job);
     let failure = run.next().await.expect("a failure").expect_err("a panic");
-    assert_eq!(failure.to_string(), "stage `source`: panicked: broken");
+    assert_eq!(format!("{failure:#}"), "stage `source` panicked: broken");
     settle().await;
     run
 }

@@ -55,7 +55,7 @@ where
 }
 
 async fn closed(scope: &Scope) -> Result<(), String> {
-    scope.wait().await.map_err(|failure| format!("closed: {failure}"))
+    scope.wait().await.map_err(|failure| format!("closed: {failure:#}"))
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn outer_run_of_a_cancelled_scope_fails_as_cancelled() {
         scope.cancel();
         let failure = run.collect().await.expect_err("it was cancelled");
         if !is_by(&failure, Cancelled::Scope) {
-            return Err(failure.to_string());
+            return Err(format!("{failure:#}"));
         }
         closed(&scope).await
     });
@@ -143,7 +143,7 @@ fn outer_run_at_the_deadline_fails_with_the_deadline() {
         let scope = Scope::new("both").with_timeout(Duration::from_millis(1));
         let run = outer(&scope, on_failure, drive);
         let failure = run.collect().await.expect_err("it was stopped");
-        if is_by(&failure, Cancelled::Deadline) { Ok(()) } else { Err(failure.to_string()) }
+        if is_by(&failure, Cancelled::Deadline) { Ok(()) } else { Err(format!("{failure:#}")) }
     });
 }
 
@@ -180,5 +180,5 @@ async fn job_whose_inner_run_is_cancelled_alone_has_failed() {
     };
     let failure =
         run_in(&scope, [()], Settings::new("outer", 1), job).collect().await.expect_err("it failed");
-    assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
+    assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure:#}");
 }

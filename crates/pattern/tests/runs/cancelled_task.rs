@@ -84,7 +84,7 @@ fn task_driving_a_run_in_a_cancelled_scope_leaves_no_failure() {
         }
         a_while(round).await;
         scope.cancel();
-        scope.wait().await.map_err(|failure| failure.to_string())
+        scope.wait().await.map_err(|failure| format!("{failure:#}"))
     });
     assert!(differing.is_empty(), "{differing:#?}");
 }
@@ -98,7 +98,7 @@ fn task_of_a_child_driving_a_run_in_a_cancelled_parent_leaves_no_failure() {
         drop(child.clone());
         a_while(round).await;
         scope.cancel();
-        child.wait().await.and(scope.wait().await).map_err(|failure| failure.to_string())
+        child.wait().await.and(scope.wait().await).map_err(|failure| format!("{failure:#}"))
     });
     assert!(differing.is_empty(), "{differing:#?}");
 }
@@ -110,7 +110,7 @@ fn task_driving_a_run_whose_token_is_cancelled_leaves_no_failure() {
         scope.spawn("driving", drive(scope.clone()));
         a_while(round).await;
         scope.token().cancel();
-        scope.wait().await.map_err(|failure| failure.to_string())
+        scope.wait().await.map_err(|failure| format!("{failure:#}"))
     });
     assert!(differing.is_empty(), "{differing:#?}");
 }
@@ -122,7 +122,7 @@ fn task_driving_a_run_at_the_deadline_fails_with_the_deadline() {
         scope.spawn("driving", drive(scope.clone()));
         let failure = scope.wait().await.expect_err("the deadline passed");
         let deadline = matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline));
-        if deadline { Ok(()) } else { Err(failure.to_string()) }
+        if deadline { Ok(()) } else { Err(format!("{failure:#}")) }
     });
     assert!(differing.is_empty(), "{differing:#?}");
 }
@@ -138,7 +138,7 @@ async fn task_whose_run_is_cancelled_alone_has_failed() {
         Ok(run.collect().await.map(drop)?)
     });
     let failure = scope.wait().await.expect_err("it failed");
-    assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
+    assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure:#}");
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn task_that_fails_by_itself_in_a_cancelled_scope_has_failed() {
         anyhow::bail!("by itself")
     });
     let failure = scope.wait().await.expect_err("it failed");
-    assert_eq!(failure.to_string(), "stage `failing`: by itself");
+    assert_eq!(format!("{failure:#}"), "stage `failing` failed: by itself");
 }
 
 /// An inner scope with an earlier deadline of its own has failed the task, until the scope of the task is cancelled.
@@ -160,5 +160,5 @@ async fn task_driving_a_run_with_an_earlier_deadline_has_failed() {
     let inner = scope.with_timeout(Duration::from_secs(1));
     scope.spawn("driving", async move { Ok(endless(&inner).collect().await.map(drop)?) });
     let failure = scope.wait().await.expect_err("it failed");
-    assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
+    assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure:#}");
 }

@@ -122,7 +122,8 @@ fn a_failure_of_the_stage_before_is_told_where_the_runtime_goes_while_that_close
         drop(runtime);
         let report = single().block_on(run.finish());
         let closed = single().block_on(scope.wait());
-        let told = report.failures.iter().any(|failure| failure.to_string().contains("of the first stage"));
+        let told =
+            report.failures.iter().any(|failure| format!("{failure:#}").contains("of the first stage"));
         assert!(told || closed.is_err(), "cancelled before: {cancelled}: {report}");
     }
 }

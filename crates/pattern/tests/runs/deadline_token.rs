@@ -132,12 +132,12 @@ fn cancelled_scope_whose_deadline_passes_later_was_cancelled_by_hand() {
             let inner = scope.child("inner");
             inner.spawn("endless", pending());
             cancel(&inner);
-            inner.wait().await.unwrap_or_else(|failure| panic!("{what}: {failure}"));
+            inner.wait().await.unwrap_or_else(|failure| panic!("{what}: {failure:#}"));
             tokio::time::sleep(AFTER * 2).await;
             let job = |()| async { Ok(()) };
             let run = run_in(&inner, vec![()], Settings::new("stage", 1), job);
             let failure = run.collect().await.expect_err("the scope is cancelled");
-            assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Scope)), "{what}: {failure}");
+            assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Scope)), "{what}: {failure:#}");
         });
     }
 }

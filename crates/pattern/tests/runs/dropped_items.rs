@@ -89,7 +89,7 @@ async fn a_panic_long_after_it_stops_the_run() {
     let failure =
         run(vec![7].into(), Settings::new("dropping", 2), First::DropsItAndPanicsLater).collect().await;
     let failure = failure.expect_err("it panicked");
-    assert_eq!(failure.to_string(), "stage `dropping`: panicked: after it went back");
+    assert_eq!(format!("{failure:#}"), "stage `dropping` panicked: after it went back");
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,7 +34,7 @@ impl Drop for FailsAndPanics {
     }
 }
 
-const RETURNED: &str = "item 0 at stage `source`: returned first";
+const RETURNED: &str = "item 0 at stage `source` failed: returned first";
 
 /// The report of a run over `source` that nobody has taken anything of.
 async fn report(source: Source<u32>, on_failure: OnFailure) -> Report {
@@ -44,25 +44,25 @@ async fn report(source: Source<u32>, on_failure: OnFailure) -> Report {
 }
 
 fn told(told: impl IntoIterator<Item = impl fmt::Display>) -> Vec<String> {
-    told.into_iter().map(|failure| failure.to_string()).collect()
+    told.into_iter().map(|failure| format!("{failure:#}")).collect()
 }
 
 #[tokio::test]
 async fn an_error_of_a_stream_is_told_before_the_panic_of_its_drop() {
     let source = || Source::try_stream(FailsAndPanics);
     let stopped = report(source(), OnFailure::Stop).await;
-    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass`: panicked: dropped later"]);
+    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass` panicked: dropped later"]);
     let went_on = report(source(), OnFailure::Continue).await;
-    assert_eq!(told(went_on.failures), [RETURNED, "stage `source`: panicked: dropped later"]);
+    assert_eq!(told(went_on.failures), [RETURNED, "stage `source` panicked: dropped later"]);
 }
 
 #[tokio::test]
 async fn an_error_of_a_generator_is_told_before_the_panic_of_its_drop() {
     let source = || Source::try_generate(|_: Yield<u32>| FailsAndPanics);
     let stopped = report(source(), OnFailure::Stop).await;
-    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass`: panicked: dropped later"]);
+    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass` panicked: dropped later"]);
     let went_on = report(source(), OnFailure::Continue).await;
-    assert_eq!(told(went_on.failures), [RETURNED, "stage `source`: panicked: dropped later"]);
+    assert_eq!(told(went_on.failures), [RETURNED, "stage `source` panicked: dropped later"]);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_source_read_by_hand_tells_its_error_then_the_panic_then_its_end() {
         while let Some(next) = source.next().await {
             failures.push(next.expect_err("it has no items"));
         }
-        assert_eq!(told(failures), [RETURNED, "stage `source`: panicked: dropped later"]);
+        assert_eq!(told(failures), [RETURNED, "stage `source` panicked: dropped later"]);
     }
 }
 
@@ -83,5 +83,5 @@ async fn an_error_of_a_task_is_what_its_scope_tells_and_not_the_panic_of_its_dro
     let scope = Scope::new("group");
     scope.spawn("failing", FailsAndPanics);
     let failure = scope.wait().await.expect_err("it failed");
-    assert_eq!(failure.to_string(), "stage `failing`: returned first");
+    assert_eq!(format!("{failure:#}"), "stage `failing` failed: returned first");
 }

@@ -33,7 +33,7 @@ async fn waits_gives_fails(item: u32) -> anyhow::Result<Bomb> {
 /// What the scope hears of a run that is dropped.
 async fn heard_of<Out: Send + 'static>(run: Run<Out>, scope: Scope) -> String {
     drop(run);
-    scope.wait().await.expect_err("a job failed").to_string()
+    format!("{:#}", scope.wait().await.expect_err("a job failed"))
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn an_error_comes_before_the_panic_of_an_output() {
     };
     let run = run_in(&scope, 0..2, roomy(1, Order::AsCompleted), job);
     settle().await;
-    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped`: the error");
+    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped` failed: the error");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn nor_does_it_hear_an_output_first_where_jobs_are_left() {
         let scope = Scope::new("around");
         let run = run_in(&scope, 0..3, roomy(2, order), waits_gives_fails);
         settle().await;
-        assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped`: the error", "{order:?}");
+        assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped` failed: the error", "{order:?}");
     }
 }
 
@@ -72,7 +72,7 @@ async fn nor_where_the_taker_holds_both_already() {
     let mut run = run_in(&scope, 0..4, roomy(2, Order::AsCompleted), job);
     settle().await;
     assert!(run.next().await.is_some());
-    assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped`: the error");
+    assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped` failed: the error");
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn nor_does_it_hear_first_what_the_job_left_behind() {
             assert!(run.next().await.is_some());
         }
         let heard = heard_of(run, scope).await;
-        assert_eq!(heard, "item 1 at stage `dropped`: the error", "{takes_one} {is_over}");
+        assert_eq!(heard, "item 1 at stage `dropped` failed: the error", "{takes_one} {is_over}");
     }
 }
 
@@ -115,7 +115,7 @@ async fn nor_how_its_work_closed() {
     let scope = Scope::new("around");
     let run = Run::spawn(scope.clone(), vec![0].into(), roomy(1, Order::AsCompleted), ClosesBadly);
     settle().await;
-    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped`: the error");
+    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped` failed: the error");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn the_panic_of_an_output_that_its_taker_held_is_heard() {
     let mut run = run_in(&scope, 0..2, roomy(2, Order::AsCompleted), job);
     settle().await;
     assert!(run.next().await.is_some());
-    assert_eq!(heard_of(run, scope).await, "stage `dropped`: panicked: of the output");
+    assert_eq!(heard_of(run, scope).await, "stage `dropped` panicked: of the output");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn nor_an_output_before_what_a_collect_had_met() {
             }
             scope.wait().await.expect_err("a job failed")
         });
-        assert_eq!(heard.to_string(), "item 0 at stage `dropped`: the error", "round {round}");
+        assert_eq!(format!("{heard:#}"), "item 0 at stage `dropped` failed: the error", "round {round}");
     }
 }
 
@@ -249,7 +249,7 @@ fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
     drop(run);
     drops_run.send(()).expect("the meeting is there");
     let heard = runtime.block_on(scope.wait()).expect_err("a job failed");
-    assert_eq!(heard.to_string(), "item 0 at stage `dropped`: the error");
+    assert_eq!(format!("{heard:#}"), "item 0 at stage `dropped` failed: the error");
     drop(meeting);
 }
 
@@ -259,11 +259,11 @@ async fn a_report_tells_an_error_before_the_panic_of_an_output_when_order_held_b
     settle().await;
     run.cancel();
     let report = run.finish().await;
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+    let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
     let wanted = [
-        "stage `dropped`: cancelled: the run was cancelled",
-        "item 2 at stage `dropped`: the error",
-        "stage `dropped`: panicked: of the output",
+        "stage `dropped` was cancelled: the run was cancelled",
+        "item 2 at stage `dropped` failed: the error",
+        "stage `dropped` panicked: of the output",
     ];
     assert_eq!(told, wanted);
 }

@@ -50,7 +50,7 @@ async fn a_task_that_sends_hears_that_its_source_is_gone() {
     assert_eq!(run.next().await.expect("an item").expect("no failure"), 0);
     drop(run);
     let told = scope.wait().await.expect_err("it says so");
-    assert_eq!(told.to_string(), "stage `feeder`: some were wanted");
+    assert_eq!(format!("{told:#}"), "stage `feeder` failed: some were wanted");
 }
 
 #[tokio::test]

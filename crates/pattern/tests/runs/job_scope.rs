@@ -26,7 +26,7 @@ async fn finish<Out: Send + 'static>(run: Run<Out>) -> Report {
 }
 
 fn assert_only(report: &Report, expected: &str) {
-    let failures: Vec<_> = report.failures.iter().map(Failure::to_string).collect();
+    let failures: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
     assert_eq!(failures, [expected], "{report}");
 }
 
@@ -54,10 +54,10 @@ async fn failure_of_a_task_fails_a_run_that_had_succeeded() {
         let mut run = run_in(&scope, 0..3, Settings::new("stage", 2).on_failure(on_failure), job);
         let mut outcomes = Vec::new();
         while let Some(outcome) = soon(run.next()).await {
-            outcomes.push(outcome.map_err(|failure| failure.to_string()));
+            outcomes.push(outcome.map_err(|failure| format!("{failure:#}")));
         }
         let failure = outcomes.pop().expect("there are four");
-        assert_eq!(failure, Err("stage `task`: too late".to_owned()));
+        assert_eq!(failure, Err("stage `task` failed: too late".to_owned()));
         assert_eq!(outcomes.len(), 3);
         assert!(outcomes.iter().all(Result::is_ok));
         assert!(finish(run).await.failures.is_empty(), "it was taken");
@@ -77,7 +77,7 @@ async fn failure_of_a_task_of_a_dropped_run_goes_to_the_scope() {
     settle().await;
     drop(run);
     let failure = soon(scope.wait()).await.expect_err("a task failed");
-    assert_eq!(failure.to_string(), "stage `task`: on purpose");
+    assert_eq!(format!("{failure:#}"), "stage `task` failed: on purpose");
 }
 
 /// The other jobs wait, so nothing but the failure wakes the run.
@@ -92,7 +92,7 @@ async fn failure_of_a_task_stops_a_run_whose_jobs_wait() {
         });
         let scope = Scope::new("outer");
         let run = run_in(&scope, 0..3, Settings::new("stage", 2).on_failure(on_failure), job);
-        assert_only(&finish(run).await, "stage `task`: too late");
+        assert_only(&finish(run).await, "stage `task` failed: too late");
         soon(scope.wait()).await.expect("it was reported");
     }
 }
@@ -114,7 +114,7 @@ async fn failure_of_a_task_is_the_first_cause() {
             let items = (0..5).map(move |item| (in_child, item));
             let run = run_in(&scope, items, Settings::new("stage", 3).on_failure(on_failure), job);
             let report = finish(run).await;
-            assert_only(&report, "stage `task`: first");
+            assert_only(&report, "stage `task` failed: first");
             assert_eq!(report.stages[0].counts.errored, 0, "{report}");
             soon(scope.wait()).await.expect("it was reported");
         }
@@ -231,7 +231,7 @@ async fn stage_that_waits_for_a_task_stops_for_the_downstream_stage() {
         settle().await;
         anyhow::Result::<()>::Err(anyhow::anyhow!("behind"))
     });
-    assert_only(&finish(next).await, "item 0 at stage `next`: behind");
+    assert_only(&finish(next).await, "item 0 at stage `next` failed: behind");
     soon(scope.wait()).await.expect("it was reported");
 }
 
@@ -245,7 +245,7 @@ async fn failure_of_a_task_of_the_first_stage_stops_the_second() {
     });
     let first = run_in(&scope, 0..1, Settings::new("first", 1), job);
     let next = run_in(&scope, first, Settings::new("next", 1), |_: u32| pending::<anyhow::Result<()>>());
-    assert_only(&finish(next).await, "stage `task`: too late");
+    assert_only(&finish(next).await, "stage `task` failed: too late");
     soon(scope.wait()).await.expect("it was reported");
 }
 
@@ -373,5 +373,5 @@ async fn scoped_function_called_without_a_scope_fails_at_once() {
     let error = soon(job.call(false)).await.expect_err("it fails");
     assert_eq!(error.to_string(), "of the function");
     let error = soon(job.call(true)).await.expect_err("its task fails");
-    assert_eq!(error.to_string(), "stage `task`: of the task");
+    assert_eq!(format!("{error:#}"), "stage `task` failed: of the task");
 }

@@ -216,7 +216,7 @@ async fn end(form: Form, scope: Scope, job: Starts, things: Arc<Things>) {
         Ending::Fails => {
             let report = run.finish().await;
             // The inner run of another job may have failed, too.
-            let on_purpose = |failure: &Failure| failure.to_string().ends_with("on purpose");
+            let on_purpose = |failure: &Failure| format!("{failure:#}").ends_with("on purpose");
             assert!(!report.failures.is_empty(), "{form:?}: {report}");
             assert!(report.failures.iter().all(on_purpose), "{form:?}: {report}");
         }
@@ -228,13 +228,13 @@ async fn end(form: Form, scope: Scope, job: Starts, things: Arc<Things>) {
         }
         Ending::Dropped => {
             drop(run);
-            scope.wait().await.unwrap_or_else(|failure| panic!("{form:?}: {failure}"));
+            scope.wait().await.unwrap_or_else(|failure| panic!("{form:?}: {failure:#}"));
         }
         Ending::ScopeCancelled => {
             scope.cancel();
             let report = run.finish().await;
             assert!(report.failures.len() == 1 && report.failures[0].is_cancelled(), "{form:?}: {report}");
-            scope.wait().await.unwrap_or_else(|failure| panic!("{form:?}: {failure}"));
+            scope.wait().await.unwrap_or_else(|failure| panic!("{form:?}: {failure:#}"));
         }
         Ending::Deadline => {
             let report = run.finish().await;

@@ -12,6 +12,7 @@ mod deadline_token;
 mod dropped_items;
 mod dropped_last;
 mod dropped_run;
+mod error_chain;
 mod generated;
 mod job_scope;
 mod job_scope_ends;

@@ -27,8 +27,8 @@ async fn a_failure_that_the_dropped_run_held_is_heard() {
             run.next().await.expect("an output").expect("no failure");
         }
         drop(run);
-        let told = scope.wait().await.map_err(|failure| failure.to_string());
-        assert_eq!(told, Err("item 39 at stage `picky`: the last".to_owned()), "after {taken}");
+        let told = scope.wait().await.map_err(|failure| format!("{failure:#}"));
+        assert_eq!(told, Err("item 39 at stage `picky` failed: the last".to_owned()), "after {taken}");
     }
 }
 
@@ -82,7 +82,7 @@ async fn a_failure_before_the_cancellation_is_not_masked_in_a_later_stage() {
     let second = run_in(&second_scope, first, Settings::new("second", 4), waits);
     let failure = second.collect().await.expect_err("it failed");
     assert!(second_scope.token().is_cancelled());
-    assert_eq!(failure.to_string(), "item 3 at stage `first`: the true cause");
+    assert_eq!(format!("{failure:#}"), "item 3 at stage `first` failed: the true cause");
 }
 
 /// Panics when it is dropped, every one of them.
@@ -134,8 +134,8 @@ async fn a_panic_in_the_drop_of_what_a_job_has_captured_is_told_with_its_message
     };
     let report = run_in(&scope, 0..3, Settings::new("captured", 2), job).finish().await;
     assert_eq!(report.last().succeeded, 3);
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["stage `captured`: panicked: dropped loudly"]);
+    let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
+    assert_eq!(told, ["stage `captured` panicked: dropped loudly"]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_runtime_that_is_shut_down_is_told_in_whatever_order_it_drops_its_tasks() {
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let failure =
             other.block_on(run.next()).expect("an end that says why").expect_err("it was cancelled");
-        assert_eq!(failure.to_string(), "stage `pass`: cancelled: the runtime was shut down");
+        assert_eq!(format!("{failure:#}"), "stage `pass` was cancelled: the runtime was shut down");
     }
 }
 
@@ -178,8 +178,8 @@ fn a_runtime_that_is_dropped_by_a_panic_is_told_as_one_that_was_shut_down() {
     assert!(panicked.is_err());
     let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let report = other.block_on(run.expect("it began").finish());
-    let told: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["stage `pass`: cancelled: the runtime was shut down"]);
+    let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
+    assert_eq!(told, ["stage `pass` was cancelled: the runtime was shut down"]);
     assert_eq!(report.last().settled(), 2);
 }
 
@@ -234,7 +234,7 @@ async fn a_failure_that_a_dropped_future_had_taken_is_told() {
         if item == 0 { Err(anyhow::anyhow!("item {item} is bad")) } else { Ok(item) }
     };
     let settings = || Settings::new("bad", 2).on_failure(OnFailure::Continue);
-    let is_told = |failure: &Failure| failure.to_string() == "item 0 at stage `bad`: item 0 is bad";
+    let is_told = |failure: &Failure| format!("{failure:#}") == "item 0 at stage `bad` failed: item 0 is bad";
 
     let scope = Scope::default();
     let mut collecting = Box::pin(run_in(&scope, 0..2, settings(), job).collect());
@@ -244,7 +244,7 @@ async fn a_failure_that_a_dropped_future_had_taken_is_told() {
     }
     drop(collecting);
     let told = scope.wait().await.expect_err("item 0 has failed");
-    assert!(is_told(&told), "{told}");
+    assert!(is_told(&told), "{told:#}");
 
     let mut outcomes = Box::pin(run_in(&scope, 0..2, settings(), job).outcomes());
     for _ in 0..50 {
@@ -253,7 +253,7 @@ async fn a_failure_that_a_dropped_future_had_taken_is_told() {
     }
     drop(outcomes);
     let told = scope.wait().await.expect_err("item 0 has failed");
-    assert!(is_told(&told), "{told}");
+    assert!(is_told(&told), "{told:#}");
 }
 
 /// Such a stage asks for nothing more, so that it hears of the failure in no other way.
@@ -280,5 +280,5 @@ async fn a_failure_stops_the_stage_behind_though_all_of_its_jobs_wait() {
         }
     }
     let Poll::Ready(Some(Err(failure))) = polled else { panic!("it is not stopped") };
-    assert_eq!(failure.to_string(), "item 1 at stage `first`: item 1 is bad");
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `first` failed: item 1 is bad");
 }

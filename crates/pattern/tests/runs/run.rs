@@ -24,9 +24,9 @@ async fn even(item: u32) -> anyhow::Result<u32> {
 async fn collect_gives_the_first_failure_and_the_scope_hears_of_the_next() {
     let scope = Scope::new("numbers");
     let first = going_on(&scope, 8, even).collect().await.expect_err("1 is odd");
-    assert_eq!(first.to_string(), "item 1 at stage `check`: 1 is odd");
+    assert_eq!(format!("{first:#}"), "item 1 at stage `check` failed: 1 is odd");
     let next = scope.wait().await.expect_err("3 is odd");
-    assert_eq!(next.to_string(), "item 3 at stage `check`: 3 is odd");
+    assert_eq!(format!("{next:#}"), "item 3 at stage `check` failed: 3 is odd");
 }
 
 /// An error that is counted while it lives.
@@ -110,8 +110,8 @@ async fn a_report_counts_all_failures_and_keeps_the_first_thousand() {
     let bad = |item: u32| async move { Err::<u32, _>(anyhow::anyhow!("{item} is bad")) };
     let report = going_on(&Scope::default(), 1_100, bad).finish().await;
     assert_eq!((report.last().errored, report.failures.len()), (1_100, Report::KEPT_FAILURES));
-    let told = report.failures.last().map(ToString::to_string);
-    assert_eq!(told.as_deref(), Some("item 999 at stage `check`: 999 is bad"));
+    let told = report.failures.last().map(|failure| format!("{failure:#}"));
+    assert_eq!(told.as_deref(), Some("item 999 at stage `check` failed: 999 is bad"));
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn a_failure_that_order_holds_back_is_told_when_the_run_is_stopped() {
     let report = run.finish().await;
     assert_eq!(
         told(&report),
-        ["stage `check`: cancelled: the run was cancelled", "item 1 at stage `check`: 1 is odd"]
+        ["stage `check` was cancelled: the run was cancelled", "item 1 at stage `check` failed: 1 is odd"]
     );
 }
 
@@ -144,7 +144,7 @@ impl Drop for PanicsInDrop {
 }
 
 fn told(report: &Report) -> Vec<String> {
-    report.failures.iter().map(ToString::to_string).collect()
+    report.failures.iter().map(|failure| format!("{failure:#}")).collect()
 }
 
 #[tokio::test]
@@ -159,8 +159,8 @@ async fn a_report_tells_the_first_cause_before_what_came_of_it() {
     };
     let run = Run::spawn(Scope::default(), Source::from(0..2), Settings::new("stops", 2), Arc::new(job));
     let report = run.finish().await;
-    let first = "item 0 at stage `stops`: the first cause";
-    assert_eq!(told(&report), [first, "item 1 at stage `stops`: panicked: as it is dropped"]);
+    let first = "item 0 at stage `stops` failed: the first cause";
+    assert_eq!(told(&report), [first, "item 1 at stage `stops` panicked: as it is dropped"]);
     assert!(report.to_string().ends_with(&format!("first failure nobody took: {first}")), "{report}");
 }
 
@@ -171,8 +171,8 @@ async fn a_report_tells_what_was_yielded_in_its_order_before_what_was_not() {
         Ok(PanicsInDrop)
     };
     let report = going_on(&Scope::default(), 4, outputs).finish().await;
-    let dropped = "stage `check`: panicked: as it is dropped";
-    let yielded = ["item 1 at stage `check`: 1 is odd", "item 3 at stage `check`: 3 is odd"];
+    let dropped = "stage `check` panicked: as it is dropped";
+    let yielded = ["item 1 at stage `check` failed: 1 is odd", "item 3 at stage `check` failed: 3 is odd"];
     assert_eq!(told(&report)[..2], yielded, "{:?}", report.failures);
     assert!(told(&report)[2..].iter().all(|failure| failure == dropped));
 }
@@ -194,7 +194,7 @@ async fn failures_of_a_dropped_future_come_first_in_the_scope() {
         }
         drop(taking);
         let failure = scope.wait().await.expect_err("all are bad");
-        assert_eq!(failure.to_string(), "item 0 at stage `check`: 0 is bad");
+        assert_eq!(format!("{failure:#}"), "item 0 at stage `check` failed: 0 is bad");
     }
 }
 
@@ -212,14 +212,14 @@ fn three_that_panic(scope: &Scope, fails: bool) -> Run<PanicsInDrop> {
     Run::spawn(scope.clone(), Source::from(0..4), Settings::new("three", 1), Arc::new(job))
 }
 
-const DROPPED: &str = "stage `three`: panicked: as it is dropped";
+const DROPPED: &str = "stage `three` panicked: as it is dropped";
 
 #[tokio::test]
 async fn a_collect_that_fails_drops_its_outputs_one_by_one() {
     let scope = Scope::default();
     let Err(failure) = three_that_panic(&scope, true).collect().await else { panic!("item 3 fails") };
-    assert_eq!(failure.to_string(), "item 3 at stage `three`: no more");
-    assert_eq!(scope.wait().await.expect_err("they panicked").to_string(), DROPPED);
+    assert_eq!(format!("{failure:#}"), "item 3 at stage `three` failed: no more");
+    assert_eq!(format!("{:#}", scope.wait().await.expect_err("they panicked")), DROPPED);
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn a_collect_that_is_dropped_drops_its_outputs_one_by_one() {
         yield_now().await;
     }
     drop(collecting);
-    assert_eq!(scope.wait().await.expect_err("they panicked").to_string(), DROPPED);
+    assert_eq!(format!("{:#}", scope.wait().await.expect_err("they panicked")), DROPPED);
 }
 
 #[tokio::test]
@@ -242,5 +242,5 @@ async fn a_run_whose_failure_was_taken_says_so_as_the_source_of_another() {
     let pass = |item: u32| async move { Ok(item) };
     let second = Run::spawn(Scope::default(), first.into(), Settings::new("second", 1), Arc::new(pass));
     let failure = second.collect().await.expect_err("it had been stopped");
-    assert_eq!(failure.to_string(), "stage `second`: cancelled: the run before it had been stopped");
+    assert_eq!(format!("{failure:#}"), "stage `second` was cancelled: the run before it had been stopped");
 }

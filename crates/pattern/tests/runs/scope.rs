@@ -60,7 +60,7 @@ async fn the_first_task_that_fails_stops_the_others_and_is_told() {
     scope.spawn("endless", endless(alive.guard()));
     scope.spawn("failing", async { anyhow::bail!("no such host") });
     let failure = scope.wait().await.expect_err("one failed");
-    assert_eq!(failure.to_string(), "stage `failing`: no such host");
+    assert_eq!(format!("{failure:#}"), "stage `failing` failed: no such host");
     assert_eq!(alive.count(), 0);
     scope.wait().await.expect("it was told once");
 }
@@ -70,7 +70,7 @@ async fn a_panic_of_a_task_is_told_with_its_message() {
     let scope = Scope::new("group");
     scope.spawn("panicking", async { panic!("on purpose") });
     let failure = scope.wait().await.expect_err("one panicked");
-    assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "on purpose"));
+    assert!(matches!(failure.cause(), Cause::Panicked(panic) if panic.message() == "on purpose"));
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_panic_in_the_drop_of_a_cancelled_task_is_told() {
     tokio::task::yield_now().await;
     scope.cancel();
     let failure = scope.wait().await.expect_err("it panicked");
-    assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "dropped loudly"));
+    assert!(matches!(failure.cause(), Cause::Panicked(panic) if panic.message() == "dropped loudly"));
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn the_wait_for_the_end_may_be_dropped_at_every_poll() {
             Some(told) => told,
             None => inner.wait().await,
         };
-        assert_eq!(told.expect_err("one failed").to_string(), "stage `failing`: deep inside");
+        assert_eq!(format!("{:#}", told.expect_err("one failed")), "stage `failing` failed: deep inside");
         outer.wait().await.expect("it was told once");
         assert_eq!(alive.count(), 0);
     }
@@ -266,19 +266,19 @@ where
     });
     drop(runtime);
     let other = Builder::new_current_thread().build().unwrap();
-    other.block_on(scope.wait()).map_err(|failure| failure.to_string())
+    other.block_on(scope.wait()).map_err(|failure| format!("{failure:#}"))
 }
 
 #[test]
 fn a_task_whose_runtime_is_shut_down_is_told_as_cancelled() {
-    let shut_down = Err("stage `task`: cancelled: the runtime was shut down".to_owned());
+    let shut_down = Err("stage `task` was cancelled: the runtime was shut down".to_owned());
     for begun in [true, false] {
         assert_eq!(told_after_a_shutdown(begun, pending(), |_| ()), shut_down, "begun: {begun}");
         assert_eq!(told_after_a_shutdown(begun, pending(), Scope::cancel), Ok(()), "begun: {begun}");
     }
     assert_eq!(told_after_a_shutdown(true, async { Ok(()) }, |_| ()), Ok(()));
     let failed = told_after_a_shutdown(true, async { anyhow::bail!("by itself") }, |_| ());
-    assert_eq!(failed, Err("stage `task`: by itself".to_owned()));
+    assert_eq!(failed, Err("stage `task` failed: by itself".to_owned()));
 }
 
 #[test]
@@ -298,5 +298,5 @@ fn a_task_that_was_the_last_to_have_its_scope_is_told_to_the_one_around_it() {
     drop(runtime);
     let other = Builder::new_current_thread().build().unwrap();
     let failure = other.block_on(outer.wait()).expect_err("it was cut short");
-    assert_eq!(failure.to_string(), "stage `task`: cancelled: the runtime was shut down");
+    assert_eq!(format!("{failure:#}"), "stage `task` was cancelled: the runtime was shut down");
 }

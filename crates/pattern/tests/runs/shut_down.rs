@@ -99,7 +99,7 @@ fn what_the_work_has_captured_is_gone_before_the_run_is_over_and_its_panic_is_to
         });
         drop(runtime);
         let report = single().block_on(run.finish());
-        let told = report.failures.iter().any(|failure| failure.to_string().contains("has captured"));
+        let told = report.failures.iter().any(|failure| format!("{failure:#}").contains("has captured"));
         assert!(told, "{report}");
     }
     assert_eq!(too_late.load(SeqCst), 0, "scopes were closed before");

@@ -14,7 +14,7 @@ async fn drain<T: Send + 'static>(mut source: Source<T>) -> (Vec<T>, Option<Stri
     while let Some(item) = source.next().await {
         match item {
             Ok(item) => items.push(item),
-            Err(failure) => return (items, Some(failure.to_string())),
+            Err(failure) => return (items, Some(format!("{failure:#}"))),
         }
     }
     (items, None)
@@ -51,7 +51,7 @@ async fn a_stream_and_a_stream_of_results_give_their_items() {
     assert_eq!(drain(Source::stream(Hesitant(vec![1, 2, 3], false))).await, (vec![1, 2, 3], None));
     let fallible: Vec<Result<u64, std::num::ParseIntError>> = vec![Ok(1), "x".parse(), Ok(3)];
     let (items, failure) = drain(Source::try_stream(Hesitant(fallible, false))).await;
-    let told = "item 1 at stage `source`: invalid digit found in string";
+    let told = "item 1 at stage `source` failed: invalid digit found in string";
     assert_eq!((items, failure.as_deref()), (vec![1], Some(told)));
 }
 
@@ -124,7 +124,10 @@ async fn an_error_of_a_generator_comes_after_its_items() {
         anyhow::bail!("the page is missing")
     });
     let (items, failure) = drain(source).await;
-    assert_eq!((items, failure.as_deref()), (vec![1], Some("item 1 at stage `source`: the page is missing")));
+    assert_eq!(
+        (items, failure.as_deref()),
+        (vec![1], Some("item 1 at stage `source` failed: the page is missing"))
+    );
 }
 
 #[tokio::test]
@@ -154,8 +157,9 @@ async fn a_run_becomes_a_source_with_what_it_has_left() {
 async fn failures_pass_through_a_stage_that_continues_and_are_counted_where_they_happened() {
     let first = hand_on(5..10, OnFailure::Continue);
     let (outcomes, report) = hand_on(first, OnFailure::Continue).outcomes().await;
-    let told: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().map_err(ToString::to_string)).collect();
-    let seven = "item 2 at stage `hand on`: seven".to_owned();
+    let told: Vec<_> =
+        outcomes.iter().map(|outcome| outcome.as_ref().map_err(|failure| format!("{failure:#}"))).collect();
+    let seven = "item 2 at stage `hand on` failed: seven".to_owned();
     assert_eq!(told, [Ok(&5), Ok(&6), Err(seven), Ok(&8), Ok(&9)]);
     let Report { stages, failures, .. } = report;
     let counts = |stage: &StageReport| (stage.counts.taken, stage.counts.errored, stage.counts.delivered);

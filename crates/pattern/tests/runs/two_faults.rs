@@ -29,7 +29,7 @@ where
     let mut said = Vec::new();
     for run in runs {
         let report = run.finish().await;
-        let failures = report.failures.iter().map(ToString::to_string).collect();
+        let failures = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
         said.push((report.last().to_string(), failures));
     }
     said.try_into().expect("two")
@@ -40,10 +40,8 @@ async fn an_output_and_its_future_that_both_panic_as_they_are_dropped_are_both_t
     for on_failure in [OnFailure::Stop, OnFailure::Continue] {
         for (counts, failures) in said(on_failure, || Leaves::new(Ok(Bomb("of the output")))).await {
             assert!(counts.starts_with("1 taken, 1 panicked"), "{on_failure:?}: {counts}");
-            let wanted = [
-                "item 0 at stage `twice`: panicked: of the future",
-                "stage `twice`: panicked: of the output",
-            ];
+            let wanted =
+                ["item 0 at stage `twice` panicked: of the future", "stage `twice` panicked: of the output"];
             assert_eq!(failures, wanted, "{on_failure:?}");
         }
     }
@@ -55,7 +53,8 @@ async fn an_error_is_not_masked_by_a_panic_of_its_future() {
         let fails = || Leaves::new(Err::<u32, _>(anyhow::anyhow!("the error")));
         for (counts, failures) in said(on_failure, fails).await {
             assert!(counts.starts_with("1 taken, 1 errored"), "{on_failure:?}: {counts}");
-            let wanted = ["item 0 at stage `twice`: the error", "stage `twice`: panicked: of the future"];
+            let wanted =
+                ["item 0 at stage `twice` failed: the error", "stage `twice` panicked: of the future"];
             assert_eq!(failures, wanted, "{on_failure:?}");
         }
     }
@@ -80,7 +79,7 @@ async fn a_job_that_panics_and_panics_again_in_its_drop_is_told_as_both() {
         for (counts, failures) in said(on_failure, || Panics { _later: Bomb("of the future") }).await {
             assert!(counts.starts_with("1 taken, 1 panicked"), "{on_failure:?}: {counts}");
             let wanted =
-                ["item 0 at stage `twice`: panicked: of the job", "stage `twice`: panicked: of the future"];
+                ["item 0 at stage `twice` panicked: of the job", "stage `twice` panicked: of the future"];
             assert_eq!(failures, wanted, "{on_failure:?}");
         }
     }
@@ -115,11 +114,11 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
         let run = Run::spawn(Scope::default(), vec![0].into(), settings, work);
         let (outcomes, report) = run.outcomes().await;
         assert_eq!((outcomes.len(), report.last().delivered), (1, 1), "{report}");
-        let first = outcomes[0].as_ref().expect_err("both fail").to_string();
+        let first = format!("{:#}", outcomes[0].as_ref().expect_err("both fail"));
         let mut told: Vec<_> =
-            [first].into_iter().chain(report.failures.iter().map(ToString::to_string)).collect();
+            [first].into_iter().chain(report.failures.iter().map(|failure| format!("{failure:#}"))).collect();
         if result().is_err() {
-            assert_eq!(told.remove(0), "item 0 at stage `twice`: the error");
+            assert_eq!(told.remove(0), "item 0 at stage `twice` failed: the error");
         }
         assert!(
             told.len() == 2 && told[0].ends_with("of the future") && told[1].ends_with("of the work"),
@@ -141,5 +140,5 @@ async fn and_is_stopped_by_one_where_failures_stop() {
     let job = |_: u32| async { Ok(Bomb("of the output")) };
     let run = Run::spawn(Scope::default(), (0..).into(), Settings::new("twice", 1), Arc::new(job));
     let report = run.finish().await;
-    assert_eq!(report.failures[0].to_string(), "stage `twice`: panicked: of the output", "{report}");
+    assert_eq!(format!("{:#}", report.failures[0]), "stage `twice` panicked: of the output", "{report}");
 }

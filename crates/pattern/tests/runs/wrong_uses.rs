@@ -85,8 +85,8 @@ async fn a_job_that_blocks_on_a_runtime_within_it_fails_with_a_message_that_says
     assert!(
         failure
             .to_string()
-            .starts_with("item 0 at stage `nested`: panicked: Cannot start a runtime from within"),
-        "{failure}"
+            .starts_with("item 0 at stage `nested` panicked: Cannot start a runtime from within"),
+        "{failure:#}"
     );
 }
 
@@ -131,7 +131,7 @@ async fn a_task_in_a_scope_that_is_over_is_never_begun() {
     sleep(Duration::from_secs(2)).await;
     hurried.spawn("too late", task());
     let failure = hurried.wait().await.expect_err("the deadline cut a task short");
-    assert_eq!(failure.to_string(), "stage `too late`: cancelled: the deadline passed");
+    assert_eq!(format!("{failure:#}"), "stage `too late` was cancelled: the deadline passed");
     assert_eq!(begun.load(SeqCst), 0);
 }
 

@@ -128,7 +128,7 @@ async fn huge(tested: Tested) -> Outcome {
         let supplied = Form::Stream.supply(&ledger, 50);
         let pattern = tested.pattern(Case::new(limit).capacity(capacity), Act::nothing(&ledger));
         let run = pattern.start(supplied.source, Scope::default());
-        let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+        let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
         if outputs.len() != 50 {
             return Err(format!(
                 "limit {limit} and capacity {capacity} gave {} outputs of 50",

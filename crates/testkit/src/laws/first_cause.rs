@@ -46,7 +46,7 @@ fn failures(played: &Played) -> Vec<usize> {
 fn describe(result: Option<&Result<usize, Failure>>) -> String {
     match result {
         Some(Ok(index)) => format!("the output of item {index}"),
-        Some(Err(failure)) => format!("`{failure}`"),
+        Some(Err(failure)) => format!("`{failure:#}`"),
         None => "the end".to_owned(),
     }
 }
@@ -100,7 +100,7 @@ async fn comes_last(tested: Tested, game: Game) -> Outcome {
         _ => Err(format!(
             "{} jobs failed, and the run ended with {}",
             failed.len(),
-            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure}`")),
+            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure:#}`")),
         )),
     }
 }
@@ -116,7 +116,7 @@ async fn not_masked(tested: Tested, game: Game) -> Outcome {
     match before.iter().find(|ended| failed(ended.1)).map(|ended| ended.0) {
         Some(first) if told.and_then(Failure::index) != Some(first) => Err(format!(
             "item {first} failed before the run was cancelled, and the run ended with {}",
-            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure}`")),
+            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure:#}`")),
         )),
         _ => Ok(()),
     }
@@ -266,7 +266,7 @@ async fn later_failure(tested: Tested) -> Outcome {
     match &report.failures[..] {
         [second] if matches!(second.cause(), Cause::Panicked(_)) => Ok(()),
         other => {
-            let told: Vec<_> = other.iter().map(ToString::to_string).collect();
+            let told: Vec<_> = other.iter().map(|failure| format!("{failure:#}")).collect();
             Err(format!("a second job panicked after the first failure, and the report has {told:?}"))
         }
     }
@@ -297,7 +297,7 @@ async fn of_the_source(tested: Tested) -> Outcome {
             {
                 Ok(())
             }
-            _ => Err(format!("the source failed after 5 items; after {outputs} came `{failure}`")),
+            _ => Err(format!("the source failed after 5 items; after {outputs} came `{failure:#}`")),
         };
     }
     Err("the source failed, and the run ended without a failure".to_owned())
@@ -306,7 +306,7 @@ async fn of_the_source(tested: Tested) -> Outcome {
 fn is_cancelled(failure: &Failure, by: Cancelled) -> Outcome {
     match failure.cause() {
         Cause::Cancelled(told) if *told == by => Ok(()),
-        _ => Err(format!("the run was stopped as {by:?}, and the reported failure is `{failure}`")),
+        _ => Err(format!("the run was stopped as {by:?}, and the reported failure is `{failure:#}`")),
     }
 }
 

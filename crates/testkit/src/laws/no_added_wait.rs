@@ -50,7 +50,7 @@ fn sleeper(ledger: &Arc<Ledger>, time: Duration) -> Act {
 
 async fn timed(run: Run<Token>) -> Result<Duration, String> {
     let began = Instant::now();
-    run.collect().await.map_err(|failure| failure.to_string())?;
+    run.collect().await.map_err(|failure| format!("{failure:#}"))?;
     Ok(began.elapsed())
 }
 
@@ -172,7 +172,7 @@ fn computes(ledger: &Arc<Ledger>) -> Act {
 }
 
 async fn both(run: Run<Token>) -> Outcome {
-    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
     if outputs.len() == 2 { Ok(()) } else { Err(format!("{} outputs came of 2", outputs.len())) }
 }
 

@@ -69,11 +69,11 @@ async fn failures(mut run: Run<Token>) -> Result<Vec<Failure>, String> {
 }
 
 fn panicked(failures: &[Failure], message: &str) -> Outcome {
-    let told = |failure: &Failure| matches!(failure.cause(), Cause::Panicked(told) if told.contains(message));
+    let told = |failure: &Failure| matches!(failure.cause(), Cause::Panicked(told) if told.message().contains(message));
     if failures.iter().any(told) {
         return Ok(());
     }
-    let told: Vec<_> = failures.iter().map(ToString::to_string).collect();
+    let told: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
     Err(format!("a panic said `{message}`, and the reported failures are {told:?}"))
 }
 
@@ -92,7 +92,7 @@ async fn in_the_job(tested: Tested) -> Outcome {
         let first = &failures[0];
         if first.index() != Some(7) || first.stage() != &*stage {
             return Err(format!(
-                "the job of item 7 at stage `{stage}` panicked, and the reported failure is `{first}`"
+                "the job of item 7 at stage `{stage}` panicked, and the reported failure is `{first:#}`"
             ));
         }
     }
@@ -222,7 +222,7 @@ async fn in_the_report(tested: Tested) -> Outcome {
         match &report.failures[..] {
             [failure] if failure.index() == Some(7) => {}
             other => {
-                let told: Vec<_> = other.iter().map(ToString::to_string).collect();
+                let told: Vec<_> = other.iter().map(|failure| format!("{failure:#}")).collect();
                 return Err(format!(
                     "the failure of item 7 was not taken, and must be in the report; the report has {told:?}"
                 ));
@@ -289,7 +289,7 @@ async fn runtime_shuts_down(tested: Tested) -> Outcome {
     };
     if !matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime)) {
         return Err(format!(
-            "the runtime was shut down during the run, and the reported failure is `{failure}`; a cancellation would be right"
+            "the runtime was shut down during the run, and the reported failure is `{failure:#}`; a cancellation would be right"
         ));
     }
     let report = soon("the report", run.finish()).await?;

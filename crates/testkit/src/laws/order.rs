@@ -62,7 +62,7 @@ async fn reversed(tested: Tested) -> Outcome {
     let source = Form::Stream.supply(&ledger, 40).source;
     // All at once: in what order items begin is nobody's promise.
     let run = tested.pattern(Case::new(40), job).start(source, Scope::default());
-    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
     if outputs.iter().map(|token| token.index).eq(0..40) {
         Ok(())
     } else {
@@ -80,7 +80,7 @@ async fn by_completion(tested: Tested) -> Outcome {
     });
     let source = Form::Iterator.supply(&ledger, ITEMS).source;
     let run = tested.pattern(Case::new(ITEMS), job).start(source, Scope::default());
-    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| failure.to_string())?;
+    let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
     let order: Vec<_> = outputs.iter().map(|token| token.index).collect();
     if order.iter().rev().copied().eq(0..ITEMS) {
         Ok(())
@@ -127,7 +127,7 @@ async fn check_indexes(tested: &dyn Testable, case: Case, source: Source<Token>,
         };
         if !is_right {
             let what = result.map_or_else(
-                |failure| format!("`{failure}`"),
+                |failure| format!("`{failure:#}`"),
                 |(index, token)| format!("the output of item {} with the index {index}", token.index),
             );
             return Err(format!("{what} was yielded"));

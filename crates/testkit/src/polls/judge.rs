@@ -121,13 +121,13 @@ fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outco
         (None, None) => all_came_to_their_end(scene, witness, is_stopped),
         (None, Some(cause)) if is_stopped => is_the_stop(scene, &ended, cause),
         (None, Some(cause)) => {
-            Err(format!("no job failed and the run was not stopped, and the reported cause is `{cause}`"))
+            Err(format!("no job failed and the run was not stopped, and the reported cause is `{cause:#}`"))
         }
     }
 }
 
 fn text(failure: Option<&Failure>) -> String {
-    failure.map_or_else(|| "none".to_owned(), |failure| format!("`{failure}`"))
+    failure.map_or_else(|| "none".to_owned(), |failure| format!("`{failure:#}`"))
 }
 
 /// A run without a failure has completed every item, despite the stop.
@@ -152,10 +152,10 @@ fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outco
     match cause.cause() {
         Cause::Cancelled(told) if *told == by => Ok(()),
         Cause::Cancelled(_) => {
-            Err(format!("the run was stopped by {:?}, and the reported cause is `{cause}`", scene.stop))
+            Err(format!("the run was stopped by {:?}, and the reported cause is `{cause:#}`", scene.stop))
         }
         _ if failed_jobs(ended).first().copied() == cause.index() => Ok(()),
-        _ => Err(format!("no job had failed before the stop, and the reported cause is `{cause}`")),
+        _ => Err(format!("no job had failed before the stop, and the reported cause is `{cause:#}`")),
     }
 }
 
@@ -195,7 +195,7 @@ fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
 }
 
 fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Outcome {
-    let text = failure.to_string();
+    let text = format!("{failure:#}");
     let (stage, says) = if of_the_source(failure) {
         ("source", SOURCE_FAILED.to_owned())
     } else {

@@ -251,7 +251,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
     let source_failed = ledger.seen().source_failed;
     let (kept, failure) = drain_to_failure(rest).await?;
     if let Some(failure) = failure.filter(|_| scene.fault.is_none() || source_failed) {
-        return Err(format!("the rest of the source failed: {failure}"));
+        return Err(format!("the rest of the source failed: {failure:#}"));
     }
     let dropped = report.is_none() && !collected;
     let ended_at_stop = stopped.map_or(0, |marks| marks.ended);
@@ -333,7 +333,7 @@ impl Witness {
         let source = scene.form.supply(&Ledger::new(), limit).source;
         let run = self.pattern.start(source, Scope::new("again"));
         let what = "the end of the next run of the pattern, which needs the whole limit";
-        let outputs = soon(what, run.collect()).await?.map_err(|failure| failure.to_string())?;
+        let outputs = soon(what, run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
         tasks_left().await;
         match outputs.len() {
             all if all == limit => Ok(()),

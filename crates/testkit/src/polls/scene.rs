@@ -4,8 +4,8 @@ use std::fmt;
 
 use towpath_pattern::OnFailure;
 
+use crate::environment;
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
-use crate::runtime;
 use crate::subject::Case;
 use crate::testable::Testable;
 
@@ -35,7 +35,7 @@ pub(super) enum Pace {
 /// How a play is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The future of the moment (`next`, `outcomes`) is dropped, and a new one goes on: nothing is stopped.
+    /// The future of the moment (`next`) is dropped, and a new one goes on: nothing is stopped.
     LetGo,
     CancelRun,
     CancelScope,
@@ -50,9 +50,9 @@ pub(super) enum Stop {
 pub(super) enum Place {
     /// Nowhere.
     End,
-    /// Between two polls, after so many of the runtime's.
+    /// Between two polls, after this number of polls of the runtime.
     Poll(usize),
-    /// In the midst of a poll or a drop, after so many things that jobs, items and the source have seen.
+    /// Within a poll or a drop, after this number of events of jobs, items and the source.
     Moment(usize),
 }
 
@@ -71,13 +71,11 @@ pub(super) struct Scene {
 impl Taker {
     const ALL: [Self; 5] = [Self::Next, Self::Collect, Self::Outcomes, Self::Finish, Self::Nobody];
 
-    /// Whether it still has the run itself when it is told to stop.
+    /// Whether the receiver still has the run at the stop.
     fn can(self, stop: Stop) -> bool {
         match (self, stop) {
             (Self::Collect | Self::Outcomes | Self::Finish, Stop::LetGo | Stop::CancelRun)
-            | (Self::Nobody, Stop::LetGo) => {
-                false
-            }
+            | (Self::Nobody, Stop::LetGo) => false,
             (Self::Next | Self::Collect | Self::Outcomes | Self::Finish | Self::Nobody, _) => true,
         }
     }
@@ -137,7 +135,7 @@ const PLANS: [[Plan; 6]; 4] = [
 /// Limits and capacities.
 const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
-/// Of the scenes with a subject of several stages, whose plays are long, one in so many is played, and each of them
+/// Of the scenes with a subject of several stages, whose plays are long, one in this number is played, and each of them
 /// with other subjects; with `TOWPATH_LONG=1` all of them.
 const SHARES: u64 = 6;
 
@@ -150,8 +148,9 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn for_subject(tested: &dyn Testable) -> Self {
-        let random = tested.name().bytes().fold(7, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
-        let shares = if tested.stages() == 1 || runtime::is_long() { 1 } else { SHARES };
+        let seed = environment::seed() % 1_000_003 + 7;
+        let random = tested.name().bytes().fold(seed, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
+        let shares = if tested.stages() == 1 || environment::is_long() { 1 } else { SHARES };
         Self { random, share: random % shares, shares }
     }
 
@@ -228,7 +227,7 @@ impl Place {
         match self {
             Self::End => "not stopped".to_owned(),
             Self::Poll(polls) => format!("{stop:?} after {polls} polls"),
-            Self::Moment(moments) => format!("{stop:?} in the midst of moment {moments}"),
+            Self::Moment(moments) => format!("{stop:?} within moment {moments}"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The jobs of the suite: written down in the ledger, and doing what a plan says.
 
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use towpath_pattern::{Failure, Job, Scope, TimedOut};
+use towpath_pattern::{Failure, Job, Panic, Scope, TimedOut, anyhow};
 
 use super::ledger::{Fate, Ledger, Token};
 use crate::panics;
@@ -79,10 +80,7 @@ impl Act {
             }));
             entry.ends(match &result {
                 Ok(_) => Fate::Succeeded,
-                Err(error) if error.is::<TimedOut>() => Fate::TimedOut,
-                // Inner runs are in the scope of the run: the cancellation of an inner run is the stop of the run.
-                Err(error) if error.downcast_ref().is_some_and(Failure::is_cancelled) => Fate::Cancelled,
-                Err(_) => Fate::Errored,
+                Err(error) => fate_of(error),
             });
             Poll::Ready(result)
         })
@@ -99,6 +97,21 @@ impl Job<Token> for Act {
 
     fn call_in(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send {
         self.act(token, scope)
+    }
+}
+
+/// The group of an error in the counts, by the rules of the engine.
+fn fate_of(error: &anyhow::Error) -> Fate {
+    let is_cancelled = |link: &(dyn Error + 'static)| link.downcast_ref().is_some_and(Failure::is_cancelled);
+    // Inner runs are in the scope of the run: the cancellation of an inner run is the stop of the run.
+    if error.chain().any(is_cancelled) {
+        Fate::Cancelled
+    } else if TimedOut::is_in(error) {
+        Fate::TimedOut
+    } else if Panic::is_in(error) {
+        Fate::Panicked
+    } else {
+        Fate::Errored
     }
 }
 

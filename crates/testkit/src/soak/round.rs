@@ -40,7 +40,7 @@ impl Round {
         drop(around);
         let told = within("the end of the outermost scope", outermost.wait()).await?;
         told.map_err(|failure| {
-            format!("no_silence: all scopes inside told theirs, and the outermost has `{failure}`")
+            format!("no_silence: all scopes inside told theirs, and the outermost has `{failure:#}`")
         })?;
         drop(outermost);
         no_task().await?;

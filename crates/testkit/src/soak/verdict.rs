@@ -269,7 +269,7 @@ fn first_cause(choice: &Choice, seen: &Seen) -> Outcome {
         yielded.iter().filter_map(|result| result.as_ref().err()).find(|f| f.is_cancelled())
         && !seen.outside
     {
-        return Err(format!("first_cause: nobody stopped the run, and it yielded `{failure}`"));
+        return Err(format!("first_cause: nobody stopped the run, and it yielded `{failure:#}`"));
     }
     if !seen.taken.is_whole {
         return Ok(());
@@ -295,9 +295,9 @@ fn first_cause(choice: &Choice, seen: &Seen) -> Outcome {
     let told = yielded.iter().filter_map(|result| result.as_ref().err());
     let panicked = |failure: &&Failure| matches!(failure.cause(), Cause::Panicked(_));
     let stray =
-        told.filter(panicked).find(|failure| !failure.to_string().contains(crate::panics::ON_PURPOSE));
+        told.filter(panicked).find(|failure| !format!("{failure:#}").contains(crate::panics::ON_PURPOSE));
     if let Some(stray) = stray {
-        return Err(format!("no_silence: a panic that nobody made on purpose: `{stray}`"));
+        return Err(format!("no_silence: a panic that nobody made on purpose: `{stray:#}`"));
     }
     if failed > 0 && first.is_none() {
         return Err(format!("first_cause: {failed} jobs failed, and the run yielded no failure"));

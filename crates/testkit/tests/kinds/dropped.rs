@@ -59,7 +59,7 @@ fn each(case: Case, check: fn(&str, End, usize, &Outcomes)) {
 
 fn assert_fails_once(name: &str, end: End, outcomes: &Outcomes) {
     assert_eq!(outcomes.failures.len(), usize::from(end != End::Quiet), "{name}: {:?}", outcomes.failures);
-    let all = outcomes.failures.iter().all(|failure| failure.to_string().contains(FAILS));
+    let all = outcomes.failures.iter().all(|failure| format!("{failure:#}").contains(FAILS));
     assert!(all, "{name}: {:?}", outcomes.failures);
 }
 

@@ -297,7 +297,7 @@ impl Table {
                 // It stops a stage, and with it what is on its way there.
                 let on_time = self.to_fail && self.is_at_end() && (self.stages > 0 || self.is_all_taken());
                 (self.to_fail, self.over) = (false, true);
-                self.came(format_args!("the failure {failure}"), on_time)
+                self.came(format_args!("the failure {failure:#}"), on_time)
             }
             None => {
                 let on_time = self.over || !self.to_fail && self.is_at_end() && self.is_all_taken();

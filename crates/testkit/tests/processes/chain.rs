@@ -96,7 +96,7 @@ impl Chain {
     pub async fn fails(self) {
         for (first, last) in [(Acts::Fails, Acts::Passes), (Acts::Passes, Acts::Fails)] {
             let failure = self.run(&Scope::default(), first, last).collect().await.expect_err("it fails");
-            assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure}");
+            assert!(matches!(failure.cause(), Cause::Errored(_)), "{failure:#}");
         }
     }
 }

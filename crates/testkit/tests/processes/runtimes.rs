@@ -86,7 +86,7 @@ fn a_run_whose_runtime_is_gone_says_so_to_its_taker() {
                     }
                 };
                 let is_told = matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime));
-                assert!(is_told, "{name}: {failure}");
+                assert!(is_told, "{name}: {failure:#}");
                 let report = run.finish().await;
                 for stage in &report.stages {
                     assert_eq!(stage.counts.taken, stage.counts.settled(), "{name}: {report}");

@@ -108,7 +108,7 @@ async fn is_dropped(left: Left) {
 
 /// Each failure of a job is told once: by the run, by its report or by the scope.
 fn is_told<'a>(at: &str, errors: &AtomicUsize, failures: impl Iterator<Item = &'a Failure>) {
-    let told = failures.filter(|failure| failure.to_string().contains("is a bad one")).count();
+    let told = failures.filter(|failure| format!("{failure:#}").contains("is a bad one")).count();
     assert_eq!(told, errors.load(Ordering::SeqCst), "{at}: how many failures of jobs were told");
 }
 

@@ -50,7 +50,8 @@ fn a_job_that_gets_no_thread_is_a_failure_of_its_item() {
             let outcomes = runtime.block_on(async { pattern.run(0..10).outcomes().await.0 });
             let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
             let [failure] = failures[..] else { panic!("{name}: {} failures", failures.len()) };
-            let Cause::Panicked(message) = failure.cause() else { panic!("{name}: {failure}") };
+            let Cause::Panicked(panic) = failure.cause() else { panic!("{name}: {failure:#}") };
+            let message = panic.message();
             assert!(message.contains("spawn worker thread"), "{name}: {message}");
             assert_eq!((failure.index(), outcomes.len()), (Some(3), 10), "{name}");
         }

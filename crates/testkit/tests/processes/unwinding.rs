@@ -62,8 +62,8 @@ fn a_taker_that_panics_while_its_outputs_do_as_well_ends_no_process() {
                     assert_eq!(panic.downcast_ref(), Some(&"the taker"), "{name}");
                     let told = runtime.block_on(scope.wait()).expect_err("the grenades exploded");
                     let is_grenade =
-                        matches!(told.cause(), Cause::Panicked(message) if message.contains("grenade"));
-                    assert!(is_grenade, "{name}: {told}");
+                        matches!(told.cause(), Cause::Panicked(panic) if panic.message().contains("grenade"));
+                    assert!(is_grenade, "{name}: {told:#}");
                 }
             }
         });

@@ -89,7 +89,7 @@ pub use producer_consumer::{ProducerConsumer, Producers};
 pub use semaphore::Semaphore;
 pub use with_permit::WithPermit;
 
-pub use failure::{Cancelled, Cause, Failure, TimedOut};
+pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};
 pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};

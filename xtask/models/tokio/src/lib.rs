@@ -69,8 +69,10 @@ pub mod runtime {
     }
 }
 
-/// The cooperative budget.
+/// The error of a task, and the cooperative budget.
 pub mod task {
+    pub use real_tokio::task::JoinError;
+
     /// As tokio's.
     pub mod coop {
         use std::task::{Context, Poll};

@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn failure(seq: u64) -> Output<u64> {
-        let failure = Failure::new(Some(0), &Arc::from("stage"), Cause::Panicked(String::new()));
+        let failure = Failure::new(Some(0), &Arc::from("stage"), Cause::from_panic(Box::new("")));
         Output { position: Position { index: 0, seq }, result: Err(failure) }
     }
 

@@ -72,7 +72,7 @@ impl<In, Out> Drop for Worker<In, Out> {
                 state.make_ready(&mut buffer.items);
             }
             if broken {
-                state.fail(Cause::Panicked("a worker was ended by a panic, of a waker perhaps".to_owned()));
+                state.fail(Cause::from_panic(Box::new("a worker was ended by a panic, of a waker perhaps")));
             } else if !state.is_stopped() && (released > 0 || self.mode != Mode::Leaving && !state.is_done())
             {
                 // Only a runtime that shuts down drops a worker before the end of the worker.

@@ -15,7 +15,7 @@ pub(super) fn is_of_job(failure: &Failure, index: usize, message: &str, stage: &
         Ok(())
     } else {
         Err(format!(
-            "item {index} failed with `{message}` at stage `{stage}`, and the reported failure is `{failure}`"
+            "item {index} failed with `{message}` at stage `{stage}`, and the reported failure is `{failure:#}`"
         ))
     }
 }

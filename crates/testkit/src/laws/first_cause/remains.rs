@@ -54,7 +54,7 @@ pub(super) async fn masked(tested: Tested) -> Outcome {
         if fails {
             is_of_job(&told.next().expect("the first"), 0, "the error", &stage)?;
         }
-        let panic = told.next().map(|failure| failure.to_string()).unwrap_or_default();
+        let panic = told.next().map(|failure| format!("{failure:#}")).unwrap_or_default();
         if !panic.contains("what is left of the job") || told.next().is_some() {
             return Err(format!("the drop of a job panicked, and the failures are `{panic}`, or more"));
         }

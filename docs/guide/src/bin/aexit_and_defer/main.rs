@@ -39,7 +39,7 @@ async fn main() -> anyhow::Result<()> {
     let scope = Scope::new("requests");
     with_in(&scope, resource(), |_held| work(1, false)).await?;
     if let Err(failure) = with_in(&scope, resource(), |_held| work(1, true)).await {
-        println!("Error: {}", failure.cause());
+        println!("Error: {:#}", failure.cause());
     }
     let endless = with_in(&scope, resource(), |_held| async {
         let _guard = Guard;

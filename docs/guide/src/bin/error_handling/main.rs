@@ -21,7 +21,7 @@ async fn main() {
     let mut run = jobs.clone().run(1..=3);
     while let Some(outcome) = run.next().await {
         if let Err(failure) = outcome {
-            println!("Stopped: {}", failure.cause());
+            println!("Stopped: {:#}", failure.cause());
         }
     }
     println!("Cancelled with it: {}", run.finish().await.last().cancelled);
@@ -30,7 +30,7 @@ async fn main() {
     while let Some(outcome) = run.next().await {
         match outcome {
             Ok(result) => println!("Result: {result}"),
-            Err(failure) => println!("Error: {}", failure.cause()),
+            Err(failure) => println!("Error: {:#}", failure.cause()),
         }
     }
 }

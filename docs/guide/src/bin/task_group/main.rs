@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
     group.spawn("prices", load("prices", 20 * SECOND));
     group.spawn("orders", load("orders", 200 * SECOND));
     if let Err(failure) = group.wait().await {
-        println!("{} failed: {}", failure.stage(), failure.cause());
+        println!("{} failed: {:#}", failure.stage(), failure.cause());
     }
     Ok(())
 }
