@@ -177,12 +177,16 @@ impl<R: Resource> Pool<R> {
         let closed = within(self.release_within, scope.wait()).await;
         let late = closed.is_none();
         match closed {
-            Some(closed) => self.keep_failure_of(closed),
+            Some(closed) => {
+                self.keep_failure_of(closed);
+                self.keep_failures_in(scope);
+            }
             None => self.keep(self.late("what depends on a resource was not over in time")),
         }
         self.run_release(state, after).await;
         if late {
             self.keep_failure_of(scope.wait().await);
+            self.keep_failures_in(scope);
         }
     }
 
@@ -224,6 +228,13 @@ impl<R: Resource> Pool<R> {
         }
     }
 
+    /// Keeps the failures of a scope that no wait has returned.
+    fn keep_failures_in(&self, scope: &Scope) {
+        for failure in scope.take_failures() {
+            self.keep(Cause::from_error(failure.into()));
+        }
+    }
+
     /// Keeps what went wrong for the end of the run.
     pub(crate) fn keep(&self, cause: Cause) {
         let mut state = self.lock();
@@ -260,6 +271,7 @@ impl<R: Resource> Pool<R> {
         // Of one that did not come back, too.
         self.scope.cancel();
         self.keep_failure_of(self.scope.wait().await);
+        self.keep_failures_in(&self.scope);
         let mut causes = loop {
             self.releases.wait().await;
             // One that came back meanwhile is being released, of which that wait told nothing.

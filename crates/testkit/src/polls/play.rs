@@ -64,6 +64,8 @@ pub(super) struct Witness {
     /// The run was dropped, so that nobody has its report.
     pub(super) dropped: bool,
     pub(super) around: Result<(), Failure>,
+    /// What both scopes have recorded besides the first failure of each.
+    pub(super) further: Vec<Failure>,
     /// The name of the stage with the job.
     pub(super) stage: String,
     /// What the clock was moved by, beyond what the check itself moved it by.
@@ -235,9 +237,11 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
 
     soon("the end of the run", poll_fn(|cx| at_hand.slot.poll(cx))).await?;
     let inner = closed(&scope).await?;
+    let mut further = scope.take_failures();
     let left = ledger.seen().live;
     drop((at_hand, scope));
     let outer = closed(&around).await?;
+    further.extend(around.take_failures());
     let waited = began.elapsed().saturating_sub(moved);
     let tasks_left = tasks_left().await;
 
@@ -265,6 +269,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         collected,
         dropped,
         around: outer,
+        further,
         stage,
         waited,
         tasks_left,
