@@ -64,7 +64,11 @@ async fn with_reports_the_work_and_the_release() {
                 } else {
                     with(resource.clone(), move |_held| work(works)).await
                 };
-                assert_eq!(resource.released().len(), 1, "{what}");
+                assert_eq!(
+                    (resource.released().len(), resource.made(), resource.alive()),
+                    (1, (1, 1), 0),
+                    "{what}"
+                );
                 scope.wait().await.expect("the result has all failures");
                 let (worked, released) = (of_work.is_empty(), of_release.is_empty());
                 let failure = match result {

@@ -5,7 +5,6 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Waker};
 
-
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::yield_now;

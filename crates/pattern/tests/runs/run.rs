@@ -221,6 +221,7 @@ async fn failures_of_a_dropped_future_come_first_in_the_scope() {
         drop(taking);
         let failure = scope.wait().await.expect_err("all are bad");
         assert_eq!(failure.to_string(), "item 0 at stage `check`: 0 is bad");
+        assert_eq!(scope.take_failures().len(), Report::KEPT_FAILURES - 1);
     }
 }
 

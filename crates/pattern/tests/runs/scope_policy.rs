@@ -82,7 +82,10 @@ async fn all_failures_of_a_dropped_child_move_to_the_parent() {
     settle().await;
     assert_eq!((parent.failure_count(), child.failure_count()), (1, 2));
     drop(child);
-    assert_eq!(stages(&parent.take_failures()), ["of the parent", "first of the child", "second of the child"]);
+    assert_eq!(
+        stages(&parent.take_failures()),
+        ["of the parent", "first of the child", "second of the child"]
+    );
     assert_eq!(parent.failure_count(), 3);
 }
 
@@ -106,9 +109,13 @@ async fn all_failures_of_tasks_of_the_jobs_are_in_the_report() {
 async fn all_failures_of_a_dropped_run_are_in_the_scope() {
     let scope = Scope::new("outer");
     let settings = Settings::new("stage", 2).on_failure(OnFailure::Continue);
-    let run = run_in(&scope, 0..2, settings, |item: u32| async move {
-        Err::<(), _>(anyhow::anyhow!("{item} is bad"))
-    });
+    let run =
+        run_in(
+            &scope,
+            0..2,
+            settings,
+            |item: u32| async move { Err::<(), _>(anyhow::anyhow!("{item} is bad")) },
+        );
     while run.report().last().errored < 2 {
         tokio::task::yield_now().await;
     }

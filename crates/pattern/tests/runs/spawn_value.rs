@@ -136,7 +136,8 @@ async fn wait_for_a_handle_may_be_dropped_at_every_poll() {
                 let mut result = None;
                 for _ in 0..polls {
                     let mut waiting = pin!(&mut handle);
-                    if let Poll::Ready(ended) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    if let Poll::Ready(ended) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+                    {
                         result = Some(ended);
                         break;
                     }
@@ -146,7 +147,10 @@ async fn wait_for_a_handle_may_be_dropped_at_every_poll() {
                     Some(result) => result,
                     None => handle.await,
                 };
-                assert_eq!(result.map_err(|failure| failure.stage().to_owned()), if good { Ok(7) } else { Err("task".to_owned()) });
+                assert_eq!(
+                    result.map_err(|failure| failure.stage().to_owned()),
+                    if good { Ok(7) } else { Err("task".to_owned()) }
+                );
                 scope.wait().await.expect("the handle has returned the failure");
             }
         }

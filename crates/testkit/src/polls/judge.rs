@@ -75,7 +75,8 @@ fn told(witness: &Witness) -> Vec<&Failure> {
     let played = &witness.played;
     let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
     let untaken = played.report.iter().flat_map(|report| &report.failures);
-    let heard = played.closed.as_ref().err().into_iter().chain(&witness.further).chain(witness.around.as_ref().err());
+    let heard =
+        played.closed.as_ref().err().into_iter().chain(&witness.further).chain(witness.around.as_ref().err());
     yielded.chain(untaken).chain(heard).collect()
 }
 

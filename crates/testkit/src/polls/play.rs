@@ -59,8 +59,6 @@ pub(super) struct Witness {
     pub(super) stopped: Option<Marks>,
     /// The source has failed, as it was to.
     pub(super) source_failed: bool,
-    /// All outputs were had by `collect`.
-    pub(super) collected: bool,
     /// The run was dropped, so that nobody has its report.
     pub(super) dropped: bool,
     pub(super) around: Result<(), Failure>,
@@ -266,7 +264,6 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         played,
         stopped,
         source_failed,
-        collected,
         dropped,
         around: outer,
         further,
