@@ -33,6 +33,7 @@ const RELEASES: [(Releases, &str); 4] = [
 ];
 
 async fn work(works: Works) -> anyhow::Result<u32> {
+    tokio::task::yield_now().await;
     match works {
         Works::Succeed => Ok(7),
         Works::Fail => Err(anyhow!("no answer")),

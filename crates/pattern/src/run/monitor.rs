@@ -37,9 +37,9 @@ pub struct Monitor {
 
 impl Monitor {
     /// Creates a monitor of the run of `stage` and of all upstream stages.
-    pub(super) fn of(stage: Arc<dyn Upstream>) -> Self {
+    pub(super) fn of(stage: &Arc<dyn Upstream>) -> Self {
         let mut stages = Vec::new();
-        let mut next = Some(&stage);
+        let mut next = Some(stage);
         while let Some(stage) = next {
             stages.push(Watch::of(stage));
             next = stage.upstream();

@@ -186,7 +186,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// ```
     #[must_use]
     pub fn monitor(&self) -> Monitor {
-        Monitor::of(Arc::clone(&self.port) as Arc<dyn Upstream>)
+        Monitor::of(&(Arc::clone(&self.port) as Arc<dyn Upstream>))
     }
 
     /// Stops every job at its current await. The run still yields the completed outputs, and then a failure with the

@@ -48,8 +48,8 @@ impl Shared {
         });
         let tracker = TaskTracker::new();
         tracker.close();
-        let watched = watcher.map(|watcher| watch(signal.token(), watcher));
-        Self { signal, deadline, tracker, parent, unreported: Mutex::default(), watched }
+        let cancellation = watcher.map(|watcher| watch(signal.token(), watcher));
+        Self { signal, deadline, tracker, parent, unreported: Mutex::default(), watched: cancellation }
     }
 
     pub(super) fn token(&self) -> &CancellationToken {

@@ -8,7 +8,9 @@ use std::task::{Context, Waker};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{Cause, Completed, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow};
+use towpath_pattern::{
+    Cause, Completed, Failure, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow,
+};
 
 use crate::{Bomb, Leaves, run_in, settle};
 
@@ -199,7 +201,7 @@ fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
     drop(run);
     let first = runtime.block_on(scope.wait()).expect_err("a job failed");
     assert_eq!(first.index(), Some(0));
-    let others: Vec<_> = scope.take_failures().iter().map(|failure| failure.index()).collect();
+    let others: Vec<_> = scope.take_failures().iter().map(Failure::index).collect();
     assert_eq!(others, [Some(1), None], "the next error, and the panic of the output");
 }
 

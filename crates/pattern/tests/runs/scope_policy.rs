@@ -1,6 +1,6 @@
 //! The failures of a scope, the policy, refused tasks, and the name of a passed deadline.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -15,8 +15,8 @@ use super::{Bomb, run_in, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn fails(with: &'static str) -> anyhow::Result<()> {
-    anyhow::bail!(with)
+fn fails(with: &'static str) -> impl Future<Output = anyhow::Result<()>> + Send {
+    ready(Err(anyhow::anyhow!(with)))
 }
 
 fn stages<'a>(failures: impl IntoIterator<Item = &'a Failure>) -> Vec<&'a str> {

@@ -1,6 +1,6 @@
 //! Tasks with a value: the handle returns the value or the failure, and no failure is returned twice.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending, poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -16,8 +16,8 @@ use super::{Bomb, run_in, settle};
 
 const POLICIES: [OnFailure; 2] = [OnFailure::Stop, OnFailure::Continue];
 
-async fn fails() -> anyhow::Result<u32> {
-    anyhow::bail!("on purpose")
+fn fails() -> impl Future<Output = anyhow::Result<u32>> + Send {
+    ready(Err(anyhow::anyhow!("on purpose")))
 }
 
 fn cancelled_by(failure: &Failure) -> Option<Cancelled> {
@@ -188,11 +188,11 @@ async fn handle_of_a_stopped_or_refused_task_returns_the_cancellation() {
 fn handle_of_a_task_whose_runtime_is_shut_down_says_so() {
     let scope = Scope::new("group");
     let runtime = Builder::new_current_thread().build().unwrap();
-    let handle = runtime.block_on(async {
-        let handle = scope.spawn_value("task", pending::<anyhow::Result<()>>());
-        tokio::task::yield_now().await;
-        handle
-    });
+    let handle = {
+        let _entered = runtime.enter();
+        scope.spawn_value("task", pending::<anyhow::Result<()>>())
+    };
+    runtime.block_on(tokio::task::yield_now());
     drop(runtime);
     let other = Builder::new_current_thread().build().unwrap();
     let failure = other.block_on(handle).expect_err("the runtime is gone");

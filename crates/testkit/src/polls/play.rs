@@ -130,12 +130,14 @@ async fn one_poll() {
     .await;
 }
 
-/// Waits for the scope's end, and lets go of the first future that does so.
-async fn closed(scope: &Scope) -> Result<Result<(), Failure>, String> {
-    if let Poll::Ready(closed) = pin!(scope.wait()).poll(&mut Context::from_waker(Waker::noop())) {
-        return Ok(closed);
-    }
-    soon("the scope's end", scope.wait()).await
+/// Waits until the scope ends, and drops the first future that waits. Returns the first failure, and the further failures.
+async fn closed(scope: &Scope) -> Result<(Result<(), Failure>, Vec<Failure>), String> {
+    let first = pin!(scope.wait()).poll(&mut Context::from_waker(Waker::noop()));
+    let closed = match first {
+        Poll::Ready(closed) => closed,
+        Poll::Pending => soon("the scope's end", scope.wait()).await?,
+    };
+    Ok((closed, scope.take_failures()))
 }
 
 /// What has to be at hand to stop a play.
@@ -234,12 +236,10 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         if stopped.is_some() && scene.stop == Stop::Deadline { PAST_THE_DEADLINE } else { Duration::ZERO };
 
     soon("the end of the run", poll_fn(|cx| at_hand.slot.poll(cx))).await?;
-    let inner = closed(&scope).await?;
-    let mut further = scope.take_failures();
+    let (inner, further) = closed(&scope).await?;
     let left = ledger.seen().live;
     drop((at_hand, scope));
-    let outer = closed(&around).await?;
-    further.extend(around.take_failures());
+    let (outer, others) = closed(&around).await?;
     let waited = began.elapsed().saturating_sub(moved);
     let tasks_left = tasks_left().await;
 
@@ -266,7 +266,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         source_failed,
         dropped,
         around: outer,
-        further,
+        further: further.into_iter().chain(others).collect(),
         stage,
         waited,
         tasks_left,
