@@ -50,6 +50,9 @@ struct Inner {
     index: Option<usize>,
     stage: Arc<str>,
     cause: Cause,
+    /// The name of the scope whose passed deadline is the cause.
+    deadline_of: Option<Arc<str>>,
+    later: Vec<Failure>,
 }
 
 /// The cause of a failure of an item or a run.
@@ -139,7 +142,15 @@ pub(crate) fn cancellation_in(error: &anyhow::Error) -> Option<Cancelled> {
 impl Failure {
     pub(crate) fn new(index: Option<usize>, stage: &Arc<str>, cause: Cause) -> Self {
         let stage = Arc::clone(stage);
-        Self(Box::new(Inner { index, stage, cause }))
+        Self(Box::new(Inner { index, stage, cause, deadline_of: None, later: Vec::new() }))
+    }
+
+    /// Adds the name of the scope with the deadline, if a passed deadline is the cause.
+    pub(crate) fn with_deadline_of(mut self, scope: Option<&Arc<str>>) -> Self {
+        if let Cause::Cancelled(Cancelled::Deadline) = self.0.cause {
+            self.0.deadline_of = scope.cloned();
+        }
+        self
     }
 
     /// Returns the index of the failed input, counted from zero at the first stage; `None` if the failure belongs to
@@ -216,6 +227,61 @@ impl Failure {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.cause, Cause::Cancelled(_))
+    }
+
+    /// Returns the name of the scope whose deadline stopped the run or the task: the scope on which
+    /// [`Scope::with_deadline`](crate::Scope::with_deadline) or [`Scope::with_timeout`](crate::Scope::with_timeout) was
+    /// called. Returns `None` if no deadline is the cause.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let start_up = Scope::new("start-up").with_timeout(Duration::from_millis(1));
+    /// let migration = start_up.child("migration");
+    /// migration.spawn("migrate", pending());
+    /// let failure = migration.wait().await.expect_err("the deadline passed");
+    /// assert_eq!((failure.stage(), failure.deadline_of()), ("migrate", Some("start-up")));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn deadline_of(&self) -> Option<&str> {
+        self.0.deadline_of.as_deref()
+    }
+
+    /// Returns the failures that came after this failure and have no other place, in order, for example the failure of
+    /// the release of a resource after failed work. [`Failure::followed_by`] adds such failures.
+    #[must_use]
+    pub fn later(&self) -> &[Failure] {
+        &self.0.later
+    }
+
+    /// Adds failures that came after this failure, for authors of functions that return one failure.
+    ///
+    /// The `Display` output of this failure includes the later failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use towpath_pattern::{OnFailure, Scope};
+    ///
+    /// let scope = Scope::new("group").on_failure(OnFailure::Continue);
+    /// scope.spawn("first", async { anyhow::bail!("no route") });
+    /// scope.spawn("second", async { anyhow::bail!("no space") });
+    /// let failure = scope.wait().await.expect_err("both tasks failed");
+    /// let failure = failure.followed_by(scope.take_failures());
+    /// assert_eq!((failure.stage(), failure.later()[0].stage()), ("first", "second"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn followed_by(mut self, later: impl IntoIterator<Item = Failure>) -> Self {
+        self.0.later.extend(later);
+        self
     }
 
     pub(crate) fn is_of(&self, stage: &Arc<str>) -> bool {
@@ -341,13 +407,22 @@ impl fmt::Display for Failure {
             write!(f, "item {index} at ")?;
         }
         write!(f, "stage `{}` ", self.0.stage)?;
-        match &self.0.cause {
-            Cause::Errored(_) => f.write_str("failed")?,
-            Cause::TimedOut(_) => f.write_str("timed out")?,
+        match (&self.0.cause, &self.0.deadline_of) {
+            (Cause::Errored(_), _) => f.write_str("failed")?,
+            (Cause::TimedOut(_), _) => f.write_str("timed out")?,
             // An error that reported the panic follows as the source, with the message in it.
-            Cause::Panicked(Panic { error: Some(_), .. }) => f.write_str("panicked")?,
-            Cause::Panicked(Panic { message, error: None }) => write!(f, "panicked: {message}")?,
-            Cause::Cancelled(by) => write!(f, "was {by}")?,
+            (Cause::Panicked(Panic { error: Some(_), .. }), _) => f.write_str("panicked")?,
+            (Cause::Panicked(Panic { message, error: None }), _) => write!(f, "panicked: {message}")?,
+            (Cause::Cancelled(_), Some(scope)) => {
+                write!(f, "was cancelled: the deadline of the scope `{scope}` passed")?;
+            }
+            (Cause::Cancelled(by), None) => write!(f, "was {by}")?,
+        }
+        for (position, later) in self.0.later.iter().enumerate() {
+            write!(f, "{}{later:#}", if position == 0 { " (followed by: " } else { "; " })?;
+        }
+        if !self.0.later.is_empty() {
+            f.write_str(")")?;
         }
         match self.0.cause.error() {
             Some(error) if f.alternate() => write!(f, ": {error:#}"),

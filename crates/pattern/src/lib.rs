@@ -4,8 +4,8 @@
 //!
 //! To *use* a pattern, depend on the crate of the pattern, such as `towpath-fanout`; the crate of a pattern
 //! re-exports what its users need from here. Depend on this crate to *write* a pattern, or to take patterns as
-//! `dyn Pattern`. For a single task, tokio's `spawn` is enough; for a group of tasks without items, [`Scope::spawn`],
-//! or tokio's `JoinSet` if the value of every task is needed.
+//! `dyn Pattern`. For a single task, tokio's `spawn` is enough; for a group of tasks without items, [`Scope::spawn`]
+//! and [`Scope::spawn_value`].
 //!
 //! # The parts
 //!
@@ -100,8 +100,8 @@ pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};
 pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};
-pub use run::{Indexed, Run};
-pub use scope::Scope;
+pub use run::{Indexed, Monitor, Run};
+pub use scope::{Scope, Spawned, TaskHandle};
 pub use settings::{OnFailure, Order, Settings};
 pub use source::{Kept, Source, Yield};
 pub use stage::{Completed, Running, Taken, Work};

@@ -137,6 +137,10 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// Runs the pattern on `input` in `scope`, as [`PatternExt::run`] does. The cancellation and the deadline of the
     /// scope stop the run.
     ///
+    /// The scope does not take the outputs. [`Scope::wait`] waits for the run, and a run at its bound waits for a receiver
+    /// of its outputs: take the outputs, or call [`Run::finish`], before the wait. The report of such a run says that a
+    /// stage waits for a receiver.
+    ///
     /// # Panics
     ///
     /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).

@@ -53,18 +53,21 @@ pub struct StageReport {
     pub stage: Arc<str>,
     /// The counts of the items.
     pub counts: Counts,
+    /// Whether the stage is at its bound with outputs that are not yielded, and waits for a receiver. No job starts before
+    /// an output is taken.
+    pub waits_for_receiver: bool,
 }
 
 impl StageReport {
     /// Creates the report of a stage called `stage`.
     #[must_use]
     pub fn new(stage: impl Into<Arc<str>>, counts: Counts) -> Self {
-        Self { stage: stage.into(), counts }
+        Self { stage: stage.into(), counts, waits_for_receiver: false }
     }
 
     /// Creates the report of a stage with `settings`. A setting enters the report here and nowhere else.
-    pub(crate) fn from_settings(settings: &Settings, counts: Counts) -> Self {
-        Self::new(Arc::clone(&settings.name), counts)
+    pub(crate) fn from_settings(settings: &Settings, counts: Counts, waits_for_receiver: bool) -> Self {
+        Self { waits_for_receiver, ..Self::new(Arc::clone(&settings.name), counts) }
     }
 }
 
@@ -163,11 +166,21 @@ impl fmt::Display for Counts {
     }
 }
 
+impl fmt::Display for StageReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.stage, self.counts)?;
+        if self.waits_for_receiver {
+            f.write_str(" (at the bound: waits for a receiver)")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, StageReport { stage, counts }) in self.stages.iter().enumerate() {
+        for (position, stage) in self.stages.iter().enumerate() {
             let separator = if position == 0 { "" } else { "; " };
-            write!(f, "{separator}{stage}: {counts}")?;
+            write!(f, "{separator}{stage}")?;
         }
         match self.failures.first() {
             Some(first) => write!(f, "; first failure nobody took: {first:#}"),

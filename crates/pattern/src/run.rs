@@ -3,7 +3,9 @@
 mod as_source;
 mod collect;
 mod indexed;
+mod monitor;
 mod outputs;
 
 pub use indexed::Indexed;
+pub use monitor::Monitor;
 pub use outputs::Run;

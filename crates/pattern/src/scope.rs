@@ -1,6 +1,8 @@
 //! Scopes: a cancellation token, a deadline, and a place to wait for the end of runs and tasks.
 
+mod failures;
 mod guard;
+mod handle;
 mod shared;
 mod signal;
 mod task;
@@ -11,15 +13,20 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::failure::{Cancelled, Failure};
+use crate::failure::{Cancelled, Cause, Failure};
+use crate::settings::OnFailure;
 use crate::util::mutex::Mutex;
+use crate::util::panic::drop_caught;
 pub(crate) use guard::ScopeGuard;
+pub use handle::TaskHandle;
 use shared::Shared;
-use task::Task;
+use signal::DeadlineOf;
+use task::{End, Ended, Task};
 
 /// Holds runs and tasks together: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
@@ -28,6 +35,22 @@ use task::Task;
 /// outlives a scope unnoticed; runs and children hold clones, too.
 ///
 /// All runs and tasks of a scope report the same cause of a cancellation: the deadline, or a cancellation by hand.
+///
+/// A scope is not the tool for a single task: tokio's `spawn` is enough. For a group of tasks with values and no names,
+/// tokio's `JoinSet` yields the values in the order of completion.
+///
+/// # Failures
+///
+/// The first failure of a task cancels the scope, unless [`Scope::on_failure`] says otherwise. A failure of a run in the
+/// scope cancels nothing but the run: the receiver of the run has the failure.
+///
+/// The scope keeps the first [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures without a receiver, in the
+/// order of recording, so the first cause is the first. [`Scope::wait`] returns the first failure, and
+/// [`Scope::take_failures`] returns all. Both return a failure once. [`Scope::failure_count`] counts all failures, with the
+/// failures beyond the bound.
+///
+/// A child has failures and a policy of its own. A failure in a child does not cancel the parent. When a child has no owner
+/// left, the failures of the child that were not returned move to the parent, behind the failures of the parent.
 ///
 /// # Examples
 ///
@@ -45,6 +68,25 @@ use task::Task;
 #[derive(Clone, Debug)]
 pub struct Scope {
     owner: Arc<Owner>,
+    /// The effect of a failure of a task that is spawned through this handle.
+    on_failure: OnFailure,
+}
+
+/// The outcome of [`Scope::spawn`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spawned {
+    /// The task was spawned. A later cancellation of the scope may still stop the task before its first poll.
+    Accepted,
+    /// The scope is cancelled, and the future was dropped.
+    Refused(Cancelled),
+}
+
+impl Spawned {
+    /// Returns whether the scope has refused the task.
+    #[must_use]
+    pub fn is_refused(self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
 }
 
 /// A scope without ownership: a weak handle keeps neither the scope nor its failures.
@@ -54,14 +96,14 @@ pub(crate) struct WeakScope(Weak<Owner>);
 impl WeakScope {
     /// Returns the scope while an owner is left.
     pub(crate) fn upgrade(&self) -> Option<Scope> {
-        self.0.upgrade().map(|owner| Scope { owner })
+        self.0.upgrade().map(|owner| Scope { owner, on_failure: OnFailure::default() })
     }
 }
 
 #[derive(Debug)]
 struct Owner {
     name: Arc<str>,
-    deadline: Option<Instant>,
+    deadline: Option<DeadlineOf>,
     /// The parents live as long as their children.
     parent: Option<Scope>,
     /// Woken by the cancellation, before `Scope::cancel` returns.
@@ -104,7 +146,7 @@ impl Owner {
         let cancelled = self.cancelled_unused.lock();
         self.shared.get_or_init(|| {
             let parent = self.parent_owner().map(|parent| Arc::clone(parent.shared()));
-            Arc::new(Shared::new(parent, self.deadline, *cancelled, self.watcher.as_ref()))
+            Arc::new(Shared::new(parent, self.deadline.as_ref(), *cancelled, self.watcher.as_ref()))
         })
     }
 
@@ -114,7 +156,7 @@ impl Owner {
             drop(cancelled);
             return shared.cancel();
         }
-        let passed = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let passed = self.deadline.as_ref().is_some_and(|deadline| deadline.at <= Instant::now());
         cancelled.get_or_insert(if passed { Cancelled::Deadline } else { Cancelled::Scope });
     }
 }
@@ -139,10 +181,59 @@ impl Scope {
         Self::build(name.into(), None, None, None)
     }
 
+    /// Sets the effect of a failure of a task on the rest of the scope; by default, the first failure cancels the scope.
+    ///
+    /// With [`OnFailure::Continue`], the other tasks and runs go on, and the scope keeps the failure for [`Scope::wait`] and
+    /// [`Scope::take_failures`]. A server takes the failures of its connections from time to time, since the scope keeps a
+    /// bounded number.
+    ///
+    /// The policy belongs to this handle and to later clones, and applies to the tasks that are spawned through these
+    /// handles. So the failure of one task may stop a scope in which the failure of another task does not.
+    /// [`Scope::with_deadline`] and [`Scope::with_timeout`] keep the policy. A [child](Scope::child) begins with the default:
+    /// a failure of a task stops the child, and no parent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::{OnFailure, Scope};
+    ///
+    /// let server = Scope::new("server").on_failure(OnFailure::Continue);
+    /// server.spawn("connection 1", async { anyhow::bail!("reset by peer") });
+    /// server.spawn("connection 2", async { Ok(()) });
+    /// let failure = server.wait().await.expect_err("connection 1 failed");
+    /// assert_eq!(failure.stage(), "connection 1");
+    /// assert!(!server.spawn("connection 3", async { Ok(()) }).is_refused());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
     /// Creates a child of this scope, cancelled at the latest when this scope is.
+    ///
+    /// The child inherits the deadline, and begins with the default policy: a failure of a task cancels the child, and not
+    /// this scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::Scope;
+    ///
+    /// let server = Scope::new("server");
+    /// let connection = server.child("connection");
+    /// connection.spawn("reader", async { anyhow::bail!("reset by peer") });
+    /// assert!(connection.wait().await.is_err());
+    /// assert!(connection.spawn("writer", async { Ok(()) }).is_refused());
+    /// assert!(!server.spawn("accept", async { Ok(()) }).is_refused());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn child(&self, name: impl Into<Arc<str>>) -> Self {
-        Self::build(name.into(), self.owner.deadline, Some(self.clone()), None)
+        Self::build(name.into(), self.owner.deadline.clone(), Some(self.clone()), None)
     }
 
     pub(crate) fn downgrade(&self) -> WeakScope {
@@ -157,17 +248,23 @@ impl Scope {
     /// Creates a child of this scope whose cancellation wakes `watcher` before [`Self::cancel`] returns. An unused child
     /// wakes nothing.
     pub(crate) fn watched_child(&self, name: Arc<str>, watcher: Waker) -> Self {
-        Self::build(name, self.owner.deadline, Some(self.clone()), Some(watcher))
+        Self::build(name, self.owner.deadline.clone(), Some(self.clone()), Some(watcher))
     }
 
     /// Creates a child of this scope, cancelled at `deadline` or at the deadline of this scope, the earlier of both.
     ///
-    /// The child has the name of this scope. A deadline needs tokio's timers. In a runtime without timers, the start of a run
+    /// The child has the name and the policy of this scope. The failures of the runs and tasks that the deadline stops name
+    /// the scope with the deadline: see [`Failure::deadline_of`].
+    ///
+    /// A deadline needs tokio's timers. In a runtime without timers, the start of a run
     /// or a task in the child and [`Scope::token`] panic with tokio's message: timers are disabled.
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
-        let earlier = self.owner.deadline.map_or(deadline, |parent| parent.min(deadline));
+        let inherited = self.owner.deadline.as_ref().filter(|inherited| inherited.at <= deadline);
+        let own = || DeadlineOf { at: deadline, scope: Arc::clone(&self.owner.name) };
+        let earlier = inherited.cloned().unwrap_or_else(own);
         Self::build(Arc::clone(&self.owner.name), Some(earlier), Some(self.clone()), None)
+            .on_failure(self.on_failure)
     }
 
     /// Creates a child of this scope as [`Scope::with_deadline`] does, with a deadline `timeout` from now.
@@ -177,13 +274,13 @@ impl Scope {
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         match Instant::now().checked_add(timeout) {
             Some(deadline) => self.with_deadline(deadline),
-            None => self.child(Arc::clone(&self.owner.name)),
+            None => self.child(Arc::clone(&self.owner.name)).on_failure(self.on_failure),
         }
     }
 
     fn build(
         name: Arc<str>,
-        deadline: Option<Instant>,
+        deadline: Option<DeadlineOf>,
         parent: Option<Scope>,
         watcher: Option<Waker>,
     ) -> Self {
@@ -196,6 +293,7 @@ impl Scope {
                 shared: OnceLock::new(),
                 cancelled_unused: Mutex::default(),
             }),
+            on_failure: OnFailure::default(),
         }
     }
 
@@ -208,7 +306,12 @@ impl Scope {
     /// Returns the time at which the clock cancels the scope, if any.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.owner.deadline
+        self.owner.deadline.as_ref().map(|deadline| deadline.at)
+    }
+
+    /// Returns the name of the scope with the deadline of this scope: this scope or an ancestor.
+    pub(crate) fn deadline_of(&self) -> Option<&Arc<str>> {
+        self.owner.deadline.as_ref().map(|deadline| &deadline.scope)
     }
 
     /// Returns the token, for code with a look of its own at the cancellation, such as a blocking job.
@@ -253,11 +356,17 @@ impl Scope {
 
     /// Spawns a task in the scope; a failure of the task names `name` as the stage.
     ///
-    /// A cancelled scope never polls the task. The task does not own the scope: the drop of the last clone cancels both.
+    /// A cancelled scope refuses the task: the future is dropped before this method returns, and is never polled. So a loop
+    /// that spawns tasks has a sign to stop. A refusal neither allocates nor panics, with two exceptions, which are failures
+    /// that [`Scope::wait`] returns: a refusal after a passed deadline, and a panic of the drop of the future. The result may
+    /// be ignored.
     ///
-    /// The first failure or panic of a task cancels the scope, and [`Scope::wait`] returns the failure. So a task with
-    /// items for a run must not fail because the run has ended: such a task returns `Ok` when no item can be sent any more.
-    /// A [`Source::generate`](crate::Source::generate) needs no task at all.
+    /// The task does not own the scope: the drop of the last clone cancels both.
+    ///
+    /// The first failure or panic of a task cancels the scope, unless [`Scope::on_failure`] says otherwise, and
+    /// [`Scope::wait`] returns the failure. So a task with items for a run must not fail because the run has ended: such a
+    /// task returns `Ok` when no item can be sent any more. A [`Source::generate`](crate::Source::generate) needs no task at
+    /// all.
     ///
     /// A task may drive a run of the scope, or of a child, and return the failure of the run. After a cancellation of the
     /// scope, the failure of the run counts as the cancellation, and not as a failure of the task.
@@ -265,19 +374,103 @@ impl Scope {
     /// # Panics
     ///
     /// Outside a tokio runtime, at the caller's location; and if the scope has a deadline, in a runtime without timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::{Cancelled, Scope, Spawned};
+    ///
+    /// let scope = Scope::new("server");
+    /// scope.spawn("first", async { Ok(()) });
+    /// scope.cancel();
+    /// let spawned = scope.spawn("second", async { Ok(()) });
+    /// assert_eq!(spawned, Spawned::Refused(Cancelled::Scope));
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
-    pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F)
+    pub fn spawn<F>(&self, name: impl Into<Arc<str>>, task: F) -> Spawned
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
+        self.spawn_task(name, task, None)
+    }
+
+    /// Spawns a task with a value in the scope, and returns a handle: a future of the value or the failure.
+    ///
+    /// The handle is not needed for a task without a value: [`Scope::spawn`] spawns the task.
+    ///
+    /// A failure of the task cancels the scope as a failure of any task does. The failure is returned once: by the handle,
+    /// or by [`Scope::wait`] or [`Scope::take_failures`], the first of these to be asked. If the scope has returned the
+    /// failure, the handle returns the cancellation of the scope. In the scope of the jobs of a run, the run reports the
+    /// failure, and the handle returns the cancellation.
+    ///
+    /// With [`OnFailure::Continue`], the failure belongs to the handle, and the scope gets the failure if the handle is
+    /// dropped without having returned the failure.
+    ///
+    /// The handle of a task that was cancelled or refused returns a failure with the cancellation. The first cause is then
+    /// another failure, which [`Scope::wait`] returns.
+    ///
+    /// # Panics
+    ///
+    /// As [`Scope::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::Scope;
+    ///
+    /// let page = Scope::new("page");
+    /// let user = page.spawn_value("user", async { Ok("Ada") });
+    /// let posts = page.spawn_value("posts", async { Ok(vec![1, 2]) });
+    /// page.wait().await?; // the first failure, after the end of all tasks
+    /// assert_eq!((user.await?, posts.await?), ("Ada", vec![1, 2]));
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn spawn_value<T, F>(&self, name: impl Into<Arc<str>>, task: F) -> TaskHandle<T>
+    where
+        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
         let name = name.into();
+        let (sender, receiver) = oneshot::channel();
+        self.spawn_task(Arc::clone(&name), task, Some(sender));
+        TaskHandle::new(receiver, name, Arc::clone(self.owner.shared()))
+    }
+
+    #[track_caller]
+    fn spawn_task<T, F>(
+        &self,
+        name: impl Into<Arc<str>>,
+        task: F,
+        handle: Option<oneshot::Sender<Ended<T>>>,
+    ) -> Spawned
+    where
+        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
         let Ok(runtime) = Handle::try_current() else {
             panic!(
-                "the task `{name}` was spawned outside a tokio runtime; spawn it within `#[tokio::main]`, \
-                 `Runtime::block_on` or a task"
+                "the task `{}` was spawned outside a tokio runtime; spawn it within `#[tokio::main]`, \
+                 `Runtime::block_on` or a task",
+                name.into()
             );
         };
-        runtime.spawn(Task::new(name, task, self.enter()).run());
+        let shared = self.owner.shared();
+        if let Some(by) = shared.cancelled_by_now() {
+            let dropped = drop_caught(task).map(Cause::from_panic);
+            if handle.is_some() || dropped.is_some() || by != Cancelled::Scope {
+                let end = End { name: name.into(), on_failure: self.on_failure, handle };
+                end.report(shared, Err(Cause::Cancelled(by)), dropped);
+            }
+            return Spawned::Refused(by);
+        }
+        let guard = self.enter();
+        let end = End { name: name.into(), on_failure: self.on_failure, handle };
+        runtime.spawn(Task::new(task, guard, end).run());
+        Spawned::Accepted
     }
 
     /// Waits until no run and no task is left in the scope and in its children.
@@ -285,14 +478,34 @@ impl Scope {
     /// The wait does not cancel the scope: to stop the tasks, call [`Scope::cancel`] before. A child keeps failures for a
     /// wait on the child as long as the child has an owner.
     ///
+    /// A run whose outputs nobody takes does not end: once limit plus capacity items are in a stage, the run waits for a
+    /// receiver, and this method waits for the run. So take the outputs before the wait, call
+    /// [`Run::finish`](crate::Run::finish), or drop the run. The report of such a run says that the stage waits for a
+    /// receiver: see [`Run::monitor`](crate::Run::monitor).
+    ///
     /// # Errors
     ///
-    /// Returns the first failure without a taker: of a task, or of a run dropped before the end. A task stopped by the
-    /// deadline, or by the end of the runtime, has failed; a task cancelled by hand has not.
+    /// Returns the first failure that no call has returned yet: of a task, or of a run dropped before the end. Further
+    /// failures stay in the scope for the next call, and for [`Scope::take_failures`]. A task stopped by the deadline, or by
+    /// the end of the runtime, has failed; a task cancelled by hand has not.
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::Scope;
+    ///
+    /// let scope = Scope::new("start-up");
+    /// scope.spawn("migrate", async { anyhow::bail!("no such table") });
+    /// let first = scope.wait().await.expect_err("a task failed");
+    /// assert_eq!(first.stage(), "migrate");
+    /// scope.wait().await?; // a failure is returned once
+    /// # Ok(()) }
+    /// ```
     pub async fn wait(&self) -> Result<(), Failure> {
         let Some(shared) = self.owner.shared.get() else { return Ok(()) };
         let tracker = shared.tracker();
@@ -301,6 +514,52 @@ impl Scope {
             tracker.wait().await;
         }
         shared.take_unreported().map_or(Ok(()), Err)
+    }
+
+    /// Returns the failures that no call has returned yet, in the order of recording, without a wait.
+    ///
+    /// The first failure is the first cause. After [`Scope::wait`] has returned the first failure, this method returns the
+    /// further failures. The scope keeps [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures at once;
+    /// [`Scope::failure_count`] counts all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use towpath_pattern::{OnFailure, Scope};
+    ///
+    /// let server = Scope::new("server").on_failure(OnFailure::Continue);
+    /// for connection in ["first", "second"] {
+    ///     server.spawn(connection, async { anyhow::bail!("reset by peer") });
+    /// }
+    /// let first = server.wait().await.expect_err("both failed");
+    /// let others = server.take_failures();
+    /// assert_eq!((first.stage(), others[0].stage(), others.len()), ("first", "second", 1));
+    /// # }
+    /// ```
+    #[must_use = "the scope does not return the failures again"]
+    pub fn take_failures(&self) -> Vec<Failure> {
+        self.owner.shared.get().map_or_else(Vec::new, |shared| shared.take_all_unreported())
+    }
+
+    /// Returns the number of failures that the scope has recorded so far, with the failures that were returned and the
+    /// failures beyond the bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use towpath_pattern::Scope;
+    ///
+    /// let scope = Scope::new("start-up");
+    /// scope.spawn("migrate", async { anyhow::bail!("no such table") });
+    /// assert!(scope.wait().await.is_err());
+    /// assert_eq!(scope.failure_count(), 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn failure_count(&self) -> usize {
+        self.owner.shared.get().map_or(0, |shared| shared.recorded())
     }
 
     /// Returns whether the scope or a child was ever entered or asked for the token. An unused scope has allocated the owner
@@ -317,11 +576,6 @@ impl Scope {
     /// Returns the cause if the scope is cancelled or the deadline has passed; may run wakers, as a guard's may.
     pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
         self.owner.shared().cancelled_by_now()
-    }
-
-    /// Takes the failure that [`Self::wait`] would return.
-    pub(crate) fn take_unreported(&self) -> Option<Failure> {
-        self.owner.shared.get().and_then(|shared| shared.take_unreported())
     }
 
     /// Keeps a failure for [`Self::wait`].
@@ -356,7 +610,6 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::failure::Cause;
 
     fn failure(stage: &str) -> Failure {
         Failure::new(None, &Arc::from(stage), Cause::from_panic(Box::new("on purpose")))

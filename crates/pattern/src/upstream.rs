@@ -1,9 +1,10 @@
 //! The upstream stage behind a source, as its downstream stage sees the upstream stage.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
 
 use crate::report::StageReport;
+use crate::util::mutex::Mutex;
 
 /// A stage whose outputs are the items of another stage.
 ///
@@ -12,6 +13,9 @@ use crate::report::StageReport;
 pub(crate) trait Upstream: Send + Sync {
     /// Returns the counts of this stage.
     fn report(&self) -> StageReport;
+
+    /// Returns the place for the counts of this stage, empty without a monitor.
+    fn watch(&self) -> &OnceLock<Arc<Watch>>;
 
     /// Returns the stage behind the source of this stage.
     fn upstream(&self) -> Option<&Arc<dyn Upstream>>;
@@ -29,6 +33,53 @@ pub(crate) trait Upstream: Send + Sync {
 
     /// Ready once a failure or a cancellation stops this stage. The downstream stage is the only watcher.
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// The counts of a stage for monitors, during the life of the stage and afterwards. A watch keeps no value of the stage.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// Present during the life of the stage.
+    stage: Mutex<Option<Weak<dyn Upstream>>>,
+    /// The final counts. The drop of the stage writes the counts before any field of the stage is dropped.
+    closed: OnceLock<StageReport>,
+}
+
+impl Watch {
+    /// Returns the watch of a stage, the same for all monitors.
+    pub(crate) fn of(stage: &Arc<dyn Upstream>) -> Arc<Self> {
+        let new = || {
+            let stage = Mutex::new(Some(Arc::downgrade(stage)));
+            Arc::new(Self { stage, closed: OnceLock::new() })
+        };
+        Arc::clone(stage.watch().get_or_init(new))
+    }
+
+    /// Returns the counts at this moment, or the final counts.
+    pub(crate) fn report(&self) -> StageReport {
+        let stage = self.stage.lock().as_ref().and_then(Weak::upgrade);
+        match stage {
+            Some(stage) => stage.report(),
+            // Between the end of the last reference and the first statement of the drop, the counts come at once.
+            None => self.closed.wait().clone(),
+        }
+    }
+
+    /// Writes the final counts.
+    pub(crate) fn close(&self, report: StageReport) {
+        self.closed.get_or_init(|| report);
+        let stage = self.stage.lock().take();
+        drop(stage);
+    }
+}
+
+/// Closes the watch of a stage with no other reference than `stage`: a weak reference would keep the chain from a drop in a
+/// loop.
+pub(crate) fn close_watch(stage: &Arc<dyn Upstream>) {
+    if let Some(watch) = stage.watch().get()
+        && Arc::strong_count(stage) == 1
+    {
+        watch.close(stage.report());
+    }
 }
 
 /// Stops `stage` and all upstream stages, beginning with the nearest stage.

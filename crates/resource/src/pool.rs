@@ -181,12 +181,12 @@ impl<R: Resource> Pool<R> {
         let ended = within(self.release_within, scope.wait()).await;
         let late = ended.is_none();
         match ended {
-            Some(ended) => self.record_failure_of(ended),
+            Some(ended) => self.record_failures_of(scope, ended),
             None => self.record(self.timed_out("the scope of a resource did not end in time")),
         }
         self.run_release(state, outcome).await;
         if late {
-            self.record_failure_of(scope.wait().await);
+            self.record_failures_of(scope, scope.wait().await);
         }
     }
 
@@ -222,8 +222,9 @@ impl<R: Resource> Pool<R> {
         Cause::from_error(anyhow::Error::from(TimedOut { after: self.release_within }).context(what))
     }
 
-    fn record_failure_of(&self, ended: Result<(), Failure>) {
-        if let Err(failure) = ended {
+    /// Records the failure that a wait for `scope` returned, and the further failures of the scope.
+    fn record_failures_of(&self, scope: &Scope, ended: Result<(), Failure>) {
+        for failure in ended.err().into_iter().chain(scope.take_failures()) {
             self.record(Cause::from_error(failure.into()));
         }
     }
@@ -263,7 +264,7 @@ impl<R: Resource> Pool<R> {
         let checked_out = self.lock().checked_out();
         // A resource that is still checked out may have a scope, too.
         self.scope.cancel();
-        self.record_failure_of(self.scope.wait().await);
+        self.record_failures_of(&self.scope, self.scope.wait().await);
         let mut causes = loop {
             self.releases.wait().await;
             // A resource that was checked in after this wait is in release. The loop then waits for the release as well.

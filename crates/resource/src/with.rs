@@ -15,8 +15,9 @@ use crate::with_resource::WithResource;
 ///
 /// # Errors
 ///
-/// Returns the first failure: of the acquisition, of the work, or of the release. If both the work and the release fail,
-/// the failure of the release is not reported; [`with_in`] reports both.
+/// Returns the first failure: of the acquisition, of the work, or of the release. If the work and the release fail, the
+/// failure of the work is followed by the failure of the release: the `Display` output has both, and [`Failure::later`]
+/// returns the second.
 ///
 /// # Panics
 ///
@@ -36,6 +37,11 @@ use crate::with_resource::WithResource;
 /// let connection = resource_fn(|| async { Ok(vec!["hello"]) }, |_, after| async move { Ok(println!("{after:?}")) });
 /// let greeting = with(connection, |mut connection| async move { Ok(connection.pop()) }).await?;
 /// assert_eq!(greeting, Some("hello"));
+///
+/// let connection = resource_fn(|| async { Ok(()) }, |(), _| async { anyhow::bail!("no goodbye") });
+/// let failure = with(connection, |_| async { Err::<(), _>(anyhow::anyhow!("no answer")) }).await.unwrap_err();
+/// let both = format!("{:#}", anyhow::Error::from(failure));
+/// assert!(both.contains("no answer") && both.contains("no goodbye"));
 /// # Ok(()) }
 /// ```
 pub async fn with<R, W, Fut, T>(resource: R, work: W) -> Result<T, Failure>
@@ -56,8 +62,8 @@ where
 ///
 /// # Errors
 ///
-/// Returns the errors of [`with`], and an error if the scope is cancelled. If both the work and the release fail, or if the
-/// future is dropped, `scope.wait().await` returns the failure of the release.
+/// Returns the errors of [`with`], and an error if the scope is cancelled. If the future is dropped, [`Scope::wait`]
+/// returns a failure of the release.
 ///
 /// # Panics
 ///
@@ -93,6 +99,10 @@ where
     T: Send + 'static,
 {
     let once = WithResource::new(1, resource, |(guard, work): (ResourceGuard<R::State>, W)| work(guard));
-    let mut outputs = once.run_in(scope, [work]).collect().await?;
-    Ok(outputs.pop().expect("an item without a failure has an output"))
+    // The run records further failures in a scope of its own. If this future is dropped, the failures move to `scope`.
+    let own = scope.child("with");
+    match once.run_in(&own, [work]).collect().await {
+        Ok(mut outputs) => Ok(outputs.pop().expect("an item without a failure has an output")),
+        Err(first) => Err(first.followed_by(own.take_failures())),
+    }
 }

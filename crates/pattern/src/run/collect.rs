@@ -11,7 +11,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// # Errors
     ///
     /// Returns the first failure that the run yields, and drops the outputs. If failures do not stop the run, the run
-    /// still goes to its end, and the scope records the next failure.
+    /// still goes to its end, and the scope records the further failures.
     ///
     /// # Cancel safety
     ///

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
+use super::monitor::Monitor;
 use super::outputs::Run;
 use crate::failure::Failure;
 use crate::item::Output;
@@ -35,6 +36,12 @@ impl<Out: Send + 'static> Indexed<Out> {
     /// This method is cancel safe.
     pub async fn next(&mut self) -> Option<Result<(usize, Out), Failure>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// Returns a handle that reports the counts from another task, as [`Run::monitor`] does.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        self.run.monitor()
     }
 
     /// Cancels the run, as [`Run::cancel`] does.

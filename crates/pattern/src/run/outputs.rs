@@ -12,6 +12,7 @@ use tokio::task::coop;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::monitor::Monitor;
 use crate::failure::{Cancelled, Failure};
 use crate::item::Output;
 use crate::report::Report;
@@ -19,6 +20,7 @@ use crate::scope::Scope;
 use crate::settings::{Order, Settings};
 use crate::source::Source;
 use crate::stage::{self, Delivered, Delivery, OutputPort, Took, Work};
+use crate::upstream::Upstream;
 use crate::util::batch_size::BatchSize;
 use crate::util::panic::drop_quietly;
 
@@ -163,6 +165,30 @@ impl<Out: Send + 'static> Run<Out> {
         Report { stages, failures: Vec::new() }
     }
 
+    /// Returns a handle that reports the counts of the run from another task, for example for a page of metrics.
+    ///
+    /// [`Run::report`] is enough for a task that has the run. The monitor keeps neither the run nor anything of the run
+    /// alive, and works after the run has become a stream or a source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings};
+    ///
+    /// let job = Arc::new(|x: u64| async move { Ok(x * 2) });
+    /// let run = Run::spawn(Scope::default(), vec![1, 2].into(), Settings::new("double", 2), job);
+    /// let monitor = run.monitor();
+    /// run.collect().await?;
+    /// assert_eq!(monitor.report().to_string(), "double: 2 taken, 2 succeeded");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor::of(&(Arc::clone(&self.port) as Arc<dyn Upstream>))
+    }
+
     /// Stops every job at its current await. The run still yields the completed outputs, and then a failure with the
     /// cancellation as its cause, unless the run had already failed or come to its end.
     pub fn cancel(&self) {
@@ -288,8 +314,12 @@ impl<Out> Drop for Run<Out> {
             self.scope.record(failure);
         }
         self.port.discard(succeeded);
-        if let Some(failure) = self.port.abandon() {
+        for failure in self.port.abandon() {
             self.scope.record(failure);
+        }
+        if self.yielded.total() > 0 {
+            // For the final counts.
+            self.port.deliver(self.yielded);
         }
     }
 }

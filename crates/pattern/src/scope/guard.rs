@@ -55,9 +55,7 @@ impl ScopeGuard {
         self.shared.record(failure);
     }
 
-    /// Records a failure and cancels the scope.
-    pub(super) fn fail(&self, failure: Failure) {
-        self.shared.record(failure);
-        self.shared.cancel();
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::signal::{self, Deadline, Signal};
+use super::failures::Failures;
+use super::signal::{self, Deadline, DeadlineOf, Signal};
 use crate::failure::{Cancelled, Failure};
+use crate::settings::OnFailure;
 use crate::util::mutex::Mutex;
 use crate::util::panic::drop_quietly;
 
@@ -21,16 +22,16 @@ pub(super) struct Shared {
     deadline: Option<Arc<Deadline>>,
     tracker: TaskTracker,
     parent: Option<Arc<Shared>>,
-    unreported: Mutex<Option<Failure>>,
+    unreported: Mutex<Failures>,
     /// Wakes the watcher of the scope, if any.
-    _watched: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    watched: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl Shared {
     /// Creates the state of a scope, already cancelled if `cancelled` is a cause.
     pub(super) fn new(
         parent: Option<Arc<Self>>,
-        deadline: Option<Instant>,
+        deadline: Option<&DeadlineOf>,
         cancelled: Option<Cancelled>,
         watcher: Option<&Waker>,
     ) -> Self {
@@ -41,14 +42,14 @@ impl Shared {
             signal.cancel(by);
         }
         let inherited = parent.as_ref().and_then(|parent| parent.deadline.as_ref());
-        let deadline = deadline.map(|at| match inherited {
-            Some(inherited) if inherited.at() <= at => Arc::clone(inherited),
-            _ => Arc::new(Deadline::new(at, Arc::clone(&signal))),
+        let deadline = deadline.map(|deadline| match inherited {
+            Some(inherited) if inherited.at() <= deadline.at => Arc::clone(inherited),
+            _ => Arc::new(Deadline::new(deadline.clone(), Arc::clone(&signal))),
         });
         let tracker = TaskTracker::new();
         tracker.close();
         let cancellation = watcher.map(|watcher| watch(signal.token(), watcher));
-        Self { signal, deadline, tracker, parent, unreported: Mutex::new(None), _watched: cancellation }
+        Self { signal, deadline, tracker, parent, unreported: Mutex::default(), watched: cancellation }
     }
 
     pub(super) fn token(&self) -> &CancellationToken {
@@ -57,6 +58,11 @@ impl Shared {
 
     pub(super) fn deadline(&self) -> Option<&Arc<Deadline>> {
         self.deadline.as_ref()
+    }
+
+    /// Returns the name of the scope with the deadline.
+    pub(super) fn deadline_of(&self) -> Option<&Arc<str>> {
+        self.deadline.as_ref().map(|deadline| deadline.scope())
     }
 
     pub(super) fn tracker(&self) -> &TaskTracker {
@@ -109,29 +115,59 @@ impl Shared {
         std::iter::successors(Some(self), |scope| scope.parent.as_deref())
     }
 
-    /// Keeps the first failure for `Scope::wait`, and drops later failures.
+    /// Keeps a failure for `Scope::wait`. A failure beyond the bound is counted and dropped.
     pub(super) fn record(&self, failure: Failure) {
-        let mut unreported = self.unreported.lock();
-        if unreported.is_none() {
-            *unreported = Some(failure);
-        } else {
-            drop(unreported);
-            drop_quietly(failure);
+        if let Err(excess) = self.try_record(failure) {
+            drop_quietly(excess);
         }
     }
 
-    pub(super) fn take_unreported(&self) -> Option<Failure> {
-        self.unreported.lock().take()
+    /// Keeps a failure and returns its number, or counts the failure and returns it.
+    pub(super) fn try_record(&self, failure: Failure) -> Result<usize, Failure> {
+        self.unreported.lock().record(failure)
     }
 
-    /// Moves the unreported failure to the parent, and returns the parent.
+    /// Records a failure, and then cancels the scope if failures stop the scope.
+    pub(super) fn fail(&self, failure: Failure, on_failure: OnFailure) {
+        self.record(failure);
+        if on_failure == OnFailure::Stop {
+            self.cancel();
+        }
+    }
+
+    /// Takes the failure with that number for the handle of the task. In the scope of the jobs of a run, the failure is the
+    /// first cause of the run, and stays.
+    pub(super) fn take_for_handle(&self, number: usize) -> Option<Failure> {
+        if self.watched.is_some() {
+            return None;
+        }
+        self.unreported.lock().take(number)
+    }
+
+    /// Takes the first failure.
+    pub(super) fn take_unreported(&self) -> Option<Failure> {
+        self.unreported.lock().take_first()
+    }
+
+    pub(super) fn take_all_unreported(&self) -> Vec<Failure> {
+        self.unreported.lock().take_all()
+    }
+
+    /// Returns the number of failures recorded so far.
+    pub(super) fn recorded(&self) -> usize {
+        self.unreported.lock().recorded()
+    }
+
+    /// Moves the unreported failures to the parent, and returns the parent.
     fn leave(&mut self) -> Option<Arc<Self>> {
         let parent = self.parent.take();
-        match (&parent, self.take_unreported()) {
-            (Some(parent), Some(failure)) => parent.record(failure),
-            (None, Some(failure)) => drop_quietly(failure),
-            (_, None) => {}
-        }
+        let mut failures = std::mem::take(&mut *self.unreported.lock());
+        let dropped = match &parent {
+            Some(_) if failures.is_empty() => return parent,
+            Some(parent) => parent.unreported.lock().adopt(failures),
+            None => failures.take_all(),
+        };
+        dropped.into_iter().for_each(drop_quietly);
         parent
     }
 }

@@ -45,6 +45,13 @@ impl Signal {
     }
 }
 
+/// A deadline, and the name of the scope with the deadline.
+#[derive(Clone, Debug)]
+pub(super) struct DeadlineOf {
+    pub(super) at: Instant,
+    pub(super) scope: Arc<str>,
+}
+
 /// The deadline of a scope, shared with every child without an earlier deadline.
 ///
 /// Each run and each task in a scope with a deadline has a timer, and the first timer to fire cancels the scope. A watcher
@@ -57,7 +64,7 @@ impl Signal {
 /// request of a server; and a watcher in place of the timers, lost with the first runtime of a scope used in two.
 #[derive(Debug)]
 pub(super) struct Deadline {
-    at: Instant,
+    of: DeadlineOf,
     /// The signal of the scope with the deadline.
     signal: Arc<Signal>,
     watch: Mutex<Watch>,
@@ -72,17 +79,22 @@ struct Watch {
 }
 
 impl Deadline {
-    pub(super) fn new(at: Instant, signal: Arc<Signal>) -> Self {
-        Self { at, signal, watch: Mutex::new(Watch::default()) }
+    pub(super) fn new(of: DeadlineOf, signal: Arc<Signal>) -> Self {
+        Self { of, signal, watch: Mutex::new(Watch::default()) }
     }
 
     pub(super) fn at(&self) -> Instant {
-        self.at
+        self.of.at
+    }
+
+    /// Returns the name of the scope with the deadline.
+    pub(super) fn scope(&self) -> &Arc<str> {
+        &self.of.scope
     }
 
     /// Cancels the scope with the deadline, and every child, if the deadline has passed.
     pub(super) fn cancel_if_passed(&self) -> bool {
-        let passed = self.at <= Instant::now();
+        let passed = self.of.at <= Instant::now();
         if passed {
             self.signal.cancel(Cancelled::Deadline);
         }
@@ -119,7 +131,7 @@ pub(super) async fn cancelled(token: &CancellationToken, deadline: Option<&Deadl
     let Some(deadline) = deadline else { return token.cancelled().await };
     // Without the budget of the task: a task without a pending await uses up the budget before each look at the timer, and
     // the timer would never fire.
-    let limited = coop::unconstrained(timeout_at(deadline.at, token.cancelled()));
+    let limited = coop::unconstrained(timeout_at(deadline.of.at, token.cancelled()));
     if limited.await.is_err() {
         deadline.signal.cancel(Cancelled::Deadline);
     }

@@ -1,7 +1,7 @@
 //! The receiving side of a stage, for a [`Run`](crate::Run) or for the next stage.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use super::delivered::Delivered;
@@ -11,7 +11,7 @@ use crate::failure::{Cancelled, Failure};
 use crate::item::{ItemBatch, Output};
 use crate::report::StageReport;
 use crate::source::PollBatch;
-use crate::upstream::{Upstream, poll_chain_finished};
+use crate::upstream::{Upstream, Watch, poll_chain_finished};
 
 /// The result of taking outputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,9 +51,9 @@ pub(crate) trait OutputPort<Out>: Upstream {
     /// Stops the run.
     fn cancel(&self, by: Cancelled);
 
-    /// Stops the run after the drop of the receiver. Returns the failure that no receiver has taken, if the run is
-    /// over; otherwise the scope gets the failure later.
-    fn abandon(&self) -> Option<Failure>;
+    /// Stops the run after the drop of the receiver. Returns the failures that no receiver has taken, if the run is
+    /// over; otherwise the scope gets the failures later.
+    fn abandon(&self) -> Vec<Failure>;
 
     /// Drops outputs that were taken and not yielded, and records the failures among the outputs.
     fn discard(&self, held: VecDeque<Output<Out>>);
@@ -135,7 +135,7 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
         StageShared::cancel(self, by);
     }
 
-    fn abandon(&self) -> Option<Failure> {
+    fn abandon(&self) -> Vec<Failure> {
         shutdown::abandon(self)
     }
 
@@ -158,8 +158,11 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
 
 impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
     fn report(&self) -> StageReport {
-        let counts = self.with(|state| state.counts());
-        StageReport::from_settings(&self.settings, counts)
+        StageShared::report(self)
+    }
+
+    fn watch(&self) -> &OnceLock<Arc<Watch>> {
+        StageShared::watch(self)
     }
 
     fn upstream(&self) -> Option<&Arc<dyn Upstream>> {

@@ -2,16 +2,17 @@
 //!
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::state::{Delivery, State, Stop};
 use super::stop_signal::StopSignal;
 use crate::failure::{Cancelled, Cause, Failure, cancellation_in};
 use crate::item::Item;
+use crate::report::StageReport;
 use crate::scope::{Scope, WeakScope};
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::upstream::{Upstream, stop_chain};
+use crate::upstream::{Upstream, Watch, close_watch, stop_chain};
 use crate::util::cache_padded::CachePadded;
 use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic::{catch, drop_quietly};
@@ -29,6 +30,8 @@ pub(crate) struct StageShared<In, Out> {
     signal: Arc<StopSignal>,
     /// Set under the lock while the stage keeps an item that was dropped before its start. Read without the lock.
     any_dropped: AtomicBool,
+    /// The counts for monitors, if there are monitors.
+    watch: OnceLock<Arc<Watch>>,
     state: CachePadded<Mutex<State<In, Out>>>,
 }
 
@@ -45,13 +48,15 @@ impl<In, Out> StageShared<In, Out> {
         // an equal name.
         settings.name = Arc::from(&*settings.name);
         let upstream = source.upstream();
-        let state = State::new(&settings, source, delivery, threads);
+        let mut state = State::new(&settings, source, delivery, threads);
+        state.set_deadline_of(jobs.upgrade().and_then(|jobs| jobs.deadline_of().cloned()));
         Self {
             jobs,
             settings,
             upstream,
             signal,
             any_dropped: AtomicBool::new(false),
+            watch: OnceLock::new(),
             state: CachePadded(Mutex::new(state)),
         }
     }
@@ -122,6 +127,16 @@ impl<In, Out> StageShared<In, Out> {
         self.upstream.take()
     }
 
+    pub(super) fn watch(&self) -> &OnceLock<Arc<Watch>> {
+        &self.watch
+    }
+
+    /// Returns the counts at this moment.
+    pub(super) fn report(&self) -> StageReport {
+        let (counts, waits) = self.with(|state| (state.counts(), state.waits_for_receiver()));
+        StageReport::from_settings(&self.settings, counts, waits)
+    }
+
     /// Returns the scope of the jobs, until the context of the workers is gone.
     pub(super) fn jobs(&self) -> Option<Scope> {
         self.jobs.upgrade()
@@ -163,10 +178,14 @@ impl<In, Out> StageShared<In, Out> {
     pub(super) fn stop_for_scope(&self, by: Cancelled) {
         let jobs = self.jobs();
         let used = jobs.as_ref().is_some_and(Scope::is_used);
-        let failure = jobs.and_then(|jobs| jobs.take_unreported());
-        self.with(|state| match failure {
-            Some(failure) => state.stop(Stop::Here, Some(failure)),
-            None => state.cancel(by, used),
+        let failures = jobs.map_or_else(Vec::new, |jobs| jobs.take_failures());
+        self.with(|state| {
+            if failures.is_empty() {
+                state.cancel(by, used);
+            }
+            for failure in failures {
+                state.stop(Stop::Here, Some(failure));
+            }
         });
     }
 
@@ -255,8 +274,12 @@ impl<In, Out> StageShared<In, Out> {
 impl<In, Out> Drop for StageShared<In, Out> {
     /// Drops the chain of upstream stages with a loop: a chain may be longer than a stack is deep.
     fn drop(&mut self) {
+        if let Some(watch) = self.watch.get() {
+            watch.close(self.report());
+        }
         let mut upstream = self.upstream.take();
         while let Some(mut stage) = upstream {
+            close_watch(&stage);
             upstream = Arc::get_mut(&mut stage).and_then(<dyn Upstream>::take_upstream);
         }
     }

@@ -16,17 +16,18 @@ use crate::source::{Closed, Source};
 use crate::util::panic::{catch, drop_caught};
 
 /// Ends a run after the end of the supervisor and the workers; `last` is the last step of the last of these tasks.
-/// The failure of an abandoned run is recorded in the scope.
+/// The failures of an abandoned run are recorded in the scope.
 pub(super) fn finish<In, Out>(stage: &StageShared<In, Out>, last: impl FnOnce(&mut State<In, Out>)) {
     let (guard, abandoned) = stage.with(|state| {
         last(state);
         state.finish()
     });
-    if abandoned
-        && let Some(failure) = discard_all(stage)
-        && let Some(guard) = &guard
-    {
-        guard.record(failure);
+    if abandoned {
+        for failure in discard_all(stage) {
+            if let Some(guard) = &guard {
+                guard.record(failure);
+            }
+        }
     }
 }
 
@@ -143,8 +144,8 @@ pub(super) fn discard<In, Out>(stage: &StageShared<In, Out>, outputs: impl IntoI
     }
 }
 
-/// Stops a run after the drop of the receiver. Returns the failure that no receiver has taken, if the run is over.
-pub(super) fn abandon<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> {
+/// Stops a run after the drop of the receiver. Returns the failures that no receiver has taken, if the run is over.
+pub(super) fn abandon<In, Out>(stage: &StageShared<In, Out>) -> Vec<Failure> {
     let (finished, workers) = stage.with(|state| {
         state.abandon();
         (state.is_finished(), state.has_live_workers())
@@ -154,30 +155,21 @@ pub(super) fn abandon<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> 
         return discard_all(stage);
     }
     if workers {
-        return None;
+        return Vec::new();
     }
     // The supervisor may have discarded outputs already, and may wait for a value that the outputs hold. The
     // supervisor may also have ended meanwhile, and would not report a panic.
     discard_undeliverable(stage);
-    if stage.with(|state| state.is_finished()) { discard_all(stage) } else { None }
+    if stage.with(|state| state.is_finished()) { discard_all(stage) } else { Vec::new() }
 }
 
-/// Drops all outputs that no receiver has taken; returns the first failure that is more than a cancellation.
-fn discard_all<In, Out>(stage: &StageShared<In, Out>) -> Option<Failure> {
-    let mut unreported = None;
-    let mut keep_first = |failures: Vec<Failure>| {
-        for failure in failures {
-            if unreported.is_none() && !failure.is_cancelled() {
-                unreported = Some(failure);
-            } else {
-                dispose(stage, failure);
-            }
-        }
-    };
-    keep_first(stage.with(super::state::State::take_unreported));
+/// Drops all outputs that no receiver has taken; returns the failures that are more than a cancellation.
+fn discard_all<In, Out>(stage: &StageShared<In, Out>) -> Vec<Failure> {
+    let mut unreported = stage.with(super::state::State::take_unreported);
     let outputs = stage.with(super::state::State::take_all_outputs);
     discard(stage, outputs);
     // The drops may have panicked.
-    keep_first(stage.with(super::state::State::take_unreported));
+    unreported.append(&mut stage.with(super::state::State::take_unreported));
+    unreported.retain(|failure| !failure.is_cancelled());
     unreported
 }

@@ -65,6 +65,8 @@ pub(super) struct State<In, Out> {
     upstream_finished: bool,
     receiver: WakerSlot,
     supervisor: WakerSlot,
+    /// The name of the scope whose deadline may stop the run.
+    deadline_of: Option<Arc<str>>,
     /// The waker of the downstream supervisor, which waits for a stop of this stage.
     watcher: WakerSlot,
     effects: Effects,
@@ -123,8 +125,14 @@ impl<In, Out> State<In, Out> {
             receiver: WakerSlot::default(),
             supervisor: WakerSlot::default(),
             watcher: WakerSlot::default(),
+            deadline_of: None,
             effects: Effects::default(),
         }
+    }
+
+    /// Sets the name of the scope whose deadline may stop the run.
+    pub(super) fn set_deadline_of(&mut self, scope: Option<Arc<str>>) {
+        self.deadline_of = scope;
     }
 
     #[inline]
@@ -166,6 +174,13 @@ impl<In, Out> State<In, Out> {
     /// Returns the counts at this moment.
     pub(super) fn counts(&self) -> Counts {
         self.admission.counts(self.workers.busy())
+    }
+
+    /// Returns whether the stage is at its bound with nothing but outputs, and waits for a receiver.
+    pub(super) fn waits_for_receiver(&self) -> bool {
+        let counts = self.counts();
+        let only_outputs = counts.running == 0 && counts.waiting() == 0 && counts.not_yielded() > 0;
+        only_outputs && self.admission.room() == 0 && !self.is_done()
     }
 
     /// Returns whether no job will start any more.
@@ -225,7 +240,7 @@ impl<In, Out> State<In, Out> {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(None, &self.name, cause)
+        Failure::new(None, &self.name, cause).with_deadline_of(self.deadline_of.as_ref())
     }
 
     /// Records a failure that does not stop the run.

@@ -63,7 +63,8 @@ where
             watch(cx);
             closed.as_mut().poll(cx)
         });
-        if let Err(failure) = closed.await {
+        let first = closed.await.err();
+        for failure in first.into_iter().chain(jobs.take_failures()) {
             stage.with(|state| state.stop(Stop::Here, Some(failure)));
         }
     }
@@ -140,7 +141,7 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, 
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Supervision<In, Out, W> {
     fn drop(&mut self) {
-        if let Some(failure) = self.jobs().take_unreported() {
+        for failure in self.jobs().take_failures() {
             self.stage.with(|state| state.stop(Stop::Here, Some(failure)));
         }
         // The values captured by the work are dropped before the run is over.

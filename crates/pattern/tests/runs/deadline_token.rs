@@ -203,7 +203,9 @@ fn token_across_two_runtimes_is_cancelled_at_the_deadline() {
 fn token_from_outside_of_a_runtime_is_cancelled_at_the_deadline() {
     let uses: [(&str, Act); 3] = [
         ("the token", |scope| drop(scope.token().clone())),
-        ("a task", |scope| scope.spawn("short", async { Ok(()) })),
+        ("a task", |scope| {
+            scope.spawn("short", async { Ok(()) });
+        }),
         ("a run of a child", |scope| {
             let source = Source::from(vec![()]);
             drop(run_in(&scope.child("inner"), source, Settings::new("stage", 1), |()| async { Ok(()) }));

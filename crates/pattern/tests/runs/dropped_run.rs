@@ -1,17 +1,16 @@
 //! A run that is dropped: its scope hears what came first, and not what a drop came to.
 
-use std::error::Error;
-use std::fmt;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Waker};
-use std::thread::{self, ThreadId};
 
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{Cause, Completed, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow};
+use towpath_pattern::{
+    Cause, Completed, Failure, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow,
+};
 
 use crate::{Bomb, Leaves, run_in, settle};
 
@@ -155,57 +154,19 @@ fn nor_an_output_before_what_a_collect_had_met() {
     }
 }
 
-/// What the drops of an output and of a failure do, which meet on two threads.
-#[derive(Clone)]
-struct Meeting {
-    /// Of whoever drops the run.
-    dropping: ThreadId,
-    output_dropped: Arc<Notify>,
-    failure_dropped: mpsc::Sender<()>,
-    seen: Arc<Mutex<mpsc::Receiver<()>>>,
-    run_dropped: Arc<Mutex<mpsc::Receiver<()>>>,
-}
-
-/// Lets the work close, and panics when the supervisor drops a failure.
-struct Output(Meeting);
+/// Lets the work shut down, and panics.
+struct Output(Arc<Notify>);
 
 impl Drop for Output {
     fn drop(&mut self) {
-        self.0.output_dropped.notify_one();
-        self.0.seen.lock().expect("no panic").recv().expect("it is dropped");
+        self.0.notify_one();
         panic!("of the output");
     }
 }
 
-/// An error that the supervisor drops for as long as the run is being dropped.
-struct SlowError(Meeting);
-
-impl Drop for SlowError {
-    fn drop(&mut self) {
-        self.0.failure_dropped.send(()).expect("the test goes on");
-        if thread::current().id() != self.0.dropping {
-            self.0.run_dropped.lock().expect("no panic").recv().expect("it is dropped");
-        }
-    }
-}
-
-impl fmt::Debug for SlowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("slow")
-    }
-}
-
-impl fmt::Display for SlowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("slow")
-    }
-}
-
-impl Error for SlowError {}
-
-/// Fails, fails slowly, gives an output, and closes when that is dropped.
+/// Fails twice, returns an output, and shuts down when the output is dropped.
 struct Meets {
-    meeting: Meeting,
+    output_dropped: Arc<Notify>,
     closing: mpsc::Sender<()>,
 }
 
@@ -214,14 +175,14 @@ impl Work<u32, Output> for Meets {
         let (item, running) = taken.start();
         running.complete(match item {
             0 => Err(anyhow::anyhow!("the error")),
-            1 => Err(SlowError(self.meeting.clone()).into()),
-            _ => Ok(Output(self.meeting.clone())),
+            1 => Err(anyhow::anyhow!("the next error")),
+            _ => Ok(Output(Arc::clone(&self.output_dropped))),
         })
     }
 
     async fn shutdown(&self) -> Vec<Cause> {
         self.closing.send(()).expect("the test goes on");
-        self.meeting.output_dropped.notified().await;
+        self.output_dropped.notified().await;
         Vec::new()
     }
 }
@@ -229,28 +190,19 @@ impl Work<u32, Output> for Meets {
 #[test]
 fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
-    let (failure_dropped, seen) = mpsc::channel();
-    let (drops_run, run_dropped) = mpsc::channel();
     let (closing, closes) = mpsc::channel();
-    let meeting = Meeting {
-        dropping: thread::current().id(),
-        output_dropped: Arc::new(Notify::new()),
-        failure_dropped,
-        seen: Arc::new(Mutex::new(seen)),
-        run_dropped: Arc::new(Mutex::new(run_dropped)),
-    };
     let scope = Scope::new("around");
     let run = {
         let _entered = runtime.enter();
-        let work = Meets { meeting: meeting.clone(), closing };
+        let work = Meets { output_dropped: Arc::new(Notify::new()), closing };
         Run::spawn(scope.clone(), vec![0, 1, 2].into(), roomy(1, Order::AsCompleted), work)
     };
     closes.recv().expect("it closes");
     drop(run);
-    drops_run.send(()).expect("the meeting is there");
-    let heard = runtime.block_on(scope.wait()).expect_err("a job failed");
-    assert_eq!(format!("{heard:#}"), "item 0 at stage `dropped` failed: the error");
-    drop(meeting);
+    let first = runtime.block_on(scope.wait()).expect_err("a job failed");
+    assert_eq!(first.index(), Some(0));
+    let others: Vec<_> = scope.take_failures().iter().map(Failure::index).collect();
+    assert_eq!(others, [Some(1), None], "the next error, and the panic of the output");
 }
 
 #[tokio::test]

@@ -195,6 +195,8 @@ async fn failures_of_a_dropped_future_come_first_in_the_scope() {
         drop(taking);
         let failure = scope.wait().await.expect_err("all are bad");
         assert_eq!(format!("{failure:#}"), "item 0 at stage `check` failed: 0 is bad");
+        // The next round begins without the others.
+        assert!(!scope.take_failures().is_empty());
     }
 }
 

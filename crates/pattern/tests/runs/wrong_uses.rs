@@ -131,7 +131,10 @@ async fn a_task_in_a_scope_that_is_over_is_never_begun() {
     sleep(Duration::from_secs(2)).await;
     hurried.spawn("too late", task());
     let failure = hurried.wait().await.expect_err("the deadline cut a task short");
-    assert_eq!(format!("{failure:#}"), "stage `too late` was cancelled: the deadline passed");
+    assert_eq!(
+        failure.to_string(),
+        "stage `too late` was cancelled: the deadline of the scope `hurried` passed"
+    );
     assert_eq!(begun.load(SeqCst), 0);
 }
 

@@ -59,11 +59,11 @@ pub(super) struct Witness {
     pub(super) stopped: Option<Marks>,
     /// The source has failed, as it was to.
     pub(super) source_failed: bool,
-    /// All outputs were had by `collect`.
-    pub(super) collected: bool,
     /// The run was dropped, so that nobody has its report.
     pub(super) dropped: bool,
     pub(super) around: Result<(), Failure>,
+    /// What both scopes have recorded besides the first failure of each.
+    pub(super) further: Vec<Failure>,
     /// The name of the stage with the job.
     pub(super) stage: String,
     /// What the clock was moved by, beyond what the check itself moved it by.
@@ -130,12 +130,14 @@ async fn one_poll() {
     .await;
 }
 
-/// Waits for the end of the scope, after a first such wait that is dropped.
-async fn closed(scope: &Scope) -> Result<Result<(), Failure>, String> {
-    if let Poll::Ready(closed) = pin!(scope.wait()).poll(&mut Context::from_waker(Waker::noop())) {
-        return Ok(closed);
-    }
-    soon("the scope's end", scope.wait()).await
+/// Waits until the scope ends, and drops the first future that waits. Returns the first failure, and the further failures.
+async fn closed(scope: &Scope) -> Result<(Result<(), Failure>, Vec<Failure>), String> {
+    let first = pin!(scope.wait()).poll(&mut Context::from_waker(Waker::noop()));
+    let closed = match first {
+        Poll::Ready(closed) => closed,
+        Poll::Pending => soon("the scope's end", scope.wait()).await?,
+    };
+    Ok((closed, scope.take_failures()))
 }
 
 /// What has to be at hand to stop a play.
@@ -234,10 +236,10 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         if stopped.is_some() && scene.stop == Stop::Deadline { PAST_THE_DEADLINE } else { Duration::ZERO };
 
     soon("the end of the run", poll_fn(|cx| at_hand.slot.poll(cx))).await?;
-    let inner = closed(&scope).await?;
+    let (inner, further) = closed(&scope).await?;
     let left = ledger.seen().live;
     drop((at_hand, scope));
-    let outer = closed(&around).await?;
+    let (outer, others) = closed(&around).await?;
     let waited = began.elapsed().saturating_sub(moved);
     let tasks_left = tasks_left().await;
 
@@ -262,9 +264,9 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         played,
         stopped,
         source_failed,
-        collected,
         dropped,
         around: outer,
+        further: further.into_iter().chain(others).collect(),
         stage,
         waited,
         tasks_left,
