@@ -90,6 +90,8 @@ impl<J> Clone for Fanout<J> {
     }
 }
 
+// An error names the pattern and its items, and not the job.
+#[diagnostic::do_not_recommend]
 impl<In: Send + 'static, J: Job<In>> Pattern<In> for Fanout<J> {
     type Out = J::Out;
 

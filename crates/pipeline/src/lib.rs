@@ -156,7 +156,7 @@ where
     type Out = J::Out;
 
     fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<J::Out> {
-        self.spawn(input, scope, on_failure).into()
+        Source::new(self.spawn(input, scope, on_failure))
     }
 }
 

@@ -152,7 +152,7 @@ async fn a_permit_is_held_as_long_as_the_job_is_there() {
 
 /// A run of `pattern`, and what of its items had to be given back when it was over.
 async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnce(&Run<u64>)) -> Vec<u64> {
-    let (source, kept) = Source::from(0..5).kept();
+    let (source, kept) = Source::new(0..5).kept();
     let run = run(source);
     settle().await;
     stop(&run);

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 use super::outputs::Run;
 use crate::item::ItemBatch;
 use crate::queue::{self, Items};
-use crate::source::{Closed, PollBatch, PollSource, Source};
+use crate::source::{AsSource, Closed, IntoSource, PollBatch, PollSource, Source};
 use crate::stage::Took;
 use crate::upstream::{Upstream, poll_chain_finished, stop_chain};
 
-impl<T: Send + 'static> From<Run<T>> for Source<T> {
-    fn from(run: Run<T>) -> Self {
-        Self::of(run.into_source())
+impl<T: Send + 'static> IntoSource<T, AsSource> for Run<T> {
+    fn into_source(self) -> Source<T> {
+        Source::of(self.into_upstream())
     }
 }
 
@@ -28,7 +28,7 @@ impl<T: Send + 'static> Source<T> {
     /// producer that outlives its job then gets its item back.
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {
-        Self::of(ProducedSource { producers: producers.into_source(), finished: false, queue })
+        Self::of(ProducedSource { producers: producers.into_upstream(), finished: false, queue })
     }
 }
 

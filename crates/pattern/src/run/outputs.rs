@@ -29,7 +29,7 @@ use crate::util::panic::drop_quietly;
 ///
 /// Dropping a run cancels the run: every job stops at its current await, and [`Scope::wait`] of the scope of the
 /// run returns once all jobs are gone.
-#[must_use = "a run that is dropped is cancelled; take its outputs, or `finish` it"]
+#[must_use = "a run that is dropped is cancelled; `collect().await` takes all outputs, `next().await` one, and `finish().await` the report"]
 pub struct Run<Out> {
     pub(super) port: Arc<dyn OutputPort<Out>>,
     scope: Scope,
@@ -98,7 +98,7 @@ impl<Out: Send + 'static> Run<Out> {
     ///         running.complete(result)
     ///     }
     /// };
-    /// let run = Run::spawn(Scope::default(), vec![1, 2, 3].into(), Settings::new("double", 2), double);
+    /// let run = Run::spawn(Scope::default(), Source::new([1, 2, 3]), Settings::new("double", 2), double);
     /// assert_eq!(run.collect().await?.iter().sum::<u64>(), 12);
     /// # Ok(()) }
     /// ```
@@ -253,7 +253,7 @@ impl<Out> Run<Out> {
     }
 
     /// Prepares the run to be a source: moves the failures that no receiver took into the stage.
-    pub(super) fn into_source(mut self) -> Self {
+    pub(super) fn into_upstream(mut self) -> Self {
         self.met.drain(..).for_each(|failure| self.port.record(failure));
         self
     }

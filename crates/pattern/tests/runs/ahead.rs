@@ -49,7 +49,7 @@ async fn queue() -> Source<u32> {
     };
     let producers = Run::spawn_discarding(
         Scope::default(),
-        Source::from(0..ITEMS),
+        Source::new(0..ITEMS),
         Settings::new("produce", 1),
         Arc::new(put),
     );
@@ -94,7 +94,7 @@ async fn ahead_of(jobs: usize, source: Source<u32>) -> usize {
 
 #[tokio::test]
 async fn what_makes_progress_only_while_it_is_polled_is_polled_up_to_the_bound_though_the_jobs_wait() {
-    let stream = || Source::stream(Numbers(0..ITEMS));
+    let stream = || Source::new(Numbers(0..ITEMS));
     for source in [generator(), stream(), generator().kept().0, stream().kept().0, left(generator()).await] {
         assert_eq!(ahead_of(0, source).await, CAPACITY);
     }
