@@ -191,6 +191,7 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> PatternExt<In> for P {}
 #[derive(Clone, Debug)]
 pub struct Then<First, Next>(First, Next);
 
+#[diagnostic::do_not_recommend]
 impl<In, First, Next> Pattern<In> for Then<First, Next>
 where
     In: Send + 'static,

@@ -134,6 +134,8 @@ impl<Before: Clone, J> Clone for Pipeline<Before, J> {
     }
 }
 
+// An error names the pattern and its items, and not the job.
+#[diagnostic::do_not_recommend]
 impl<In, Before, J> Pattern<In> for Pipeline<Before, J>
 where
     In: Send + 'static,

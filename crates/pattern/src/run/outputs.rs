@@ -86,7 +86,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
     /// use std::sync::Arc;
     /// use tokio::sync::Semaphore;
-    /// use towpath_pattern::{Run, Scope, Settings, Taken};
+    /// use towpath_pattern::{Run, Scope, Settings, Source, Taken};
     ///
     /// let permits = Arc::new(Semaphore::new(2));
     /// let double = move |taken: Taken<u64, u64>| {
