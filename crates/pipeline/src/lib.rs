@@ -31,6 +31,36 @@
 //! }
 //! ```
 //!
+//! A client, or other shared state, is a field of a type that implements [`Job`]. Every job borrows the field, without an
+//! `Arc`; a closure cannot do so. [`Job`] has two further ways to share a client, [`with_state`] and a clone for every item:
+//!
+//! ```
+//! use towpath_pipeline::{Job, PatternExt, Pipeline, anyhow};
+//!
+//! # struct Database;
+//! # impl Database { async fn insert(&self, words: usize) -> anyhow::Result<usize> { Ok(words) } }
+//! struct Store {
+//!     database: Database,
+//! }
+//!
+//! impl Job<usize> for Store {
+//!     type Out = usize;
+//!
+//!     async fn call(&self, words: usize) -> anyhow::Result<usize> {
+//!         self.database.insert(words).await
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> anyhow::Result<()> {
+//!     let pipeline = Pipeline::new(8, |page: &'static str| async move { Ok(page.split(' ').count()) })
+//!         .ordered()
+//!         .then_stage(1, Store { database: Database });
+//!     assert_eq!(pipeline.run(["to path", "a b c"]).collect().await?, [2, 3]);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Settings
 //!
 //! | setting | what it concerns | by default |
