@@ -14,7 +14,6 @@ use crate::upstream::Upstream;
 use crate::util::panic::catch;
 
 use super::generator::Yield;
-use super::into_source::IntoSource;
 use super::poll_source::{self, Closed, PollBatch, PollSource};
 use super::{adapters, generator};
 
@@ -61,27 +60,6 @@ enum State {
 impl<T: Send + 'static> Source<T> {
     pub(crate) fn of(inner: impl PollSource<T> + 'static) -> Self {
         Self { inner: Box::new(inner), state: State::Open }
-    }
-
-    /// Creates a source of an iterator, a stream, a receiver or a run; [`IntoSource`] has the list.
-    ///
-    /// [`PatternExt::run`](crate::PatternExt::run) takes the same inputs. A source is created for its own methods:
-    /// [`Source::next`] and [`Source::kept`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-    /// use towpath_pattern::Source;
-    ///
-    /// let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    /// sender.send("hello").await?;
-    /// let mut source = Source::new(receiver);
-    /// assert_eq!(source.next().await.transpose()?, Some("hello"));
-    /// # Ok(()) }
-    /// ```
-    pub fn new<Kind>(input: impl IntoSource<T, Kind>) -> Self {
-        input.into_source()
     }
 
     /// Creates a source of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.

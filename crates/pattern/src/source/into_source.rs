@@ -92,6 +92,29 @@ pub enum AsStream {}
 #[derive(Clone, Copy, Debug)]
 pub enum AsSource {}
 
+impl<T> Source<T> {
+    /// Creates a source of an iterator, a stream, a receiver or a run; [`IntoSource`] has the list.
+    ///
+    /// [`PatternExt::run`](crate::PatternExt::run) takes the same inputs. A source is created for its own methods:
+    /// [`Source::next`] and [`Source::kept`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::Source;
+    ///
+    /// let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    /// sender.send("hello").await?;
+    /// let mut source = Source::new(receiver);
+    /// assert_eq!(source.next().await.transpose()?, Some("hello"));
+    /// # Ok(()) }
+    /// ```
+    pub fn new<Kind>(input: impl IntoSource<T, Kind>) -> Self {
+        input.into_source()
+    }
+}
+
 impl<T, I> IntoSource<T, AsIterator> for I
 where
     I: IntoIterator<Item = T>,
