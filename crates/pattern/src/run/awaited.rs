@@ -1,4 +1,4 @@
-//! The error message for a run that is awaited as a future.
+//! The error message for an awaited run.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::outputs::Run;
 use crate::failure::Failure;
 
-/// A bound that no type satisfies, so that no run is a future.
+/// A bound without an implementation: a run is never a future.
 #[diagnostic::on_unimplemented(
     message = "`Run<{Self}>` is not a future, so `run.await` is written `run.collect().await`",
     label = "a run, which yields many outputs",
@@ -17,8 +17,8 @@ use crate::failure::Failure;
 )]
 pub trait OneOutput {}
 
-// A run has no method of `Future`, so that a method of `StreamExt` with the same name stays unambiguous. The output is that
-// of `collect`: `?` and a type annotation cause no further error.
+// A run has no method of `Future`, and the methods of `StreamExt` stay unambiguous. The output is the output of `collect`:
+// `?` and a type annotation cause no further error.
 #[doc(hidden)]
 impl<Out: OneOutput> Future for Run<Out> {
     type Output = Result<Vec<Out>, Failure>;
