@@ -27,6 +27,34 @@
 //! }
 //! ```
 //!
+//! A client, or other shared state, is a field of a type that implements [`Job`]. Every job borrows the field, without an
+//! `Arc`; a closure cannot do so. [`Job`] has two further ways to share a client, [`with_state`] and a clone for every item:
+//!
+//! ```
+//! use towpath_fanout::{Fanout, Job, PatternExt, anyhow};
+//!
+//! # struct Client;
+//! # impl Client { async fn get(&self, url: &str) -> anyhow::Result<usize> { Ok(url.len()) } }
+//! struct Fetch {
+//!     client: Client,
+//! }
+//!
+//! impl Job<&'static str> for Fetch {
+//!     type Out = usize;
+//!
+//!     async fn call(&self, url: &'static str) -> anyhow::Result<usize> {
+//!         self.client.get(url).await
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> anyhow::Result<()> {
+//!     let sizes = Fanout::new(4, Fetch { client: Client }).ordered();
+//!     assert_eq!(sizes.run(["https://a.example", "https://bc.example"]).collect().await?, [17, 18]);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Order and failure
 //!
 //! | | [`OnFailure::Stop`], the default | [`OnFailure::Continue`] |
@@ -111,6 +139,8 @@ impl<J> Clone for Fanout<J> {
     }
 }
 
+// An error names the pattern and its items, and not the job.
+#[diagnostic::do_not_recommend]
 impl<In: Send + 'static, J: Job<In>> Pattern<In> for Fanout<J> {
     type Out = J::Out;
 

@@ -22,8 +22,61 @@ use crate::util::panic::poll_then_drop;
 /// is_job(|x: u64| async move { Ok(x * 2) });
 /// ```
 ///
+/// # Errors
+///
 /// The `?` operator converts the error type of another library to anyhow's: `Ok(work(item).await?)`, not
-/// `work(item).await`.
+/// `work(item).await`. [`job_fn`] creates a job from a function with another error type.
+///
+/// # Shared state
+///
+/// A pattern calls a job once for every item, and runs several of the futures at the same time. So the closure of a job
+/// neither moves a captured client into a future nor borrows the client from the closure. A job shares a client in one of
+/// three ways:
+///
+/// - A type with the client in a field implements `Job`. The future borrows the field, without an `Arc`.
+/// - [`with_state`] passes a reference to the client to an async function, without an `Arc`.
+/// - A closure moves a clone of the client into every future. The client is cheap to clone, for example an `Arc`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use towpath_pattern::{Job, anyhow, with_state};
+///
+/// struct Client;
+///
+/// impl Client {
+///     async fn get(&self, url: &str) -> anyhow::Result<usize> {
+///         Ok(url.len())
+///     }
+/// }
+///
+/// # fn is_job<In, J: Job<In>>(_: J) {}
+/// // A type that implements `Job`.
+/// struct Fetch {
+///     client: Client,
+/// }
+///
+/// impl Job<String> for Fetch {
+///     type Out = usize;
+///
+///     async fn call(&self, url: String) -> anyhow::Result<usize> {
+///         self.client.get(&url).await
+///     }
+/// }
+///
+/// is_job(Fetch { client: Client });
+///
+/// // A reference to the state.
+/// is_job(with_state(Client, async |client: &Client, url: String| client.get(&url).await));
+///
+/// // A clone for every future.
+/// let client = Arc::new(Client);
+/// is_job(move |url: String| {
+///     let client = Arc::clone(&client);
+///     async move { client.get(&url).await }
+/// });
+/// ```
+///
+/// # Wrappers
 ///
 /// A wrapper adds behaviour to a job, for example a timeout or a retry. A wrapper is a type that holds a job and
 /// implements `Job`.
@@ -44,9 +97,12 @@ use crate::util::panic::poll_then_drop;
 /// await.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a job for items of type `{In}`",
-    label = "not an async function from `{In}` to `anyhow::Result<_>`",
-    note = "a job is `Fn({In}) -> impl Future<Output = anyhow::Result<Out>> + Send`, itself `Send + Sync + 'static`",
-    note = "write `|item: Type| async move {{ … Ok(output) }}`; another error type becomes anyhow's with `?`",
+    label = "not an async function from `{In}` to `anyhow::Result<_>` that can be called for every item",
+    note = "a job is `Fn({In}) -> impl Future<Output = anyhow::Result<Out>> + Send`, itself `Send + Sync + 'static`: `|item: {In}| async move {{ … Ok(output) }}`",
+    note = "a closure that moves or borrows a captured value cannot be called for every item; share the value in one of three ways:\n\
+            1. a clone for each item: `move |item: {In}| {{ let client = client.clone(); async move {{ client.get(item).await }} }}`\n\
+            2. a reference: `with_state(client, async |client: &Client, item: {In}| client.get(item).await)`\n\
+            3. a type with the value in a field: `impl Job<{In}> for Worker {{ type Out = …; async fn call(&self, item: {In}) -> anyhow::Result<…> {{ self.client.get(item).await }} }}`",
     note = "what it holds across an await, or captures, must be `Send`: `Arc` and not `Rc`, tokio's `Mutex` and not `RefCell`"
 )]
 pub trait Job<In>: Send + Sync + 'static {
@@ -98,16 +154,306 @@ pub trait Job<In>: Send + Sync + 'static {
     }
 }
 
-impl<In, Out, F, Fut> Job<In> for F
+/// A function from an item to a future, with or without a borrowed value as a first argument.
+///
+/// Every `Fn(In) -> impl Future` implements `ItemFn<(In,)>`, and every `Fn(&S, In) -> impl Future` implements
+/// `ItemFn<(&S, In)>`. The trait is a part of the [`Job`] of a function, and is not implemented by hand: a type that is
+/// no function implements `Job`.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::ItemFn;
+///
+/// fn is_function<In, F: ItemFn<(In,)>>(_: F) {}
+/// is_function(|x: u64| async move { x + 1 });
+/// ```
+// The arguments are a tuple, as those of `Fn`: other crates cannot implement the trait for `Scoped` with an item type of
+// theirs, so `Scoped` may implement `Job`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job for items `{Args}`",
+    label = "takes other arguments than `{Args}`, or cannot be called for every item",
+    note = "write `|item: Type| async move {{ … }}`; a captured value is cloned before the `async move` block, for every item"
+)]
+pub trait ItemFn<Args> {
+    /// The future of the function.
+    type Future: Future;
+
+    /// Calls the function.
+    fn call(&self, args: Args) -> Self::Future;
+}
+
+// The error of a closure that moves a captured value is then the message of `Job`, and not "`FnOnce` and not `Fn`".
+#[diagnostic::do_not_recommend]
+impl<In, F, Fut> ItemFn<(In,)> for F
 where
-    F: Fn(In) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = anyhow::Result<Out>> + Send,
+    F: Fn(In) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+
+    #[inline]
+    fn call(&self, (item,): (In,)) -> Fut {
+        self(item)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, S, In, F, Fut> ItemFn<(&'a S, In)> for F
+where
+    F: Fn(&'a S, In) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+
+    #[inline]
+    fn call(&self, (value, item): (&'a S, In)) -> Fut {
+        self(value, item)
+    }
+}
+
+/// The value that the future of a job returns: `anyhow::Result<Out>`.
+///
+/// The trait is a part of the [`Job`] of a function, and is not implemented by hand.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::{JobResult, anyhow};
+///
+/// fn is_result<T: JobResult>(_: T) {}
+/// is_result(anyhow::Ok(1));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the function of a job returns `anyhow::Result<_>`, and not `{Self}`",
+    label = "returns `{Self}`",
+    note = "for an error type of your own: `job_fn(function)`, where the error type implements `std::error::Error`",
+    note = "inside of a closure, `?` converts the error: `Ok(work(item).await?)`, and not `work(item).await`",
+    note = "for a message alone: `anyhow::bail!(\"too many\")`, or `Err(anyhow::anyhow!(\"too many\"))`"
+)]
+pub trait JobResult {
+    /// The output of the job.
+    type Out;
+
+    /// Returns the value as a result.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the job.
+    fn into_result(self) -> anyhow::Result<Self::Out>;
+}
+
+impl<Out> JobResult for anyhow::Result<Out> {
+    type Out = Out;
+
+    #[inline]
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+// The output is a `Result` in a bound of its own, so that the result of `async { todo!() }` is inferred.
+impl<In, F, Out, E> Job<In> for F
+where
+    F: ItemFn<(In,)> + Send + Sync + 'static,
+    F::Future: Future<Output = Result<Out, E>> + Send,
+    Result<Out, E>: JobResult<Out = Out>,
     Out: Send + 'static,
 {
     type Out = Out;
 
+    #[inline]
     fn call(&self, item: In) -> impl Future<Output = anyhow::Result<Out>> + Send {
-        self(item)
+        Converted { job: ItemFn::call(self, (item,)), convert: JobResult::into_result }
+    }
+}
+
+pin_project! {
+    /// A future whose result is converted. The future is dropped with this value, and not before the result: a panic of
+    /// the drop then masks no error.
+    struct Converted<F, Convert> {
+        #[pin]
+        job: F,
+        convert: Convert,
+    }
+}
+
+impl<F, Convert, Out> Future for Converted<F, Convert>
+where
+    F: Future,
+    Convert: Fn(F::Output) -> anyhow::Result<Out>,
+{
+    type Output = anyhow::Result<Out>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.job.poll(cx).map(this.convert)
+    }
+}
+
+/// Creates a job from an async function with any error type that anyhow's error can be made of: an error type of one's
+/// own that implements [`std::error::Error`], for example.
+///
+/// [`Cause::Errored`] has the error, and `error.downcast_ref::<Mine>()` returns a reference to the error. A closure with
+/// `?` inside names its error type: `Ok::<_, Mine>(output)`.
+///
+/// # Examples
+///
+/// ```
+/// use std::{error::Error, fmt};
+/// use towpath_pattern::job_fn;
+///
+/// #[derive(Debug)]
+/// struct NotFound;
+///
+/// impl fmt::Display for NotFound {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("not found")
+///     }
+/// }
+///
+/// impl Error for NotFound {}
+///
+/// async fn fetch(url: String) -> Result<usize, NotFound> {
+///     if url.is_empty() { Err(NotFound) } else { Ok(url.len()) }
+/// }
+///
+/// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}
+/// is_job(job_fn(fetch));
+/// is_job(job_fn(async |url: String| fetch(url).await));
+/// ```
+pub fn job_fn<F, In, Out, E>(function: F) -> JobFn<F>
+where
+    F: ItemFn<(In,)>,
+    F::Future: Future<Output = Result<Out, E>>,
+    E: Into<anyhow::Error>,
+{
+    JobFn(function)
+}
+
+/// A job with another error type than anyhow's. Created by [`job_fn`].
+#[derive(Clone, Debug)]
+pub struct JobFn<F>(F);
+
+// A function that is no job is hardly ever meant to be a `JobFn`.
+#[diagnostic::do_not_recommend]
+impl<F, In, Out, E> Job<In> for JobFn<F>
+where
+    F: ItemFn<(In,)> + Send + Sync + 'static,
+    F::Future: Future<Output = Result<Out, E>> + Send,
+    E: Into<anyhow::Error>,
+    Out: Send + 'static,
+{
+    type Out = Out;
+
+    #[inline]
+    fn call(&self, item: In) -> impl Future<Output = anyhow::Result<Out>> + Send {
+        Converted { job: self.0.call((item,)), convert: |result: Result<Out, E>| result.map_err(Into::into) }
+    }
+}
+
+/// Creates a job from shared state and an async function with two arguments: a reference to the state, and the item.
+///
+/// The jobs of all items borrow the state at the same time, without an `Arc` and without a clone. The state is dropped
+/// after the last job. State that changes is behind a lock or an atomic.
+///
+/// Both arguments of the function are annotated, and an async closure captures no values; further values are fields of
+/// the state, or of a type that implements [`Job`].
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::{anyhow, with_state};
+///
+/// struct Client;
+///
+/// impl Client {
+///     async fn get(&self, url: &str) -> anyhow::Result<usize> {
+///         Ok(url.len())
+///     }
+/// }
+///
+/// # fn is_job<In, J: towpath_pattern::Job<In>>(_: &J) {}
+/// let job = with_state(Client, async |client: &Client, url: String| client.get(&url).await);
+/// # is_job(&job);
+/// # Ok(()) }
+/// ```
+pub fn with_state<S, F, In, Out>(state: S, function: F) -> WithState<S, F, In, Out>
+where
+    F: for<'a> StateFn<'a, S, In, Out>,
+    S: Send + Sync + 'static,
+{
+    WithState { function, state, types: PhantomData }
+}
+
+/// A job with shared state. Created by [`with_state`].
+pub struct WithState<S, F, In, Out> {
+    function: F,
+    state: S,
+    types: PhantomData<fn(In) -> Out>,
+}
+
+/// An async function from borrowed state and an item to an output.
+///
+/// Every `Fn(&S, In) -> impl Future<Output = anyhow::Result<Out>> + Send` implements this trait.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::{anyhow, with_state};
+///
+/// async fn add(base: &u64, x: u64) -> anyhow::Result<u64> {
+///     Ok(base + x)
+/// }
+///
+/// let job = with_state(1, add);
+/// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}
+/// # is_job(job);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async function of `&{S}` and `{In}`",
+    note = "annotate both arguments, capture nothing, and return `anyhow::Result`: `with_state(state, async |state: &State, item: Item| {{ … Ok(output) }})`",
+    note = "further values are fields of the state, or of a type that implements `Job`"
+)]
+pub trait StateFn<'a, S, In, Out>: Send + Sync + 'static {
+    /// The future of the function.
+    type Future: Future<Output: JobResult<Out = Out>> + Send + 'a;
+
+    /// Calls the function.
+    fn call(&'a self, state: &'a S, item: In) -> Self::Future;
+}
+
+impl<'a, F, S, In, Out, E> StateFn<'a, S, In, Out> for F
+where
+    F: ItemFn<(&'a S, In)> + Send + Sync + 'static,
+    S: 'a,
+    F::Future: Future<Output = Result<Out, E>> + Send + 'a,
+    Result<Out, E>: JobResult<Out = Out>,
+{
+    type Future = F::Future;
+
+    #[inline]
+    fn call(&'a self, state: &'a S, item: In) -> F::Future {
+        ItemFn::call(self, (state, item))
+    }
+}
+
+// A closure that is no job is hardly ever meant to be a `WithState`.
+#[diagnostic::do_not_recommend]
+impl<S, F, In, Out> Job<In> for WithState<S, F, In, Out>
+where
+    F: for<'a> StateFn<'a, S, In, Out>,
+    S: Send + Sync + 'static,
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    type Out = Out;
+
+    #[inline]
+    fn call(&self, item: In) -> impl Future<Output = anyhow::Result<Out>> + Send {
+        Converted { job: self.function.call(&self.state, item), convert: JobResult::into_result }
     }
 }
 
@@ -216,21 +562,22 @@ pub struct Scoped<F, In, Out> {
 )]
 pub trait ScopedFn<'a, In, Out>: Send + Sync + 'static {
     /// The future of the function.
-    type Future: Future<Output = anyhow::Result<Out>> + Send + 'a;
+    type Future: Future<Output: JobResult<Out = Out>> + Send + 'a;
 
     /// Calls the function.
     fn call(&'a self, scope: &'a Scope, item: In) -> Self::Future;
 }
 
-impl<'a, F, In, Out, Fut> ScopedFn<'a, In, Out> for F
+impl<'a, F, In, Out, E> ScopedFn<'a, In, Out> for F
 where
-    F: Fn(&'a Scope, In) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = anyhow::Result<Out>> + Send + 'a,
+    F: ItemFn<(&'a Scope, In)> + Send + Sync + 'static,
+    F::Future: Future<Output = Result<Out, E>> + Send + 'a,
+    Result<Out, E>: JobResult<Out = Out>,
 {
-    type Future = Fut;
+    type Future = F::Future;
 
-    fn call(&'a self, scope: &'a Scope, item: In) -> Fut {
-        self(scope, item)
+    fn call(&'a self, scope: &'a Scope, item: In) -> F::Future {
+        ItemFn::call(self, (scope, item))
     }
 }
 
@@ -246,7 +593,7 @@ where
 
     async fn call(&self, item: In) -> anyhow::Result<Out> {
         let scope = Scope::new("job");
-        let result = self.function.call(&scope, item).await;
+        let result = self.function.call(&scope, item).await.into_result();
         if result.is_err() {
             scope.cancel();
         }
@@ -262,6 +609,6 @@ where
     }
 
     async fn call_in(&self, item: In, scope: &Scope) -> anyhow::Result<Out> {
-        self.function.call(scope, item).await
+        self.function.call(scope, item).await.into_result()
     }
 }

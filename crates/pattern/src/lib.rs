@@ -92,18 +92,21 @@ pub mod internal {
 
 /// Jobs return `anyhow::Result`.
 pub use anyhow;
-/// The channels of [`Source::channel`] and [`Source::receiver`].
+/// The channels of [`Source::channel`].
 pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
-pub use job::{Job, Scoped, ScopedFn, drive_job, scoped};
+pub use job::{
+    ItemFn, Job, JobFn, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
+    with_state,
+};
 pub use limit::{IntoLimit, Limit, ZeroLimit};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};
 pub use scope::{Scope, Spawned, TaskHandle};
 pub use settings::{OnFailure, Order, Settings};
-pub use source::{Kept, Source, Yield};
+pub use source::{AsIterator, AsSource, AsStream, IntoSource, Kept, Source, Yield};
 pub use stage::{Completed, Running, Taken, Work};
 
 #[cfg(doctest)]

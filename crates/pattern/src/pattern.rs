@@ -2,7 +2,7 @@
 
 use crate::run::Run;
 use crate::scope::Scope;
-use crate::source::Source;
+use crate::source::{IntoSource, Source};
 
 /// A way to run many jobs at once.
 ///
@@ -96,6 +96,13 @@ use crate::source::Source;
 ///
 /// `no_added_wait::no_item_waits_behind_a_job_that_waits`,
 /// `no_added_wait::an_arriving_item_starts_while_another_job_computes`
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a pattern for items of type `{In}`",
+    label = "takes items of another type than `{In}`, or is no pattern",
+    note = "in `first.then(next)`, and in `next.run(first.run(…))`, the items of `next` are the outputs of `first`: here `{In}`",
+    note = "to convert the items, put a stage in between: `first.then(Fanout::new(limit, |item: {In}| async move {{ Ok(convert(item)) }})).then(next)`",
+    note = "a job alone is no pattern: `Fanout::new(limit, job)`"
+)]
 pub trait Pattern<In: Send + 'static>: Send + Sync {
     /// The type of the outputs of a run.
     type Out: Send + 'static;
@@ -109,6 +116,8 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 }
 
+// The message of a pattern for other items names the box, and not its contents.
+#[diagnostic::do_not_recommend]
 impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
     type Out = P::Out;
 
@@ -119,7 +128,11 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
 
 /// Methods to run and to combine patterns, for every [`Pattern`].
 pub trait PatternExt<In: Send + 'static>: Pattern<In> {
-    /// Runs the pattern on `input`: any `IntoIterator`, a [`Source`], or another [`Run`].
+    /// Runs the pattern on `input`: an iterator, a stream, a receiver, another [`Run`], or a [`Source`]. [`IntoSource`]
+    /// has the list.
+    ///
+    /// The outputs of the run are taken with [`collect`](Run::collect), [`next`](Run::next) or as a stream; a run is not a
+    /// future.
     ///
     /// The run has a scope of its own. A job that starts a run so has a run that may outlive the run of the job: a dropped
     /// run goes on until its jobs are at an await. A run that is to end before the run of the job is started with
@@ -130,8 +143,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
     #[track_caller]
-    fn run(&self, input: impl Into<Source<In>>) -> Run<Self::Out> {
-        self.start(input.into(), Scope::default())
+    fn run<Kind>(&self, input: impl IntoSource<In, Kind>) -> Run<Self::Out> {
+        self.start(input.into_source(), Scope::default())
     }
 
     /// Runs the pattern on `input` in `scope`, as [`PatternExt::run`] does. The cancellation and the deadline of the
@@ -145,8 +158,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
     #[track_caller]
-    fn run_in(&self, scope: &Scope, input: impl Into<Source<In>>) -> Run<Self::Out> {
-        self.start(input.into(), scope.clone())
+    fn run_in<Kind>(&self, scope: &Scope, input: impl IntoSource<In, Kind>) -> Run<Self::Out> {
+        self.start(input.into_source(), scope.clone())
     }
 
     /// Returns a pattern that applies `next` to every output of this pattern, as soon as the output is ready.
@@ -182,6 +195,7 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> PatternExt<In> for P {}
 #[derive(Clone, Debug)]
 pub struct Then<First, Next>(First, Next);
 
+#[diagnostic::do_not_recommend]
 impl<In, First, Next> Pattern<In> for Then<First, Next>
 where
     In: Send + 'static,
@@ -191,6 +205,6 @@ where
     type Out = Next::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
-        self.1.start(self.0.start(input, scope.clone()).into(), scope)
+        self.1.start(Source::new(self.0.start(input, scope.clone())), scope)
     }
 }

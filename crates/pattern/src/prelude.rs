@@ -7,7 +7,7 @@
 //! The prelude has no names for authors of patterns, for example [`Settings`](crate::Settings).
 
 pub use crate::{
-    Cancelled, Cause, Counts, Failure, Indexed, IntoLimit, Job, Kept, Limit, Monitor, OnFailure, Order,
-    Panic, Pattern, PatternExt, Report, Run, Scope, Source, Spawned, StageReport, TaskHandle, Then, TimedOut,
-    Yield, anyhow, async_channel, scoped,
+    AsIterator, AsSource, AsStream, Cancelled, Cause, Counts, Failure, Indexed, IntoLimit, IntoSource, Job,
+    Kept, Limit, Monitor, OnFailure, Order, Panic, Pattern, PatternExt, Report, Run, Scope, Source, Spawned,
+    StageReport, TaskHandle, Then, TimedOut, Yield, anyhow, async_channel, job_fn, scoped, with_state,
 };

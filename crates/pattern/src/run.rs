@@ -1,6 +1,7 @@
 //! A run: a stream of outputs, and the report.
 
 mod as_source;
+mod awaited;
 mod collect;
 mod indexed;
 mod monitor;

@@ -3,10 +3,12 @@
 mod adapters;
 mod erased;
 mod generator;
+mod into_source;
 mod poll_source;
 mod resume;
 
 pub use erased::Source;
 pub use generator::Yield;
+pub use into_source::{AsIterator, AsSource, AsStream, IntoSource};
 pub(crate) use poll_source::{Closed, PollBatch, PollSource};
 pub use resume::Kept;

@@ -31,6 +31,36 @@
 //! }
 //! ```
 //!
+//! A client, or other shared state, is a field of a type that implements [`Job`]. Every job borrows the field, without an
+//! `Arc`; a closure cannot do so. [`Job`] has two further ways to share a client, [`with_state`] and a clone for every item:
+//!
+//! ```
+//! use towpath_pipeline::{Job, PatternExt, Pipeline, anyhow};
+//!
+//! # struct Database;
+//! # impl Database { async fn insert(&self, words: usize) -> anyhow::Result<usize> { Ok(words) } }
+//! struct Store {
+//!     database: Database,
+//! }
+//!
+//! impl Job<usize> for Store {
+//!     type Out = usize;
+//!
+//!     async fn call(&self, words: usize) -> anyhow::Result<usize> {
+//!         self.database.insert(words).await
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> anyhow::Result<()> {
+//!     let pipeline = Pipeline::new(8, |page: &'static str| async move { Ok(page.split(' ').count()) })
+//!         .ordered()
+//!         .then_stage(1, Store { database: Database });
+//!     assert_eq!(pipeline.run(["to path", "a b c"]).collect().await?, [2, 3]);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Settings
 //!
 //! | setting | applies to | by default |
@@ -153,6 +183,8 @@ impl<Before: Clone, J> Clone for Pipeline<Before, J> {
     }
 }
 
+// An error names the pattern and its items, and not the job.
+#[diagnostic::do_not_recommend]
 impl<In, Before, J> Pattern<In> for Pipeline<Before, J>
 where
     In: Send + 'static,
@@ -175,7 +207,7 @@ where
     type Out = J::Out;
 
     fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<J::Out> {
-        self.spawn(input, scope, on_failure).into()
+        Source::new(self.spawn(input, scope, on_failure))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
-use towpath_pipeline::{Failure, OnFailure, PatternExt, Pipeline};
+use towpath_pipeline::{Failure, OnFailure, PatternExt, Pipeline, job_fn, with_state};
 
 const STEP: Duration = Duration::from_millis(100);
 
@@ -242,4 +242,34 @@ async fn pipeline_in_a_chain_and_a_box_is_a_pattern() {
     assert_eq!(outputs.expect("nothing fails"), [31, 51]);
     let names: Vec<&str> = report.stages.iter().map(|stage| &*stage.stage).collect();
     assert_eq!(names, ["stage 1", "stage 2", "end"]);
+}
+
+/// A job with state is the job of a first stage, of a later stage, of a chained pattern, and of a boxed pattern.
+#[tokio::test]
+async fn job_with_state_is_the_job_of_any_stage() -> Result<(), Failure> {
+    struct Offset(u64);
+
+    let add = async |offset: &Offset, x: u64| Ok(x + offset.0);
+    let pipeline = Pipeline::new(2, with_state(Offset(1), add)).ordered();
+    let pipeline = pipeline.then_stage(2, with_state(Offset(10), add)).ordered();
+    let pipeline = pipeline.then(Pipeline::new(2, with_state(Offset(100), add)).ordered()).boxed();
+    assert_eq!(pipeline.run([0, 1, 2]).collect().await?, [111, 112, 113]);
+    Ok(())
+}
+
+/// A function with an error type of its own is the job of any stage, and its error stops the pipeline.
+#[tokio::test]
+async fn job_fn_is_the_job_of_any_stage() {
+    async fn parse(line: &'static str) -> Result<u64, std::num::ParseIntError> {
+        line.parse()
+    }
+
+    async fn narrow(number: u64) -> Result<u8, std::num::TryFromIntError> {
+        number.try_into()
+    }
+
+    let pipeline = Pipeline::new(1, job_fn(parse)).then_stage(1, job_fn(narrow));
+    assert_eq!(pipeline.run(["1", "2"]).collect().await.expect("small numbers"), [1, 2]);
+    let failure = pipeline.run(["1", "256"]).collect().await.expect_err("256 is no u8");
+    assert_eq!((failure.stage(), failure.index()), ("stage 2", Some(1)));
 }

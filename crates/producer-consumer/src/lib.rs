@@ -33,6 +33,40 @@
 //! }
 //! ```
 //!
+//! A client, or other state that the consumers share, is a field of a type that implements [`Job`]. Every job borrows the field, without an
+//! `Arc`; a closure cannot do so. [`Job`] has two further ways to share a client, [`with_state`] and a clone for every item:
+//!
+//! ```
+//! use towpath_producer_consumer::{Job, PatternExt, ProducerConsumer, anyhow};
+//!
+//! # struct Database;
+//! # impl Database { async fn insert(&self, word: &str) -> anyhow::Result<usize> { Ok(word.len()) } }
+//! struct Store {
+//!     database: Database,
+//! }
+//!
+//! impl Job<&'static str> for Store {
+//!     type Out = usize;
+//!
+//!     async fn call(&self, word: &'static str) -> anyhow::Result<usize> {
+//!         self.database.insert(word).await
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> anyhow::Result<()> {
+//!     let words = ProducerConsumer::producers(2, |text: &'static str, queue| async move {
+//!         for word in text.split(' ') {
+//!             queue.send(word).await?;
+//!         }
+//!         Ok(())
+//!     });
+//!     let stored = words.consumers(4, Store { database: Database }).capacity(16);
+//!     assert_eq!(stored.run(["one two", "three"]).collect().await?.iter().sum::<usize>(), 11);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! Consumers that send. The run ends when the queue is empty and no consumer runs:
 //!
 //! ```

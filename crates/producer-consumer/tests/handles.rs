@@ -207,7 +207,7 @@ async fn run(plan: Plan, ledger: &Shared) -> Report {
     let scope = Scope::new("outliving");
     let input = match plan.stop {
         Some((Stop::Failure, after)) => failing(after),
-        _ => (0..INPUTS).into(),
+        _ => Source::new(0..INPUTS),
     };
     let passes = ProducerConsumer::items().consumers(2, |item: u64| async move { Ok(item) });
     let run = if plan.then {

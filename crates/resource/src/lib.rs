@@ -54,6 +54,39 @@
 //! }
 //! ```
 //!
+//! State that all jobs share, besides the resource that each job holds, is a field of a type that implements [`Job`]. Every
+//! job borrows the field, without an `Arc`; a closure cannot do so. [`Job`] has two further ways to share state,
+//! [`with_state`] and a clone for every item:
+//!
+//! ```
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//! use towpath_resource::{Job, PatternExt, ResourceGuard, WithResource, anyhow, resource_fn};
+//!
+//! /// Counts the bytes of all jobs.
+//! struct Write {
+//!     bytes: AtomicUsize,
+//! }
+//!
+//! impl Job<(ResourceGuard<Vec<String>>, String)> for Write {
+//!     type Out = usize;
+//!
+//!     async fn call(&self, (mut log, line): (ResourceGuard<Vec<String>>, String)) -> anyhow::Result<usize> {
+//!         let before = self.bytes.fetch_add(line.len(), Ordering::Relaxed);
+//!         log.push(line);
+//!         Ok(before)
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> anyhow::Result<()> {
+//!     let log = resource_fn(|| async { Ok(Vec::new()) }, |_log, _after| async { Ok(()) });
+//!     let write = WithResource::new(1, log, Write { bytes: AtomicUsize::new(0) }).ordered();
+//!     let before = write.run(["one".to_owned(), "two".to_owned()]).collect().await?;
+//!     assert_eq!(before, [0, 3]);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! [`with`] is for a single piece of work, without items. For a resource inside a resource, such as a transaction on a
 //! connection, call [`with_in`] with the [scope](ResourceGuard::scope) of the outer resource.
 //!

@@ -124,6 +124,8 @@ impl<R, J> Clone for WithResource<R, J> {
     }
 }
 
+// An error names the pattern and its items, and not the job.
+#[diagnostic::do_not_recommend]
 impl<In, R, J> Pattern<In> for WithResource<R, J>
 where
     In: Send + 'static,

@@ -60,7 +60,7 @@ fn unstarted_items_at_a_shutdown_while_closing_are_kept() {
     let runtime = paused();
     let (run, kept) = runtime.block_on(async {
         let before = WithResource::new(1, Logged::default(), number).run(0..2);
-        let (source, kept) = Source::from(before).kept();
+        let (source, kept) = Source::new(before).kept();
         let never = resource_fn(pending::<anyhow::Result<()>>, |(), _| async { Ok(()) });
         let run =
             WithResource::new(2, never, |(_, number): (ResourceGuard<()>, u32)| async move { Ok(number) })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use towpath_semaphore::{PatternExt, Semaphore, WithPermit};
+use towpath_semaphore::{PatternExt, Semaphore, WithPermit, with_state};
 
 /// A database with a limit of connections.
 #[derive(Clone)]
@@ -12,7 +12,7 @@ struct Database {
 
 impl Database {
     /// Sends a query. The caller has a permit.
-    async fn query(self, what: String) -> anyhow::Result<String> {
+    async fn query(&self, what: String) -> anyhow::Result<String> {
         let used = self.connections.total_permits() - self.connections.available_permits();
         println!("{what} ({used} of {} connections in use)", self.connections.total_permits());
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -25,11 +25,10 @@ async fn main() -> anyhow::Result<()> {
     let connections = Semaphore::new(4);
     let database = Database { connections: connections.clone() };
 
-    let users = database.clone();
-    let load = WithPermit::new(&connections, move |id: u64| users.clone().query(format!("load user {id}")));
-    let users = database.clone();
-    let save =
-        WithPermit::new(&connections, move |user: String| users.clone().query(format!("save: {user}")));
+    let load = async |database: &Database, id: u64| database.query(format!("load user {id}")).await;
+    let load = WithPermit::new(&connections, with_state(database.clone(), load));
+    let save = async |database: &Database, user: String| database.query(format!("save: {user}")).await;
+    let save = WithPermit::new(&connections, with_state(database.clone(), save));
 
     // Two stages under one semaphore: no job holds a connection while it waits for the other stage.
     let import = load.named("load").then(save.named("save")).run(0..12);

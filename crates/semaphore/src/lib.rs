@@ -35,6 +35,35 @@
 //! }
 //! ```
 //!
+//! A client, or other shared state, is a field of a type that implements [`Job`]. Every job borrows the field, without an
+//! `Arc`; a closure cannot do so. [`Job`] has two further ways to share a client, [`with_state`] and a clone for every item:
+//!
+//! ```
+//! use towpath_semaphore::{Job, PatternExt, Semaphore, WithPermit, anyhow};
+//!
+//! # struct Client;
+//! # impl Client { async fn get(&self, url: &str) -> anyhow::Result<usize> { Ok(url.len()) } }
+//! struct Fetch {
+//!     client: Client,
+//! }
+//!
+//! impl Job<&'static str> for Fetch {
+//!     type Out = usize;
+//!
+//!     async fn call(&self, url: &'static str) -> anyhow::Result<usize> {
+//!         self.client.get(url).await
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> anyhow::Result<()> {
+//!     let connections = Semaphore::new(3);
+//!     let sizes = WithPermit::new(&connections, Fetch { client: Client }).ordered();
+//!     assert_eq!(sizes.run(["https://a.example", "https://bc.example"]).collect().await?, [17, 18]);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Differences from tokio
 //!
 //! [`Semaphore`] has the names and the order of service of `tokio::sync::Semaphore`. The differences:

@@ -98,6 +98,8 @@ impl<J> Clone for WithPermit<J> {
     }
 }
 
+// An error names the pattern and its items, and not the job.
+#[diagnostic::do_not_recommend]
 impl<In: Send + 'static, J: Job<In>> Pattern<In> for WithPermit<J> {
     type Out = J::Out;
 

@@ -158,7 +158,7 @@ async fn permit_of_a_running_job_is_taken_until_its_end() {
 
 /// Runs a pattern, stops the run, and returns the kept items.
 async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnOnce(&Run<u64>)) -> Vec<u64> {
-    let (source, kept) = Source::from(0..5).kept();
+    let (source, kept) = Source::new(0..5).kept();
     let run = run(source);
     settle().await;
     stop(&run);

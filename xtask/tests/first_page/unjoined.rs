@@ -3,7 +3,7 @@
 
 use tokio::task::JoinSet;
 use towpath_fanout::async_channel::Receiver;
-use towpath_fanout::{Fanout, OnFailure, PatternExt, Report, Source};
+use towpath_fanout::{Fanout, OnFailure, PatternExt, Report};
 
 use crate::service::{Call, answer};
 
@@ -25,10 +25,10 @@ pub async fn with_fanout(calls: Receiver<Call>) -> Report {
     // ANCHOR: fanout
     let report = Fanout::new(8, answer)
         .on_failure(OnFailure::Continue)
-        .run(Source::receiver(calls))
+        .run(calls)
         .finish().await;
     for failure in &report.failures {
-        eprintln!("{failure}");
+        eprintln!("{failure:#}");
     }
     // ANCHOR_END: fanout
     report

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 use super::outputs::Run;
 use crate::item::ItemBatch;
 use crate::queue::{self, Items};
-use crate::source::{Closed, PollBatch, PollSource, Source};
+use crate::source::{AsSource, Closed, IntoSource, PollBatch, PollSource, Source};
 use crate::stage::Took;
 use crate::upstream::{Upstream, poll_chain_finished, stop_chain};
 
-impl<T: Send + 'static> From<Run<T>> for Source<T> {
-    fn from(run: Run<T>) -> Self {
-        Self::of(run)
+impl<T: Send + 'static> IntoSource<T, AsSource> for Run<T> {
+    fn into_source(self) -> Source<T> {
+        Source::of(self)
     }
 }
 

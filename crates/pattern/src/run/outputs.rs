@@ -31,7 +31,7 @@ use crate::util::panic::drop_quietly;
 ///
 /// Dropping a run cancels the run: every job stops at its current await, and [`Scope::wait`] of the scope of the
 /// run returns once all jobs are gone.
-#[must_use = "a run that is dropped is cancelled; take its outputs, or `finish` it"]
+#[must_use = "a run that is dropped is cancelled; `collect().await` takes all outputs, `next().await` one, and `finish().await` the report"]
 pub struct Run<Out> {
     pub(super) port: Arc<dyn OutputPort<Out>>,
     scope: Scope,
@@ -88,7 +88,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
     /// use std::sync::Arc;
     /// use tokio::sync::Semaphore;
-    /// use towpath_pattern::{Run, Scope, Settings, Taken};
+    /// use towpath_pattern::{Run, Scope, Settings, Source, Taken};
     ///
     /// let permits = Arc::new(Semaphore::new(2));
     /// let double = move |taken: Taken<u64, u64>| {
@@ -100,7 +100,7 @@ impl<Out: Send + 'static> Run<Out> {
     ///         running.complete(result)
     ///     }
     /// };
-    /// let run = Run::spawn(Scope::default(), vec![1, 2, 3].into(), Settings::new("double", 2), double);
+    /// let run = Run::spawn(Scope::default(), Source::new([1, 2, 3]), Settings::new("double", 2), double);
     /// assert_eq!(run.collect().await?.iter().sum::<u64>(), 12);
     /// # Ok(()) }
     /// ```

@@ -75,7 +75,7 @@ mod tests {
     use crate::failure::Cause;
 
     fn failure(stage: usize) -> Failure {
-        Failure::new(None, &Arc::from(stage.to_string()), Cause::Panicked(String::new()))
+        Failure::new(None, &Arc::from(stage.to_string()), Cause::from_panic(Box::new("on purpose")))
     }
 
     fn full() -> Failures {

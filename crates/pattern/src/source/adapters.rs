@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use tokio::sync::mpsc;
 
 use super::poll_source::{PollBatch, PollSource, source_error};
 use crate::failure::Cause;
@@ -97,20 +98,20 @@ where
     }
 }
 
-/// The receiver of a channel as a source.
-pub(super) struct ReceiverSource<T> {
+/// The receiver of an async-channel as a source.
+pub(super) struct ChannelSource<T> {
     /// `None` once the channel is closed and empty.
     receiver: Option<Pin<Box<async_channel::Receiver<T>>>>,
     next_index: usize,
 }
 
-impl<T> ReceiverSource<T> {
+impl<T> ChannelSource<T> {
     pub(super) fn new(receiver: async_channel::Receiver<T>) -> Self {
         Self { receiver: Some(Box::pin(receiver)), next_index: 0 }
     }
 }
 
-impl<T: Send> PollSource<T> for ReceiverSource<T> {
+impl<T: Send> PollSource<T> for ChannelSource<T> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
         let Some(receiver) = &mut self.receiver else { return PollBatch::Exhausted };
         for _ in 0..max {
@@ -123,6 +124,76 @@ impl<T: Send> PollSource<T> for ReceiverSource<T> {
                 Poll::Ready(Some(item)) => into.push(self.next_index, item),
             }
             self.next_index += 1;
+        }
+        PollBatch::Ready
+    }
+
+    fn computes(&self) -> bool {
+        false
+    }
+
+    fn needs_polling(&self) -> bool {
+        false
+    }
+
+    fn release(&mut self) {
+        self.receiver = None;
+    }
+}
+
+/// A receiver of `tokio::sync::mpsc`.
+pub(super) trait Receiver<T>: Send {
+    /// Appends up to `max` items; the number of items is zero once the channel is closed and empty.
+    fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<T>, max: usize) -> Poll<usize>;
+}
+
+impl<T: Send> Receiver<T> for mpsc::Receiver<T> {
+    fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<T>, max: usize) -> Poll<usize> {
+        self.poll_recv_many(cx, into, max)
+    }
+}
+
+impl<T: Send> Receiver<T> for mpsc::UnboundedReceiver<T> {
+    fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<T>, max: usize) -> Poll<usize> {
+        self.poll_recv_many(cx, into, max)
+    }
+}
+
+/// The receiver of a channel of tokio as a source.
+pub(super) struct ReceiverSource<R, T> {
+    /// `None` once the channel is closed and empty.
+    receiver: Option<R>,
+    /// The items of a poll on their way into the batch.
+    received: Vec<T>,
+    next_index: usize,
+}
+
+impl<R, T> ReceiverSource<R, T> {
+    pub(super) fn new(receiver: R) -> Self {
+        Self { receiver: Some(receiver), received: Vec::new(), next_index: 0 }
+    }
+}
+
+impl<R: Receiver<T>, T: Send> PollSource<T> for ReceiverSource<R, T> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        let Some(receiver) = &mut self.receiver else { return PollBatch::Exhausted };
+        let mut free = max;
+        while free > 0 {
+            match receiver.poll_recv_many(cx, &mut self.received, free) {
+                // The waker is registered by the poll that finds no item.
+                Poll::Pending => return PollBatch::Pending,
+                Poll::Ready(0) => {
+                    self.receiver = None;
+                    return PollBatch::Exhausted;
+                }
+                Poll::Ready(count) => {
+                    free -= count;
+                    for item in self.received.drain(..) {
+                        into.push(self.next_index, item);
+                        self.next_index += 1;
+                    }
+                }
+            }
         }
         PollBatch::Ready
     }

@@ -22,8 +22,8 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 
 /// A source of items, for a run.
 ///
-/// Any `IntoIterator` and any [`Run`](crate::Run) become a source with `into()`; the constructors create sources of
-/// streams, channels and generators. A run takes items only while its bound allows more, and takes together only
+/// [`Source::new`] creates a source of an iterator, a stream, a receiver or a [`Run`](crate::Run); the other
+/// constructors create sources of fallible streams, channels and generators. A run takes items only while its bound allows more, and takes together only
 /// items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
 /// generator is a failure, too, and follows the error.
 ///
@@ -62,23 +62,12 @@ impl<T: Send + 'static> Source<T> {
         Self { inner: Box::new(inner), state: State::Open }
     }
 
-    /// Creates a source of the items of a stream.
-    pub fn stream(stream: impl Stream<Item = T> + Send + 'static) -> Self {
-        Self::of(adapters::StreamSource::new(stream, Ok))
-    }
-
     /// Creates a source of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
     pub fn try_stream<E>(stream: impl Stream<Item = Result<T, E>> + Send + 'static) -> Self
     where
         E: Into<anyhow::Error> + 'static,
     {
         Self::of(adapters::StreamSource::new(stream, |item: Result<T, E>| item.map_err(Into::into)))
-    }
-
-    /// Creates a source of the items received from an [`async_channel`], until the channel is closed and empty.
-    #[must_use]
-    pub fn receiver(receiver: async_channel::Receiver<T>) -> Self {
-        Self::of(adapters::ReceiverSource::new(receiver))
     }
 
     /// Creates a bounded channel and a source of its receiver. The source ends when all senders are dropped or a
@@ -98,7 +87,7 @@ impl<T: Send + 'static> Source<T> {
             "a channel takes memory for all of its {capacity} items at once; use {LARGEST_CHANNEL} or fewer"
         );
         let (sender, receiver) = async_channel::bounded(capacity);
-        (sender, Self::receiver(receiver))
+        (sender, Self::of(adapters::ChannelSource::new(receiver)))
     }
 
     /// Creates a source of an asynchronous generator, as `async def` with `yield` in Python. The generator sends the
@@ -247,17 +236,6 @@ impl<T> Source<T> {
             self.state = State::Open;
         }
         returned
-    }
-}
-
-impl<T, I> From<I> for Source<T>
-where
-    I: IntoIterator<Item = T>,
-    I::IntoIter: Send + 'static,
-    T: Send + 'static,
-{
-    fn from(items: I) -> Self {
-        Self::of(adapters::IteratorSource::new(items.into_iter()))
     }
 }
 

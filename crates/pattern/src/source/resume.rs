@@ -19,7 +19,7 @@ impl<T: Send + 'static> Source<T> {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
     /// use towpath_pattern::Source;
     ///
-    /// let (source, kept) = Source::from(vec!["a", "b"]).kept();
+    /// let (source, kept) = Source::new(vec!["a", "b"]).kept();
     /// drop(source); // instead of a run that was stopped
     /// let mut rest = kept.take().expect("the source is not in use any more");
     /// assert_eq!(rest.next().await.transpose()?, Some("a"));

@@ -608,7 +608,7 @@ mod tests {
     }
 
     pub(super) fn state(limit: usize, capacity: usize, threads: usize) -> State<u64, u64> {
-        state_of(Source::from([0; 0]), limit, capacity, threads)
+        state_of(Source::new([0; 0]), limit, capacity, threads)
     }
 
     pub(super) fn state_of(

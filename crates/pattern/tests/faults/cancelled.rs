@@ -97,7 +97,7 @@ async fn dropped_after(polls: usize, items: usize) -> (usize, usize) {
             Ok(item)
         }
     };
-    let (scope, (source, kept)) = (Scope::new("dropped"), Source::from(0..items).kept());
+    let (scope, (source, kept)) = (Scope::new("dropped"), Source::new(0..items).kept());
     let mut run = run_in(&scope, source, Settings::new("counting", 16), job);
     for _ in 0..polls {
         let _ = poll_fn(|cx| Poll::Ready(Pin::new(&mut run).poll_next(cx))).await;

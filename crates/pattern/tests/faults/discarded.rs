@@ -1,6 +1,6 @@
 //! What goes on while nobody takes anything.
 
-use towpath_pattern::{Run, Scope, Settings, Taken};
+use towpath_pattern::{Run, Scope, Settings, Source, Taken};
 
 use crate::settle;
 
@@ -11,7 +11,7 @@ async fn a_run_that_discards_its_outputs_goes_on_though_nobody_takes_them() {
         let (_, running) = taken.start();
         running.complete(Ok(()))
     };
-    let run = Run::spawn_discarding(Scope::default(), (0..10).into(), settings, work);
+    let run = Run::spawn_discarding(Scope::default(), Source::new(0..10), settings, work);
     settle().await;
     let counts = run.report().stages[0].counts;
     assert_eq!((counts.succeeded, counts.delivered), (10, 10), "{counts}");

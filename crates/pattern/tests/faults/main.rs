@@ -12,15 +12,20 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use towpath_pattern::{Job, Run, Scope, Settings, Source};
+use towpath_pattern::{IntoSource, Job, Run, Scope, Settings, Source};
 
 /// A run of `job` over `source`, in `scope`.
-fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
+fn run_in<In, J, Kind>(
+    scope: &Scope,
+    source: impl IntoSource<In, Kind>,
+    settings: Settings,
+    job: J,
+) -> Run<J::Out>
 where
     In: Send + 'static,
     J: Job<In>,
 {
-    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
+    Run::spawn(scope.clone(), Source::new(source), settings, Arc::new(job))
 }
 
 /// Lets everything go on that can without the clock.

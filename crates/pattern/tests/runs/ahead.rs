@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use towpath_pattern::{Job, Run, Scope, Settings, Source, queue};
+use towpath_pattern::{Job, Run, Scope, Settings, Source, async_channel, queue};
 
 const ITEMS: u32 = 100;
 
@@ -40,6 +41,17 @@ fn channel() -> Source<u32> {
     source
 }
 
+/// The receivers of other channels, as inputs of a run.
+fn receivers() -> [Source<u32>; 3] {
+    let (sender, asynchronous) = async_channel::bounded(ITEMS as usize);
+    (0..ITEMS).for_each(|item| sender.try_send(item).expect("there is room"));
+    let (sender, bounded) = mpsc::channel(ITEMS as usize);
+    (0..ITEMS).for_each(|item| sender.try_send(item).expect("there is room"));
+    let (sender, unbounded) = mpsc::unbounded_channel();
+    (0..ITEMS).for_each(|item| sender.send(item).expect("the receiver is there"));
+    [Source::new(asynchronous), Source::new(bounded), Source::new(unbounded)]
+}
+
 /// All is in the queue before anybody takes from it.
 async fn queue() -> Source<u32> {
     let (producer, consumer) = queue::bounded(ITEMS as usize);
@@ -49,7 +61,7 @@ async fn queue() -> Source<u32> {
     };
     let producers = Run::spawn_discarding(
         Scope::default(),
-        Source::from(0..ITEMS),
+        Source::new(0..ITEMS),
         Settings::new("produce", 1),
         Arc::new(put),
     );
@@ -94,7 +106,7 @@ async fn ahead_of(jobs: usize, source: Source<u32>) -> usize {
 
 #[tokio::test]
 async fn what_makes_progress_only_while_it_is_polled_is_polled_up_to_the_bound_though_the_jobs_wait() {
-    let stream = || Source::stream(Numbers(0..ITEMS));
+    let stream = || Source::new(Numbers(0..ITEMS));
     for source in [generator(), stream(), generator().kept().0, stream().kept().0, left(generator()).await] {
         assert_eq!(ahead_of(0, source).await, CAPACITY);
     }
@@ -102,7 +114,7 @@ async fn what_makes_progress_only_while_it_is_polled_is_polled_up_to_the_bound_t
 
 #[tokio::test]
 async fn what_waits_in_a_channel_stays_there_while_the_jobs_wait() {
-    for source in [channel(), channel().kept().0, left(channel()).await] {
+    for source in [channel(), channel().kept().0, left(channel()).await].into_iter().chain(receivers()) {
         assert_eq!(ahead_of(0, source).await, 0);
     }
 }

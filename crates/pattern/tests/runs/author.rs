@@ -18,7 +18,7 @@ fn told(failures: &[Failure]) -> Vec<String> {
 
 #[tokio::test]
 async fn an_item_whose_work_panics_before_it_begins_has_panicked_and_is_not_given_back() {
-    let (source, kept) = Source::from([0, 1, 2]).kept();
+    let (source, kept) = Source::new([0, 1, 2]).kept();
     let panics = AtomicBool::new(true);
     let work = move |taken: Taken<u32, u32>| {
         let panics = taken.index() == 1 && panics.swap(false, Ordering::Relaxed);
@@ -62,7 +62,7 @@ async fn an_item_whose_work_panics_after_it_ended_has_panicked_and_yields_nothin
         };
         LoudAtItsEnd(AssertUnwindSafe(Box::pin(work)))
     };
-    let run = Run::spawn(Scope::default(), Source::from([7]), going_on(), work);
+    let run = Run::spawn(Scope::default(), Source::new([7]), going_on(), work);
     let (outcomes, report) = run.outcomes().await;
     let outcomes: Vec<_> = outcomes.into_iter().map(|result| result.map_err(|e| format!("{e:#}"))).collect();
     assert_eq!(outcomes, [Err("item 0 at stage `author` panicked: after its end".to_owned())]);

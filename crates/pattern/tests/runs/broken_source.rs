@@ -44,7 +44,7 @@ impl Stream for WaitsAndPanics {
 async fn it_keeps_no_place_in_the_line_of_a_queue() {
     let (producer, mut consumer) = queue::bounded(10);
     let stream = WaitsAndPanics { consumer: consumer.clone(), gave_one: false };
-    let _run = broken(Source::stream(stream)).await;
+    let _run = broken(Source::new(stream)).await;
     let other = tokio::spawn(async move { consumer.recv().await });
     settle().await;
     producer.send(7).await.expect("it is open");

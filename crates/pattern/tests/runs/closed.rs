@@ -9,7 +9,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use towpath_pattern::{Cause, Completed, OnFailure, Run, Scope, Settings, Taken, Work, anyhow};
+use towpath_pattern::{Cause, Completed, OnFailure, Run, Scope, Settings, Source, Taken, Work, anyhow};
 
 use crate::settle;
 
@@ -32,7 +32,7 @@ fn told_too_late(collects: bool) -> usize {
         let settings = Settings::new("stage", 2).on_failure(OnFailure::Continue);
         let run = {
             let _entered = runtime.enter();
-            Run::spawn(inner, vec![0, 1].into(), settings, Arc::new(job))
+            Run::spawn(inner, Source::new(vec![0, 1]), settings, Arc::new(job))
         };
         let dropped = runtime.block_on(async {
             while run.report().stages[0].counts.errored == 0 {
@@ -108,10 +108,10 @@ fn a_failure_of_the_stage_before_is_told_where_the_runtime_goes_while_that_close
         let (runtime, scope) = (single(), Scope::new("around"));
         let run = runtime.block_on(async {
             let roomy = Settings::new("first", 1).capacity(10).on_failure(OnFailure::Continue);
-            let first = Run::spawn(scope.clone(), vec![0, 1].into(), roomy, NeverCloses);
+            let first = Run::spawn(scope.clone(), Source::new(vec![0, 1]), roomy, NeverCloses);
             let tight = Settings::new("second", 1).capacity(0);
             let endless = |_: u32| pending::<anyhow::Result<u32>>();
-            let run = Run::spawn(scope.clone(), first.into(), tight, Arc::new(endless));
+            let run = Run::spawn(scope.clone(), Source::new(first), tight, Arc::new(endless));
             settle().await;
             if cancelled {
                 run.cancel();

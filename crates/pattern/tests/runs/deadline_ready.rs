@@ -61,8 +61,8 @@ fn loops() -> Vec<(&'static str, MakeStep)> {
                 assert_eq!(receiver.recv_many(8, &mut Vec::new()).await, 8);
             })
         }),
-        ("an iterator as a source", || over_source(|| (0..).into())),
-        ("a stream as a source", || over_source(|| Source::stream(repeat(0)))),
+        ("an iterator as a source", || over_source(|| Source::new(0..))),
+        ("a stream as a source", || over_source(|| Source::new(repeat(0)))),
         ("a generator as a source", || {
             over_source(|| Source::generate(|out| async move { while out.send(0).await {} }))
         }),
@@ -75,7 +75,7 @@ fn loops() -> Vec<(&'static str, MakeStep)> {
         }),
         ("a run of another scope", || {
             let job = Arc::new(|x: u64| ready(anyhow::Ok(x)));
-            let run = Run::spawn(Scope::new("other"), (0..).into(), Settings::new("run", 1), job);
+            let run = Run::spawn(Scope::new("other"), Source::new(0..), Settings::new("run", 1), job);
             over(run, |run| async move {
                 let waits = run.lock().await.next().await;
                 assert!(waits.expect("it is endless").is_ok());

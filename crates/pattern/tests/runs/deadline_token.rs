@@ -207,7 +207,7 @@ fn token_from_outside_of_a_runtime_is_cancelled_at_the_deadline() {
             scope.spawn("short", async { Ok(()) });
         }),
         ("a run of a child", |scope| {
-            let source = Source::from(vec![()]);
+            let source = Source::new(vec![()]);
             drop(run_in(&scope.child("inner"), source, Settings::new("stage", 1), |()| async { Ok(()) }));
         }),
     ];
@@ -240,7 +240,7 @@ async fn run_stopped_by_the_deadline_has_cancelled_the_token() {
     let scope = limited();
     let run = Run::spawn(
         scope.child("inner"),
-        vec![()].into(),
+        Source::new(vec![()]),
         Settings::new("stage", 1),
         std::sync::Arc::new(|()| pending::<anyhow::Result<()>>()),
     );

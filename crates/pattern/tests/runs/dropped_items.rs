@@ -66,7 +66,7 @@ async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
                 let at = format!("{order:?}, limit {limit}, {first:?}");
                 let mut settings = Settings::new("dropping", limit).on_failure(OnFailure::Continue);
                 settings.order = order;
-                let run = run(vec![7, 8, 9].into(), settings, first);
+                let run = run(Source::new(vec![7, 8, 9]), settings, first);
                 let (outcomes, report) = timeout(Duration::from_secs(100), run.outcomes()).await.expect(&at);
                 let outputs = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
                 let counts = *report.last();
@@ -87,7 +87,7 @@ async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_long_after_it_stops_the_run() {
     let failure =
-        run(vec![7].into(), Settings::new("dropping", 2), First::DropsItAndPanicsLater).collect().await;
+        run(Source::new(vec![7]), Settings::new("dropping", 2), First::DropsItAndPanicsLater).collect().await;
     let failure = failure.expect_err("it panicked");
     assert_eq!(format!("{failure:#}"), "stage `dropping` panicked: after it went back");
 }

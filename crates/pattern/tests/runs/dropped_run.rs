@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use towpath_pattern::{
-    Cause, Completed, Failure, OnFailure, Order, Run, Scope, Settings, Taken, Work, anyhow,
+    Cause, Completed, Failure, OnFailure, Order, Run, Scope, Settings, Source, Taken, Work, anyhow,
 };
 
 use crate::{Bomb, Leaves, run_in, settle};
@@ -112,7 +112,7 @@ impl Work<u32, u32> for ClosesBadly {
 #[tokio::test]
 async fn nor_how_its_work_closed() {
     let scope = Scope::new("around");
-    let run = Run::spawn(scope.clone(), vec![0].into(), roomy(1, Order::AsCompleted), ClosesBadly);
+    let run = Run::spawn(scope.clone(), Source::new(vec![0]), roomy(1, Order::AsCompleted), ClosesBadly);
     settle().await;
     assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped` failed: the error");
 }
@@ -195,7 +195,7 @@ fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
     let run = {
         let _entered = runtime.enter();
         let work = Meets { output_dropped: Arc::new(Notify::new()), closing };
-        Run::spawn(scope.clone(), vec![0, 1, 2].into(), roomy(1, Order::AsCompleted), work)
+        Run::spawn(scope.clone(), Source::new(vec![0, 1, 2]), roomy(1, Order::AsCompleted), work)
     };
     closes.recv().expect("it closes");
     drop(run);

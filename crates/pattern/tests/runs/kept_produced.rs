@@ -35,7 +35,12 @@ fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Sender<usize>
     let producers = {
         let _entered = home.enter();
         let closes = ClosesLater(Arc::clone(&closes));
-        Run::spawn_discarding(Scope::default(), Vec::new().into(), Settings::new("producers", 1), closes)
+        Run::spawn_discarding(
+            Scope::default(),
+            Source::new(Vec::new()),
+            Settings::new("producers", 1),
+            closes,
+        )
     };
     home.block_on(settle());
     let (source, kept) = Source::produced(producers, consumer).kept();

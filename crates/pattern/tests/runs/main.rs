@@ -14,8 +14,10 @@ mod dropped_last;
 mod dropped_run;
 mod error_chain;
 mod generated;
+mod inputs;
 mod job_scope;
 mod job_scope_ends;
+mod jobs;
 mod kept;
 mod kept_produced;
 mod mended;
@@ -39,15 +41,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task::yield_now;
-use towpath_pattern::{Job, Run, Scope, Settings, Source, anyhow};
+use towpath_pattern::{IntoSource, Job, Run, Scope, Settings, Source, anyhow};
 
 /// A run of `job` over `source`, in `scope`.
-fn run_in<In, J>(scope: &Scope, source: impl Into<Source<In>>, settings: Settings, job: J) -> Run<J::Out>
+fn run_in<In, J, Kind>(
+    scope: &Scope,
+    source: impl IntoSource<In, Kind>,
+    settings: Settings,
+    job: J,
+) -> Run<J::Out>
 where
     In: Send + 'static,
     J: Job<In>,
 {
-    Run::spawn(scope.clone(), source.into(), settings, Arc::new(job))
+    Run::spawn(scope.clone(), Source::new(source), settings, Arc::new(job))
 }
 
 /// Lets everything happen that can.

@@ -59,7 +59,7 @@ async fn a_ready_poll_by_another_worker_leaves_nobody_listening_in_vain() {
         }
     };
     let scope = Scope::default();
-    let run = run_in(&scope, Source::stream(source.clone()), Settings::new("forgetful", 4), job);
+    let run = run_in(&scope, Source::new(source.clone()), Settings::new("forgetful", 4), job);
     source.push(0);
     source.notify();
     settle().await;
@@ -83,7 +83,7 @@ async fn others_of_the_thread_run_while_a_source_is_ready_and_there_is_room_even
         let (_, running) = taken.start();
         running.complete(Ok(()))
     };
-    let run = Run::spawn_discarding(scope.clone(), (0..ITEMS).into(), Settings::new("ready", 2), discard);
+    let run = Run::spawn_discarding(scope.clone(), Source::new(0..ITEMS), Settings::new("ready", 2), discard);
     yield_now().await;
     scope.cancel();
     let report = run.finish().await;
@@ -94,7 +94,7 @@ async fn others_of_the_thread_run_while_a_source_is_ready_and_there_is_room_even
 async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
     let scope = Scope::default();
     let first = run_in(&scope, 0..1_000_usize, Settings::new("first", 8), |item| async move { Ok(item) });
-    let (source, kept) = Source::from(first).kept();
+    let (source, kept) = Source::new(first).kept();
     let slow = |item: usize| async move {
         tokio::time::sleep(Duration::from_millis(5)).await;
         Ok(item)
@@ -112,7 +112,7 @@ async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
 
 #[tokio::test]
 async fn a_source_that_panicked_gives_back_what_was_never_begun() {
-    let (source, kept) = Source::stream(Breaking(0)).kept();
+    let (source, kept) = Source::new(Breaking(0)).kept();
     let scope = Scope::default();
     let job = |item: u32| async move {
         std::future::pending::<()>().await;
@@ -196,7 +196,7 @@ async fn the_first_item_is_the_first_that_is_begun() {
                 running.complete(Ok(()))
             }
         };
-        let run = Run::spawn(Scope::default(), (0..8).into(), Settings::new("first", 4), work);
+        let run = Run::spawn(Scope::default(), Source::new(0..8), Settings::new("first", 4), work);
         run.finish().await;
         in_order += usize::from(first.load(SeqCst) == 0);
     }
@@ -210,7 +210,7 @@ async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
     let closing = producer.clone();
     let producing = Run::spawn_discarding(
         Scope::default(),
-        vec![1, 2].into(),
+        Source::new(vec![1, 2]),
         Settings::new("producers", 2),
         move |taken: Taken<u64, ()>| {
             let closing = closing.clone();
@@ -241,7 +241,7 @@ async fn a_run_that_discards_its_outputs_ends_however_it_is_ordered() {
         let (item, running) = taken.start();
         running.complete(if item == 0 { Ok(()) } else { Err(anyhow::anyhow!("not to my taste")) })
     };
-    let run = Run::spawn_discarding(Scope::default(), (0..10).into(), settings, work);
+    let run = Run::spawn_discarding(Scope::default(), Source::new(0..10), settings, work);
     let report = tokio::time::timeout(Duration::from_secs(10), run.finish()).await.expect("it ends");
     assert_eq!((report.last().succeeded, report.last().errored), (1, 9));
 }

@@ -106,7 +106,7 @@ async fn many_values_that_panic_in_their_drop_end_no_process() {
         std::mem::forget(loud);
         std::future::pending::<anyhow::Result<()>>().await
     };
-    let items = Source::stream(Forever);
+    let items = Source::new(Forever);
     let run = run_in(&scope, items, Settings::new("items", 1), stuck);
     settle().await;
     drop(run);

@@ -112,7 +112,7 @@ impl Drop for Value {
 /// A source with a value of its own, and an endless number of items.
 fn source(alive: &Alive) -> Source<Value> {
     let (own, alive) = (alive.value(), alive.clone());
-    Source::from(std::iter::repeat_with(move || {
+    Source::new(std::iter::repeat_with(move || {
         let _ = &own;
         alive.value()
     }))

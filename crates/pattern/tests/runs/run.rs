@@ -12,7 +12,7 @@ use towpath_pattern::{Job, OnFailure, Report, Run, Scope, Settings, Source, anyh
 /// A run of `job` over so many items in their order, which goes on after failures.
 fn going_on<J: Job<u32>>(scope: &Scope, items: u32, job: J) -> Run<J::Out> {
     let settings = Settings::new("check", 2).ordered().on_failure(OnFailure::Continue);
-    Run::spawn(scope.clone(), Source::from(0..items), settings, Arc::new(job))
+    Run::spawn(scope.clone(), Source::new(0..items), settings, Arc::new(job))
 }
 
 async fn even(item: u32) -> anyhow::Result<u32> {
@@ -157,7 +157,7 @@ async fn a_report_tells_the_first_cause_before_what_came_of_it() {
         let _guard = PanicsInDrop;
         pending::<anyhow::Result<()>>().await
     };
-    let run = Run::spawn(Scope::default(), Source::from(0..2), Settings::new("stops", 2), Arc::new(job));
+    let run = Run::spawn(Scope::default(), Source::new(0..2), Settings::new("stops", 2), Arc::new(job));
     let report = run.finish().await;
     let first = "item 0 at stage `stops` failed: the first cause";
     assert_eq!(told(&report), [first, "item 1 at stage `stops` panicked: as it is dropped"]);
@@ -211,7 +211,7 @@ fn three_that_panic(scope: &Scope, fails: bool) -> Run<PanicsInDrop> {
         }
         Ok(PanicsInDrop)
     };
-    Run::spawn(scope.clone(), Source::from(0..4), Settings::new("three", 1), Arc::new(job))
+    Run::spawn(scope.clone(), Source::new(0..4), Settings::new("three", 1), Arc::new(job))
 }
 
 const DROPPED: &str = "stage `three` panicked: as it is dropped";
@@ -239,10 +239,11 @@ async fn a_collect_that_is_dropped_drops_its_outputs_one_by_one() {
 #[tokio::test]
 async fn a_run_whose_failure_was_taken_says_so_as_the_source_of_another() {
     let fails = |_: u32| async { Err::<u32, _>(anyhow::anyhow!("no")) };
-    let mut first = Run::spawn(Scope::default(), (0..3).into(), Settings::new("first", 1), Arc::new(fails));
+    let mut first =
+        Run::spawn(Scope::default(), Source::new(0..3), Settings::new("first", 1), Arc::new(fails));
     first.next().await.expect("a failure").expect_err("each job fails");
     let pass = |item: u32| async move { Ok(item) };
-    let second = Run::spawn(Scope::default(), first.into(), Settings::new("second", 1), Arc::new(pass));
+    let second = Run::spawn(Scope::default(), Source::new(first), Settings::new("second", 1), Arc::new(pass));
     let failure = second.collect().await.expect_err("it had been stopped");
     assert_eq!(format!("{failure:#}"), "stage `second` was cancelled: the run before it had been stopped");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::time::Instant;
-use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings};
+use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings, Source};
 
 /// Counts those that are alive.
 #[derive(Clone, Default)]
@@ -230,7 +230,7 @@ async fn a_failure_that_nobody_hears_of_panics_where_nobody_hears_that_either() 
     let fails = || async { Err(LoudError.into()) };
     let start = |scope: &Scope| {
         let job = move |(): ()| fails();
-        Run::<()>::spawn(scope.clone(), [()].into(), Settings::new("loud", 1), Arc::new(job))
+        Run::<()>::spawn(scope.clone(), Source::new([()]), Settings::new("loud", 1), Arc::new(job))
     };
     // The second that is heard is dropped at once, the first as the last of its scope is.
     let (outer, inner) = (Scope::new("outer"), Scope::new("inner"));

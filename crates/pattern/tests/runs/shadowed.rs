@@ -38,7 +38,7 @@ async fn indexed_methods_are_not_shadowed_by_extension_traits() {
 
 #[tokio::test]
 async fn source_methods_are_not_shadowed_by_extension_traits() {
-    let (mut source, kept) = Source::from(vec![1, 2, 3]).kept();
+    let (mut source, kept) = Source::new(vec![1, 2, 3]).kept();
     assert_eq!(source.next().await.unwrap().unwrap(), 1);
     drop(source);
     let mut rest = kept.take().expect("what was not taken is kept");

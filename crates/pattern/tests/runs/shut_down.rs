@@ -23,7 +23,7 @@ where
     J: Job<usize, Out = usize> + Clone,
 {
     let start = move || {
-        Run::spawn(Scope::default(), (0..items).into(), Settings::new("fresh", 3), Arc::new(job.clone()))
+        Run::spawn(Scope::default(), Source::new(0..items), Settings::new("fresh", 3), Arc::new(job.clone()))
     };
     let mut silent = 0;
     for round in 0..200 {
@@ -93,7 +93,7 @@ fn what_the_work_has_captured_is_gone_before_the_run_is_over_and_its_panic_is_to
         };
         let runtime = single();
         let run = runtime.block_on(async {
-            let run = Run::spawn(scope, (0..5).into(), Settings::new("capturing", 1), Arc::new(job));
+            let run = Run::spawn(scope, Source::new(0..5), Settings::new("capturing", 1), Arc::new(job));
             yield_now().await;
             run
         });
@@ -111,7 +111,7 @@ fn what_was_never_begun_is_kept_where_a_panic_drops_the_runtime() {
     let leaves = Arc::clone(&left);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         single().block_on(async move {
-            let (source, kept) = Source::from(vec![7, 8]).kept();
+            let (source, kept) = Source::new(vec![7, 8]).kept();
             let work = |taken: Taken<u32, u32>| async move {
                 let () = pending().await;
                 taken.start().1.complete(Ok(0))
@@ -139,11 +139,15 @@ fn what_lay_between_two_stages_counts_as_cancelled_at_the_second() {
     let runtime = single();
     let run = runtime.block_on(async {
         let roomy = Settings::new("first", 1).capacity(10);
-        let first =
-            Run::spawn(Scope::default(), (0..5).into(), roomy, Arc::new(|item: u32| async move { Ok(item) }));
+        let first = Run::spawn(
+            Scope::default(),
+            Source::new(0..5),
+            roomy,
+            Arc::new(|item: u32| async move { Ok(item) }),
+        );
         let tight = Settings::new("second", 1).capacity(0);
         let endless = |_: u32| pending::<towpath_pattern::anyhow::Result<u32>>();
-        let run = Run::spawn(Scope::default(), first.into(), tight, Arc::new(endless));
+        let run = Run::spawn(Scope::default(), Source::new(first), tight, Arc::new(endless));
         for _ in 0..50 {
             yield_now().await;
         }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use towpath_pattern::{
-    Cause, OnFailure, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken, queue,
+    Cause, IntoSource, OnFailure, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken, queue,
 };
 
 /// Everything a source has, and the failure it ended with, if it did.
@@ -37,18 +37,18 @@ impl<T: Unpin> Stream for Hesitant<T> {
 }
 
 /// A run in which each item of `source` is handed on as it is.
-fn hand_on(source: impl Into<Source<u64>>, on_failure: OnFailure) -> Run<u64> {
+fn hand_on<Kind>(source: impl IntoSource<u64, Kind>, on_failure: OnFailure) -> Run<u64> {
     let settings = Settings::new("hand on", 2).ordered().on_failure(on_failure);
     let work = |taken: Taken<u64, u64>| async move {
         let (item, running) = taken.start();
         running.complete(if item == 7 { Err(anyhow::anyhow!("seven")) } else { Ok(item) })
     };
-    Run::spawn(Scope::default(), source.into(), settings, work)
+    Run::spawn(Scope::default(), Source::new(source), settings, work)
 }
 
 #[tokio::test]
 async fn a_stream_and_a_stream_of_results_give_their_items() {
-    assert_eq!(drain(Source::stream(Hesitant(vec![1, 2, 3], false))).await, (vec![1, 2, 3], None));
+    assert_eq!(drain(Source::new(Hesitant(vec![1, 2, 3], false))).await, (vec![1, 2, 3], None));
     let fallible: Vec<Result<u64, std::num::ParseIntError>> = vec![Ok(1), "x".parse(), Ok(3)];
     let (items, failure) = drain(Source::try_stream(Hesitant(fallible, false))).await;
     let told = "item 1 at stage `source` failed: invalid digit found in string";
@@ -132,7 +132,7 @@ async fn an_error_of_a_generator_comes_after_its_items() {
 
 #[tokio::test]
 async fn what_was_kept_can_be_run_again_to_the_end() {
-    let (source, kept) = Source::from(0..20_u64).kept();
+    let (source, kept) = Source::new(0..20_u64).kept();
     let run = hand_on(source, OnFailure::Stop);
     assert!(kept.take().is_none(), "the run is not over");
     let (first, report) = run.outcomes().await;
@@ -169,7 +169,7 @@ async fn failures_pass_through_a_stage_that_continues_and_are_counted_where_they
 
 #[tokio::test]
 async fn a_failure_of_the_first_stage_stops_the_second_at_once() {
-    let endless = Source::from(0..);
+    let endless = Source::new(0..);
     let first = hand_on(endless, OnFailure::Stop);
     let failure = hand_on(first, OnFailure::Stop).collect().await.expect_err("item 7 fails");
     assert_eq!((failure.index(), failure.stage()), (Some(7), "hand on"));
@@ -211,7 +211,7 @@ async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
     }
     let nobody = Run::spawn_discarding(
         Scope::default(),
-        Source::from(Vec::<()>::new()),
+        Source::new(Vec::<()>::new()),
         Settings::new("nobody", 1),
         |taken: Taken<(), ()>| async move { taken.start().1.complete(Ok(())) },
     );
@@ -235,7 +235,7 @@ async fn produced_source_read_by_hand_ends_with_its_producers() {
     producer.try_send(10).expect("there is room");
     let nobody = Run::spawn_discarding(
         Scope::default(),
-        Source::from(Vec::<()>::new()),
+        Source::new(Vec::<()>::new()),
         Settings::new("nobody", 1),
         |taken: Taken<(), ()>| async move { taken.start().1.complete(Ok(())) },
     );

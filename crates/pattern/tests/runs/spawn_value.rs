@@ -53,7 +53,7 @@ async fn panic_of_a_task_with_a_value_is_a_failure() {
     let scope = Scope::new("group");
     let handle = scope.spawn_value::<u32, _>("panicking", async { panic!("broken") });
     let failure = handle.await.expect_err("it panicked");
-    assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "broken"));
+    assert!(matches!(failure.cause(), Cause::Panicked(panic) if panic.message() == "broken"));
 }
 
 /// The handle is dropped before the start, during the task, and after the end.
@@ -116,7 +116,7 @@ async fn dropped_handle_does_not_cancel_the_task() {
         Ok(Bomb("of the value"))
     }));
     let failure = scope.wait().await.expect_err("the drop of the value panicked");
-    assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "of the value"));
+    assert!(matches!(failure.cause(), Cause::Panicked(panic) if panic.message() == "of the value"));
     assert_eq!(done.load(SeqCst), 1);
 }
 
@@ -221,7 +221,7 @@ async fn panic_of_the_drop_follows_the_error_of_a_task() {
         let failure = handle.await.expect_err("it failed");
         assert!(matches!(failure.cause(), Cause::Errored(_)));
         let later = scope.wait().await.expect_err("the drop panicked");
-        assert!(matches!(later.cause(), Cause::Panicked(message) if message == "of the future"));
+        assert!(matches!(later.cause(), Cause::Panicked(panic) if panic.message() == "of the future"));
     }
 }
 
@@ -302,7 +302,7 @@ async fn panic_of_the_waker_of_a_handle_is_a_failure() {
     let first = poll_fn(|_| Poll::Ready(pin!(&mut handle).poll(&mut Context::from_waker(&waker)))).await;
     assert!(first.is_pending());
     let failure = scope.wait().await.expect_err("the waker panicked");
-    assert!(matches!(failure.cause(), Cause::Panicked(message) if message == "of the waker"));
+    assert!(matches!(failure.cause(), Cause::Panicked(panic) if panic.message() == "of the waker"));
     assert_eq!(handle.await.expect("it has a value"), 3);
 }
 

@@ -33,7 +33,7 @@ async fn failure(error: anyhow::Error) -> Failure {
         let error = error.lock().unwrap().take();
         async move { Err::<u32, _>(error.expect("one item")) }
     };
-    let source = Source::from([7]);
+    let source = Source::new([7]);
     let run = Run::spawn(Scope::default(), source, Settings::new("fetch", 1), Arc::new(job));
     run.collect().await.expect_err("it fails")
 }
@@ -136,7 +136,7 @@ fn handles_and_errors_of_a_queue_are_told_without_what_is_in_them() {
 
 #[tokio::test]
 async fn a_source_and_a_run_are_told_by_their_kind() {
-    let source = Source::from([1]);
+    let source = Source::new([1]);
     assert_eq!(format!("{source:?}"), "Source { .. }");
     let same = |item: u32| async move { Ok(item) };
     let run = Run::spawn(Scope::default(), source, Settings::new("same", 1), Arc::new(same));

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use towpath_pattern::{OnFailure, Run, Scope, Settings, Taken, anyhow, drive_job};
+use towpath_pattern::{OnFailure, Run, Scope, Settings, Source, Taken, anyhow, drive_job};
 
 use crate::{Bomb, Leaves};
 
@@ -23,8 +23,8 @@ where
         running.complete(result)
     };
     let runs = [
-        Run::spawn(Scope::default(), vec![0].into(), settings(), Arc::new(move |_: u32| job())),
-        Run::spawn(Scope::default(), vec![0].into(), settings(), awaits),
+        Run::spawn(Scope::default(), Source::new(vec![0]), settings(), Arc::new(move |_: u32| job())),
+        Run::spawn(Scope::default(), Source::new(vec![0]), settings(), awaits),
     ];
     let mut said = Vec::new();
     for run in runs {
@@ -111,7 +111,7 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
             Loud { future: Box::pin(future), _later: Bomb("of the work") }
         };
         let settings = Settings::new("twice", 1).on_failure(OnFailure::Continue);
-        let run = Run::spawn(Scope::default(), vec![0].into(), settings, work);
+        let run = Run::spawn(Scope::default(), Source::new(vec![0]), settings, work);
         let (outcomes, report) = run.outcomes().await;
         assert_eq!((outcomes.len(), report.last().delivered), (1, 1), "{report}");
         let first = format!("{:#}", outcomes[0].as_ref().expect_err("both fail"));
@@ -131,14 +131,14 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
 async fn finish_goes_to_the_end_though_outputs_that_it_drops_panic_where_failures_stop_nothing() {
     let settings = Settings::new("twice", 1).on_failure(OnFailure::Continue);
     let job = |_: u32| async { Ok(Bomb("of the output")) };
-    let report = Run::spawn(Scope::default(), (0..100).into(), settings, Arc::new(job)).finish().await;
+    let report = Run::spawn(Scope::default(), Source::new(0..100), settings, Arc::new(job)).finish().await;
     assert_eq!((report.last().succeeded, report.failures.len()), (100, 100), "{report}");
 }
 
 #[tokio::test]
 async fn and_is_stopped_by_one_where_failures_stop() {
     let job = |_: u32| async { Ok(Bomb("of the output")) };
-    let run = Run::spawn(Scope::default(), (0..).into(), Settings::new("twice", 1), Arc::new(job));
+    let run = Run::spawn(Scope::default(), Source::new(0..), Settings::new("twice", 1), Arc::new(job));
     let report = run.finish().await;
     assert_eq!(format!("{:#}", report.failures[0]), "stage `twice` panicked: of the output", "{report}");
 }

@@ -25,7 +25,7 @@ async fn pass(item: u64) -> anyhow::Result<u64> {
 }
 
 fn passing(scope: &Scope) -> Run<u64> {
-    Run::spawn(scope.clone(), vec![1, 2, 3].into(), Settings::new("pass", 2), Arc::new(pass))
+    Run::spawn(scope.clone(), Source::new(vec![1, 2, 3]), Settings::new("pass", 2), Arc::new(pass))
 }
 
 fn cancelled_by(failure: Option<&Failure>) -> Option<Cancelled> {
@@ -80,7 +80,7 @@ async fn a_job_that_blocks_on_a_runtime_within_it_fails_with_a_message_that_says
         inner.shutdown_background();
         wrong.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
     };
-    let run = Run::spawn(Scope::default(), vec![1].into(), Settings::new("nested", 1), Arc::new(job));
+    let run = Run::spawn(Scope::default(), Source::new(vec![1]), Settings::new("nested", 1), Arc::new(job));
     let failure = run.collect().await.expect_err("it panics");
     assert!(
         failure
@@ -165,12 +165,12 @@ async fn a_deadline_that_has_passed_is_told_and_one_beyond_all_timers_is_kept() 
     };
     for timeout in [Duration::MAX, LONGEST_SLEEP * 2] {
         let scope = Scope::new("patient").with_timeout(timeout);
-        let run = Run::spawn(scope, vec![1].into(), Settings::new("sleep", 1), Arc::new(job));
+        let run = Run::spawn(scope, Source::new(vec![1]), Settings::new("sleep", 1), Arc::new(job));
         assert_eq!(run.collect().await.expect("there is time"), [1]);
     }
     let scope = Scope::new("less patient").with_timeout(LONGEST_SLEEP / 2);
     let began = Instant::now();
-    let run = Run::spawn(scope, vec![1].into(), Settings::new("sleep", 1), Arc::new(job));
+    let run = Run::spawn(scope, Source::new(vec![1]), Settings::new("sleep", 1), Arc::new(job));
     let failure = run.collect().await.expect_err("the deadline is before the end of the sleep");
     assert_eq!(cancelled_by(Some(&failure)), Some(Cancelled::Deadline));
     assert!(began.elapsed() <= LONGEST_SLEEP / 2 + Duration::from_millis(1));
@@ -178,7 +178,7 @@ async fn a_deadline_that_has_passed_is_told_and_one_beyond_all_timers_is_kept() 
 
 #[tokio::test]
 async fn a_run_that_is_over_yields_nothing_more_and_its_source_is_given_back_once() {
-    let (source, kept) = Source::from(vec![1, 2, 3]).kept();
+    let (source, kept) = Source::new(vec![1, 2, 3]).kept();
     assert!(kept.take().is_none(), "the source is in use");
     let mut run = Run::spawn(Scope::default(), source, Settings::new("pass", 2), Arc::new(pass));
     for _ in 0..3 {

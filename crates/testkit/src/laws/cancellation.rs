@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use tokio::time::{Instant, timeout};
-use towpath_pattern::{Run, Scope};
+use towpath_pattern::{AsIterator, Run, Scope, Source};
 
 use crate::check::{Check, Law};
 use crate::probe::{Act, Form, Ledger, Supply, Token};
@@ -153,7 +153,7 @@ async fn endless_until_deadline(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let scope = Scope::new("cancellation").with_timeout(Duration::from_millis(5));
     let pattern = tested.pattern(Case::new(4).capacity(64), Act::nothing(&ledger));
-    let mut run = pattern.start(Supply::endless(&ledger).into(), scope);
+    let mut run = pattern.start(Source::new::<AsIterator>(Supply::endless(&ledger)), scope);
     // Without a timer of its own: a taker that is always ready must not keep the deadline from passing.
     let began = std::time::Instant::now();
     while run.next().await.is_some() {
@@ -271,7 +271,7 @@ async fn none_begins_within(tested: Tested) -> Outcome {
 async fn timer(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let pattern = tested.pattern(Case::new(16), Act::nothing(&ledger));
-    let mut run = pattern.start(Supply::endless(&ledger).into(), Scope::default());
+    let mut run = pattern.start(Source::new::<AsIterator>(Supply::endless(&ledger)), Scope::default());
     let began = std::time::Instant::now();
     let taking = async {
         while run.next().await.is_some() {

@@ -123,7 +123,7 @@ async fn in_the_source(tested: Tested) -> Outcome {
             items.hand_out(index)
         };
         let source = if iterator {
-            Source::from((0..20).map(item))
+            Source::new((0..20).map(item))
         } else {
             Source::generate(|out| async move {
                 for index in 0..20 {
@@ -204,7 +204,7 @@ impl Drop for Grudge {
 async fn in_the_drop_of_the_source(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let items: Vec<_> = (0..5).map(|index| ledger.hand_out(index)).collect();
-    let source = Source::from(Grudge(items.into_iter()));
+    let source = Source::new(Grudge(items.into_iter()));
     let run = tested.pattern(Case::new(2), Act::nothing(&ledger)).start(source, Scope::default());
     panicked(&failures(run).await?, "the source is dropped")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use towpath_pattern::{Run, Scope, Settings};
+use towpath_pattern::{Run, Scope, Settings, Source};
 
 use crate::check::{Check, Law};
 use crate::game::{Game, Stop, play};
@@ -175,7 +175,7 @@ fn inner(scope: &Scope, count: &Arc<AtomicUsize>) -> Run<()> {
             Ok(())
         }
     };
-    Run::spawn(scope.clone(), (0..2).into(), Settings::new("inner", 2), Arc::new(job))
+    Run::spawn(scope.clone(), Source::new(0..2), Settings::new("inner", 2), Arc::new(job))
 }
 
 /// Starts one of the things that outlive a job, in the scope of the job.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use towpath_pattern::{Kept, Source};
+use towpath_pattern::{AsIterator, AsStream, Kept, Source};
 
 use super::ledger::{Ledger, Token};
 use crate::panics;
@@ -46,7 +46,7 @@ impl Form {
                 }
                 Ok(())
             }),
-            Self::Iterator if fault.is_some_and(|fault| fault.panics) => Source::from(supply),
+            Self::Iterator if fault.is_some_and(|fault| fault.panics) => Source::new::<AsIterator>(supply),
             _ => Source::try_stream(Failing(supply.halting(self == Self::Halting))),
         };
         Supplied::of(source, ledger, || 0)
@@ -55,9 +55,9 @@ impl Form {
     fn sound(self, ledger: &Arc<Ledger>, supply: Supply, items: usize) -> Supplied {
         let mut in_channel: Box<dyn Fn() -> usize + Send> = Box::new(|| 0);
         let source = match self {
-            Self::Iterator => Source::from(supply),
-            Self::Stream => Source::stream(supply),
-            Self::Halting => Source::stream(supply.halting(true)),
+            Self::Iterator => Source::new::<AsIterator>(supply),
+            Self::Stream => Source::new::<AsStream>(supply),
+            Self::Halting => Source::new::<AsStream>(supply.halting(true)),
             Self::Generator => Source::generate(|out| async move {
                 for token in supply {
                     out.send(token).await;

@@ -91,8 +91,8 @@ impl Supplying {
         let well = Well { supply: Supply::new(ledger, items), ends: self.ends, next: 0 };
         let mut feeder = None;
         let source = match self.feeding {
-            Feeding::Iterator => Source::from(well),
-            Feeding::Stream { halting } => Source::stream(Unfailing(well.halting(halting))),
+            Feeding::Iterator => Source::new(well),
+            Feeding::Stream { halting } => Source::new(Unfailing(well.halting(halting))),
             Feeding::Fallible => Source::try_stream(well),
             Feeding::Generator { pauses } => Source::try_generate(move |out| async move {
                 let mut well = well;
@@ -125,7 +125,7 @@ impl Supplying {
                         }
                     }
                 }));
-                Source::stream(consumer)
+                Source::new(consumer)
             }
         };
         let is_lazy = feeder.is_none();

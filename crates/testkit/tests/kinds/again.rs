@@ -84,7 +84,7 @@ fn a_quiescent_source_that_has_ended_takes_no_items() {
             let (sender, receiver) = queue::bounded(10);
             let producers = Run::spawn_discarding(
                 Scope::default(),
-                Source::from(Vec::<()>::new()),
+                Source::new(Vec::<()>::new()),
                 Settings::new("producers", 1),
                 |taken: Taken<(), ()>| async move { taken.start().1.complete(Ok(())) },
             );

@@ -89,9 +89,9 @@ pub fn watched(kind: Kind, items: usize, end: End) -> Watched {
     let value = Value { items: 0..items, end, has_ended: false, polls_after_end: witness, _owned: owned };
     let mut gone = Gone::Value(gone);
     let source = match kind {
-        Kind::Iterator => value.into(),
-        Kind::Stream => Source::stream(Streamed::new(value, false).map(|item| item.expect("no error"))),
-        Kind::SlowStream => Source::stream(Streamed::new(value, true).map(|item| item.expect("no error"))),
+        Kind::Iterator => Source::new(value),
+        Kind::Stream => Source::new(Streamed::new(value, false).map(|item| item.expect("no error"))),
+        Kind::SlowStream => Source::new(Streamed::new(value, true).map(|item| item.expect("no error"))),
         Kind::Fallible => Source::try_stream(Streamed::new(value, false)),
         Kind::Generate => Source::generate(|out| {
             let generator = Generator::new(value, out);
@@ -103,7 +103,7 @@ pub fn watched(kind: Kind, items: usize, end: End) -> Watched {
                 Source::channel(items.max(1))
             } else {
                 let (sender, receiver) = towpath_pattern::async_channel::bounded(items.max(1));
-                (sender, Source::receiver(receiver))
+                (sender, Source::new(receiver))
             };
             (0..items).for_each(|item| sender.try_send(item).expect("there is room"));
             sender.close();
@@ -128,7 +128,7 @@ impl Watched {
             }
             Way::Run => {
                 let passes = Fanout::new(2, |item: usize| async move { Ok(item) });
-                passes.capacity(64).on_failure(OnFailure::Continue).run(self.source).into()
+                Source::new(passes.capacity(64).on_failure(OnFailure::Continue).run(self.source))
             }
             Way::Produced => produced(self.source),
         };
@@ -136,7 +136,7 @@ impl Watched {
     }
 
     fn keep(&mut self) -> Source<usize> {
-        let (source, kept) = std::mem::replace(&mut self.source, [].into()).kept();
+        let (source, kept) = std::mem::replace(&mut self.source, Source::new([])).kept();
         self.kept.push(kept);
         source
     }

@@ -65,7 +65,7 @@ impl Stream for Endless {
 /// Sources that are always ready.
 fn endless() -> [(&'static str, Source<usize>); 4] {
     let (producer, consumer) = queue::bounded(100);
-    let producing = Source::from(0_usize..);
+    let producing = Source::new(0_usize..);
     let put = move |taken: Taken<usize, ()>| {
         let producer = producer.clone();
         async move {
@@ -75,8 +75,8 @@ fn endless() -> [(&'static str, Source<usize>); 4] {
     };
     let producers = Run::spawn_discarding(Scope::default(), producing, Settings::new("put", 2), put);
     [
-        ("an iterator", Source::from(0..)),
-        ("a stream", Source::stream(Endless)),
+        ("an iterator", Source::new(0..)),
+        ("a stream", Source::new(Endless)),
         (
             "a generator",
             Source::generate(|out| async move {
@@ -280,7 +280,7 @@ async fn two_runs_under_one_semaphore_whose_jobs_never_wait_both_go_on() {
         for count in counts.clone() {
             let mut run = WithPermit::new(&semaphore, |item: usize| ready(Ok(item)))
                 .limit(2)
-                .run(Source::from(0_usize..));
+                .run(Source::new(0_usize..));
             let all = counts.clone();
             tasks.spawn(async move {
                 while all.iter().map(Count::get).sum::<usize>() < ALL && run.next().await.is_some() {

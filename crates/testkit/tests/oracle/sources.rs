@@ -122,9 +122,9 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
     match case.form {
         Form::Iterator => {
             let items = gate.items();
-            Source::from((0..case.items).map(move |_| items.make(NONE_PANICS)))
+            Source::new((0..case.items).map(move |_| items.make(NONE_PANICS)))
         }
-        Form::Stream => Source::stream(gate),
+        Form::Stream => Source::new(gate),
         Form::Fallible => Source::try_stream(Failing(gate, fails)),
         Form::Generated => Source::generate(|out| async move {
             while let Some(item) = gate.next().await {
@@ -166,7 +166,7 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
                     }
                 }
             });
-            Source::stream(consumer)
+            Source::new(consumer)
         }
         Form::Produced => {
             let (producer, consumer) = queue::bounded(capacity);
@@ -179,7 +179,7 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
                 }
             };
             let producers =
-                Run::spawn_discarding(Scope::default(), Source::stream(gate), Settings::new("put", 1), put);
+                Run::spawn_discarding(Scope::default(), Source::new(gate), Settings::new("put", 1), put);
             Source::produced(producers, consumer)
         }
     }
@@ -213,7 +213,7 @@ impl Table {
         }
         let mut source = source(case, gate.clone());
         for _ in 0..case.stages {
-            source = hand_on(source, case.capacity).into();
+            source = Source::new(hand_on(source, case.capacity));
         }
         let fails = if case.fails { " that fails at its end" } else { "" };
         steps.begin(format!(

@@ -56,7 +56,7 @@ fn each(then: fn(&str, Run<usize>, &Scope, &Runtime)) {
                 let patterns::Named { name, pattern } =
                     patterns::all(Case::new(3), &job).swap_remove(position);
                 let scope = Scope::new("runtimes");
-                let (source, kept) = Source::from(0..100_usize).kept();
+                let (source, kept) = Source::new(0..100_usize).kept();
                 let run = runtime.block_on(async {
                     let run = pattern.run_in(&scope, source);
                     while alive.load(Ordering::SeqCst) < 3 {

@@ -50,7 +50,7 @@ impl Left {
         };
         let patterns::Named { name, pattern } = patterns::all(Case::new(3), &job).swap_remove(position);
         let scope = Scope::new("shutdown");
-        let (source, kept) = Source::from(0..ITEMS).kept();
+        let (source, kept) = Source::new(0..ITEMS).kept();
         // One task is polled between two polls of what it blocks on.
         let runtime = Builder::new_current_thread().event_interval(1).build().expect("a runtime");
         let mut yielded = Vec::new();

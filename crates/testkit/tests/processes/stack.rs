@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
-use towpath_pattern::{Pattern, PatternExt, Scope, queue};
+use towpath_pattern::{Pattern, PatternExt, Scope, Source, queue};
 use towpath_semaphore::Semaphore;
 use towpath_testkit::Case;
 
@@ -154,7 +154,7 @@ fn hundreds_of_patterns_behind_each_other_run_and_are_dropped() {
                 let outputs = long.run(0..50).collect().await.expect("nothing fails");
                 assert_eq!(outputs.len(), 50);
                 let scope = Scope::new("dropped");
-                let mut run = long.start((0..50).into(), scope.clone());
+                let mut run = long.start(Source::new(0..50), scope.clone());
                 run.next().await;
                 drop(run);
                 scope.wait().await.expect("nothing failed");

@@ -67,7 +67,7 @@ fn fanout_takes_what_a_queue_brings() {
                 producer.send(item).await.unwrap();
             }
         });
-        block_on(async { are_all(fanout.run(Source::stream(consumer)).collect().await.unwrap(), ITEMS) });
+        block_on(async { are_all(fanout.run(Source::new(consumer)).collect().await.unwrap(), ITEMS) });
         live.is_over();
     });
 }
@@ -189,7 +189,7 @@ fn what_was_never_begun_is_given_back() {
         let (fanout, live) = fanout();
         block_on(async {
             let scope = Scope::new("model");
-            let (source, kept) = Source::from(0..ITEMS).kept();
+            let (source, kept) = Source::new(0..ITEMS).kept();
             let mut run = fanout.run_in(&scope, source);
             cancel_in_a_while(&scope);
             while run.next().await.is_some() {}

@@ -136,7 +136,7 @@ mod tests {
     use crate::item::Position;
 
     fn input() -> Input<u64> {
-        Input::new(Source::from([0; 0]))
+        Input::new(Source::new([0; 0]))
     }
 
     fn item(seq: u64) -> Item<u64> {

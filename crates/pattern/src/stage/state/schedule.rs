@@ -256,7 +256,7 @@ mod tests {
     /// I3: only a poll makes progress.
     #[test]
     fn a_source_that_needs_polling_is_polled_without_a_free_job() {
-        for (source, polls) in [(Source::generate(|_| async {}), true), (Source::from([0; 0]), false)] {
+        for (source, polls) in [(Source::generate(|_| async {}), true), (Source::new([0; 0]), false)] {
             assert_eq!(source.needs_polling(), polls);
             let mut state = state_of(source, 1, 1, 2);
             let mut worker = TestWorker::new(&mut state);

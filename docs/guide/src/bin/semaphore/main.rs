@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_semaphore::{PatternExt, Semaphore, WithPermit};
+use towpath_semaphore::{PatternExt, Semaphore, WithPermit, with_state};
 
 const SECOND: Duration = Duration::from_millis(10);
 
@@ -28,12 +28,9 @@ async fn download(url: &str, at_once: &AtOnce) -> String {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let at_once = Arc::new(AtOnce::default());
-    let shared = Arc::clone(&at_once);
     let semaphore = Semaphore::new(3);
-    let downloads = WithPermit::new(&semaphore, move |url: String| {
-        let at_once = Arc::clone(&shared);
-        async move { Ok(download(&url, &at_once).await) }
-    });
+    let download = async |at_once: &Arc<AtOnce>, url: String| Ok(download(&url, at_once).await);
+    let downloads = WithPermit::new(&semaphore, with_state(Arc::clone(&at_once), download));
     let urls = (0..10).map(|i| format!("url{i}"));
     let contents = downloads.ordered().run(urls).collect().await?;
     let most = at_once.most.load(Ordering::Relaxed);

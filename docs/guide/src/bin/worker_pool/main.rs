@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use towpath_fanout::{Fanout, PatternExt};
+use towpath_fanout::{Fanout, PatternExt, with_state};
 
 const SECOND: Duration = Duration::from_millis(10);
 
@@ -28,11 +28,8 @@ impl Machine {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let machine = Arc::new(Machine::default());
-    let used = Arc::clone(&machine);
-    let pool = Fanout::new(3, move |job: u64| {
-        let machine = Arc::clone(&used);
-        async move { Ok((job, machine.square(job).await)) }
-    });
+    let square = async |machine: &Arc<Machine>, job: u64| Ok((job, machine.square(job).await));
+    let pool = Fanout::new(3, with_state(Arc::clone(&machine), square));
     let mut results = pool.run(1..=9);
     while let Some(result) = results.next().await {
         let (job, square) = result?;

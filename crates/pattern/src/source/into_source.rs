@@ -1,0 +1,161 @@
+//! The types that a run takes its items from.
+
+use std::any::Any;
+
+use futures_core::Stream;
+use tokio::sync::mpsc;
+
+use super::adapters::{ChannelSource, IteratorSource, ReceiverSource, StreamSource};
+use super::erased::Source;
+
+/// A type that becomes a [`Source`] of items of type `T`: the input of a run.
+///
+/// [`PatternExt::run`](crate::PatternExt::run) and [`Source::new`] take the following types:
+///
+/// | input | items |
+/// |---|---|
+/// | any `IntoIterator` | the items of the iterator |
+/// | any `Stream` | the items of the stream; for a stream of `Result`s, see [`Source::try_stream`] |
+/// | the receivers of `tokio::sync::mpsc` and of [`async_channel`] | the received items, until the channel is closed and empty |
+/// | a [`Run`](crate::Run) | the outputs of the run |
+/// | a [`Source`] | the items of the source |
+///
+/// A blocking iterator blocks a thread of the runtime; the receivers of `std::sync::mpsc`, of crossbeam and of flume are
+/// such iterators. An iterator that blocks for long sends its items to a [`Source::channel`] from `spawn_blocking`.
+///
+/// # The kind
+///
+/// `Kind` is [`AsIterator`], [`AsStream`] or [`AsSource`], and is inferred. For a type that is an iterator and a stream
+/// at once, the compiler asks for the kind:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use towpath_pattern::{AsIterator, Source};
+///
+/// let mut source = Source::new::<AsIterator>([1, 2]);
+/// assert_eq!(source.next().await.unwrap().unwrap(), 1);
+/// # }
+/// ```
+///
+/// A function with a generic input has both parameters:
+///
+/// ```
+/// use towpath_pattern::{IntoSource, PatternExt, Run};
+///
+/// fn all<P: PatternExt<u64>, Kind>(pattern: &P, items: impl IntoSource<u64, Kind>) -> Run<P::Out> {
+///     pattern.run(items)
+/// }
+/// ```
+///
+/// # Examples
+///
+/// A type of another crate implements the trait with the kind [`AsSource`]:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use towpath_pattern::{AsSource, IntoSource, Source};
+///
+/// struct Pages {
+///     last: u32,
+/// }
+///
+/// impl IntoSource<u32, AsSource> for Pages {
+///     fn into_source(self) -> Source<u32> {
+///         Source::new(1..=self.last)
+///     }
+/// }
+///
+/// let mut pages = Source::new(Pages { last: 3 });
+/// assert_eq!(pages.next().await.unwrap().unwrap(), 1);
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of items of type `{T}`",
+    label = "no iterator, stream, receiver, `Run` or `Source` of `{T}`",
+    note = "a run takes any `IntoIterator`, any `Stream`, the receivers of `tokio::sync::mpsc` and of `async_channel`, another `Run`, or a `Source`; it is `Send + 'static`, and its items are `{T}`",
+    note = "items of another type: `.map(…)` of the iterator or stream; a stream of `Result`s: `Source::try_stream(stream)`; a value that borrows: `.to_vec()` or `.into_iter()`, and not `.iter()`"
+)]
+pub trait IntoSource<T, Kind> {
+    /// Creates the source.
+    fn into_source(self) -> Source<T>;
+}
+
+/// The [kind](IntoSource#the-kind) of an iterator.
+#[derive(Clone, Copy, Debug)]
+pub enum AsIterator {}
+
+/// The [kind](IntoSource#the-kind) of a stream.
+#[derive(Clone, Copy, Debug)]
+pub enum AsStream {}
+
+/// The [kind](IntoSource#the-kind) of a type with an implementation of [`IntoSource`] for that type alone.
+#[derive(Clone, Copy, Debug)]
+pub enum AsSource {}
+
+impl<T> Source<T> {
+    /// Creates a source of an iterator, a stream, a receiver or a run; [`IntoSource`] has the list.
+    ///
+    /// [`PatternExt::run`](crate::PatternExt::run) takes the same inputs. A source is created for its own methods:
+    /// [`Source::next`] and [`Source::kept`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::Source;
+    ///
+    /// let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    /// sender.send("hello").await?;
+    /// let mut source = Source::new(receiver);
+    /// assert_eq!(source.next().await.transpose()?, Some("hello"));
+    /// # Ok(()) }
+    /// ```
+    pub fn new<Kind>(input: impl IntoSource<T, Kind>) -> Self {
+        input.into_source()
+    }
+}
+
+impl<T, I> IntoSource<T, AsIterator> for I
+where
+    I: IntoIterator<Item = T>,
+    I::IntoIter: Send + 'static,
+    T: Send + 'static,
+{
+    fn into_source(self) -> Source<T> {
+        Source::of(IteratorSource::new(self.into_iter()))
+    }
+}
+
+impl<T, S> IntoSource<T, AsStream> for S
+where
+    S: Stream<Item = T> + Send + 'static,
+    T: Send + 'static,
+{
+    fn into_source(self) -> Source<T> {
+        let mut stream = Some(self);
+        // The receiver of an async-channel is a stream, and makes progress without a poll.
+        let receiver = (&mut stream as &mut dyn Any).downcast_mut::<Option<async_channel::Receiver<T>>>();
+        if let Some(receiver) = receiver.and_then(Option::take) {
+            return Source::of(ChannelSource::new(receiver));
+        }
+        Source::of(StreamSource::new(stream.expect("taken as a receiver alone"), Ok))
+    }
+}
+
+impl<T> IntoSource<T, AsSource> for Source<T> {
+    fn into_source(self) -> Source<T> {
+        self
+    }
+}
+
+impl<T: Send + 'static> IntoSource<T, AsSource> for mpsc::Receiver<T> {
+    fn into_source(self) -> Source<T> {
+        Source::of(ReceiverSource::new(self))
+    }
+}
+
+impl<T: Send + 'static> IntoSource<T, AsSource> for mpsc::UnboundedReceiver<T> {
+    fn into_source(self) -> Source<T> {
+        Source::of(ReceiverSource::new(self))
+    }
+}
