@@ -81,7 +81,7 @@ test result: FAILED. 5 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; 
     }
 
     #[test]
-    fn the_last_line_is_plain() {
+    fn last_line_is_plain() {
         assert_eq!(counts(41, 0).to_string(), "41 passed, 0 failed");
     }
 }

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_about_reliability_has_a_place_for_each_command_that_records() {
+    fn reliability_page_has_marks_for_each_recording_command() {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reliability.md");
         for command in ["models", "faults", "soak"] {
             filled(&page, command, "").unwrap();

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_says_how_many_schedules_it_tried() {
+    fn model_reports_its_number_of_schedules() {
         let said = "\nrunning 1 test\n815 schedules\ntest a ... ok\n";
         assert_eq!(schedules_in(said), Some(815));
         assert_eq!(schedules_in("3 schedules, the last of which failed\n"), Some(3));

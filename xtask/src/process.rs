@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_telling_line_is_the_message() {
+    fn telling_line_is_the_message() {
         let rust = b"thread 'main' panicked at a.rs:1:1:\nno such thing\nnote: run with `RUST_BACKTRACE=1`\n";
         assert_eq!(telling_line(rust), "no such thing");
         let go = b"panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\tmain.go:3 +0x1d\nexit status 2\n";
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_program_past_its_limit_is_killed() {
+    fn program_past_its_limit_is_killed() {
         let start = Instant::now();
         let output = within(Duration::from_millis(50), &duct::cmd!("sleep", "60")).unwrap();
         assert!(output.is_none());
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn what_was_shown_is_kept_with_its_outcome() {
+    fn shown_output_is_kept_with_its_outcome() {
         let (ok, said) = shown(&duct::cmd!("sh", "-c", "echo out; echo err >&2; exit 3")).unwrap();
         assert!(!ok);
         assert_eq!(said, "out\nerr\n");

@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_program_that_says_it_is_over_has_lost_nothing() {
+    fn program_that_reports_its_end_has_lost_nothing() {
         let over = r#"echo '{"over": true, "runs": 6, "items": 60, "memory": "flat"}'"#;
         let said = script(&format!("{RUN}; {over}")).unwrap_or_else(|failed| panic!("{}", failed.problem));
         assert_eq!((said.runs, said.items), (6, 60));
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_failed_run_is_told_with_its_number() {
+    fn failed_run_is_reported_with_its_number() {
         let failed = r#"echo '{"failed": "an item was lost", "run": 6, "what": "fanout"}'; exit 1"#;
         let failed = script(&format!("{RUN}; {failed}")).err().unwrap();
         assert_eq!(
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_program_that_dies_has_failed_in_the_run_it_had_begun() {
+    fn program_that_dies_failed_in_its_last_started_run() {
         let failed = script(&format!("{RUN}; echo 'out of luck' >&2; kill -ABRT $$")).err().unwrap();
         assert_eq!((failed.problem.as_str(), failed.run), ("the program ended with signal 6", 5));
         assert_eq!(failed.what, "out of luck");

@@ -203,13 +203,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_in_which_nothing_ran_has_failed() {
+    fn step_without_any_test_has_failed() {
         let problem = judged(true, Counts::default()).unwrap_err();
         assert_eq!(problem.to_string(), "nothing ran");
     }
 
     #[test]
-    fn a_failed_build_counts_as_a_failure() {
+    fn failed_build_counts_as_a_failure() {
         let counts = judged(false, Counts { passed: 3, failed: 0 }).unwrap();
         assert_eq!(counts, Counts { passed: 3, failed: 1 });
         let counts = judged(false, Counts { passed: 3, failed: 2 }).unwrap();

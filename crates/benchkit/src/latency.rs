@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_due_at_once_and_the_next_one_when_its_time_has_come() {
+    fn burst_is_due_at_once_and_the_next_after_its_interval() {
         let arrivals = Arrivals { burst: 1_000, every: Duration::from_millis(1) };
         let first = Instant::now();
         let due = [0, 999, 1_000, 2_500_000].map(|item| arrivals.due(first, item) - first);

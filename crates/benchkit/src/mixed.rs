@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_thousand_jobs_a_hundred_sleep_and_one_computes() {
+    fn thousand_jobs_have_a_hundred_sleepers_and_one_that_computes() {
         let kinds: Vec<_> = (7_000..8_000).map(kind).collect();
         assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Burn).count(), 1);
         assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Noop).count(), 899);

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn each_builder_changes_its_own_setting() {
+    fn builder_changes_its_own_setting_alone() {
         let plain = Settings::new("stage", 2);
         let Settings { name, limit, capacity, order, on_failure } = plain.clone();
         assert_eq!((&*name, limit.get(), capacity), ("stage", 2, None));

@@ -1,6 +1,6 @@
 //! What cannot be a job or a limit, and a run that was finished and is used, is refused by the compiler, with a reason.
 
 #[test]
-fn what_the_compiler_can_see_is_refused_with_a_reason() {
+fn misuse_seen_by_the_compiler_names_the_way_out() {
     trybuild::TestCases::new().compile_fail("tests/misuse/*.rs");
 }

@@ -72,22 +72,22 @@ fn control_what_is_not_broken_passes() {
 }
 
 #[test]
-fn an_item_lost_on_a_cancel_breaks_conservation() {
+fn item_lost_on_a_cancel_breaks_conservation() {
     breaks(conservation::BeginsTooEarly, Law::Conservation, &[]);
 }
 
 #[test]
-fn one_job_more_than_the_limit_breaks_bounds() {
+fn job_above_the_limit_breaks_bounds() {
     breaks(bounds::OneMoreJob, Law::Bounds, &[]);
 }
 
 #[test]
-fn one_item_more_than_the_capacity_breaks_bounds() {
+fn item_above_the_capacity_breaks_bounds() {
     breaks(bounds::OneMoreItem, Law::Bounds, &[]);
 }
 
 #[test]
-fn a_source_polled_past_the_bound_breaks_bounds() {
+fn source_polled_past_the_bound_breaks_bounds() {
     breaks(
         bounds::FetchesAhead,
         Law::Bounds,
@@ -105,7 +105,7 @@ fn detached_jobs_break_structure() {
 }
 
 #[test]
-fn a_task_left_behind_breaks_structure() {
+fn task_left_behind_breaks_structure() {
     breaks(structure::LeavesATask, Law::Structure, &[]);
 }
 
@@ -121,22 +121,22 @@ fn jobs_that_stop_while_nobody_takes_break_progress() {
 }
 
 #[test]
-fn a_cause_told_as_cancelled_breaks_first_cause() {
+fn cause_reported_as_cancelled_breaks_first_cause() {
     breaks(first_cause::SaysCancelled, Law::FirstCause, &[]);
 }
 
 #[test]
-fn a_run_that_cancels_itself_on_a_failure_breaks_first_cause() {
+fn run_that_cancels_itself_on_a_failure_breaks_first_cause() {
     breaks(first_cause::CancelsItself, Law::FirstCause, &[Law::Conservation, Law::NoSilence]);
 }
 
 #[test]
-fn a_swallowed_panic_breaks_no_silence() {
+fn swallowed_panic_breaks_no_silence() {
     breaks(no_silence::SwallowsPanics, Law::NoSilence, &[Law::Conservation, Law::FirstCause]);
 }
 
 #[test]
-fn a_scope_that_is_ignored_breaks_cancellation() {
+fn scope_that_is_ignored_breaks_cancellation() {
     breaks(
         cancellation::IgnoresItsScope,
         Law::Cancellation,
@@ -145,7 +145,7 @@ fn a_scope_that_is_ignored_breaks_cancellation() {
 }
 
 #[test]
-fn a_deadline_that_is_ignored_breaks_cancellation() {
+fn deadline_that_is_ignored_breaks_cancellation() {
     breaks(
         cancellation::IgnoresTheDeadline,
         Law::Cancellation,
@@ -154,7 +154,7 @@ fn a_deadline_that_is_ignored_breaks_cancellation() {
 }
 
 #[test]
-fn a_cancel_that_is_noticed_later_breaks_cancellation() {
+fn cancel_that_is_noticed_later_breaks_cancellation() {
     breaks(
         cancellation::NoticesTheCancelLater,
         Law::Cancellation,
@@ -163,7 +163,7 @@ fn a_cancel_that_is_noticed_later_breaks_cancellation() {
 }
 
 #[test]
-fn an_order_that_is_not_kept_breaks_order() {
+fn order_that_is_not_kept_breaks_order() {
     breaks(order::OutOfOrder, Law::Order, &[Law::FirstCause]);
 }
 
@@ -178,12 +178,12 @@ fn items_numbered_anew_break_order() {
 }
 
 #[test]
-fn a_batch_across_a_pending_item_breaks_no_added_wait() {
+fn batch_across_a_pending_item_breaks_no_added_wait() {
     breaks(no_added_wait::WaitsForItsNeighbour, Law::NoAddedWait, &[]);
 }
 
 #[test]
-fn a_flaw_of_any_law_is_seen_at_some_poll() {
+fn flaw_of_any_law_is_seen_at_some_poll() {
     breaks_at_a_poll(Broken(conservation::BeginsTooEarly), Law::Conservation);
     breaks_at_a_poll(Broken(bounds::OneMoreJob), Law::Bounds);
     breaks_at_a_poll(Broken(bounds::OneMoreItem), Law::Bounds);

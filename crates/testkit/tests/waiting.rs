@@ -19,7 +19,7 @@ const JOBS: usize = 10_000;
 const MOST_BYTES_EACH: usize = 450;
 
 #[test]
-fn a_job_that_waits_costs_one_task_and_little_else() {
+fn waiting_job_costs_one_task_and_little_more() {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let gate = Arc::new(Semaphore::new(0));

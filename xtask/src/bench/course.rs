@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn the_document_s_table_is_shown_before_all_others() {
+    fn table_of_the_document_is_shown_first() {
         // $2 is the workload, of which each has another answer.
         let script = r#"case $2 in io-10k) answer=4950 ;; ping-pong) answer=10000 ;; *) answer=49995000 ;; esac
             echo "{\"answer\": \"$answer\", \"ms\": 3, \"peak_kib\": 1024}""#;
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workload_that_nobody_can_do_is_an_error_only_where_it_was_named() {
+    fn workload_without_subjects_is_an_error_if_named() {
         let program = Program::script("");
         let subjects = [subject("io-10k", &program)];
         let tasks_of = |only: &[&str]| {

@@ -37,7 +37,7 @@ fn measured() -> Vec<Row> {
 }
 
 #[test]
-fn each_column_has_the_best_of_its_side() {
+fn columns_have_the_best_of_their_side() {
     let wanted = "\
         | scenario | asyncio, the document | asyncio, measured | Go, the document | Go, measured | Towpath, measured |\n\
         |---|---|---|---|---|---|\n\
@@ -48,7 +48,7 @@ fn each_column_has_the_best_of_its_side() {
 }
 
 #[test]
-fn what_was_not_measured_is_a_dash() {
+fn unmeasured_value_is_a_dash() {
     let rows = [row("ping-pong", "ms", "go unbuffered channels", 143.0, false)];
     let text = of(&rows, false).unwrap().markdown();
     assert!(text.contains("| 10,000 I/O tasks | ~2–3 s | – | ~0.5–1 s | – | – |"), "{text}");
@@ -62,7 +62,7 @@ fn without_its_workloads_there_is_no_table() {
 }
 
 #[test]
-fn a_quick_table_says_so_and_counts_a_hundredth_of_the_hand_overs() {
+fn quick_table_counts_a_hundredth_of_the_hand_overs() {
     let rows = [row("ping-pong", "ms", "go unbuffered channels", 1.43, false)];
     let text = of(&rows, true).unwrap().text();
     assert!(text.contains("(quick: "), "{text}");

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exponent_is_that_of_the_power() {
+    fn exponent_is_the_exponent_of_the_power() {
         for power in [0.0, 0.5, 1.0, 2.0] {
             let fit = fit(&DECADES, |n| 3.0 * n.powf(power));
             assert!((fit.exponent - power).abs() < 1e-9, "{power}: {}", fit.exponent);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_at_the_end_only_is_still_seen() {
+    fn growth_at_the_end_alone_is_seen() {
         let fit = fit(&DECADES, |n| 1_000.0 + n * n / 1e10);
         assert!(fit.skipped == 2 && fit.exponent > 0.5, "{} {}", fit.skipped, fit.exponent);
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn one_byte_an_item_is_not_flat_and_a_tenth_more_or_less_is() {
+    fn byte_per_item_is_not_flat_and_a_tenth_is() {
         let problem = |points| Fit::of(points, true).unwrap().problem();
         let mib = |bytes: f64| move |n: f64| 3.8 + bytes * n / (1024.0 * 1024.0);
         assert!(problem(points(&DECADES, mib(1.0))).unwrap().ends_with("not flat"));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_time_and_the_median_of_the_memory_count() {
+    fn least_time_and_the_median_of_the_memory_count() {
         assert_eq!(typical(Unit::Ms, vec![3.0, 1.0, 2.0]), Some(1.0));
         assert_eq!(typical(Unit::Mib, vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(typical(Unit::Ms, Vec::new()), None);

@@ -28,7 +28,7 @@ fn grown(program: &Program, quick: bool) -> (Growth, String) {
 
 #[test]
 #[cfg(unix)]
-fn a_subject_that_is_quadratic_is_named() {
+fn subject_that_is_quadratic_is_named() {
     for quantity in &QUANTITIES {
         let (growth, _) = grown(&program(quantity.name, "n * n", "4000"), false);
         let [problem] = growth.problems.as_slice() else { panic!("{:?}", growth.problems) };
@@ -40,7 +40,7 @@ fn a_subject_that_is_quadratic_is_named() {
 
 #[test]
 #[cfg(unix)]
-fn a_subject_whose_memory_grows_with_the_items_is_named() {
+fn subject_whose_memory_grows_with_the_items_is_named() {
     let (growth, _) = grown(&program("items", "n", "4000 + n / 100"), false);
     let [problem] = growth.problems.as_slice() else { panic!("{:?}", growth.problems) };
     assert!(problem.starts_with("subject with the items: memory grows") && problem.ends_with("not flat"));
@@ -51,7 +51,7 @@ fn a_subject_whose_memory_grows_with_the_items_is_named() {
 
 #[test]
 #[cfg(unix)]
-fn what_is_linear_is_shown_and_given_as_curves() {
+fn linear_growth_is_shown_and_given_as_curves() {
     let (growth, shown) = grown(&program("items", "1000 + n", "4096"), false);
     assert_eq!(growth.problems, [""; 0]);
     assert!(shown.starts_with("growth with the items: jobs that return"), "{shown}");
@@ -66,7 +66,7 @@ fn what_is_linear_is_shown_and_given_as_curves() {
 
 #[test]
 #[cfg(unix)]
-fn a_quick_run_is_smaller_and_has_no_verdict() {
+fn quick_run_is_smaller_and_has_no_verdict() {
     let (growth, shown) = grown(&program("items", "n * n", "4000 + n"), true);
     assert_eq!(growth.problems, [""; 0]);
     assert!(shown.contains("(quick: smaller, and without a verdict)"), "{shown}");
@@ -75,7 +75,7 @@ fn a_quick_run_is_smaller_and_has_no_verdict() {
 
 #[test]
 #[cfg(unix)]
-fn a_subject_that_fails_is_named_also_in_a_quick_run() {
+fn subject_that_fails_is_named_also_in_a_quick_run() {
     let broken = program("stages", "n == 4 ? n / 0 : n", "4000");
     let (growth, shown) = grown(&broken, true);
     let [problem] = growth.problems.as_slice() else { panic!("{:?}", growth.problems) };
@@ -87,7 +87,7 @@ fn a_subject_that_fails_is_named_also_in_a_quick_run() {
 }
 
 #[test]
-fn a_bad_list_is_an_error() {
+fn bad_list_is_an_error() {
     let program = Program::script("");
     let said = |text| parse_list(text, &program).err().unwrap().to_string();
     assert!(said("threads\tfanout").contains("unknown quantity `threads`; there are items, limit"));

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_of_ours_is_held_against_the_least_limit() {
+    fn best_subject_is_compared_with_the_least_limit() {
         let rows = vec![
             row("queue", 30.0, true),
             row("queue, item by item", 90.0, true),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_without_words_is_an_error() {
+    fn limit_without_words_is_an_error() {
         let mut rows = vec![row("queue", 30.0, true), row("limit: light", 1.0, false)];
         for row in &mut rows {
             "queue-cap11".clone_into(&mut row.workload);

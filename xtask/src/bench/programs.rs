@@ -200,14 +200,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_names_workloads_and_subjects() {
+    fn list_names_workloads_and_subjects() {
         let listed = parse_list("io-10k\tgo WaitGroup\nio-1m\tgo semaphore\n").unwrap();
         let names: Vec<_> = listed.iter().map(|(w, s)| (w.name, s.as_str())).collect();
         assert_eq!(names, [("io-10k", "go WaitGroup"), ("io-1m", "go semaphore")]);
     }
 
     #[test]
-    fn a_bad_list_is_an_error() {
+    fn bad_list_is_an_error() {
         let said = |text| parse_list(text).err().unwrap().to_string();
         assert!(said("io-11k\tgo").contains("unknown workload `io-11k`; there are io-10k, ping-pong"));
         assert!(said("io-10k go").contains("WORKLOAD<TAB>SUBJECT"));

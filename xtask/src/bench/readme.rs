@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_s_table_comes_first_where_it_was_measured() {
+    fn table_of_the_document_comes_first_if_measured() {
         let text = section(&report(false));
         let (document, all) = text.split_once("\n\nMedians of 5 rounds").unwrap();
         assert!(document.starts_with(DOCUMENT), "{text}");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_run_is_refused() {
+    fn quick_run_is_refused() {
         let place = pages(&[(README, "bench"), (BENCHMARK, "bench")]);
         let read = |page: &str| fs::read_to_string(place.path().join(page)).unwrap();
         let results = place.path().join("bench.json");

@@ -62,14 +62,14 @@ fn limits_come_last() {
 }
 
 #[test]
-fn each_unit_has_its_rows() {
+fn units_all_have_rows() {
     let rows = rows_of("io-10k", &[measured("fanout", true, &[5.0]), measured("go", false, &[10.0])]);
     let units: Vec<_> = rows.iter().map(|row| (row.unit.as_str(), row.median)).collect();
     assert_eq!(units, [("ms", 5.0), ("ms", 10.0), ("MiB", 1.0), ("MiB", 1.0)]);
 }
 
 #[test]
-fn a_distribution_is_that_of_the_round_whose_p99_is_the_median() {
+fn distribution_is_of_the_round_with_the_median_p99() {
     let reading = |p50, p99| -> Reading {
         let latency = serde_json::json!([[50.0, p50], [99.0, p99]]);
         serde_json::from_value(serde_json::json!({ "answer": "1", "latency": latency })).unwrap()
@@ -95,13 +95,13 @@ fn row_of_ours_that_took_no_time_has_no_ratio() {
 }
 
 #[test]
-fn a_failed_subject_has_no_row() {
+fn failed_subject_has_no_row() {
     let failed = Measurements { subject: "go".to_owned(), ours: false, result: Err("crashed".to_owned()) };
     assert_eq!(rows_of("fanout-noop", &[failed]), []);
 }
 
 #[test]
-fn the_file_has_the_agreed_shape() {
+fn file_has_the_agreed_shape() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("bench.json");
     check_writable("--json", &file).unwrap();
@@ -125,7 +125,7 @@ fn the_file_has_the_agreed_shape() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_known_before() {
+fn unwritable_file_is_refused_before_the_run() {
     let place = tempfile::tempdir().unwrap();
     assert!(check_writable("--json", &place.path().join("missing/bench.json")).is_err());
     assert!(check_writable("--json", place.path()).is_err());

@@ -8,7 +8,7 @@ fn io() -> &'static Workload {
 }
 
 #[test]
-fn a_reading_is_one_line_of_json() {
+fn reading_is_one_line_of_json() {
     let reading = parse("{\"answer\": \"45\", \"ms\": 1.5, \"peak_kib\": 2048}\n").unwrap();
     assert_eq!(reading.value(Unit::Ms), Some(1.5));
     assert_eq!(reading.value(Unit::Mib), Some(2.0));
@@ -19,7 +19,7 @@ fn a_reading_is_one_line_of_json() {
 }
 
 #[test]
-fn a_fast_wrong_subject_is_an_error() {
+fn fast_wrong_subject_is_an_error() {
     let reading = parse("{\"answer\": \"44\", \"ms\": 0.1, \"peak_kib\": 1}").unwrap();
     let problem = checked(reading.clone(), "45", io().units).unwrap_err();
     assert_eq!(problem, "wrong answer: 44, right is 45");
@@ -27,7 +27,7 @@ fn a_fast_wrong_subject_is_an_error() {
 }
 
 #[test]
-fn a_reading_without_its_time_is_an_error() {
+fn reading_without_its_time_is_an_error() {
     let mut reading = parse("{\"answer\": \"45\", \"peak_kib\": 1}").unwrap();
     assert_eq!(checked(reading.clone(), "45", io().units).unwrap_err(), "did not measure ms");
     reading.ms = Some(-1.0);
@@ -35,7 +35,7 @@ fn a_reading_without_its_time_is_an_error() {
 }
 
 #[test]
-fn the_times_of_items_are_points_of_their_distribution() {
+fn item_times_are_points_of_their_distribution() {
     let text = r#"{"answer": "45", "latency": [[50, 1.5], [99, 20], [99.9, 300.25], [100, 4000]]}"#;
     let reading = parse(text).unwrap();
     let told = [Unit::P50, Unit::P99, Unit::P999, Unit::Max].map(|unit| reading.value(unit));
@@ -78,14 +78,14 @@ fn rounds_are_interleaved_and_pass_on_what_is_to_be_done() {
 
 #[test]
 #[cfg(unix)]
-fn a_slow_subject_gets_one_round() {
+fn slow_subject_gets_one_round() {
     let done = measured(&[("slow", &Program::script(GOOD))], Duration::ZERO);
     assert_eq!(done[0].result.as_ref().unwrap().len(), 1);
 }
 
 #[test]
 #[cfg(unix)]
-fn what_fails_says_how_and_the_others_go_on() {
+fn failed_subject_is_named_and_the_others_go_on() {
     let scripts = [
         ("crash", Program::script("echo 'no such luck' >&2; exit 3")),
         ("killed", Program::script("kill -9 $$")),
@@ -106,7 +106,7 @@ fn what_fails_says_how_and_the_others_go_on() {
 
 #[test]
 #[cfg(unix)]
-fn what_hangs_is_killed() {
+fn subject_that_hangs_is_killed() {
     let program = Program::script("exec sleep 600");
     let subject = Subject { workload: io(), name: "hang".to_owned(), program: &program };
     let problem = run_once(&subject, 100, Duration::from_millis(1)).unwrap_err();

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_finds_its_neighbours() {
+    fn copy_finds_its_neighbours() {
         let manifest = "[dependencies]\na = { version = \"1\", path = \"../a\" }\nb = { path = \"../b\" }\n";
         let wanted = "[dependencies]\na = { version = \"1\", path = \"/w/crates/a\" }\n\
                       b = { path = \"/w/crates/b\" }\n\n[workspace]\n";
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_counts_once() {
+    fn crate_counts_once() {
         let tree =
             "user v0.0.0 (/x)\ntokio v1.54.1\npin v0.2.1\nmacros v2.0.0 (proc-macro)\n\npin v0.2.1 (*)\n";
         assert_eq!(crates_in(tree).len(), 3);

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_a_source_or_a_crate_that_is_not_allowed_is_a_problem() {
+    fn licence_source_or_crate_not_allowed_is_a_problem() {
         let index = r#""registry+https://index""#;
         for allowed in
             [r#""MIT""#, r#""MIT/Apache-2.0""#, r#""GPL-3.0-only OR MIT""#, r#""MIT AND Apache-2.0""#]
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_in_two_versions_is_listed() {
+    fn crate_in_two_versions_is_listed() {
         let one = package("x", r#""MIT""#, "null");
         let two = tree(&format!("{one}, {}", one.replace("1.0.0", "2.0.0")));
         assert_eq!(several_versions(&two), BTreeMap::from([("x", vec!["1.0.0", "2.0.0"])]));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn every_dependency_of_a_published_crate_has_its_reason_and_only_those() {
+    fn dependencies_of_published_crates_all_have_a_reason() {
         let ours = tree(&package("ours", r#""MIT""#, "null"));
         let table =
             |rows: &str| format!("{BEGIN}\n| crate | depends on | why |\n|---|---|---|\n{rows}\n{END}\n");

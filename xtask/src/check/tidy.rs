@@ -152,7 +152,7 @@ mod tests {
     use crate::workspace::Target;
 
     #[test]
-    fn the_workspace_is_tidy() {
+    fn workspace_is_tidy() {
         let problems = problems(&Workspace::load().unwrap()).unwrap();
         assert!(problems.is_empty(), "{}", problems.join("\n"));
     }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_as_it_was_is_not_written_again_and_what_is_gone_goes() {
+    fn unchanged_file_is_not_rewritten_and_a_missing_one_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from.rs"), dir.path().join("copy/deep/to.rs"));
         fs::write(&from, "one").unwrap();

@@ -171,7 +171,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_fault_is_planted_and_taken_out_again() {
+    fn fault_is_planted_and_taken_out_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.rs");
         fs::write(&path, "it is right").unwrap();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_wrong_says_so() {
+    fn file_that_is_wrong_says_so() {
         let problem = |file: &str, text: &str| read(file, text).unwrap_err().to_string();
         assert!(problem("wrong.toml", TEXT).starts_with("its name should begin with its number"));
         assert!(problem("07-wrong.toml", &TEXT.replace("find", "fnd")).contains("unknown field `fnd`"));

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_applies_to_the_workspace_as_it_is() {
+    fn faults_all_apply_to_the_workspace() {
         let workspace = Workspace::load().unwrap();
         let faults = fault::read_all(&workspace.root).unwrap();
         let problems: Vec<_> = faults
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_is_a_number_or_the_commit_s() {
+    fn third_is_a_number_or_the_commit_s() {
         assert_eq!("2".parse(), Ok(Third::Numbered(2)));
         assert_eq!("commit".parse(), Ok(Third::OfCommit));
         assert!("0".parse::<Third>().is_err() && "4".parse::<Third>().is_err());

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_of_a_failed_test_is_what_it_panicked_with() {
+    fn message_of_a_failed_test_is_its_panic() {
         let libtest = "\nrunning 1 test\ntest a::b ... FAILED\n\nfailures:\n\n---- a::b stdout ----\n\n\
                        thread 'x' (8) panicked at crates/x.rs:1:2:\na panic that was caught\n\n\
                        thread 'a::b' (7) panicked at crates/x.rs:1:2:\nassertion `left == right` failed: woken\n  \

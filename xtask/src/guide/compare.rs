@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_an_unordered_prefix_are_a_multiset_in_their_places() {
+    fn lines_with_an_unordered_prefix_are_a_multiset_in_place() {
         assert!(same(&["got"], "begin\ngot 1\ngot 2\nend\n", "begin\ngot 2\ngot 1\nend\n"));
         assert!(!same(&["got"], "begin\ngot 1\ngot 2\nend\n", "begin\ngot 1\nend\ngot 2\n"));
         assert!(!same(&["got"], "got 1\ngot 1\n", "got 1\ngot 2\n"));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_shows_the_lines_that_differ_and_not_many() {
+    fn difference_shows_the_first_lines_that_differ() {
         assert_eq!(difference("a\nb\nc\n", "a\nx\nc\n"), "\n    - b\n    + x");
         assert_eq!(difference("a\n", "a\n"), "");
         let many = "line\n".repeat(20);

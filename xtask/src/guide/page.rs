@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_by_a_name_that_is_not_defined_is_none() {
+    fn link_with_an_undefined_name_is_none() {
         let text = "[a][b] [c][nope] [gone] [d][] `[code][too]`\n\n[b]: b.md\n";
         let page = Page::of(Path::new("docs/a.md"), text);
         assert_eq!(Vec::from_iter(page.links), ["b.md"]);

@@ -49,19 +49,19 @@ fn changed(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn a_whole_book_has_no_problem() {
+fn whole_book_has_no_problem() {
     assert_eq!(problems(&[]), Vec::<String>::new());
 }
 
 #[test]
-fn a_page_that_loses_an_include_is_caught() {
+fn page_that_loses_an_include_is_caught() {
     let page = changed("{{#include ../guide/src/bin/gather/main.py}}", "print(1)");
     let said = problems(&[("topics/gather.md", &page)]);
     assert_eq!(said, ["docs/topics/gather.md: it does not include docs/guide/src/bin/gather/main.py"]);
 }
 
 #[test]
-fn an_include_of_nothing_is_caught() {
+fn include_without_a_target_is_caught() {
     let page = changed("## Mind", "{{#include ../gone.txt}}\n{{#include ../SUMMARY.md:part}}\n\n## Mind");
     let expected = [
         "docs/topics/gather.md: it includes docs/gone.txt, which is not there",
@@ -71,7 +71,7 @@ fn an_include_of_nothing_is_caught() {
 }
 
 #[test]
-fn a_link_to_nowhere_is_caught() {
+fn link_without_a_target_is_caught() {
     let link = |to: &str| problems(&[("topics/gather.md", &changed("#gather", to))]);
     assert_eq!(link("gathr.md"), ["docs/topics/gather.md: the link gathr.md leads nowhere"]);
     assert_eq!(
@@ -85,14 +85,14 @@ fn a_link_to_nowhere_is_caught() {
 }
 
 #[test]
-fn an_anchor_without_its_heading_is_caught() {
+fn anchor_without_its_heading_is_caught() {
     let page = changed("## Mind", "## Mind this");
     let said = problems(&[("topics/gather.md", &page)]);
     assert_eq!(said, ["docs/README.md: the link topics/gather.md#mind leads to a heading that is not there"]);
 }
 
 #[test]
-fn the_summary_and_the_pages_are_the_same() {
+fn summary_and_the_pages_are_the_same() {
     let said = problems(&[("topics/pipeline.md", "# Pipeline\n")]);
     assert_eq!(said, ["docs/topics/pipeline.md: SUMMARY.md does not list it"]);
     let said = problems(&[("SUMMARY.md", &format!("{SUMMARY}- [Gone](gone.md)\n"))]);
@@ -119,7 +119,7 @@ fn both_editions_have_the_same_topics_and_includes() {
 }
 
 #[test]
-fn a_page_that_loses_a_row_or_a_heading_in_one_edition_is_caught() {
+fn page_with_a_missing_row_or_heading_in_an_edition_is_caught() {
     let said = problems(&[
         ("zh/SUMMARY.md", "- [收集](topics/gather.md)\n- [名称](names.md)\n"),
         (
@@ -138,7 +138,7 @@ fn a_page_that_loses_a_row_or_a_heading_in_one_edition_is_caught() {
 }
 
 #[test]
-fn an_index_that_is_too_short_is_caught() {
+fn index_that_is_too_short_is_caught() {
     let summary = format!("{SUMMARY}- [By name](by-name.md)\n");
     let index = |rows| format!("# By name\n\n| name |\n|---|\n{}", "| gather |\n".repeat(rows));
     let said = |rows| problems(&[("SUMMARY.md", &summary), ("by-name.md", &index(rows))]);
@@ -157,7 +157,7 @@ fn link_broken_twice_or_without_definition_is_reported_once() {
 }
 
 #[test]
-fn a_folder_has_what_its_settings_say() {
+fn folder_matches_its_settings() {
     let said = problems(&[("guide/src/bin/gather/main.go", "package main\n")]);
     assert_eq!(said, ["gather: topic.toml does not name main.go's language"]);
     let said = problems(&[("guide/src/bin/gather/main.py", "time.sleep(1)\n")]);
@@ -173,7 +173,7 @@ fn a_folder_has_what_its_settings_say() {
 }
 
 #[test]
-fn a_setting_with_a_slip_is_an_error() {
+fn setting_with_a_slip_is_an_error() {
     let dir = book(&[("guide/src/bin/gather/topic.toml", "title = \"Gather\"\nunorderd = [\"\"]\n")]);
     let loaded = Topic::load(&dir.path().join("docs/guide/src/bin/gather"));
     let said = format!("{:#}", loaded.err().unwrap());

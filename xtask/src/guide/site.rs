@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crawler_may_ask_for_each_page_once_and_for_five_at_once() {
+    fn crawler_fetches_each_page_once_and_five_at_a_time() {
         let visits = |pages: [usize; PAGES], most| Visits { pages, now: 0, most }.check();
         let mut twice = [1; PAGES];
         twice[7] = 2;

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_says_something_else_is_named_with_the_lines() {
+    fn program_with_other_output_is_named_with_the_lines() {
         let (problems, refused, kept) = judged(Some("a\nb\n"), Ok("a\nb\n"), Ok("a\nc\n"));
         assert_eq!(problems, ["gather, go: it does not print what expected.txt says\n    - b\n    + c"]);
         assert_eq!(
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_languages_say_is_accepted() {
+    fn output_equal_in_all_languages_is_accepted() {
         let (problems, refused, kept) = judged(None, Ok("got 1\ngot 2\n"), Ok("got 2\ngot 1\n"));
         assert_eq!(problems.len(), 2);
         assert!(problems[0].contains("expected.txt is missing; `--accept` writes it"), "{}", problems[0]);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_says_before_it_fails_is_not_accepted() {
+    fn output_before_a_failure_is_not_accepted() {
         let failed = || Err(anyhow!("exit status 1: no such page"));
         let (problems, refused, kept) = judged(Some("a\n"), Ok("b\n"), failed());
         assert_eq!(problems[1], "gather, go: exit status 1: no such page");

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_has_the_new_name_everywhere() {
+    fn copy_has_the_new_name_everywhere() {
         let place = tempfile::tempdir().unwrap();
         let template = place.path().join("fanout");
         for (path, text) in [

@@ -37,7 +37,7 @@ fn lines_of_the_test_kit_get_identifiers() {
 }
 
 #[test]
-fn what_another_library_calls_the_same_stays() {
+fn same_name_of_another_library_stays() {
     let text =
         "use tokio::sync; sync::Fanout::new(); tokio::sync::Fanout; crate::Fanout; towpath_fanout::Fanout";
     let wanted = "use tokio::sync; sync::Fanout::new(); tokio::sync::Fanout; crate::RateWindow; \
@@ -83,7 +83,7 @@ let rate_window = 1;
 }
 
 #[test]
-fn an_unclosed_code_block_ends_with_its_comment() {
+fn unclosed_code_block_ends_with_its_comment() {
     assert_eq!(rust("/// ```\nfn a() {}\n/// a fanout"), "/// ```\nfn a() {}\n/// a rate-window");
 }
 
@@ -144,7 +144,7 @@ fn other_words_stay() {
 }
 
 #[test]
-fn a_name_of_several_words_keeps_its_forms() {
+fn name_of_several_words_keeps_its_forms() {
     let text = "towpath_producer_consumer::ProducerConsumer \"producer-consumer\" producer_consumer PRODUCER_CONSUMER";
     let wanted = "towpath_scatter::Scatter \"scatter\" scatter SCATTER";
     assert_eq!(renamed(Kind::Rust, "producer-consumer", "scatter", text), wanted);

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawn_deposit_leaves_the_others() {
+    fn withdrawn_deposit_leaves_the_others() {
         let mut deposits = Deposits::default();
         for ticket in 0..4 {
             deposited(&mut deposits, ticket, &[10, 11]);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_admitted_item_has_the_index_of_its_input() {
+    fn admitted_item_has_the_index_of_its_input() {
         let (mut deposits, mut items) = (Deposits::default(), Items::new(false));
         deposits.deposit(0, 2, Some(7), &mut &mut VecDeque::from(["a", "b"]));
         deposits.deposit(1, 1, None, &mut &mut VecDeque::from(["c"]));

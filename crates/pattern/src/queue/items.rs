@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_item_keeps_its_number() {
+    fn newest_item_keeps_its_number() {
         let mut items = Items::new(true);
         items.send(2, None, &mut &mut VecDeque::from([10, 11]));
         assert_eq!(items.pop(), Some((1, 11)));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_enters_in_parts_and_the_rest_stays_in_order() {
+    fn batch_enters_in_parts_and_the_rest_stays_in_order() {
         let (mut items, mut batch) = (Items::new(false), (0..5).collect::<VecDeque<u32>>());
         items.send(2, None, &mut &mut batch);
         assert_eq!((items.len(), &batch), (2, &VecDeque::from([2, 3, 4])));

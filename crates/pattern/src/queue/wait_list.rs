@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn one_waiter_is_notified_while_more_may_come() {
+    fn single_waiter_is_notified_while_more_items_may_come() {
         let mut scene = Scene::of(3);
         scene.notify(2, 10);
         scene.notify(3, 10);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_notified_as_want_all_there_can_be() {
+    fn wants_of_all_possible_items_notify_as_many_waiters() {
         let mut scene = Scene::of(4);
         scene.notify(3, 3);
         assert_eq!(scene.woken(), [1, 1, 1, 0]);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_that_waits_again_keeps_its_position() {
+    fn waiter_that_waits_again_keeps_its_position() {
         let mut scene = Scene::of(3);
         scene.notify(3, 3);
         scene.wait(0, 1);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_that_leaves_is_not_woken_and_wants_nothing() {
+    fn waiter_that_leaves_is_not_woken() {
         let mut scene = Scene::of(3);
         scene.leave(1);
         scene.act(WaitList::notify_all);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_that_is_released_is_woken_once() {
+    fn waiter_that_is_released_is_woken_once() {
         let mut scene = Scene::of(2);
         let tickets = [scene.tickets[0].unwrap(), scene.tickets[1].unwrap()];
         scene.notify(1, 10);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lowered_want_counts_as_what_it_is() {
+    fn lowered_want_counts_at_its_new_size() {
         let mut scene = Scene::of(2);
         scene.wait(0, 8);
         let first = scene.tickets[0].unwrap();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_want_beyond_all_bounds_does_not_overflow() {
+    fn want_beyond_all_bounds_does_not_overflow() {
         let mut scene = Scene::of(3);
         (0..3).for_each(|at| scene.wait(at, usize::MAX));
         scene.notify(usize::MAX, usize::MAX);

@@ -36,7 +36,7 @@ mod tests {
     use crate::failure::Cause;
 
     #[test]
-    fn a_failure_of_the_run_delivers_no_item() {
+    fn failure_of_the_run_delivers_no_item() {
         let (own, other): (Arc<str>, Arc<str>) = (Arc::from("own"), Arc::from("own"));
         let mut delivered = Delivered::default();
         let failure = |index, stage| Failure::new(index, stage, Cause::from_panic(Box::new("")));

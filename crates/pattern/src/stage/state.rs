@@ -716,7 +716,7 @@ mod tests {
 
     /// I6.
     #[test]
-    fn an_item_dropped_before_its_start_is_ready_again() {
+    fn item_dropped_before_its_start_is_ready_again() {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         worker.take(&mut state, 1, 1);
@@ -729,7 +729,7 @@ mod tests {
 
     /// I7: a stage that is done when the downstream stage stops has no first cause later.
     #[test]
-    fn an_unwanted_stage_that_is_done_has_no_first_cause() {
+    fn unwanted_stage_that_is_done_has_no_first_cause() {
         let mut state = state(1, 0, 1);
         drop(state.take_input());
         assert!(state.stop_unwanted(Cancelled::Dropped, false), "the stage has not finished");
@@ -740,7 +740,7 @@ mod tests {
 
     /// I7: the failure for which a stage has stopped arrives later, as a failure of the source.
     #[test]
-    fn a_forwarded_failure_is_the_cause_of_a_stop_for_upstream() {
+    fn forwarded_failure_is_the_cause_of_a_stop_for_upstream() {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         let lease = worker.lease(&mut state, 1);
@@ -754,7 +754,7 @@ mod tests {
 
     /// I10.
     #[test]
-    fn a_stage_without_workers_is_finished_by_its_supervisor() {
+    fn stage_without_workers_is_finished_by_its_supervisor() {
         let mut state = state(1, 0, 1);
         let worker = TestWorker::new(&mut state);
         assert!(!state.is_last_worker(), "the supervisor is the last");
@@ -768,7 +768,7 @@ mod tests {
 
     /// I10.
     #[test]
-    fn a_stage_without_supervisor_is_finished_by_its_last_worker() {
+    fn stage_without_supervisor_is_finished_by_its_last_worker() {
         let mut state = state(1, 0, 1);
         let (first, last) = (TestWorker::new(&mut state), TestWorker::new(&mut state));
         assert!(state.end_supervision(Scope::new("scope").enter(), false), "workers are left");
@@ -782,7 +782,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_wakes_all_workers_and_the_watcher_once() {
+    fn stop_wakes_all_workers_and_the_watcher_once() {
         let mut state = state(4, 4, 2);
         let [mut waiting, mut listening, mut idle] = [(); 3].map(|()| TestWorker::new(&mut state));
         waiting.take(&mut state, 1, 1);
@@ -803,7 +803,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_waits_after_a_stop_is_woken_at_once() {
+    fn job_that_waits_after_a_stop_is_woken_at_once() {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         worker.take(&mut state, 1, 1);
@@ -815,7 +815,7 @@ mod tests {
 
     /// I7 and I10.
     #[test]
-    fn the_first_cause_is_delivered_once_after_the_finish() {
+    fn first_cause_is_delivered_once_after_the_finish() {
         let mut state = state(1, 0, 1);
         let worker = TestWorker::new(&mut state);
         let receiver = Arc::<WakeCount>::default();

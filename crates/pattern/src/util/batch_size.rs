@@ -58,20 +58,20 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_batch_doubles_the_size_up_to_the_maximum() {
+    fn quick_batch_doubles_the_size_up_to_the_maximum() {
         assert_eq!(adapted(4, 24, 128), 8);
         assert_eq!(adapted(100, 0, 128), 128);
         assert_eq!(adapted(1, 0, 1), 1);
     }
 
     #[test]
-    fn a_long_batch_halves_the_size_down_to_one() {
+    fn long_batch_halves_the_size_down_to_one() {
         assert_eq!(adapted(8, 51, 128), 4);
         assert_eq!(adapted(1, 1_000_000, 128), 1);
     }
 
     #[test]
-    fn a_batch_between_quick_and_long_keeps_the_size() {
+    fn batch_between_quick_and_long_keeps_the_size() {
         assert_eq!(adapted(8, 25, 128), 8);
         assert_eq!(adapted(8, 50, 128), 8);
     }

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_one_or_none_finds_nothing_else() {
+    fn list_of_one_or_none_finds_no_other_value() {
         let mut list = filled(1);
         assert!(list.get(1).is_none() && list.remove(7).is_none());
         assert_eq!((list.pop_first(), list.pop_first(), list.remove(0)), (Some(0), None, None));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_value_is_popped_past_vacant_entries() {
+    fn first_value_is_popped_past_vacant_entries() {
         let mut list = filled(10);
         for ticket in [1, 2, 4] {
             list.remove(ticket);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn an_iteration_begins_at_its_ticket_or_the_next() {
+    fn iteration_begins_at_its_ticket_or_the_next() {
         let mut list = filled(10);
         for ticket in [0, 4, 5, 9] {
             list.remove(ticket);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_whose_values_were_taken_gives_no_ticket_twice() {
+    fn list_whose_values_were_taken_gives_no_ticket_twice() {
         let mut list = filled(4);
         list.remove(1);
         assert_eq!(list.take_all().collect::<Vec<_>>(), [0, 2, 3]);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_keeps_little_memory() {
+    fn empty_list_keeps_little_memory() {
         let mut list = filled(100_000);
         while list.pop_first().is_some() {}
         assert!(list.entries.capacity() <= 2 * KEPT_ENTRIES, "{} entries", list.entries.capacity());
@@ -277,7 +277,7 @@ mod tests {
 
     /// F10: a removal from the middle moved all entries behind it.
     #[test]
-    fn a_removal_in_any_order_visits_few_entries() {
+    fn removal_in_any_order_visits_few_entries() {
         const VALUES: u64 = 80_000;
         let orders: [(&str, Vec<u64>); 3] = [
             ("in order", (0..VALUES).collect()),

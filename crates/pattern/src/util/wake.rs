@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panicking_waker_keeps_no_other_from_being_woken() {
+    fn panicking_waker_keeps_no_other_from_being_woken() {
         let counting = Arc::new(Counting(AtomicUsize::new(0)));
         let mut list = WakeList::default();
         list.push(Arc::clone(&counting).into());
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_waker_is_dropped_and_not_woken() {
+    fn replaced_waker_is_dropped_and_not_woken() {
         let counting = Arc::new(Counting(AtomicUsize::new(0)));
         let (mut list, mut slot) = (WakeList::default(), WakerSlot::default());
         slot.register(&mut Some(Arc::clone(&counting).into()), &mut list);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notified_slot_is_empty() {
+    fn notified_slot_is_empty() {
         let (mut list, mut slot) = (WakeList::default(), WakerSlot::default());
         slot.register(&mut Some(Waker::noop().clone()), &mut list);
         slot.notify(&mut list);

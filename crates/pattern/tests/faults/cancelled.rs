@@ -23,7 +23,7 @@ impl Alive {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_scope_of_a_stopped_run_is_closed_none_of_its_jobs_is_alive() {
+async fn scope_wait_of_a_stopped_run_leaves_no_job_alive() {
     let stops: [fn(&Scope, Run<u32>); 2] = [
         |_, run| drop(run),
         |scope, run| {
@@ -54,7 +54,7 @@ async fn when_the_scope_of_a_stopped_run_is_closed_none_of_its_jobs_is_alive() {
 }
 
 #[tokio::test]
-async fn an_item_whose_job_had_ended_before_the_run_was_stopped_counts_as_what_it_was() {
+async fn job_completed_before_a_stop_keeps_its_outcome() {
     let own: Arc<Mutex<Option<Run<u32>>>> = Arc::default();
     let stopping = Arc::clone(&own);
     let job = move |item: u32| {
@@ -115,7 +115,7 @@ async fn dropped_after(polls: usize, items: usize) -> (usize, usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_dropped_after_any_number_of_polls_has_lost_no_item() {
+async fn run_dropped_after_any_poll_loses_no_item() {
     const ITEMS: usize = 300;
     for polls in 0..400 {
         // In a task, which takes turns with the workers.
@@ -134,7 +134,7 @@ impl Drop for CancelsItsRun {
 }
 
 #[tokio::test]
-async fn a_cancellation_that_follows_a_failure_at_once_does_not_take_its_place() {
+async fn cancellation_right_after_a_failure_does_not_mask_it() {
     let own: Arc<Mutex<Option<Run<u32>>>> = Arc::default();
     let stopping = Arc::clone(&own);
     let job = move |item: u32| {

@@ -5,7 +5,7 @@ use towpath_pattern::{Run, Scope, Settings, Source, Taken};
 use crate::settle;
 
 #[tokio::test]
-async fn a_run_that_discards_its_outputs_goes_on_though_nobody_takes_them() {
+async fn discarding_run_without_receiver_goes_on() {
     let settings = Settings::new("discarding", 1).capacity(0);
     let work = |taken: Taken<u32, ()>| async move {
         let (_, running) = taken.start();

@@ -5,7 +5,7 @@ use towpath_pattern::Source;
 use crate::{one_step, soon};
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_sent_between_the_look_and_the_wait_is_taken() {
+async fn item_sent_between_poll_and_wait_is_taken() {
     // The source looks, finds nothing, and polls the generator, which sends at once or a step later.
     let mut source = Source::generate(|out| async move {
         for item in 0..6 {

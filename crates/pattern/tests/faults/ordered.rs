@@ -6,7 +6,7 @@ use towpath_pattern::{Scope, Settings};
 use crate::{run_in, settle};
 
 #[tokio::test]
-async fn an_ordered_run_yields_the_unbroken_beginning_and_then_the_failure() {
+async fn ordered_run_yields_the_prefix_then_the_failure() {
     const BOUND: usize = 8 + 8;
     for failing in 0..8 {
         let job = move |item: usize| async move {

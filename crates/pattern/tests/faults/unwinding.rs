@@ -31,8 +31,8 @@ impl Drop for Loud {
 }
 
 #[test]
-fn a_run_dropped_by_a_panic_ends_no_process_though_its_outputs_panic_too() {
-    survives("unwinding::a_run_dropped_by_a_panic_ends_no_process_though_its_outputs_panic_too", || {
+fn run_dropped_by_a_panic_with_panicking_outputs_does_not_abort() {
+    survives("unwinding::run_dropped_by_a_panic_with_panicking_outputs_does_not_abort", || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let scope = Scope::new("loud");

@@ -23,7 +23,7 @@ async fn recv_with_doubts(receiver: &mut Receiver<usize>, left: &AtomicUsize) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_item_is_received_once_despite_cancellation() {
+async fn items_are_received_once_despite_cancellation() {
     const ITEMS: usize = 20_000;
     for capacity in [0, 1, 2, 10, 1_000] {
         let (sender, receiver) = queue::bounded(capacity);
@@ -78,7 +78,7 @@ async fn every_item_is_received_once_despite_cancellation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_receiver_sleeps_while_there_are_items() {
+async fn receivers_do_not_sleep_while_items_wait() {
     for capacity in [0, 1, 3, 64] {
         let (sender, receiver) = queue::bounded(capacity);
         let mut consuming = tokio::task::JoinSet::new();

@@ -41,7 +41,7 @@ impl Stream for WaitsAndPanics {
 }
 
 #[tokio::test]
-async fn it_keeps_no_place_in_the_line_of_a_queue() {
+async fn broken_source_keeps_no_place_in_a_wait_list() {
     let (producer, mut consumer) = queue::bounded(10);
     let stream = WaitsAndPanics { consumer: consumer.clone(), gave_one: false };
     let _run = broken(Source::new(stream)).await;
@@ -53,7 +53,7 @@ async fn it_keeps_no_place_in_the_line_of_a_queue() {
 }
 
 #[tokio::test]
-async fn a_task_that_sends_for_a_generator_hears_that_nobody_takes() {
+async fn task_sending_for_a_broken_generator_gets_an_error() {
     let sending = Arc::new(AtomicBool::new(true));
     let sends = Arc::clone(&sending);
     let source = Source::generate(|out| async move {

@@ -176,7 +176,7 @@ async fn watched_scope_that_is_dropped_leaves_no_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closed_with_a_watched_token_does_not_wait_for_the_deadline() {
+async fn wait_with_a_watched_token_does_not_wait_for_the_deadline() {
     let (scope, began) = (limited(), Instant::now());
     let token = scope.token().clone();
     scope.wait().await.expect("nothing is in it");

@@ -55,7 +55,7 @@ fn run(source: Source<u32>, settings: Settings, first: First) -> Run<u32> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
+async fn panic_after_a_dropped_item_is_reported_once() {
     for order in [Order::AsCompleted, Order::Ordered] {
         for limit in [1, 2] {
             for (first, panicked) in [
@@ -85,7 +85,7 @@ async fn a_panic_after_it_is_told_once_and_every_item_is_accounted_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_long_after_it_stops_the_run() {
+async fn panic_long_after_a_dropped_item_stops_the_run() {
     let failure =
         run(Source::new(vec![7]), Settings::new("dropping", 2), First::DropsItAndPanicsLater).collect().await;
     let failure = failure.expect_err("it panicked");
@@ -93,7 +93,7 @@ async fn a_panic_long_after_it_stops_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_dropped_after_an_await_goes_to_another_worker() {
+async fn item_that_is_dropped_after_an_await_goes_to_another_worker() {
     let (sender, source) = Source::channel(4);
     let mut run = run(source, Settings::new("dropping", 4), First::WaitsAndDropsIt);
     sender.send(5).await.expect("somebody receives");
@@ -102,7 +102,7 @@ async fn an_item_that_is_dropped_after_an_await_goes_to_another_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_somebody_else_drops_at_once_all_go_to_other_workers() {
+async fn items_dropped_by_a_third_task_go_to_other_workers() {
     let stolen = Arc::new(Mutex::new(Vec::new()));
     let dropped = Arc::new(Notify::new());
     let jobs = AtomicUsize::new(0);

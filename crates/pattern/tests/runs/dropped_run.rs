@@ -36,7 +36,7 @@ async fn heard_of<Out: Send + 'static>(run: Run<Out>, scope: Scope) -> String {
 }
 
 #[tokio::test]
-async fn an_error_comes_before_the_panic_of_an_output() {
+async fn error_is_recorded_before_the_panic_of_an_output() {
     let scope = Scope::new("around");
     let job = |item: u32| async move {
         anyhow::ensure!(item != 0, "the error");
@@ -118,7 +118,7 @@ async fn nor_how_its_work_closed() {
 }
 
 #[tokio::test]
-async fn the_panic_of_an_output_that_its_taker_held_is_heard() {
+async fn panic_of_an_output_held_by_the_run_is_recorded() {
     let scope = Scope::new("around");
     let job = |item: u32| async move { Ok((item == 1).then_some(Bomb("of the output"))) };
     let mut run = run_in(&scope, 0..2, roomy(2, Order::AsCompleted), job);
@@ -188,7 +188,7 @@ impl Work<u32, Output> for Meets {
 }
 
 #[test]
-fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
+fn error_precedes_an_output_dropped_during_the_end() {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     let (closing, closes) = mpsc::channel();
     let scope = Scope::new("around");
@@ -206,7 +206,7 @@ fn nor_an_output_first_that_is_dropped_while_the_run_comes_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_report_tells_an_error_before_the_panic_of_an_output_when_order_held_back_both() {
+async fn report_has_the_error_before_the_panic_of_a_held_output() {
     let run = run_in(&Scope::default(), 0..3, roomy(2, Order::Ordered), waits_gives_fails);
     settle().await;
     run.cancel();

@@ -37,7 +37,7 @@ fn pass(source: Source<u32>) -> Run<u32> {
 }
 
 #[tokio::test]
-async fn a_task_that_sends_hears_that_its_source_is_gone() {
+async fn sending_task_gets_an_error_after_its_source_is_dropped() {
     let scope = Scope::new("feeders");
     let source = fed_by_a_task(&scope, (), |out| async move {
         let mut sent = 0;
@@ -54,7 +54,7 @@ async fn a_task_that_sends_hears_that_its_source_is_gone() {
 }
 
 #[tokio::test]
-async fn a_task_that_does_not_ask_comes_to_its_end_all_the_same() {
+async fn task_that_never_sends_again_still_ends() {
     let scope = Scope::new("feeders");
     let source = fed_by_a_task(&scope, (), |out| async move {
         for item in 0..10 {
@@ -68,7 +68,7 @@ async fn a_task_that_does_not_ask_comes_to_its_end_all_the_same() {
 }
 
 #[tokio::test]
-async fn all_that_wait_for_their_turn_hear_it() {
+async fn waiting_sends_all_get_the_error() {
     let scope = Scope::new("feeders");
     let mut source = fed_by_a_task(&scope, (), |out| async move {
         let heard = tokio::join!(out.send(1), out.send(2), out.send(3));
@@ -82,7 +82,7 @@ async fn all_that_wait_for_their_turn_hear_it() {
 }
 
 #[tokio::test]
-async fn a_task_hears_that_its_source_has_ended_though_that_is_still_there() {
+async fn sending_task_gets_an_error_after_its_source_has_ended() {
     let scope = Scope::new("feeders");
     let mut source = Source::generate(|out| {
         scope.spawn("feeder", async move {
@@ -101,7 +101,7 @@ async fn a_task_hears_that_its_source_has_ended_though_that_is_still_there() {
 }
 
 #[tokio::test]
-async fn the_generator_itself_is_dropped_where_it_sends() {
+async fn generator_is_dropped_at_its_send() {
     let (went_on, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(()));
     let (on, held) = (Arc::clone(&went_on), Arc::clone(&seen));
     let mut source = Source::generate(move |out| async move {
@@ -119,7 +119,7 @@ async fn the_generator_itself_is_dropped_where_it_sends() {
 }
 
 #[tokio::test]
-async fn a_task_that_sends_to_nobody_for_ever_keeps_no_others_of_its_thread_waiting() {
+async fn refused_sends_in_a_loop_let_other_tasks_run() {
     let scope = Scope::new("feeders");
     drop(fed_by_a_task(&scope, (), |out| async move {
         loop {

@@ -140,7 +140,7 @@ async fn failure_in_a_child_that_its_job_waits_for_stops_no_other_job() {
 
 /// The same from a child that nobody waits for: at the end of the run, and not lost.
 #[tokio::test(start_paused = true)]
-async fn failure_in_a_child_that_nobody_waits_for_is_reported_at_the_end() {
+async fn failure_in_a_child_without_a_wait_is_reported_at_the_end() {
     let job = scoped(async |scope: &Scope, item: u32| {
         scope.child("own").spawn("task", async move { anyhow::bail!("of {item}") });
         yield_now().await;

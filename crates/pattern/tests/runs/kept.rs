@@ -31,7 +31,7 @@ fn taken(kept: &Kept<u32>) -> Source<u32> {
 }
 
 #[test]
-fn a_source_may_be_resumed_more_often_than_a_stack_is_deep() {
+fn source_resumed_many_times_needs_no_stack() {
     let resumes = || {
         let runtime = Builder::new_current_thread().build().unwrap();
         let mut source = Source::new(0..10);
@@ -51,7 +51,7 @@ fn a_source_may_be_resumed_more_often_than_a_stack_is_deep() {
 }
 
 #[tokio::test]
-async fn what_is_resumed_again_and_again_stays_in_order() {
+async fn source_resumed_many_times_stays_in_order() {
     let mut source = Source::new(0..1_000_000);
     let mut before = None;
     let mut seen = 0;
@@ -71,7 +71,7 @@ async fn what_is_resumed_again_and_again_stays_in_order() {
 }
 
 #[tokio::test]
-async fn what_a_run_took_and_never_began_comes_before_what_was_given_back_to_it() {
+async fn unstarted_items_precede_items_given_back_later() {
     // Of four that were given back, a later run takes some, and begins none of them.
     let mut source = Source::new(0..100);
     for limit in [4, 1, 2, 1, 3] {

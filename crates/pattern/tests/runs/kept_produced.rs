@@ -66,7 +66,7 @@ fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Sender<usize>
 }
 
 #[test]
-fn what_the_last_item_of_a_resumed_source_puts_is_worked_on() {
+fn item_sent_by_the_last_item_of_a_resumed_source_runs() {
     for items in 1..=9 {
         let home = single();
         let (source, producer) = resumed(items, &home);

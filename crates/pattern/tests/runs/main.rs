@@ -1,17 +1,16 @@
 //! Runs, what they are made of and what becomes of them: sources, workers, scopes, ends.
 
-mod ahead;
-mod author;
 mod broken_source;
 mod cancelled_inside;
 mod cancelled_start;
 mod cancelled_task;
-mod closed;
 mod deadline_ready;
 mod deadline_token;
+mod display;
+mod drop_order;
 mod dropped_items;
-mod dropped_last;
 mod dropped_run;
+mod ends;
 mod error_chain;
 mod generated;
 mod inputs;
@@ -20,18 +19,19 @@ mod job_scope_ends;
 mod jobs;
 mod kept;
 mod kept_produced;
-mod mended;
-mod mended_ends;
+mod look_ahead;
+mod masked_failures;
+mod method_names;
 mod monitor;
+mod progress;
 mod run;
 mod scope;
 mod scope_policy;
-mod shadowed;
+mod scope_wait;
 mod shut_down;
 mod source;
 mod spawn_value;
-mod told;
-mod two_faults;
+mod work_panics;
 mod workers;
 mod wrong_uses;
 

@@ -21,7 +21,7 @@ async fn even(item: u32) -> anyhow::Result<u32> {
 }
 
 #[tokio::test]
-async fn collect_gives_the_first_failure_and_the_scope_hears_of_the_next() {
+async fn collect_returns_the_first_failure_and_scope_the_next() {
     let scope = Scope::new("numbers");
     let first = going_on(&scope, 8, even).collect().await.expect_err("1 is odd");
     assert_eq!(format!("{first:#}"), "item 1 at stage `check` failed: 1 is odd");
@@ -48,7 +48,7 @@ impl Drop for Living {
 }
 
 #[tokio::test]
-async fn a_collect_that_failed_keeps_no_more_failures_than_a_report() {
+async fn failed_collect_keeps_no_more_failures_than_a_report() {
     let living = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
     let job = {
@@ -67,7 +67,7 @@ async fn a_collect_that_failed_keeps_no_more_failures_than_a_report() {
 }
 
 #[tokio::test]
-async fn a_run_says_that_it_is_at_its_end_once_all_is_yielded() {
+async fn run_is_terminated_after_its_last_output() {
     let scope = Scope::default();
     let mut run = going_on(&scope, 2, |item: u32| async move { Ok(item) });
     assert!(!run.is_terminated());
@@ -83,7 +83,7 @@ async fn a_run_says_that_it_is_at_its_end_once_all_is_yielded() {
 }
 
 #[tokio::test]
-async fn an_indexed_run_tells_the_input_of_outputs_and_failures() {
+async fn indexed_run_yields_the_index_of_outputs_and_failures() {
     let scope = Scope::default();
     let mut run = going_on(&scope, 3, even).indexed();
     let mut told = Vec::new();
@@ -106,7 +106,7 @@ async fn an_indexed_run_tells_the_input_of_outputs_and_failures() {
 }
 
 #[tokio::test]
-async fn a_report_counts_all_failures_and_keeps_the_first_thousand() {
+async fn report_counts_all_failures_and_keeps_the_first_thousand() {
     let bad = |item: u32| async move { Err::<u32, _>(anyhow::anyhow!("{item} is bad")) };
     let report = going_on(&Scope::default(), 1_100, bad).finish().await;
     assert_eq!((report.last().errored, report.failures.len()), (1_100, Report::KEPT_FAILURES));
@@ -115,7 +115,7 @@ async fn a_report_counts_all_failures_and_keeps_the_first_thousand() {
 }
 
 #[tokio::test]
-async fn a_failure_that_order_holds_back_is_told_when_the_run_is_stopped() {
+async fn failure_held_back_for_order_is_reported_after_a_stop() {
     let job = |item: u32| async move {
         if item == 0 {
             pending::<()>().await;
@@ -148,7 +148,7 @@ fn told(report: &Report) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_report_tells_the_first_cause_before_what_came_of_it() {
+async fn report_has_the_first_cause_before_its_effects() {
     let job = |item: u32| async move {
         if item == 0 {
             yield_now().await;
@@ -165,7 +165,7 @@ async fn a_report_tells_the_first_cause_before_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn a_report_tells_what_was_yielded_in_its_order_before_what_was_not() {
+async fn report_has_yielded_failures_before_the_others() {
     let outputs = |item: u32| async move {
         anyhow::ensure!(item.is_multiple_of(2), "{item} is odd");
         Ok(PanicsInDrop)
@@ -217,7 +217,7 @@ fn three_that_panic(scope: &Scope, fails: bool) -> Run<PanicsInDrop> {
 const DROPPED: &str = "stage `three` panicked: as it is dropped";
 
 #[tokio::test]
-async fn a_collect_that_fails_drops_its_outputs_one_by_one() {
+async fn collect_that_fails_drops_its_outputs_one_by_one() {
     let scope = Scope::default();
     let Err(failure) = three_that_panic(&scope, true).collect().await else { panic!("item 3 fails") };
     assert_eq!(format!("{failure:#}"), "item 3 at stage `three` failed: no more");
@@ -225,7 +225,7 @@ async fn a_collect_that_fails_drops_its_outputs_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_collect_that_is_dropped_drops_its_outputs_one_by_one() {
+async fn collect_that_is_dropped_drops_its_outputs_one_by_one() {
     let scope = Scope::default();
     let mut collecting = Box::pin(three_that_panic(&scope, false).collect());
     for _ in 0..50 {
@@ -237,7 +237,7 @@ async fn a_collect_that_is_dropped_drops_its_outputs_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_run_whose_failure_was_taken_says_so_as_the_source_of_another() {
+async fn run_with_a_taken_failure_fails_its_downstream_stage() {
     let fails = |_: u32| async { Err::<u32, _>(anyhow::anyhow!("no")) };
     let mut first =
         Run::spawn(Scope::default(), Source::new(0..3), Settings::new("first", 1), Arc::new(fails));

@@ -40,7 +40,7 @@ async fn endless(guard: Guard) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn closed_waits_for_every_task_and_is_fine_when_none_failed() {
+async fn wait_waits_for_every_task() {
     let (scope, alive) = (Scope::new("group"), Alive::default());
     for _ in 0..10 {
         let guard = alive.guard();
@@ -55,7 +55,7 @@ async fn closed_waits_for_every_task_and_is_fine_when_none_failed() {
 }
 
 #[tokio::test]
-async fn the_first_task_that_fails_stops_the_others_and_is_told() {
+async fn first_failed_task_stops_the_others_and_is_reported() {
     let (scope, alive) = (Scope::new("group"), Alive::default());
     scope.spawn("endless", endless(alive.guard()));
     scope.spawn("failing", async { anyhow::bail!("no such host") });
@@ -66,7 +66,7 @@ async fn the_first_task_that_fails_stops_the_others_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_panic_of_a_task_is_told_with_its_message() {
+async fn task_panic_is_reported_with_its_message() {
     let scope = Scope::new("group");
     scope.spawn("panicking", async { panic!("on purpose") });
     let failure = scope.wait().await.expect_err("one panicked");
@@ -74,7 +74,7 @@ async fn a_panic_of_a_task_is_told_with_its_message() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_drop_of_a_cancelled_task_is_told() {
+async fn panic_in_the_drop_of_a_cancelled_task_is_reported() {
     struct Loud;
     impl Drop for Loud {
         fn drop(&mut self) {
@@ -93,7 +93,7 @@ async fn a_panic_in_the_drop_of_a_cancelled_task_is_told() {
 }
 
 #[tokio::test]
-async fn a_cancelled_scope_closes_without_a_failure() {
+async fn cancelled_scope_ends_without_a_failure() {
     let (scope, alive) = (Scope::new("group"), Alive::default());
     scope.spawn("endless", endless(alive.guard()));
     scope.cancel();
@@ -102,7 +102,7 @@ async fn a_cancelled_scope_closes_without_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_stops_the_tasks_and_is_told() {
+async fn deadline_stops_the_tasks_and_is_reported() {
     let (scope, alive) = (Scope::new("group").with_timeout(Duration::from_secs(5)), Alive::default());
     scope.spawn("endless", endless(alive.guard()));
     let began = Instant::now();
@@ -112,7 +112,7 @@ async fn a_deadline_stops_the_tasks_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_inner_deadline_is_never_later_than_the_outer_one() {
+async fn inner_deadline_is_never_later_than_the_outer_one() {
     let outer = Scope::new("outer").with_timeout(Duration::from_secs(1));
     let inner = outer.child("inner").with_timeout(Duration::from_secs(60));
     assert_eq!(inner.deadline(), outer.deadline());
@@ -134,7 +134,7 @@ async fn cancelling_a_scope_reaches_inward_and_not_outward() {
 }
 
 #[tokio::test]
-async fn closing_an_outer_scope_waits_for_the_inner_and_hears_what_nobody_heard_there() {
+async fn wait_on_a_parent_waits_for_the_child_and_its_failure() {
     let (outer, alive) = (Scope::new("outer"), Alive::default());
     let inner = outer.child("inner");
     let guard = alive.guard();
@@ -153,7 +153,7 @@ async fn closing_an_outer_scope_waits_for_the_inner_and_hears_what_nobody_heard_
 
 /// A future of `closed` polled so many times and dropped has taken nothing from the next one.
 #[tokio::test]
-async fn the_wait_for_the_end_may_be_dropped_at_every_poll() {
+async fn wait_may_be_dropped_at_every_poll() {
     for polls in 0..12 {
         let (outer, alive) = (Scope::new("outer"), Alive::default());
         let inner = outer.child("inner").child("innermost");
@@ -200,7 +200,7 @@ async fn dropping_the_last_handle_stops_the_tasks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scope_tells_its_name_and_its_deadline() {
+async fn scope_returns_its_name_and_its_deadline() {
     let scope = Scope::new("request");
     assert_eq!((scope.name(), scope.deadline()), ("request", None));
     let limited = Scope::new("limited").with_timeout(Duration::from_secs(3));
@@ -226,7 +226,7 @@ impl Drop for LoudError {
 }
 
 #[tokio::test]
-async fn a_failure_that_nobody_hears_of_panics_where_nobody_hears_that_either() {
+async fn unreported_failure_that_panics_in_its_drop_does_not_abort() {
     let fails = || async { Err(LoudError.into()) };
     let start = |scope: &Scope| {
         let job = move |(): ()| fails();
@@ -270,7 +270,7 @@ where
 }
 
 #[test]
-fn a_task_whose_runtime_is_shut_down_is_told_as_cancelled() {
+fn task_of_a_shut_down_runtime_is_reported_as_cancelled() {
     let shut_down = Err("stage `task` was cancelled: the runtime was shut down".to_owned());
     for begun in [true, false] {
         assert_eq!(told_after_a_shutdown(begun, pending(), |_| ()), shut_down, "begun: {begun}");
@@ -282,7 +282,7 @@ fn a_task_whose_runtime_is_shut_down_is_told_as_cancelled() {
 }
 
 #[test]
-fn a_task_that_was_the_last_to_have_its_scope_is_told_to_the_one_around_it() {
+fn failure_of_the_last_owner_of_a_scope_moves_to_the_parent() {
     let outer = Scope::new("outer");
     let runtime = Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {

@@ -44,7 +44,7 @@ where
 }
 
 #[test]
-fn a_run_whose_workers_are_gone_before_its_supervisor_looks_does_not_end_as_if_all_were_done() {
+fn run_whose_workers_vanish_first_does_not_end_as_complete() {
     let job = |item: usize| async move {
         yield_now().await;
         Ok(item)
@@ -78,7 +78,7 @@ impl Drop for Captured {
 }
 
 #[test]
-fn what_the_work_has_captured_is_gone_before_the_run_is_over_and_its_panic_is_told() {
+fn captured_values_are_dropped_before_the_run_is_over() {
     let too_late = Arc::new(AtomicUsize::new(0));
     // tokio drops its tasks in an order that changes from run to run.
     for _ in 0..50 {
@@ -106,7 +106,7 @@ fn what_the_work_has_captured_is_gone_before_the_run_is_over_and_its_panic_is_to
 }
 
 #[test]
-fn what_was_never_begun_is_kept_where_a_panic_drops_the_runtime() {
+fn unstarted_items_are_kept_after_a_panic_drops_the_runtime() {
     let left = Arc::new(Mutex::new(None));
     let leaves = Arc::clone(&left);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -135,7 +135,7 @@ fn what_was_never_begun_is_kept_where_a_panic_drops_the_runtime() {
 }
 
 #[test]
-fn what_lay_between_two_stages_counts_as_cancelled_at_the_second() {
+fn item_between_two_stages_counts_as_cancelled_downstream() {
     let runtime = single();
     let run = runtime.block_on(async {
         let roomy = Settings::new("first", 1).capacity(10);

@@ -47,7 +47,7 @@ fn hand_on<Kind>(source: impl IntoSource<u64, Kind>, on_failure: OnFailure) -> R
 }
 
 #[tokio::test]
-async fn a_stream_and_a_stream_of_results_give_their_items() {
+async fn stream_and_stream_of_results_yield_their_items() {
     assert_eq!(drain(Source::new(Hesitant(vec![1, 2, 3], false))).await, (vec![1, 2, 3], None));
     let fallible: Vec<Result<u64, std::num::ParseIntError>> = vec![Ok(1), "x".parse(), Ok(3)];
     let (items, failure) = drain(Source::try_stream(Hesitant(fallible, false))).await;
@@ -56,7 +56,7 @@ async fn a_stream_and_a_stream_of_results_give_their_items() {
 }
 
 #[tokio::test]
-async fn a_channel_ends_when_its_senders_are_gone() {
+async fn channel_ends_when_its_senders_are_gone() {
     let (sender, source) = Source::channel(2);
     let feeds = tokio::spawn(async move {
         for item in 0..5 {
@@ -69,7 +69,7 @@ async fn a_channel_ends_when_its_senders_are_gone() {
 
 #[tokio::test]
 #[should_panic(expected = "a channel of capacity 0 could never hold an item; use 1 or more")]
-async fn a_channel_without_room_is_refused() {
+async fn channel_without_room_is_refused() {
     let _ = Source::<u64>::channel(0);
 }
 
@@ -77,12 +77,12 @@ async fn a_channel_without_room_is_refused() {
 #[should_panic(
     expected = "a channel takes memory for all of its 18446744073709551615 items at once; use 16777216 or fewer"
 )]
-async fn a_channel_larger_than_any_memory_is_refused() {
+async fn channel_larger_than_any_memory_is_refused() {
     let _ = Source::<u64>::channel(usize::MAX);
 }
 
 #[tokio::test]
-async fn a_generator_goes_on_only_when_its_item_was_taken() {
+async fn generator_goes_on_only_when_its_item_was_taken() {
     let (told, sent) = async_channel::unbounded();
     let mut source = Source::generate(move |out| async move {
         for item in 0..3 {
@@ -98,7 +98,7 @@ async fn a_generator_goes_on_only_when_its_item_was_taken() {
 }
 
 #[tokio::test]
-async fn a_generator_may_send_from_two_places_at_once() {
+async fn generator_may_send_from_two_places_at_once() {
     let source = Source::generate(|out| async move {
         let evens = async {
             for item in [0, 2, 4] {
@@ -118,7 +118,7 @@ async fn a_generator_may_send_from_two_places_at_once() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_generator_comes_after_its_items() {
+async fn error_of_a_generator_comes_after_its_items() {
     let source = Source::try_generate(|out| async move {
         out.send(1).await;
         anyhow::bail!("the page is missing")
@@ -131,7 +131,7 @@ async fn an_error_of_a_generator_comes_after_its_items() {
 }
 
 #[tokio::test]
-async fn what_was_kept_can_be_run_again_to_the_end() {
+async fn kept_items_run_again_to_the_end() {
     let (source, kept) = Source::new(0..20_u64).kept();
     let run = hand_on(source, OnFailure::Stop);
     assert!(kept.take().is_none(), "the run is not over");
@@ -146,7 +146,7 @@ async fn what_was_kept_can_be_run_again_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_run_becomes_a_source_with_what_it_has_left() {
+async fn run_as_a_source_yields_its_remaining_outputs() {
     let mut first = hand_on(0..6, OnFailure::Stop);
     assert_eq!(first.next().await.transpose().expect("no failure"), Some(0));
     let rest = hand_on(first, OnFailure::Stop).collect().await.expect("no failure");
@@ -154,7 +154,7 @@ async fn a_run_becomes_a_source_with_what_it_has_left() {
 }
 
 #[tokio::test]
-async fn failures_pass_through_a_stage_that_continues_and_are_counted_where_they_happened() {
+async fn failures_pass_through_and_are_counted_at_their_stage() {
     let first = hand_on(5..10, OnFailure::Continue);
     let (outcomes, report) = hand_on(first, OnFailure::Continue).outcomes().await;
     let told: Vec<_> =
@@ -168,7 +168,7 @@ async fn failures_pass_through_a_stage_that_continues_and_are_counted_where_they
 }
 
 #[tokio::test]
-async fn a_failure_of_the_first_stage_stops_the_second_at_once() {
+async fn failure_of_the_first_stage_stops_the_second_at_once() {
     let endless = Source::new(0..);
     let first = hand_on(endless, OnFailure::Stop);
     let failure = hand_on(first, OnFailure::Stop).collect().await.expect_err("item 7 fails");
@@ -177,7 +177,7 @@ async fn a_failure_of_the_first_stage_stops_the_second_at_once() {
 }
 
 #[tokio::test]
-async fn an_indexed_run_tells_the_input_of_each_output() {
+async fn indexed_run_yields_the_index_of_each_output() {
     let mut run = hand_on(10..13, OnFailure::Stop).indexed();
     let mut seen = Vec::new();
     while let Some(output) = run.next().await {
@@ -188,7 +188,7 @@ async fn an_indexed_run_tells_the_input_of_each_output() {
 }
 
 #[tokio::test]
-async fn a_pattern_in_a_box_is_a_pattern() {
+async fn boxed_pattern_is_a_pattern() {
     struct HandOn;
     impl towpath_pattern::Pattern<u64> for HandOn {
         type Out = u64;
@@ -204,7 +204,7 @@ async fn a_pattern_in_a_box_is_a_pattern() {
 }
 
 #[tokio::test]
-async fn an_item_of_a_queue_has_the_index_of_its_input_or_else_its_number() {
+async fn queue_item_has_the_index_of_its_input_or_its_number() {
     let (producer, consumer) = queue::bounded(8);
     for item in [10, 11, 12] {
         producer.try_send(item).expect("there is room");

@@ -36,7 +36,7 @@ fn cancelled_by(failure: Option<&Failure>) -> Option<Cancelled> {
 }
 
 #[test]
-fn a_run_outside_a_runtime_says_what_to_do() {
+fn run_outside_a_runtime_names_the_way_out() {
     assert_eq!(
         panic_of(|| passing(&Scope::default())),
         "a run of `pass` was started outside a tokio runtime; start it within `#[tokio::main]`, \
@@ -45,7 +45,7 @@ fn a_run_outside_a_runtime_says_what_to_do() {
 }
 
 #[test]
-fn a_task_spawned_outside_a_runtime_says_what_to_do() {
+fn task_outside_a_runtime_names_the_way_out() {
     let scope = Scope::new("start-up");
     assert_eq!(
         panic_of(|| scope.spawn("migrate", async { Ok(()) })),
@@ -55,7 +55,7 @@ fn a_task_spawned_outside_a_runtime_says_what_to_do() {
 }
 
 #[test]
-fn a_deadline_without_timers_says_what_to_do_and_leaves_nothing_behind() {
+fn deadline_without_timers_names_the_way_out() {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     let scope = Scope::new("hurried").with_timeout(Duration::from_secs(1));
     let told = "timers are disabled. Call `enable_time` on the runtime builder to enable timers.";
@@ -66,14 +66,14 @@ fn a_deadline_without_timers_says_what_to_do_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_run_without_a_deadline_needs_no_timers() {
+fn run_without_a_deadline_needs_no_timers() {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     let outputs = runtime.block_on(async { passing(&Scope::default()).collect().await });
     assert_eq!(outputs.expect("it does not fail").len(), 3);
 }
 
 #[tokio::test]
-async fn a_job_that_blocks_on_a_runtime_within_it_fails_with_a_message_that_says_so() {
+async fn job_that_blocks_on_its_runtime_fails_with_a_message() {
     let job = |item: u64| async move {
         let inner = Builder::new_current_thread().build()?;
         let wrong = catch_unwind(AssertUnwindSafe(|| inner.block_on(pass(item))));
@@ -91,7 +91,7 @@ async fn a_job_that_blocks_on_a_runtime_within_it_fails_with_a_message_that_says
 }
 
 #[test]
-fn a_run_may_be_taken_on_another_runtime_than_its_own() {
+fn run_is_received_on_another_runtime() {
     let own = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let other = Runtime::new().expect("a runtime");
     let run = {
@@ -102,7 +102,7 @@ fn a_run_may_be_taken_on_another_runtime_than_its_own() {
 }
 
 #[tokio::test]
-async fn a_run_in_a_cancelled_scope_says_so_and_begins_nothing() {
+async fn run_in_a_cancelled_scope_starts_no_job() {
     let scope = Scope::new("over");
     scope.cancel();
     let report = passing(&scope).finish().await;
@@ -112,7 +112,7 @@ async fn a_run_in_a_cancelled_scope_says_so_and_begins_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_in_a_scope_that_is_over_is_never_begun() {
+async fn task_in_a_cancelled_scope_is_never_polled() {
     let begun = Arc::new(AtomicUsize::new(0));
     let task = || {
         let begun = Arc::clone(&begun);
@@ -139,7 +139,7 @@ async fn a_task_in_a_scope_that_is_over_is_never_begun() {
 }
 
 #[tokio::test]
-async fn a_scope_that_was_closed_and_not_cancelled_is_as_good_as_new() {
+async fn scope_after_a_wait_takes_tasks_again() {
     let scope = Scope::new("again");
     for _ in 0..2 {
         scope.wait().await.expect("nothing is in it");
@@ -150,7 +150,7 @@ async fn a_scope_that_was_closed_and_not_cancelled_is_as_good_as_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_has_passed_is_told_and_one_beyond_all_timers_is_kept() {
+async fn deadline_in_the_past_is_reported_and_a_far_one_kept() {
     for late in [
         Scope::new("none").with_timeout(Duration::ZERO),
         Scope::new("none").with_deadline(Instant::now() - Duration::from_millis(1)),
@@ -177,7 +177,7 @@ async fn a_deadline_that_has_passed_is_told_and_one_beyond_all_timers_is_kept() 
 }
 
 #[tokio::test]
-async fn a_run_that_is_over_yields_nothing_more_and_its_source_is_given_back_once() {
+async fn run_that_is_over_gives_back_its_source_once() {
     let (source, kept) = Source::new(vec![1, 2, 3]).kept();
     assert!(kept.take().is_none(), "the source is in use");
     let mut run = Run::spawn(Scope::default(), source, Settings::new("pass", 2), Arc::new(pass));
@@ -194,7 +194,7 @@ async fn a_run_that_is_over_yields_nothing_more_and_its_source_is_given_back_onc
 }
 
 #[tokio::test]
-async fn what_is_put_into_a_closed_queue_comes_back() {
+async fn item_sent_to_a_closed_queue_comes_back() {
     let (producer, mut consumer) = queue::bounded(2);
     producer.send(1).await.expect("there is room");
     consumer.close();
@@ -212,7 +212,7 @@ async fn what_is_put_into_a_closed_queue_comes_back() {
 }
 
 #[tokio::test]
-async fn a_queue_says_that_it_is_full_or_empty() {
+async fn queue_refuses_when_full_or_empty() {
     let (producer, mut consumer) = queue::bounded(1);
     assert_eq!(consumer.try_recv().expect_err("it is empty").to_string(), "the queue is empty");
     producer.try_send(1).expect("there is room");

@@ -24,7 +24,7 @@ async fn rest_of(source: &mut Source<usize>) -> Outcomes {
 }
 
 #[test]
-fn a_source_that_was_read_to_its_end_stays_ended() {
+fn source_read_to_its_end_stays_ended() {
     for runtime in runtimes() {
         for (kind, end, way) in source::all() {
             runtime.block_on(async {
@@ -42,7 +42,7 @@ fn a_source_that_was_read_to_its_end_stays_ended() {
 
 /// The source is read by hand, and run again, after a run that ended or that the failure of the source stopped.
 #[test]
-fn a_source_that_was_run_to_its_end_stays_ended() {
+fn source_run_to_its_end_stays_ended() {
     for (policy, runtime) in [OnFailure::Stop, OnFailure::Continue]
         .into_iter()
         .flat_map(|policy| runtimes().map(|kind| (policy, kind)))
@@ -76,7 +76,7 @@ fn a_source_that_was_run_to_its_end_stays_ended() {
 
 /// A sender outlives the producers, so the source is quiescent and not exhausted at its end.
 #[test]
-fn a_quiescent_source_that_has_ended_takes_no_items() {
+fn quiescent_source_that_has_ended_takes_no_items() {
     let [runtime, _] = runtimes();
     runtime.block_on(async {
         let passes = Fanout::new(2, |item: usize| async move { Ok(item) });

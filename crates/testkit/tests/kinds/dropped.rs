@@ -65,7 +65,7 @@ fn assert_fails_once(name: &str, end: End, outcomes: &Outcomes) {
 
 /// A job waits for the end of a channel, the sender of which the source owns.
 #[test]
-fn the_value_is_dropped_while_a_job_waits_for_that() {
+fn value_is_dropped_while_a_job_waits_for_the_drop() {
     let case = Case::new(2).capacity(CAPACITY);
     each(case.going_on(), |name, end, items, outcomes| {
         assert_fails_once(name, end, outcomes);
@@ -74,7 +74,7 @@ fn the_value_is_dropped_while_a_job_waits_for_that() {
 }
 
 #[test]
-fn a_failure_at_the_end_that_stops_the_run_is_recorded_once() {
+fn failure_at_the_end_that_stops_the_run_is_recorded_once() {
     let case = Case::new(2).capacity(CAPACITY);
     assert_eq!(case.on_failure, OnFailure::Stop);
     each(case, |name, end, items, outcomes| {
@@ -85,7 +85,7 @@ fn a_failure_at_the_end_that_stops_the_run_is_recorded_once() {
 
 /// The value is captured by the jobs of a run, and not by its source.
 #[test]
-fn the_work_of_a_run_is_dropped_before_the_next_stage_ends() {
+fn work_of_a_run_is_dropped_before_the_next_stage_ends() {
     let case = Case::new(2).capacity(CAPACITY);
     let passes = |item: usize| async move { Ok(item) };
     for runtime in runtimes() {

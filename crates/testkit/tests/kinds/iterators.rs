@@ -10,7 +10,7 @@ use super::{Outcomes, runtimes};
 const MOST: usize = 50;
 
 #[test]
-fn an_iterator_of_any_length_is_dropped_at_its_end() {
+fn iterator_of_any_length_is_dropped_at_its_end() {
     for runtime in runtimes() {
         for items in 0..=MOST {
             for limit in 2..5 {

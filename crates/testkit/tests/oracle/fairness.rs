@@ -90,7 +90,7 @@ fn endless() -> [(&'static str, Source<usize>); 4] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_always_ready_lets_a_timer_fire() {
+async fn source_that_is_always_ready_lets_a_timer_fire() {
     for (what, mut source) in endless() {
         lets_a_timer_fire(&format!("{what}, by hand"), async |count| {
             while count.more() && source.next().await.is_some() {}
@@ -123,7 +123,7 @@ async fn a_source_that_is_always_ready_lets_a_timer_fire() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_is_always_ready_lets_a_timer_fire() {
+async fn queue_that_is_always_ready_lets_a_timer_fire() {
     let (producer, mut consumer) = queue::bounded(10);
     lets_a_timer_fire("items one by one", async |count| {
         while count.more() {
@@ -168,7 +168,7 @@ async fn permits_that_are_always_free_let_a_timer_fire() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancellation_by_another_task_ends_a_run_that_is_always_ready() {
+async fn cancellation_by_another_task_ends_a_run_that_is_always_ready() {
     for (what, source) in endless() {
         let scope = Scope::new("to be cancelled");
         let mut run = Fanout::new(4, |item: usize| ready(Ok(item))).capacity(64).run_in(&scope, source);
@@ -230,7 +230,7 @@ async fn shares(capacity: usize, batch: usize, all: usize) -> ([usize; 3], [usiz
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_consumer_and_every_producer_of_a_queue_gets_its_share() {
+async fn senders_and_receivers_of_a_queue_get_their_share() {
     const ALL: usize = 30_000;
     for (capacity, batch) in [(0, 1), (1, 1), (2, 1), (10, 1), (10, 5), (100, 1), (100, 100)] {
         let (taken, put) = shares(capacity, batch, ALL).await;
@@ -243,7 +243,7 @@ async fn every_consumer_and_every_producer_of_a_queue_gets_its_share() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wants_all_permits_again_and_again_is_not_starved_by_many_who_want_one() {
+async fn request_for_all_permits_is_not_starved_by_small_requests() {
     const TIMES: usize = 200;
     let (semaphore, light) = (Semaphore::new(4), Count::default());
     let mut tasks = JoinSet::new();
@@ -271,7 +271,7 @@ async fn who_wants_all_permits_again_and_again_is_not_starved_by_many_who_want_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_runs_under_one_semaphore_whose_jobs_never_wait_both_go_on() {
+async fn runs_under_one_semaphore_both_progress() {
     const ALL: usize = 20_000;
     for permits in [1, 3] {
         let semaphore = Semaphore::new(permits);

@@ -73,7 +73,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 #[test]
-fn a_queue_loses_nothing_and_forgets_nobody_among_wakers_that_use_it_or_panic() {
+fn queue_with_hostile_wakers_loses_no_item_and_no_waiter() {
     cases::all(5_000, &cases(), |case, steps| {
         // One that fails is left as it is: its drop might panic, too, and hide what was found.
         let mut table = ManuallyDrop::new(Table::new(&case, steps));
@@ -308,7 +308,7 @@ fn keep(got: &Got, items: impl IntoIterator<Item = Item>) {
 }
 
 #[test]
-fn an_item_whose_drop_panics_is_dropped_with_the_others_and_the_queue_is_closed_to_everybody() {
+fn item_whose_drop_panics_does_not_keep_the_queue_open() {
     let items = Items::default();
     let (sender, receiver) = queue::bounded(3);
     for _ in 0..3 {
@@ -340,7 +340,7 @@ fn an_item_whose_drop_panics_is_dropped_with_the_others_and_the_queue_is_closed_
 }
 
 #[test]
-fn a_handle_that_is_dropped_by_a_panic_does_not_abort_though_wakers_panic() {
+fn handle_dropped_by_a_panic_with_panicking_wakers_aborts_not() {
     for waiting in [1, 2] {
         let (sender, receiver) = queue::bounded(1);
         let deed: Deed = Arc::new(|dropped| {

@@ -66,7 +66,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 #[test]
-fn every_list_of_operations_on_permits_does_what_it_does_to_a_count_and_a_line() {
+fn operations_on_permits_match_the_model() {
     cases::all(8_000, &cases(), |case, steps| {
         // One that fails is left as it is: its drop might panic, too, and hide what was found.
         let mut table = ManuallyDrop::new(Table::new(&case, steps));
@@ -342,7 +342,7 @@ impl Table {
 }
 
 #[test]
-fn a_permit_that_is_released_by_a_panic_does_not_abort_though_a_waker_panics() {
+fn permit_released_by_a_panic_with_a_panicking_waker_aborts_not() {
     let semaphore = Semaphore::new(1);
     let deed: Deed = Arc::new(|dropped| {
         if !dropped {

@@ -81,7 +81,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 #[test]
-fn every_list_of_operations_on_a_queue_does_what_it_does_to_a_list() {
+fn operations_on_a_queue_match_the_model() {
     cases::all(6_000, &cases(), |case, steps| {
         let mut table = Table::new(&case, steps);
         for operation in case.operations {

@@ -87,7 +87,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 #[test]
-fn every_list_of_operations_on_a_source_does_what_it_does_to_a_list() {
+fn operations_on_a_source_match_the_model() {
     cases::all(2_000, &cases(), |case, steps| {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;

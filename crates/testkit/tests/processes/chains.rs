@@ -49,43 +49,43 @@ fn runtime(mut kind: Builder, stack: usize) -> Runtime {
 }
 
 #[test]
-fn a_chain_that_ends_needs_no_stack() {
-    each("chains::a_chain_that_ends_needs_no_stack", |runtime, chain| {
+fn chain_that_ends_needs_no_stack() {
+    each("chains::chain_that_ends_needs_no_stack", |runtime, chain| {
         runtime.block_on(runtime.spawn(chain.ends())).expect("no panic");
     });
 }
 
 #[test]
-fn a_chain_that_is_cancelled_needs_no_stack() {
-    each("chains::a_chain_that_is_cancelled_needs_no_stack", |runtime, chain| {
+fn chain_that_is_cancelled_needs_no_stack() {
+    each("chains::chain_that_is_cancelled_needs_no_stack", |runtime, chain| {
         runtime.block_on(runtime.spawn(chain.is_cancelled())).expect("no panic");
     });
 }
 
 #[test]
-fn a_chain_that_is_dropped_needs_no_stack() {
-    each("chains::a_chain_that_is_dropped_needs_no_stack", |runtime, chain| {
+fn chain_that_is_dropped_needs_no_stack() {
+    each("chains::chain_that_is_dropped_needs_no_stack", |runtime, chain| {
         runtime.block_on(runtime.spawn(chain.is_dropped())).expect("no panic");
     });
 }
 
 #[test]
-fn a_chain_in_a_cancelled_scope_needs_no_stack() {
-    each("chains::a_chain_in_a_cancelled_scope_needs_no_stack", |runtime, chain| {
+fn chain_in_a_cancelled_scope_needs_no_stack() {
+    each("chains::chain_in_a_cancelled_scope_needs_no_stack", |runtime, chain| {
         runtime.block_on(runtime.spawn(chain.is_cancelled_by_its_scope())).expect("no panic");
     });
 }
 
 #[test]
-fn a_chain_whose_first_or_last_stage_fails_needs_no_stack() {
-    each("chains::a_chain_whose_first_or_last_stage_fails_needs_no_stack", |runtime, chain| {
+fn chain_whose_first_or_last_stage_fails_needs_no_stack() {
+    each("chains::chain_whose_first_or_last_stage_fails_needs_no_stack", |runtime, chain| {
         runtime.block_on(runtime.spawn(chain.fails())).expect("no panic");
     });
 }
 
 #[test]
-fn a_chain_whose_runtime_goes_away_needs_no_stack() {
-    each("chains::a_chain_whose_runtime_goes_away_needs_no_stack", |runtime, chain| {
+fn chain_whose_runtime_goes_away_needs_no_stack() {
+    each("chains::chain_whose_runtime_goes_away_needs_no_stack", |runtime, chain| {
         let chained = async move { chain.waiting(&Scope::default()).await };
         let run = runtime.block_on(runtime.spawn(chained)).expect("no panic");
         drop(runtime);

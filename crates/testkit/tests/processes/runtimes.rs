@@ -74,8 +74,8 @@ fn each(then: fn(&str, Run<usize>, &Scope, &Runtime)) {
 }
 
 #[test]
-fn a_run_whose_runtime_is_gone_says_so_to_its_taker() {
-    let child = in_child("runtimes::a_run_whose_runtime_is_gone_says_so_to_its_taker", || {
+fn run_of_a_lost_runtime_yields_the_cancellation() {
+    let child = in_child("runtimes::run_of_a_lost_runtime_yields_the_cancellation", || {
         each(|name, mut run, scope, other| {
             other.block_on(async {
                 let failure = loop {
@@ -99,8 +99,8 @@ fn a_run_whose_runtime_is_gone_says_so_to_its_taker() {
 }
 
 #[test]
-fn a_run_can_be_dropped_when_its_runtime_is_gone() {
-    let child = in_child("runtimes::a_run_can_be_dropped_when_its_runtime_is_gone", || {
+fn run_of_a_lost_runtime_may_be_dropped() {
+    let child = in_child("runtimes::run_of_a_lost_runtime_may_be_dropped", || {
         each(|_, run, scope, other| {
             drop(run);
             let _ = other.block_on(scope.wait());

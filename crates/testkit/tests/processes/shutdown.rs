@@ -130,13 +130,13 @@ fn after_each_poll(then: impl AsyncFn(Left)) {
 }
 
 #[test]
-fn a_run_whose_runtime_goes_away_after_any_poll_tells_its_taker() {
-    let test = "shutdown::a_run_whose_runtime_goes_away_after_any_poll_tells_its_taker";
+fn runtime_lost_after_any_poll_is_yielded_by_the_run() {
+    let test = "shutdown::runtime_lost_after_any_poll_is_yielded_by_the_run";
     in_child(test, || after_each_poll(is_taken)).well();
 }
 
 #[test]
-fn a_run_whose_runtime_goes_away_after_any_poll_and_that_is_dropped_tells_its_scope() {
-    let test = "shutdown::a_run_whose_runtime_goes_away_after_any_poll_and_that_is_dropped_tells_its_scope";
+fn runtime_lost_after_any_poll_is_recorded_for_a_dropped_run() {
+    let test = "shutdown::runtime_lost_after_any_poll_is_recorded_for_a_dropped_run";
     in_child(test, || after_each_poll(is_dropped)).well();
 }

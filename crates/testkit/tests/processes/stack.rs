@@ -38,8 +38,8 @@ fn parked<F: Future>(futures: impl Iterator<Item = F>) -> Vec<Pin<Box<F>>> {
 }
 
 #[test]
-fn a_million_items_in_a_queue_are_dropped() {
-    let child = in_child("stack::a_million_items_in_a_queue_are_dropped", || {
+fn million_items_in_a_queue_are_dropped() {
+    let child = in_child("stack::million_items_in_a_queue_are_dropped", || {
         on_a_small_stack(|| {
             let (producer, consumer) = queue::bounded(MANY);
             assert!((0..MANY).all(|item| producer.try_send(Box::new(item)).is_ok()));
@@ -50,8 +50,8 @@ fn a_million_items_in_a_queue_are_dropped() {
 }
 
 #[test]
-fn a_million_who_wait_for_a_queue_are_dropped_or_woken() {
-    let child = in_child("stack::a_million_who_wait_for_a_queue_are_dropped_or_woken", || {
+fn million_waiters_of_a_queue_are_dropped_or_woken() {
+    let child = in_child("stack::million_waiters_of_a_queue_are_dropped_or_woken", || {
         on_a_small_stack(|| {
             for close in [false, true] {
                 let (producer, consumer) = queue::bounded::<usize>(0);
@@ -76,8 +76,8 @@ fn a_million_who_wait_for_a_queue_are_dropped_or_woken() {
 }
 
 #[test]
-fn a_million_who_wait_for_a_permit_are_dropped_or_woken() {
-    let child = in_child("stack::a_million_who_wait_for_a_permit_are_dropped_or_woken", || {
+fn million_waiters_for_a_permit_are_dropped_or_woken() {
+    let child = in_child("stack::million_waiters_for_a_permit_are_dropped_or_woken", || {
         on_a_small_stack(|| {
             for (permits, close) in [(0, false), (0, true), (MANY, false)] {
                 let semaphore = Semaphore::new(0);
@@ -94,8 +94,8 @@ fn a_million_who_wait_for_a_permit_are_dropped_or_woken() {
 }
 
 #[test]
-fn a_million_outputs_that_nobody_took_are_dropped() {
-    let child = in_child("stack::a_million_outputs_that_nobody_took_are_dropped", || {
+fn million_outputs_without_a_receiver_are_dropped() {
+    let child = in_child("stack::million_outputs_without_a_receiver_are_dropped", || {
         on_a_small_stack(|| {
             let pass = |item: usize| async move { Ok(item) };
             for patterns::Named { pattern, .. } in patterns::all(Case::new(1).capacity(MANY), &pass) {
@@ -114,32 +114,31 @@ fn a_million_outputs_that_nobody_took_are_dropped() {
 }
 
 #[test]
-fn a_hundred_thousand_scopes_inside_each_other_are_cancelled_and_dropped() {
-    let child =
-        in_child("stack::a_hundred_thousand_scopes_inside_each_other_are_cancelled_and_dropped", || {
-            on_a_small_stack(|| {
-                let nested = || (0..MANY / 10).fold(Scope::new("outermost"), |scope, _| scope.child("inner"));
-                drop(nested());
-                let innermost = nested();
-                innermost.cancel();
-                drop(innermost);
+fn deeply_nested_scopes_are_cancelled_and_dropped() {
+    let child = in_child("stack::deeply_nested_scopes_are_cancelled_and_dropped", || {
+        on_a_small_stack(|| {
+            let nested = || (0..MANY / 10).fold(Scope::new("outermost"), |scope, _| scope.child("inner"));
+            drop(nested());
+            let innermost = nested();
+            innermost.cancel();
+            drop(innermost);
 
-                let outermost = Scope::new("outermost");
-                let innermost = (0..MANY / 10).fold(outermost.clone(), |scope, _| scope.child("inner"));
-                outermost.cancel();
-                assert!(innermost.token().is_cancelled());
-                drop(outermost);
-                drop(innermost);
+            let outermost = Scope::new("outermost");
+            let innermost = (0..MANY / 10).fold(outermost.clone(), |scope, _| scope.child("inner"));
+            outermost.cancel();
+            assert!(innermost.token().is_cancelled());
+            drop(outermost);
+            drop(innermost);
 
-                // The task is in the scope when all who own it are gone.
-                let runtime = runtime();
-                let innermost = nested();
-                let entered = runtime.enter();
-                innermost.spawn("endless", std::future::pending());
-                drop((innermost, entered));
-                runtime.block_on(tokio::task::yield_now());
-            });
+            // The task is in the scope when all who own it are gone.
+            let runtime = runtime();
+            let innermost = nested();
+            let entered = runtime.enter();
+            innermost.spawn("endless", std::future::pending());
+            drop((innermost, entered));
+            runtime.block_on(tokio::task::yield_now());
         });
+    });
     child.well();
 }
 

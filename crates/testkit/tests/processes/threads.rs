@@ -11,8 +11,8 @@ use crate::patterns;
 
 #[test]
 #[cfg(target_os = "linux")]
-fn no_pattern_makes_a_thread() {
-    let child = in_child("threads::no_pattern_makes_a_thread", || {
+fn patterns_spawn_no_thread() {
+    let child = in_child("threads::patterns_spawn_no_thread", || {
         let threads = || fs::read_dir("/proc/self/task").expect("there are threads").count();
         let before = threads();
         let job = |item: usize| async move {
@@ -35,8 +35,8 @@ fn no_pattern_makes_a_thread() {
 }
 
 #[test]
-fn a_job_that_gets_no_thread_is_a_failure_of_its_item() {
-    let child = in_child("threads::a_job_that_gets_no_thread_is_a_failure_of_its_item", || {
+fn job_without_a_blocking_thread_fails_its_item() {
+    let child = in_child("threads::job_without_a_blocking_thread_fails_its_item", || {
         let job = |item: usize| async move {
             if item == 3 {
                 tokio::task::spawn_blocking(|| ()).await?;

@@ -29,83 +29,70 @@ fn grenade(number: usize) -> Grenade {
 }
 
 #[test]
-fn a_taker_that_panics_while_its_outputs_do_as_well_ends_no_process() {
-    let child =
-        in_child("unwinding::a_taker_that_panics_while_its_outputs_do_as_well_ends_no_process", || {
-            let pass = |item: Grenade| async move { Ok(item) };
-            for multi_thread in [false, true] {
-                for patterns::Named { name, pattern } in patterns::all(Case::new(2).capacity(8), &pass) {
-                    let mut runtime = if multi_thread {
-                        Builder::new_multi_thread()
-                    } else {
-                        Builder::new_current_thread()
-                    };
-                    let runtime = runtime.enable_time().build().expect("a runtime");
-                    let scope = Scope::new("unwinding");
-                    let taking = catch_unwind(AssertUnwindSafe(|| {
-                        runtime.block_on(async {
-                            let mut run = pattern.run_in(&scope, (0..ITEMS).map(grenade));
-                            std::mem::forget(run.next().await);
-                            // Other threads may be slow to come to the rest.
-                            while run
-                                .report()
-                                .stages
-                                .last()
-                                .is_some_and(|stage| stage.counts.succeeded < ITEMS)
-                            {
-                                tokio::task::yield_now().await;
-                            }
-                            panic!("the taker");
-                        });
-                    }));
-                    let panic = taking.expect_err("the taker panics");
-                    assert_eq!(panic.downcast_ref(), Some(&"the taker"), "{name}");
-                    let told = runtime.block_on(scope.wait()).expect_err("the grenades exploded");
-                    let is_grenade =
-                        matches!(told.cause(), Cause::Panicked(panic) if panic.message().contains("grenade"));
-                    assert!(is_grenade, "{name}: {told:#}");
-                }
+fn receiver_that_panics_with_panicking_outputs_does_not_abort() {
+    let child = in_child("unwinding::receiver_that_panics_with_panicking_outputs_does_not_abort", || {
+        let pass = |item: Grenade| async move { Ok(item) };
+        for multi_thread in [false, true] {
+            for patterns::Named { name, pattern } in patterns::all(Case::new(2).capacity(8), &pass) {
+                let mut runtime =
+                    if multi_thread { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+                let runtime = runtime.enable_time().build().expect("a runtime");
+                let scope = Scope::new("unwinding");
+                let taking = catch_unwind(AssertUnwindSafe(|| {
+                    runtime.block_on(async {
+                        let mut run = pattern.run_in(&scope, (0..ITEMS).map(grenade));
+                        std::mem::forget(run.next().await);
+                        // Other threads may be slow to come to the rest.
+                        while run.report().stages.last().is_some_and(|stage| stage.counts.succeeded < ITEMS) {
+                            tokio::task::yield_now().await;
+                        }
+                        panic!("the taker");
+                    });
+                }));
+                let panic = taking.expect_err("the taker panics");
+                assert_eq!(panic.downcast_ref(), Some(&"the taker"), "{name}");
+                let told = runtime.block_on(scope.wait()).expect_err("the grenades exploded");
+                let is_grenade =
+                    matches!(told.cause(), Cause::Panicked(panic) if panic.message().contains("grenade"));
+                assert!(is_grenade, "{name}: {told:#}");
             }
-        });
+        }
+    });
     child.well();
 }
 
 /// The language ends the process then, before anybody can catch anything; at least it says why.
 #[test]
-fn a_job_that_panics_and_whose_item_panics_in_its_drop_is_an_abort_that_says_so() {
-    let child = in_child(
-        "unwinding::a_job_that_panics_and_whose_item_panics_in_its_drop_is_an_abort_that_says_so",
-        || {
-            let job = |item: Grenade| async move {
-                assert!(Arc::strong_count(&item.0) > 1, "the job");
-                Ok(item)
-            };
-            let named = patterns::all(Case::new(2), &job).remove(0);
-            let runtime = Builder::new_current_thread().build().expect("a runtime");
-            let _ = runtime.block_on(named.pattern.run([grenade(0)]).collect());
-        },
-    );
+fn job_and_item_that_both_panic_abort_with_a_message() {
+    let child = in_child("unwinding::job_and_item_that_both_panic_abort_with_a_message", || {
+        let job = |item: Grenade| async move {
+            assert!(Arc::strong_count(&item.0) > 1, "the job");
+            Ok(item)
+        };
+        let named = patterns::all(Case::new(2), &job).remove(0);
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let _ = runtime.block_on(named.pattern.run([grenade(0)]).collect());
+    });
     child.aborted_with("panic in a destructor during cleanup");
     child.aborted_with("grenade 0");
 }
 
 /// As a `Vec` does: the queue is dropped by whoever has it, and by nothing of ours that could catch a panic.
 #[test]
-fn a_queue_of_items_that_panic_in_their_drop_is_dropped_as_a_vec_is() {
-    let child =
-        in_child("unwinding::a_queue_of_items_that_panic_in_their_drop_is_dropped_as_a_vec_is", || {
-            let one = || {
-                let (producer, consumer) = queue::bounded(1);
-                assert!(producer.try_send(grenade(0)).is_ok());
-                drop((producer, consumer));
-            };
-            assert!(catch_unwind(one).is_err(), "the panic reaches whoever drops the queue");
-            let _ = catch_unwind(|| {
-                let (producer, _consumer) = queue::bounded(1);
-                assert!(producer.try_send(grenade(1)).is_ok());
-                panic!("whoever has the queue");
-            });
+fn queue_of_items_with_panicking_drops_is_dropped_as_a_vec_is() {
+    let child = in_child("unwinding::queue_of_items_with_panicking_drops_is_dropped_as_a_vec_is", || {
+        let one = || {
+            let (producer, consumer) = queue::bounded(1);
+            assert!(producer.try_send(grenade(0)).is_ok());
+            drop((producer, consumer));
+        };
+        assert!(catch_unwind(one).is_err(), "the panic reaches whoever drops the queue");
+        let _ = catch_unwind(|| {
+            let (producer, _consumer) = queue::bounded(1);
+            assert!(producer.try_send(grenade(1)).is_ok());
+            panic!("whoever has the queue");
         });
+    });
     child.aborted_with("panic in a destructor during cleanup");
     child.aborted_with("whoever has the queue");
 }

@@ -38,7 +38,7 @@ fn up_to_2_preemptions_three_share_one_permit() {
 }
 
 #[test]
-fn exhaustive_one_who_gives_up_leaves_the_permit_to_whoever_comes() {
+fn exhaustive_cancelled_waiter_leaves_the_permit_to_a_newcomer() {
     exhaustively(|| {
         let semaphore = Semaphore::new(1);
         let held = semaphore.try_acquire_owned().unwrap();
@@ -53,7 +53,7 @@ fn exhaustive_one_who_gives_up_leaves_the_permit_to_whoever_comes() {
 }
 
 #[test]
-fn up_to_2_preemptions_one_who_gives_up_leaves_the_permit_to_the_next_in_line() {
+fn up_to_2_preemptions_cancelled_waiter_passes_the_permit_on() {
     with_preemptions(2, || {
         let semaphore = Semaphore::new(1);
         let held = semaphore.try_acquire_owned().unwrap();
@@ -70,7 +70,7 @@ fn up_to_2_preemptions_one_who_gives_up_leaves_the_permit_to_the_next_in_line() 
 }
 
 #[test]
-fn exhaustive_one_who_looks_again_by_another_waker_is_woken_by_that() {
+fn exhaustive_waiter_with_a_new_waker_is_woken_by_it() {
     exhaustively(|| {
         let semaphore = Semaphore::new(1);
         let held = semaphore.try_acquire_owned().unwrap();

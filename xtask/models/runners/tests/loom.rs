@@ -41,12 +41,12 @@ fn stopped(fault: Fault) {
 }
 
 #[test]
-fn a_job_woken_as_its_runner_parks_ends() {
+fn job_woken_as_its_runner_parks_ends() {
     with_preemptions(2, || woken_from_outside(Fault::None));
 }
 
 #[test]
-fn an_item_coming_as_the_runner_parks_is_taken() {
+fn item_coming_as_the_runner_parks_is_taken() {
     with_preemptions(2, || {
         let stage = Stage::start(ONE, Fault::None, ENDS_AT_ONCE);
         stage.supply_one_by_one(1);
@@ -73,7 +73,7 @@ fn two_runners_end_jobs_that_wait_for_each_other() {
 }
 
 #[test]
-fn a_stop_as_a_job_begins_to_wait_ends_it() {
+fn stop_as_a_job_begins_to_wait_ends_it() {
     with_preemptions(2, || stopped(Fault::None));
 }
 

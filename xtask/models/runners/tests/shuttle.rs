@@ -169,29 +169,29 @@ fn jobs_woken_from_outside_all_end() {
 }
 
 #[test]
-fn one_runner_is_enough() {
+fn single_runner_is_enough() {
     explore(6_000, || {
         jobs_woken_from_outside(Size { threads: 1, limit: 2, bound: 2, batch: 2, turns: 3 }, Fault::None);
     });
 }
 
 #[test]
-fn an_item_is_not_held_up_by_one_that_computes() {
+fn item_is_not_held_up_by_a_job_that_computes() {
     explore(6_000, || items_that_compute(Size { batch: 1, ..SIZE }, Fault::None));
 }
 
 #[test]
-fn a_woken_job_is_not_held_up_by_one_that_computes() {
+fn woken_job_is_not_held_up_by_a_job_that_computes() {
     explore(6_000, || woken_jobs_that_compute(Size { batch: 1, ..SIZE }, Fault::None));
 }
 
 #[test]
-fn a_source_is_not_held_up_by_a_job_that_computes() {
+fn source_is_not_held_up_by_a_job_that_computes() {
     explore(10_000, || an_item_behind_a_job_that_computes(Size { batch: 1, ..SIZE }, Fault::None));
 }
 
 #[test]
-fn an_item_is_not_held_up_by_a_job_waking_itself() {
+fn item_is_not_held_up_by_a_job_waking_itself() {
     explore(2_000, || {
         a_job_that_wakes_itself_for_long(
             Size { threads: 1, limit: 2, bound: 2, batch: 1, turns: 3 },
@@ -201,24 +201,24 @@ fn an_item_is_not_held_up_by_a_job_waking_itself() {
 }
 
 #[test]
-fn a_small_bound_lets_every_item_through() {
+fn small_bound_lets_every_item_through() {
     explore(6_000, || {
         jobs_woken_from_outside(Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 }, Fault::None);
     });
 }
 
 #[test]
-fn a_stop_ends_jobs_that_wait() {
+fn stop_ends_jobs_that_wait() {
     explore(10_000, || stopped(SIZE, Fault::None, WAITS_FOR_OUTSIDE));
 }
 
 #[test]
-fn a_stop_ends_jobs_that_wake_each_other() {
+fn stop_ends_jobs_that_wake_each_other() {
     explore(10_000, || stopped(SIZE, Fault::None, WAITS_FOR_THE_NEXT));
 }
 
 #[test]
-fn a_stop_ends_jobs_that_wake_themselves() {
+fn stop_ends_jobs_that_wake_themselves() {
     explore(6_000, || stopped(Size { threads: 3, ..SIZE }, Fault::None, WAKES_ITSELF));
 }
 
@@ -250,19 +250,19 @@ fn spawning_up_to_the_threads_is_found() {
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn no_notify_after_a_take_is_found() {
+fn missing_notify_after_a_take_is_found() {
     explore(10_000, || items_that_compute(Size { batch: 1, ..SIZE }, Fault::NoNotifyAfterATake));
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn no_notify_for_a_job_is_found() {
+fn missing_notify_for_a_job_is_found() {
     explore(10_000, || jobs_woken_from_outside(SIZE, Fault::NoNotifyForAJob));
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn no_notify_for_room_is_found() {
+fn missing_notify_for_capacity_is_found() {
     explore(10_000, || {
         jobs_woken_from_outside(
             Size { threads: 2, limit: 1, bound: 1, batch: 1, turns: 3 },

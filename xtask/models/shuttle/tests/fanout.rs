@@ -73,7 +73,7 @@ fn fanout_takes_what_a_queue_brings() {
 }
 
 #[test]
-fn a_cancelled_fanout_accounts_for_every_item() {
+fn cancelled_fanout_accounts_for_every_item() {
     explore(5_000, || {
         let (fanout, live) = fanout();
         block_on(async {
@@ -92,7 +92,7 @@ fn a_cancelled_fanout_accounts_for_every_item() {
 }
 
 #[test]
-fn a_cancel_ends_jobs_that_would_never_end() {
+fn cancel_ends_jobs_that_would_never_end() {
     explore(5_000, || {
         let live = Live::at_most(2);
         let jobs = live.clone();
@@ -119,7 +119,7 @@ fn a_cancel_ends_jobs_that_would_never_end() {
 }
 
 #[test]
-fn a_deadline_that_passes_ends_a_fanout() {
+fn deadline_that_passes_ends_a_fanout() {
     explore(4_000, || {
         let (fanout, live) = fanout();
         block_on(async {
@@ -134,7 +134,7 @@ fn a_deadline_that_passes_ends_a_fanout() {
 }
 
 #[test]
-fn a_failure_ends_a_fanout_and_is_its_first_cause() {
+fn failure_ends_a_fanout_and_is_its_first_cause() {
     explore(5_000, || {
         let (fanout, live) = failing(OnFailure::Stop);
         block_on(async {
@@ -153,7 +153,7 @@ fn a_failure_ends_a_fanout_and_is_its_first_cause() {
 }
 
 #[test]
-fn a_fanout_that_goes_on_yields_the_failure_and_the_rest() {
+fn fanout_that_goes_on_yields_the_failure_and_the_rest() {
     explore(4_000, || {
         let (fanout, live) = failing(OnFailure::Continue);
         block_on(async {
@@ -184,7 +184,7 @@ fn nothing_is_left_of_a_run_whose_taker_is_dropped() {
 }
 
 #[test]
-fn what_was_never_begun_is_given_back() {
+fn unstarted_items_are_given_back() {
     explore(4_000, || {
         let (fanout, live) = fanout();
         block_on(async {
@@ -229,7 +229,7 @@ fn fanout_takes_what_a_task_sends_for_its_generator() {
 }
 
 #[test]
-fn a_job_that_waits_for_the_next_one_finishes() {
+fn job_that_waits_for_the_next_one_finishes() {
     explore(5_000, || {
         let pairs = Arc::new([(); ITEMS / 2].map(|()| tokio::sync::Barrier::new(2)));
         let fanout = Fanout::new(2, move |item: usize| {
@@ -244,7 +244,7 @@ fn a_job_that_waits_for_the_next_one_finishes() {
 }
 
 #[test]
-fn no_more_is_taken_than_there_is_room_for() {
+fn items_taken_are_within_the_bound() {
     explore(4_000, || {
         let capacity = any(0..=1);
         let live = Live::at_most(2);

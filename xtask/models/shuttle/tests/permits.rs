@@ -89,7 +89,7 @@ fn those_who_want_few_and_those_who_want_many_all_get_theirs() {
 }
 
 #[test]
-fn one_who_gives_up_leaves_what_it_was_served_to_the_next() {
+fn cancelled_waiter_passes_served_permits_on() {
     explore(10_000, || {
         let semaphore = Watched::new(2);
         let gives_up = semaphore.visitor(2);
@@ -107,7 +107,7 @@ fn one_who_gives_up_leaves_what_it_was_served_to_the_next() {
 }
 
 #[test]
-fn one_who_waits_for_many_and_gives_up_lets_the_next_have_what_is_free() {
+fn cancelled_request_for_many_frees_permits_for_the_next() {
     explore(6_000, || {
         let semaphore = Watched::new(2);
         let _held = semaphore.semaphore.try_acquire().unwrap();
@@ -121,7 +121,7 @@ fn one_who_waits_for_many_and_gives_up_lets_the_next_have_what_is_free() {
 }
 
 #[test]
-fn permits_that_come_back_together_reach_all_they_are_enough_for() {
+fn permits_released_together_reach_all_waiters_they_suffice_for() {
     explore(6_000, || {
         let semaphore = Semaphore::new(2);
         let both = semaphore.try_acquire_many(2).unwrap();
@@ -151,7 +151,7 @@ fn permits_that_are_added_reach_those_who_wait() {
 }
 
 #[test]
-fn one_who_was_polled_by_another_waker_is_woken_by_the_last() {
+fn waiter_polled_with_another_waker_is_woken_by_the_last() {
     explore(4_000, || {
         let semaphore = Watched::new(1);
         let holder = semaphore.visitor(1);
@@ -171,7 +171,7 @@ fn one_who_was_polled_by_another_waker_is_woken_by_the_last() {
 }
 
 #[test]
-fn a_close_lets_everybody_go_and_costs_no_permit() {
+fn close_wakes_all_waiters_and_costs_no_permit() {
     explore(4_000, || {
         let semaphore = Watched::new(1);
         let visitors = [(); 3].map(|()| semaphore.visitor(1));
@@ -184,7 +184,7 @@ fn a_close_lets_everybody_go_and_costs_no_permit() {
 }
 
 #[test]
-fn one_who_comes_as_it_is_closed_is_sent_away_though_nothing_is_put_back() {
+fn request_during_a_close_is_refused() {
     explore(6_000, || {
         let semaphore = Semaphore::new(1);
         let held = semaphore.try_acquire_owned().unwrap();

@@ -172,7 +172,7 @@ async fn recv_so_many(mut receiver: Receiver<u32>, count: usize, ledger: Ledger)
 }
 
 #[test]
-fn every_item_of_a_sender_reaches_one_receiver() {
+fn item_of_a_sender_reaches_one_receiver() {
     explore(20_000, || {
         let (sender, receiver) = queue(any(0..=3));
         let ledger = Ledger::default();

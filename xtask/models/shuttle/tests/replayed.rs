@@ -44,18 +44,18 @@ fn hands_over() {
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn a_lost_wake_up_is_found() {
+fn lost_wake_up_is_found() {
     explore(1_000, hands_over);
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn a_lost_wake_up_is_found_again_by_its_seed() {
+fn lost_wake_up_is_found_again_by_its_seed() {
     again(11_422_428_980_724_038_679, hands_over);
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn a_lost_wake_up_is_found_again_by_its_schedule() {
+fn lost_wake_up_is_found_again_by_its_schedule() {
     replay("91010b97f8bbe1bad4a7c29e0180a802", hands_over);
 }

@@ -36,7 +36,7 @@ fn two_runs_share_a_semaphore_with_one_who_acquires_from_it() {
 }
 
 #[test]
-fn a_run_that_is_cancelled_leaves_the_permits_to_the_other() {
+fn run_that_is_cancelled_leaves_the_permits_to_the_other() {
     explore(6_000, || {
         let semaphore = Semaphore::new(1);
         let live = Live::at_most(1);

@@ -14,7 +14,7 @@ fn two_stages() -> (Then<impl PatternExt<usize, Out = usize>, impl PatternExt<us
 }
 
 #[test]
-fn a_chain_passes_every_item_through() {
+fn chain_passes_every_item_through() {
     explore(6_000, || {
         let (chain, live) = two_stages();
         block_on(async {
@@ -29,7 +29,7 @@ fn a_chain_passes_every_item_through() {
 }
 
 #[test]
-fn a_cancelled_chain_accounts_for_every_item_at_both_stages() {
+fn cancelled_chain_accounts_for_items_at_both_stages() {
     explore(6_000, || {
         let (chain, live) = two_stages();
         block_on(async {
@@ -45,7 +45,7 @@ fn a_cancelled_chain_accounts_for_every_item_at_both_stages() {
 }
 
 #[test]
-fn a_pipeline_whose_first_stage_fails_ends_with_that_failure() {
+fn pipeline_whose_first_stage_fails_ends_with_that_failure() {
     explore(6_000, || {
         let live = Live::at_most(4);
         let (first, second) = (live.clone(), live.clone());
@@ -104,7 +104,7 @@ fn consumers_that_send_find_everything_and_the_run_ends() {
 }
 
 #[test]
-fn a_consumer_that_puts_and_fails_ends_the_run() {
+fn consumer_that_sends_and_fails_ends_the_run() {
     explore(5_000, || {
         let (frontier, live) = frontier(5, Some(2));
         block_on(async {
@@ -118,7 +118,7 @@ fn a_consumer_that_puts_and_fails_ends_the_run() {
 }
 
 #[test]
-fn every_item_of_the_producers_reaches_a_consumer() {
+fn items_of_the_producers_reach_a_consumer() {
     explore(6_000, || {
         let live = Live::at_most(2);
         let jobs = live.clone();

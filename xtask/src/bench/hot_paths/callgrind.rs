@@ -168,14 +168,14 @@ totals: 443482
     }
 
     #[test]
-    fn the_start_cancels() {
+    fn start_cancels() {
         let items = u64::from(ITEMS);
         assert!((per_item(700_000 + 250 * items, 700_000 + 500 * items) - 250.0).abs() < 1e-9);
         assert!((per_item(100, 90) * f64::from(ITEMS) + 10.0).abs() < 1e-9);
     }
 
     #[test]
-    fn the_complaint_is_the_program_s() {
+    fn message_is_the_message_of_the_program() {
         let said = b"==1== Callgrind\nfanout: 3 items of 20 went this way\n==1== Collected : 5\n";
         assert_eq!(complaint(said), "fanout: 3 items of 20 went this way");
         assert_eq!(complaint(b"==1== no such program\n"), "==1== no such program");

@@ -42,7 +42,7 @@ fn outside_the_band_is_a_problem_either_way() {
 }
 
 #[test]
-fn what_allocated_nothing_must_not_begin_under_any_compiler() {
+fn path_without_allocations_stays_without_any() {
     let kept = kept(400.0, 0.0);
     let wanted = ["fanout: 0.20 allocations per item, where there must be none"];
     for compiler in [COMPILER, "2.0.0 elsewhere"] {
@@ -79,7 +79,7 @@ fn without_figures_nothing_is_held_and_that_is_said() {
 }
 
 #[test]
-fn what_is_accepted_is_in_the_file_a_line_a_path() {
+fn accepted_figures_are_in_the_file_one_line_per_path() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hot-paths.toml");
     let mut kept = Kept::read(&file).unwrap();
@@ -115,7 +115,7 @@ fn new_allocations_are_not_accepted() {
 }
 
 #[test]
-fn a_broken_file_is_an_error_with_its_line() {
+fn broken_file_is_an_error_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hot-paths.toml");
     fs::write(&file, "# figures\n[\"1.95.0\"]\nfanout = { instructions = \"few\", allocations = 0.0 }\n")

@@ -74,7 +74,7 @@ fn lines(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_row_is_in_a_table() {
+fn rows_are_all_in_a_table() {
     let lines = lines(&of(&full()).unwrap());
     for line in [
         "▸ fanout 10.6 5.30–21.2 5",
@@ -87,7 +87,7 @@ fn every_row_is_in_a_table() {
 }
 
 #[test]
-fn every_curve_and_every_distribution_is_in_a_table() {
+fn curves_and_distributions_are_all_in_a_table() {
     let lines = lines(&of(&full()).unwrap());
     for line in [
         "subject p50 p99 p99.9 max",
@@ -102,7 +102,7 @@ fn every_curve_and_every_distribution_is_in_a_table() {
 }
 
 #[test]
-fn the_document_s_table_comes_with_its_workloads() {
+fn table_of_the_document_comes_with_its_workloads() {
     let line = "10,000 I/O tasks ~2–3 s – ~0.5–1 s 13.1 ms 10.6 ms, fanout";
     assert!(lines(&of(&full()).unwrap()).iter().any(|found| found == line));
     let mut other = full();
@@ -111,7 +111,7 @@ fn the_document_s_table_comes_with_its_workloads() {
 }
 
 #[test]
-fn machine_versions_and_commit_are_named_and_a_quick_run_says_so() {
+fn machine_versions_commit_and_quick_run_are_named() {
     let mut report = full();
     let page = of(&report).unwrap();
     for text in ["A CPU, 2 cores", "rustc 1.95.0", "abc"] {
@@ -133,7 +133,7 @@ fn nothing_is_loaded_or_run() {
 }
 
 #[test]
-fn every_link_has_its_target() {
+fn links_all_have_a_target() {
     let page = of(&full()).unwrap();
     let targets: Vec<_> =
         page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
@@ -144,7 +144,7 @@ fn every_link_has_its_target() {
 }
 
 #[test]
-fn every_chart_says_what_it_shows_and_takes_its_colours_from_the_page() {
+fn charts_have_titles_and_the_colours_of_the_page() {
     let page = of(&full()).unwrap();
     let charts: Vec<_> =
         page.split("<svg ").skip(1).map(|rest| rest.split("</svg>").next().unwrap()).collect();
@@ -171,7 +171,7 @@ fn names_are_text() {
 }
 
 #[test]
-fn what_was_not_measured_has_no_section() {
+fn unmeasured_workload_has_no_section() {
     let titles = |report: &Report| -> Vec<&str> {
         figures::sections(report).iter().map(|section| section.title).collect()
     };
@@ -183,7 +183,7 @@ fn what_was_not_measured_has_no_section() {
 }
 
 #[test]
-fn a_bar_that_dwarfs_the_others_is_cut() {
+fn bar_that_dwarfs_the_others_is_cut() {
     let bars = |medians: &[f64]| {
         let rows: Vec<_> = medians.iter().map(|&median| row("io-10k", "go", median, false)).collect();
         bars::of(&rows).content
@@ -196,7 +196,7 @@ fn a_bar_that_dwarfs_the_others_is_cut() {
 }
 
 #[test]
-fn a_name_too_long_for_the_chart_is_whole_in_the_table() {
+fn name_too_long_for_a_chart_is_whole_in_the_table() {
     let name = "a subject whose name is as long as a sentence that goes on and on";
     let report = Report { rows: vec![row("io-10k", name, 1.0, false)], ..Report::default() };
     let page = of(&report).unwrap();
@@ -216,7 +216,7 @@ fn points_that_have_no_place_on_the_axes_are_only_in_the_table() {
 }
 
 #[test]
-fn the_folder_is_made_and_holds_one_whole_page() {
+fn folder_is_made_and_holds_one_whole_page() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("new/report");
     prepare(&folder).unwrap();
@@ -231,7 +231,7 @@ fn the_folder_is_made_and_holds_one_whole_page() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_is_known_before() {
+fn impossible_folder_is_refused_before_the_run() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("report");
     fs::write(&file, "").unwrap();

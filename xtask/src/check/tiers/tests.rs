@@ -95,7 +95,7 @@ fn upward_path_is_found_in_any_code() {
 }
 
 #[test]
-fn what_is_no_import_is_not_found() {
+fn text_that_is_no_import_is_not_found() {
     for code in [
         "/// See [`Run`](crate::run::Run).\nstruct S;",
         "pub(in crate::run) struct S;",

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_that_counts_as_quick_grows_the_number_polled_ahead() {
+    fn quick_poll_grows_the_number_polled_ahead() {
         let mut input = input();
         (0..10).for_each(|_| input.adapt_ahead(None));
         assert_eq!(input.ahead(), LARGEST_AHEAD);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leased_source_is_neither_open_nor_leased_again() {
+    fn leased_source_is_neither_open_nor_leased_again() {
         let mut input = input();
         assert!(input.lease(|_| false).is_none());
         assert!(input.open_source().is_some());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_item_is_taken_by_its_number_alone() {
+    fn dropped_item_is_taken_by_its_number_alone() {
         let mut input = input();
         input.keep_dropped(item(4));
         assert!(input.take_dropped(3).is_none() && input.has_dropped());
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_has_ready_and_dropped_items_in_order() {
+    fn rest_has_ready_and_dropped_items_in_order() {
         let mut input = input();
         input.make_ready([item(2), item(4)].into_iter());
         input.keep_dropped(item(3));

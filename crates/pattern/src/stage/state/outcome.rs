@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_cause_is_kept_and_later_failures_are_recorded() {
+    fn first_cause_is_kept_and_later_failures_are_recorded() {
         let mut outcome = Outcome::default();
         assert!(outcome.stop(Stop::Here, Some(failure("first"))));
         assert!(!outcome.stop(Stop::Here, Some(failure("second"))));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_is_unwanted_has_no_first_cause() {
+    fn stage_that_is_unwanted_has_no_first_cause() {
         let mut outcome = Outcome::default();
         outcome.set_unwanted();
         assert!(!outcome.stop(Stop::Here, Some(failure("late"))));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_failure_is_the_first_cause_of_a_stage_stopped_for_it() {
+    fn upstream_failure_is_first_cause_of_a_stage_stopped_for_it() {
         let mut outcome = Outcome::default();
         outcome.stop(Stop::Upstream, None);
         assert!(outcome.forward(failure("upstream")).is_none());
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancellation_does_not_mask_a_failure_found_upstream() {
+    fn cancellation_does_not_mask_a_failure_found_upstream() {
         let mut outcome = Outcome::default();
         outcome.stop(Stop::Here, Some(cancelled()));
         outcome.adopt(Some(failure("upstream")));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_not_masked_by_one_found_upstream_later() {
+    fn failure_is_not_masked_by_one_found_upstream_later() {
         let mut outcome = Outcome::default();
         outcome.stop(Stop::Here, Some(failure("here")));
         outcome.adopt(Some(failure("upstream")));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_for_an_upstream_stage_has_a_cause_in_any_case() {
+    fn stop_for_an_upstream_stage_has_a_cause_in_any_case() {
         let mut outcome = Outcome::default();
         outcome.ensure_cause(&Arc::from("stage"), Cancelled::Upstream);
         assert!(outcome.take_first().is_none(), "it was not stopped");

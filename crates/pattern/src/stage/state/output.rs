@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordered_queue_holds_outputs_back_behind_a_gap() {
+    fn ordered_queue_holds_outputs_back_behind_a_gap() {
         let mut queue = OutputQueue::new(Order::Ordered);
         queue.push(output(2));
         queue.push(output(1));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_as_completed_delivers_in_the_order_of_completion() {
+    fn queue_as_completed_delivers_in_the_order_of_completion() {
         let mut queue = OutputQueue::new(Order::AsCompleted);
         queue.push(output(2));
         queue.append(&mut VecDeque::from([output(0), output(1)]));

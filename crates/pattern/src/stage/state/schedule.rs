@@ -219,7 +219,7 @@ mod tests {
 
     /// I1.
     #[test]
-    fn a_poll_asks_for_no_more_items_than_the_room() {
+    fn poll_asks_for_no_more_items_than_the_room() {
         let mut state = state(2, 3, 1);
         let mut worker = TestWorker::new(&mut state);
         worker.take(&mut state, 3, 3);
@@ -228,7 +228,7 @@ mod tests {
 
     /// I1: the job of a full stage is free, and its output has not been delivered.
     #[test]
-    fn a_worker_of_a_full_stage_waits_for_a_delivery() {
+    fn worker_of_a_full_stage_waits_for_a_delivery() {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         worker.take(&mut state, 1, 1);
@@ -243,7 +243,7 @@ mod tests {
 
     /// I3: idle workers do not listen.
     #[test]
-    fn a_worker_polls_without_a_listener_past_idle_workers() {
+    fn worker_polls_without_a_listener_past_idle_workers() {
         let mut state = state(1, 0, 1);
         let [mut worker, mut idle] = [(); 2].map(|()| TestWorker::new(&mut state));
         let lease = worker.lease(&mut state, 1);
@@ -255,7 +255,7 @@ mod tests {
 
     /// I3: only a poll makes progress.
     #[test]
-    fn a_source_that_needs_polling_is_polled_without_a_free_job() {
+    fn source_that_needs_polling_is_polled_without_a_free_job() {
         for (source, polls) in [(Source::generate(|_| async {}), true), (Source::new([0; 0]), false)] {
             assert_eq!(source.needs_polling(), polls);
             let mut state = state_of(source, 1, 1, 2);
@@ -269,7 +269,7 @@ mod tests {
 
     /// I5, before a job has waited.
     #[test]
-    fn no_more_workers_than_the_limit_are_busy() {
+    fn busy_workers_are_within_the_limit() {
         let mut state = state(1, 2, 2);
         let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
         busy.take(&mut state, 2, 1);
@@ -280,7 +280,7 @@ mod tests {
 
     /// I5, after a job has waited.
     #[test]
-    fn no_more_items_than_the_limit_are_in_flight() {
+    fn items_in_flight_are_within_the_limit() {
         let mut state = state(4, 4, 2);
         let [mut several, mut waiting, mut other] = [(); 3].map(|()| TestWorker::new(&mut state));
         several.take(&mut state, 5, 3);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_leaves_makes_way_for_another() {
+    fn worker_that_leaves_makes_way_for_another() {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         assert!(matches!(state.wake_another(), Another::None), "one thread, one active worker");
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiescent_source_has_not_ended_while_a_worker_is_busy() {
+    fn quiescent_source_has_not_ended_while_a_worker_is_busy() {
         let mut state = state(2, 2, 2);
         let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
         busy.take(&mut state, 1, 1);
@@ -335,7 +335,7 @@ mod tests {
 
     /// The job may have made an item between the poll and its completion.
     #[test]
-    fn a_quiescent_source_is_polled_again_after_a_completion() {
+    fn quiescent_source_is_polled_again_after_a_completion() {
         let mut state = state(2, 2, 2);
         let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
         busy.take(&mut state, 1, 1);
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiescent_source_has_not_ended_with_its_last_items() {
+    fn quiescent_source_has_not_ended_with_its_last_items() {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         let lease = worker.lease(&mut state, 1);
@@ -356,7 +356,7 @@ mod tests {
 
     /// Another worker starts with the item.
     #[test]
-    fn a_quiescent_source_has_not_ended_while_an_item_is_ready() {
+    fn quiescent_source_has_not_ended_while_an_item_is_ready() {
         let mut state = state(1, 1, 2);
         let mut worker = TestWorker::new(&mut state);
         worker.take(&mut state, 1, 1);
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_is_checked_past_a_listener_and_idle_workers() {
+    fn rest_is_checked_past_a_listener_and_idle_workers() {
         let mut state = state(2, 2, 1);
         let [mut busy, mut listening, mut idle] = [(); 3].map(|()| TestWorker::new(&mut state));
         busy.take(&mut state, 1, 1);
@@ -381,7 +381,7 @@ mod tests {
 
     /// I2: the input has the source at the end, and idle workers leave.
     #[test]
-    fn a_sealed_source_ends_the_input_and_stays_there() {
+    fn sealed_source_ends_the_input_and_stays_there() {
         let mut state = state(1, 0, 1);
         let [mut worker, mut idle] = [(); 2].map(|()| TestWorker::new(&mut state));
         let lease = worker.lease(&mut state, 1);
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_with_items_at_the_seal_is_polled_again() {
+    fn source_with_items_at_the_seal_is_polled_again() {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         let lease = worker.lease(&mut state, 1);

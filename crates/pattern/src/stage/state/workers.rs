@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_is_counted_active_by_its_waker_and_not_again_when_polled() {
+    fn woken_worker_is_counted_active_once() {
         let mut registry = registry(1);
         registry.park(1, waker());
         assert_eq!(registry.active(), 0);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parked_worker_that_its_source_wakes_is_active_once_polled() {
+    fn parked_worker_that_its_source_wakes_is_active_once_polled() {
         let mut registry = registry(1);
         registry.listen(1, Listening::Source, waker());
         assert!(registry.activate(1, Mode::Parked).is_some(), "its waker is returned");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_whose_job_waits_holds_one_item_in_one_slot() {
+    fn worker_whose_job_waits_holds_one_item_in_one_slot() {
         let mut registry = registry(2);
         registry.take(5);
         let slot = registry.wait(Some(waker()));
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_is_unchecked_once_the_last_busy_worker_has_released_its_items() {
+    fn rest_is_unchecked_after_the_last_busy_worker_releases() {
         let mut registry = registry(2);
         registry.take(2);
         registry.take(1);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_worker_leaves_every_count() {
+    fn dropped_worker_leaves_every_count() {
         for mode in [Mode::Active, Mode::Parked, Mode::Leaving, Mode::Waiting(0)] {
             let mut registry = registry(1);
             match mode {
@@ -321,7 +321,7 @@ mod tests {
 
     /// I4: a woken worker counts as active before its poll.
     #[test]
-    fn a_worker_dropped_between_wake_and_poll_is_not_active() {
+    fn worker_dropped_between_wake_and_poll_is_not_active() {
         let mut registry = registry(2);
         registry.park(1, waker());
         registry.listen(2, Listening::Room, waker());
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_wakes_parked_and_waiting_workers_once() {
+    fn stop_wakes_parked_and_waiting_workers_once() {
         let mut registry = registry(4);
         registry.listen(1, Listening::Source, waker());
         registry.park(2, waker());

@@ -13,7 +13,7 @@ use towpath_pattern::{Failure, OnFailure, Scope, Settings, Source, anyhow};
 use crate::{run_in, settle};
 
 #[tokio::test]
-async fn a_failure_that_the_dropped_run_held_is_heard() {
+async fn failure_held_by_a_dropped_run_is_recorded() {
     for taken in 1..40 {
         let scope = Scope::new("holding");
         let settings = Settings::new("picky", 64).ordered().on_failure(OnFailure::Continue);
@@ -60,7 +60,7 @@ impl Drop for CancelsOnDrop {
 }
 
 #[tokio::test]
-async fn a_failure_before_the_cancellation_is_not_masked_in_a_later_stage() {
+async fn failure_before_a_cancellation_is_not_masked_downstream() {
     let (first_scope, second_scope) = (Scope::new("first"), Scope::new("second"));
     let cancels = second_scope.clone();
     // The failure stops item 0's job, whose drop cancels the later stage before that one has noticed.
@@ -125,7 +125,7 @@ impl Stream for Forever {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_drop_of_what_a_job_has_captured_is_told_with_its_message() {
+async fn panic_of_a_captured_value_is_reported_with_its_message() {
     let scope = Scope::default();
     let captured = Loud;
     let job = move |item: u32| {
@@ -139,7 +139,7 @@ async fn a_panic_in_the_drop_of_what_a_job_has_captured_is_told_with_its_message
 }
 
 #[test]
-fn a_runtime_that_is_shut_down_is_told_in_whatever_order_it_drops_its_tasks() {
+fn runtime_shutdown_is_reported_in_any_order_of_task_drops() {
     // That order comes from the tasks' numbers, of which each round uses up one more.
     for round in 0..16 {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -164,7 +164,7 @@ fn a_runtime_that_is_shut_down_is_told_in_whatever_order_it_drops_its_tasks() {
 }
 
 #[test]
-fn a_runtime_that_is_dropped_by_a_panic_is_told_as_one_that_was_shut_down() {
+fn runtime_dropped_by_a_panic_is_reported_as_shut_down() {
     let mut run = None;
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -185,7 +185,7 @@ fn a_runtime_that_is_dropped_by_a_panic_is_told_as_one_that_was_shut_down() {
 
 /// A job of a later stage may compute for long: the stages before it do not go on until it is done.
 #[tokio::test]
-async fn a_stop_reaches_the_first_stage_at_once() {
+async fn stop_reaches_the_first_stage_at_once() {
     for failing in [false, true] {
         let polls = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&polls);
@@ -226,7 +226,7 @@ async fn a_stop_reaches_the_first_stage_at_once() {
 }
 
 #[tokio::test]
-async fn a_failure_that_a_dropped_future_had_taken_is_told() {
+async fn failure_taken_by_a_dropped_future_is_recorded() {
     let job = |item: u32| async move {
         if item == 1 {
             std::future::pending::<()>().await;
@@ -258,7 +258,7 @@ async fn a_failure_that_a_dropped_future_had_taken_is_told() {
 
 /// Such a stage asks for nothing more, so that it hears of the failure in no other way.
 #[tokio::test]
-async fn a_failure_stops_the_stage_behind_though_all_of_its_jobs_wait() {
+async fn failure_stops_a_downstream_stage_whose_jobs_all_wait() {
     let fails = |item: u32| async move {
         if item == 1 {
             settle().await;

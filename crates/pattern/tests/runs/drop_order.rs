@@ -48,7 +48,7 @@ fn told(told: impl IntoIterator<Item = impl fmt::Display>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_error_of_a_stream_is_told_before_the_panic_of_its_drop() {
+async fn stream_error_is_reported_before_the_panic_of_its_drop() {
     let source = || Source::try_stream(FailsAndPanics);
     let stopped = report(source(), OnFailure::Stop).await;
     assert_eq!(told(stopped.failures), [RETURNED, "stage `pass` panicked: dropped later"]);
@@ -57,7 +57,7 @@ async fn an_error_of_a_stream_is_told_before_the_panic_of_its_drop() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_generator_is_told_before_the_panic_of_its_drop() {
+async fn generator_error_is_reported_before_the_panic_of_its_drop() {
     let source = || Source::try_generate(|_: Yield<u32>| FailsAndPanics);
     let stopped = report(source(), OnFailure::Stop).await;
     assert_eq!(told(stopped.failures), [RETURNED, "stage `pass` panicked: dropped later"]);
@@ -66,7 +66,7 @@ async fn an_error_of_a_generator_is_told_before_the_panic_of_its_drop() {
 }
 
 #[tokio::test]
-async fn a_source_read_by_hand_tells_its_error_then_the_panic_then_its_end() {
+async fn source_read_by_hand_yields_error_then_panic_then_end() {
     for mut source in
         [Source::try_stream(FailsAndPanics), Source::try_generate(|_: Yield<u32>| FailsAndPanics)]
     {
@@ -79,7 +79,7 @@ async fn a_source_read_by_hand_tells_its_error_then_the_panic_then_its_end() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_task_is_what_its_scope_tells_and_not_the_panic_of_its_drop() {
+async fn task_error_is_not_masked_by_the_panic_of_its_drop() {
     let scope = Scope::new("group");
     scope.spawn("failing", FailsAndPanics);
     let failure = scope.wait().await.expect_err("it failed");

@@ -36,7 +36,7 @@ where
 }
 
 #[tokio::test]
-async fn an_output_and_its_future_that_both_panic_as_they_are_dropped_are_both_told() {
+async fn panics_of_an_output_and_of_its_future_are_both_reported() {
     for on_failure in [OnFailure::Stop, OnFailure::Continue] {
         for (counts, failures) in said(on_failure, || Leaves::new(Ok(Bomb("of the output")))).await {
             assert!(counts.starts_with("1 taken, 1 panicked"), "{on_failure:?}: {counts}");
@@ -48,7 +48,7 @@ async fn an_output_and_its_future_that_both_panic_as_they_are_dropped_are_both_t
 }
 
 #[tokio::test]
-async fn an_error_is_not_masked_by_a_panic_of_its_future() {
+async fn error_is_not_masked_by_a_panic_of_its_future() {
     for on_failure in [OnFailure::Stop, OnFailure::Continue] {
         let fails = || Leaves::new(Err::<u32, _>(anyhow::anyhow!("the error")));
         for (counts, failures) in said(on_failure, fails).await {
@@ -74,7 +74,7 @@ impl Future for Panics {
 }
 
 #[tokio::test]
-async fn a_job_that_panics_and_panics_again_in_its_drop_is_told_as_both() {
+async fn job_that_panics_twice_is_reported_twice() {
     for on_failure in [OnFailure::Stop, OnFailure::Continue] {
         for (counts, failures) in said(on_failure, || Panics { _later: Bomb("of the future") }).await {
             assert!(counts.starts_with("1 taken, 1 panicked"), "{on_failure:?}: {counts}");
@@ -100,7 +100,7 @@ impl<F: Future> Future for Loud<F> {
 }
 
 #[tokio::test]
-async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome() {
+async fn job_and_work_with_panicking_drops_have_one_outcome() {
     for result in [|| Ok(1), || Err(anyhow::anyhow!("the error"))] {
         let work = move |taken: Taken<u32, u32>| {
             let future = async move {
@@ -128,7 +128,7 @@ async fn a_job_and_its_work_that_both_leave_something_behind_come_to_one_outcome
 }
 
 #[tokio::test]
-async fn finish_goes_to_the_end_though_outputs_that_it_drops_panic_where_failures_stop_nothing() {
+async fn finish_with_panicking_outputs_reaches_the_end() {
     let settings = Settings::new("twice", 1).on_failure(OnFailure::Continue);
     let job = |_: u32| async { Ok(Bomb("of the output")) };
     let report = Run::spawn(Scope::default(), Source::new(0..100), settings, Arc::new(job)).finish().await;

@@ -39,7 +39,7 @@ async fn failure(error: anyhow::Error) -> Failure {
 }
 
 #[test]
-fn what_has_become_of_the_items_is_summed_by_group() {
+fn counts_are_summed_by_group() {
     let counts = counts();
     assert_eq!(counts.settled(), 95);
     assert_eq!(counts.waiting(), 2_000 - 95 - 128);
@@ -47,7 +47,7 @@ fn what_has_become_of_the_items_is_summed_by_group() {
 }
 
 #[test]
-fn a_report_names_the_groups_that_are_not_empty() {
+fn report_names_the_groups_with_items() {
     assert_eq!(
         counts().to_string(),
         "2000 taken, 1 succeeded, 2 errored, 4 panicked, 8 timed out, 16 cancelled, 64 never started, \
@@ -65,7 +65,7 @@ fn a_report_names_the_groups_that_are_not_empty() {
 }
 
 #[tokio::test]
-async fn a_report_tells_the_first_failure_that_nobody_took() {
+async fn report_shows_the_first_failure_not_taken() {
     let mut report = Report::default();
     report.stages.push(StageReport::new("fetch", Counts::default()));
     report.failures.push(failure(anyhow::anyhow!("no route")).await);
@@ -76,7 +76,7 @@ async fn a_report_tells_the_first_failure_that_nobody_took() {
 }
 
 #[tokio::test]
-async fn a_failure_tells_its_causes_in_one_line() {
+async fn failure_shows_its_causes_on_one_line() {
     let cause = std::io::Error::other("refused");
     let failure = failure(Err::<(), _>(cause).context("no route").unwrap_err()).await;
     assert_eq!(failure.to_string(), "item 0 at stage `fetch` failed");
@@ -90,7 +90,7 @@ async fn a_failure_tells_its_causes_in_one_line() {
 }
 
 #[test]
-fn a_cause_says_what_it_was() {
+fn cause_shows_its_kind() {
     assert_eq!(Cause::from_panic(Box::new("out of range")).to_string(), "panicked: out of range");
     let told = [
         (Cancelled::Run, "cancelled: the run was cancelled"),
@@ -106,14 +106,14 @@ fn a_cause_says_what_it_was() {
 }
 
 #[test]
-fn a_limit_is_told_as_its_number() {
+fn limit_is_shown_as_a_number() {
     assert_eq!(format!("{} {:>3}", Limit::new(4), Limit::new(7)), "4   7");
     assert_eq!(ZeroLimit.to_string(), "a limit of 0 would never run a job; use 1 or more");
     assert_eq!(Limit::try_from(0), Err(ZeroLimit));
 }
 
 #[test]
-fn handles_and_errors_of_a_queue_are_told_without_what_is_in_them() {
+fn queue_handles_and_errors_are_shown_without_items() {
     struct Secret;
     let (producer, consumer) = queue::bounded(3);
     producer.try_send(Secret).unwrap();
@@ -135,7 +135,7 @@ fn handles_and_errors_of_a_queue_are_told_without_what_is_in_them() {
 }
 
 #[tokio::test]
-async fn a_source_and_a_run_are_told_by_their_kind() {
+async fn source_and_run_are_shown_by_kind() {
     let source = Source::new([1]);
     assert_eq!(format!("{source:?}"), "Source { .. }");
     let same = |item: u32| async move { Ok(item) };

@@ -53,12 +53,12 @@ fn told_too_late(collects: bool) -> usize {
 }
 
 #[test]
-fn a_run_that_is_dropped_tells_its_failure_before_the_scope_around_is_closed() {
+fn dropped_run_records_its_failure_before_the_parent_ends() {
     assert_eq!((told_too_late(false), told_too_late(true)), (0, 0), "of 300 runs each");
 }
 
 #[tokio::test]
-async fn it_waits_for_what_came_between_the_last_end_and_its_own_poll() {
+async fn wait_includes_a_task_spawned_since_the_last_end() {
     let scope = Scope::new("around");
     let (ends, begins) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let alive = Arc::new(AtomicBool::new(false));
@@ -103,7 +103,7 @@ impl Work<u32, u32> for NeverCloses {
 }
 
 #[test]
-fn a_failure_of_the_stage_before_is_told_where_the_runtime_goes_while_that_closes() {
+fn upstream_failure_is_reported_if_the_runtime_ends_meanwhile() {
     for cancelled in [false, true] {
         let (runtime, scope) = (single(), Scope::new("around"));
         let run = runtime.block_on(async {

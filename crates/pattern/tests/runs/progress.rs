@@ -41,7 +41,7 @@ impl Forgetful {
 }
 
 #[tokio::test]
-async fn a_ready_poll_by_another_worker_leaves_nobody_listening_in_vain() {
+async fn ready_poll_by_another_worker_replaces_the_listener() {
     let source = Forgetful::default();
     let (free, gate) = async_channel::unbounded::<()>();
     let begun = Arc::new(AtomicUsize::new(0));
@@ -76,7 +76,7 @@ async fn a_ready_poll_by_another_worker_leaves_nobody_listening_in_vain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn others_of_the_thread_run_while_a_source_is_ready_and_there_is_room_even_if_the_clock_stands_still() {
+async fn ready_source_lets_other_tasks_run_with_a_paused_clock() {
     const ITEMS: usize = 1_000_000;
     let scope = Scope::default();
     let discard = |taken: Taken<usize, ()>| async move {
@@ -91,7 +91,7 @@ async fn others_of_the_thread_run_while_a_source_is_ready_and_there_is_room_even
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
+async fn rest_of_a_run_used_as_a_source_runs_again() {
     let scope = Scope::default();
     let first = run_in(&scope, 0..1_000_usize, Settings::new("first", 8), |item| async move { Ok(item) });
     let (source, kept) = Source::new(first).kept();
@@ -111,7 +111,7 @@ async fn what_was_kept_of_a_run_that_was_a_source_runs_again() {
 }
 
 #[tokio::test]
-async fn a_source_that_panicked_gives_back_what_was_never_begun() {
+async fn source_that_panicked_gives_back_unstarted_items() {
     let (source, kept) = Source::new(Breaking(0)).kept();
     let scope = Scope::default();
     let job = |item: u32| async move {
@@ -143,7 +143,7 @@ impl Stream for Breaking {
 }
 
 #[tokio::test]
-async fn a_generator_may_send_from_a_task_of_its_own() {
+async fn generator_may_send_from_a_task_of_its_own() {
     let mut source = Source::generate(|out| async move {
         let sends = async move {
             for item in 0..3 {
@@ -182,7 +182,7 @@ async fn concurrent_sends_of_a_generator_take_turns() {
 /// Whoever makes way for a worker it has just got going has not begun what it took. (On two threads the second item
 /// may be a moment quicker; it was the first that was begun in nearly every run.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_item_is_the_first_that_is_begun() {
+async fn first_item_starts_first() {
     const RUNS: usize = 500;
     let mut in_order = 0;
     for _ in 0..RUNS {
@@ -205,7 +205,7 @@ async fn the_first_item_is_the_first_that_is_begun() {
 
 /// A producer may close the queue while others still run: the run waits for them.
 #[tokio::test(start_paused = true)]
-async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
+async fn queue_closed_by_one_sender_delivers_items_of_the_others() {
     let (producer, consumer) = queue::bounded::<u64>(4);
     let closing = producer.clone();
     let producing = Run::spawn_discarding(
@@ -235,7 +235,7 @@ async fn a_queue_closed_by_one_producer_does_not_cut_the_others_short() {
 
 /// Outputs that nobody takes are in nobody's order: a failure does not wait for one that is gone.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_discards_its_outputs_ends_however_it_is_ordered() {
+async fn discarding_run_ends_in_any_order() {
     let settings = Settings::new("discarding", 1).ordered().on_failure(OnFailure::Continue).capacity(0);
     let work = |taken: Taken<u32, ()>| async move {
         let (item, running) = taken.start();

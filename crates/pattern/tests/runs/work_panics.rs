@@ -17,7 +17,7 @@ fn told(failures: &[Failure]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_item_whose_work_panics_before_it_begins_has_panicked_and_is_not_given_back() {
+async fn item_with_a_panic_before_its_start_counts_as_panicked() {
     let (source, kept) = Source::new([0, 1, 2]).kept();
     let panics = AtomicBool::new(true);
     let work = move |taken: Taken<u32, u32>| {
@@ -53,7 +53,7 @@ impl<F> Drop for LoudAtItsEnd<F> {
 }
 
 #[tokio::test]
-async fn an_item_whose_work_panics_after_it_ended_has_panicked_and_yields_nothing_else() {
+async fn item_with_a_panic_after_completion_yields_the_panic_only() {
     let work = |taken: Taken<u32, u32>| {
         let work = async move {
             let (item, running) = taken.start();

@@ -1,5 +1,5 @@
 //! F8: no extension trait shadows an inherent method of a run, a source or what these return (for the queue see
-//! `tests/queue/shadowed.rs`).
+//! `tests/queue/method_names.rs`).
 
 #[allow(unused_imports)]
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
