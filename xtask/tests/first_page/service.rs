@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::sleep;
-use towpath_fanout::async_channel::{self, Receiver};
 
 pub const CALLS: usize = 1_000;
 pub const BROKEN: usize = 3;
@@ -45,7 +45,7 @@ impl Drop for Answer {
 /// A call every millisecond, and the counts of the answers.
 pub fn calls() -> (Receiver<Call>, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
-    let (sender, receiver) = async_channel::bounded(1);
+    let (sender, receiver) = mpsc::channel(1);
     let counts = Arc::clone(&kept);
     tokio::spawn(async move {
         for number in 0..CALLS {
