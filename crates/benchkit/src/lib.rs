@@ -17,3 +17,4 @@ mod times;
 mod workloads;
 
 pub use benchmark::Benchmark;
+pub use hash::short_hash;

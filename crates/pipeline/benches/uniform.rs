@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use towpath_benchkit::Benchmark;
+use towpath_benchkit::{Benchmark, short_hash};
 use towpath_pipeline::{Pattern, PatternExt, Pipeline};
 
 #[path = "../tests/subject/mod.rs"]
@@ -12,6 +12,8 @@ fn main() -> ExitCode {
     Benchmark::new("pipeline", subject::pipeline())
         .with("pipeline-cap10", "pipeline", |items| sum(three_stages(10), 0..items))
         .with("pipeline-cap1024", "pipeline", |items| sum(three_stages(1_024), 0..items))
+        .with("pipeline-1us", "pipeline, limit 1", |items| sum(three_hashes(1), 0..items))
+        .with("pipeline-1us", "pipeline, limit 2", |items| sum(three_hashes(2), 0..items))
         .path("pipeline of three stages", |items| sum(three_stages(10), (0..items).map(|_| 1)))
         .main()
 }
@@ -25,6 +27,17 @@ fn three_stages(capacity: usize) -> impl Pattern<u64, Out = u64> {
         .capacity(capacity)
         .then_stage(1, pass)
         .capacity(capacity)
+}
+
+/// Three stages that hash for 1 µs, `limit` workers each.
+fn three_hashes(limit: usize) -> impl Pattern<u64, Out = u64> {
+    let hash = |item: u64| async move { Ok(short_hash(item)) };
+    Pipeline::new(limit, hash)
+        .capacity(10)
+        .then_stage(limit, hash)
+        .capacity(10)
+        .then_stage(limit, hash)
+        .capacity(10)
 }
 
 /// Of what comes out of it.

@@ -14,13 +14,15 @@ fn main() -> ExitCode {
     let mut benchmark = Benchmark::new("producer-consumer", subject::producer_consumer());
     for (workload, shape) in workloads::SHAPES {
         benchmark = benchmark
-            .with(workload, "queue", move |items| workloads::in_batches(shape, items))
+            .with(workload, "queue, in batches", move |items| workloads::in_batches(shape, items))
             .with(workload, "queue, item by item", move |items| workloads::one_by_one(shape, items))
             .with(workload, "producer-consumer", move |items| workloads::pattern(shape, items));
     }
     for (quantity, shape) in workloads::GROWING {
         benchmark = benchmark
-            .growing(quantity, "queue", move |tasks, items| workloads::in_batches(shape(tasks), items))
+            .growing(quantity, "queue, in batches", move |tasks, items| {
+                workloads::in_batches(shape(tasks), items)
+            })
             .growing(quantity, "queue, item by item", move |tasks, items| {
                 workloads::one_by_one(shape(tasks), items)
             })

@@ -37,6 +37,8 @@ var subjects = []subject{
 	{"queue-mn", "go channels, outputs taken", queueOutputs(4, 4, 128)},
 	{"pipeline-cap10", "go channels", pipelineChannels(10)},
 	{"pipeline-cap1024", "go channels", pipelineChannels(1024)},
+	{"pipeline-1us", "go channels, limit 1", pipeline(10, 1, shortHash)},
+	{"pipeline-1us", "go channels, limit 2", pipeline(10, 2, shortHash)},
 	{"semaphore", "go channel", semaphoreChannel},
 }
 

@@ -8,7 +8,16 @@ use crate::protocol::Outcome;
 
 /// A fixed amount of computing, 5,000 multiplications in a row.
 pub fn hash(item: u64) -> u64 {
-    (0..11_000).fold(item, |h, _| (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
+    hash_for(item, 11_000)
+}
+
+/// About a microsecond of computing.
+pub fn short_hash(item: u64) -> u64 {
+    hash_for(item, 550)
+}
+
+fn hash_for(item: u64, rounds: u32) -> u64 {
+    (0..rounds).fold(item, |h, _| (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
 }
 
 /// Rayon's pool is started before the clock is, as tokio's is.

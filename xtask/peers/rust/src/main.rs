@@ -74,8 +74,11 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("queue-mn", "flume", |items| queue::mpmc(items, MN, flume::bounded)),
     Subject::new("queue-mn", "kanal", |items| queue::mpmc(items, MN, kanal::bounded_async)),
     Subject::new("queue-mn", "tokio mpsc, 1 consumer", |items| queue::one_consumer(items, MN)),
-    Subject::new("pipeline-cap10", "tokio mpsc", |items| pipeline::mpsc(items, 10)),
-    Subject::new("pipeline-cap1024", "tokio mpsc", |items| pipeline::mpsc(items, 1024)),
+    Subject::new("pipeline-cap10", "tokio mpsc", |items| pipeline::mpsc(items, 10, |item| item)),
+    Subject::new("pipeline-cap1024", "tokio mpsc", |items| pipeline::mpsc(items, 1024, |item| item)),
+    Subject::new("pipeline-1us", "tokio mpsc, limit 1", |items| {
+        pipeline::mpsc(items, 10, fanout_cpu::short_hash)
+    }),
     Subject::new("semaphore", "tokio Semaphore", semaphore::acquire),
     Subject::new("io-10k", "limit: timers", timers::sleeps),
     Subject::new("ping-pong", "limit: task switches", switches::hand_overs),

@@ -1,4 +1,4 @@
-//! Items that pass through stages that do nothing, a bounded channel before, between and after them.
+//! Items that pass through stages, a bounded channel before, between and after them.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ const STAGES: usize = 3;
 
 /// A task for the source, for each stage and for the collector.
 #[tokio::main]
-pub async fn mpsc(items: u32, capacity: usize) -> Outcome {
+pub async fn mpsc(items: u32, capacity: usize, job: fn(u64) -> u64) -> Outcome {
     let start = Instant::now();
     let (first, mut last) = mpsc::channel(capacity);
     tokio::spawn(async move {
@@ -20,17 +20,17 @@ pub async fn mpsc(items: u32, capacity: usize) -> Outcome {
         }
     });
     for _ in 0..STAGES {
-        last = stage(last, capacity);
+        last = stage(last, capacity, job);
     }
     let collector = tokio::spawn(sum(last));
     Outcome::timed(collector.await.unwrap(), start.elapsed())
 }
 
-fn stage(mut before: Receiver<u64>, capacity: usize) -> Receiver<u64> {
+fn stage(mut before: Receiver<u64>, capacity: usize, job: fn(u64) -> u64) -> Receiver<u64> {
     let (to, after) = mpsc::channel(capacity);
     tokio::spawn(async move {
         while let Some(item) = before.recv().await {
-            to.send(item).await.unwrap();
+            to.send(job(item)).await.unwrap();
         }
     });
     after
