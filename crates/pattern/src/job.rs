@@ -100,8 +100,8 @@ use crate::util::panic::poll_then_drop;
     label = "not an async function from `{In}` to `anyhow::Result<_>` that can be called for every item",
     note = "a job is `Fn({In}) -> impl Future<Output = anyhow::Result<Out>> + Send`, itself `Send + Sync + 'static`: `|item: {In}| async move {{ … Ok(output) }}`",
     note = "a closure that moves or borrows a captured value cannot be called for every item; share the value in one of three ways:\n\
-            1. a clone for each item: `move |item: {In}| {{ let client = client.clone(); async move {{ client.get(item).await }} }}`\n\
-            2. a reference: `with_state(client, async |client: &Client, item: {In}| client.get(item).await)`\n\
+            1. a clone for each item, where the client is `Clone`, such as an `Arc`: `move |item: {In}| {{ let client = client.clone(); async move {{ client.get(item).await }} }}`\n\
+            2. a reference, by `with_state` of the pattern's crate: `with_state(client, async |client: &Client, item: {In}| client.get(item).await)`\n\
             3. a type with the value in a field: `impl Job<{In}> for Worker {{ type Out = …; async fn call(&self, item: {In}) -> anyhow::Result<…> {{ self.client.get(item).await }} }}`",
     note = "what it holds across an await, or captures, must be `Send`: `Arc` and not `Rc`, tokio's `Mutex` and not `RefCell`"
 )]
@@ -229,6 +229,7 @@ where
     label = "returns `{Self}`",
     note = "for an error type of your own: `job_fn(function)`, where the error type implements `std::error::Error`",
     note = "inside of a closure, `?` converts the error: `Ok(work(item).await?)`, and not `work(item).await`",
+    note = "with shared state: `with_state(state, async |state: &State, item: Item| Ok(state.get(item).await?))`",
     note = "for a message alone: `anyhow::bail!(\"too many\")`, or `Err(anyhow::anyhow!(\"too many\"))`"
 )]
 pub trait JobResult {

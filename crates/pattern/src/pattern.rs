@@ -100,7 +100,7 @@ use crate::source::{IntoSource, Source};
     message = "`{Self}` is not a pattern for items of type `{In}`",
     label = "takes items of another type than `{In}`, or is no pattern",
     note = "in `first.then(next)`, and in `next.run(first.run(…))`, the items of `next` are the outputs of `first`: here `{In}`",
-    note = "to convert the items, put a stage in between: `first.then(Fanout::new(limit, |item: {In}| async move {{ Ok(convert(item)) }})).then(next)`",
+    note = "to convert the items, put a stage in between: `first.then(Fanout::new(limit, |item: Item| async move {{ Ok(convert(item)) }})).then(next)`",
     note = "a job alone is no pattern: `Fanout::new(limit, job)`"
 )]
 pub trait Pattern<In: Send + 'static>: Send + Sync {
