@@ -1,4 +1,4 @@
-//! One round: its runs are started, taken from, stopped, and looked at when nothing of them may be left.
+//! A round: starts the runs, takes the outputs, stops the runs, and checks for jobs, items and tasks left behind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,11 @@ use super::within::within;
 use crate::probe::{Ledger, Token};
 
 impl Round {
-    /// Plays it, and says how many items there were.
+    /// Plays the round, and returns the number of items.
+    ///
+    /// # Errors
+    ///
+    /// When a law is broken. The message starts with the name of the law.
     pub(super) async fn play(self) -> Result<usize, String> {
         let (outermost, stopper) = scope(Scope::new("round"), self.all_stop);
         let around = (0..self.around).fold(outermost.clone(), |scope, _| scope.child("around"));
@@ -38,9 +42,9 @@ impl Round {
         }
         join(stopper, "the task that stops the scope").await?;
         drop(around);
-        let told = within("the end of the outermost scope", outermost.wait()).await?;
-        told.map_err(|failure| {
-            format!("no_silence: all scopes inside told theirs, and the outermost has `{failure:#}`")
+        let ended = within("the end of the outermost scope", outermost.wait()).await?;
+        ended.map_err(|failure| {
+            format!("no_silence: every child scope reported its failure, and the outermost scope reports `{failure:#}`")
         })?;
         drop(outermost);
         no_task().await?;
@@ -48,7 +52,7 @@ impl Round {
     }
 }
 
-/// The scope with its deadline, and the task that cancels it.
+/// Returns the scope with the deadline of `stop`, and the task that cancels the scope.
 fn scope(scope: Scope, stop: Option<ScopeStop>) -> (Scope, Option<JoinHandle<()>>) {
     let stopped = scope.clone();
     match stop {
@@ -105,7 +109,7 @@ async fn play(choice: Choice, around: Scope, outside: bool) -> Result<usize, Str
         (seen.handed_out, supplied.is_lazy.then_some(seen.most_ahead))
     };
     let rest = supplied.kept.take();
-    let rest = rest.ok_or("structure: the run is over, and its source was not given back")?;
+    let rest = rest.ok_or("structure: the run has ended and did not return the source")?;
     let is_endless = choice.supplying.ends == Ends::Never;
     let items = if is_endless { handed_out } else { choice.supplying.count() };
     let kept = within("the rest of the source", drain(rest, items, is_endless)).await?;
@@ -125,7 +129,7 @@ fn composed(parts: Vec<Boxed>) -> Boxed {
     parts.fold(first, |first, next| first.then(next).boxed())
 }
 
-/// The items that the source still has; of one that has no end, those below `items`.
+/// Returns the items left in the source; for an endless source, only the items below `items`.
 async fn drain(mut source: Source<Token>, items: usize, is_endless: bool) -> Vec<usize> {
     let mut indexes = Vec::new();
     while let Some(Ok(token)) = source.next().await {
@@ -137,7 +141,7 @@ async fn drain(mut source: Source<Token>, items: usize, is_endless: bool) -> Vec
     indexes
 }
 
-/// Waits for the last task of the round, which may just be on its way out.
+/// Waits until the last task of the round has returned.
 async fn no_task() -> Result<(), String> {
     let alive = || Handle::current().metrics().num_alive_tasks();
     let gone = async {
@@ -152,5 +156,5 @@ async fn no_task() -> Result<(), String> {
         }
     };
     let waited = within("the end of the last task", gone).await;
-    waited.map_err(|_| format!("structure: {} tasks are left when every run is over", alive()))
+    waited.map_err(|_| format!("structure: {} tasks are left at the end of every run", alive()))
 }
