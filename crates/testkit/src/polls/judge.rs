@@ -42,7 +42,7 @@ fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outc
     }
     conservation::nothing_twice(played)?;
     if tested.stages() == 1 {
-        conservation::all_are_begun_or_kept(items, played)?;
+        conservation::all_are_started_or_kept(items, played)?;
     }
     let seen = played.ledger.seen();
     match (seen.tokens, seen.sources) {
@@ -80,7 +80,7 @@ fn reported(witness: &Witness) -> Vec<&Failure> {
     let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
     let untaken = played.report.iter().flat_map(|report| &report.failures);
     let recorded =
-        played.closed.as_ref().err().into_iter().chain(&witness.further).chain(witness.around.as_ref().err());
+        played.closed.as_ref().err().into_iter().chain(&witness.further).chain(witness.parent.as_ref().err());
     yielded.chain(untaken).chain(recorded).collect()
 }
 
@@ -147,7 +147,7 @@ fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outco
     let by = match scene.stop {
         Stop::CancelRun => Cancelled::Run,
         Stop::Deadline => Cancelled::Deadline,
-        Stop::CancelScope | Stop::CancelScopeAround => Cancelled::Scope,
+        Stop::CancelScope | Stop::CancelParentScope => Cancelled::Scope,
         Stop::Drop | Stop::Release => Cancelled::Dropped,
     };
     match cause.cause() {
@@ -213,12 +213,12 @@ fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Ou
 
 /// Checks that no job starts after the stop, and that a running job is polled at most once more.
 fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
-    let Some(Marks { begun, job_polls, in_mid_poll, .. }) = witness.stopped else { return Ok(()) };
+    let Some(Marks { started, job_polls, in_mid_poll, .. }) = witness.stopped else { return Ok(()) };
     if scene.stop == Stop::Release {
         return Ok(());
     }
     let seen = witness.played.ledger.seen();
-    let after = &seen.begun[begun..];
+    let after = &seen.started[started..];
     let at_once = matches!(scene.stop, Stop::CancelRun | Stop::Drop);
     if at_once && !after.is_empty() {
         return Err(format!(

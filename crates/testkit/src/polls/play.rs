@@ -36,7 +36,7 @@ const PAST_THE_DEADLINE: Duration = Duration::from_millis(1_001);
 /// The number of observations at the stop.
 #[derive(Clone, Copy)]
 pub(super) struct Marks {
-    pub(super) begun: usize,
+    pub(super) started: usize,
     pub(super) ended: usize,
     pub(super) job_polls: usize,
     /// The stop came within a poll, possibly of a job.
@@ -46,8 +46,8 @@ pub(super) struct Marks {
 impl Marks {
     fn of(ledger: &Ledger, in_mid_poll: bool) -> Self {
         let seen = ledger.seen();
-        let (begun, ended) = (seen.begun.len(), seen.ended.len());
-        Self { begun, ended, job_polls: seen.job_polls.len(), in_mid_poll }
+        let (started, ended) = (seen.started.len(), seen.ended.len());
+        Self { started, ended, job_polls: seen.job_polls.len(), in_mid_poll }
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Witness {
     pub(super) source_failed: bool,
     /// The run was dropped, so the run has no report.
     pub(super) dropped: bool,
-    pub(super) around: Result<(), Failure>,
+    pub(super) parent: Result<(), Failure>,
     /// The failures that both scopes have recorded after their first failures.
     pub(super) further: Vec<Failure>,
     /// The name of the stage with the job.
@@ -141,7 +141,7 @@ async fn closed(scope: &Scope) -> Result<(Result<(), Failure>, Vec<Failure>), St
 
 /// The handles that stop a play.
 struct Stage {
-    around: Scope,
+    parent: Scope,
     scope: Scope,
     slot: Slot,
     orders: Arc<Orders>,
@@ -161,7 +161,7 @@ impl Stage {
                 self.release();
             }
             Stop::CancelScope => self.scope.cancel(),
-            Stop::CancelScopeAround => self.around.cancel(),
+            Stop::CancelParentScope => self.parent.cancel(),
             Stop::Drop => return self.slot.drop_run(),
             Stop::Deadline => {}
         }
@@ -197,8 +197,8 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
             }
         }),
     );
-    let around = Scope::new("around");
-    let mut scope = around.child("every poll");
+    let parent = Scope::new("parent");
+    let mut scope = parent.child("every poll");
     if scene.stop == Stop::Deadline {
         scope = scope.with_timeout(DEADLINE);
     }
@@ -208,7 +208,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
     let notes = Arc::new(Mutex::new(Notes::default()));
     let taking = take(run, scene.taker, Arc::clone(&orders), (Arc::clone(&ledger), Arc::clone(&notes)));
     let slot = Slot(Arc::new(Mutex::new(Some(Box::pin(taking)))));
-    let at_hand = Arc::new(Stage { around: around.clone(), scope: scope.clone(), slot, orders });
+    let at_hand = Arc::new(Stage { parent: parent.clone(), scope: scope.clone(), slot, orders });
 
     let marks: Arc<Mutex<Option<Marks>>> = Arc::default();
     if let Place::Moment(moments) = place {
@@ -242,7 +242,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
     let (inner, further) = closed(&scope).await?;
     let left = ledger.seen().live;
     drop((at_hand, scope));
-    let (outer, others) = closed(&around).await?;
+    let (outer, others) = closed(&parent).await?;
     let waited = began.elapsed().saturating_sub(moved);
     let tasks_left = tasks_left().await;
 
@@ -268,7 +268,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         stopped,
         source_failed,
         dropped,
-        around: outer,
+        parent: outer,
         further: further.into_iter().chain(others).collect(),
         stage,
         waited,

@@ -39,7 +39,7 @@ pub(super) enum Stop {
     Release,
     CancelRun,
     CancelScope,
-    CancelScopeAround,
+    CancelParentScope,
     Deadline,
     /// The future of the receiver is dropped with the run.
     Drop,
@@ -90,13 +90,13 @@ impl Stop {
         Self::Release,
         Self::CancelRun,
         Self::CancelScope,
-        Self::CancelScopeAround,
+        Self::CancelParentScope,
         Self::Deadline,
         Self::Drop,
     ];
 
     /// The stops from within a job, the source or the drop of an item.
-    pub(super) const FROM_INSIDE: [Self; 3] = [Self::CancelScope, Self::CancelScopeAround, Self::Drop];
+    pub(super) const FROM_INSIDE: [Self; 3] = [Self::CancelScope, Self::CancelParentScope, Self::Drop];
 }
 
 const fn plan(polls: u8, end: End) -> Plan {

@@ -49,7 +49,7 @@ impl Act {
     }
 
     /// Creates a job that never completes.
-    pub(crate) fn for_ever(ledger: &Arc<Ledger>) -> Self {
+    pub(crate) fn endless(ledger: &Arc<Ledger>) -> Self {
         Self::new(ledger, |token| async move {
             std::future::pending::<()>().await;
             Ok(token)
@@ -68,7 +68,7 @@ impl Act {
 impl Act {
     /// Starts the job.
     fn act(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send + use<> {
-        let mut entry = self.ledger.begin(token.index);
+        let mut entry = self.ledger.start(token.index);
         let mut acting = (self.body)(token, scope);
         // Not an `async` block: the block would drop a completed job, and the pattern must drop the job.
         poll_fn(move |cx| {

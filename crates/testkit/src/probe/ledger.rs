@@ -49,7 +49,7 @@ pub(crate) struct Seen {
     /// The largest number of items taken from the source beyond the outputs that the receiver has asked for.
     pub(crate) most_ahead: usize,
     /// The item of every job, in the order of the starts.
-    pub(crate) begun: Vec<usize>,
+    pub(crate) started: Vec<usize>,
     /// The item of every completed or dropped job, in the order of the ends.
     pub(crate) ended: Vec<(usize, Fate)>,
     /// The item of every poll of a job.
@@ -159,9 +159,9 @@ impl Ledger {
     }
 
     /// Records the start of a job. The job is live until the drop of the entry.
-    pub(crate) fn begin(self: &Arc<Self>, index: usize) -> Entry {
+    pub(crate) fn start(self: &Arc<Self>, index: usize) -> Entry {
         self.note(|seen| {
-            seen.begun.push(index);
+            seen.started.push(index);
             seen.live += 1;
             seen.peak = seen.peak.max(seen.live);
         });

@@ -16,7 +16,7 @@ pub(super) struct Round {
     /// Whether a task takes the outputs of every run; otherwise, the future of the round takes the outputs.
     pub(super) spawned: bool,
     /// The number of scopes between the outermost scope and the scope of a run.
-    pub(super) around: usize,
+    pub(super) nested: usize,
     /// The stop of the outermost scope.
     pub(super) all_stop: Option<ScopeStop>,
     pub(super) runs: Vec<Choice>,
@@ -136,7 +136,7 @@ impl Round {
         Self {
             on,
             spawned: runs > 1 || rng.bool(),
-            around: one_of(rng, &[(3, 0), (3, 1), (2, 2), (1, 5)]),
+            nested: one_of(rng, &[(3, 0), (3, 1), (2, 2), (1, 5)]),
             all_stop: (rng.u32(..8) == 0).then(|| scope_stop(rng)),
             runs: (0..runs).map(|_| Choice::choose(rng, on, tested, many_at_once)).collect(),
         }
@@ -298,7 +298,7 @@ fn taker(rng: &mut Rng, items: usize) -> Taker {
 
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} further scopes", self.on, self.around)?;
+        write!(f, "{}, {} further scopes", self.on, self.nested)?;
         if self.spawned {
             f.write_str(", a task for every receiver")?;
         }

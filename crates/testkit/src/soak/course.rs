@@ -160,7 +160,9 @@ impl Runtimes {
                 worked.and_then(|items| items.map_err(|error| format!("{error:#}")))
             }),
         }));
-        made.unwrap_or_else(|_| Err("no_silence: a panic came out of a run, not as a failure".to_owned()))
+        made.unwrap_or_else(|_| {
+            Err("no_silence: a panic left a run, and is not reported as a failure".to_owned())
+        })
     }
 }
 

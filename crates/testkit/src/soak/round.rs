@@ -24,24 +24,22 @@ impl Round {
     /// When a law is broken. The message starts with the name of the law.
     pub(super) async fn play(self) -> Result<usize, String> {
         let (outermost, stopper) = scope(Scope::new("round"), self.all_stop);
-        let around = (0..self.around).fold(outermost.clone(), |scope, _| scope.child("around"));
+        let parent = (0..self.nested).fold(outermost.clone(), |scope, _| scope.child("nested"));
         let outside = self.all_stop.is_some();
         let mut items = 0;
         if self.spawned {
-            let start = |choice: Choice| tokio::spawn(play(choice, around.clone(), outside));
+            let start = |choice: Choice| tokio::spawn(play(choice, parent.clone(), outside));
             let playing: Vec<_> = self.runs.into_iter().map(start).collect();
             for run in playing {
-                items += run
-                    .await
-                    .map_err(|error| format!("no_silence: a panic came out of a run: {error}"))??;
+                items += run.await.map_err(|error| format!("no_silence: a panic left a run: {error}"))??;
             }
         } else {
             for choice in self.runs {
-                items += play(choice, around.clone(), outside).await?;
+                items += play(choice, parent.clone(), outside).await?;
             }
         }
         join(stopper, "the task that stops the scope").await?;
-        drop(around);
+        drop(parent);
         let ended = within("the end of the outermost scope", outermost.wait()).await?;
         ended.map_err(|failure| {
             format!("no_silence: every child scope reported its failure, and the outermost scope reports `{failure:#}`")
@@ -82,10 +80,10 @@ async fn join(task: Option<JoinHandle<()>>, what: &str) -> Result<(), String> {
     within(what, task).await?.map_err(|error| format!("{what} failed: {error}"))
 }
 
-async fn play(choice: Choice, around: Scope, outside: bool) -> Result<usize, String> {
+async fn play(choice: Choice, parent: Scope, outside: bool) -> Result<usize, String> {
     let stop = if let Stop::Scope(stop) = choice.stop { Some(stop) } else { None };
-    let (scope, stopper) = scope(around.child("run"), stop);
-    drop(around);
+    let (scope, stopper) = scope(parent.child("run"), stop);
+    drop(parent);
     let ledgers: Vec<_> = choice.parts.iter().map(|_| Ledger::new()).collect();
     let inside = Ledger::new();
     let supplied = choice.supplying.start(&ledgers[0]);

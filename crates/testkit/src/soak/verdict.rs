@@ -128,19 +128,19 @@ fn nothing_twice(choice: &Choice, seen: &Seen) -> Outcome {
     let mut came_from: Option<BTreeSet<usize>> = None;
     for (position, ledger) in seen.ledgers.iter().enumerate() {
         let jobs = ledger.seen();
-        let begun = once("started", &jobs.begun)?;
-        if let Some(both) = begun.intersection(&kept).next() {
+        let started = once("started", &jobs.started)?;
+        if let Some(both) = started.intersection(&kept).next() {
             return Err(format!("conservation: item {both} was both started and returned"));
         }
         let from = came_from.as_ref();
-        if let Some(new) = begun.iter().find(|item| from.is_some_and(|from| !from.contains(item))) {
+        if let Some(new) = started.iter().find(|item| from.is_some_and(|from| !from.contains(item))) {
             return Err(format!(
                 "conservation: part {} started item {new}, and the part before has no output of the item",
                 position + 1
             ));
         }
         if position == 0 && choice.parts[0].tested.job_stage() == 0 {
-            let is_lost = |index: &usize| !begun.contains(index) && !kept.contains(index);
+            let is_lost = |index: &usize| !started.contains(index) && !kept.contains(index);
             if let Some(lost) = (0..seen.items).find(is_lost) {
                 return Err(format!("conservation: item {lost} was lost: neither started nor returned"));
             }
