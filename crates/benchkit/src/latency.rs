@@ -1,7 +1,7 @@
-//! Latency: the time that a pattern adds to items that arrive by a schedule.
+//! Latency: the added time of a pattern, for items that arrive by a schedule.
 //!
 //! The loop is open: the time of every arrival is fixed before the run starts, and does not depend on earlier items.
-//! The added time of an item counts from its arrival until the receiver has its output. So the figures include the
+//! The added time of an item is the time from the arrival until the receiver has the output. So the figures include the
 //! wait of an item before the send, and no coordinated omission is left to correct.
 //!
 //! A task of the same runtime sends the items, and yields until the next item is due: the timer of tokio ticks once a

@@ -20,7 +20,7 @@ use crate::mixed::mixed;
 use crate::process::memory_kib;
 use towpath_testkit::{Case, Subject};
 
-/// One workload of the uniform benchmark.
+/// A workload of the uniform benchmark.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
     /// Whether the answer has the peak memory of the process.

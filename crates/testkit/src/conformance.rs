@@ -14,7 +14,8 @@ use crate::{environment, laws, panics, polls};
 ///
 /// # Panics
 ///
-/// At the first form and runtime with a broken law, and when `TOWPATH_SEED` is not a whole number. The message has the law, the observation and the settings.
+/// At the first form and runtime with a broken law. The message has the law, the observation and the settings. Also when
+/// `TOWPATH_SEED` is not a whole number.
 #[track_caller]
 pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     panics::silence();

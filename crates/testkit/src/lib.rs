@@ -28,7 +28,7 @@
 //! A check runs on one or more runtimes: a current-thread runtime with a paused clock, for exact times and quick detection
 //! of a hang; a multi-thread runtime; a current-thread runtime with the real clock; a current-thread
 //! runtime with a single poll at a time. A watchdog fails a check after 20 s. Every check is made of the
-//! subject, and of the subject in front of itself and behind itself ([`Subject::chains_with_itself`]).
+//! subject, and of two chains of the subject with itself ([`Subject::chains_with_itself`]).
 //!
 //! Many checks play generated games. The games are the same in every run. `TOWPATH_SEED=7` plays different games, and the
 //! message of a failure then has the seed; `TOWPATH_LONG=1` plays many more games.

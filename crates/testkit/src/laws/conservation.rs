@@ -1,4 +1,4 @@
-//! Law 1, conservation: every item is in exactly one group, and an item that was never started returns to the source.
+//! Law 1, conservation: every item is in exactly one group, and items never started return to the source.
 
 use std::collections::BTreeSet;
 

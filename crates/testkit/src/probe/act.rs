@@ -17,7 +17,7 @@ use crate::runtime::is_multi_thread;
 type Acting = Pin<Box<dyn Future<Output = anyhow::Result<Token>> + Send>>;
 type Body = dyn Fn(Token, &Scope) -> Acting + Send + Sync;
 
-/// A job that the ledger records. All checks share the type, so that a pattern is compiled once.
+/// A job with a record in the ledger. All checks share the type, so a pattern is compiled once.
 #[derive(Clone)]
 pub(crate) struct Act {
     ledger: Arc<Ledger>,

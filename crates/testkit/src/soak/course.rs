@@ -1,4 +1,4 @@
-//! Runs in sequence under a watchdog, with a check of the memory in between.
+//! Runs in sequence under a watchdog, with a check of the memory after every run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
