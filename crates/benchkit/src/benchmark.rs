@@ -3,7 +3,7 @@
 //! `benches/uniform.rs` of a pattern crate is a program. `cargo xtask bench` reads the tasks of the program (`list`), and
 //! starts a process for every run of a workload (`run WORKLOAD SUBJECT ITEMS`); the answer is one line of JSON. `growths`
 //! lists the growing quantities, and `grow QUANTITY VALUE SUBJECT ITEMS` runs with a quantity at the given value.
-//! `paths` and `walk PATH ITEMS` are the same for `cargo xtask bench --counts`, which counts instructions from outside.
+//! `paths` and `walk PATH ITEMS` are the same for `cargo xtask bench --counts`. The command counts instructions from outside.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -142,7 +142,7 @@ impl Benchmark {
 
     /// Adds a hot path of the crate of the benchmark only. The no-op jobs of every subject are a path already.
     ///
-    /// `work` receives the number of items, sends the items along the path in a task of a runtime of one thread, and
+    /// `work` receives the number of items, sends the items along the path in a task of a single-threaded runtime, and
     /// returns the number of arrived items. All further costs of `work` are independent of the number of items.
     pub fn path<Fut>(mut self, name: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
     where

@@ -8,7 +8,7 @@ pub(crate) struct Measured {
     pub(crate) answer: u64,
     pub(crate) ms: Option<f64>,
     pub(crate) bytes_each: Option<u64>,
-    /// Every percentile with its latency in µs.
+    /// The percentiles, with the latencies in µs.
     pub(crate) latency: Vec<(f64, f64)>,
 }
 

@@ -1,4 +1,4 @@
-//! Durations and their percentiles.
+//! Durations and percentiles.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl Times {
         self.0.record(nanoseconds).context("a time beyond the range of the histogram")
     }
 
-    /// Returns every percentile with its duration in µs.
+    /// Returns the percentiles, with the durations in µs.
     pub(crate) fn points(&self) -> Vec<(f64, f64)> {
         let nanoseconds = |percentile| Duration::from_nanos(self.0.value_at_percentile(percentile));
         PERCENTILES.map(|percentile| (percentile, nanoseconds(percentile).as_secs_f64() * 1e6)).to_vec()

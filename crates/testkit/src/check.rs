@@ -22,7 +22,7 @@ pub enum Law {
     Conservation,
     /// At most as many jobs as the limit, and at most as many items as limit and capacity.
     Bounds,
-    /// Nothing outlives its run.
+    /// No part of a run outlives the run.
     Structure,
     /// Jobs continue to the bound while no outputs are taken.
     Progress,
@@ -30,7 +30,7 @@ pub enum Law {
     FirstCause,
     /// Every failure is reported.
     NoSilence,
-    /// A cancelled job stops at its next await.
+    /// A cancelled job stops at the next await of the job.
     Cancellation,
     /// Ordered means input order; unordered means as soon as ready.
     Order,
@@ -98,7 +98,7 @@ impl Law {
                 "every failure and every panic is reported once: by the run, the report or the scope"
             }
             Self::Cancellation => {
-                "a cancellation stops every job at its next await, and no further job starts"
+                "a cancellation stops every job at the next await, and no further job starts"
             }
             Self::Order => {
                 "an ordered stage yields in the order of the items, any other stage as soon as ready"

@@ -135,7 +135,7 @@ mod tests {
             checks().filter(|check| check.applies(&*subject)).map(|check| check.name()).collect();
         let tests: BTreeSet<_> = written.iter().map(ToString::to_string).collect();
         assert_eq!(tests, applying, "left: the tests that the macro writes, right: the checks of the suite");
-        assert_eq!(written.len(), tests.len(), "a test for each check");
+        assert_eq!(written.len(), tests.len(), "a test for every check");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// Returns whether checks play many more games, which find rare faults.
+/// Returns whether checks play many more games, for rare faults.
 pub(crate) fn is_long() -> bool {
     env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
 }

@@ -47,7 +47,7 @@ pub(crate) struct Played {
     /// `None` for a dropped run.
     pub(crate) report: Option<Report>,
     pub(crate) closed: Result<(), Failure>,
-    /// The returned items, in the order of their return.
+    /// The items returned to the source, in order.
     pub(crate) kept: Vec<usize>,
     /// The number of items taken from the source.
     pub(crate) taken: usize,

@@ -1,6 +1,6 @@
 //! All nine laws at every poll: a run is stopped, or fails, at every place in turn.
 //!
-//! A play is a small run of a few items, always the same, in which the runtime makes a single poll at a time. The check
+//! A play is a small run of a few items, always the same. The runtime makes a single poll at a time. The check
 //! repeats the play, and stops every repetition a poll later, or a moment later within a poll, until the run ends
 //! before the stop. After every play, the check judges all nine laws. Every subject of the suite is checked.
 
@@ -44,7 +44,7 @@ async fn between_polls(tested: Tested) -> Vec<Violation> {
     broken
 }
 
-/// A run cannot be dropped within a poll of the run. After this number of moments without a stop, the run is at its end.
+/// A run cannot be dropped within a poll of the run. After this number of moments without a stop, the run has ended.
 const MOMENTS_LEFT_OUT: usize = 10;
 
 async fn in_mid_poll(tested: Tested) -> Vec<Violation> {

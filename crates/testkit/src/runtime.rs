@@ -11,10 +11,10 @@ use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
 use crate::environment::is_long;
 
-/// The time after which a check counts as hung.
+/// The time limit of a check.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
-/// The watchdog with `TOWPATH_LONG=1`, which multiplies the games of a check.
+/// The time limit of a check with `TOWPATH_LONG=1` and many games.
 const WATCHDOG_LONG: Duration = Duration::from_secs(200);
 
 /// The longest wait for an event. A paused clock passes this time once no task can proceed.
@@ -73,7 +73,7 @@ impl Runtime {
         }
     }
 
-    /// Runs `check` on a runtime of this kind, in a thread of the check. The thread of a hung check is left behind.
+    /// Runs `check` on a runtime of this kind, in a new thread. The thread of a hung check is never joined.
     pub(crate) fn watch<T: Send + 'static>(
         self,
         check: impl FnOnce(&tokio::runtime::Runtime) -> T + Send + 'static,

@@ -1,7 +1,7 @@
-//! The soak: runs chosen at random, one after another, in which no item may be lost.
+//! The soak: a sequence of runs chosen at random. No run may lose an item.
 //!
 //! `tests/soak.rs` of a crate is a program. `cargo xtask soak` starts the program with `soak SEED SECONDS`, or with `again
-//! SEED RUN SECONDS` to repeat one run; the program prints a line of JSON for each run. Without such arguments, the
+//! SEED RUN SECONDS` to repeat one run; the program prints a line of JSON for every run. Without arguments, the
 //! program is a test with a few runs of a fixed seed.
 
 mod choice;
@@ -35,7 +35,7 @@ use particular::Particular;
 
 const USAGE: &str = "soak SEED SECONDS | again SEED RUN SECONDS";
 
-/// The seed of the test, and the number of its runs.
+/// The seed and the number of runs of the test.
 const TEST_SEED: u64 = 1;
 const TEST_RUNS: u64 = 60;
 const TEST_RUNS_LONG: u64 = 3_000;

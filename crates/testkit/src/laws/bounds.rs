@@ -52,10 +52,7 @@ pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, pl
         let given_up = counts.cancelled + counts.never_started;
         let inside = counts.taken - (counts.delivered + given_up).min(counts.taken);
         if inside > bound {
-            return Err(format!(
-                "stage `{}` had {inside} items in it, and its bound is {bound}",
-                stage.stage
-            ));
+            return Err(format!("stage `{}` had {inside} items, and the bound is {bound}", stage.stage));
         }
     }
     // A channel is handed all items at once.
@@ -131,7 +128,7 @@ async fn huge(tested: Tested) -> Outcome {
         let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
         if outputs.len() != 50 {
             return Err(format!(
-                "limit {limit} and capacity {capacity} gave {} outputs of 50",
+                "limit {limit} and capacity {capacity} gave {} of 50 outputs",
                 outputs.len()
             ));
         }

@@ -1,4 +1,4 @@
-//! Law 7, cancellation: a cancelled scope, a passed deadline or a dropped run stops every job at its next await, and no
+//! Law 7, cancellation: a cancelled scope, a passed deadline or a dropped run stops every job at the next await, and no
 //! further job starts.
 
 use std::sync::Arc;
@@ -94,7 +94,9 @@ async fn busy_jobs(tested: Tested) -> Outcome {
     let report = soon("the end of the run", run.finish()).await?;
     match report.last().succeeded {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs that awaited many times ran to their end; 0 would be right")),
+        jobs => {
+            Err(format!("{jobs} jobs with many awaits completed after the cancellation; 0 would be right"))
+        }
     }
 }
 
@@ -175,7 +177,7 @@ async fn cancelled_before(tested: Tested) -> Outcome {
         [failure] if failure.is_cancelled() => {}
         other => {
             return Err(format!(
-                "a run in a cancelled scope has {} failures ; one cancellation would be right",
+                "a run in a cancelled scope has {} failures; one cancellation would be right",
                 other.len()
             ));
         }
@@ -188,7 +190,7 @@ async fn cancelled_before(tested: Tested) -> Outcome {
 
 /// Returns the number of jobs that may start after a cancellation has returned: a job for every worker thread except the
 /// thread of the cancellation.
-fn may_begin() -> usize {
+fn may_start() -> usize {
     if is_multi_thread() { Handle::current().metrics().num_workers() } else { 0 }
 }
 
@@ -214,7 +216,7 @@ async fn none_starts(tested: Tested) -> Outcome {
         let started = ledger.seen().started.len();
         soon("the end of the run", run.finish()).await?;
         let after = ledger.seen().started.len() - started;
-        if after > may_begin() {
+        if after > may_start() {
             return Err(format!("{after} jobs started after the cancellation of {what}"));
         }
     }
@@ -260,7 +262,7 @@ async fn none_starts_within(tested: Tested) -> Outcome {
             return Err(format!("the job that cancels {what} did not run to the cancellation"));
         }
         let after = ledger.seen().started.len().saturating_sub(started);
-        if after > may_begin() {
+        if after > may_start() {
             return Err(format!("{after} jobs started after a job had cancelled {what}"));
         }
     }

@@ -83,12 +83,12 @@ fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> 
             return Err(format!("the report counts {reported} {what}, and {count} jobs did so"));
         }
     }
-    // An item on the way from the stage before counts as cancelled at the stage of the job.
+    // An item that leaves the stage before may count as cancelled at the stage of the job.
     let cancelled = seen.count(Fate::Cancelled);
     let exact = tested.job_stage() == 0;
     if counts.cancelled < cancelled || exact && counts.cancelled > cancelled {
         return Err(format!(
-            "the report counts {} cancelled, and {cancelled} jobs were dropped before their end",
+            "the report counts {} cancelled, and {cancelled} jobs were dropped before the end",
             counts.cancelled,
         ));
     }
@@ -107,7 +107,7 @@ pub(crate) fn source(items: usize, played: &Played, report: &Report) -> Outcome 
     let kept = played.kept.len();
     if kept + first.taken != items + first.never_started {
         return Err(format!(
-            "of {items} items {} were taken, {} of these were never started, and {kept} came back",
+            "of {items} items, {} were taken, {} of the taken items were never started, and {kept} were returned",
             first.taken, first.never_started,
         ));
     }
@@ -130,7 +130,9 @@ pub(crate) fn nothing_twice(played: &Played) -> Outcome {
     let succeeded: BTreeSet<_> =
         seen.ended.iter().filter(|ended| ended.1 == Fate::Succeeded).map(|ended| ended.0).collect();
     match outputs.iter().find(|index| !succeeded.contains(index)) {
-        Some(index) => Err(format!("an output was yielded for item {index}, whose job has no output")),
+        Some(index) => {
+            Err(format!("an output was yielded for item {index}, and the job of the item has no output"))
+        }
         None => Ok(()),
     }
 }
@@ -172,7 +174,7 @@ async fn standing_still(tested: Tested) -> Outcome {
         let counts = live[stage].counts;
         if (counts.running, counts.waiting(), counts.settled()) != (jobs, counts.taken - jobs, 0) {
             return Err(format!(
-                "while {jobs} jobs wait and nothing else goes on, the live counts are: {counts}"
+                "{jobs} jobs wait and no further job runs, and the live counts are: {counts}"
             ));
         }
         let (taken, left) = (live[0].counts.taken, supplied.rest.taken());
@@ -197,6 +199,6 @@ async fn standing_still(tested: Tested) -> Outcome {
     {
         Ok(())
     } else {
-        Err(format!("{counts}; then it was cancelled, and the report says: {after}"))
+        Err(format!("{counts} before the cancellation, and the report has: {after}"))
     }
 }

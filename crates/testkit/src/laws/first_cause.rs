@@ -144,7 +144,7 @@ pub(crate) fn every_outcome(tested: &dyn Testable, plans: &[Plan], played: &Play
         return Err(format!("of {items} items {} outcomes were yielded", played.yielded.len()));
     }
     if tested.is_ordered() && !yielded.is_sorted() {
-        return Err("the failures were not yielded in their places".to_owned());
+        return Err("the outcomes were not yielded in the order of the items".to_owned());
     }
     for (index, plan) in plans.iter().enumerate() {
         let is_right = played.yielded.iter().any(|result| match (result, plan.end) {
@@ -203,7 +203,7 @@ async fn finished_before(tested: Tested) -> Outcome {
     let allowed =
         outputs.iter().enumerate().all(|(place, index)| place == *index || all && !tested.is_ordered());
     if !(all && allowed) {
-        return Err(format!("items 0, 1 and 2 had finished, and before the failure came {outputs:?}"));
+        return Err(format!("items 0, 1 and 2 had completed, and before the failure came {outputs:?}"));
     }
     let stage = run.report().stages[tested.job_stage()].stage.clone();
     is_of_job(&failure, 3, "item 3 is bad", &stage)?;

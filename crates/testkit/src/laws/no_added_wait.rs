@@ -106,7 +106,7 @@ async fn next_to_a_waiting_job(tested: Tested, at: usize) -> Outcome {
         let done = ledger.until("the jobs behind", |seen| seen.ended.len() == at + BEHIND).await;
         if done.is_err() || began.elapsed() > Duration::ZERO {
             let ended = ledger.seen().ended.len();
-            return Err(format!("one job waits, and only {ended} of {} other jobs completed", at + BEHIND));
+            return Err(format!("one job waits, and only {ended} of {} further jobs completed", at + BEHIND));
         }
         drop(run);
     }
@@ -132,7 +132,7 @@ async fn before_a_pause(tested: Tested) -> Outcome {
         if run.next().await.is_none() {
             return Err("the run ended early".to_owned());
         }
-        no_longer(began.elapsed(), HOUR * pauses, "what a source that pauses had given before")?;
+        no_longer(began.elapsed(), HOUR * pauses, "the outputs before a pause of the source")?;
     }
     Ok(())
 }
@@ -174,7 +174,7 @@ fn computes(ledger: &Arc<Ledger>) -> Act {
 
 async fn both(run: Run<Token>) -> Outcome {
     let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
-    if outputs.len() == 2 { Ok(()) } else { Err(format!("{} outputs came of 2", outputs.len())) }
+    if outputs.len() == 2 { Ok(()) } else { Err(format!("{} of 2 outputs came", outputs.len())) }
 }
 
 async fn computing_channel(tested: Tested) -> Outcome {

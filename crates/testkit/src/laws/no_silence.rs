@@ -17,10 +17,10 @@ pub(crate) fn checks() -> Vec<Check> {
     let law = Law::NoSilence;
     vec![
         Check::generated(law, "every_failure_is_reported_once", BOTH, |t, game| {
-            told_once(t, game, Stop::Never)
+            reported_once(t, game, Stop::Never)
         }),
         Check::generated(law, "every_failure_is_reported_once_when_cancelled", BOTH, |t, game| {
-            told_once(t, game, Stop::Cancel)
+            reported_once(t, game, Stop::Cancel)
         }),
         Check::new(law, "a_panic_is_a_failure_with_message_item_and_stage", BOTH, in_the_job),
         Check::new(law, "a_panic_before_the_first_await_is_reported", BOTH, in_the_call),
@@ -36,7 +36,7 @@ pub(crate) fn checks() -> Vec<Check> {
 }
 
 /// Checks that the failure of every job is reported once: by the run or in the report.
-async fn told_once(tested: Tested, game: Game, stop: Stop) -> Outcome {
+async fn reported_once(tested: Tested, game: Game, stop: Stop) -> Outcome {
     let played = play(&*tested, &game, stop).await?;
     let ended = std::mem::take(&mut played.ledger.seen().ended);
     let failed = |fate| matches!(fate, Fate::Errored | Fate::Panicked | Fate::TimedOut);
@@ -157,7 +157,7 @@ async fn in_a_drop(tested: Tested) -> Outcome {
     panicked(&failures(run).await?, "the drop of item 4")
 }
 
-/// Starts a run of three endless jobs, with a panic in the drop of one item.
+/// Starts a run of three endless jobs, with a panic in the drop of item 1.
 async fn explosive(tested: &Tested, ledger: &Arc<Ledger>, scope: Scope) -> Result<Run<Token>, String> {
     let job = Act::new(ledger, |token: Token| async move {
         if token.index == 1 {
@@ -184,7 +184,7 @@ async fn in_a_drop_during_a_cancel(tested: Tested) -> Outcome {
     }
 }
 
-/// An iterator whose drop panics.
+/// An iterator with a panic in the drop.
 struct Grudge(std::vec::IntoIter<Token>);
 
 impl Iterator for Grudge {
@@ -298,6 +298,6 @@ async fn runtime_shuts_down(tested: Tested) -> Outcome {
     if counts.taken == counts.settled() && counts.cancelled >= 3 {
         Ok(())
     } else {
-        Err(format!("3 jobs were running as the runtime was shut down, and the report says {counts}"))
+        Err(format!("3 jobs were running at the shutdown of the runtime, and the report has {counts}"))
     }
 }

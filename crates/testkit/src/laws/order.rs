@@ -52,7 +52,7 @@ async fn reversed(tested: Tested) -> Outcome {
             if !next.is_multiple_of(WINDOW) {
                 let is_there = |index: usize| index == next;
                 ended
-                    .until("the job behind", |seen| seen.ended.iter().any(|ended| is_there(ended.0)))
+                    .until("the end of the next job", |seen| seen.ended.iter().any(|ended| is_there(ended.0)))
                     .await
                     .map_err(anyhow::Error::msg)?;
             }
@@ -173,7 +173,7 @@ async fn kept_indexes(tested: Tested) -> Outcome {
     ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
     run.cancel();
     soon("the report", run.finish()).await?;
-    let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
+    let rest = supplied.kept.take().ok_or("the run has ended and did not return the source")?;
     let again = Ledger::new();
     check_indexes(&*tested, Case::new(4).going_on(), rest, mixed(&again)).await
 }

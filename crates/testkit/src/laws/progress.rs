@@ -29,7 +29,7 @@ pub(crate) fn checks() -> Vec<Check> {
 
 async fn rest(run: Run<Token>) -> Result<usize, String> {
     let outputs = soon("the outputs", run.collect()).await?;
-    Ok(outputs.map_err(|failure| format!("a run without failures yielded one: {failure:#}"))?.len())
+    Ok(outputs.map_err(|failure| format!("a run without failures yielded a failure: {failure:#}"))?.len())
 }
 
 fn all(outputs: usize, expected: usize) -> Outcome {

@@ -210,7 +210,7 @@ async fn no_started(tested: Tested) -> Outcome {
             0 => {}
             left => {
                 return Err(format!(
-                    "{left} tasks and jobs of inner runs, started by jobs in their scope, are left at the end of the run \
+                    "{left} tasks and jobs of inner runs, started in the scope of the jobs, are left at the end of the run \
                      ({ending:?})"
                 ));
             }
@@ -230,7 +230,7 @@ async fn dropped(tested: Tested) -> Outcome {
     ledger.until("the end of every job of a dropped run", |seen| seen.live == 0).await
 }
 
-/// A job that blocks its thread cannot be stopped: the wait for the scope includes the job.
+/// Checks that the wait for the scope includes a job that blocks the thread, since such a job cannot be stopped.
 async fn computing(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let (release, released) = mpsc::channel::<()>();

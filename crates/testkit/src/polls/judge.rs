@@ -34,7 +34,7 @@ pub(super) fn judge(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> 
 
 fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let played = &witness.played;
-    // The items behind the failure of a source do not exist.
+    // The items after the failure of a source do not exist.
     let items = if scene.fault.is_some() { played.ledger.seen().handed_out } else { scene.plans.len() };
     if let Some(report) = &played.report {
         conservation::adds_up(tested, played, report)?;
@@ -74,7 +74,7 @@ fn structure(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     }
 }
 
-/// Returns the reported failures in their order, including cancellations.
+/// Returns the reported failures in the order of the reports, including cancellations.
 fn reported(witness: &Witness) -> Vec<&Failure> {
     let played = &witness.played;
     let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
@@ -139,7 +139,7 @@ fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> 
         return Ok(());
     }
     let how = if is_stopped { "was stopped" } else { "was not stopped" };
-    Err(format!("the run {how}, {succeeded} of {items} jobs came to their end, and no failure is reported"))
+    Err(format!("the run {how}, {succeeded} of {items} jobs completed, and no failure is reported"))
 }
 
 /// Checks that the cause is the stop, or a job that failed before the run recorded the stop.
@@ -241,7 +241,7 @@ fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
 }
 
 /// Checks the order of the outputs: an unbroken prefix of the items if the subject is ordered; otherwise, for a single
-/// stage, the order in which the jobs completed.
+/// stage, the order of the completions of the jobs.
 fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     let played = &witness.played;
     if tested.is_ordered() {
@@ -270,13 +270,15 @@ fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     if ended.starts_with(&outputs) {
         Ok(())
     } else {
-        Err(format!("the jobs ended in the order {ended:?}, and the outputs came in the order {outputs:?}"))
+        Err(format!(
+            "the jobs completed in the order {ended:?}, and the outputs came in the order {outputs:?}"
+        ))
     }
 }
 
 fn no_added_wait(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     match witness.waited {
         Duration::ZERO => Ok(()),
-        waited => Err(format!("{waited:?} passed on a clock that moves only while nothing can go on")),
+        waited => Err(format!("{waited:?} passed on a clock that moves only while no task can proceed")),
     }
 }

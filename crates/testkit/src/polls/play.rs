@@ -1,7 +1,7 @@
 //! A play: the runtime makes a single poll at a time, and the run is stopped between two polls, or within a poll.
 //!
 //! A [`Runtime::Stepped`](crate::Runtime::Stepped) polls the check after every poll of a task. So the check can act at
-//! every await in the tasks of the run (runners, supervisor, cleanup). The check itself polls the future of the receiver.
+//! every await in the tasks of the run (runners, supervisor, cleanup). The check polls the future of the receiver.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -24,7 +24,7 @@ use crate::testable::Testable;
 
 /// The largest number of polls of a play.
 const MOST_POLLS: usize = 5_000;
-/// After this number of polls without an event, no task proceeds by itself.
+/// After this number of polls without an event, no task proceeds without the receiver.
 const STILL: usize = 25;
 /// A late receiver is polled once in this number of polls.
 const LATE: usize = 7;
@@ -61,7 +61,7 @@ pub(super) struct Witness {
     /// The run was dropped, so the run has no report.
     pub(super) dropped: bool,
     pub(super) parent: Result<(), Failure>,
-    /// The failures that both scopes have recorded after their first failures.
+    /// The failures of both scopes after the first failure of a scope.
     pub(super) further: Vec<Failure>,
     /// The name of the stage with the job.
     pub(super) stage: String,
@@ -77,7 +77,7 @@ type Gate = Arc<Mutex<Option<Arc<Barrier>>>>;
 
 type Taking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The future of the receiver, which the stop can drop.
+/// The future of the receiver. The stop can drop the future.
 #[derive(Clone)]
 struct Slot(Arc<Mutex<Option<Taking>>>);
 

@@ -161,7 +161,7 @@ impl Choice {
     }
 
     fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        // Knuth's constants; the high bits are the random ones.
+        // The constants are Knuth's. Only the high bits are random.
         let next = self.random.wrapping_mul(6_364_136_223_846_793_005);
         self.random = next.wrapping_add(1_442_695_040_888_963_407);
         let place = usize::try_from((self.random >> 33) % all.len() as u64).unwrap_or(0);
@@ -208,7 +208,7 @@ impl fmt::Display for Scene {
         write!(f, ", {} items from a source of the form {:?}", self.plans.len(), self.form)?;
         if let Some(fault) = self.fault {
             let how = if fault.panics { "panics" } else { "fails" };
-            write!(f, " that {how} at its poll {}", fault.at)?;
+            write!(f, " that {how} at poll {}", fault.at)?;
         }
         for (index, Plan { wait, end }) in self.plans.iter().enumerate() {
             match (wait, end) {

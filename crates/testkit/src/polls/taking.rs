@@ -1,4 +1,4 @@
-//! The receiver of a play: its calls, and its observations.
+//! The receiver of a play: the calls and the observations.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -35,7 +35,7 @@ async fn unless_released<F: Future>(release: &AtomicBool, future: F) -> Option<F
     .await
 }
 
-/// The orders to the receiver, at its next poll.
+/// The orders to the receiver for the next poll.
 #[derive(Default)]
 pub(super) struct Orders {
     /// Drop the current future.

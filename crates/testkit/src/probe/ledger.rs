@@ -116,7 +116,7 @@ impl Ledger {
         }
     }
 
-    /// Creates an item, and records that a source has handed out the item.
+    /// Creates an item, and records that a source made the item.
     pub(crate) fn hand_out(self: &Arc<Self>, index: usize) -> Token {
         self.note(|seen| {
             seen.handed_out += 1;

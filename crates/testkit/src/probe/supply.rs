@@ -30,7 +30,7 @@ impl Form {
         self.supply_until(ledger, items, None)
     }
 
-    /// Creates the same source, with a fault. An iterator and a channel cannot return an error, so a stream replaces them.
+    /// Creates the same source, with a fault. An iterator and a channel cannot return an error, so a stream replaces both.
     pub(crate) fn supply_until(
         self,
         ledger: &Arc<Ledger>,
@@ -88,7 +88,7 @@ pub(crate) struct SourceFault {
 /// The message of the failure of a source.
 pub(crate) const SOURCE_FAILED: &str = "the source is dry";
 
-/// A source, its items that were never started, and the number of items taken.
+/// A source, the handle to the returned items, and the number of items taken.
 pub(crate) struct Supplied {
     pub(crate) source: Source<Token>,
     pub(crate) kept: Kept<Token>,
@@ -193,7 +193,7 @@ impl Iterator for Supply {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        // The only failure of an iterator is a panic, which has unwound already.
+        // The only fault of an iterator is a panic, and `poll` does not return from a panic.
         let _ = self.poll();
         self.hand_out()
     }

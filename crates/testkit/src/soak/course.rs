@@ -14,7 +14,7 @@ use super::particular::Particular;
 use super::within::{AT_MOST, within};
 use crate::testable::Tested;
 
-/// One run in this number is work of the crate only, if the crate has such work.
+/// A single run out of this number is work added by [`Soak::with`](super::Soak::with), if the soak has such work.
 const PARTICULAR: u32 = 4;
 
 /// The run that the watchdog watches.
@@ -37,7 +37,7 @@ pub(super) struct Course {
     pub(super) particular: Vec<Particular>,
     pub(super) seed: u64,
     pub(super) heap: fn() -> usize,
-    /// Prints a line of JSON before each run, and at the end.
+    /// Prints a line of JSON before every run, and at the end.
     pub(super) prints: bool,
 }
 
@@ -133,7 +133,7 @@ impl Chosen {
     }
 }
 
-/// The runtimes, kept for the whole course, so that leaks add up.
+/// The runtimes, kept for the whole course, so leaks add up.
 #[derive(Default)]
 struct Runtimes(std::cell::RefCell<Vec<(On, Runtime)>>);
 
@@ -187,7 +187,7 @@ impl Watchdog {
         let watching = move || {
             let mut now: Option<Watched> = None;
             loop {
-                // Longer than the limits within the run, since their messages name the wait.
+                // Longer than the limits within the run: the message of such a limit names the wait.
                 let limit = if now.is_some() { AT_MOST * 2 } else { Duration::MAX };
                 match (watched.recv_timeout(limit), now) {
                     (Ok(next), _) => now = next,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::resident::resident_kib;
 
-/// The number of runs after which memory may not grow.
+/// The number of runs before the check starts.
 const WARM_UP: u64 = 400;
 
 /// The allowed growth of the heap: the allocations of the runtimes and threads between two runs vary a little.

@@ -1,4 +1,4 @@
-//! A round: starts the runs, takes the outputs, stops the runs, and checks for jobs, items and tasks left behind.
+//! A round: starts the runs, takes the outputs, stops the runs, and checks for jobs, items and tasks at the end.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -32,7 +32,7 @@ pub(super) async fn take(run: Run<Token>, choice: &Choice, ledgers: &[Arc<Ledger
     let mut taken = Taken::default();
     let taking = take_to_the_end(run, choice, ledgers, &mut taken);
     let completed = match choice.stop {
-        Stop::DropAt(polls) => within("the end of the run, or its drop", until_poll(polls, taking)).await?,
+        Stop::DropAt(polls) => within("the end or the drop of the run", until_poll(polls, taking)).await?,
         _ => Some(within("the end of the run", taking).await?),
     };
     if completed.transpose()?.is_some() {
@@ -124,7 +124,7 @@ enum Hand {
     Indexed(Indexed<Token>),
 }
 
-/// An output with its index, if the run is indexed.
+/// An output, and the index of the item for an indexed run.
 type Next = Option<Result<(Option<usize>, Token), Failure>>;
 
 impl Hand {

@@ -79,15 +79,15 @@ fn jobs(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
             let count = jobs.count(fate);
             if reported != count {
                 return Err(format!(
-                    "conservation: stage `{stage}` reports {reported} {what}, and of its jobs {count} did"
+                    "conservation: stage `{stage}` reports {reported} {what}, and {count} jobs of the stage did"
                 ));
             }
         }
-        // An item on the way from the stage before also counts as cancelled.
+        // An item that leaves the stage before may also count as cancelled.
         let cancelled = jobs.count(Fate::Cancelled);
         if counts.cancelled < cancelled || at == 0 && counts.cancelled > cancelled {
             return Err(format!(
-                "conservation: stage `{stage}` reports {} cancelled, and of its jobs {cancelled} were",
+                "conservation: stage `{stage}` reports {} cancelled, and {cancelled} jobs of the stage were",
                 counts.cancelled
             ));
         }
@@ -187,9 +187,7 @@ fn bounds(choice: &Choice, seen: &Seen) -> Outcome {
             let inside = counts.taken - (counts.delivered + given_up).min(counts.taken);
             let bound = part.case.bound();
             if inside > bound {
-                return Err(format!(
-                    "bounds: stage `{stage}` had {inside} items in it, its bound is {bound}"
-                ));
+                return Err(format!("bounds: stage `{stage}` had {inside} items, and the bound is {bound}"));
             }
         }
     }

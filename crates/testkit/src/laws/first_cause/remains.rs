@@ -46,7 +46,7 @@ pub(super) async fn masked(tested: Tested) -> Outcome {
         let counts = &stages[tested.job_stage()].counts;
         if (counts.errored, counts.panicked) != (usize::from(fails), usize::from(!fails)) {
             return Err(format!(
-                "an item whose job {} counts as {counts}",
+                "the job of the item {}, and the item counts as {counts}",
                 if fails { "failed" } else { "completed" }
             ));
         }
