@@ -14,8 +14,8 @@ use crate::{environment, laws, panics, polls};
 ///
 /// # Panics
 ///
-/// At the first form and runtime with a broken law. The message has the law, the observation and the settings. Also when
-/// `TOWPATH_SEED` is not a whole number.
+/// At the first form and runtime with a broken law. The message has the law, the observation and the settings. The
+/// check also panics when `TOWPATH_SEED` is not a whole number.
 #[track_caller]
 pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     panics::silence();

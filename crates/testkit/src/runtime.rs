@@ -101,7 +101,7 @@ impl Runtime {
 ///
 /// # Errors
 ///
-/// When no task can proceed before `future` completes. The message names `what`.
+/// When `future` does not complete within [`SOON`]. The message names `what`.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
     // Not `timeout`: `timeout` polls the future once more at the end, and the poll hides a missing wake-up.
     tokio::select! {

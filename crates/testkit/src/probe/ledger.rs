@@ -172,7 +172,7 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// When no task can proceed before `is` is satisfied. The message names `what`.
+    /// When the record does not satisfy `is` [soon]. The message names `what`.
     pub(crate) async fn until(&self, what: &str, is: impl Fn(&Seen) -> bool) -> Result<(), String> {
         soon(what, async {
             loop {
