@@ -1,9 +1,9 @@
 //! The program of a benchmark: the tasks, and the commands in the arguments.
 //!
-//! A pattern crate's `benches/uniform.rs` is a program. `cargo xtask bench` reads the tasks of the program (`list`), and
+//! `benches/uniform.rs` of a pattern crate is a program. `cargo xtask bench` reads the tasks of the program (`list`), and
 //! starts a process for every run of a workload (`run WORKLOAD SUBJECT ITEMS`); the answer is one line of JSON. `growths`
 //! lists the growing quantities, and `grow QUANTITY VALUE SUBJECT ITEMS` runs with a quantity at the given value.
-//! `paths` and `walk PATH ITEMS` are the same for `cargo xtask bench --counts`, which counts instructions from outside.
+//! `paths` and `walk PATH ITEMS` are the same for `cargo xtask bench --counts`. The command counts instructions from outside.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -25,12 +25,21 @@ const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY
 
 /// The benchmark of the patterns of a crate: `main` of `benches/uniform.rs`.
 ///
+/// # Examples
+///
 /// ```no_run
 /// # use std::process::ExitCode;
 /// # use towpath_benchkit::Benchmark;
 /// # use towpath_testkit::Subject;
-/// # fn benchmark<S: Subject>(subject: S) -> ExitCode {
-/// Benchmark::new("fanout", subject).main()
+/// # async fn sum(items: u64) -> anyhow::Result<u64> { Ok((0..items).sum()) }
+/// # async fn send(items: u64) -> anyhow::Result<u64> { Ok(items) }
+/// # fn benchmark(fanout: impl Subject, ordered: impl Subject) -> ExitCode {
+/// Benchmark::new("fanout", fanout)
+///     .and("fanout ordered", ordered)
+///     .with("sum", "iterator", |items| sum(items))
+///     .growing("channels", "iterator", |_channels, items| sum(items))
+///     .path("send", |items| send(items))
+///     .main()
 /// # }
 /// ```
 #[must_use]
@@ -93,10 +102,10 @@ impl Benchmark {
         self.path(name, noop)
     }
 
-    /// Adds a workload of this crate only.
+    /// Adds a workload of the crate of the benchmark only.
     ///
-    /// `work` receives the number of items, runs once in a task of the runtime, and returns the answer: the
-    /// same for every subject of the workload.
+    /// `work` receives the number of items, runs once in a task of the runtime, and returns the answer. Every subject of
+    /// the workload must return the same answer.
     pub fn with<Fut>(mut self, workload: &str, subject: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
     where
         Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,
@@ -110,7 +119,7 @@ impl Benchmark {
         self
     }
 
-    /// Adds a quantity of the patterns of this crate only.
+    /// Adds a quantity of the crate of the benchmark only.
     ///
     /// `work` receives the value of the quantity and the number of items, runs once in a task of the runtime, and
     /// returns the sum of the items, counted from 0.
@@ -131,10 +140,10 @@ impl Benchmark {
         self
     }
 
-    /// Adds a hot path of this crate only. The no-op jobs of every subject are a path already.
+    /// Adds a hot path of the crate of the benchmark only. The no-op jobs of every subject are a path already.
     ///
-    /// `work` receives the number of items, sends the items along the path in a task of a runtime of one thread, and
-    /// returns the number of items that arrived. All other costs of `work` are independent of the number of items.
+    /// `work` receives the number of items, sends the items along the path in a task of a single-threaded runtime, and
+    /// returns the number of arrived items. All further costs of `work` are independent of the number of items.
     pub fn path<Fut>(mut self, name: &str, work: impl Fn(u64) -> Fut + 'static) -> Self
     where
         Fut: Future<Output = anyhow::Result<u64>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Growth: runs with one quantity larger and larger, and all other quantities constant.
+//! Growth: runs with a growing quantity, and with constant values of all further quantities.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use towpath_testkit::{Case, Subject};
 pub(crate) enum Quantity {
     /// No-op items.
     Items,
-    /// Jobs at once, in groups: every job waits for the start of its whole group.
+    /// Jobs at once, in groups: a job waits until the whole group has started.
     Limit,
     /// Worker threads of the runtime, over no-op items.
     Workers,
@@ -51,7 +51,7 @@ impl Quantity {
         let subject = subject.clone();
         let run = match self {
             Self::Items | Self::Workers => runtime.spawn(async move {
-                // The limit is at least the largest number of threads, so that no thread waits for the limit.
+                // The limit is at least the largest number of threads, so no thread waits for the limit.
                 drained(subject.pattern(Case::new(64).capacity(1_024), noop), items).await
             }),
             Self::Limit => {
@@ -60,7 +60,7 @@ impl Quantity {
             }
             Self::Stages => runtime.spawn(async move { drained(in_stages(&subject, value), items).await }),
         };
-        runtime.block_on(run).context("it panicked")?
+        runtime.block_on(run).context("the run panicked")?
     }
 }
 
@@ -68,7 +68,7 @@ async fn noop(item: u64) -> anyhow::Result<u64> {
     Ok(item)
 }
 
-/// Returns the pattern whose jobs wait until `limit` jobs wait.
+/// Returns a pattern with groups of `limit` jobs. The jobs of a group wait until the whole group has started.
 fn in_groups<S: Subject>(subject: &S, limit: usize) -> Box<dyn Pattern<u64, Out = u64>> {
     let group = Arc::new(Barrier::new(limit));
     let job = move |item: u64| {

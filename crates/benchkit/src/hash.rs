@@ -1,6 +1,6 @@
-//! Work for a processor.
+//! Work for the processor.
 
-/// Rounds of hashing that take about 20 µs.
+/// The number of rounds in about 20 µs.
 const HASH_ROUNDS: u32 = 11_000;
 
 /// Rounds of hashing that take about 1 µs.

@@ -1,12 +1,12 @@
-//! Latency: the time that a pattern adds to items that arrive by a schedule.
+//! Latency: the added time of a pattern, for items that arrive by a schedule.
 //!
 //! The loop is open: the time of every arrival is fixed before the run starts, and does not depend on earlier items.
-//! The added time of an item counts from its arrival until the receiver has its output. So the figures include the
+//! The added time of an item is the time from the arrival until the receiver has the output. So the figures include the
 //! wait of an item before the send, and no coordinated omission is left to correct.
 //!
 //! A task of the same runtime sends the items, and yields until the next item is due: the timer of tokio ticks once a
-//! millisecond, and a thread that spins next to the runtime would cost the jobs a core. The peers do the same with
-//! their own tasks and channels.
+//! millisecond, and a thread that spins next to the runtime would cost the jobs a core. A peer does the same with
+//! the tasks and channels of the peer.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ const LEAD: Duration = Duration::from_millis(5);
 /// The sender stops to yield at this time before the next item is due.
 const NEAR: Duration = Duration::from_micros(5);
 
-/// Bursts of `burst` items, one every `every`.
+/// Bursts of `burst` items at intervals of `every`.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrivals {
     pub(crate) burst: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Returns the time at which `item` arrives, if the first item arrives at `first`.
+    /// Returns the arrival time of `item`, if the first item arrives at `first`.
     fn due(self, first: Instant, item: u64) -> Instant {
         first + Duration::from_nanos(item / self.burst * u64::from(self.every.subsec_nanos()))
     }

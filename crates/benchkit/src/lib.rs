@@ -1,7 +1,7 @@
 //! The uniform benchmark of Towpath: every workload is written once, against the trait, for any pattern.
 //!
 //! Not for programs around a pattern, and not for the laws: `towpath-testkit` tests a pattern. The crate is not
-//! published. Its folder is next to the pattern crates, so a copied pattern crate finds both by a path.
+//! published. The folder is next to the pattern crates, so a copied pattern crate finds both by a path.
 
 #![forbid(unsafe_code)]
 

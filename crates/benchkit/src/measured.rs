@@ -1,14 +1,14 @@
-//! The result of one run of a workload.
+//! The result of a run.
 
 use std::time::Duration;
 
-/// The answer of one run of a workload, and its measures.
+/// The answer and the measures of a run of a workload.
 #[derive(Default)]
 pub(crate) struct Measured {
     pub(crate) answer: u64,
     pub(crate) ms: Option<f64>,
     pub(crate) bytes_each: Option<u64>,
-    /// Percentiles, with the largest latency in µs up to the percentile.
+    /// The percentiles, with the latencies in µs.
     pub(crate) latency: Vec<(f64, f64)>,
 }
 

@@ -1,7 +1,7 @@
-//! Mixed work: most jobs do nothing, some sleep, a few compute, and no job holds up another job.
+//! Mixed work: most jobs are no-ops, some sleep, a few compute, and no job delays the rest.
 //!
-//! The measures are the time of the run, and for each job without work the time from its first step until the receiver
-//! has its output.
+//! The measures are the time of the run, and the time of every no-op job from the start of the job until the receiver has
+//! the output.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ enum Kind {
     Burn,
 }
 
-/// Of 1,000 jobs, 1 computes, 100 sleep for 1 to 5 ms, and the rest do nothing.
+/// Returns the kind of a job. Of 1,000 jobs, 1 computes, 100 sleep for 1 to 5 ms, and the rest are no-ops.
 fn kind(item: u64) -> Kind {
     match item % 1_000 {
         500 => Kind::Burn,
@@ -34,7 +34,7 @@ fn kind(item: u64) -> Kind {
     }
 }
 
-/// Measures the time from the start of a run to the end, the sum of the outputs, and the times of jobs without work.
+/// Measures the time from the start of a run to the end, the sum of the outputs, and the times of no-op jobs.
 pub(crate) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<Measured> {
     let pattern = subject.pattern(Case::new(LIMIT), job);
     let mut times = Times::new()?;
@@ -42,9 +42,9 @@ pub(crate) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<
     let mut run = pattern.run(0..items);
     let mut answer = 0_u64;
     while let Some(output) = run.next().await {
-        let (value, begun) = output?;
-        if let Some(begun) = begun {
-            times.record(begun.elapsed())?;
+        let (value, started) = output?;
+        if let Some(started) = started {
+            times.record(started.elapsed())?;
         }
         answer = answer.wrapping_add(value);
     }
@@ -52,7 +52,7 @@ pub(crate) async fn mixed<S: Subject>(subject: S, items: u64) -> anyhow::Result<
     Ok(Measured { answer, ms, latency: times.points(), ..Measured::default() })
 }
 
-/// Returns the output, and for a job without work also the time of its start.
+/// Returns the output, and the time of the start for a no-op job.
 async fn job(item: u64) -> anyhow::Result<(u64, Option<Instant>)> {
     Ok(match kind(item) {
         Kind::Noop => (item, Some(Instant::now())),

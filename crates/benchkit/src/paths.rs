@@ -1,6 +1,7 @@
-//! The hot paths, whose instructions `cargo xtask bench --counts` counts under valgrind, item by item.
+//! The hot paths. `cargo xtask bench --counts` counts the instructions of a path per item, under valgrind.
 //!
-//! The runtime has one thread and a paused clock, so that the counts depend neither on threads nor on the speed of valgrind.
+//! The runtime has a single thread and a paused clock, so the counts depend neither on threads nor on the speed of
+//! valgrind.
 
 use anyhow::{Context, ensure};
 use tokio::runtime::Builder;
@@ -8,7 +9,11 @@ use towpath_pattern::{PatternExt, Run};
 
 use towpath_testkit::{Case, Subject};
 
-/// Runs the path with `items` items; `work` returns the number of items that arrived.
+/// Runs the path with `items` items. `work` returns the number of arrived items.
+///
+/// # Errors
+///
+/// When `work` fails or panics, or when an item did not arrive.
 pub(crate) fn walk(
     items: u64,
     work: impl Future<Output = anyhow::Result<u64>> + Send + 'static,
@@ -16,11 +21,11 @@ pub(crate) fn walk(
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.context("no tokio runtime")?;
     let done = runtime.block_on(runtime.spawn(work)).context("the path panicked")??;
-    ensure!(done == items, "{done} items of {items} went this way");
+    ensure!(done == items, "{done} of {items} items arrived at the end of the path");
     Ok(())
 }
 
-/// Jobs that return their item, through a pattern.
+/// Runs no-op jobs, and returns the number of outputs.
 pub(crate) async fn noop<S: Subject>(subject: S, items: u64) -> anyhow::Result<u64> {
     let pattern = subject.pattern(Case::new(16).capacity(1_024), |item: u64| async move { Ok(item) });
     outputs(pattern.run(0..items)).await

@@ -1,4 +1,4 @@
-//! Durations and their percentiles.
+//! Durations and percentiles.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ impl Times {
 
     pub(crate) fn record(&mut self, time: Duration) -> anyhow::Result<()> {
         let nanoseconds = u64::try_from(time.as_nanos())?;
-        self.0.record(nanoseconds).context("a time that no histogram holds")
+        self.0.record(nanoseconds).context("a time beyond the range of the histogram")
     }
 
-    /// Returns each percentile, with the largest duration in µs up to the percentile.
+    /// Returns the percentiles, with the durations in µs.
     pub(crate) fn points(&self) -> Vec<(f64, f64)> {
         let nanoseconds = |percentile| Duration::from_nanos(self.0.value_at_percentile(percentile));
         PERCENTILES.map(|percentile| (percentile, nanoseconds(percentile).as_secs_f64() * 1e6)).to_vec()
@@ -41,9 +41,9 @@ mod tests {
         }
         let points = times.points();
         assert_eq!(points.len(), PERCENTILES.len());
-        for (percentile, told) in points {
+        for (percentile, found) in points {
             let wanted = (percentile * 100.0).max(1.0);
-            assert!((told / wanted - 1.0).abs() < 0.002, "p{percentile} is {told} µs, not {wanted}");
+            assert!((found / wanted - 1.0).abs() < 0.002, "p{percentile} is {found} µs, not {wanted}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The workloads: the job for each item, and the measures.
+//! The workloads: the jobs of the items, and the measures.
 //!
 //! A task of the runtime collects the outputs, as in a service. Every batch would have to wake the thread of a receiver
 //! in `block_on`.
@@ -20,7 +20,7 @@ use crate::mixed::mixed;
 use crate::process::memory_kib;
 use towpath_testkit::{Case, Subject};
 
-/// One workload of the uniform benchmark.
+/// A workload of the uniform benchmark.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
     /// Whether the answer has the peak memory of the process.
@@ -103,7 +103,7 @@ async fn timed<S: Subject>(
     drained(subject.pattern(case, job), items).await
 }
 
-/// Does the same with a given pattern.
+/// Measures the time of a run of `pattern` on `items` items, and the sum of the outputs.
 pub(crate) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let mut run = pattern.run(0..items);

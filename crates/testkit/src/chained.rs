@@ -1,10 +1,33 @@
-//! Two subjects in a chain: either subject has the job, and the second subject passes items on.
+//! A chain of two subjects: one subject has the job, and the second subject passes items on.
 
 use towpath_pattern::{Job, Order, Pattern, PatternExt};
 
 use crate::subject::{Case, Subject};
 
-/// Two subjects as `first.then(next)`: either subject has the job, and the second subject passes items on.
+/// Two subjects as `first.then(next)`: either `first` or `next` has the job, and the remaining subject passes items on.
+///
+/// Not for a subject behind itself: the suite already checks such chains
+/// ([`chains_with_itself`](Subject::chains_with_itself)).
+///
+/// # Examples
+///
+/// ```
+/// # towpath_testkit::subjects! {
+/// #     fanout(case, job) -> AsCompleted => towpath_fanout::Fanout::new(case.limit, job)
+/// #         .capacity(case.capacity).on_failure(case.on_failure);
+/// #     pipeline(case, job) -> AsCompleted => towpath_pipeline::Pipeline::new(case.limit, job)
+/// #         .capacity(case.capacity).on_failure(case.on_failure);
+/// # }
+/// use towpath_testkit::{Chained, Subject};
+///
+/// let first = Chained::job_first(fanout(), pipeline());
+/// assert_eq!(first.name(), "job in fanout, then pipeline");
+/// assert_eq!((first.stages(), first.job_stage()), (2, 0));
+///
+/// let last = Chained::job_last(fanout(), pipeline());
+/// assert_eq!(last.name(), "fanout, then job in pipeline");
+/// assert_eq!((last.stages(), last.job_stage()), (2, 1));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Chained<First, Next> {
     first: First,
@@ -17,7 +40,7 @@ impl<First: Subject, Next: Subject> Chained<First, Next> {
     ///
     /// # Panics
     ///
-    /// When only one of the two is ordered: the laws promise no order of the chain.
+    /// When the orders of `first` and `next` differ: the laws promise no order of the chain.
     #[track_caller]
     pub fn job_first(first: First, next: Next) -> Self {
         Self::new(first, next, true)
@@ -27,7 +50,7 @@ impl<First: Subject, Next: Subject> Chained<First, Next> {
     ///
     /// # Panics
     ///
-    /// When only one of the two is ordered: the laws promise no order of the chain.
+    /// When the orders of `first` and `next` differ: the laws promise no order of the chain.
     #[track_caller]
     pub fn job_last(first: First, next: Next) -> Self {
         Self::new(first, next, false)
@@ -36,7 +59,7 @@ impl<First: Subject, Next: Subject> Chained<First, Next> {
     #[track_caller]
     fn new(first: First, next: Next, job_first: bool) -> Self {
         let orders = (first.order(), next.order());
-        assert!(orders.0 == orders.1, "chain two that are ordered, or two that are not, and not {orders:?}");
+        assert!(orders.0 == orders.1, "the orders of a chain must be equal, and are {orders:?}");
         Self { first, next, job_first }
     }
 }

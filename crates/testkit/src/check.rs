@@ -1,4 +1,4 @@
-//! One check: a law, the promise under test, and the test itself.
+//! A check: a law, the promise under test, and the test.
 
 use std::fmt;
 use std::future::Future;
@@ -22,7 +22,7 @@ pub enum Law {
     Conservation,
     /// At most as many jobs as the limit, and at most as many items as limit and capacity.
     Bounds,
-    /// Nothing outlives its run.
+    /// No part of a run outlives the run.
     Structure,
     /// Jobs continue to the bound while no outputs are taken.
     Progress,
@@ -30,7 +30,7 @@ pub enum Law {
     FirstCause,
     /// Every failure is reported.
     NoSilence,
-    /// A cancelled job stops at its next await.
+    /// A cancelled job stops at the next await of the job.
     Cancellation,
     /// Ordered means input order; unordered means as soon as ready.
     Order,
@@ -98,7 +98,7 @@ impl Law {
                 "every failure and every panic is reported once: by the run, the report or the scope"
             }
             Self::Cancellation => {
-                "a cancellation stops every job at its next await, and no further job starts"
+                "a cancellation stops every job at the next await, and no further job starts"
             }
             Self::Order => {
                 "an ordered stage yields in the order of the items, any other stage as soon as ready"
@@ -110,10 +110,10 @@ impl Law {
 
 type Body = dyn Fn(&Tested, &tokio::runtime::Runtime) -> Vec<Violation> + Send + Sync;
 
-/// One check of a law, or of all.
+/// A check of a law, or of all laws.
 #[derive(Clone)]
 pub(crate) struct Check {
-    /// `None` is all of them.
+    /// `None` for a check of all laws.
     pub(crate) law: Option<Law>,
     pub(crate) promise: &'static str,
     pub(crate) on: &'static [Runtime],
@@ -141,7 +141,7 @@ impl Check {
         Self { law: Some(law), promise, on, applies: |_| true, body: Arc::new(body) }
     }
 
-    /// Creates a check of all laws, made at every poll.
+    /// Creates a check of all laws at every poll.
     pub(crate) fn sweep<F, Fut>(promise: &'static str, body: F) -> Self
     where
         F: Fn(Tested) -> Fut + Send + Sync + 'static,
@@ -200,7 +200,7 @@ impl Check {
 fn runner() -> TestRunner {
     let cases = if environment::is_long() { GAMES_LONG } else { GAMES };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
-    // Games are many and small, and ChaCha took a sixth of the time of all tests.
+    // XorShift, since the games are many and small: ChaCha took a sixth of the time of all tests.
     let rng = match environment::seed() {
         0 => TestRng::deterministic_rng(RngAlgorithm::XorShift),
         seed => TestRng::from_seed(RngAlgorithm::XorShift, &u128::from(seed).to_le_bytes()),

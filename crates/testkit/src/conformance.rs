@@ -14,7 +14,8 @@ use crate::{environment, laws, panics, polls};
 ///
 /// # Panics
 ///
-/// At the first form and runtime with a broken law, and when `TOWPATH_SEED` is not a whole number. The message has the law, the observation and the settings.
+/// At the first form and runtime with a broken law. The message has the law, the observation and the settings. The
+/// check also panics when `TOWPATH_SEED` is not a whole number.
 #[track_caller]
 pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     panics::silence();
@@ -134,7 +135,7 @@ mod tests {
             checks().filter(|check| check.applies(&*subject)).map(|check| check.name()).collect();
         let tests: BTreeSet<_> = written.iter().map(ToString::to_string).collect();
         assert_eq!(tests, applying, "left: the tests that the macro writes, right: the checks of the suite");
-        assert_eq!(written.len(), tests.len(), "a test for each check");
+        assert_eq!(written.len(), tests.len(), "a test for every check");
     }
 
     #[test]

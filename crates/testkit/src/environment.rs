@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// Returns whether checks play many more games, which find rare faults.
+/// Returns whether checks play many more games, for rare faults.
 pub(crate) fn is_long() -> bool {
     env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
 }
@@ -18,7 +18,7 @@ pub(crate) fn seed() -> u64 {
         .unwrap_or_else(|error| panic!("TOWPATH_SEED is `{text}`, and must be a whole number: {error}"))
 }
 
-/// Returns the end of a message about a generated game: how to play the same game again.
+/// Returns the end of a message about a generated game: the variable that repeats the game.
 pub(crate) fn seeded() -> String {
     match seed() {
         0 => String::new(),

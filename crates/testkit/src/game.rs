@@ -1,4 +1,4 @@
-//! Generated games: a pattern is set up and run in some way, and all that can be seen of it is noted.
+//! Generated games: runs of a pattern with generated settings, and the observations of a run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use crate::runtime::soon;
 use crate::subject::Case;
 use crate::testable::Testable;
 
-/// How many items of a game are described one by one.
-const MOST_TOLD: usize = 6;
+/// The largest number of items in the description of a game.
+const MOST_DESCRIBED: usize = 6;
 
-/// A way to set a pattern up and to run it.
+/// The settings of a pattern and of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Game {
     pub(crate) case: Case,
     pub(crate) form: Form,
-    /// What the job of each item does.
+    /// The plan of the job of every item.
     pub(crate) plans: Vec<Plan>,
     /// The moment of the stop, in outputs, or in milliseconds for a deadline.
     pub(crate) stop_after: u8,
 }
 
-/// How a game is stopped before its end.
+/// The stop of a game before the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Never,
@@ -37,25 +37,25 @@ pub(crate) enum Stop {
     Deadline,
 }
 
-/// What was seen of a game.
+/// The observations of a game.
 pub(crate) struct Played {
     pub(crate) ledger: Arc<Ledger>,
-    /// The index of each output, and each failure.
+    /// The index of every output, and every failure.
     pub(crate) yielded: Vec<Result<usize, Failure>>,
-    /// How many jobs had ended when it was stopped.
+    /// The number of jobs that had completed at the stop.
     pub(crate) ended_at_stop: usize,
-    /// Of a run that was not dropped.
+    /// `None` for a dropped run.
     pub(crate) report: Option<Report>,
     pub(crate) closed: Result<(), Failure>,
-    /// The items had back, in their order.
+    /// The items returned to the source, in order.
     pub(crate) kept: Vec<usize>,
-    /// Items that left the source in all.
+    /// The number of items taken from the source.
     pub(crate) taken: usize,
-    /// The most items that had left it beyond those the taker had asked for.
+    /// The largest number of items taken from the source beyond the outputs that the receiver has asked for.
     pub(crate) most_ahead: usize,
     /// The counts after every output, while the game went on.
     pub(crate) live: Vec<Vec<StageReport>>,
-    /// Jobs that were there when the end was yielded, or the scope closed.
+    /// The number of jobs left at the end of the run, or at the end of the scope for a dropped run.
     pub(crate) left: usize,
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
     let closed = soon("the scope's end", scope.wait()).await?;
     let left = if report.is_some() { left_at_end } else { ledger.seen().live };
     let (taken, most_ahead) = (supplied.rest.taken(), ledger.seen().most_ahead);
-    let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
+    let rest = supplied.kept.take().ok_or("the run has ended and did not return the source")?;
     let kept = drain(rest).await?;
     Ok(Played { ledger, yielded, ended_at_stop, report, closed, kept, taken, most_ahead, live, left })
 }
@@ -111,7 +111,7 @@ async fn finish(run: Run<Token>) -> Result<Report, String> {
     soon("the report", run.finish()).await
 }
 
-/// The items that a source still has.
+/// Returns the items left in a source.
 pub(crate) async fn drain(source: Source<Token>) -> Result<Vec<usize>, String> {
     match drain_to_failure(source).await? {
         (indexes, None) => Ok(indexes),
@@ -119,7 +119,7 @@ pub(crate) async fn drain(source: Source<Token>) -> Result<Vec<usize>, String> {
     }
 }
 
-/// The items that a source still has, and the failure they end with.
+/// Returns the items left in a source up to the first failure, and the failure.
 pub(crate) async fn drain_to_failure(
     mut source: Source<Token>,
 ) -> Result<(Vec<usize>, Option<Failure>), String> {
@@ -133,7 +133,7 @@ pub(crate) async fn drain_to_failure(
     Ok((indexes, None))
 }
 
-/// Games of all kinds.
+/// Returns a strategy for games of all kinds.
 pub(crate) fn games() -> impl Strategy<Value = Game> {
     let wait = prop_oneof![
         5 => Just(Wait::Not),
@@ -170,7 +170,7 @@ pub(crate) fn games() -> impl Strategy<Value = Game> {
 impl fmt::Display for Game {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Case { limit, capacity, on_failure } = self.case;
-        let going_on = if on_failure == OnFailure::Continue { ", going on after failures" } else { "" };
+        let going_on = if on_failure == OnFailure::Continue { ", continuing after failures" } else { "" };
         write!(
             f,
             "{} items from a source of the form {:?}, limit {limit}, capacity {capacity}{going_on}, stop after {}",
@@ -179,12 +179,12 @@ impl fmt::Display for Game {
             self.stop_after,
         )?;
         let planned = || self.plans.iter().enumerate().filter(|(_, plan)| **plan != Plan::NOTHING);
-        for (index, plan) in planned().take(MOST_TOLD) {
+        for (index, plan) in planned().take(MOST_DESCRIBED) {
             write!(f, ", item {index}: {:?} and {:?}", plan.wait, plan.end)?;
         }
-        match planned().count().saturating_sub(MOST_TOLD) {
+        match planned().count().saturating_sub(MOST_DESCRIBED) {
             0 => Ok(()),
-            more => write!(f, ", and {more} more that do something"),
+            more => write!(f, ", and {more} further plans"),
         }
     }
 }

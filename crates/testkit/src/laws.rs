@@ -1,4 +1,4 @@
-//! The checks of the nine laws, a file a law.
+//! The checks of the nine laws, with a file for every law.
 
 pub(crate) mod bounds;
 mod cancellation;
@@ -12,7 +12,7 @@ mod structure;
 
 use crate::check::Check;
 
-/// Every check, in the order of the laws.
+/// Returns all checks, in the order of the laws.
 pub(crate) fn checks() -> Vec<Check> {
     [
         conservation::checks(),

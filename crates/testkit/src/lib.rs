@@ -28,7 +28,7 @@
 //! A check runs on one or more runtimes: a current-thread runtime with a paused clock, for exact times and quick detection
 //! of a hang; a multi-thread runtime; a current-thread runtime with the real clock; a current-thread
 //! runtime with a single poll at a time. A watchdog fails a check after 20 s. Every check is made of the
-//! subject, and of the subject in front of itself and behind itself ([`Subject::chains_with_itself`]).
+//! subject, and of two chains of the subject with itself ([`Subject::chains_with_itself`]).
 //!
 //! Many checks play generated games. The games are the same in every run. `TOWPATH_SEED=7` plays different games, and the
 //! message of a failure then has the seed; `TOWPATH_LONG=1` plays many more games.
@@ -38,9 +38,9 @@
 //!
 //! # The soak
 //!
-//! The feature `soak` adds `Soak`: runs of up to three patterns in a chain, with everything chosen at random, for as long as
+//! The feature `soak` adds `Soak`: runs of up to three patterns in a chain, with all settings chosen at random, for as long as
 //! a command allows. A soak finds faults that need many runs, and measures memory. The feature is off by default: a soak
-//! is a program with arguments of its own, and has further dependencies.
+//! is a program with arguments, and has further dependencies.
 //!
 //! # Tests of the suite
 //!
@@ -73,7 +73,7 @@ pub use check::Law;
 pub use conformance::{Verdict, verdicts};
 pub use panics::panic_of;
 #[cfg(feature = "soak")]
-/// The allocator of a [`Soak`], which counts the allocated bytes.
+/// The allocator of a [`Soak`]. The allocator counts the allocated bytes.
 pub use peak_alloc::PeakAlloc;
 pub use runtime::Runtime;
 #[cfg(feature = "soak")]

@@ -3,7 +3,7 @@
 //! The names of the checks are here once. A macro cannot read the registry in `laws` and `polls`, so a unit test
 //! compares the two.
 
-/// Writes the nine laws as tests of a pattern: one `#[test]` for each check, in a module for each subject.
+/// Writes the nine laws as tests of a pattern: a `#[test]` for every check, in a module for every subject.
 ///
 /// Not for tests of a program around a pattern: `#[tokio::test(start_paused = true)]` and the pattern are enough.
 ///
@@ -39,7 +39,7 @@ macro_rules! conformance {
     ) => {
         #[cfg(test)]
         mod $name {
-            // Apart from the modules of the laws, whose names would hide names of the expression.
+            // Separate from the modules of the laws: the names of the laws would hide names of the expression.
             mod subject {
                 #[allow(unused_imports, reason = "an expression may name everything by its path")]
                 use super::super::*;
@@ -155,7 +155,7 @@ macro_rules! subjects {
     )+ };
 }
 
-/// Calls another macro with the checks of a subject of this order, by law.
+/// Calls a macro with the checks of a subject of this order, by law.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __checks {
@@ -267,7 +267,7 @@ macro_rules! __checks {
     };
 }
 
-/// Writes a test for each check.
+/// Writes a test for every check.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __tests {

@@ -1,8 +1,8 @@
-//! All nine laws at every poll: a run is stopped, or fails, at each place where it can be, one after the other.
+//! All nine laws at every poll: a run is stopped, or fails, at every place in turn.
 //!
-//! A play is a small run of a few items, always the same, in which the runtime makes one poll at a time. It is
-//! played again and again, and each time stopped one poll later, or one moment later within a poll, to
-//! its end. After each, every law is asked. A pattern is put through it by being in the suite.
+//! A play is a small run of a few items, always the same. The runtime makes a single poll at a time. The check
+//! repeats the play, and stops every repetition a poll later, or a moment later within a poll, until the run ends
+//! before the stop. After every play, the check judges all nine laws. Every subject of the suite is checked.
 
 mod judge;
 mod play;
@@ -28,7 +28,7 @@ pub(crate) fn checks() -> Vec<Check> {
     ]
 }
 
-/// How many different plays there are of each kind.
+/// Returns the number of different plays of a kind.
 fn each() -> usize {
     if environment::is_long() { 12 } else { 1 }
 }
@@ -44,7 +44,7 @@ async fn between_polls(tested: Tested) -> Vec<Violation> {
     broken
 }
 
-/// A run cannot be dropped within a poll of the run. After this number of such moments, the run is at its end.
+/// A run cannot be dropped within a poll of the run. After this number of moments without a stop, the run has ended.
 const MOMENTS_LEFT_OUT: usize = 10;
 
 async fn in_mid_poll(tested: Tested) -> Vec<Violation> {
@@ -98,7 +98,8 @@ async fn failing_sources(tested: Tested) -> Vec<Violation> {
     broken
 }
 
-/// Plays it and asks every law, of what was seen and of a run after it; says whether it was stopped before its end.
+/// Plays `scene`, and judges every law on the play and on a second run of the pattern. Returns whether the play was
+/// stopped before the end.
 async fn plays(tested: &dyn Testable, scene: &Scene, place: Place, broken: &mut Vec<Violation>) -> bool {
     let hung = |what| Violation { law: Law::Progress, what };
     let mut stopped = false;
@@ -111,8 +112,12 @@ async fn plays(tested: &dyn Testable, scene: &Scene, place: Place, broken: &mut 
         Err(what) => broken.push(hung(what)),
     }
     for violation in broken {
-        violation.what =
-            format!("{} ({}, with {scene}{})", violation.what, place.told(scene.stop), environment::seeded());
+        violation.what = format!(
+            "{} ({}, with {scene}{})",
+            violation.what,
+            place.describe(scene.stop),
+            environment::seeded()
+        );
     }
     stopped
 }

@@ -1,5 +1,4 @@
-//! What the suite measures with, apart from the pattern's own counts: items, sources and jobs that are
-//! written down in a ledger.
+//! The probes of the suite, independent of the counts of the pattern: items, sources and jobs that a ledger records.
 
 mod act;
 mod ledger;

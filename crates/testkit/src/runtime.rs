@@ -1,4 +1,4 @@
-//! The runtimes of the checks, each on a thread with a watchdog, and bounded waits.
+//! The runtimes of the checks, on threads with a watchdog, and bounded waits.
 
 use std::fmt;
 use std::future::Future;
@@ -11,43 +11,43 @@ use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
 use crate::environment::is_long;
 
-/// The time after which a check counts as hung.
+/// The time limit of a check.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
-/// The same with `TOWPATH_LONG=1`, under which checks play many games.
+/// The time limit of a check with `TOWPATH_LONG=1` and many games.
 const WATCHDOG_LONG: Duration = Duration::from_secs(200);
 
-/// The longest wait for one event. A paused clock passes this time once no task can proceed.
+/// The longest wait for an event. A paused clock passes this time once no task can proceed.
 const SOON: Duration = Duration::from_secs(10);
 
-/// The outcome of a check: `Err` has the observation that breaks the law.
+/// The outcome of a check: `Err` has the observation against the law.
 pub(crate) type Outcome = Result<(), String>;
 
 /// A kind of runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Runtime {
-    /// One thread and a paused clock, which moves only while no task can proceed.
+    /// A single thread and a paused clock. The clock moves only while no task can proceed.
     CurrentThread,
-    /// One thread and the real clock.
+    /// A single thread and the real clock.
     RealClock,
-    /// One thread and a paused clock; the check runs after each poll of a task.
+    /// A single thread and a paused clock. The check runs after every poll of a task.
     Stepped,
-    /// Three workers and the real clock.
+    /// Three worker threads and the real clock.
     MultiThread,
 }
 
-/// For checks that do not depend on time.
+/// The runtimes of checks that do not depend on time.
 pub(crate) const BOTH: &[Runtime] = &[Runtime::CurrentThread, Runtime::MultiThread];
-/// For checks of times.
+/// The runtime of checks of times.
 pub(crate) const PAUSED: &[Runtime] = &[Runtime::CurrentThread];
-/// For checks that wait for another runtime: a paused clock does not see the work of the other runtime.
+/// The runtimes of checks with a second runtime: a paused clock does not see the work of the second runtime.
 pub(crate) const UNPAUSED: &[Runtime] = &[Runtime::RealClock, Runtime::MultiThread];
-/// For checks that act between two polls.
+/// The runtime of checks that act between two polls.
 pub(crate) const STEPPED: &[Runtime] = &[Runtime::Stepped];
-/// For checks of threads.
+/// The runtime of checks of threads.
 pub(crate) const THREADS: &[Runtime] = &[Runtime::MultiThread];
-/// For checks of the timer.
+/// The runtime of checks of the timer.
 pub(crate) const REAL_CLOCK: &[Runtime] = &[Runtime::RealClock];
 
 impl fmt::Display for Runtime {
@@ -73,7 +73,7 @@ impl Runtime {
         }
     }
 
-    /// Runs `check` on a runtime of this kind. A check that hangs stays behind on its thread.
+    /// Runs `check` on a runtime of this kind, in a new thread. The thread of a hung check is never joined.
     pub(crate) fn watch<T: Send + 'static>(
         self,
         check: impl FnOnce(&tokio::runtime::Runtime) -> T + Send + 'static,
@@ -83,7 +83,7 @@ impl Runtime {
             let runtime = self.build().map_err(|error| format!("no runtime: {error}"));
             let outcome = runtime.as_ref().map_err(Clone::clone).and_then(|runtime| {
                 catch_unwind(AssertUnwindSafe(|| check(runtime)))
-                    .map_err(|_| "a panic came out of the pattern, not as a failure".to_owned())
+                    .map_err(|_| "a panic left the pattern, and is not reported as a failure".to_owned())
             });
             // Sent before the drop of the runtime: the tasks of a broken pattern may block the drop.
             let _ = done.send(outcome);
@@ -92,14 +92,18 @@ impl Runtime {
         spawned.map_err(|error| format!("no thread for the check: {error}"))?;
         let watchdog = if is_long() { WATCHDOG_LONG } else { WATCHDOG };
         outcome.recv_timeout(watchdog).unwrap_or_else(|_| {
-            Err(format!("hung: not over after {} s, and it should take a moment", watchdog.as_secs()))
+            Err(format!("hung: not over after {} s; a check takes a moment", watchdog.as_secs()))
         })
     }
 }
 
-/// Waits for an event that must happen; otherwise the error names `what`.
+/// Waits for `future`.
+///
+/// # Errors
+///
+/// When `future` does not complete within [`SOON`]. The message names `what`.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
-    // Not `timeout`: `timeout` polls the future once more at the end, which hides a missing wake-up.
+    // Not `timeout`: `timeout` polls the future once more at the end, and the poll hides a missing wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(SOON) => Err(format!("hung: {what} did not come")),

@@ -1,7 +1,7 @@
-//! The soak: runs chosen at random, one after another, in which no item may be lost.
+//! The soak: a sequence of runs chosen at random. No run may lose an item.
 //!
 //! `tests/soak.rs` of a crate is a program. `cargo xtask soak` starts the program with `soak SEED SECONDS`, or with `again
-//! SEED RUN SECONDS` to repeat one run; the program prints a line of JSON for each run. Without such arguments, the
+//! SEED RUN SECONDS` to repeat one run; the program prints a line of JSON for every run. Without arguments, the
 //! program is a test with a few runs of a fixed seed.
 
 mod choice;
@@ -35,29 +35,35 @@ use particular::Particular;
 
 const USAGE: &str = "soak SEED SECONDS | again SEED RUN SECONDS";
 
-/// The seed of the test, and the number of its runs.
+/// The seed and the number of runs of the test.
 const TEST_SEED: u64 = 1;
 const TEST_RUNS: u64 = 60;
 const TEST_RUNS_LONG: u64 = 3_000;
 
-/// The soak of the patterns of one crate: `main` of its `tests/soak.rs`.
+/// The soak of the patterns of a crate: `main` of `tests/soak.rs`.
+///
+/// Not for the tests of a pattern alone: [`conformance!`](crate::conformance) finds most faults, in seconds.
+///
+/// In every run, up to three of the subjects run in a chain. The seed chooses the subjects, the settings, the jobs, the
+/// source, the receiver and the stop. The manifest needs a test target `soak` with `harness = false`, since the program
+/// has arguments.
+///
+/// # Examples
 ///
 /// ```no_run
 /// # use towpath_testkit::{PeakAlloc, Soak, Subject};
 /// # use std::process::ExitCode;
-/// # fn of<S: Subject>(subject: S) -> ExitCode {
+/// # async fn transfer(seed: u64) -> anyhow::Result<u64> { Ok(seed) }
+/// # fn soak(fanout: impl Subject, pipeline: impl Subject) -> ExitCode {
 /// #[global_allocator]
 /// static HEAP: PeakAlloc = PeakAlloc;
 ///
-/// Soak::new(subject).main(|| HEAP.current_usage())
+/// Soak::new(fanout)
+///     .and(pipeline)
+///     .with("transfer", |seed| transfer(seed))
+///     .main(|| HEAP.current_usage())
 /// # }
 /// ```
-///
-/// In each run, up to three of the subjects run in a chain. The seed chooses the subjects, the settings, the jobs, the
-/// source, the receiver and the stop.
-///
-/// Not for the tests of a pattern alone: [`conformance!`](crate::conformance) finds most faults, in seconds. The manifest
-/// needs a test target `soak` with `harness = false`, since the program has arguments of its own.
 #[must_use]
 pub struct Soak {
     tested: Vec<Tested>,
@@ -76,7 +82,7 @@ impl Soak {
         self
     }
 
-    /// Adds work of this crate only.
+    /// Adds work of the crate of the soak only.
     ///
     /// `work` receives a seed, runs in a task of the runtime, and returns the number of items, or the fault.
     pub fn with<Fut>(mut self, name: &str, work: impl Fn(u64) -> Fut + Send + Sync + 'static) -> Self
@@ -116,8 +122,8 @@ impl Soak {
         }
     }
 
-    fn course(self, seed: u64, heap: fn() -> usize, tells: bool) -> Course {
-        Course { tested: self.tested, particular: self.particular, seed, heap, tells }
+    fn course(self, seed: u64, heap: fn() -> usize, prints: bool) -> Course {
+        Course { tested: self.tested, particular: self.particular, seed, heap, prints }
     }
 
     fn test(self, heap: fn() -> usize) -> ExitCode {

@@ -2,7 +2,19 @@
 
 use towpath_pattern::{Job, Limit, OnFailure, Order, Pattern, PatternExt};
 
-/// The settings of a pattern in one check.
+/// The settings of a pattern in a check.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::OnFailure;
+/// use towpath_testkit::Case;
+///
+/// let case = Case::new(4).capacity(10).going_on();
+/// assert_eq!(case.limit.get(), 4);
+/// assert_eq!(case.bound(), 14);
+/// assert_eq!(case.on_failure, OnFailure::Continue);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// The limit: jobs at once.
@@ -14,7 +26,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Creates a case with `limit` jobs at once and the same capacity, which stops on the first failure.
+    /// Creates a case with `limit` as the limit and as the capacity, and with the failure policy to stop.
     ///
     /// # Panics
     ///
@@ -37,7 +49,7 @@ impl Case {
         Self { on_failure: OnFailure::Continue, ..self }
     }
 
-    /// Returns the bound: the largest number of items in one stage at once.
+    /// Returns the bound: the largest number of items in a stage.
     #[must_use]
     pub fn bound(&self) -> usize {
         self.limit.get().saturating_add(self.capacity)
@@ -47,7 +59,48 @@ impl Case {
 /// A pattern made from any job.
 ///
 /// Not for most patterns: [`conformance!`](crate::conformance) and [`subjects!`](crate::subjects) write the implementation.
-/// Implement the trait if the subject needs a name or a state of its own.
+/// Implement the trait if the subject needs a special name or a state.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_fanout::Fanout;
+/// use towpath_pattern::{Job, Order, Pattern, PatternExt};
+/// use towpath_testkit::{Case, Subject};
+///
+/// #[derive(Clone)]
+/// struct Ordered;
+///
+/// impl Subject for Ordered {
+///     fn name(&self) -> String {
+///         "fanout, ordered".to_owned()
+///     }
+///
+///     fn order(&self) -> Order {
+///         Order::Ordered
+///     }
+///
+///     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+///     where
+///         In: Clone + Send + 'static,
+///         J: Job<In, Out: Clone>,
+///     {
+///         Fanout::new(case.limit, job).ordered().capacity(case.capacity).on_failure(case.on_failure)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// assert_eq!(Ordered.name(), "fanout, ordered");
+/// assert_eq!(Ordered.order(), Order::Ordered);
+/// assert_eq!((Ordered.stages(), Ordered.job_stage()), (1, 0));
+/// assert!(Ordered.chains_with_itself());
+///
+/// let double = Ordered.pattern(Case::new(2), |item: u32| async move { Ok(2 * item) });
+/// assert_eq!(double.run(0..3).collect().await?, [0, 2, 4]);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Subject: Clone + Send + Sync + 'static {
     /// Returns the name of the subject in messages.
     fn name(&self) -> String;
@@ -65,9 +118,9 @@ pub trait Subject: Clone + Send + Sync + 'static {
         self.stages() - 1
     }
 
-    /// Returns whether the suite also makes every check of two chains: the subject behind itself, with the job in either.
+    /// Returns whether the suite also checks two chains: the subject behind itself, with the job in either half.
     ///
-    /// By default, true for a subject of one or two stages. The checks of a longer chain take long and find no more.
+    /// The default is true for a subject of one or two stages. The checks of a longer chain take long and find no more.
     fn chains_with_itself(&self) -> bool {
         self.stages() <= 2
     }

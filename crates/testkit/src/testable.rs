@@ -1,4 +1,4 @@
-//! A subject behind a single type, so the checks are compiled once.
+//! Subjects as a single type, so the checks are compiled once.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl Testable for WithItself {
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {
-        // A ledger of its own: the chain passes items on, and the checks count the jobs of the other half.
+        // A separate ledger: the half without the job passes items on, and the checks do not count these jobs.
         let pass = self.subject.pattern(case, Act::nothing(&Ledger::new()));
         let job = self.subject.pattern(case, job);
         if self.job_first { job.then(pass).boxed() } else { pass.then(job).boxed() }

@@ -1,4 +1,4 @@
-//! Law 2, bounds: never more jobs than the limit, never more items in a stage than limit and capacity.
+//! Law 2, bounds: at most as many jobs as the limit, and at most as many items in a stage as the bound.
 
 use towpath_pattern::{OnFailure, Scope};
 
@@ -9,7 +9,7 @@ use crate::runtime::{BOTH, Outcome, settle, soon};
 use crate::subject::Case;
 use crate::testable::{Testable, Tested};
 
-/// Limits and capacities: the least, the usual, and either much larger.
+/// Limits and capacities: the smallest, the usual, and a much larger limit or capacity.
 const CASES: [(usize, usize); 6] = [(1, 0), (1, 1), (2, 0), (4, 4), (1, 20), (20, 1)];
 
 const ITEMS: usize = 200;
@@ -19,8 +19,8 @@ pub(crate) fn checks() -> Vec<Check> {
     vec![
         Check::generated(law, "never_more_jobs_than_the_limit", BOTH, jobs),
         Check::generated(law, "never_more_items_in_a_stage_than_its_bound", BOTH, items),
-        Check::new(law, "the_source_is_not_polled_at_the_bound", BOTH, nobody_takes),
-        Check::new(law, "a_receiver_that_pauses_keeps_the_bound", BOTH, a_taker_that_pauses),
+        Check::new(law, "the_source_is_not_polled_at_the_bound", BOTH, without_receiver),
+        Check::new(law, "a_receiver_that_pauses_keeps_the_bound", BOTH, paused_receiver),
         Check::new(law, "failures_not_taken_count_as_items", BOTH, failures),
         Check::new(law, "a_huge_limit_and_capacity_work", BOTH, huge),
     ]
@@ -48,17 +48,14 @@ pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, pl
     let bound = case.bound();
     for stage in played.live.iter().flatten() {
         let counts = &stage.counts;
-        // What is never delivered has left the stage when it is counted as such.
+        // An item that is never delivered has left the stage once the item counts as cancelled or never started.
         let given_up = counts.cancelled + counts.never_started;
         let inside = counts.taken - (counts.delivered + given_up).min(counts.taken);
         if inside > bound {
-            return Err(format!(
-                "stage `{}` had {inside} items in it, and its bound is {bound}",
-                stage.stage
-            ));
+            return Err(format!("stage `{}` had {inside} items, and the bound is {bound}", stage.stage));
         }
     }
-    // All of a channel's items are handed out at once.
+    // A channel is handed all items at once.
     let (ahead, bound) = (played.most_ahead, bound * tested.stages());
     if ahead > bound && form != Form::Channel {
         return Err(format!("{ahead} items were taken and not asked for, and the bound is {bound}"));
@@ -66,7 +63,7 @@ pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, pl
     Ok(())
 }
 
-/// Runs `job`, takes `outputs` and then no more, and sees that what was taken from the source is in bounds.
+/// Runs `job`, takes `outputs` outputs, and checks that the items taken from the source are within the bound.
 async fn takes(tested: &dyn Testable, case: Case, form: Form, plan: Plan, outputs: usize) -> Outcome {
     let ledger = Ledger::new();
     let supplied = form.supply(&ledger, ITEMS);
@@ -85,7 +82,7 @@ async fn takes(tested: &dyn Testable, case: Case, form: Form, plan: Plan, output
              {most} is the most allowed (with {with})"
         ));
     }
-    // Of an iterator, each poll is an item: one that was asked for and is not there counts as well.
+    // A poll of an iterator counts as an item, even if the iterator has ended.
     let polls = ledger.seen().polls;
     if polls > most && form == Form::Iterator {
         return Err(format!("the source was polled {polls} times, and {most} is the bound (with {with})"));
@@ -98,14 +95,14 @@ fn cases() -> impl Iterator<Item = (Case, Form)> {
     cases.flat_map(|case| Form::ALL.into_iter().map(move |form| (case, form)))
 }
 
-async fn nobody_takes(tested: Tested) -> Outcome {
+async fn without_receiver(tested: Tested) -> Outcome {
     for (case, form) in cases() {
         takes(&*tested, case, form, Plan::NOTHING, 0).await?;
     }
     Ok(())
 }
 
-async fn a_taker_that_pauses(tested: Tested) -> Outcome {
+async fn paused_receiver(tested: Tested) -> Outcome {
     for (case, form) in cases() {
         for outputs in [1, 7, 50] {
             takes(&*tested, case, form, Plan::NOTHING, outputs).await?;
@@ -131,7 +128,7 @@ async fn huge(tested: Tested) -> Outcome {
         let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
         if outputs.len() != 50 {
             return Err(format!(
-                "limit {limit} and capacity {capacity} gave {} outputs of 50",
+                "limit {limit} and capacity {capacity} gave {} of 50 outputs",
                 outputs.len()
             ));
         }

@@ -1,5 +1,5 @@
-//! Law 7, cancellation: a cancelled scope, a passed deadline or a dropped run stops every job at its next await, and no
-//! further job begins.
+//! Law 7, cancellation: a cancelled scope, a passed deadline or a dropped run stops every job at the next await, and no
+//! further job starts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,14 +16,14 @@ use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, is_multi_thread, settle,
 use crate::subject::Case;
 use crate::testable::Tested;
 
-/// As good as endless, for what should stop after a few.
+/// The length of a source that counts as endless.
 const MANY: usize = 100_000;
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Cancellation;
     vec![
         Check::new(law, "a_cancelled_scope_stops_every_job", BOTH, |t| stops(t, By::Scope)),
-        Check::new(law, "a_cancelled_parent_scope_stops_every_job", BOTH, |t| stops(t, By::ScopeAround)),
+        Check::new(law, "a_cancelled_parent_scope_stops_every_job", BOTH, |t| stops(t, By::ParentScope)),
         Check::new(law, "a_cancelled_run_stops_every_job", BOTH, |t| stops(t, By::Run)),
         Check::new(law, "a_dropped_run_stops_every_job", BOTH, |t| stops(t, By::Drop)),
         Check::new(law, "jobs_that_are_always_ready_stop_at_their_next_await", BOTH, busy_jobs),
@@ -31,8 +31,8 @@ pub(crate) fn checks() -> Vec<Check> {
         Check::new(law, "an_endless_ready_source_stops", BOTH, endless),
         Check::new(law, "an_endless_ready_source_stops_for_the_deadline", REAL_CLOCK, endless_until_deadline),
         Check::new(law, "no_job_starts_in_a_cancelled_scope", BOTH, cancelled_before),
-        Check::new(law, "no_job_starts_after_a_cancel_has_returned", BOTH, none_begins),
-        Check::new(law, "no_job_starts_after_a_cancel_within_a_job", BOTH, none_begins_within),
+        Check::new(law, "no_job_starts_after_a_cancel_has_returned", BOTH, none_starts),
+        Check::new(law, "no_job_starts_after_a_cancel_within_a_job", BOTH, none_starts_within),
         Check::new(law, "a_timer_fires_while_millions_of_items_are_ready", REAL_CLOCK, timer),
     ]
 }
@@ -40,7 +40,7 @@ pub(crate) fn checks() -> Vec<Check> {
 #[derive(Clone, Copy, Debug)]
 enum By {
     Scope,
-    ScopeAround,
+    ParentScope,
     Run,
     Drop,
 }
@@ -48,17 +48,17 @@ enum By {
 async fn stops(tested: Tested, by: By) -> Outcome {
     for form in Form::ALL {
         let ledger = Ledger::new();
-        let around = Scope::new("around");
-        let scope = around.child("cancellation");
-        let pattern = tested.pattern(Case::new(5), Act::for_ever(&ledger));
+        let parent = Scope::new("parent");
+        let scope = parent.child("cancellation");
+        let pattern = tested.pattern(Case::new(5), Act::endless(&ledger));
         let run = pattern.start(form.supply(&ledger, 100).source, scope.clone());
         ledger.until("as many jobs as the limit", |seen| seen.live >= 5).await?;
         settle().await;
-        let begun = ledger.seen().begun.len();
+        let started = ledger.seen().started.len();
         let mut kept: Option<Run<Token>> = Some(run);
         match by {
             By::Scope => scope.cancel(),
-            By::ScopeAround => around.cancel(),
+            By::ParentScope => parent.cancel(),
             By::Run => kept.iter().for_each(Run::cancel),
             By::Drop => kept = None,
         }
@@ -67,7 +67,7 @@ async fn stops(tested: Tested, by: By) -> Outcome {
             format!("{} jobs continued after the end ({by:?}); 0 would be right", ledger.seen().live)
         })?;
         settle().await;
-        let after = ledger.seen().begun.len() - begun;
+        let after = ledger.seen().started.len() - started;
         if after > 0 {
             return Err(format!("{after} jobs started after the end ({by:?}); 0 would be right"));
         }
@@ -94,7 +94,9 @@ async fn busy_jobs(tested: Tested) -> Outcome {
     let report = soon("the end of the run", run.finish()).await?;
     match report.last().succeeded {
         0 => Ok(()),
-        jobs => Err(format!("{jobs} jobs that awaited many times ran to their end; 0 would be right")),
+        jobs => {
+            Err(format!("{jobs} jobs with many awaits completed after the cancellation; 0 would be right"))
+        }
     }
 }
 
@@ -111,7 +113,7 @@ async fn deadline(tested: Tested) -> Outcome {
     let run = tested.pattern(Case::new(4), job).start(source, scope);
     run.finish().await;
     let took = start.elapsed();
-    // tokio's timer is exact to a millisecond.
+    // The timer of tokio is exact to a millisecond.
     if took < AFTER || took > AFTER + Duration::from_millis(2) {
         return Err(format!("the deadline was after {AFTER:?}, and the run ended after {took:?}"));
     }
@@ -121,7 +123,7 @@ async fn deadline(tested: Tested) -> Outcome {
     }
 }
 
-/// An endless source that is always ready, no-op jobs, a taker that is always ready as well.
+/// Checks that a cancellation stops a run with an endless source, no-op jobs and a receiver, all always ready.
 async fn endless(tested: Tested) -> Outcome {
     let case = Case::new(4).capacity(64);
     let ledger = Ledger::new();
@@ -133,9 +135,9 @@ async fn endless(tested: Tested) -> Outcome {
     }
     scope.cancel();
     settle().await;
-    let begun = ledger.seen().begun.len();
+    let started = ledger.seen().started.len();
     settle().await;
-    let after = ledger.seen().begun.len() - begun;
+    let after = ledger.seen().started.len() - started;
     if after > 0 {
         return Err(format!(
             "{after} jobs started well after the cancellation of the scope; 0 would be right"
@@ -154,7 +156,7 @@ async fn endless_until_deadline(tested: Tested) -> Outcome {
     let scope = Scope::new("cancellation").with_timeout(Duration::from_millis(5));
     let pattern = tested.pattern(Case::new(4).capacity(64), Act::nothing(&ledger));
     let mut run = pattern.start(Source::new::<AsIterator>(Supply::endless(&ledger)), scope);
-    // Without a timer of its own: a taker that is always ready must not keep the deadline from passing.
+    // The check has no timer: a receiver that is always ready must not keep the deadline from passing.
     let began = std::time::Instant::now();
     while run.next().await.is_some() {
         if began.elapsed() > Duration::from_secs(5) {
@@ -168,14 +170,14 @@ async fn cancelled_before(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let scope = Scope::new("cancellation");
     scope.cancel();
-    let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+    let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
     let run = pattern.start(Form::Iterator.supply(&ledger, 100).source, scope);
     let report = soon("the end of the run", run.finish()).await?;
     match &report.failures[..] {
         [failure] if failure.is_cancelled() => {}
         other => {
             return Err(format!(
-                "a run in a cancelled scope has {} failures ; one cancellation would be right",
+                "a run in a cancelled scope has {} failures; one cancellation would be right",
                 other.len()
             ));
         }
@@ -186,14 +188,14 @@ async fn cancelled_before(tested: Tested) -> Outcome {
     }
 }
 
-/// Returns how many jobs may begin once a cancellation has returned: one for each worker thread, apart from the thread of the
-/// cancellation.
-fn may_begin() -> usize {
+/// Returns the number of jobs that may start after a cancellation has returned: a job for every worker thread except the
+/// thread of the cancellation.
+fn may_start() -> usize {
     if is_multi_thread() { Handle::current().metrics().num_workers() } else { 0 }
 }
 
 /// Cancels a run of jobs that are always ready, from outside, after a portion of the outputs.
-async fn none_begins(tested: Tested) -> Outcome {
+async fn none_starts(tested: Tested) -> Outcome {
     type Cancel = fn(&Scope, &Scope, &Run<Token>);
     const CANCELS: [(&str, Cancel); 4] = [
         ("the scope", |scope, _, _| scope.cancel()),
@@ -211,19 +213,19 @@ async fn none_begins(tested: Tested) -> Outcome {
             soon("the next output", run.next()).await?;
         }
         cancel(&scope, &parent, &run);
-        let begun = ledger.seen().begun.len();
+        let started = ledger.seen().started.len();
         soon("the end of the run", run.finish()).await?;
-        let after = ledger.seen().begun.len() - begun;
-        if after > may_begin() {
+        let after = ledger.seen().started.len() - started;
+        if after > may_start() {
             return Err(format!("{after} jobs started after the cancellation of {what}"));
         }
     }
     Ok(())
 }
 
-/// Has one of many jobs that are always ready cancel the run.
-async fn none_begins_within(tested: Tested) -> Outcome {
-    /// The index of the job that cancels: more than the items of a stage before its first job.
+/// Cancels a run of jobs that are always ready, from within a job.
+async fn none_starts_within(tested: Tested) -> Outcome {
+    /// The index of the cancelling job: larger than the number of items in a stage before the first job.
     const AT: usize = 1_500;
     type Cancel = fn(&Scope, &Scope, &Scope);
     const CANCELS: [(&str, Cancel); 4] = [
@@ -236,18 +238,18 @@ async fn none_begins_within(tested: Tested) -> Outcome {
         let ledger = Ledger::new();
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");
-        let begun = Arc::new(AtomicUsize::new(usize::MAX));
-        let (before, seen, within) = (Arc::clone(&begun), Arc::clone(&ledger), scope.clone());
+        let started = Arc::new(AtomicUsize::new(usize::MAX));
+        let (before, seen, within) = (Arc::clone(&started), Arc::clone(&ledger), scope.clone());
         let outer = parent.clone();
         let job = Act::scoped(&ledger, move |token, jobs| {
             let (before, seen) = (Arc::clone(&before), Arc::clone(&seen));
             let (scope, parent) = (within.clone(), outer.clone());
             async move {
                 if token.index == AT {
-                    // The scope of the jobs is in use, as it is when a job before has used it.
+                    // An earlier job may have used the scope of the jobs, so use the scope.
                     jobs.spawn("used", async { Ok(()) });
                     cancel(&scope, &parent, &jobs);
-                    before.store(seen.seen().begun.len(), Ordering::Relaxed);
+                    before.store(seen.seen().started.len(), Ordering::Relaxed);
                 }
                 Ok(token)
             }
@@ -255,19 +257,19 @@ async fn none_begins_within(tested: Tested) -> Outcome {
         let pattern = tested.pattern(Case::new(1_000).capacity(1_000), job);
         let run = pattern.start(Form::Iterator.supply(&ledger, MANY).source, scope.clone());
         soon("the end of the run", run.finish()).await?;
-        let begun = begun.load(Ordering::Relaxed);
-        if begun == usize::MAX {
+        let started = started.load(Ordering::Relaxed);
+        if started == usize::MAX {
             return Err(format!("the job that cancels {what} did not run to the cancellation"));
         }
-        let after = ledger.seen().begun.len().saturating_sub(begun);
-        if after > may_begin() {
+        let after = ledger.seen().started.len().saturating_sub(started);
+        if after > may_start() {
             return Err(format!("{after} jobs started after a job had cancelled {what}"));
         }
     }
     Ok(())
 }
 
-/// On one thread, a run of ready items and a taker that never waits leave the timer its turn.
+/// Checks that the timer fires on a single thread during a run of ready items with a receiver that never waits.
 async fn timer(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let pattern = tested.pattern(Case::new(16), Act::nothing(&ledger));

@@ -1,4 +1,4 @@
-//! Law 1, conservation: every item is in exactly one group, and what was never begun can be had back.
+//! Law 1, conservation: every item is in exactly one group, and items never started return to the source.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ async fn every_item(tested: Tested, game: Game, stop: Stop) -> Outcome {
     }
     nothing_twice(&played)?;
     if tested.stages() == 1 {
-        all_are_begun_or_kept(items, &played)?;
+        all_are_started_or_kept(items, &played)?;
     }
     played.report = None;
     match played.ledger.seen().tokens {
@@ -45,13 +45,13 @@ async fn every_item(tested: Tested, game: Game, stop: Stop) -> Outcome {
     }
 }
 
-/// Each stage's groups add up, and those of the job's stage are what the jobs saw.
+/// Checks that the groups of every stage add up, and that the groups of the job's stage match the records of the jobs.
 pub(crate) fn adds_up(tested: &dyn Testable, played: &Played, report: &Report) -> Outcome {
     sums(report)?;
     stage_of_the_job(tested, played, report)
 }
 
-/// taken = all the groups, and nothing is going on.
+/// Checks that the groups add up to the taken items, and that no item is running or waiting.
 fn sums(report: &Report) -> Outcome {
     for StageReport { stage, counts, .. } in &report.stages {
         let settled = counts.settled();
@@ -68,7 +68,7 @@ fn sums(report: &Report) -> Outcome {
     Ok(())
 }
 
-/// The report says of the jobs what the jobs themselves saw.
+/// Checks the counts of the report against the records of the jobs.
 fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> Outcome {
     let counts = &report.stages[tested.job_stage()].counts;
     let seen = played.ledger.seen();
@@ -83,19 +83,19 @@ fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> 
             return Err(format!("the report counts {reported} {what}, and {count} jobs did so"));
         }
     }
-    // What was on its way from the stage before counts as cancelled at this one.
+    // An item that leaves the stage before may count as cancelled at the stage of the job.
     let cancelled = seen.count(Fate::Cancelled);
     let exact = tested.job_stage() == 0;
     if counts.cancelled < cancelled || exact && counts.cancelled > cancelled {
         return Err(format!(
-            "the report counts {} cancelled, and {cancelled} jobs were dropped before their end",
+            "the report counts {} cancelled, and {cancelled} jobs were dropped before the end",
             counts.cancelled,
         ));
     }
     Ok(())
 }
 
-/// The first stage took what left the source.
+/// Checks that the first stage took every item that left the source.
 pub(crate) fn source(items: usize, played: &Played, report: &Report) -> Outcome {
     let first = &report.stages[0].counts;
     if first.taken != played.taken {
@@ -107,7 +107,7 @@ pub(crate) fn source(items: usize, played: &Played, report: &Report) -> Outcome 
     let kept = played.kept.len();
     if kept + first.taken != items + first.never_started {
         return Err(format!(
-            "of {items} items {} were taken, {} of these were never started, and {kept} came back",
+            "of {items} items, {} were taken, {} of the taken items were never started, and {kept} were returned",
             first.taken, first.never_started,
         ));
     }
@@ -118,28 +118,30 @@ pub(crate) fn nothing_twice(played: &Played) -> Outcome {
     let seen = played.ledger.seen();
     let outputs: Vec<usize> =
         played.yielded.iter().filter_map(|result| result.as_ref().ok().copied()).collect();
-    for (what, indexes) in [("yielded", &outputs), ("begun", &seen.begun), ("given back", &played.kept)] {
+    for (what, indexes) in [("yielded", &outputs), ("started", &seen.started), ("returned", &played.kept)] {
         let mut once = BTreeSet::new();
         if let Some(twice) = indexes.iter().find(|index| !once.insert(**index)) {
             return Err(format!("item {twice} was {what} twice"));
         }
     }
-    if let Some(both) = played.kept.iter().find(|index| seen.begun.contains(index)) {
-        return Err(format!("item {both} was started, and came back as well"));
+    if let Some(both) = played.kept.iter().find(|index| seen.started.contains(index)) {
+        return Err(format!("item {both} was started, and also returned to the source"));
     }
     let succeeded: BTreeSet<_> =
         seen.ended.iter().filter(|ended| ended.1 == Fate::Succeeded).map(|ended| ended.0).collect();
     match outputs.iter().find(|index| !succeeded.contains(index)) {
-        Some(index) => Err(format!("an output was yielded for item {index}, whose job has no output")),
+        Some(index) => {
+            Err(format!("an output was yielded for item {index}, and the job of the item has no output"))
+        }
         None => Ok(()),
     }
 }
 
-pub(crate) fn all_are_begun_or_kept(items: usize, played: &Played) -> Outcome {
+pub(crate) fn all_are_started_or_kept(items: usize, played: &Played) -> Outcome {
     let seen = played.ledger.seen();
-    let known: BTreeSet<_> = seen.begun.iter().chain(&played.kept).copied().collect();
+    let known: BTreeSet<_> = seen.started.iter().chain(&played.kept).copied().collect();
     match (0..items).find(|index| !known.contains(index)) {
-        Some(lost) => Err(format!("item {lost} was lost: not started, and not back in the source")),
+        Some(lost) => Err(format!("item {lost} was lost: neither started nor returned to the source")),
         None => Ok(()),
     }
 }
@@ -159,11 +161,11 @@ async fn every_moment(tested: Tested, game: Game) -> Outcome {
     Ok(())
 }
 
-/// Three jobs wait and nothing else goes on: everybody can count the items.
+/// Checks the counts of an idle run: three jobs wait, and no further job can proceed.
 async fn standing_still(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let supplied = Form::Iterator.supply(&ledger, 100);
-    let pattern = tested.pattern(Case::new(3).capacity(5), Act::for_ever(&ledger));
+    let pattern = tested.pattern(Case::new(3).capacity(5), Act::endless(&ledger));
     let run = pattern.start(supplied.source, towpath_pattern::Scope::default());
     ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
     let stage = tested.job_stage();
@@ -172,7 +174,7 @@ async fn standing_still(tested: Tested) -> Outcome {
         let counts = live[stage].counts;
         if (counts.running, counts.waiting(), counts.settled()) != (jobs, counts.taken - jobs, 0) {
             return Err(format!(
-                "while {jobs} jobs wait and nothing else goes on, the live counts are: {counts}"
+                "{jobs} jobs wait and no further job runs, and the live counts are: {counts}"
             ));
         }
         let (taken, left) = (live[0].counts.taken, supplied.rest.taken());
@@ -182,7 +184,7 @@ async fn standing_still(tested: Tested) -> Outcome {
         Ok((counts, jobs))
     };
     settle().await;
-    // Another thread may still have what it has just taken in hand.
+    // A worker thread may still hold an item that the worker has just taken.
     let stands = async {
         while still().is_err() {
             settle().await;
@@ -197,6 +199,6 @@ async fn standing_still(tested: Tested) -> Outcome {
     {
         Ok(())
     } else {
-        Err(format!("{counts}; then it was cancelled, and the report says: {after}"))
+        Err(format!("{counts} before the cancellation, and the report has: {after}"))
     }
 }

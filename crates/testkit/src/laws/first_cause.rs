@@ -1,4 +1,5 @@
-//! Law 5, first cause: what had finished, then the first failure, then the end; nothing masks it.
+//! Law 5, first cause: a run yields the completed outputs, then the first failure, then the end. No later failure masks
+//! the first failure.
 
 mod failures;
 mod remains;
@@ -38,7 +39,7 @@ pub(crate) fn failed(fate: Fate) -> bool {
     matches!(fate, Fate::Errored | Fate::Panicked | Fate::TimedOut)
 }
 
-/// The items whose jobs failed, in the order of their failing.
+/// Returns the items of failed jobs, in the order of the failures.
 fn failures(played: &Played) -> Vec<usize> {
     played.ledger.seen().ended.iter().filter(|ended| failed(ended.1)).map(|ended| ended.0).collect()
 }
@@ -51,7 +52,9 @@ fn describe(result: Option<&Result<usize, Failure>>) -> String {
     }
 }
 
-/// At most one failure, and nothing after it; in order, nothing is left out before it.
+/// Checks that at most one failure is yielded, after all outputs, and that an ordered prefix has no gap.
+///
+/// Returns the failure.
 pub(crate) fn shape<'a>(tested: &dyn Testable, played: &'a Played) -> Result<Option<&'a Failure>, String> {
     let place = played.yielded.iter().position(Result::is_err);
     let outputs = place.unwrap_or(played.yielded.len());
@@ -76,13 +79,13 @@ async fn the_first(tested: Tested, game: Game) -> Outcome {
         return Ok(());
     }
     let played = play(&*tested, &game, Stop::Never).await?;
-    let told = shape(&*tested, &played)?.map(Failure::index);
+    let reported = shape(&*tested, &played)?.map(Failure::index);
     let first = failures(&played).first().copied().map(Some);
-    if told == first {
+    if reported == first {
         Ok(())
     } else {
         Err(format!(
-            "the first job that failed is the job of item {first:?}, and the reported failure is of item {told:?}"
+            "the first job that failed is the job of item {first:?}, and the reported failure is of item {reported:?}"
         ))
     }
 }
@@ -92,15 +95,15 @@ async fn comes_last(tested: Tested, game: Game) -> Outcome {
         return Ok(());
     }
     let played = play(&*tested, &game, Stop::Never).await?;
-    let told = shape(&*tested, &played)?;
+    let reported = shape(&*tested, &played)?;
     let failed = failures(&played);
-    match told {
+    match reported {
         None if failed.is_empty() => Ok(()),
         Some(failure) if failure.index().is_some_and(|index| failed.contains(&index)) => Ok(()),
         _ => Err(format!(
             "{} jobs failed, and the run ended with {}",
             failed.len(),
-            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure:#}`")),
+            reported.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure:#}`")),
         )),
     }
 }
@@ -110,13 +113,13 @@ async fn not_masked(tested: Tested, game: Game) -> Outcome {
         return Ok(());
     }
     let played = play(&*tested, &game, Stop::Cancel).await?;
-    let told = shape(&*tested, &played)?;
+    let reported = shape(&*tested, &played)?;
     let seen = played.ledger.seen();
     let before = &seen.ended[..played.ended_at_stop];
     match before.iter().find(|ended| failed(ended.1)).map(|ended| ended.0) {
-        Some(first) if told.and_then(Failure::index) != Some(first) => Err(format!(
+        Some(first) if reported.and_then(Failure::index) != Some(first) => Err(format!(
             "item {first} failed before the run was cancelled, and the run ended with {}",
-            told.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure:#}`")),
+            reported.map_or_else(|| "no failure".to_owned(), |failure| format!("`{failure:#}`")),
         )),
         _ => Ok(()),
     }
@@ -128,7 +131,7 @@ async fn going_on(tested: Tested, game: Game) -> Outcome {
     every_outcome(&*tested, &game.plans, &played)
 }
 
-/// Each item has its one outcome, and it is the one that was planned.
+/// Checks that every item has a single outcome, and that the outcome is the planned outcome.
 pub(crate) fn every_outcome(tested: &dyn Testable, plans: &[Plan], played: &Played) -> Outcome {
     let index = |result: &Result<usize, Failure>| match result {
         Ok(index) => Some(*index),
@@ -141,7 +144,7 @@ pub(crate) fn every_outcome(tested: &dyn Testable, plans: &[Plan], played: &Play
         return Err(format!("of {items} items {} outcomes were yielded", played.yielded.len()));
     }
     if tested.is_ordered() && !yielded.is_sorted() {
-        return Err("the failures were not yielded in their places".to_owned());
+        return Err("the outcomes were not yielded in the order of the items".to_owned());
     }
     for (index, plan) in plans.iter().enumerate() {
         let is_right = played.yielded.iter().any(|result| match (result, plan.end) {
@@ -156,7 +159,7 @@ pub(crate) fn every_outcome(tested: &dyn Testable, plans: &[Plan], played: &Play
         });
         if !is_right {
             return Err(format!(
-                "item {index} was to {:?}, and that was not what was yielded for it",
+                "the plan of item {index} is {:?}, and the run yielded a different outcome",
                 plan.end
             ));
         }
@@ -164,7 +167,8 @@ pub(crate) fn every_outcome(tested: &dyn Testable, plans: &[Plan], played: &Play
     Ok(())
 }
 
-/// Item 3 fails when the three before it have ended: these are outputs, it is the failure, no more.
+/// Checks that a run yields the outputs of items 0, 1 and 2, then the failure of item 3, then the end. Item 3 fails after
+/// the three jobs have completed.
 async fn finished_before(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let ended = Arc::clone(&ledger);
@@ -191,7 +195,7 @@ async fn finished_before(tested: Tested) -> Outcome {
             None => return Err("a job failed, and the run ended without a failure".to_owned()),
         }
     };
-    // Where there is a stage behind, what is on its way to it goes no further.
+    // A stage behind the job may drop outputs that are on the way to that stage.
     if !tested.is_ordered() {
         outputs.sort_unstable();
     }
@@ -199,7 +203,7 @@ async fn finished_before(tested: Tested) -> Outcome {
     let allowed =
         outputs.iter().enumerate().all(|(place, index)| place == *index || all && !tested.is_ordered());
     if !(all && allowed) {
-        return Err(format!("items 0, 1 and 2 had finished, and before the failure came {outputs:?}"));
+        return Err(format!("items 0, 1 and 2 had completed, and before the failure came {outputs:?}"));
     }
     let stage = run.report().stages[tested.job_stage()].stage.clone();
     is_of_job(&failure, 3, "item 3 is bad", &stage)?;
@@ -216,11 +220,11 @@ async fn later_cancel(tested: Tested) -> Outcome {
             5 => Plan::ends(End::Fail),
             _ => Plan::NOTHING,
         });
-        // As many as there is room for: nobody takes anything.
+        // The number of items is the bound, since no outputs are taken.
         let source = Form::Iterator.supply(&ledger, 20).source;
         let scope = Scope::new("first cause");
         let mut run = tested.pattern(Case::new(10), job).start(source, scope.clone());
-        // The job's end is not enough: on another thread, its worker may still have the failure in hand.
+        // The end of the job is too early: the worker of the job may not have recorded the failure yet.
         let known = async {
             while run.report().stages[tested.job_stage()].counts.errored == 0 {
                 settle().await;
@@ -240,7 +244,7 @@ async fn later_cancel(tested: Tested) -> Outcome {
     Ok(())
 }
 
-/// Two jobs fail: the second because it is dropped for the first, with a panic.
+/// Checks that the panic of a second job, dropped after the failure of the first job, does not mask the failure.
 async fn later_failure(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let both = Arc::new(Notify::new());
@@ -266,8 +270,8 @@ async fn later_failure(tested: Tested) -> Outcome {
     match &report.failures[..] {
         [second] if matches!(second.cause(), Cause::Panicked(_)) => Ok(()),
         other => {
-            let told: Vec<_> = other.iter().map(|failure| format!("{failure:#}")).collect();
-            Err(format!("a second job panicked after the first failure, and the report has {told:?}"))
+            let reported: Vec<_> = other.iter().map(|failure| format!("{failure:#}")).collect();
+            Err(format!("a second job panicked after the first failure, and the report has {reported:?}"))
         }
     }
 }
@@ -283,7 +287,7 @@ async fn of_the_source(tested: Tested) -> Outcome {
         anyhow::bail!("the source is dry")
     });
     let mut run = tested.pattern(Case::new(8), Act::nothing(&ledger)).start(source, Scope::default());
-    // Where there is a stage behind, what is on its way to it goes no further.
+    // A stage behind the job may drop outputs that are on the way to that stage.
     let chained = tested.stages_from_job() > 1;
     let mut outputs = 0;
     while let Some(result) = soon("the failure", run.next()).await? {
@@ -305,7 +309,7 @@ async fn of_the_source(tested: Tested) -> Outcome {
 
 fn is_cancelled(failure: &Failure, by: Cancelled) -> Outcome {
     match failure.cause() {
-        Cause::Cancelled(told) if *told == by => Ok(()),
+        Cause::Cancelled(reported) if *reported == by => Ok(()),
         _ => Err(format!("the run was stopped as {by:?}, and the reported failure is `{failure:#}`")),
     }
 }
@@ -315,7 +319,7 @@ async fn who_cancelled(tested: Tested) -> Outcome {
         let ledger = Ledger::new();
         let source = Form::Stream.supply(&ledger, 50).source;
         let scope = Scope::new("first cause");
-        let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+        let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
         let mut run = pattern.start(source, scope.clone());
         ledger.until("as many jobs as the limit", |seen| seen.live >= 4).await?;
         if by == Cancelled::Run {
@@ -335,7 +339,7 @@ async fn deadline(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let source = Form::Stream.supply(&ledger, 50).source;
     let scope = Scope::new("first cause").with_timeout(std::time::Duration::from_secs(1));
-    let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+    let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
     let mut run = pattern.start(source, scope);
     is_cancelled(&first_failure(&mut run).await?, Cancelled::Deadline)
 }

@@ -1,4 +1,4 @@
-//! Law 9, no added wait: no item waits for another's await.
+//! Law 9, no added wait: no item waits for the await of another item.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -21,9 +21,9 @@ pub(crate) fn checks() -> Vec<Check> {
     vec![
         Check::new(law, "jobs_sleep_at_the_same_time", PAUSED, one_sleep),
         Check::new(law, "a_job_starts_as_soon_as_another_completes", PAUSED, slots),
-        Check::new(law, "no_item_waits_behind_a_job_that_waits", PAUSED, |t| beside_a_waiting_one(t, 0)),
+        Check::new(law, "no_item_waits_behind_a_job_that_waits", PAUSED, |t| next_to_a_waiting_job(t, 0)),
         Check::new(law, "no_item_waits_behind_the_first_job_that_waits", PAUSED, |t| {
-            beside_a_waiting_one(t, 5_000)
+            next_to_a_waiting_job(t, 5_000)
         }),
         Check::new(law, "outputs_are_yielded_in_a_pause_of_the_source", PAUSED, before_a_pause),
         Check::new(law, "an_arriving_item_starts_while_other_jobs_wait", PAUSED, arrives),
@@ -33,7 +33,7 @@ pub(crate) fn checks() -> Vec<Check> {
 }
 
 fn no_longer(took: Duration, expected: Duration, what: &str) -> Outcome {
-    // tokio's timer is exact to a millisecond, and each sleep of a row may round up.
+    // The timer of tokio is exact to a millisecond, and every sleep in a sequence may round up.
     if took <= expected + expected / 20 + Duration::from_millis(1) {
         Ok(())
     } else {
@@ -61,7 +61,7 @@ async fn one_sleep(tested: Tested) -> Outcome {
             let ledger = Ledger::new();
             let pattern = tested.pattern(Case::new(limit), sleeper(&ledger, SLEEP));
             let run = pattern.start(form.supply(&ledger, 100).source, Scope::default());
-            no_longer(timed(run).await?, SLEEP, "100 jobs that sleep, under a limit that lets them")?;
+            no_longer(timed(run).await?, SLEEP, "100 jobs that sleep, under a sufficient limit")?;
         }
     }
     Ok(())
@@ -78,8 +78,9 @@ async fn slots(tested: Tested) -> Outcome {
     Ok(())
 }
 
-/// Item `at` waits for an hour: all those before it are yielded, and those behind it done, without the clock.
-async fn beside_a_waiting_one(tested: Tested, at: usize) -> Outcome {
+/// Checks that earlier items are yielded, and later items completed, while item `at` waits for an hour and the clock stands
+/// still.
+async fn next_to_a_waiting_job(tested: Tested, at: usize) -> Outcome {
     const BEHIND: usize = 100;
     for form in Form::ALL {
         let ledger = Ledger::new();
@@ -97,7 +98,7 @@ async fn beside_a_waiting_one(tested: Tested, at: usize) -> Outcome {
         for taken in 0..free {
             if soon("the next output", run.next()).await.is_err() || began.elapsed() > Duration::ZERO {
                 return Err(format!(
-                    "one item waits, and only {taken} of the {free} outputs that are free of it came \
+                    "one item waits, and only {taken} of the {free} outputs of further items came \
                      without the clock moving ({form:?})"
                 ));
             }
@@ -105,7 +106,7 @@ async fn beside_a_waiting_one(tested: Tested, at: usize) -> Outcome {
         let done = ledger.until("the jobs behind", |seen| seen.ended.len() == at + BEHIND).await;
         if done.is_err() || began.elapsed() > Duration::ZERO {
             let ended = ledger.seen().ended.len();
-            return Err(format!("one job waits, and only {ended} of {} other jobs completed", at + BEHIND));
+            return Err(format!("one job waits, and only {ended} of {} further jobs completed", at + BEHIND));
         }
         drop(run);
     }
@@ -131,7 +132,7 @@ async fn before_a_pause(tested: Tested) -> Outcome {
         if run.next().await.is_none() {
             return Err("the run ended early".to_owned());
         }
-        no_longer(began.elapsed(), HOUR * pauses, "what a source that pauses had given before")?;
+        no_longer(began.elapsed(), HOUR * pauses, "the outputs before a pause of the source")?;
     }
     Ok(())
 }
@@ -143,28 +144,28 @@ async fn arrives(tested: Tested) -> Outcome {
     let arrival = Instant::now();
     for index in 0..50 {
         let _ = sender.try_send(ledger.hand_out(index));
-        let begins = ledger.until("the job", |seen| seen.begun.len() > index).await;
+        let begins = ledger.until("the job", |seen| seen.started.len() > index).await;
         if begins.is_err() || arrival.elapsed() > Duration::ZERO {
-            return Err(format!("item {index} arrived while {index} jobs waited, and waited for these jobs"));
+            return Err(format!("item {index} arrived while {index} jobs waited, and waited for the jobs"));
         }
     }
     drop(sender);
     no_longer(timed(run).await?, HOUR, "50 jobs that sleep for an hour")
 }
 
-/// The first job computes until the second has begun.
+/// Checks that the second job starts while the first job computes.
 fn computes(ledger: &Arc<Ledger>) -> Act {
-    let (begun, has_begun) = mpsc::channel::<()>();
-    let has_begun = Arc::new(Mutex::new(has_begun));
+    let (started, has_started) = mpsc::channel::<()>();
+    let has_started = Arc::new(Mutex::new(has_started));
     Act::new(ledger, move |token: Token| {
-        let (begun, has_begun) = (begun.clone(), Arc::clone(&has_begun));
+        let (started, has_started) = (started.clone(), Arc::clone(&has_started));
         async move {
             if token.index == 0 {
                 let waited =
-                    has_begun.lock().map(|has_begun| has_begun.recv_timeout(Duration::from_secs(10)));
-                anyhow::ensure!(matches!(waited, Ok(Ok(()))), "item 1 did not begin while item 0 computed");
+                    has_started.lock().map(|has_started| has_started.recv_timeout(Duration::from_secs(10)));
+                anyhow::ensure!(matches!(waited, Ok(Ok(()))), "item 1 did not start while item 0 computed");
             } else {
-                begun.send(())?;
+                started.send(())?;
             }
             Ok(token)
         }
@@ -173,7 +174,7 @@ fn computes(ledger: &Arc<Ledger>) -> Act {
 
 async fn both(run: Run<Token>) -> Outcome {
     let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
-    if outputs.len() == 2 { Ok(()) } else { Err(format!("{} outputs came of 2", outputs.len())) }
+    if outputs.len() == 2 { Ok(()) } else { Err(format!("{} of 2 outputs came", outputs.len())) }
 }
 
 async fn computing_channel(tested: Tested) -> Outcome {
@@ -181,7 +182,7 @@ async fn computing_channel(tested: Tested) -> Outcome {
     let (sender, source) = Source::channel(2);
     let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
     let _ = sender.try_send(ledger.hand_out(0));
-    ledger.until("the first job", |seen| seen.begun.len() == 1).await?;
+    ledger.until("the first job", |seen| seen.started.len() == 1).await?;
     let _ = sender.try_send(ledger.hand_out(1));
     drop(sender);
     both(run).await
@@ -191,15 +192,15 @@ async fn computing_generator(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let items = Arc::clone(&ledger);
     let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
+    let released = Arc::clone(&go_on);
     let source = Source::generate(|out| async move {
         out.send(items.hand_out(0)).await;
-        told.notified().await;
+        released.notified().await;
         out.send(items.hand_out(1)).await;
     });
     let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
-    // Sent from here and not by the job: a task that a job wakes waits in the slot of the thread of the job.
-    ledger.until("the first job", |seen| seen.begun.len() == 1).await?;
+    // The check sends the item, not the job: a task that a job wakes waits in the slot of the thread of the job.
+    ledger.until("the first job", |seen| seen.started.len() == 1).await?;
     go_on.notify_one();
     both(run).await
 }

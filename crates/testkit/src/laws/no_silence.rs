@@ -1,4 +1,4 @@
-//! Law 6, no silence: a panic is a failure with its item and stage, and nothing fails unheard.
+//! Law 6, no silence: a panic is a failure with an item and a stage, and every failure is reported.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ pub(crate) fn checks() -> Vec<Check> {
     let law = Law::NoSilence;
     vec![
         Check::generated(law, "every_failure_is_reported_once", BOTH, |t, game| {
-            told_once(t, game, Stop::Never)
+            reported_once(t, game, Stop::Never)
         }),
         Check::generated(law, "every_failure_is_reported_once_when_cancelled", BOTH, |t, game| {
-            told_once(t, game, Stop::Cancel)
+            reported_once(t, game, Stop::Cancel)
         }),
         Check::new(law, "a_panic_is_a_failure_with_message_item_and_stage", BOTH, in_the_job),
         Check::new(law, "a_panic_before_the_first_await_is_reported", BOTH, in_the_call),
@@ -35,29 +35,29 @@ pub(crate) fn checks() -> Vec<Check> {
     ]
 }
 
-/// The failure of each job is reported once: by the run or in the report.
-async fn told_once(tested: Tested, game: Game, stop: Stop) -> Outcome {
+/// Checks that the failure of every job is reported once: by the run or in the report.
+async fn reported_once(tested: Tested, game: Game, stop: Stop) -> Outcome {
     let played = play(&*tested, &game, stop).await?;
     let ended = std::mem::take(&mut played.ledger.seen().ended);
     let failed = |fate| matches!(fate, Fate::Errored | Fate::Panicked | Fate::TimedOut);
     let mut failed: Vec<_> = ended.into_iter().filter(|ended| failed(ended.1)).map(|ended| ended.0).collect();
     let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
     let untaken = played.report.iter().flat_map(|report| &report.failures);
-    let heard = played.closed.as_ref().err();
-    let told = yielded.chain(untaken).chain(heard).filter(|failure| !failure.is_cancelled());
-    let mut told: Vec<_> = told.filter_map(Failure::index).collect();
+    let of_scope = played.closed.as_ref().err();
+    let reported = yielded.chain(untaken).chain(of_scope).filter(|failure| !failure.is_cancelled());
+    let mut reported: Vec<_> = reported.filter_map(Failure::index).collect();
     failed.sort_unstable();
-    told.sort_unstable();
-    if told == failed {
+    reported.sort_unstable();
+    if reported == failed {
         Ok(())
     } else {
         Err(format!(
-            "the jobs of the items {failed:?} failed, and the reported failures are of the items {told:?}"
+            "the jobs of the items {failed:?} failed, and the reported failures are of the items {reported:?}"
         ))
     }
 }
 
-/// All failures of a run, yielded or in its report.
+/// Returns all failures of a run, yielded or in the report.
 async fn failures(mut run: Run<Token>) -> Result<Vec<Failure>, String> {
     let mut failures = Vec::new();
     while let Some(result) = soon("the next output or the end", run.next()).await? {
@@ -69,12 +69,12 @@ async fn failures(mut run: Run<Token>) -> Result<Vec<Failure>, String> {
 }
 
 fn panicked(failures: &[Failure], message: &str) -> Outcome {
-    let told = |failure: &Failure| matches!(failure.cause(), Cause::Panicked(told) if told.message().contains(message));
-    if failures.iter().any(told) {
+    let reported = |failure: &Failure| matches!(failure.cause(), Cause::Panicked(reported) if reported.message().contains(message));
+    if failures.iter().any(reported) {
         return Ok(());
     }
-    let told: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
-    Err(format!("a panic said `{message}`, and the reported failures are {told:?}"))
+    let reported: Vec<_> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+    Err(format!("a panic has the message `{message}`, and the reported failures are {reported:?}"))
 }
 
 async fn in_the_job(tested: Tested) -> Outcome {
@@ -133,10 +133,10 @@ async fn in_the_source(tested: Tested) -> Outcome {
         };
         let run = tested.pattern(Case::new(2), Act::nothing(&ledger)).start(source, Scope::default());
         panicked(&failures(run).await?, "the well is poisoned")?;
-        let begun = ledger.seen().begun.len();
-        if begun > 5 {
+        let started = ledger.seen().started.len();
+        if started > 5 {
             return Err(format!(
-                "the source panicked after 5 items, and {begun} jobs started; 5 would be right"
+                "the source panicked after 5 items, and {started} jobs started; 5 would be right"
             ));
         }
     }
@@ -157,7 +157,7 @@ async fn in_a_drop(tested: Tested) -> Outcome {
     panicked(&failures(run).await?, "the drop of item 4")
 }
 
-/// A run of three endless jobs; the drop of one item panics.
+/// Starts a run of three endless jobs, with a panic in the drop of item 1.
 async fn explosive(tested: &Tested, ledger: &Arc<Ledger>, scope: Scope) -> Result<Run<Token>, String> {
     let job = Act::new(ledger, |token: Token| async move {
         if token.index == 1 {
@@ -184,7 +184,7 @@ async fn in_a_drop_during_a_cancel(tested: Tested) -> Outcome {
     }
 }
 
-/// An iterator whose drop panics.
+/// An iterator with a panic in the drop.
 struct Grudge(std::vec::IntoIter<Token>);
 
 impl Iterator for Grudge {
@@ -222,9 +222,9 @@ async fn in_the_report(tested: Tested) -> Outcome {
         match &report.failures[..] {
             [failure] if failure.index() == Some(7) => {}
             other => {
-                let told: Vec<_> = other.iter().map(|failure| format!("{failure:#}")).collect();
+                let reported: Vec<_> = other.iter().map(|failure| format!("{failure:#}")).collect();
                 return Err(format!(
-                    "the failure of item 7 was not taken, and must be in the report; the report has {told:?}"
+                    "the failure of item 7 was not taken, and must be in the report; the report has {reported:?}"
                 ));
             }
         }
@@ -238,26 +238,26 @@ async fn by_the_scope(tested: Tested) -> Outcome {
         2 => Plan::ends(End::Panic),
         _ => Plan::NOTHING,
     });
-    // As many as there is room for: nobody takes anything.
+    // The number of items is the bound, since no outputs are taken.
     let source = Form::Iterator.supply(&ledger, 6).source;
     let scope = Scope::new("no silence");
     let run = tested.pattern(Case::new(3), job).start(source, scope.clone());
     ledger.until("the panic", |seen| seen.count(Fate::Panicked) == 1).await?;
     settle().await;
     drop(run);
-    let told = soon("the scope's end", scope.wait()).await?;
-    panicked(&told.err().into_iter().collect::<Vec<_>>(), "job 2 panicked")
+    let reported = soon("the scope's end", scope.wait()).await?;
+    panicked(&reported.err().into_iter().collect::<Vec<_>>(), "job 2 panicked")
 }
 
 async fn while_dropping(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let scope = Scope::new("no silence");
     drop(explosive(&tested, &ledger, scope.clone()).await?);
-    let told = soon("the scope's end", scope.wait()).await?;
-    panicked(&told.err().into_iter().collect::<Vec<_>>(), "the drop of item 1")
+    let reported = soon("the scope's end", scope.wait()).await?;
+    panicked(&reported.err().into_iter().collect::<Vec<_>>(), "the drop of item 1")
 }
 
-/// Another runtime; it is never waited for, as that is not allowed within a runtime.
+/// A second runtime. The check never waits for the shutdown, since a runtime does not allow a blocking wait.
 struct Other(Option<Runtime>);
 
 impl Other {
@@ -277,7 +277,7 @@ async fn runtime_shuts_down(tested: Tested) -> Outcome {
     let mut other = Other(Builder::new_multi_thread().worker_threads(1).enable_time().build().ok());
     let entered = other.0.as_ref().ok_or("no runtime")?;
     let source = Form::Iterator.supply(&ledger, 20).source;
-    let pattern = tested.pattern(Case::new(3), Act::for_ever(&ledger));
+    let pattern = tested.pattern(Case::new(3), Act::endless(&ledger));
     let mut run = {
         let _guard = entered.enter();
         pattern.start(source, Scope::default())
@@ -298,6 +298,6 @@ async fn runtime_shuts_down(tested: Tested) -> Outcome {
     if counts.taken == counts.settled() && counts.cancelled >= 3 {
         Ok(())
     } else {
-        Err(format!("3 jobs were running as the runtime was shut down, and the report says {counts}"))
+        Err(format!("3 jobs were running at the shutdown of the runtime, and the report has {counts}"))
     }
 }

@@ -40,7 +40,7 @@ async fn input_order(tested: Tested, mut game: Game) -> Outcome {
     }
 }
 
-/// Each job but the last of every five waits for the one behind it.
+/// Checks the input order when the last job of every five completes first: every earlier job waits for the next job.
 async fn reversed(tested: Tested) -> Outcome {
     const WINDOW: usize = 5;
     let ledger = Ledger::new();
@@ -52,7 +52,7 @@ async fn reversed(tested: Tested) -> Outcome {
             if !next.is_multiple_of(WINDOW) {
                 let is_there = |index: usize| index == next;
                 ended
-                    .until("the job behind", |seen| seen.ended.iter().any(|ended| is_there(ended.0)))
+                    .until("the end of the next job", |seen| seen.ended.iter().any(|ended| is_there(ended.0)))
                     .await
                     .map_err(anyhow::Error::msg)?;
             }
@@ -60,13 +60,13 @@ async fn reversed(tested: Tested) -> Outcome {
         }
     });
     let source = Form::Stream.supply(&ledger, 40).source;
-    // All at once: in what order items begin is nobody's promise.
+    // The limit admits all jobs at once, since the order of the starts is not specified.
     let run = tested.pattern(Case::new(40), job).start(source, Scope::default());
     let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
     if outputs.iter().map(|token| token.index).eq(0..40) {
         Ok(())
     } else {
-        Err("items whose jobs ended the last first were not yielded in input order".to_owned())
+        Err("the jobs completed in reverse order, and the outputs were not yielded in input order".to_owned())
     }
 }
 
@@ -85,7 +85,9 @@ async fn by_completion(tested: Tested) -> Outcome {
     if order.iter().rev().copied().eq(0..ITEMS) {
         Ok(())
     } else {
-        Err(format!("the jobs of {ITEMS} items ended the last first, and they were yielded as {order:?}"))
+        Err(format!(
+            "the jobs of {ITEMS} items completed in reverse order, and the outputs were yielded as {order:?}"
+        ))
     }
 }
 
@@ -106,7 +108,9 @@ async fn holds_nothing_back(tested: Tested) -> Outcome {
     let mut run = tested.pattern(Case::new(2).capacity(1), job).start(source, Scope::default());
     for taken in 0..39 {
         let output = soon("the next output", run.next()).await;
-        match output.map_err(|_| format!("while item 0 waits, only {taken} of the 39 others were yielded"))? {
+        match output
+            .map_err(|_| format!("while item 0 waits, only {taken} of 39 further outputs were yielded"))?
+        {
             Some(Ok(token)) if token.index > 0 => {}
             _ => return Err("the next output is not of an item that was ready".to_owned()),
         }
@@ -140,7 +144,7 @@ fn is_unlucky(index: usize) -> bool {
     index.is_multiple_of(7)
 }
 
-/// A mix of waits and failures.
+/// Creates a job with a mix of waits and failures.
 fn mixed(ledger: &Arc<Ledger>) -> Act {
     Act::new(ledger, |token: Token| async move {
         for _ in 0..token.index % 5 {
@@ -160,16 +164,16 @@ async fn indexes(tested: Tested) -> Outcome {
     Ok(())
 }
 
-/// What a stopped run gave back is run again: the items keep their indexes.
+/// Checks that the returned items of a stopped run keep their indexes in a second run.
 async fn kept_indexes(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let supplied = Form::Stream.supply(&ledger, 100);
-    let pattern = tested.pattern(Case::new(3).capacity(5), Act::for_ever(&ledger));
+    let pattern = tested.pattern(Case::new(3).capacity(5), Act::endless(&ledger));
     let run = pattern.start(supplied.source, Scope::default());
     ledger.until("as many jobs as the limit", |seen| seen.live >= 3).await?;
     run.cancel();
     soon("the report", run.finish()).await?;
-    let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
+    let rest = supplied.kept.take().ok_or("the run has ended and did not return the source")?;
     let again = Ledger::new();
     check_indexes(&*tested, Case::new(4).going_on(), rest, mixed(&again)).await
 }

@@ -1,4 +1,4 @@
-//! Law 4, progress: jobs go on while nobody takes outputs, up to the bound, and never deadlock.
+//! Law 4, progress: jobs continue to the bound while no outputs are taken, and never deadlock.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ const ITEMS: usize = 300;
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Progress;
     vec![
-        Check::new(law, "jobs_continue_to_the_bound_without_a_receiver", BOTH, nobody_takes),
-        Check::new(law, "jobs_continue_to_the_bound_in_a_pause_of_the_receiver", BOTH, a_taker_that_pauses),
+        Check::new(law, "jobs_continue_to_the_bound_without_a_receiver", BOTH, without_receiver),
+        Check::new(law, "jobs_continue_to_the_bound_in_a_pause_of_the_receiver", BOTH, paused_receiver),
         Check::new(law, "two_stages_under_one_semaphore_finish", BOTH, one_semaphore),
         Check::new(law, "a_job_that_waits_for_a_later_one_finishes", BOTH, waits_for_a_later_one),
         Check::new(law, "the_next_item_may_wait_for_the_last_output", BOTH, one_at_a_time),
@@ -29,7 +29,7 @@ pub(crate) fn checks() -> Vec<Check> {
 
 async fn rest(run: Run<Token>) -> Result<usize, String> {
     let outputs = soon("the outputs", run.collect()).await?;
-    Ok(outputs.map_err(|failure| format!("a run without failures yielded one: {failure:#}"))?.len())
+    Ok(outputs.map_err(|failure| format!("a run without failures yielded a failure: {failure:#}"))?.len())
 }
 
 fn all(outputs: usize, expected: usize) -> Outcome {
@@ -52,15 +52,15 @@ async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
             for _ in 0..taken {
                 soon("the next output", run.next()).await?;
             }
-            // To a quick taker, room is made a portion at a time: an eighth of the bound at most, or eight
-            // items where these are no more than half of it.
+            // A stage admits items in portions while the receiver is quick: at most an eighth of the bound, or up to
+            // eight items within half of the bound.
             let portion = if taken == 0 { 0 } else { (case.bound() / 8).max((case.bound() / 2).min(8)) };
             let reach = taken + case.bound() * tested.stages_from_job() - portion;
             let ended = ledger.until("the bound", |seen| seen.ended.len() >= reach).await;
             ended.map_err(|_| {
                 let ended = ledger.seen().ended.len();
                 format!(
-                    "with {taken} outputs taken and no more asked for, {ended} jobs have ended and not \
+                    "with {taken} outputs taken, {ended} jobs have completed, not \
                      {reach} (limit {limit}, capacity {capacity})"
                 )
             })?;
@@ -70,16 +70,16 @@ async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
     Ok(())
 }
 
-async fn nobody_takes(tested: Tested) -> Outcome {
+async fn without_receiver(tested: Tested) -> Outcome {
     pausing(&*tested, 0).await
 }
 
-async fn a_taker_that_pauses(tested: Tested) -> Outcome {
+async fn paused_receiver(tested: Tested) -> Outcome {
     pausing(&*tested, 1).await?;
     pausing(&*tested, 10).await
 }
 
-/// A permit is released before its output is handed on.
+/// Checks that a permit is released before the output is delivered.
 async fn one_semaphore(tested: Tested) -> Outcome {
     for (limit, capacity) in CASES {
         for permits in [1, 2] {
@@ -106,7 +106,7 @@ async fn one_semaphore(tested: Tested) -> Outcome {
     Ok(())
 }
 
-/// After many jobs that end at once, one that waits for the item behind it.
+/// Checks that a job can wait for the next item, after many jobs that complete at once.
 async fn waits_for_a_later_one(tested: Tested) -> Outcome {
     const FIRST: usize = 2_000;
     let ledger = Ledger::new();
@@ -127,7 +127,7 @@ async fn waits_for_a_later_one(tested: Tested) -> Outcome {
     all(rest(pattern.start(source, Scope::default())).await?, 2 * FIRST)
 }
 
-/// The source has its next item only when the output of the last one is there.
+/// Checks that a source can wait for the output of the last item before the next item.
 async fn one_at_a_time(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let (sender, source) = Source::channel(1);

@@ -1,4 +1,4 @@
-//! Law 3, structure: when a run is over nothing of it is left, however it came to its end.
+//! Law 3, structure: no part of a run is left at the end of the run, after any kind of end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -43,7 +43,7 @@ async fn nothing_is_left(tested: Tested, game: Game, stop: Stop) -> Outcome {
     }
 }
 
-/// The ways in which the runs of the checks below end.
+/// The kinds of end of the runs in the checks.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Finish,
@@ -55,7 +55,7 @@ enum Ending {
 
 const ENDINGS: [Ending; 5] = [Ending::Finish, Ending::Collect, Ending::Fail, Ending::Cancel, Ending::Drop];
 
-/// Runs `job` on 50 items to such an ending, and waits for it.
+/// Runs `job` on 50 items up to `ending`, and waits for the end.
 async fn end(tested: &Tested, ledger: &Arc<Ledger>, job: Act, ending: Ending) -> Outcome {
     let scope = Scope::new("structure");
     let supplied = Form::Stream.supply(ledger, 50);
@@ -92,7 +92,7 @@ async fn no_task(tested: Tested) -> Outcome {
     for ending in ENDINGS {
         let ledger = Ledger::new();
         end(&tested, &ledger, Act::planned(&ledger, plan(ending)), ending).await?;
-        // The task that said that the run is over may just be on its way out.
+        // The task that reported the end of the run may not have returned yet.
         let gone = async {
             while alive() > before {
                 tokio::task::yield_now().await;
@@ -142,7 +142,7 @@ async fn no_source(tested: Tested) -> Outcome {
     Ok(())
 }
 
-/// Counts a thing that a job has started, until the drop.
+/// Counts a task or an inner run of a job, until the drop.
 struct Started(Arc<AtomicUsize>);
 
 impl Started {
@@ -151,8 +151,8 @@ impl Started {
         Self(Arc::clone(count))
     }
 
-    /// Is pending for a while.
-    async fn goes_on(self) {
+    /// Waits for a few polls.
+    async fn wait(self) {
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
@@ -171,26 +171,26 @@ fn inner(scope: &Scope, count: &Arc<AtomicUsize>) -> Run<()> {
     let job = move |_: i32| {
         let started = Started::new(&count);
         async move {
-            started.goes_on().await;
+            started.wait().await;
             Ok(())
         }
     };
     Run::spawn(scope.clone(), Source::new(0..2), Settings::new("inner", 2), Arc::new(job))
 }
 
-/// Starts one of the things that outlive a job, in the scope of the job.
+/// Starts a task or an inner run that outlives the job, in the scope of the job.
 fn start_in(scope: &Scope, index: usize, count: &Arc<AtomicUsize>) {
     match index % 3 {
         0 => {
             let (started, scope_of_its_own) = (Started::new(count), scope.clone());
             scope.spawn("started", async move {
-                started.goes_on().await;
+                started.wait().await;
                 drop(scope_of_its_own);
                 Ok(())
             });
         }
         1 => drop(inner(scope, count)),
-        // It comes to its end without a receiver.
+        // The run completes without a receiver.
         _ => std::mem::forget(inner(scope, count)),
     }
 }
@@ -210,7 +210,7 @@ async fn no_started(tested: Tested) -> Outcome {
             0 => {}
             left => {
                 return Err(format!(
-                    "{left} tasks and jobs of inner runs, started by jobs in their scope, are left at the end of the run \
+                    "{left} tasks and jobs of inner runs, started in the scope of the jobs, are left at the end of the run \
                      ({ending:?})"
                 ));
             }
@@ -222,7 +222,7 @@ async fn no_started(tested: Tested) -> Outcome {
 async fn dropped(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let supplied = Form::Channel.supply(&ledger, 50);
-    let pattern = tested.pattern(Case::new(4), Act::for_ever(&ledger));
+    let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
     let scope = Scope::new("structure");
     let run = pattern.start(supplied.source, scope.clone());
     ledger.until("as many jobs as the limit", |seen| seen.live >= 4).await?;
@@ -230,7 +230,7 @@ async fn dropped(tested: Tested) -> Outcome {
     ledger.until("the end of every job of a dropped run", |seen| seen.live == 0).await
 }
 
-/// A job that blocks its thread cannot be stopped: the wait for the scope includes the job.
+/// Checks that the wait for the scope includes a job that blocks the thread, since such a job cannot be stopped.
 async fn computing(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let (release, released) = mpsc::channel::<()>();

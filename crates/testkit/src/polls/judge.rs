@@ -1,4 +1,4 @@
-//! The nine laws, asked of what was seen of one play.
+//! The nine laws, judged on the observations of a play.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::testable::Testable;
 
 type Question = fn(&dyn Testable, &Scene, &Witness) -> Outcome;
 
-/// The laws that a play can break; that it came to its end is the fourth.
+/// The laws that a completed play can break. A play that does not complete breaks the law of progress.
 const QUESTIONS: [(Law, Question); 8] = [
     (Law::Conservation, conservation),
     (Law::Bounds, bounds),
@@ -26,7 +26,7 @@ const QUESTIONS: [(Law, Question); 8] = [
     (Law::NoAddedWait, no_added_wait),
 ];
 
-/// Every law that the play has broken.
+/// Returns every law that the play has broken.
 pub(super) fn judge(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Vec<Violation> {
     let broken = QUESTIONS.iter().filter_map(|(law, asks)| Some((*law, asks(tested, scene, witness).err()?)));
     broken.map(|(law, what)| Violation { law, what }).collect()
@@ -34,7 +34,7 @@ pub(super) fn judge(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> 
 
 fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let played = &witness.played;
-    // What a source that failed would still have had is nobody's.
+    // The items after the failure of a source do not exist.
     let items = if scene.fault.is_some() { played.ledger.seen().handed_out } else { scene.plans.len() };
     if let Some(report) = &played.report {
         conservation::adds_up(tested, played, report)?;
@@ -42,7 +42,7 @@ fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outc
     }
     conservation::nothing_twice(played)?;
     if tested.stages() == 1 {
-        conservation::all_are_begun_or_kept(items, played)?;
+        conservation::all_are_started_or_kept(items, played)?;
     }
     let seen = played.ledger.seen();
     match (seen.tokens, seen.sources) {
@@ -58,8 +58,8 @@ fn bounds(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let failed = scene.plans.iter().any(|plan| plan.end != End::Succeed) || scene.fault.is_some();
     let passes_on = scene.case.on_failure == OnFailure::Continue && failed;
     if passes_on && scene.case.capacity == 0 && tested.stages() > 1 {
-        // A queue without capacity lets an item in when a consumer is free for it, who may then take a failure
-        // that came from a stage before.
+        // A queue without capacity admits an item for a free worker. The worker may then take a failure from an
+        // earlier stage instead.
         return Ok(());
     }
     bounds::within_the_bound(tested, scene.case, scene.form, &witness.played)
@@ -74,21 +74,21 @@ fn structure(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     }
 }
 
-/// The reported failures in their order, cancellations included.
-fn told(witness: &Witness) -> Vec<&Failure> {
+/// Returns the reported failures in the order of the reports, including cancellations.
+fn reported(witness: &Witness) -> Vec<&Failure> {
     let played = &witness.played;
     let yielded = played.yielded.iter().filter_map(|result| result.as_ref().err());
     let untaken = played.report.iter().flat_map(|report| &report.failures);
-    let heard =
-        played.closed.as_ref().err().into_iter().chain(&witness.further).chain(witness.around.as_ref().err());
-    yielded.chain(untaken).chain(heard).collect()
+    let recorded =
+        played.closed.as_ref().err().into_iter().chain(&witness.further).chain(witness.parent.as_ref().err());
+    yielded.chain(untaken).chain(recorded).collect()
 }
 
 fn of_the_source(failure: &Failure) -> bool {
     failure.stage() == "source"
 }
 
-/// The items whose jobs failed, in the order of their failing.
+/// Returns the items of failed jobs, in the order of the failures.
 fn failed_jobs(ended: &[(usize, Fate)]) -> Vec<usize> {
     ended.iter().filter(|ended| first_cause::failed(ended.1)).map(|ended| ended.0).collect()
 }
@@ -97,7 +97,7 @@ fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outco
     let played = &witness.played;
     let source_failed = witness.source_failed;
     let ended = played.ledger.seen().ended.clone();
-    let is_stopped = witness.stopped.is_some() && scene.stop != Stop::LetGo;
+    let is_stopped = witness.stopped.is_some() && scene.stop != Stop::Release;
     if scene.case.on_failure == OnFailure::Continue {
         let all = !is_stopped && !source_failed && scene.taker == Taker::Next;
         return if all { first_cause::every_outcome(tested, &scene.plans, played) } else { Ok(()) };
@@ -105,15 +105,15 @@ fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outco
     if scene.taker == Taker::Next {
         first_cause::shape(tested, played)?;
     }
-    let told = told(witness);
-    let cause = told.first().copied();
+    let reported = reported(witness);
+    let cause = reported.first().copied();
     let is_of_job = |failure: &Failure, index| !of_the_source(failure) && failure.index() == Some(index);
     let before = witness.stopped.filter(|_| is_stopped).map_or(&ended[..], |marks| &ended[..marks.ended]);
     let first = failed_jobs(before).first().copied();
     match (first, cause) {
         _ if witness.dropped => Ok(()),
         (Some(first), Some(cause)) if is_of_job(cause, first) => Ok(()),
-        // The ledger has no order of the two.
+        // The ledger does not order a failure of a job and a failure of the source.
         (_, Some(cause)) if source_failed && of_the_source(cause) => Ok(()),
         (Some(first), _) => Err(format!(
             "the job of item {first} was the first that failed, and the reported cause is {}",
@@ -131,7 +131,7 @@ fn text(failure: Option<&Failure>) -> String {
     failure.map_or_else(|| "none".to_owned(), |failure| format!("`{failure:#}`"))
 }
 
-/// A run without a failure has completed every item, despite the stop.
+/// Checks that a run without a failure has completed every item, despite the stop.
 fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> Outcome {
     let items = scene.plans.len();
     let succeeded = witness.played.ledger.seen().count(Fate::Succeeded);
@@ -139,19 +139,19 @@ fn all_came_to_their_end(scene: &Scene, witness: &Witness, is_stopped: bool) -> 
         return Ok(());
     }
     let how = if is_stopped { "was stopped" } else { "was not stopped" };
-    Err(format!("the run {how}, {succeeded} of {items} jobs came to their end, and no failure is reported"))
+    Err(format!("the run {how}, {succeeded} of {items} jobs completed, and no failure is reported"))
 }
 
-/// The cause is who stopped it, or a job that failed before anybody knew.
+/// Checks that the cause is the stop, or a job that failed before the run recorded the stop.
 fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outcome {
     let by = match scene.stop {
         Stop::CancelRun => Cancelled::Run,
         Stop::Deadline => Cancelled::Deadline,
-        Stop::CancelScope | Stop::CancelScopeAround => Cancelled::Scope,
-        Stop::Drop | Stop::LetGo => Cancelled::Dropped,
+        Stop::CancelScope | Stop::CancelParentScope => Cancelled::Scope,
+        Stop::Drop | Stop::Release => Cancelled::Dropped,
     };
     match cause.cause() {
-        Cause::Cancelled(told) if *told == by => Ok(()),
+        Cause::Cancelled(reported) if *reported == by => Ok(()),
         Cause::Cancelled(_) => {
             Err(format!("the run was stopped by {:?}, and the reported cause is `{cause:#}`", scene.stop))
         }
@@ -160,19 +160,22 @@ fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outco
     }
 }
 
-/// Each failure of a job is reported once, with message and stage: by the run, or by the scope of a run that was dropped or
-/// collected.
+/// Checks that every failure of a job is reported once, with message and stage: by the run, or by the scope of a dropped
+/// or collected run.
 fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let source_failed = witness.source_failed;
     let ended = witness.played.ledger.seen().ended.clone();
-    let told: Vec<_> = told(witness).into_iter().filter(|failure| !failure.is_cancelled()).collect();
-    for failure in &told {
+    let reported: Vec<_> = reported(witness).into_iter().filter(|failure| !failure.is_cancelled()).collect();
+    for failure in &reported {
         says_what_happened(scene, witness, failure)?;
     }
     let mut failed = failed_jobs(&ended);
-    let mut jobs: Vec<_> =
-        told.iter().filter(|failure| !of_the_source(failure)).filter_map(|failure| failure.index()).collect();
-    let source = told.iter().filter(|failure| of_the_source(failure)).count();
+    let mut jobs: Vec<_> = reported
+        .iter()
+        .filter(|failure| !of_the_source(failure))
+        .filter_map(|failure| failure.index())
+        .collect();
+    let source = reported.iter().filter(|failure| of_the_source(failure)).count();
     failed.sort_unstable();
     jobs.sort_unstable();
     if jobs == failed && source == usize::from(source_failed) {
@@ -208,14 +211,14 @@ fn says_what_happened(scene: &Scene, witness: &Witness, failure: &Failure) -> Ou
     }
 }
 
-/// Once it is stopped no job begins, and each that goes on is polled no more than once.
+/// Checks that no job starts after the stop, and that a running job is polled at most once more.
 fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
-    let Some(Marks { begun, job_polls, in_mid_poll, .. }) = witness.stopped else { return Ok(()) };
-    if scene.stop == Stop::LetGo {
+    let Some(Marks { started, job_polls, in_mid_poll, .. }) = witness.stopped else { return Ok(()) };
+    if scene.stop == Stop::Release {
         return Ok(());
     }
     let seen = witness.played.ledger.seen();
-    let after = &seen.begun[begun..];
+    let after = &seen.started[started..];
     let at_once = matches!(scene.stop, Stop::CancelRun | Stop::Drop);
     if at_once && !after.is_empty() {
         return Err(format!(
@@ -223,7 +226,7 @@ fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
         ));
     }
     let most = match scene.stop {
-        // The timer has its turn after a poll.
+        // The runtime polls the timer after a poll of a task.
         Stop::Deadline => 2,
         _ => usize::from(!at_once || in_mid_poll),
     };
@@ -237,7 +240,8 @@ fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     }
 }
 
-/// In order: nothing but the unbroken prefix. As completed, in one stage: just as the jobs end.
+/// Checks the order of the outputs: an unbroken prefix of the items if the subject is ordered; otherwise, for a single
+/// stage, the order of the completions of the jobs.
 fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     let played = &witness.played;
     if tested.is_ordered() {
@@ -246,7 +250,7 @@ fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
             Err(failure) if of_the_source(failure) || failure.is_cancelled() => None,
             Err(failure) => failure.index(),
         };
-        // A failure that stops the run comes where the prefix is broken.
+        // A failure that stops the run comes at the end of the prefix.
         let stops = |place: usize| place + 1 == played.yielded.len() && played.yielded[place].is_err();
         let mut places = played.yielded.iter().map(index).enumerate();
         let wrong =
@@ -266,13 +270,15 @@ fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     if ended.starts_with(&outputs) {
         Ok(())
     } else {
-        Err(format!("the jobs ended in the order {ended:?}, and the outputs came in the order {outputs:?}"))
+        Err(format!(
+            "the jobs completed in the order {ended:?}, and the outputs came in the order {outputs:?}"
+        ))
     }
 }
 
 fn no_added_wait(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     match witness.waited {
         Duration::ZERO => Ok(()),
-        waited => Err(format!("{waited:?} passed on a clock that moves only while nothing can go on")),
+        waited => Err(format!("{waited:?} passed on a clock that moves only while no task can proceed")),
     }
 }

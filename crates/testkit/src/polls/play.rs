@@ -1,8 +1,7 @@
-//! One play: the runtime makes one poll at a time, and between two, or within one, the run is stopped.
+//! A play: the runtime makes a single poll at a time, and the run is stopped between two polls, or within a poll.
 //!
-//! A [`Runtime::Stepped`](crate::Runtime::Stepped) gives the check its turn after each poll of a task. So every
-//! await of the run's own tasks (workers, supervisor, clearing up) is a place where the check may act, and the
-//! taker's future is polled by the check, by hand.
+//! A [`Runtime::Stepped`](crate::Runtime::Stepped) polls the check after every poll of a task. So the check can act at
+//! every await in the tasks of the run (runners, supervisor, cleanup). The check polls the future of the receiver.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -17,68 +16,68 @@ use tokio::time::Instant;
 use towpath_pattern::{Failure, Pattern, Scope};
 
 use super::scene::{Pace, Place, Scene, Stop, Taker};
-use super::taking::{Notes, Told, take};
+use super::taking::{Notes, Orders, take};
 use crate::game::{Played, drain_to_failure};
 use crate::probe::{Act, Ledger, Token};
 use crate::runtime::soon;
 use crate::testable::Testable;
 
-/// More polls than any play takes.
+/// The largest number of polls of a play.
 const MOST_POLLS: usize = 5_000;
-/// After this number of polls without an event, no task proceeds by itself.
+/// After this number of polls without an event, no task proceeds without the receiver.
 const STILL: usize = 25;
 /// A late receiver is polled once in this number of polls.
 const LATE: usize = 7;
-/// The deadline of those that have one.
+/// The deadline of a scene with [`Stop::Deadline`].
 const DEADLINE: Duration = Duration::from_secs(1);
-/// What the clock is moved by to pass it: tokio's timer is exact to a millisecond.
+/// The step of the clock that passes the deadline: the timer of tokio is exact to a millisecond.
 const PAST_THE_DEADLINE: Duration = Duration::from_millis(1_001);
 
-/// What had been seen when the play was stopped.
+/// The number of observations at the stop.
 #[derive(Clone, Copy)]
 pub(super) struct Marks {
-    pub(super) begun: usize,
+    pub(super) started: usize,
     pub(super) ended: usize,
     pub(super) job_polls: usize,
-    /// A job may have been at its next poll already.
+    /// The stop came within a poll, possibly of a job.
     pub(super) in_mid_poll: bool,
 }
 
 impl Marks {
     fn of(ledger: &Ledger, in_mid_poll: bool) -> Self {
         let seen = ledger.seen();
-        let (begun, ended) = (seen.begun.len(), seen.ended.len());
-        Self { begun, ended, job_polls: seen.job_polls.len(), in_mid_poll }
+        let (started, ended) = (seen.started.len(), seen.ended.len());
+        Self { started, ended, job_polls: seen.job_polls.len(), in_mid_poll }
     }
 }
 
-/// What was seen of a play.
+/// The observations of a play.
 pub(super) struct Witness {
     pub(super) played: Played,
-    /// It was stopped before its end.
+    /// `None` if the play was not stopped before the end.
     pub(super) stopped: Option<Marks>,
-    /// The source has failed, as it was to.
+    /// The source has failed, as planned.
     pub(super) source_failed: bool,
-    /// The run was dropped, so that nobody has its report.
+    /// The run was dropped, so the run has no report.
     pub(super) dropped: bool,
-    pub(super) around: Result<(), Failure>,
-    /// What both scopes have recorded besides the first failure of each.
+    pub(super) parent: Result<(), Failure>,
+    /// The failures of both scopes after the first failure of a scope.
     pub(super) further: Vec<Failure>,
     /// The name of the stage with the job.
     pub(super) stage: String,
-    /// What the clock was moved by, beyond what the check itself moved it by.
+    /// The time that passed on the clock without the steps of the check.
     pub(super) waited: Duration,
     pub(super) tasks_left: usize,
     pattern: Box<dyn Pattern<Token, Out = Token>>,
     gate: Gate,
 }
 
-/// Once it is there, jobs wait in it for each other.
+/// The barrier of the jobs of [`Witness::runs_again`]; empty until then.
 type Gate = Arc<Mutex<Option<Arc<Barrier>>>>;
 
 type Taking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The future of the receiver, which the stop can drop.
+/// The future of the receiver. The stop can drop the future.
 #[derive(Clone)]
 struct Slot(Arc<Mutex<Option<Taking>>>);
 
@@ -87,7 +86,7 @@ impl Slot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ready when it came to its end, and when it was dropped.
+    /// Returns `Ready` if the future has completed or was dropped.
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut taking = self.lock();
         let polled = taking.as_mut().map_or(Poll::Ready(()), |taking| taking.as_mut().poll(cx));
@@ -97,7 +96,7 @@ impl Slot {
         polled
     }
 
-    /// Drops the run, unless it is being polled just now; says whether it did.
+    /// Drops the run, unless a poll of the run is in progress. Returns whether the run was dropped.
     fn drop_run(&self) -> bool {
         let taking = match self.0.try_lock() {
             Ok(mut taking) => taking.take(),
@@ -116,7 +115,7 @@ impl Wake for Woken {
     }
 }
 
-/// The runtime makes one poll of one task.
+/// Waits until the runtime has polled another task once.
 async fn one_poll() {
     let mut made = false;
     poll_fn(|cx| {
@@ -140,29 +139,29 @@ async fn closed(scope: &Scope) -> Result<(Result<(), Failure>, Vec<Failure>), St
     Ok((closed, scope.take_failures()))
 }
 
-/// What has to be at hand to stop a play.
+/// The handles that stop a play.
 struct Stage {
-    around: Scope,
+    parent: Scope,
     scope: Scope,
     slot: Slot,
-    told: Arc<Told>,
+    orders: Arc<Orders>,
 }
 
 impl Stage {
-    fn let_go(&self) {
-        self.told.let_go.store(true, Ordering::Relaxed);
+    fn release(&self) {
+        self.orders.release.store(true, Ordering::Relaxed);
     }
 
-    /// Stops it, other than by the clock; says whether that was possible.
+    /// Stops the play, except by the clock. Returns whether the stop was possible.
     fn stop(&self, stop: Stop) -> bool {
         match stop {
-            Stop::LetGo => self.let_go(),
+            Stop::Release => self.release(),
             Stop::CancelRun => {
-                self.told.cancel.store(true, Ordering::Relaxed);
-                self.let_go();
+                self.orders.cancel.store(true, Ordering::Relaxed);
+                self.release();
             }
             Stop::CancelScope => self.scope.cancel(),
-            Stop::CancelScopeAround => self.around.cancel(),
+            Stop::CancelParentScope => self.parent.cancel(),
             Stop::Drop => return self.slot.drop_run(),
             Stop::Deadline => {}
         }
@@ -170,7 +169,11 @@ impl Stage {
     }
 }
 
-/// Plays `scene`, stopped at `place`. An error is a hang.
+/// Plays `scene`, stopped at `place`.
+///
+/// # Errors
+///
+/// When the play hangs, when an output follows the end, or when the run does not return the source.
 pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> Result<Witness, String> {
     let began = Instant::now();
     let ledger = Ledger::new();
@@ -194,18 +197,18 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
             }
         }),
     );
-    let around = Scope::new("around");
-    let mut scope = around.child("every poll");
+    let parent = Scope::new("parent");
+    let mut scope = parent.child("every poll");
     if scene.stop == Stop::Deadline {
         scope = scope.with_timeout(DEADLINE);
     }
     let run = pattern.start(supplied.source, scope.clone());
     let stage = run.report().stages[tested.job_stage()].stage.to_string();
-    let told = Arc::new(Told::default());
+    let orders = Arc::new(Orders::default());
     let notes = Arc::new(Mutex::new(Notes::default()));
-    let taking = take(run, scene.taker, Arc::clone(&told), (Arc::clone(&ledger), Arc::clone(&notes)));
+    let taking = take(run, scene.taker, Arc::clone(&orders), (Arc::clone(&ledger), Arc::clone(&notes)));
     let slot = Slot(Arc::new(Mutex::new(Some(Box::pin(taking)))));
-    let at_hand = Arc::new(Stage { around: around.clone(), scope: scope.clone(), slot, told });
+    let at_hand = Arc::new(Stage { parent: parent.clone(), scope: scope.clone(), slot, orders });
 
     let marks: Arc<Mutex<Option<Marks>>> = Arc::default();
     if let Place::Moment(moments) = place {
@@ -230,7 +233,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         }
     }
     if stopped.is_some() && scene.taker == Taker::Nobody {
-        at_hand.let_go();
+        at_hand.release();
     }
     let moved =
         if stopped.is_some() && scene.stop == Stop::Deadline { PAST_THE_DEADLINE } else { Duration::ZERO };
@@ -239,7 +242,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
     let (inner, further) = closed(&scope).await?;
     let left = ledger.seen().live;
     drop((at_hand, scope));
-    let (outer, others) = closed(&around).await?;
+    let (outer, others) = closed(&parent).await?;
     let waited = began.elapsed().saturating_sub(moved);
     let tasks_left = tasks_left().await;
 
@@ -249,7 +252,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         return Err("an output came after the end; a run is fused".to_owned());
     }
     let (taken, most_ahead) = (supplied.rest.taken(), ledger.seen().most_ahead);
-    let rest = supplied.kept.take().ok_or("the run is over and its source was not given back")?;
+    let rest = supplied.kept.take().ok_or("the run has ended and did not return the source")?;
     let source_failed = ledger.seen().source_failed;
     let (kept, failure) = drain_to_failure(rest).await?;
     if let Some(failure) = failure.filter(|_| scene.fault.is_none() || source_failed) {
@@ -265,7 +268,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         stopped,
         source_failed,
         dropped,
-        around: outer,
+        parent: outer,
         further: further.into_iter().chain(others).collect(),
         stage,
         waited,
@@ -275,8 +278,8 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
     })
 }
 
-/// One poll of a task after the other, and the taker's between them, up to the place where it is stopped; says
-/// whether the run had come to its end before.
+/// Lets the runtime poll the tasks, and polls the receiver in between, up to `place`. Returns whether the run ended
+/// before `place`.
 async fn step(
     scene: &Scene,
     place: Place,
@@ -307,14 +310,14 @@ async fn step(
         still = if now == moments { still + 1 } else { 0 };
         moments = now;
         if scene.taker == Taker::Nobody && still == STILL {
-            at_hand.let_go();
+            at_hand.release();
             return Ok(true);
         }
     }
     Err(format!("hung: not over after {MOST_POLLS} polls"))
 }
 
-/// How many tasks there still are once those that said that the run is over had time to go.
+/// Returns the number of tasks that are left after the tasks of a completed run have had time to return.
 async fn tasks_left() -> usize {
     let alive = || Handle::current().metrics().num_alive_tasks();
     for _ in 0..STILL {
@@ -327,8 +330,8 @@ async fn tasks_left() -> usize {
 }
 
 impl Witness {
-    /// The same pattern once more, with as many jobs as may run, each of which waits for all the others: nothing
-    /// that the first run held is missing.
+    /// Runs the same pattern again, with as many jobs as the limit, and lets every job wait until all have started. The run
+    /// completes only if the first run has released all permits and resources.
     pub(super) async fn runs_again(self, scene: &Scene) -> Result<(), String> {
         let limit = scene.case.limit.get();
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(limit)));

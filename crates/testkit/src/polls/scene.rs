@@ -1,4 +1,4 @@
-//! What one play is made of: the settings, the jobs and the source, who takes, and how it is stopped.
+//! The parts of a play: the settings, the jobs, the source, the receiver and the stop.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::probe::{End, Form, Plan, SourceFault, Wait};
 use crate::subject::Case;
 use crate::testable::Testable;
 
-/// What the one future does that a user has of the run.
+/// The calls of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taker {
     /// Calls `next` until the end, then `finish`.
@@ -17,38 +17,38 @@ pub(super) enum Taker {
     Collect,
     Outcomes,
     Finish,
-    /// Takes nothing, until nothing more can happen or the run is to be stopped; then calls `finish`.
+    /// Takes no output, until no task can proceed or the run is to be stopped; then calls `finish`.
     Nobody,
 }
 
-/// When that future is polled.
+/// The time of the polls of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
     /// After every poll of a task, woken or not.
     Always,
-    /// Only when it was woken, as a runtime does it.
+    /// Only after a wake-up, as in a runtime.
     Woken,
-    /// When it was woken, and then late: many outputs are there.
+    /// Some time after a wake-up, when many outputs are ready.
     Late,
 }
 
 /// How a play is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The future of the moment (`next`) is dropped, and a new one goes on: nothing is stopped.
-    LetGo,
+    /// The receiver drops the current future (`next`) and creates a new future: the run continues.
+    Release,
     CancelRun,
     CancelScope,
-    CancelScopeAround,
+    CancelParentScope,
     Deadline,
-    /// The future that has the run is dropped.
+    /// The future of the receiver is dropped with the run.
     Drop,
 }
 
-/// Where it is stopped.
+/// The place of the stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Nowhere.
+    /// No stop.
     End,
     /// Between two polls, after this number of polls of the runtime.
     Poll(usize),
@@ -56,7 +56,7 @@ pub(super) enum Place {
     Moment(usize),
 }
 
-/// One play.
+/// A play.
 #[derive(Clone, Debug)]
 pub(super) struct Scene {
     pub(super) case: Case,
@@ -71,11 +71,11 @@ pub(super) struct Scene {
 impl Taker {
     const ALL: [Self; 5] = [Self::Next, Self::Collect, Self::Outcomes, Self::Finish, Self::Nobody];
 
-    /// Whether the receiver still has the run at the stop.
+    /// Returns whether the receiver still has the run at the stop.
     fn can(self, stop: Stop) -> bool {
         match (self, stop) {
-            (Self::Collect | Self::Outcomes | Self::Finish, Stop::LetGo | Stop::CancelRun)
-            | (Self::Nobody, Stop::LetGo) => false,
+            (Self::Collect | Self::Outcomes | Self::Finish, Stop::Release | Stop::CancelRun)
+            | (Self::Nobody, Stop::Release) => false,
             (Self::Next | Self::Collect | Self::Outcomes | Self::Finish | Self::Nobody, _) => true,
         }
     }
@@ -87,23 +87,23 @@ impl Pace {
 
 impl Stop {
     pub(super) const ALL: [Self; 6] = [
-        Self::LetGo,
+        Self::Release,
         Self::CancelRun,
         Self::CancelScope,
-        Self::CancelScopeAround,
+        Self::CancelParentScope,
         Self::Deadline,
         Self::Drop,
     ];
 
-    /// Those that a job, the source or the drop of an item can bring about.
-    pub(super) const FROM_INSIDE: [Self; 3] = [Self::CancelScope, Self::CancelScopeAround, Self::Drop];
+    /// The stops from within a job, the source or the drop of an item.
+    pub(super) const FROM_INSIDE: [Self; 3] = [Self::CancelScope, Self::CancelParentScope, Self::Drop];
 }
 
 const fn plan(polls: u8, end: End) -> Plan {
     Plan { wait: if polls == 0 { Wait::Not } else { Wait::Polls(polls) }, end }
 }
 
-/// What the jobs do: all well and waiting, none waiting, the last first, failures of each kind.
+/// The plans of the jobs: successes with waits, successes without a wait, the last job first, failures of every kind.
 const PLANS: [[Plan; 6]; 4] = [
     [
         plan(1, End::Succeed),
@@ -135,11 +135,11 @@ const PLANS: [[Plan; 6]; 4] = [
 /// Limits and capacities.
 const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
-/// Of the scenes with a subject of several stages, whose plays are long, one in this number is played, and each of them
-/// with other subjects; with `TOWPATH_LONG=1` all of them.
+/// A subject of several stages plays a single scene out of this number of scenes, since the plays are long. Different
+/// subjects play different scenes. With `TOWPATH_LONG=1`, all scenes are played.
 const SHARES: u64 = 6;
 
-/// Chooses settings: the same ones in every run, and others for another subject.
+/// Chooses settings: the same in every run, and different for every subject.
 pub(super) struct Choice {
     random: u64,
     share: u64,
@@ -154,27 +154,27 @@ impl Choice {
         Self { random, share: random % shares, shares }
     }
 
-    /// Whether the next scene is one of the subject's share.
+    /// Returns whether the next scene is in the share of the subject.
     pub(super) fn is_next(&mut self) -> bool {
         self.share = (self.share + 1) % self.shares;
         self.share == 0
     }
 
     fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        // Knuth's constants; the high bits are the random ones.
+        // The constants are Knuth's. Only the high bits are random.
         let next = self.random.wrapping_mul(6_364_136_223_846_793_005);
         self.random = next.wrapping_add(1_442_695_040_888_963_407);
         let place = usize::try_from((self.random >> 33) % all.len() as u64).unwrap_or(0);
         all[place].clone()
     }
 
-    /// A scene that nobody stops, with any taker.
+    /// Returns a scene without a stop, with any receiver.
     pub(super) fn unstopped(&mut self, on_failure: OnFailure) -> Scene {
         let taker = self.of(&Taker::ALL);
-        self.scene(taker, Stop::LetGo, on_failure)
+        self.scene(taker, Stop::Release, on_failure)
     }
 
-    /// A scene with this taker, ending and failure policy, and the rest chosen.
+    /// Returns a scene with the given receiver, stop and failure policy. All further settings are chosen.
     pub(super) fn scene(&mut self, taker: Taker, stop: Stop, on_failure: OnFailure) -> Scene {
         let (limit, capacity) = self.of(&CASES);
         let case = Case { on_failure, ..Case::new(limit).capacity(capacity) };
@@ -183,7 +183,7 @@ impl Choice {
     }
 }
 
-/// Every taker with every ending it can have, going on after failures and not: `each` times, differently.
+/// Returns `each` different scenes for every receiver, every possible stop and every failure policy.
 pub(super) fn scenes(choice: &mut Choice, stops: &[Stop], each: usize) -> Vec<Scene> {
     let mut scenes = Vec::new();
     for (taker, stop) in Taker::ALL.iter().flat_map(|taker| stops.iter().map(move |stop| (*taker, *stop))) {
@@ -203,12 +203,12 @@ impl fmt::Display for Scene {
         let Case { limit, capacity, on_failure } = self.case;
         write!(f, "limit {limit}, capacity {capacity}")?;
         if on_failure == OnFailure::Continue {
-            f.write_str(", going on after failures")?;
+            f.write_str(", continuing after failures")?;
         }
         write!(f, ", {} items from a source of the form {:?}", self.plans.len(), self.form)?;
         if let Some(fault) = self.fault {
             let how = if fault.panics { "panics" } else { "fails" };
-            write!(f, " that {how} at its poll {}", fault.at)?;
+            write!(f, " that {how} at poll {}", fault.at)?;
         }
         for (index, Plan { wait, end }) in self.plans.iter().enumerate() {
             match (wait, end) {
@@ -217,13 +217,13 @@ impl fmt::Display for Scene {
                 (Wait::Not | Wait::Ms(_), _) => write!(f, ", item {index}: {end:?}")?,
             }
         }
-        write!(f, ", taker {:?} polled {:?}", self.taker, self.pace)
+        write!(f, ", receiver {:?} polled {:?}", self.taker, self.pace)
     }
 }
 
 impl Place {
-    /// In words, with how it is stopped there.
-    pub(super) fn told(self, stop: Stop) -> String {
+    /// Returns a description of the place and the stop.
+    pub(super) fn describe(self, stop: Stop) -> String {
         match self {
             Self::End => "not stopped".to_owned(),
             Self::Poll(polls) => format!("{stop:?} after {polls} polls"),

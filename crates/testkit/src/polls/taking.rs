@@ -1,4 +1,4 @@
-//! The receiver of a play: its calls, and its observations.
+//! The receiver of a play: the calls and the observations.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -24,10 +24,10 @@ pub(super) struct Notes {
 }
 
 /// Returns the output of `future`, or `None` if the stop has released the future.
-async fn unless_told<F: Future>(let_go: &AtomicBool, future: F) -> Option<F::Output> {
+async fn unless_released<F: Future>(release: &AtomicBool, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| {
-        if let_go.swap(false, Ordering::Relaxed) {
+        if release.swap(false, Ordering::Relaxed) {
             return Poll::Ready(None);
         }
         future.as_mut().poll(cx).map(Some)
@@ -35,11 +35,11 @@ async fn unless_told<F: Future>(let_go: &AtomicBool, future: F) -> Option<F::Out
     .await
 }
 
-/// The orders to the receiver, at its next poll.
+/// The orders to the receiver for the next poll.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Orders {
     /// Drop the current future.
-    pub(super) let_go: AtomicBool,
+    pub(super) release: AtomicBool,
     /// Then cancel the run.
     pub(super) cancel: AtomicBool,
 }
@@ -48,11 +48,11 @@ pub(super) struct Told {
 pub(super) async fn take(
     mut run: Run<Token>,
     taker: Taker,
-    told: Arc<Told>,
+    orders: Arc<Orders>,
     (ledger, notes): (Arc<Ledger>, Arc<Mutex<Notes>>),
 ) {
-    let let_go = |run: &Run<Token>| {
-        if told.cancel.load(Ordering::Relaxed) {
+    let cancel_if_ordered = |run: &Run<Token>| {
+        if orders.cancel.load(Ordering::Relaxed) {
             run.cancel();
         }
     };
@@ -66,8 +66,8 @@ pub(super) async fn take(
             let live = run.report().stages;
             note().live.push(live);
             ledger.ask();
-            match unless_told(&told.let_go, run.next()).await {
-                None => let_go(&run),
+            match unless_released(&orders.release, run.next()).await {
+                None => cancel_if_ordered(&run),
                 Some(Some(result)) => note().yielded.push(result.map(index)),
                 Some(None) => break,
             }
@@ -92,8 +92,8 @@ pub(super) async fn take(
         }
         Taker::Finish => {}
         Taker::Nobody => {
-            unless_told(&told.let_go, std::future::pending::<()>()).await;
-            let_go(&run);
+            unless_released(&orders.release, std::future::pending::<()>()).await;
+            cancel_if_ordered(&run);
             ledger.ask_for_all();
         }
     }

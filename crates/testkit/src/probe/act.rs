@@ -1,4 +1,4 @@
-//! The jobs of the suite: written down in the ledger, and doing what a plan says.
+//! The jobs of the suite: the ledger records the jobs, and a plan describes the work of a job.
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -17,7 +17,7 @@ use crate::runtime::is_multi_thread;
 type Acting = Pin<Box<dyn Future<Output = anyhow::Result<Token>> + Send>>;
 type Body = dyn Fn(Token, &Scope) -> Acting + Send + Sync;
 
-/// A job that is written down in the ledger. One type for all checks, so that a pattern is compiled once.
+/// A job with a record in the ledger. All checks share the type, so a pattern is compiled once.
 #[derive(Clone)]
 pub(crate) struct Act {
     ledger: Arc<Ledger>,
@@ -33,7 +33,7 @@ impl Act {
         Self::scoped(ledger, move |token, _| body(token))
     }
 
-    /// A job that gets a clone of the scope of the jobs, too.
+    /// Creates a job that also receives a clone of the scope of the jobs.
     pub(crate) fn scoped<F, Fut>(ledger: &Arc<Ledger>, body: F) -> Self
     where
         F: Fn(Token, Scope) -> Fut + Send + Sync + 'static,
@@ -43,20 +43,20 @@ impl Act {
         Self { ledger: Arc::clone(ledger), body: Arc::new(body) }
     }
 
-    /// A job that returns its item at once.
+    /// Creates a job that returns the item at once.
     pub(crate) fn nothing(ledger: &Arc<Ledger>) -> Self {
         Self::new(ledger, |token| async move { Ok(token) })
     }
 
-    /// A job that never ends.
-    pub(crate) fn for_ever(ledger: &Arc<Ledger>) -> Self {
+    /// Creates a job that never completes.
+    pub(crate) fn endless(ledger: &Arc<Ledger>) -> Self {
         Self::new(ledger, |token| async move {
             std::future::pending::<()>().await;
             Ok(token)
         })
     }
 
-    /// A job that does for each item what `plan` says.
+    /// Creates a job that carries out the plan of the item.
     pub(crate) fn planned(
         ledger: &Arc<Ledger>,
         plan: impl Fn(usize) -> Plan + Send + Sync + 'static,
@@ -68,9 +68,9 @@ impl Act {
 impl Act {
     /// Starts the job.
     fn act(&self, token: Token, scope: &Scope) -> impl Future<Output = anyhow::Result<Token>> + Send + use<> {
-        let mut entry = self.ledger.begin(token.index);
+        let mut entry = self.ledger.start(token.index);
         let mut acting = (self.body)(token, scope);
-        // Not an `async` block: that would drop what is left of the job, which is for the pattern to do.
+        // Not an `async` block: the block would drop a completed job, and the pattern must drop the job.
         poll_fn(move |cx| {
             entry.polled();
             let polled = catch_unwind(AssertUnwindSafe(|| acting.as_mut().poll(cx)));
@@ -90,7 +90,7 @@ impl Act {
 impl Job<Token> for Act {
     type Out = Token;
 
-    /// As in a pattern that gives its jobs no scope.
+    /// Calls the job as a pattern without a scope for jobs.
     fn call(&self, token: Token) -> impl Future<Output = anyhow::Result<Token>> + Send {
         self.act(token, &Scope::new("of no run"))
     }
@@ -115,7 +115,7 @@ fn fate_of(error: &anyhow::Error) -> Fate {
     }
 }
 
-/// What a job does: it waits, then it ends.
+/// The work of a job: a wait and an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) wait: Wait,
@@ -124,11 +124,11 @@ pub(crate) struct Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Ends at its first poll.
+    /// Ends at the first poll.
     Not,
-    /// Pending this number of times.
+    /// Returns `Pending` this number of times.
     Polls(u8),
-    /// A sleep of this number of milliseconds; on a clock that is not paused, as many polls.
+    /// Sleeps for this number of milliseconds, or returns `Pending` this number of times without a paused clock.
     Ms(u8),
 }
 
@@ -143,7 +143,7 @@ pub(crate) enum End {
 impl Plan {
     pub(crate) const NOTHING: Self = Self { wait: Wait::Not, end: End::Succeed };
 
-    /// Ends so, at once.
+    /// Creates a plan with `end` and no wait.
     pub(crate) fn ends(end: End) -> Self {
         Self { wait: Wait::Not, end }
     }

@@ -1,4 +1,4 @@
-//! The suite's own record of every item: handed out by the source, begun, ended, dropped.
+//! The record of the suite: every item is taken from the source, started, completed and dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,18 +9,18 @@ use tokio::sync::Notify;
 use crate::panics;
 use crate::runtime::soon;
 
-/// How a job was seen to end, from inside it.
+/// The end of a job, observed from within the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Succeeded,
     Errored,
     TimedOut,
     Panicked,
-    /// The future was dropped before its end, or returned the cancellation of an inner run.
+    /// The future was dropped before the end, or returned the cancellation of an inner run.
     Cancelled,
 }
 
-/// What was seen of the items of one run.
+/// The record of the items of a run.
 #[derive(Default)]
 pub(crate) struct Ledger {
     seen: Mutex<Seen>,
@@ -44,19 +44,19 @@ pub(crate) struct Seen {
     pub(crate) sources: usize,
     pub(crate) live: usize,
     pub(crate) peak: usize,
-    /// How often the taker asked for an output.
+    /// The number of outputs that the receiver has asked for.
     pub(crate) asked: usize,
-    /// The most items handed out beyond those the taker had asked for.
+    /// The largest number of items taken from the source beyond the outputs that the receiver has asked for.
     pub(crate) most_ahead: usize,
-    /// Each job's item, in the order of their beginnings.
-    pub(crate) begun: Vec<usize>,
-    /// Each ended job's item, in the order of their ends.
+    /// The item of every job, in the order of the starts.
+    pub(crate) started: Vec<usize>,
+    /// The item of every completed or dropped job, in the order of the ends.
     pub(crate) ended: Vec<(usize, Fate)>,
-    /// The item of each poll of a job.
+    /// The item of every poll of a job.
     pub(crate) job_polls: Vec<usize>,
-    /// The source has failed, as it was to.
+    /// The source has failed, as planned.
     pub(crate) source_failed: bool,
-    /// How much has been seen in all.
+    /// The number of all recorded events.
     pub(crate) moments: usize,
 }
 
@@ -86,13 +86,13 @@ impl Ledger {
         result
     }
 
-    /// Runs `action` within the moment after `moments` others: while a job, or the source, is
-    /// polled, or an item dropped.
+    /// Runs `action` within the event after `moments` further events: during a poll of a job or of the source, or during
+    /// the drop of an item.
     pub(crate) fn after(&self, moments: usize, action: impl FnOnce() + Send + 'static) {
         *self.alarm() = Some(Alarm { moments, action: Box::new(action) });
     }
 
-    /// Forgets what was to be done.
+    /// Drops the action of [`after`](Self::after).
     pub(crate) fn call_off(&self) {
         let alarm = self.alarm().take();
         drop(alarm);
@@ -116,7 +116,7 @@ impl Ledger {
         }
     }
 
-    /// A new item, handed out by a source.
+    /// Creates an item, and records that a source made the item.
     pub(crate) fn hand_out(self: &Arc<Self>, index: usize) -> Token {
         self.note(|seen| {
             seen.handed_out += 1;
@@ -148,27 +148,31 @@ impl Ledger {
         self.note(|seen| seen.sources -= 1);
     }
 
-    /// To be said before each output that the taker asks for.
+    /// Records that the receiver asks for an output.
     pub(crate) fn ask(&self) {
         self.note(|seen| seen.asked += 1);
     }
 
-    /// To be said by a taker that takes whatever comes.
+    /// Records that the receiver takes every output without asking.
     pub(crate) fn ask_for_all(&self) {
         self.note(|seen| seen.asked = usize::MAX);
     }
 
-    /// A job begins; it lives until the entry is dropped.
-    pub(crate) fn begin(self: &Arc<Self>, index: usize) -> Entry {
+    /// Records the start of a job. The job is live until the drop of the entry.
+    pub(crate) fn start(self: &Arc<Self>, index: usize) -> Entry {
         self.note(|seen| {
-            seen.begun.push(index);
+            seen.started.push(index);
             seen.live += 1;
             seen.peak = seen.peak.max(seen.live);
         });
         Entry { index, fate: None, ledger: Arc::clone(self) }
     }
 
-    /// Waits until what was seen is as it should be; if that never comes, says that `what` did not.
+    /// Waits until the record satisfies `is`.
+    ///
+    /// # Errors
+    ///
+    /// When the record does not satisfy `is` [soon]. The message names `what`.
     pub(crate) async fn until(&self, what: &str, is: impl Fn(&Seen) -> bool) -> Result<(), String> {
         soon(what, async {
             loop {
@@ -184,7 +188,7 @@ impl Ledger {
     }
 }
 
-/// An item, and the output made of it: it is counted as long as it, or a clone of it, exists.
+/// An item, and also the output of the job of the item. The ledger counts the item until the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Token {
     pub(crate) index: usize,
@@ -198,7 +202,7 @@ struct Presence {
 }
 
 impl Token {
-    /// Makes the drop of its last clone panic.
+    /// Makes the drop of the last clone panic.
     pub(crate) fn make_explosive(&self) {
         self.presence.explosive.store(true, Ordering::Relaxed);
     }
@@ -213,7 +217,7 @@ impl Drop for Presence {
     }
 }
 
-/// A job that is going on.
+/// A running job.
 pub(crate) struct Entry {
     index: usize,
     fate: Option<Fate>,

@@ -1,4 +1,4 @@
-//! The sources of the suite, in every form, written down in the ledger.
+//! The sources of the suite, in every form, recorded in the ledger.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use towpath_pattern::{AsIterator, AsStream, Kept, Source};
 use super::ledger::{Ledger, Token};
 use crate::panics;
 
-/// The forms a source can have.
+/// The forms of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Iterator,
@@ -25,12 +25,12 @@ impl Form {
     pub(crate) const ALL: [Self; 5] =
         [Self::Iterator, Self::Stream, Self::Halting, Self::Channel, Self::Generator];
 
-    /// A source of this form with the items `0..items`.
+    /// Creates a source of this form with the items `0..items`.
     pub(crate) fn supply(self, ledger: &Arc<Ledger>, items: usize) -> Supplied {
         self.supply_until(ledger, items, None)
     }
 
-    /// The same, of a source that fails. An iterator and a channel cannot return an error; a stream does it for them.
+    /// Creates the same source, with a fault. An iterator and a channel cannot return an error, so a stream replaces both.
     pub(crate) fn supply_until(
         self,
         ledger: &Arc<Ledger>,
@@ -66,7 +66,7 @@ impl Form {
             Self::Channel => {
                 let (sender, source) = Source::channel(items.max(1));
                 for token in supply {
-                    // There is room for all of them.
+                    // The capacity is the number of items.
                     let _ = sender.try_send(token);
                 }
                 sender.close();
@@ -78,17 +78,17 @@ impl Form {
     }
 }
 
-/// At which poll a source fails, counted from zero, and how.
+/// The failure of a source at poll `at`, counted from zero: an error or a panic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SourceFault {
     pub(crate) at: usize,
     pub(crate) panics: bool,
 }
 
-/// What the failure of a source says.
+/// The message of the failure of a source.
 pub(crate) const SOURCE_FAILED: &str = "the source is dry";
 
-/// A source, its items that were never started, and the number of items taken.
+/// A source, the handle to the returned items, and the number of items taken.
 pub(crate) struct Supplied {
     pub(crate) source: Source<Token>,
     pub(crate) kept: Kept<Token>,
@@ -118,7 +118,7 @@ impl Rest {
     }
 }
 
-/// An iterator and a stream of items, which the ledger sees as long as it exists.
+/// An iterator and a stream of items. The ledger counts the supply until the drop.
 pub(crate) struct Supply {
     ledger: Arc<Ledger>,
     next: usize,
@@ -140,12 +140,12 @@ impl Supply {
         Self::new(ledger, usize::MAX)
     }
 
-    /// As a stream, pending before every third item.
+    /// Makes the stream pending before every third item.
     pub(crate) fn halting(self, halting: bool) -> Self {
         Self { halting, ..self }
     }
 
-    /// Counts a poll, which may be the one at which it fails.
+    /// Counts a poll, and fails at the poll of the fault.
     fn poll(&mut self) -> anyhow::Result<()> {
         self.ledger.source_polled();
         let poll = self.polls;
@@ -170,7 +170,7 @@ impl Supply {
         })
     }
 
-    /// Its items, to the one that it fails at.
+    /// Returns the items, and an error at the poll of the fault.
     fn failing(mut self) -> impl Iterator<Item = anyhow::Result<Token>> + Send {
         std::iter::from_fn(move || match self.poll() {
             Ok(()) => self.hand_out().map(Ok),
@@ -193,7 +193,7 @@ impl Iterator for Supply {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        // An iterator has no other way to fail than to panic.
+        // The only fault of an iterator is a panic, and `poll` does not return from a panic.
         let _ = self.poll();
         self.hand_out()
     }

@@ -1,4 +1,4 @@
-//! What is chosen for one round, all of it from the seed and the round's number: so each can be had again alone.
+//! The choices for a round. All choices depend on the seed and the number of the round, so a round can be repeated alone.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use super::source::{Ends, Feeding, Supplying};
 use crate::subject::Case;
 use crate::testable::Tested;
 
-/// Runs that go on at once, in scopes around each other.
+/// Runs at once, in nested scopes.
 pub(super) struct Round {
     pub(super) on: On,
-    /// Whether each run has a task of its own to take from it; else the thread that waits for the round does.
+    /// Whether a task takes the outputs of every run; otherwise, the future of the round takes the outputs.
     pub(super) spawned: bool,
-    /// How many scopes there are around that of each run.
-    pub(super) around: usize,
-    /// What stops the outermost of them.
+    /// The number of scopes between the outermost scope and the scope of a run.
+    pub(super) nested: usize,
+    /// The stop of the outermost scope.
     pub(super) all_stop: Option<ScopeStop>,
     pub(super) runs: Vec<Choice>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Round {
 /// The runtime of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum On {
-    /// One thread, and a clock that moves when nothing else can happen.
+    /// One thread, and a clock that moves only while no task can proceed.
     Paused,
     /// One thread, and the real clock.
     OneThread,
@@ -33,7 +33,7 @@ pub(super) enum On {
     Workers(usize),
 }
 
-/// One run: patterns behind each other, a source, a taker.
+/// A run: patterns in a chain, a source, a receiver, a stop.
 #[derive(Clone)]
 pub(super) struct Choice {
     pub(super) parts: Vec<Part>,
@@ -42,7 +42,7 @@ pub(super) struct Choice {
     pub(super) stop: Stop,
 }
 
-/// One of the patterns of a run.
+/// A pattern of a run.
 #[derive(Clone)]
 pub(super) struct Part {
     pub(super) tested: Tested,
@@ -50,13 +50,13 @@ pub(super) struct Part {
     pub(super) mood: Mood,
 }
 
-/// How outputs are taken.
+/// The calls of the receiver.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taker {
     pub(super) with: With,
-    /// The receiver pauses before one output in this number.
+    /// The receiver pauses before the first output of every group with this number of outputs.
     pub(super) pauses: Option<(usize, Pause)>,
-    /// A wait for the next output is given up at that poll, and begun again.
+    /// The receiver drops the wait for an output at the poll with this number, and waits again.
     pub(super) fickle: Option<usize>,
 }
 
@@ -76,7 +76,7 @@ pub(super) enum Pause {
     Ms(u64),
 }
 
-/// What stops one run before its end.
+/// The stop of a run before the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     Never,
@@ -87,7 +87,7 @@ pub(super) enum Stop {
     Scope(ScopeStop),
 }
 
-/// What stops a scope.
+/// The stop of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScopeStop {
     /// A task cancels the run after this number of yields.
@@ -99,7 +99,7 @@ pub(super) enum ScopeStop {
 
 /// The random numbers of run `number`.
 pub(super) fn numbers(seed: u64, number: u64) -> Rng {
-    // Seeds and numbers are small; their generators should have nothing in common.
+    // Seeds and numbers are small. The hash separates the generators of different pairs.
     Rng::with_seed(Rng::with_seed(seed).u64(..) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
@@ -136,14 +136,14 @@ impl Round {
         Self {
             on,
             spawned: runs > 1 || rng.bool(),
-            around: one_of(rng, &[(3, 0), (3, 1), (2, 2), (1, 5)]),
+            nested: one_of(rng, &[(3, 0), (3, 1), (2, 2), (1, 5)]),
             all_stop: (rng.u32(..8) == 0).then(|| scope_stop(rng)),
             runs: (0..runs).map(|_| Choice::choose(rng, on, tested, many_at_once)).collect(),
         }
     }
 }
 
-/// Stages of an endless source have room for fewer items.
+/// The bound of a stage on an endless source is below this number of items.
 const ENDLESS_BOUND: usize = 100_000;
 
 impl Choice {
@@ -159,12 +159,12 @@ impl Choice {
             rng.usize(..=up_to).min(most_items)
         };
         let stop = stop(rng, items);
-        // What is always ready fills a stage that has room without end, before anything stops it.
+        // A source that is always ready fills a stage without a bound before the stop.
         let may_be_endless = is_sure(on, stop) && parts.iter().all(|part| part.case.bound() < ENDLESS_BOUND);
         Self { parts, supplying: supplying(rng, items, may_be_endless), taker: taker(rng, items), stop }
     }
 
-    /// Whether a failure of an item may stop the run.
+    /// Returns whether a failure of an item may stop the run.
     pub(super) fn may_stop_by_itself(&self) -> bool {
         self.parts.iter().any(|part| part.case.on_failure == OnFailure::Stop)
     }
@@ -177,12 +177,12 @@ impl Choice {
         self.parts.iter().all(|part| part.tested.is_ordered())
     }
 
-    /// The part that each stage belongs to.
+    /// Returns the part of every stage.
     pub(super) fn stages(&self) -> impl Iterator<Item = &Part> {
         self.parts.iter().flat_map(|part| std::iter::repeat_n(part, part.tested.stages()))
     }
 
-    /// The most items that may be in all its stages together.
+    /// Returns the sum of the bounds of all stages.
     pub(super) fn bound(&self) -> usize {
         self.stages().fold(0, |sum: usize, part| sum.saturating_add(part.case.bound()))
     }
@@ -218,7 +218,7 @@ impl Part {
     }
 }
 
-/// Each may take two thousand outputs of a source that never ends.
+/// The largest number of polls before a drop. A single poll may take two thousand outputs of an endless source.
 const MOST_POLLS: usize = 300;
 
 fn stop(rng: &mut Rng, items: usize) -> Stop {
@@ -265,7 +265,7 @@ fn supplying(rng: &mut Rng, items: usize, may_be_endless: bool) -> Supplying {
     Supplying { feeding, ends: feeding.allowed(ends), items }
 }
 
-/// Whether it stops even a run that is always ready, during which a paused clock stands still.
+/// Returns whether the stop ends even a run that is always ready. During such a run, a paused clock does not move.
 fn is_sure(on: On, stop: Stop) -> bool {
     match stop {
         Stop::Never | Stop::Cancel(_) => false,
@@ -286,7 +286,7 @@ fn taker(rng: &mut Rng, items: usize) -> Taker {
             (2, With::FinishAfter(by_hand)),
         ],
     );
-    // Some five pauses a run, so that none takes long.
+    // About five pauses in a run keep the run short.
     let every = items / 5 + 1;
     let pauses = match rng.u32(..5) {
         0 => Some((1, Pause::Yield)),
@@ -298,9 +298,9 @@ fn taker(rng: &mut Rng, items: usize) -> Taker {
 
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} scopes around", self.on, self.around)?;
+        write!(f, "{}, {} further scopes", self.on, self.nested)?;
         if self.spawned {
-            f.write_str(", a task for each taker")?;
+            f.write_str(", a task for every receiver")?;
         }
         if let Some(stop) = self.all_stop {
             write!(f, ", the outermost stopped by {stop:?}")?;
@@ -337,7 +337,7 @@ impl fmt::Display for Choice {
             write!(f, ", {pause:?} before one of {every}")?;
         }
         if let Some(polls) = taker.fickle {
-            write!(f, ", each wait given up at poll {polls}")?;
+            write!(f, ", every first wait dropped at poll {polls}")?;
         }
         if *stop != Stop::Never {
             write!(f, ", stopped by {stop:?}")?;

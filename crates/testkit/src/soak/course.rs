@@ -1,4 +1,4 @@
-//! One run after another, each under a watchdog, with the memory looked at in between.
+//! Runs in sequence under a watchdog, with a check of the memory after every run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,21 +14,21 @@ use super::particular::Particular;
 use super::within::{AT_MOST, within};
 use crate::testable::Tested;
 
-/// One run in this number is work of the crate only, if the crate has such work.
+/// A single run out of this number is work added by [`Soak::with`](super::Soak::with), if the soak has such work.
 const PARTICULAR: u32 = 4;
 
-/// A run as it is watched from outside.
+/// The run that the watchdog watches.
 struct Watched {
     number: u64,
     what: String,
 }
 
-/// How long a course is.
+/// The length of a course.
 #[derive(Clone, Copy)]
 pub(super) enum Until {
     Runs(u64),
     Seconds(f64),
-    /// The first run again and again, once at least.
+    /// Repeats the first run for this number of seconds, at least once.
     AgainFor(f64),
 }
 
@@ -37,30 +37,34 @@ pub(super) struct Course {
     pub(super) particular: Vec<Particular>,
     pub(super) seed: u64,
     pub(super) heap: fn() -> usize,
-    /// Prints a line of JSON before each run, and at the end.
-    pub(super) tells: bool,
+    /// Prints a line of JSON before every run, and at the end.
+    pub(super) prints: bool,
 }
 
-/// What was done so far.
+/// The number of completed runs and their items.
 #[derive(Default)]
 struct Done {
     runs: u64,
     items: u64,
 }
 
-/// What is done in one run.
+/// The work of a run.
 enum Chosen {
     Round(Round),
     Particular(Particular, On, u64),
 }
 
 impl Course {
-    /// Makes its runs; the error says which one broke what, and what it was.
+    /// Plays the runs.
+    ///
+    /// # Errors
+    ///
+    /// At the first run with a broken law. The message has the law, the number and the choices of the run.
     pub(super) fn go(self, first: u64, until: Until) -> Result<(), String> {
         let start = Instant::now();
         let passed = |seconds: f64| start.elapsed().as_secs_f64() >= seconds;
         let runtimes = Runtimes::default();
-        let watchdog = Watchdog::start(self.tells);
+        let watchdog = Watchdog::start(self.prints);
         let mut flat = Flat::new(self.heap);
         let mut done = Done::default();
         let outcome = loop {
@@ -72,7 +76,7 @@ impl Course {
             if is_over {
                 break Ok(());
             }
-            self.tell(&done, number, &flat);
+            self.print(&done, number, &flat);
             let chosen = self.choose(number);
             let what = chosen.describe();
             watchdog.watch(Some(Watched { number, what: what.clone() }));
@@ -85,7 +89,7 @@ impl Course {
             }
             done.runs += 1;
         };
-        if outcome.is_ok() && self.tells {
+        if outcome.is_ok() && self.prints {
             let (runs, items) = (done.runs, done.items);
             println!("{}", json!({ "over": true, "runs": runs, "items": items, "memory": flat.to_string() }));
         }
@@ -102,8 +106,8 @@ impl Course {
         Chosen::Round(Round::choose(&mut rng, tested))
     }
 
-    fn tell(&self, done: &Done, number: u64, flat: &Flat) {
-        if self.tells {
+    fn print(&self, done: &Done, number: u64, flat: &Flat) {
+        if self.prints {
             let Done { runs, items } = done;
             println!(
                 "{}",
@@ -113,7 +117,7 @@ impl Course {
     }
 
     fn failed(&self, number: u64, problem: &str, what: &str) -> String {
-        if self.tells {
+        if self.prints {
             println!("{}", json!({ "failed": problem, "run": number, "what": what }));
         }
         format!("{problem} (run {number} of seed {}: {what})", self.seed)
@@ -129,12 +133,12 @@ impl Chosen {
     }
 }
 
-/// The runtimes, kept for the whole course: what leaks into one shows.
+/// The runtimes, kept for the whole course, so leaks add up.
 #[derive(Default)]
 struct Runtimes(std::cell::RefCell<Vec<(On, Runtime)>>);
 
 impl Runtimes {
-    /// Makes one run, and says how many items there were.
+    /// Plays a run, and returns the number of items.
     fn make(&self, chosen: Chosen) -> Result<u64, String> {
         let on = match &chosen {
             Chosen::Round(round) => round.on,
@@ -156,7 +160,9 @@ impl Runtimes {
                 worked.and_then(|items| items.map_err(|error| format!("{error:#}")))
             }),
         }));
-        made.unwrap_or_else(|_| Err("no_silence: a panic came out of a run, not as a failure".to_owned()))
+        made.unwrap_or_else(|_| {
+            Err("no_silence: a panic left a run, and is not reported as a failure".to_owned())
+        })
     }
 }
 
@@ -172,22 +178,22 @@ impl On {
     }
 }
 
-/// Ends the process when a run does not end: what hangs a thread can be ended in no other way.
+/// Exits the process if a run hangs. A thread that hangs cannot be stopped alone.
 struct Watchdog(mpsc::Sender<Option<Watched>>);
 
 impl Watchdog {
-    fn start(tells: bool) -> Self {
+    fn start(prints: bool) -> Self {
         let (watch, watched) = mpsc::channel::<Option<Watched>>();
         let watching = move || {
             let mut now: Option<Watched> = None;
             loop {
-                // Later than what waits inside of the run, which says more.
+                // Longer than the limits within the run: the message of such a limit names the wait.
                 let limit = if now.is_some() { AT_MOST * 2 } else { Duration::MAX };
                 match (watched.recv_timeout(limit), now) {
                     (Ok(next), _) => now = next,
                     (Err(RecvTimeoutError::Timeout), Some(Watched { number, what })) => {
                         let problem = format!("hung: not over after {} s", limit.as_secs());
-                        if tells {
+                        if prints {
                             println!("{}", json!({ "failed": problem, "run": number, "what": what }));
                         }
                         eprintln!("run {number} {problem} ({what})");
@@ -205,6 +211,6 @@ impl Watchdog {
     }
 
     fn watch(&self, run: Option<Watched>) {
-        self.0.send(run).expect("the watchdog watches as long as it is there");
+        self.0.send(run).expect("the watchdog outlives the course");
     }
 }

@@ -1,23 +1,23 @@
-//! Whether memory stays flat: what is allocated between two runs, and what the process has.
+//! The check for a leak: the allocated bytes between two runs, and the resident memory of the process.
 
 use std::fmt;
 
 use super::resident::resident_kib;
 
-/// The first runs, after which memory may not grow.
+/// The number of runs before the check starts.
 const WARM_UP: u64 = 400;
 
-/// The heap between two runs has what runtimes and threads keep for themselves, which varies by a little.
+/// The allowed growth of the heap: the allocations of the runtimes and threads between two runs vary a little.
 const HEAP_MAY_GROW: usize = 256 << 10;
 
-/// The process keeps what the largest run of all needed, and fragments: above all the record of an endless source that
-/// was stopped late on a busy machine. What grows from run to run is seen on the heap.
+/// The allowed growth of the resident memory. The process keeps the memory of the largest run, and fragments. The largest
+/// run is the record of an endless source with a late stop on a busy machine. A leak per run shows on the heap.
 const RESIDENT_MAY_GROW_KIB: u64 = 2 << 20;
 
-/// How often the process is asked: it costs as much as a small run.
+/// The resident memory is read once in this number of runs: a read costs as much as a small run.
 const ASK_EVERY: u64 = 50;
 
-/// The least and the most since the warm-up.
+/// The smallest and the largest value since the warm-up.
 #[derive(Clone, Copy)]
 struct Range<T> {
     least: T,
@@ -37,7 +37,11 @@ impl Flat {
         Self { heap, of_heap: None, of_process: None, most_in_warm_up: (0, 0) }
     }
 
-    /// After `runs` runs, between two of them.
+    /// Checks the memory after `runs` runs.
+    ///
+    /// # Errors
+    ///
+    /// When the heap or the resident memory has grown by more than the allowed amount.
     pub(super) fn look(&mut self, runs: u64) -> Result<(), String> {
         let heap = (self.heap)();
         let resident = runs.is_multiple_of(ASK_EVERY).then(resident_kib).flatten();

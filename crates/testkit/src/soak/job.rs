@@ -1,4 +1,4 @@
-//! The jobs of a soak: what each does with its item comes from a seed and the item's index alone.
+//! The jobs of a soak. The work of a job depends only on a seed and on the index of the item.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use crate::probe::{Act, Form, Ledger, Token};
 use crate::subject::Case;
 use crate::testable::Tested;
 
-/// What the jobs of one part are like.
+/// The behaviour of the jobs of a part.
 #[derive(Clone, Copy)]
 pub(super) struct Mood {
     pub(super) waits: Waits,
-    /// Of a thousand.
+    /// The number of failures in a thousand jobs.
     pub(super) fails: u32,
     pub(super) seed: u64,
 }
@@ -24,17 +24,17 @@ pub(super) struct Mood {
 pub(super) enum Waits {
     Never,
     Yields,
-    /// For 0 to 2 ms.
+    /// Sleeps for 0 to 2 ms.
     Sleeps,
-    /// Without an await, for up to 50 µs.
+    /// Computes for up to 50 µs, without an await.
     Computes,
-    /// Each in its own way, most of them not at all.
+    /// A mix by item: half of the jobs do not wait.
     Mixed,
-    /// Some run a few items of their own, in a scope inside the run's.
+    /// A quarter of the jobs start an inner run of a few items, in a child of the scope of the run.
     ForAnInnerRun,
 }
 
-/// What the jobs of a part run inside themselves.
+/// The inner runs of the jobs of a part.
 #[derive(Clone)]
 pub(super) struct Inner {
     pub(super) tested: Tested,
@@ -43,7 +43,7 @@ pub(super) struct Inner {
 }
 
 impl Mood {
-    /// The largest number of items of a run of about 10 ms, with `limit` jobs at once.
+    /// Returns the largest number of items of a run of about 10 ms, with `limit` jobs at once.
     pub(super) fn most_items(self, limit: usize) -> usize {
         match self.waits {
             Waits::Never | Waits::Yields => usize::MAX,

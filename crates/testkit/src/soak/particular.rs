@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 type Work = dyn Fn(u64) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send>> + Send + Sync;
 
-/// Work on an item that only the crate of the soak has.
+/// Named work of the crate of the soak.
 #[derive(Clone)]
 pub(super) struct Particular {
     pub(super) name: Arc<str>,

@@ -1,4 +1,4 @@
-//! One round: its runs are started, taken from, stopped, and looked at when nothing of them may be left.
+//! A round: starts the runs, takes the outputs, stops the runs, and checks for jobs, items and tasks at the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,30 +17,32 @@ use super::within::within;
 use crate::probe::{Ledger, Token};
 
 impl Round {
-    /// Plays it, and says how many items there were.
+    /// Plays the round, and returns the number of items.
+    ///
+    /// # Errors
+    ///
+    /// When a law is broken. The message starts with the name of the law.
     pub(super) async fn play(self) -> Result<usize, String> {
         let (outermost, stopper) = scope(Scope::new("round"), self.all_stop);
-        let around = (0..self.around).fold(outermost.clone(), |scope, _| scope.child("around"));
+        let parent = (0..self.nested).fold(outermost.clone(), |scope, _| scope.child("nested"));
         let outside = self.all_stop.is_some();
         let mut items = 0;
         if self.spawned {
-            let start = |choice: Choice| tokio::spawn(play(choice, around.clone(), outside));
+            let start = |choice: Choice| tokio::spawn(play(choice, parent.clone(), outside));
             let playing: Vec<_> = self.runs.into_iter().map(start).collect();
             for run in playing {
-                items += run
-                    .await
-                    .map_err(|error| format!("no_silence: a panic came out of a run: {error}"))??;
+                items += run.await.map_err(|error| format!("no_silence: a panic left a run: {error}"))??;
             }
         } else {
             for choice in self.runs {
-                items += play(choice, around.clone(), outside).await?;
+                items += play(choice, parent.clone(), outside).await?;
             }
         }
         join(stopper, "the task that stops the scope").await?;
-        drop(around);
-        let told = within("the end of the outermost scope", outermost.wait()).await?;
-        told.map_err(|failure| {
-            format!("no_silence: all scopes inside told theirs, and the outermost has `{failure:#}`")
+        drop(parent);
+        let ended = within("the end of the outermost scope", outermost.wait()).await?;
+        ended.map_err(|failure| {
+            format!("no_silence: every child scope reported its failure, and the outermost scope reports `{failure:#}`")
         })?;
         drop(outermost);
         no_task().await?;
@@ -48,7 +50,7 @@ impl Round {
     }
 }
 
-/// The scope with its deadline, and the task that cancels it.
+/// Returns the scope with the deadline of `stop`, and the task that cancels the scope.
 fn scope(scope: Scope, stop: Option<ScopeStop>) -> (Scope, Option<JoinHandle<()>>) {
     let stopped = scope.clone();
     match stop {
@@ -78,10 +80,10 @@ async fn join(task: Option<JoinHandle<()>>, what: &str) -> Result<(), String> {
     within(what, task).await?.map_err(|error| format!("{what} failed: {error}"))
 }
 
-async fn play(choice: Choice, around: Scope, outside: bool) -> Result<usize, String> {
+async fn play(choice: Choice, parent: Scope, outside: bool) -> Result<usize, String> {
     let stop = if let Stop::Scope(stop) = choice.stop { Some(stop) } else { None };
-    let (scope, stopper) = scope(around.child("run"), stop);
-    drop(around);
+    let (scope, stopper) = scope(parent.child("run"), stop);
+    drop(parent);
     let ledgers: Vec<_> = choice.parts.iter().map(|_| Ledger::new()).collect();
     let inside = Ledger::new();
     let supplied = choice.supplying.start(&ledgers[0]);
@@ -105,7 +107,7 @@ async fn play(choice: Choice, around: Scope, outside: bool) -> Result<usize, Str
         (seen.handed_out, supplied.is_lazy.then_some(seen.most_ahead))
     };
     let rest = supplied.kept.take();
-    let rest = rest.ok_or("structure: the run is over, and its source was not given back")?;
+    let rest = rest.ok_or("structure: the run has ended and did not return the source")?;
     let is_endless = choice.supplying.ends == Ends::Never;
     let items = if is_endless { handed_out } else { choice.supplying.count() };
     let kept = within("the rest of the source", drain(rest, items, is_endless)).await?;
@@ -125,7 +127,7 @@ fn composed(parts: Vec<Boxed>) -> Boxed {
     parts.fold(first, |first, next| first.then(next).boxed())
 }
 
-/// The items that the source still has; of one that has no end, those below `items`.
+/// Returns the items left in the source; for an endless source, only the items below `items`.
 async fn drain(mut source: Source<Token>, items: usize, is_endless: bool) -> Vec<usize> {
     let mut indexes = Vec::new();
     while let Some(Ok(token)) = source.next().await {
@@ -137,7 +139,7 @@ async fn drain(mut source: Source<Token>, items: usize, is_endless: bool) -> Vec
     indexes
 }
 
-/// Waits for the last task of the round, which may just be on its way out.
+/// Waits until the last task of the round has returned.
 async fn no_task() -> Result<(), String> {
     let alive = || Handle::current().metrics().num_alive_tasks();
     let gone = async {
@@ -152,5 +154,5 @@ async fn no_task() -> Result<(), String> {
         }
     };
     let waited = within("the end of the last task", gone).await;
-    waited.map_err(|_| format!("structure: {} tasks are left when every run is over", alive()))
+    waited.map_err(|_| format!("structure: {} tasks are left at the end of every run", alive()))
 }

@@ -12,7 +12,7 @@ pub(super) struct Seen {
     pub(super) taken: Taken,
     /// A ledger for every part.
     pub(super) ledgers: Vec<Arc<Ledger>>,
-    /// The number of all items, and the items that came back.
+    /// The number of all items, and the returned items.
     pub(super) items: usize,
     pub(super) kept: Vec<usize>,
     /// The most items taken from the source ahead of need; `None` if a task feeds the source.

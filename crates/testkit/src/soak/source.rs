@@ -1,4 +1,4 @@
-//! The sources of a soak: of every form, fed by tasks as well, ending well, badly or never.
+//! The sources of a soak, of every form and with every end: a completion, a failure, a panic, or no end.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,12 +31,12 @@ pub(super) enum Feeding {
     Generator {
         pauses: bool,
     },
-    /// A task sends into it.
+    /// A channel with a sending task.
     Channel {
         capacity: usize,
         pauses: bool,
     },
-    /// A task puts into it.
+    /// A queue with a sending task.
     Queue {
         capacity: usize,
         pauses: bool,
@@ -46,15 +46,15 @@ pub(super) enum Feeding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
     Well,
-    /// With an error in place of that item.
+    /// An error in place of the item with this index.
     Failing(usize),
-    /// With a panic in place of that item.
+    /// A panic in place of the item with this index.
     Panicking(usize),
     Never,
 }
 
 impl Feeding {
-    /// The same end, if a source of this form can have it.
+    /// Returns `ends` if a source of this form can end so, and [`Ends::Well`] otherwise.
     pub(super) fn allowed(self, ends: Ends) -> Ends {
         let can = match ends {
             Ends::Well => true,
@@ -66,18 +66,18 @@ impl Feeding {
     }
 }
 
-/// A source that is being fed.
+/// A started source.
 pub(super) struct Supplied {
     pub(super) source: Source<Token>,
     pub(super) kept: Kept<Token>,
-    /// The task that feeds it.
+    /// The task that sends the items, for a channel and a queue.
     pub(super) feeder: Option<JoinHandle<()>>,
-    /// Whether items leave it only when they are taken.
+    /// Whether the source makes an item only when a worker takes the item.
     pub(super) is_lazy: bool,
 }
 
 impl Supplying {
-    /// How many items there are, if all are taken.
+    /// Returns the number of items of the whole source.
     pub(super) fn count(&self) -> usize {
         match self.ends {
             Ends::Well => self.items,
@@ -134,14 +134,14 @@ impl Supplying {
     }
 }
 
-/// Now and then: a timer takes a millisecond at least.
+/// Sleeps if `pauses` is set and `index` is a power of two. The pauses are rare, since a sleep takes at least a millisecond.
 async fn pause(pauses: bool, index: usize) {
     if pauses && index.is_power_of_two() {
         tokio::time::sleep(Duration::from_micros(200)).await;
     }
 }
 
-/// Items that end in the way that was chosen.
+/// Items with the chosen end.
 struct Well {
     supply: Supply,
     ends: Ends,
@@ -153,7 +153,7 @@ impl Well {
         Self { supply: self.supply.halting(halting), ..self }
     }
 
-    /// The end that comes in place of the next item, if it does.
+    /// Returns the error in place of the next item, or panics in place of the next item.
     fn bad_end(&self) -> Option<anyhow::Error> {
         match self.ends {
             Ends::Failing(at) if at == self.next => Some(anyhow::anyhow!("the source failed at {at}")),
@@ -194,7 +194,7 @@ impl Stream for Well {
     }
 }
 
-/// One that has no errors.
+/// A stream that leaves errors out.
 struct Unfailing(Well);
 
 impl Stream for Unfailing {

@@ -1,4 +1,4 @@
-//! Whoever takes the outputs of a run: in every way there is, quick or slow, and sometimes not to the end.
+//! The receiver of the outputs of a run: every call of a run, quick or slow, and sometimes not up to the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,31 +11,31 @@ use crate::probe::{Ledger, Token};
 use crate::runtime::Outcome;
 use crate::until_poll::until_poll;
 
-/// What was had of a run.
+/// The observations of the receiver.
 #[derive(Default)]
 pub(super) struct Taken {
-    /// The index of each output, and each failure.
+    /// The index of every output, and every failure.
     pub(super) yielded: Vec<Result<usize, Failure>>,
-    /// All there was is in `yielded`, and it was followed by the end.
+    /// Whether `yielded` has all outcomes up to the end.
     pub(super) is_whole: bool,
     pub(super) collected: Option<Result<Vec<usize>, Failure>>,
-    /// Of a run that came to its end in the hands of its taker.
+    /// `None` for a run that was dropped or collected.
     pub(super) report: Option<Report>,
-    /// Jobs that were there when the run was over.
+    /// The number of jobs left at the end of the run.
     pub(super) left: usize,
-    /// The counts now and then, while it went on.
+    /// Some reports during the run.
     pub(super) live: Vec<Vec<StageReport>>,
 }
 
-/// Takes from `run` as `choice` says; the run is gone when this returns.
+/// Takes the outputs of `run` according to `choice`. No run is left at the return.
 pub(super) async fn take(run: Run<Token>, choice: &Choice, ledgers: &[Arc<Ledger>]) -> Result<Taken, String> {
     let mut taken = Taken::default();
     let taking = take_to_the_end(run, choice, ledgers, &mut taken);
-    let came_to_its_end = match choice.stop {
-        Stop::DropAt(polls) => within("the end of the run, or its drop", until_poll(polls, taking)).await?,
+    let completed = match choice.stop {
+        Stop::DropAt(polls) => within("the end or the drop of the run", until_poll(polls, taking)).await?,
         _ => Some(within("the end of the run", taking).await?),
     };
-    if came_to_its_end.transpose()?.is_some() {
+    if completed.transpose()?.is_some() {
         taken.left = ledgers.iter().map(|ledger| ledger.seen().live).sum();
     }
     Ok(taken)
@@ -124,11 +124,11 @@ enum Hand {
     Indexed(Indexed<Token>),
 }
 
-/// An output with its index, if the run is indexed.
+/// An output, and the index of the item for an indexed run.
 type Next = Option<Result<(Option<usize>, Token), Failure>>;
 
 impl Hand {
-    /// The next one; with `fickle`, a wait is given up at that poll and begun again.
+    /// Waits for the next output. With `fickle`, drops the wait at the poll with that number, and waits again.
     async fn next(&mut self, fickle: Option<usize>) -> Next {
         if let Some(polls) = fickle
             && let Some(next) = until_poll(polls, self.wait()).await

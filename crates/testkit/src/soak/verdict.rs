@@ -1,4 +1,4 @@
-//! What the laws say of a run, whatever it was and however it went.
+//! The verdict of the laws on any run.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,10 +11,14 @@ use super::source::Ends;
 use crate::probe::{Fate, Ledger};
 use crate::runtime::Outcome;
 
-/// The law that was broken, in a sentence that begins with its name.
+/// Judges a run.
+///
+/// # Errors
+///
+/// When a law is broken. The message starts with the name of the law.
 pub(super) fn of(choice: &Choice, seen: &Seen) -> Outcome {
     if seen.taken.left > 0 {
-        return Err(format!("structure: {} jobs were still there when the run was over", seen.taken.left));
+        return Err(format!("structure: {} jobs were left at the end of the run", seen.taken.left));
     }
     for ledger in &seen.ledgers {
         nothing_is_left(ledger)?;
@@ -28,22 +32,22 @@ pub(super) fn of(choice: &Choice, seen: &Seen) -> Outcome {
     nothing_twice(choice, seen)?;
     bounds(choice, seen)?;
     order(choice, seen)?;
-    told(choice, seen)?;
+    reported(choice, seen)?;
     first_cause(choice, seen)
 }
 
-/// No job, item or source is there any more; says how many items there were.
+/// Checks that no job, item or source is left, and returns the number of items.
 pub(super) fn nothing_is_left(ledger: &Ledger) -> Result<usize, String> {
     let seen = ledger.seen();
     match (seen.live, seen.tokens, seen.sources) {
         (0, 0, 0) => Ok(seen.handed_out),
         (jobs, items, sources) => Err(format!(
-            "structure: {jobs} jobs, {items} items and {sources} sources are left when the scope is closed"
+            "structure: {jobs} jobs, {items} items and {sources} sources are left at the end of the scope"
         )),
     }
 }
 
-/// taken = all the groups, and nothing is going on.
+/// Checks that the groups of every stage add up to the taken items, and that no item is running or waiting.
 fn sums(report: &Report) -> Outcome {
     let wrong = |stage: &&StageReport| {
         let counts = &stage.counts;
@@ -52,13 +56,13 @@ fn sums(report: &Report) -> Outcome {
     match report.stages.iter().find(wrong) {
         None => Ok(()),
         Some(StageReport { stage, counts, .. }) => Err(format!(
-            "conservation: stage `{stage}` reports {counts} when it is over, and {} settled",
+            "conservation: stage `{stage}` reports {counts} at the end of the run, and {} settled",
             counts.settled()
         )),
     }
 }
 
-/// The report says of the jobs what the jobs themselves saw.
+/// Checks the counts of the report against the records of the jobs.
 fn jobs(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
     let mut first_stage = 0;
     for (Part { tested, .. }, ledger) in choice.parts.iter().zip(&seen.ledgers) {
@@ -75,15 +79,15 @@ fn jobs(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
             let count = jobs.count(fate);
             if reported != count {
                 return Err(format!(
-                    "conservation: stage `{stage}` reports {reported} {what}, and of its jobs {count} did"
+                    "conservation: stage `{stage}` reports {reported} {what}, and {count} jobs of the stage did"
                 ));
             }
         }
-        // What was on its way from the stage before counts as cancelled as well.
+        // An item that leaves the stage before may also count as cancelled.
         let cancelled = jobs.count(Fate::Cancelled);
         if counts.cancelled < cancelled || at == 0 && counts.cancelled > cancelled {
             return Err(format!(
-                "conservation: stage `{stage}` reports {} cancelled, and of its jobs {cancelled} were",
+                "conservation: stage `{stage}` reports {} cancelled, and {cancelled} jobs of the stage were",
                 counts.cancelled
             ));
         }
@@ -91,7 +95,7 @@ fn jobs(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
     Ok(())
 }
 
-/// A stage takes what the one before it made: all of it, unless it was stopped.
+/// Checks that a stage takes all outputs of the stage before, or fewer if the run was stopped.
 fn between(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
     let to_the_end = !seen.outside && !choice.may_stop_by_itself() && choice.supplying.ends == Ends::Well;
     for pair in report.stages.windows(2) {
@@ -106,7 +110,7 @@ fn between(choice: &Choice, seen: &Seen, report: &Report) -> Outcome {
     Ok(())
 }
 
-/// What the first stage took, and what was had back, is all there is.
+/// Checks that the items of the source are the items taken by the first stage and the items left in the source.
 fn source(seen: &Seen, report: &Report) -> Outcome {
     let first = &report.stages[0].counts;
     let (items, kept) = (seen.items, seen.kept.len());
@@ -114,31 +118,31 @@ fn source(seen: &Seen, report: &Report) -> Outcome {
         return Ok(());
     }
     Err(format!(
-        "conservation: of {items} items {} were taken and {} of those never begun, and {kept} were had back",
+        "conservation: of {items} items, {} were taken, {} of the taken items were never started, and {kept} were returned",
         first.taken, first.never_started
     ))
 }
 
 fn nothing_twice(choice: &Choice, seen: &Seen) -> Outcome {
-    let kept = once("given back", &seen.kept)?;
+    let kept = once("returned", &seen.kept)?;
     let mut came_from: Option<BTreeSet<usize>> = None;
     for (position, ledger) in seen.ledgers.iter().enumerate() {
         let jobs = ledger.seen();
-        let begun = once("begun", &jobs.begun)?;
-        if let Some(both) = begun.intersection(&kept).next() {
-            return Err(format!("conservation: item {both} was begun and given back as well"));
+        let started = once("started", &jobs.started)?;
+        if let Some(both) = started.intersection(&kept).next() {
+            return Err(format!("conservation: item {both} was both started and returned"));
         }
         let from = came_from.as_ref();
-        if let Some(new) = begun.iter().find(|item| from.is_some_and(|from| !from.contains(item))) {
+        if let Some(new) = started.iter().find(|item| from.is_some_and(|from| !from.contains(item))) {
             return Err(format!(
-                "conservation: item {new} was begun by part {}, and the part before made nothing of it",
+                "conservation: part {} started item {new}, and the part before has no output of the item",
                 position + 1
             ));
         }
         if position == 0 && choice.parts[0].tested.job_stage() == 0 {
-            let is_lost = |index: &usize| !begun.contains(index) && !kept.contains(index);
+            let is_lost = |index: &usize| !started.contains(index) && !kept.contains(index);
             if let Some(lost) = (0..seen.items).find(is_lost) {
-                return Err(format!("conservation: item {lost} was lost: neither begun nor given back"));
+                return Err(format!("conservation: item {lost} was lost: neither started nor returned"));
             }
         }
         let succeeded = jobs.ended.iter().filter(|ended| ended.1 == Fate::Succeeded);
@@ -147,7 +151,7 @@ fn nothing_twice(choice: &Choice, seen: &Seen) -> Outcome {
     let outputs = once("yielded", &outputs(seen))?;
     match outputs.iter().find(|item| came_from.as_ref().is_some_and(|from| !from.contains(item))) {
         Some(new) => {
-            Err(format!("conservation: item {new} was yielded, and its last job made nothing of it"))
+            Err(format!("conservation: item {new} was yielded, and the last job of the item did not succeed"))
         }
         None => Ok(()),
     }
@@ -177,20 +181,18 @@ fn bounds(choice: &Choice, seen: &Seen) -> Outcome {
         for (StageReport { stage, counts, .. }, part) in live.iter().zip(choice.stages()) {
             let known = counts.settled() + counts.running;
             if known > counts.taken || counts.delivered > counts.taken {
-                return Err(format!("conservation: while it went on, stage `{stage}` told of {counts}"));
+                return Err(format!("conservation: during the run, stage `{stage}` reported {counts}"));
             }
             let given_up = counts.cancelled + counts.never_started;
             let inside = counts.taken - (counts.delivered + given_up).min(counts.taken);
             let bound = part.case.bound();
             if inside > bound {
-                return Err(format!(
-                    "bounds: stage `{stage}` had {inside} items in it, its bound is {bound}"
-                ));
+                return Err(format!("bounds: stage `{stage}` had {inside} items, and the bound is {bound}"));
             }
         }
     }
     let by_hand = seen.taken.is_whole && seen.taken.yielded.len() < seen.ledgers[0].seen().asked;
-    // A failure that passes may take the room of an item that a queue without capacity let in for a free consumer.
+    // A queue without capacity admits an item for a free worker. A failure that passes through may occupy the worker first.
     let exact = by_hand && failed(seen).is_empty();
     match seen.most_ahead {
         Some(ahead) if exact && ahead > choice.bound() => Err(format!(
@@ -222,7 +224,7 @@ fn is_of_an_item(failure: &Failure) -> bool {
     !failure.is_cancelled() && failure.stage() != "source"
 }
 
-/// The items whose jobs failed, in all the parts.
+/// Returns the items of the failed jobs of all parts.
 fn failed(seen: &Seen) -> Vec<usize> {
     let is_failure = |fate| matches!(fate, Fate::Errored | Fate::Panicked | Fate::TimedOut);
     let of = |ledger: &Arc<Ledger>| -> Vec<usize> {
@@ -233,34 +235,36 @@ fn failed(seen: &Seen) -> Vec<usize> {
     failed
 }
 
-/// The failure of each job is reported once: by the run, in the report, or by the scope.
-fn told(choice: &Choice, seen: &Seen) -> Outcome {
+/// Checks that the failure of every job is reported once: by the run, in the report, or by the scope.
+fn reported(choice: &Choice, seen: &Seen) -> Outcome {
     let failed = failed(seen);
     let yielded = seen.taken.yielded.iter().filter_map(|result| result.as_ref().err());
     let collected = seen.taken.collected.iter().filter_map(|collected| collected.as_ref().err());
-    let heard = seen.closed.as_ref().err();
+    let of_scope = seen.closed.as_ref().err();
     let Some(report) = &seen.taken.report else {
         if choice.taker.with == With::Outcomes {
-            // What `outcomes` has taken is dropped with it.
+            // The future of `outcomes` was dropped, with the taken outcomes.
             return Ok(());
         }
-        // Of a run that was dropped, or collected, one failure that was not taken is heard, whatever it is.
+        // The scope of a dropped or collected run reports a single failure out of all failures that were not taken.
         let taken = yielded.chain(collected).filter(|failure| is_of_an_item(failure)).count();
-        return match heard {
+        return match of_scope {
             None if failed.len() > taken => Err(format!(
-                "no_silence: {} jobs failed, {taken} failures were taken, and the scope has heard of none",
+                "no_silence: {} jobs failed, {taken} failures were taken, and the scope has recorded no failure",
                 failed.len()
             )),
             _ => Ok(()),
         };
     };
-    let told = yielded.chain(&report.failures).chain(heard).filter(|failure| is_of_an_item(failure));
-    let mut told: Vec<_> = told.filter_map(Failure::index).collect();
-    told.sort_unstable();
-    if told == failed || report.failures.len() >= Report::KEPT_FAILURES {
+    let reported = yielded.chain(&report.failures).chain(of_scope).filter(|failure| is_of_an_item(failure));
+    let mut reported: Vec<_> = reported.filter_map(Failure::index).collect();
+    reported.sort_unstable();
+    if reported == failed || report.failures.len() >= Report::KEPT_FAILURES {
         return Ok(());
     }
-    Err(format!("no_silence: the jobs of the items {failed:?} failed, and told were failures of {told:?}"))
+    Err(format!(
+        "no_silence: the jobs of the items {failed:?} failed, and the reported failures are of the items {reported:?}"
+    ))
 }
 
 fn first_cause(choice: &Choice, seen: &Seen) -> Outcome {
@@ -269,7 +273,7 @@ fn first_cause(choice: &Choice, seen: &Seen) -> Outcome {
         yielded.iter().filter_map(|result| result.as_ref().err()).find(|f| f.is_cancelled())
         && !seen.outside
     {
-        return Err(format!("first_cause: nobody stopped the run, and it yielded `{failure:#}`"));
+        return Err(format!("first_cause: the run was not stopped, and yielded `{failure:#}`"));
     }
     if !seen.taken.is_whole {
         return Ok(());
@@ -292,12 +296,12 @@ fn first_cause(choice: &Choice, seen: &Seen) -> Outcome {
     if seen.outside || choice.supplying.ends != Ends::Well {
         return Ok(());
     }
-    let told = yielded.iter().filter_map(|result| result.as_ref().err());
+    let failures = yielded.iter().filter_map(|result| result.as_ref().err());
     let panicked = |failure: &&Failure| matches!(failure.cause(), Cause::Panicked(_));
     let stray =
-        told.filter(panicked).find(|failure| !format!("{failure:#}").contains(crate::panics::ON_PURPOSE));
+        failures.filter(panicked).find(|failure| !format!("{failure:#}").contains(crate::panics::ON_PURPOSE));
     if let Some(stray) = stray {
-        return Err(format!("no_silence: a panic that nobody made on purpose: `{stray:#}`"));
+        return Err(format!("no_silence: a panic that was not on purpose: `{stray:#}`"));
     }
     if failed > 0 && first.is_none() {
         return Err(format!("first_cause: {failed} jobs failed, and the run yielded no failure"));

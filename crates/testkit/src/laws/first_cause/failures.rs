@@ -1,11 +1,11 @@
-//! The failure that a run yields.
+//! The failures of a run.
 
 use towpath_pattern::{Cause, Failure, Run};
 
 use crate::probe::Token;
 use crate::runtime::{Outcome, soon};
 
-/// Checks that a failure is the error `message` of the job of item `index`.
+/// Checks that `failure` is the error `message` of the job of item `index`.
 pub(super) fn is_of_job(failure: &Failure, index: usize, message: &str, stage: &str) -> Outcome {
     let is = match failure.cause() {
         Cause::Errored(error) => error.to_string() == message,

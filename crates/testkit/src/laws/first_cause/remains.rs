@@ -1,4 +1,4 @@
-//! What is left of a job that has ended panics as it is dropped.
+//! The drop of a completed job panics.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use crate::runtime::{Outcome, soon};
 use crate::subject::Case;
 use crate::testable::Tested;
 
-/// A job that ends at once, and panics when it is dropped.
+/// A job that completes at once, and panics in the drop.
 struct Leaves {
     result: Option<anyhow::Result<Token>>,
 }
@@ -46,16 +46,16 @@ pub(super) async fn masked(tested: Tested) -> Outcome {
         let counts = &stages[tested.job_stage()].counts;
         if (counts.errored, counts.panicked) != (usize::from(fails), usize::from(!fails)) {
             return Err(format!(
-                "an item whose job {} counts as {counts}",
-                if fails { "failed" } else { "ended" }
+                "the job of the item {}, and the item counts as {counts}",
+                if fails { "failed" } else { "completed" }
             ));
         }
-        let mut told = [first].into_iter().chain(failures);
+        let mut reported = [first].into_iter().chain(failures);
         if fails {
-            is_of_job(&told.next().expect("the first"), 0, "the error", &stage)?;
+            is_of_job(&reported.next().expect("the first"), 0, "the error", &stage)?;
         }
-        let panic = told.next().map(|failure| format!("{failure:#}")).unwrap_or_default();
-        if !panic.contains("what is left of the job") || told.next().is_some() {
+        let panic = reported.next().map(|failure| format!("{failure:#}")).unwrap_or_default();
+        if !panic.contains("what is left of the job") || reported.next().is_some() {
             return Err(format!("the drop of a job panicked, and the failures are `{panic}`, or more"));
         }
     }
