@@ -19,7 +19,7 @@ static HEAP: PeakAlloc = PeakAlloc;
 
 /// The patterns, and the stages of the shorter one of two chains.
 const CHAINS: [(&str, usize); 5] =
-    [("fanout", 3_000), ("pipeline", 500), ("semaphore", 500), ("resource", 500), ("producer-consumer", 500)];
+    [("fanout", 3_000), ("pipeline", 500), ("semaphore", 500), ("resource", 500), ("producer consumer", 500)];
 
 /// The bytes and polls of a run.
 struct Cost {
