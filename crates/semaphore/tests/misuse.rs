@@ -153,6 +153,9 @@ async fn job_waiting_for_its_own_semaphore_waits_until_a_stop() {
     let scope = Scope::new("stopped").with_timeout(Duration::from_secs(1));
     let failure =
         twice.run_in(&scope, 0..5).collect().await.expect_err("nobody can have three permits of two");
-    assert_eq!(format!("{failure:#}"), "stage `semaphore` was cancelled: the deadline passed");
+    assert_eq!(
+        format!("{failure:#}"),
+        "stage `semaphore` was cancelled: the deadline of the scope `stopped` passed"
+    );
     assert_eq!(semaphore.available_permits(), 2);
 }

@@ -290,7 +290,7 @@ async fn passed_deadline_of_a_task_names_the_scope() {
     let scope = Scope::new("start-up").with_timeout(SECOND);
     scope.spawn("migrate", pending());
     let failure = scope.wait().await.expect_err("the deadline passed");
-    let text = "stage `migrate`: cancelled: the deadline of the scope `start-up` passed";
+    let text = "stage `migrate` was cancelled: the deadline of the scope `start-up` passed";
     assert_eq!(of_deadline(&failure), (text.to_owned(), Some("start-up")));
 }
 
@@ -300,7 +300,7 @@ async fn passed_deadline_of_a_run_names_the_scope() {
     for scope in [scope.clone(), scope.child("inner")] {
         let run = run_in(&scope, [()], Settings::new("warm", 1), |(): ()| pending::<anyhow::Result<()>>());
         let failure = run.collect().await.expect_err("the deadline passed");
-        let text = "stage `warm`: cancelled: the deadline of the scope `start-up` passed";
+        let text = "stage `warm` was cancelled: the deadline of the scope `start-up` passed";
         assert_eq!(of_deadline(&failure), (text.to_owned(), Some("start-up")));
     }
 }

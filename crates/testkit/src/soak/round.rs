@@ -97,7 +97,8 @@ async fn play(choice: Choice, parent: Scope, outside: bool) -> Result<usize, Str
     drop(inner);
 
     let taken = taker::take(run, &choice, &ledgers).await?;
-    let closed = within("the end of the run's scope", scope.wait()).await?;
+    let ended = within("the end of the run's scope", scope.wait()).await?;
+    let recorded = ended.err().into_iter().chain(scope.take_failures()).collect();
     let outside = outside || choice.stop != Stop::Never;
     join(stopper, "the task that stops the run's scope").await?;
     drop(scope);
@@ -113,7 +114,7 @@ async fn play(choice: Choice, parent: Scope, outside: bool) -> Result<usize, Str
     let kept = within("the rest of the source", drain(rest, items, is_endless)).await?;
     join(supplied.feeder, "the task that feeds the source").await?;
 
-    let seen = Seen { taken, ledgers, items, kept, most_ahead, closed, outside };
+    let seen = Seen { taken, ledgers, items, kept, most_ahead, recorded, outside };
     verdict::of(&choice, &seen)?;
     let inner_items = verdict::nothing_is_left(&inside)?;
     Ok(seen.items + inner_items)

@@ -17,7 +17,8 @@ pub(super) struct Seen {
     pub(super) kept: Vec<usize>,
     /// The most items taken from the source ahead of need; `None` if a task feeds the source.
     pub(super) most_ahead: Option<usize>,
-    pub(super) closed: Result<(), Failure>,
+    /// The failures that the scope of the run recorded.
+    pub(super) recorded: Vec<Failure>,
     /// Whether a stop may have come from outside the run.
     pub(super) outside: bool,
 }

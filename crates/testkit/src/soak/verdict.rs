@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use towpath_pattern::{Cause, Failure, OnFailure, Report, StageReport};
 
-use super::choice::{Choice, Part, With};
+use super::choice::{Choice, Part};
 use super::seen::Seen;
 use super::source::Ends;
 use crate::probe::{Fate, Ledger};
@@ -236,30 +236,17 @@ fn failed(seen: &Seen) -> Vec<usize> {
 }
 
 /// Checks that the failure of every job is reported once: by the run, in the report, or by the scope.
-fn reported(choice: &Choice, seen: &Seen) -> Outcome {
+fn reported(_: &Choice, seen: &Seen) -> Outcome {
     let failed = failed(seen);
     let yielded = seen.taken.yielded.iter().filter_map(|result| result.as_ref().err());
     let collected = seen.taken.collected.iter().filter_map(|collected| collected.as_ref().err());
-    let of_scope = seen.closed.as_ref().err();
-    let Some(report) = &seen.taken.report else {
-        if choice.taker.with == With::Outcomes {
-            // The future of `outcomes` was dropped, with the taken outcomes.
-            return Ok(());
-        }
-        // The scope of a dropped or collected run reports a single failure out of all failures that were not taken.
-        let taken = yielded.chain(collected).filter(|failure| is_of_an_item(failure)).count();
-        return match of_scope {
-            None if failed.len() > taken => Err(format!(
-                "no_silence: {} jobs failed, {taken} failures were taken, and the scope has recorded no failure",
-                failed.len()
-            )),
-            _ => Ok(()),
-        };
-    };
-    let reported = yielded.chain(&report.failures).chain(of_scope).filter(|failure| is_of_an_item(failure));
+    let in_report = seen.taken.report.iter().flat_map(|report| &report.failures);
+    let kept = in_report.clone().count().max(seen.recorded.len());
+    let reported = yielded.chain(collected).chain(in_report).chain(&seen.recorded);
+    let reported = reported.filter(|failure| is_of_an_item(failure));
     let mut reported: Vec<_> = reported.filter_map(Failure::index).collect();
     reported.sort_unstable();
-    if reported == failed || report.failures.len() >= Report::KEPT_FAILURES {
+    if reported == failed || kept >= Report::KEPT_FAILURES {
         return Ok(());
     }
     Err(format!(
