@@ -27,10 +27,10 @@ use crate::util::panic;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use std::num::ParseIntError;
 ///
-/// use towpath_pattern::{Run, Scope, Settings, anyhow};
+/// use towpath_pattern::{Run, Scope, Settings, Source, anyhow};
 ///
 /// let parse = std::sync::Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
-/// let run = Run::spawn(Scope::default(), vec!["1", "one"].into(), Settings::new("parse", 1), parse);
+/// let run = Run::spawn(Scope::default(), Source::new(["1", "one"]), Settings::new("parse", 1), parse);
 /// let failure = run.collect().await.expect_err("`one` is no number");
 ///
 /// assert_eq!(failure.to_string(), "item 1 at stage `parse` failed");
@@ -191,10 +191,10 @@ impl Failure {
     /// use std::io;
     ///
     /// use towpath_pattern::anyhow::Context;
-    /// use towpath_pattern::{Run, Scope, Settings};
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
     ///
     /// let open = |_: u64| async { Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)).context("no page") };
-    /// let run = Run::spawn(Scope::default(), vec![7].into(), Settings::new("open", 1), std::sync::Arc::new(open));
+    /// let run = Run::spawn(Scope::default(), Source::new([7]), Settings::new("open", 1), std::sync::Arc::new(open));
     /// let failure = run.collect().await.expect_err("the page is missing");
     ///
     /// let error = failure.downcast_ref::<io::Error>().expect("the error below the context");

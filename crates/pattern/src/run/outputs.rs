@@ -175,10 +175,10 @@ impl<Out: Send + 'static> Run<Out> {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
     /// use std::sync::Arc;
-    /// use towpath_pattern::{Run, Scope, Settings};
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
     ///
     /// let job = Arc::new(|x: u64| async move { Ok(x * 2) });
-    /// let run = Run::spawn(Scope::default(), vec![1, 2].into(), Settings::new("double", 2), job);
+    /// let run = Run::spawn(Scope::default(), Source::new([1, 2]), Settings::new("double", 2), job);
     /// let monitor = run.monitor();
     /// run.collect().await?;
     /// assert_eq!(monitor.report().to_string(), "double: 2 taken, 2 succeeded");

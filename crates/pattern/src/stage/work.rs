@@ -100,7 +100,7 @@ where
 ///         running.complete(job.call_in(line, &scope).await)
 ///     }
 /// };
-/// let source = Source::from(["to".to_owned(), "path".to_owned()]);
+/// let source = Source::new(["to".to_owned(), "path".to_owned()]);
 /// let run = Run::spawn(Scope::default(), source, Settings::new("measure", 1).ordered(), work);
 /// assert_eq!(run.collect().await?, [2, 4]);
 /// # Ok(()) }
