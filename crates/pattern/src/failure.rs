@@ -44,6 +44,30 @@ use crate::util::panic;
 /// );
 /// # }
 /// ```
+///
+/// The cause decides the next step:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+///
+/// use towpath_pattern::{Cause, OnFailure, Run, Scope, Settings, Source};
+///
+/// let parse = Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
+/// let settings = Settings::new("parse", 2).on_failure(OnFailure::Continue);
+/// let mut run = Run::spawn(Scope::default(), Source::new(["1", "one"]), settings, parse);
+/// let mut rejected = Vec::new();
+/// while let Some(outcome) = run.next().await {
+///     let Err(failure) = outcome else { continue };
+///     match failure.cause() {
+///         Cause::Errored(_) | Cause::TimedOut(_) => rejected.push(failure.index()),
+///         Cause::Panicked(panic) => eprintln!("a bug at stage `{}`: {}", failure.stage(), panic.message()),
+///         _ => return Err(failure.into()),
+///     }
+/// }
+/// assert_eq!(rejected, [Some(1)]);
+/// # Ok(()) }
+/// ```
 pub struct Failure(Box<Inner>);
 
 struct Inner {
@@ -58,6 +82,21 @@ struct Inner {
 /// The cause of a failure of an item or a run.
 ///
 /// `{}` writes the error of the job or the message of the panic, and `{:#}` also writes all sources of the error.
+///
+/// # Examples
+///
+/// The causes of an error and of a panic, for authors of patterns:
+///
+/// ```
+/// use towpath_pattern::{Cause, anyhow};
+///
+/// let errored = Cause::from_error(anyhow::anyhow!("no route").context("no page"));
+/// assert_eq!(errored.to_string(), "no page");
+/// assert_eq!(format!("{errored:#}"), "no page: no route");
+///
+/// let payload = std::panic::catch_unwind(|| -> u64 { panic!("no digest") }).expect_err("a panic");
+/// assert_eq!(Cause::from_panic(payload).to_string(), "panicked: no digest");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {
@@ -91,6 +130,40 @@ pub enum Cancelled {
 }
 
 /// A panic of a job, of a source or of the drop of a value.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::sync::Arc;
+///
+/// use towpath_pattern::anyhow::Context;
+/// use towpath_pattern::{Cause, Run, Scope, Settings, Source};
+///
+/// let digest = Arc::new(|block: u64| async move {
+///     if block == 0 {
+///         panic!("an empty block");
+///     }
+///     let digest = tokio::task::spawn_blocking(move || -> u64 { panic!("a block of {block} bytes") });
+///     digest.await.context("no digest")
+/// });
+/// let settings = || Settings::new("digest", 1);
+///
+/// // A panic of the job itself.
+/// let run = Run::spawn(Scope::default(), Source::new([0]), settings(), Arc::clone(&digest));
+/// let failure = run.collect().await.expect_err("a panic");
+/// let Cause::Panicked(panic) = failure.cause() else { unreachable!("the job panicked") };
+/// assert_eq!(panic.message(), "an empty block");
+/// assert!(panic.error().is_none());
+///
+/// // A panic of a task, in the error of the job.
+/// let run = Run::spawn(Scope::default(), Source::new([8]), settings(), digest);
+/// let failure = run.collect().await.expect_err("a panic");
+/// let Cause::Panicked(panic) = failure.cause() else { unreachable!("the task panicked") };
+/// assert!(panic.message().contains("a block of 8 bytes"));
+/// assert_eq!(panic.error().map(ToString::to_string).as_deref(), Some("no digest"));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Panic {
     message: String,
@@ -173,6 +246,23 @@ impl Failure {
     }
 
     /// Returns the cause by value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::{io, sync::Arc};
+    ///
+    /// use towpath_pattern::{Cause, Run, Scope, Settings, Source};
+    ///
+    /// let open = Arc::new(|_: u64| async { Err::<(), _>(io::Error::from(io::ErrorKind::NotFound).into()) });
+    /// let run = Run::spawn(Scope::default(), Source::new([7]), Settings::new("open", 1), open);
+    /// let failure = run.collect().await.expect_err("the page is missing");
+    /// let Cause::Errored(error) = failure.into_cause() else { unreachable!("the job returned an error") };
+    /// let error: io::Error = error.downcast()?;
+    /// assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn into_cause(self) -> Cause {
         self.0.cause
@@ -224,6 +314,23 @@ impl Failure {
     }
 
     /// Returns whether the run was stopped from outside.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::{future::pending, sync::Arc};
+    ///
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let scope = Scope::new("server");
+    /// let wait = Arc::new(|_: u64| pending::<anyhow::Result<()>>());
+    /// let run = Run::spawn(scope.clone(), Source::new([7]), Settings::new("wait", 1), wait);
+    /// scope.cancel();
+    /// let failure = run.collect().await.expect_err("the scope is cancelled");
+    /// assert!(failure.is_cancelled());
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.cause, Cause::Cancelled(_))
@@ -255,6 +362,28 @@ impl Failure {
 
     /// Returns the failures that came after this failure and have no other place, in order, for example the failure of
     /// the release of a resource after failed work. [`Failure::followed_by`] adds such failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use towpath_pattern::{Failure, OnFailure, Scope};
+    ///
+    /// /// Writes a line for every failure.
+    /// fn log(failure: &Failure) -> Vec<String> {
+    ///     std::iter::once(failure).chain(failure.later()).map(ToString::to_string).collect()
+    /// }
+    ///
+    /// let scope = Scope::new("backup").on_failure(OnFailure::Continue);
+    /// scope.spawn("copy", async { anyhow::bail!("no space") });
+    /// scope.spawn("unmount", async { anyhow::bail!("busy") });
+    /// let mut failures = scope.wait().await.expect_err("both tasks failed");
+    /// assert_eq!(log(&failures), ["stage `copy` failed"]);
+    ///
+    /// failures = failures.followed_by(scope.take_failures());
+    /// assert_eq!(log(&failures)[1], "stage `unmount` failed");
+    /// # }
+    /// ```
     #[must_use]
     pub fn later(&self) -> &[Failure] {
         &self.0.later
@@ -295,6 +424,20 @@ impl Cause {
     ///
     /// The failure of an inner run keeps its kind. The cancellation of an inner run is an error like any other: the
     /// engine has already compared the cancellation with the stop of the outer run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    ///
+    /// use towpath_pattern::{Cause, anyhow};
+    ///
+    /// let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await;
+    /// let error = anyhow::Error::from(late.expect_err("no time")).context("no answer");
+    /// assert!(matches!(Cause::from_error(error), Cause::TimedOut(_)));
+    /// # }
+    /// ```
     #[must_use]
     pub fn from_error(error: anyhow::Error) -> Self {
         match Kind::of(&error) {
