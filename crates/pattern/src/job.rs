@@ -163,12 +163,12 @@ pub trait Job<In>: Send + Sync + 'static {
 /// # Examples
 ///
 /// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use towpath_pattern::ItemFn;
 ///
 /// fn is_function<In, F: ItemFn<(In,)>>(_: F) {}
 /// is_function(|x: u64| async move { x + 1 });
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// // A call by the name of the trait passes the arguments as a tuple.
 /// let double = |x: u64| async move { x * 2 };
 /// assert_eq!(ItemFn::call(&double, (2,)).await, 4);

@@ -65,6 +65,24 @@ use task::{End, Ended, Task};
 /// scope.wait().await?;
 /// # Ok(()) }
 /// ```
+///
+/// A task that was cancelled by hand has not failed:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::Scope;
+///
+/// let server = Scope::new("server");
+/// server.spawn("accept", std::future::pending());
+/// let cleaner = server.child("cleaner");
+/// cleaner.spawn("clean", std::future::pending());
+///
+/// server.cancel(); // also cancels the child
+/// server.wait().await?;
+/// assert!(cleaner.spawn("clean", async { Ok(()) }).is_refused());
+/// assert_eq!(format!("{} has stopped", server.name()), "server has stopped");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Scope {
     owner: Arc<Owner>,
@@ -73,6 +91,32 @@ pub struct Scope {
 }
 
 /// The outcome of [`Scope::spawn`].
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::Scope;
+///
+/// let (sender, mut connections) = tokio::sync::mpsc::channel(4);
+/// for connection in ["first", "second", "third"] {
+///     sender.send(connection).await?;
+/// }
+///
+/// let server = Scope::new("server");
+/// let mut served = Vec::new();
+/// while let Some(connection) = connections.recv().await {
+///     if server.spawn(connection, async { Ok(()) }).is_refused() {
+///         break;
+///     }
+///     served.push(connection);
+///     if served.len() == 2 {
+///         server.cancel(); // in a real server, a signal cancels the scope
+///     }
+/// }
+/// assert_eq!(served, ["first", "second"]);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spawned {
     /// The task was spawned. A later cancellation of the scope may still stop the task before its first poll.
@@ -258,6 +302,25 @@ impl Scope {
     ///
     /// A deadline needs tokio's timers. In a runtime without timers, the start of a run
     /// or a task in the child and [`Scope::token`] panic with tokio's message: timers are disabled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let now = Instant::now();
+    /// let request = Scope::new("request").with_deadline(now + Duration::from_secs(5));
+    ///
+    /// // A later deadline changes nothing, and an earlier deadline holds for the child alone.
+    /// assert_eq!(request.with_deadline(now + Duration::from_secs(9)).deadline(), request.deadline());
+    /// let query = request.child("query").with_deadline(now + Duration::from_secs(2));
+    /// assert_eq!(query.deadline(), Some(now + Duration::from_secs(2)));
+    /// assert_eq!(query.name(), "query");
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         let inherited = self.owner.deadline.as_ref().filter(|inherited| inherited.at <= deadline);
@@ -304,6 +367,22 @@ impl Scope {
     }
 
     /// Returns the time at which the clock cancels the scope, if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let request = Scope::new("request").with_timeout(Duration::from_secs(4));
+    /// // Half of the time that is left is for the query.
+    /// let left = request.deadline().map(|deadline| deadline.duration_since(Instant::now()));
+    /// let query = request.child("query").with_timeout(left.expect("a deadline") / 2);
+    /// assert!(query.deadline() < request.deadline());
+    /// # }
+    /// ```
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.owner.deadline.as_ref().map(|deadline| deadline.at)
