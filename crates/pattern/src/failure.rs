@@ -111,6 +111,22 @@ pub enum Cause {
 }
 
 /// The reason why a run was stopped from outside.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::{future::pending, sync::Arc, time::Duration};
+///
+/// use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings, Source};
+///
+/// let scope = Scope::new("request").with_timeout(Duration::from_millis(1));
+/// let wait = Arc::new(|_: u64| pending::<anyhow::Result<()>>());
+/// let run = Run::spawn(scope, Source::new([7]), Settings::new("wait", 1), wait);
+/// let failure = run.collect().await.expect_err("the deadline passes");
+/// assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancelled {
@@ -589,6 +605,26 @@ impl Error for Failure {
 }
 
 /// The error that a job returns after a timeout. The item then counts as timed out.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::{future::pending, sync::Arc, time::Duration};
+///
+/// use towpath_pattern::{OnFailure, Run, Scope, Settings, Source, TimedOut};
+///
+/// let after = Duration::from_millis(1);
+/// let ask = Arc::new(move |_: u64| async move {
+///     let answer = tokio::time::timeout(after, pending::<u64>()).await;
+///     answer.map_err(|_| TimedOut { after }.into())
+/// });
+/// let settings = Settings::new("ask", 2).on_failure(OnFailure::Continue);
+/// let report = Run::spawn(Scope::default(), Source::new([1, 2]), settings, ask).finish().await;
+/// assert_eq!(report.last().timed_out, 2);
+/// assert_eq!(format!("{:#}", report.failures[0].cause()), "timed out: no result within 1ms");
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut {
     /// The time limit of the job.

@@ -150,7 +150,7 @@ struct Owner {
     deadline: Option<DeadlineOf>,
     /// The parents live as long as their children.
     parent: Option<Scope>,
-    /// Woken by the cancellation, before `Scope::cancel` returns.
+    /// The cancellation wakes the watcher before `Scope::cancel` returns.
     watcher: Option<Waker>,
     /// Created on the first use: an unused child allocates the owner only, even if the child is cancelled.
     shared: OnceLock<Arc<Shared>>,
@@ -393,7 +393,7 @@ impl Scope {
         self.owner.deadline.as_ref().map(|deadline| &deadline.scope)
     }
 
-    /// Returns the token, for code with a look of its own at the cancellation, such as a blocking job.
+    /// Returns the token, for code that checks the cancellation by itself, such as a blocking job.
     ///
     /// The cancellation and the deadline of the scope cancel the token, even while the scope is empty. To cancel the token is
     /// to cancel the scope.
@@ -403,7 +403,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// If the scope has a deadline, and the runtime no timers.
+    /// Panics if the scope has a deadline and the runtime has no timers.
     ///
     /// # Examples
     ///
@@ -436,15 +436,15 @@ impl Scope {
     /// Spawns a task in the scope; a failure of the task names `name` as the stage.
     ///
     /// A cancelled scope refuses the task: the future is dropped before this method returns, and is never polled. So a loop
-    /// that spawns tasks has a sign to stop. A refusal neither allocates nor panics, with two exceptions, which are failures
+    /// that spawns tasks can stop at the first refusal. A refusal neither allocates nor panics, with two exceptions, which are failures
     /// that [`Scope::wait`] returns: a refusal after a passed deadline, and a panic of the drop of the future. The result may
     /// be ignored.
     ///
     /// The task does not own the scope: the drop of the last clone cancels both.
     ///
     /// The first failure or panic of a task cancels the scope, unless [`Scope::on_failure`] says otherwise, and
-    /// [`Scope::wait`] returns the failure. So a task with items for a run must not fail because the run has ended: such a
-    /// task returns `Ok` when no item can be sent any more. A [`Source::generate`](crate::Source::generate) needs no task at
+    /// [`Scope::wait`] returns the failure. So a task that sends items to a run must not fail because the run has ended: the
+    /// task returns `Ok` when the run takes no more items. A [`Source::generate`](crate::Source::generate) needs no task at
     /// all.
     ///
     /// A task may drive a run of the scope, or of a child, and return the failure of the run. After a cancellation of the
@@ -452,7 +452,8 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location; and if the scope has a deadline, in a runtime without timers.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location of the
+    /// panic is the caller.
     ///
     /// # Examples
     ///
@@ -492,7 +493,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// As [`Scope::spawn`].
+    /// Panics as [`Scope::spawn`] does.
     ///
     /// # Examples
     ///
@@ -557,8 +558,8 @@ impl Scope {
     /// The wait does not cancel the scope: to stop the tasks, call [`Scope::cancel`] before. A child keeps failures for a
     /// wait on the child as long as the child has an owner.
     ///
-    /// A run whose outputs nobody takes does not end: once limit plus capacity items are in a stage, the run waits for a
-    /// receiver, and this method waits for the run. So take the outputs before the wait, call
+    /// A run without a receiver of its outputs does not end: once limit plus capacity items are in a stage, the run waits for
+    /// a receiver, and this method waits for the run. So take the outputs before the wait, call
     /// [`Run::finish`](crate::Run::finish), or drop the run. The report of such a run says that the stage waits for a
     /// receiver: see [`Run::monitor`](crate::Run::monitor).
     ///
@@ -671,7 +672,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// If the scope has a deadline and the runtime no timers: here, and not in a task without an owner.
+    /// Panics if the scope has a deadline and the runtime has no timers: here, and not in a task without an owner.
     #[track_caller]
     pub(crate) fn enter(&self) -> ScopeGuard {
         ScopeGuard::new(self.owner.shared())

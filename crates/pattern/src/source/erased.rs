@@ -23,13 +23,13 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 /// A source of items, for a run.
 ///
 /// [`Source::new`] creates a source of an iterator, a stream, a receiver or a [`Run`](crate::Run); the other
-/// constructors create sources of fallible streams, channels and generators. A run takes items only while its bound allows more, and takes together only
-/// items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
+/// constructors create sources of fallible streams, channels and generators. A run takes items only while its bound
+/// allows more items. A batch of items consists of items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
 /// generator is a failure, too, and follows the error.
 ///
 /// A source drops the value that it was made of (an iterator, a stream, a generator, a receiver) at its end, while jobs of
-/// the run may still wait for that drop. The end is found by the poll after the last item, for which a stage has to have a
-/// job free and room for an item. A source that has ended never polls the value again.
+/// the run may still wait for that drop. The end is found by the poll after the last item, for which a stage has a
+/// job free and is below its bound. A source that has ended never polls the value again.
 ///
 /// # Examples
 ///
