@@ -102,6 +102,7 @@ pub struct Scope {
 /// for connection in ["first", "second", "third"] {
 ///     sender.send(connection).await?;
 /// }
+/// drop(sender);
 ///
 /// let server = Scope::new("server");
 /// let mut served = Vec::new();
