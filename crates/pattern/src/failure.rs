@@ -27,10 +27,10 @@ use crate::util::panic;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use std::num::ParseIntError;
 ///
-/// use towpath_pattern::{Run, Scope, Settings, anyhow};
+/// use towpath_pattern::{Run, Scope, Settings, Source, anyhow};
 ///
 /// let parse = std::sync::Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
-/// let run = Run::spawn(Scope::default(), vec!["1", "one"].into(), Settings::new("parse", 1), parse);
+/// let run = Run::spawn(Scope::default(), Source::new(["1", "one"]), Settings::new("parse", 1), parse);
 /// let failure = run.collect().await.expect_err("`one` is no number");
 ///
 /// assert_eq!(failure.to_string(), "item 1 at stage `parse` failed");
@@ -43,6 +43,30 @@ use crate::util::panic;
 ///     "the import stopped: item 1 at stage `parse` failed: invalid digit found in string"
 /// );
 /// # }
+/// ```
+///
+/// The cause decides the next step:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+///
+/// use towpath_pattern::{Cause, OnFailure, Run, Scope, Settings, Source};
+///
+/// let parse = Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
+/// let settings = Settings::new("parse", 2).on_failure(OnFailure::Continue);
+/// let mut run = Run::spawn(Scope::default(), Source::new(["1", "one"]), settings, parse);
+/// let mut rejected = Vec::new();
+/// while let Some(outcome) = run.next().await {
+///     let Err(failure) = outcome else { continue };
+///     match failure.cause() {
+///         Cause::Errored(_) | Cause::TimedOut(_) => rejected.push(failure.index()),
+///         Cause::Panicked(panic) => eprintln!("a bug at stage `{}`: {}", failure.stage(), panic.message()),
+///         _ => return Err(failure.into()),
+///     }
+/// }
+/// assert_eq!(rejected, [Some(1)]);
+/// # Ok(()) }
 /// ```
 pub struct Failure(Box<Inner>);
 
@@ -58,6 +82,21 @@ struct Inner {
 /// The cause of a failure of an item or a run.
 ///
 /// `{}` writes the error of the job or the message of the panic, and `{:#}` also writes all sources of the error.
+///
+/// # Examples
+///
+/// The causes of an error and of a panic, for authors of patterns:
+///
+/// ```
+/// use towpath_pattern::{Cause, anyhow};
+///
+/// let errored = Cause::from_error(anyhow::anyhow!("no route").context("no page"));
+/// assert_eq!(errored.to_string(), "no page");
+/// assert_eq!(format!("{errored:#}"), "no page: no route");
+///
+/// let payload = std::panic::catch_unwind(|| -> u64 { panic!("no digest") }).expect_err("a panic");
+/// assert_eq!(Cause::from_panic(payload).to_string(), "panicked: no digest");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {
@@ -72,6 +111,22 @@ pub enum Cause {
 }
 
 /// The reason why a run was stopped from outside.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::{future::pending, sync::Arc, time::Duration};
+///
+/// use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings, Source};
+///
+/// let scope = Scope::new("request").with_timeout(Duration::from_millis(1));
+/// let wait = Arc::new(|_: u64| pending::<anyhow::Result<()>>());
+/// let run = Run::spawn(scope, Source::new([7]), Settings::new("wait", 1), wait);
+/// let failure = run.collect().await.expect_err("the deadline passes");
+/// assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancelled {
@@ -91,6 +146,40 @@ pub enum Cancelled {
 }
 
 /// A panic of a job, of a source or of the drop of a value.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::sync::Arc;
+///
+/// use towpath_pattern::anyhow::Context;
+/// use towpath_pattern::{Cause, Run, Scope, Settings, Source};
+///
+/// let digest = Arc::new(|block: u64| async move {
+///     if block == 0 {
+///         panic!("an empty block");
+///     }
+///     let digest = tokio::task::spawn_blocking(move || -> u64 { panic!("a block of {block} bytes") });
+///     digest.await.context("no digest")
+/// });
+/// let settings = || Settings::new("digest", 1);
+///
+/// // A panic of the job itself.
+/// let run = Run::spawn(Scope::default(), Source::new([0]), settings(), Arc::clone(&digest));
+/// let failure = run.collect().await.expect_err("a panic");
+/// let Cause::Panicked(panic) = failure.cause() else { unreachable!("the job panicked") };
+/// assert_eq!(panic.message(), "an empty block");
+/// assert!(panic.error().is_none());
+///
+/// // A panic of a task, in the error of the job.
+/// let run = Run::spawn(Scope::default(), Source::new([8]), settings(), digest);
+/// let failure = run.collect().await.expect_err("a panic");
+/// let Cause::Panicked(panic) = failure.cause() else { unreachable!("the task panicked") };
+/// assert!(panic.message().contains("a block of 8 bytes"));
+/// assert_eq!(panic.error().map(ToString::to_string).as_deref(), Some("no digest"));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Panic {
     message: String,
@@ -173,6 +262,23 @@ impl Failure {
     }
 
     /// Returns the cause by value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::{io, sync::Arc};
+    ///
+    /// use towpath_pattern::{Cause, Run, Scope, Settings, Source};
+    ///
+    /// let open = Arc::new(|_: u64| async { Err::<(), _>(io::Error::from(io::ErrorKind::NotFound).into()) });
+    /// let run = Run::spawn(Scope::default(), Source::new([7]), Settings::new("open", 1), open);
+    /// let failure = run.collect().await.expect_err("the page is missing");
+    /// let Cause::Errored(error) = failure.into_cause() else { unreachable!("the job returned an error") };
+    /// let error: io::Error = error.downcast()?;
+    /// assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn into_cause(self) -> Cause {
         self.0.cause
@@ -191,10 +297,10 @@ impl Failure {
     /// use std::io;
     ///
     /// use towpath_pattern::anyhow::Context;
-    /// use towpath_pattern::{Run, Scope, Settings};
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
     ///
     /// let open = |_: u64| async { Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)).context("no page") };
-    /// let run = Run::spawn(Scope::default(), vec![7].into(), Settings::new("open", 1), std::sync::Arc::new(open));
+    /// let run = Run::spawn(Scope::default(), Source::new([7]), Settings::new("open", 1), std::sync::Arc::new(open));
     /// let failure = run.collect().await.expect_err("the page is missing");
     ///
     /// let error = failure.downcast_ref::<io::Error>().expect("the error below the context");
@@ -224,6 +330,23 @@ impl Failure {
     }
 
     /// Returns whether the run was stopped from outside.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::{future::pending, sync::Arc};
+    ///
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let scope = Scope::new("server");
+    /// let wait = Arc::new(|_: u64| pending::<anyhow::Result<()>>());
+    /// let run = Run::spawn(scope.clone(), Source::new([7]), Settings::new("wait", 1), wait);
+    /// scope.cancel();
+    /// let failure = run.collect().await.expect_err("the scope is cancelled");
+    /// assert!(failure.is_cancelled());
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.cause, Cause::Cancelled(_))
@@ -255,6 +378,28 @@ impl Failure {
 
     /// Returns the failures that came after this failure and have no other place, in order, for example the failure of
     /// the release of a resource after failed work. [`Failure::followed_by`] adds such failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use towpath_pattern::{Failure, OnFailure, Scope};
+    ///
+    /// /// Writes a line for every failure.
+    /// fn log(failure: &Failure) -> Vec<String> {
+    ///     std::iter::once(failure).chain(failure.later()).map(ToString::to_string).collect()
+    /// }
+    ///
+    /// let scope = Scope::new("backup").on_failure(OnFailure::Continue);
+    /// scope.spawn("copy", async { anyhow::bail!("no space") });
+    /// scope.spawn("unmount", async { anyhow::bail!("busy") });
+    /// let mut failures = scope.wait().await.expect_err("both tasks failed");
+    /// assert_eq!(log(&failures), ["stage `copy` failed"]);
+    ///
+    /// failures = failures.followed_by(scope.take_failures());
+    /// assert_eq!(log(&failures)[1], "stage `unmount` failed");
+    /// # }
+    /// ```
     #[must_use]
     pub fn later(&self) -> &[Failure] {
         &self.0.later
@@ -295,6 +440,20 @@ impl Cause {
     ///
     /// The failure of an inner run keeps its kind. The cancellation of an inner run is an error like any other: the
     /// engine has already compared the cancellation with the stop of the outer run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    ///
+    /// use towpath_pattern::{Cause, anyhow};
+    ///
+    /// let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await;
+    /// let error = anyhow::Error::from(late.expect_err("no time")).context("no answer");
+    /// assert!(matches!(Cause::from_error(error), Cause::TimedOut(_)));
+    /// # }
+    /// ```
     #[must_use]
     pub fn from_error(error: anyhow::Error) -> Self {
         match Kind::of(&error) {
@@ -446,6 +605,26 @@ impl Error for Failure {
 }
 
 /// The error that a job returns after a timeout. The item then counts as timed out.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::{future::pending, sync::Arc, time::Duration};
+///
+/// use towpath_pattern::{OnFailure, Run, Scope, Settings, Source, TimedOut};
+///
+/// let after = Duration::from_millis(1);
+/// let ask = Arc::new(move |_: u64| async move {
+///     let answer = tokio::time::timeout(after, pending::<u64>()).await;
+///     answer.map_err(|_| TimedOut { after }.into())
+/// });
+/// let settings = Settings::new("ask", 2).on_failure(OnFailure::Continue);
+/// let report = Run::spawn(Scope::default(), Source::new([1, 2]), settings, ask).finish().await;
+/// assert_eq!(report.last().timed_out, 2);
+/// assert_eq!(format!("{:#}", report.failures[0].cause()), "timed out: no result within 1ms");
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut {
     /// The time limit of the job.

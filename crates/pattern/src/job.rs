@@ -163,10 +163,16 @@ pub trait Job<In>: Send + Sync + 'static {
 /// # Examples
 ///
 /// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use towpath_pattern::ItemFn;
 ///
 /// fn is_function<In, F: ItemFn<(In,)>>(_: F) {}
 /// is_function(|x: u64| async move { x + 1 });
+///
+/// // A call by the name of the trait passes the arguments as a tuple.
+/// let double = |x: u64| async move { x * 2 };
+/// assert_eq!(ItemFn::call(&double, (2,)).await, 4);
+/// # }
 /// ```
 // The arguments are a tuple, as those of `Fn`: other crates cannot implement the trait for `Scoped` with an item type of
 // theirs, so `Scoped` may implement `Job`.
@@ -223,6 +229,12 @@ where
 ///
 /// fn is_result<T: JobResult>(_: T) {}
 /// is_result(anyhow::Ok(1));
+///
+/// /// Returns the output of a job that must not fail.
+/// fn output_of<T: JobResult>(result: T) -> T::Out {
+///     result.into_result().expect("the job does not fail")
+/// }
+/// assert_eq!(output_of(anyhow::Ok(1)), 1);
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the function of a job returns `anyhow::Result<_>`, and not `{Self}`",
@@ -403,7 +415,8 @@ pub struct WithState<S, F, In, Out> {
 /// # Examples
 ///
 /// ```
-/// use towpath_pattern::{anyhow, with_state};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::{StateFn, anyhow, with_state};
 ///
 /// async fn add(base: &u64, x: u64) -> anyhow::Result<u64> {
 ///     Ok(base + x)
@@ -412,6 +425,9 @@ pub struct WithState<S, F, In, Out> {
 /// let job = with_state(1, add);
 /// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}
 /// # is_job(job);
+/// // The job calls the function with its state.
+/// assert_eq!(StateFn::call(&add, &1, 2).await?, 3);
+/// # Ok(()) }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an async function of `&{S}` and `{In}`",
@@ -557,6 +573,25 @@ pub struct Scoped<F, In, Out> {
 /// An async function from a borrowed scope and an item to an output.
 ///
 /// Every `Fn(&Scope, In) -> impl Future<Output = anyhow::Result<Out>> + Send` implements this trait.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::{Scope, ScopedFn, anyhow, scoped};
+///
+/// async fn sum(scope: &Scope, parts: [u64; 2]) -> anyhow::Result<u64> {
+///     let [first, second] = parts.map(|part| scope.spawn_value("part", async move { Ok(part) }));
+///     Ok(first.await? + second.await?)
+/// }
+///
+/// let job = scoped(sum);
+/// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}
+/// # is_job(job);
+/// // The job calls the function with the scope of the jobs of the run.
+/// assert_eq!(ScopedFn::call(&sum, &Scope::new("sum"), [1, 2]).await?, 3);
+/// # Ok(()) }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an async function of `&Scope` and `{In}`",
     note = "annotate both arguments, and capture nothing: `scoped(async |scope: &Scope, item: Item| {{ … Ok(output) }})`"

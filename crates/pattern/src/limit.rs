@@ -86,6 +86,29 @@ impl fmt::Display for ZeroLimit {
 impl std::error::Error for ZeroLimit {}
 
 /// A value that converts into a [`Limit`]: a `usize` (so, a literal), a `NonZero<usize>`, a `Limit`.
+///
+/// # Examples
+///
+/// A type with a limit takes each of these values:
+///
+/// ```
+/// use std::num::NonZero;
+///
+/// use towpath_pattern::{IntoLimit, Limit};
+///
+/// struct Crawler {
+///     limit: Limit,
+/// }
+///
+/// impl Crawler {
+///     fn new(limit: impl IntoLimit) -> Self {
+///         Self { limit: limit.into_limit() }
+///     }
+/// }
+///
+/// assert_eq!(Crawler::new(4).limit, Limit::new(4));
+/// assert_eq!(Crawler::new(NonZero::<usize>::MIN).limit.get(), 1);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a limit",
     label = "expected a `usize`, such as the literal `4`, or a `Limit`",

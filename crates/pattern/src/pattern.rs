@@ -75,9 +75,9 @@ use crate::source::{IntoSource, Source};
 /// ## 7. Cancellation
 ///
 /// A cancelled scope, a passed deadline or a dropped run stops every job at its next await, and no further job
-/// begins. Once a cancellation of the scope, of a parent, of the token, of the scope of the jobs or of the run has
-/// returned, or the run is dropped, at most one further job begins for each worker thread of the runtime, and none on
-/// the thread of the cancellation. So a runtime of one thread begins none.
+/// starts. Once a cancellation of the scope, of a parent, of the token, of the scope of the jobs or of the run has
+/// returned, or the run is dropped, at most one further job starts for each worker thread of the runtime, and no job on
+/// the thread of the cancellation. So a runtime of one thread starts no further job.
 ///
 /// `cancellation::a_cancelled_scope_stops_every_job`, `cancellation::an_endless_ready_source_stops`,
 /// `cancellation::no_job_starts_after_a_cancel_has_returned`,
@@ -112,6 +112,57 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     /// # Panics
     ///
     /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers.
+    ///
+    /// # Examples
+    ///
+    /// A pattern around another pattern gives every run a timeout:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    /// use towpath_pattern::{Pattern, PatternExt, Run, Scope, Source};
+    ///
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::Settings;
+    /// #
+    /// # struct Each<J> {
+    /// #     settings: Settings,
+    /// #     job: Arc<J>,
+    /// # }
+    /// #
+    /// # impl<J> Each<J> {
+    /// #     fn new(name: &str, job: J) -> Self {
+    /// #         Self { settings: Settings::new(name, 4).ordered(), job: Arc::new(job) }
+    /// #     }
+    /// # }
+    /// #
+    /// # impl<In: Send + 'static, J: towpath_pattern::Job<In>> Pattern<In> for Each<J> {
+    /// #     type Out = J::Out;
+    /// #
+    /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+    /// #         Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
+    /// #     }
+    /// # }
+    /// #
+    /// struct WithTimeout<P> {
+    ///     pattern: P,
+    ///     timeout: Duration,
+    /// }
+    ///
+    /// impl<In: Send + 'static, P: Pattern<In>> Pattern<In> for WithTimeout<P> {
+    ///     type Out = P::Out;
+    ///
+    ///     fn start(&self, input: Source<In>, scope: Scope) -> Run<P::Out> {
+    ///         self.pattern.start(input, scope.with_timeout(self.timeout))
+    ///     }
+    /// }
+    ///
+    /// let ask = Each::new("ask", |_: u64| std::future::pending::<anyhow::Result<String>>());
+    /// let ask = WithTimeout { pattern: ask, timeout: Duration::from_millis(1) };
+    /// let failure = ask.run([1, 2]).collect().await.expect_err("no answer in time");
+    /// assert!(failure.is_cancelled());
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 }
@@ -127,6 +178,55 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
 }
 
 /// Methods to run and to combine patterns, for every [`Pattern`].
+///
+/// # Examples
+///
+/// The pattern `Each` applies a job to every item; [`builders!`](crate::builders) has the code of the pattern.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::time::Duration;
+/// use towpath_pattern::{Pattern, PatternExt, Run, Scope, Source};
+///
+/// # use std::sync::Arc;
+/// # use towpath_pattern::Settings;
+/// #
+/// # struct Each<J> {
+/// #     settings: Settings,
+/// #     job: Arc<J>,
+/// # }
+/// #
+/// # impl<J> Each<J> {
+/// #     fn new(name: &str, job: J) -> Self {
+/// #         Self { settings: Settings::new(name, 4).ordered(), job: Arc::new(job) }
+/// #     }
+/// # }
+/// #
+/// # impl<In: Send + 'static, J: towpath_pattern::Job<In>> Pattern<In> for Each<J> {
+/// #     type Out = J::Out;
+/// #
+/// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+/// #         Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
+/// #     }
+/// # }
+/// #
+/// let parse = || Each::new("parse", |text: &'static str| async move { Ok(text.parse::<u64>()?) });
+/// let square = Each::new("square", |n: u64| async move { Ok(n * n) });
+///
+/// // Two patterns in a row are a pattern.
+/// let squares = parse().then(square);
+/// assert_eq!(squares.run(["2", "3"]).collect().await?, [4, 9]);
+///
+/// // Patterns of different types are in a list, and the scope stops all runs.
+/// let scope = Scope::new("import").with_timeout(Duration::from_secs(5));
+/// let mut outputs = Vec::new();
+/// for pattern in [parse().boxed(), squares.boxed()] {
+///     outputs.extend(pattern.run_in(&scope, ["2", "3"]).collect().await?);
+/// }
+/// scope.wait().await?;
+/// assert_eq!(outputs, [2, 3, 4, 9]);
+/// # Ok(()) }
+/// ```
 pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// Runs the pattern on `input`: an iterator, a stream, a receiver, another [`Run`], or a [`Source`]. [`IntoSource`]
     /// has the list.
@@ -134,10 +234,9 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// The outputs of the run are taken with [`collect`](Run::collect), [`next`](Run::next) or as a stream; a run is not a
     /// future.
     ///
-    /// The run has a scope of its own. A job that starts a run so has a run that may outlive the run of the job: a dropped
-    /// run goes on until its jobs are at an await. A run that is to end before the run of the job is started with
-    /// [`PatternExt::run_in`], in the scope that [`Job::call_in`](crate::Job::call_in) or [`scoped`](crate::scoped) gives
-    /// the job.
+    /// The run has a scope of its own. A run that a job starts with this method may outlive the run of the
+    /// job: a dropped run goes on until every job is at an await. A job starts a run that ends before the run of the job with
+    /// [`PatternExt::run_in`], in the scope of [`Job::call_in`](crate::Job::call_in) or [`scoped`](crate::scoped).
     ///
     /// # Panics
     ///

@@ -80,7 +80,7 @@ use shared::Shared;
 
 /// Creates a queue with a capacity of `capacity` items, the oldest item first.
 ///
-/// A queue without capacity is Go's unbuffered channel: an item is sent only while a receiver waits for it.
+/// A queue without capacity is Go's unbuffered channel: an item is sent only while a receiver waits for the item.
 ///
 /// # Examples
 ///
@@ -101,9 +101,13 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 /// Creates a queue with a capacity of `capacity` items, the newest item first: asyncio's `LifoQueue`.
 ///
+/// # Examples
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-/// let (sender, mut receiver) = towpath_pattern::queue::bounded_lifo(2);
+/// use towpath_pattern::queue;
+///
+/// let (sender, mut receiver) = queue::bounded_lifo(2);
 /// sender.send("older").await?;
 /// sender.send("newer").await?;
 /// assert_eq!(receiver.recv().await, Some("newer"));

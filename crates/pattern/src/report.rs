@@ -10,7 +10,21 @@ use crate::settings::Settings;
 ///
 /// # Examples
 ///
-/// A run returns its report. A test builds a report from the default, by assigning fields:
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::sync::Arc;
+/// use towpath_pattern::{OnFailure, Run, Scope, Settings, Source};
+///
+/// let parse = Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
+/// let settings = Settings::new("parse", 2).on_failure(OnFailure::Continue);
+/// let run = Run::spawn(Scope::default(), Source::new(["1", "2", "three"]), settings, parse);
+/// let report = run.finish().await;
+/// assert_eq!((report.last().succeeded, report.last().errored), (2, 1));
+/// assert_eq!(report.failures[0].index(), Some(2));
+/// # }
+/// ```
+///
+/// A test builds a report from the default, by assigning fields:
 ///
 /// ```
 /// use towpath_pattern::{Counts, Report, StageReport};
@@ -46,6 +60,23 @@ impl Report {
 }
 
 /// The report of a stage.
+///
+/// # Examples
+///
+/// A test builds the report of a stage, and assigns the further fields:
+///
+/// ```
+/// use towpath_pattern::{Counts, StageReport};
+///
+/// let mut counts = Counts::default();
+/// (counts.taken, counts.succeeded) = (2, 2);
+/// let mut report = StageReport::new("fetch", counts);
+/// report.waits_for_receiver = true;
+/// assert_eq!(
+///     report.to_string(),
+///     "fetch: 2 taken, 2 succeeded, 2 not yielded (at the bound: waits for a receiver)"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StageReport {

@@ -65,6 +65,24 @@ use task::{End, Ended, Task};
 /// scope.wait().await?;
 /// # Ok(()) }
 /// ```
+///
+/// A task that was cancelled by hand has not failed:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::Scope;
+///
+/// let server = Scope::new("server");
+/// server.spawn("accept", std::future::pending());
+/// let cleaner = server.child("cleaner");
+/// cleaner.spawn("clean", std::future::pending());
+///
+/// server.cancel(); // also cancels the child
+/// server.wait().await?;
+/// assert!(cleaner.spawn("clean", async { Ok(()) }).is_refused());
+/// assert_eq!(format!("{} has stopped", server.name()), "server has stopped");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Scope {
     owner: Arc<Owner>,
@@ -73,6 +91,33 @@ pub struct Scope {
 }
 
 /// The outcome of [`Scope::spawn`].
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::Scope;
+///
+/// let (sender, mut connections) = tokio::sync::mpsc::channel(4);
+/// for connection in ["first", "second", "third"] {
+///     sender.send(connection).await?;
+/// }
+/// drop(sender);
+///
+/// let server = Scope::new("server");
+/// let mut served = Vec::new();
+/// while let Some(connection) = connections.recv().await {
+///     if server.spawn(connection, async { Ok(()) }).is_refused() {
+///         break;
+///     }
+///     served.push(connection);
+///     if served.len() == 2 {
+///         server.cancel(); // in a real server, a signal cancels the scope
+///     }
+/// }
+/// assert_eq!(served, ["first", "second"]);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spawned {
     /// The task was spawned. A later cancellation of the scope may still stop the task before its first poll.
@@ -106,7 +151,7 @@ struct Owner {
     deadline: Option<DeadlineOf>,
     /// The parents live as long as their children.
     parent: Option<Scope>,
-    /// Woken by the cancellation, before `Scope::cancel` returns.
+    /// The cancellation wakes the watcher before `Scope::cancel` returns.
     watcher: Option<Waker>,
     /// Created on the first use: an unused child allocates the owner only, even if the child is cancelled.
     shared: OnceLock<Arc<Shared>>,
@@ -258,6 +303,25 @@ impl Scope {
     ///
     /// A deadline needs tokio's timers. In a runtime without timers, the start of a run
     /// or a task in the child and [`Scope::token`] panic with tokio's message: timers are disabled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let now = Instant::now();
+    /// let request = Scope::new("request").with_deadline(now + Duration::from_secs(5));
+    ///
+    /// // A later deadline changes nothing, and an earlier deadline holds for the child alone.
+    /// assert_eq!(request.with_deadline(now + Duration::from_secs(9)).deadline(), request.deadline());
+    /// let query = request.child("query").with_deadline(now + Duration::from_secs(2));
+    /// assert_eq!(query.deadline(), Some(now + Duration::from_secs(2)));
+    /// assert_eq!(query.name(), "query");
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
         let inherited = self.owner.deadline.as_ref().filter(|inherited| inherited.at <= deadline);
@@ -304,6 +368,22 @@ impl Scope {
     }
 
     /// Returns the time at which the clock cancels the scope, if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let request = Scope::new("request").with_timeout(Duration::from_secs(4));
+    /// // Half of the time that is left is for the query.
+    /// let left = request.deadline().map(|deadline| deadline.duration_since(Instant::now()));
+    /// let query = request.child("query").with_timeout(left.expect("a deadline") / 2);
+    /// assert!(query.deadline() < request.deadline());
+    /// # }
+    /// ```
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.owner.deadline.as_ref().map(|deadline| deadline.at)
@@ -314,7 +394,7 @@ impl Scope {
         self.owner.deadline.as_ref().map(|deadline| &deadline.scope)
     }
 
-    /// Returns the token, for code with a look of its own at the cancellation, such as a blocking job.
+    /// Returns the token, for code that checks the cancellation by itself, such as a blocking job.
     ///
     /// The cancellation and the deadline of the scope cancel the token, even while the scope is empty. To cancel the token is
     /// to cancel the scope.
@@ -324,7 +404,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// If the scope has a deadline, and the runtime no timers.
+    /// Panics if the scope has a deadline and the runtime has no timers.
     ///
     /// # Examples
     ///
@@ -357,15 +437,15 @@ impl Scope {
     /// Spawns a task in the scope; a failure of the task names `name` as the stage.
     ///
     /// A cancelled scope refuses the task: the future is dropped before this method returns, and is never polled. So a loop
-    /// that spawns tasks has a sign to stop. A refusal neither allocates nor panics, with two exceptions, which are failures
+    /// that spawns tasks can stop at the first refusal. A refusal neither allocates nor panics, with two exceptions, which are failures
     /// that [`Scope::wait`] returns: a refusal after a passed deadline, and a panic of the drop of the future. The result may
     /// be ignored.
     ///
     /// The task does not own the scope: the drop of the last clone cancels both.
     ///
     /// The first failure or panic of a task cancels the scope, unless [`Scope::on_failure`] says otherwise, and
-    /// [`Scope::wait`] returns the failure. So a task with items for a run must not fail because the run has ended: such a
-    /// task returns `Ok` when no item can be sent any more. A [`Source::generate`](crate::Source::generate) needs no task at
+    /// [`Scope::wait`] returns the failure. So a task that sends items to a run must not fail because the run has ended: the
+    /// task returns `Ok` when the run takes no more items. A [`Source::generate`](crate::Source::generate) needs no task at
     /// all.
     ///
     /// A task may drive a run of the scope, or of a child, and return the failure of the run. After a cancellation of the
@@ -373,7 +453,8 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, at the caller's location; and if the scope has a deadline, in a runtime without timers.
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location of the
+    /// panic is the caller.
     ///
     /// # Examples
     ///
@@ -413,7 +494,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// As [`Scope::spawn`].
+    /// Panics as [`Scope::spawn`] does.
     ///
     /// # Examples
     ///
@@ -478,8 +559,8 @@ impl Scope {
     /// The wait does not cancel the scope: to stop the tasks, call [`Scope::cancel`] before. A child keeps failures for a
     /// wait on the child as long as the child has an owner.
     ///
-    /// A run whose outputs nobody takes does not end: once limit plus capacity items are in a stage, the run waits for a
-    /// receiver, and this method waits for the run. So take the outputs before the wait, call
+    /// A run without a receiver of its outputs does not end: once limit plus capacity items are in a stage, the run waits for
+    /// a receiver, and this method waits for the run. So take the outputs before the wait, call
     /// [`Run::finish`](crate::Run::finish), or drop the run. The report of such a run says that the stage waits for a
     /// receiver: see [`Run::monitor`](crate::Run::monitor).
     ///
@@ -592,7 +673,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// If the scope has a deadline and the runtime no timers: here, and not in a task without an owner.
+    /// Panics if the scope has a deadline and the runtime has no timers: here, and not in a task without an owner.
     #[track_caller]
     pub(crate) fn enter(&self) -> ScopeGuard {
         ScopeGuard::new(self.owner.shared())

@@ -98,7 +98,8 @@ macro_rules! builder {
         $crate::builder!(named $($at)*);
     };
     (ordered $($at:tt)*) => {
-        /// Yields the outputs in the order of the inputs; by default, an output is yielded as soon as it is ready.
+        /// Yields the outputs in the order of the inputs; by default, an output is yielded as soon as the output is
+        /// ready.
         ///
         /// An output that is ready before its turn is held back, and counts against the limit plus the capacity.
         #[must_use]
@@ -110,8 +111,8 @@ macro_rules! builder {
     (capacity $($at:tt)*) => {
         /// Sets how many items may be in the stage in addition to the limit; by default, as many as the limit.
         ///
-        /// The capacity is room above all for outputs that are ready and not taken yet. With a capacity of zero, an
-        /// output that is not taken keeps the next job from starting.
+        /// The capacity is above all for outputs that are ready and not taken yet. With a capacity of zero, the next job
+        /// starts only after an output is taken.
         #[must_use]
         pub fn capacity(mut self, items: usize) -> Self {
             self $($at)* .capacity = ::core::option::Option::Some(items);

@@ -76,7 +76,7 @@ impl Semaphore {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-    /// use towpath_semaphore::{Semaphore};
+    /// use towpath_semaphore::Semaphore;
     ///
     /// let memory = Semaphore::new(1_024); // a permit per kilobyte
     /// let buffer = memory.acquire_many(256).await?;
@@ -148,7 +148,7 @@ impl Semaphore {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-    /// use towpath_semaphore::{Semaphore};
+    /// use towpath_semaphore::Semaphore;
     ///
     /// let semaphore = Semaphore::new(1);
     /// let permit = semaphore.acquire_owned().await?;
@@ -178,7 +178,7 @@ impl Semaphore {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-    /// use towpath_semaphore::{Semaphore};
+    /// use towpath_semaphore::Semaphore;
     ///
     /// let semaphore = Semaphore::new(3);
     /// let permits = semaphore.acquire_many_owned(2).await?;
@@ -200,7 +200,7 @@ impl Semaphore {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-    /// use towpath_semaphore::{Semaphore};
+    /// use towpath_semaphore::Semaphore;
     ///
     /// let semaphore = Semaphore::new(1);
     /// let permit = semaphore.try_acquire_owned()?;
@@ -218,7 +218,7 @@ impl Semaphore {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-    /// use towpath_semaphore::{Semaphore};
+    /// use towpath_semaphore::Semaphore;
     ///
     /// let semaphore = Semaphore::new(0);
     /// semaphore.add_permits(2);
@@ -264,6 +264,19 @@ impl Semaphore {
     }
 
     /// Returns whether the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_semaphore::{Semaphore, TryAcquireError};
+    ///
+    /// let seats = Semaphore::new(0);
+    /// assert!(!seats.is_closed());
+    /// assert_eq!(seats.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+    /// seats.clone().close(); // clones share the permits
+    /// assert!(seats.is_closed());
+    /// assert_eq!(seats.try_acquire().unwrap_err(), TryAcquireError::Closed);
+    /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()

@@ -59,7 +59,7 @@ impl<T> Sender<T> {
     ///         running.complete(sender.send(10 * item).await.map_err(anyhow::Error::from))
     ///     }
     /// };
-    /// let senders = Run::spawn_discarding(Scope::default(), Source::from([7]), Settings::new("send", 1), work);
+    /// let senders = Run::spawn_discarding(Scope::default(), Source::new([7]), Settings::new("send", 1), work);
     /// let mut source = Source::produced(senders, receiver);
     /// assert_eq!(source.next().await.transpose()?, Some(70));
     /// # Ok(()) }

@@ -26,6 +26,34 @@ impl<T: Send + 'static> Source<T> {
     /// if all consumers wait for capacity that only consumers free, the run deadlocks. Items of a [producer of an
     /// input](queue::Sender::from_input) have the index of the input. The end of the source closes the queue. A
     /// producer that outlives its job then gets its item back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source, queue};
+    ///
+    /// let scope = Scope::new("words");
+    /// let (sender, receiver) = queue::bounded(16);
+    /// let split = Arc::new(move |text: &'static str| {
+    ///     let sender = sender.clone();
+    ///     async move {
+    ///         for word in text.split(' ') {
+    ///             sender.send(word).await?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// });
+    /// let texts = Source::new(["1 2", "3"]);
+    /// let producers = Run::spawn_discarding(scope.clone(), texts, Settings::new("split", 2), split);
+    ///
+    /// let parse = Arc::new(|word: &'static str| async move { Ok(word.parse::<u64>()?) });
+    /// let words = Source::produced(producers, receiver);
+    /// let numbers = Run::spawn(scope, words, Settings::new("parse", 4), parse).collect().await?;
+    /// assert_eq!(numbers.iter().sum::<u64>(), 6);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {
         Self::of(ProducedSource { producers, finished: false, queue })

@@ -17,6 +17,25 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// This method is not cancel safe. Dropping the future cancels the run and drops the outputs taken so far. A
     /// failure taken so far is recorded in the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let parse = Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
+    /// let start = |texts: [&'static str; 2]| {
+    ///     let settings = Settings::new("parse", 2).ordered();
+    ///     Run::spawn(Scope::default(), Source::new(texts), settings, Arc::clone(&parse))
+    /// };
+    /// assert_eq!(start(["1", "2"]).collect().await?, [1, 2]);
+    ///
+    /// let failure = start(["1", "two"]).collect().await.expect_err("`two` is no number");
+    /// assert_eq!(failure.index(), Some(1));
+    /// # Ok(()) }
+    /// ```
     pub async fn collect(mut self) -> Result<Vec<Out>, Failure> {
         let mut gathered = Gathered::of(&mut self);
         while let Some(result) = gathered.run.next().await {
@@ -40,6 +59,23 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// This method is not cancel safe. Dropping the future cancels the run and drops the outputs taken so far. The
     /// failures taken so far are recorded in the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{OnFailure, Run, Scope, Settings, Source};
+    ///
+    /// let parse = Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
+    /// let settings = Settings::new("parse", 2).ordered().on_failure(OnFailure::Continue);
+    /// let run = Run::spawn(Scope::default(), Source::new(["1", "two", "3"]), settings, parse);
+    /// let (outcomes, report) = run.outcomes().await;
+    /// let numbers: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap_or(0)).collect();
+    /// assert_eq!(numbers, [1, 0, 3]);
+    /// assert_eq!(report.to_string(), "parse: 3 taken, 2 succeeded, 1 errored");
+    /// # }
+    /// ```
     pub async fn outcomes(mut self) -> (Vec<Result<Out, Failure>>, Report) {
         let mut gathered = Gathered::of(&mut self);
         while let Some(result) = gathered.run.next().await {

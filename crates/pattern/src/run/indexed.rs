@@ -1,4 +1,4 @@
-//! A run whose outputs come with the index of their input.
+//! A stream of outputs with the indices of the inputs.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,13 +13,59 @@ use crate::item::Output;
 use crate::report::Report;
 
 impl<Out: Send + 'static> Run<Out> {
-    /// Converts the run into a stream of outputs with the indices of their inputs.
+    /// Converts the run into a stream of outputs with the indices of the inputs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let urls = ["https://a.example", "https://bc.example"];
+    /// let measure = Arc::new(|url: &'static str| async move { Ok(url.len()) });
+    /// let run = Run::spawn(Scope::default(), Source::new(urls), Settings::new("measure", 2), measure);
+    /// let mut lengths = run.indexed();
+    /// while let Some(outcome) = lengths.next().await {
+    ///     let (index, length) = outcome?;
+    ///     assert_eq!(length, urls[index].len());
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn indexed(self) -> Indexed<Out> {
         Indexed { run: self }
     }
 }
 
-/// A run that yields every output with the index of its input. Created by [`Run::indexed`].
+/// A stream of outputs with the indices of the inputs. Created by [`Run::indexed`].
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+/// use towpath_pattern::{Run, Scope, Settings, Source};
+///
+/// let double = Arc::new(|x: u64| async move { Ok(x * 2) });
+/// let start = || {
+///     let settings = Settings::new("double", 2).ordered();
+///     Run::spawn(Scope::default(), Source::new([1, 2, 3]), settings, Arc::clone(&double)).indexed()
+/// };
+///
+/// // The index of the first output, and the further outputs without indices.
+/// let mut run = start();
+/// assert_eq!(run.next().await.transpose()?, Some((0, 2)));
+/// assert_eq!(run.into_inner().collect().await?, [4, 6]);
+///
+/// // The counts at the end of a cancelled run.
+/// let run = start();
+/// let monitor = run.monitor();
+/// run.cancel();
+/// let report = run.finish().await;
+/// assert!(report.failures[0].is_cancelled());
+/// assert_eq!(monitor.report().stages, report.stages);
+/// # Ok(()) }
+/// ```
 #[must_use = "a run that is dropped is cancelled"]
 #[derive(Debug)]
 pub struct Indexed<Out> {
@@ -27,9 +73,8 @@ pub struct Indexed<Out> {
 }
 
 impl<Out: Send + 'static> Indexed<Out> {
-    /// Returns the next output with the index of the input, or the next failure; `None` at the end.
-    ///
-    /// A failure has an index of its own: [`Failure::index`].
+    /// Returns the next output with the index of the input, or the next failure; `None` at the end. [`Failure::index`] is
+    /// the index of a failure.
     ///
     /// # Cancel safety
     ///

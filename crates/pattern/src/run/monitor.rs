@@ -17,12 +17,12 @@ use crate::upstream::{Upstream, Watch};
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
 /// use std::sync::Arc;
-/// use towpath_pattern::{Run, Scope, Settings};
+/// use towpath_pattern::{Run, Scope, Settings, Source};
 ///
 /// let job = |x: u64| async move { Ok(x + 1) };
 /// let start = |source, name| Run::spawn(Scope::default(), source, Settings::new(name, 2), Arc::new(job));
-/// let first = start(vec![1, 2, 3].into(), "first");
-/// let second = start(first.into(), "second");
+/// let first = start(Source::new([1, 2, 3]), "first");
+/// let second = start(Source::new(first), "second");
 /// let monitor = second.monitor();
 /// let metrics = tokio::spawn(async move { monitor.report().stages.len() });
 /// assert_eq!(metrics.await?, 2);

@@ -31,6 +31,34 @@ use crate::util::panic::drop_quietly;
 ///
 /// Dropping a run cancels the run: every job stops at its current await, and [`Scope::wait`] of the scope of the
 /// run returns once all jobs are gone.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+/// use towpath_pattern::{Run, Scope, Settings, Source};
+///
+/// let double = Arc::new(|x: u64| async move { Ok(x * 2) });
+/// let start = || {
+///     let settings = Settings::new("double", 2).ordered();
+///     Run::spawn(Scope::default(), Source::new([1, 2, 3]), settings, Arc::clone(&double))
+/// };
+///
+/// // All outputs.
+/// assert_eq!(start().collect().await?, [2, 4, 6]);
+///
+/// // One output at a time, and the counts so far.
+/// let mut run = start();
+/// while let Some(output) = run.next().await {
+///     println!("{}: {}", output?, run.report());
+/// }
+///
+/// // The counts alone.
+/// let report = start().finish().await;
+/// assert_eq!(report.to_string(), "double: 3 taken, 3 succeeded");
+/// # Ok(()) }
+/// ```
 #[must_use = "a run that is dropped is cancelled; `collect().await` takes all outputs, `next().await` one, and `finish().await` the report"]
 pub struct Run<Out> {
     pub(super) port: Arc<dyn OutputPort<Out>>,
@@ -62,6 +90,28 @@ impl Run<()> {
     ///
     /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
     /// of the panic is the caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use towpath_pattern::{Run, Scope, Settings, Source, with_state};
+    ///
+    /// let total = Arc::new(AtomicU64::new(0));
+    /// let add = with_state(Arc::clone(&total), async |total: &Arc<AtomicU64>, x: u64| {
+    ///     total.fetch_add(x, Ordering::Relaxed);
+    ///     Ok(())
+    /// });
+    /// let scope = Scope::new("sum");
+    /// let settings = Settings::new("add", 2);
+    /// let run = Run::spawn_discarding(scope.clone(), Source::new(1..=100), settings, Arc::new(add));
+    /// scope.wait().await?; // the run ends without a receiver
+    /// assert_eq!(run.finish().await.last().succeeded, 100);
+    /// assert_eq!(total.load(Ordering::Relaxed), 5050);
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     pub fn spawn_discarding<In: Send + 'static>(
         scope: Scope,
@@ -78,11 +128,18 @@ impl<Out: Send + 'static> Run<Out> {
     /// Starts a run. This function is the base of every pattern.
     ///
     /// Workers take the items from `input`. The number of workers follows the number of items, up to the limit. For
-    /// every item, `work` begins the item, runs the job and ends the item. The laws of [`Pattern`](crate::Pattern)
+    /// every item, `work` starts the item, runs the job and completes the item. The laws of [`Pattern`](crate::Pattern)
     /// hold for any `work`: a dropped item is counted, a panic is a failure of its item, and an item that waits
     /// delays no other item.
     ///
-    /// The following pattern awaits a permit before every job:
+    /// # Panics
+    ///
+    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
+    /// of the panic is the caller.
+    ///
+    /// # Examples
+    ///
+    /// The work awaits a permit before every job:
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -94,7 +151,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// let double = move |taken: Taken<u64, u64>| {
     ///     let permits = Arc::clone(&permits);
     ///     async move {
-    ///         let permit = permits.acquire_owned().await; // still not begun
+    ///         let permit = permits.acquire_owned().await; // not started yet
     ///         let (item, running) = taken.start();
     ///         let result = permit.map(|_permit| item * 2).map_err(anyhow::Error::from);
     ///         running.complete(result)
@@ -104,11 +161,6 @@ impl<Out: Send + 'static> Run<Out> {
     /// assert_eq!(run.collect().await?.iter().sum::<u64>(), 12);
     /// # Ok(()) }
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
-    /// of the panic is the caller.
     #[track_caller]
     pub fn spawn<In: Send + 'static>(
         scope: Scope,
@@ -175,10 +227,10 @@ impl<Out: Send + 'static> Run<Out> {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
     /// use std::sync::Arc;
-    /// use towpath_pattern::{Run, Scope, Settings};
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
     ///
     /// let job = Arc::new(|x: u64| async move { Ok(x * 2) });
-    /// let run = Run::spawn(Scope::default(), vec![1, 2].into(), Settings::new("double", 2), job);
+    /// let run = Run::spawn(Scope::default(), Source::new([1, 2]), Settings::new("double", 2), job);
     /// let monitor = run.monitor();
     /// run.collect().await?;
     /// assert_eq!(monitor.report().to_string(), "double: 2 taken, 2 succeeded");
@@ -191,6 +243,28 @@ impl<Out: Send + 'static> Run<Out> {
 
     /// Stops every job at its current await. The run still yields the completed outputs, and then a failure with the
     /// cancellation as its cause, unless the run had already failed or come to its end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let answer = Arc::new(|question: u64| async move {
+    ///     if question > 1 {
+    ///         std::future::pending::<()>().await;
+    ///     }
+    ///     Ok(question * 10)
+    /// });
+    /// let mut run = Run::spawn(Scope::default(), Source::new([1, 2]), Settings::new("answer", 2), answer);
+    /// assert_eq!(run.next().await.transpose()?, Some(10));
+    /// run.cancel();
+    /// let last = run.next().await.expect("the cancellation");
+    /// assert!(last.expect_err("a failure").is_cancelled());
+    /// assert!(run.next().await.is_none());
+    /// # Ok(()) }
+    /// ```
     pub fn cancel(&self) {
         self.port.cancel(Cancelled::Run);
     }
@@ -204,6 +278,22 @@ impl<Out: Send + 'static> Run<Out> {
     /// # Cancel safety
     ///
     /// This method is not cancel safe: dropping the future cancels the run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{OnFailure, Run, Scope, Settings, Source};
+    ///
+    /// let parse = Arc::new(|text: &'static str| async move { Ok(text.parse::<u64>()?) });
+    /// let settings = Settings::new("parse", 2).on_failure(OnFailure::Continue);
+    /// let run = Run::spawn(Scope::default(), Source::new(["1", "two", "3"]), settings, parse);
+    /// let report = run.finish().await;
+    /// assert_eq!((report.last().succeeded, report.last().errored), (2, 1));
+    /// assert_eq!(report.failures[0].index(), Some(1));
+    /// # }
+    /// ```
     pub async fn finish(mut self) -> Report {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
             match finished.result {

@@ -21,7 +21,7 @@ pub(crate) struct ScopeGuard {
 impl ScopeGuard {
     /// # Panics
     ///
-    /// If the scope has a deadline and the runtime no timers: here, at the caller's location, and not in a task.
+    /// Panics at the caller's location if the scope has a deadline and the runtime has no timers; a task does not panic.
     #[track_caller]
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         if let Some(deadline) = shared.deadline() {

@@ -24,6 +24,28 @@ use crate::failure::{Cancelled, Cause, Failure};
 /// # Panics
 ///
 /// A poll after completion panics.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::time::Duration;
+/// use towpath_pattern::Scope;
+///
+/// let page = Scope::new("page");
+/// let mut user = page.spawn_value("user", async { Ok("Ada") });
+/// let posts = page.spawn_value("posts", async { anyhow::bail!("no connection") });
+///
+/// // A timeout of this wait would not stop the task, and the handle could be awaited again.
+/// let user = tokio::time::timeout(Duration::from_secs(5), &mut user).await?;
+/// assert_eq!(user?, "Ada");
+///
+/// // The handle returns the failure, and the scope does not return the failure again.
+/// let posts: Result<Vec<u64>, _> = posts.await;
+/// assert_eq!(posts.expect_err("a failure").stage(), "posts");
+/// page.wait().await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a dropped handle leaves the failure to the scope; `Scope::spawn` spawns a task without a value"]
 pub struct TaskHandle<T> {
     result: oneshot::Receiver<Ended<T>>,

@@ -23,13 +23,15 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 /// A source of items, for a run.
 ///
 /// [`Source::new`] creates a source of an iterator, a stream, a receiver or a [`Run`](crate::Run); the other
-/// constructors create sources of fallible streams, channels and generators. A run takes items only while its bound allows more, and takes together only
-/// items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
+/// constructors create sources of fallible streams, channels and generators. A run takes items only while its bound
+/// allows more items. A batch of items consists of items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
 /// generator is a failure, too, and follows the error.
 ///
 /// A source drops the value that it was made of (an iterator, a stream, a generator, a receiver) at its end, while jobs of
-/// the run may still wait for that drop. The end is found by the poll after the last item, for which a stage has to have a
-/// job free and room for an item. A source that has ended never polls the value again.
+/// the run may still wait for that drop. The end is found by the poll after the last item, for which a stage has a
+/// job free and is below its bound. A source that has ended never polls the value again.
+///
+/// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -63,6 +65,22 @@ impl<T: Send + 'static> Source<T> {
     }
 
     /// Creates a source of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::io;
+    /// use towpath_pattern::Source;
+    ///
+    /// let lines = tokio_stream::iter([Ok("first"), Err(io::Error::from(io::ErrorKind::UnexpectedEof))]);
+    /// let mut source = Source::try_stream(lines);
+    /// assert_eq!(source.next().await.transpose()?, Some("first"));
+    /// let failure = source.next().await.expect("the error").expect_err("the file is too short");
+    /// assert!(failure.downcast_ref::<io::Error>().is_some());
+    /// assert!(source.next().await.is_none());
+    /// # Ok(()) }
+    /// ```
     pub fn try_stream<E>(stream: impl Stream<Item = Result<T, E>> + Send + 'static) -> Self
     where
         E: Into<anyhow::Error> + 'static,
@@ -78,6 +96,30 @@ impl<T: Send + 'static> Source<T> {
     ///
     /// Panics if `capacity` is zero, since such a channel could never hold an item, or more than 16,777,216; at the
     /// location of the caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let (sender, source) = Source::channel(16);
+    /// let scope = Scope::new("measure");
+    /// scope.spawn("read", async move {
+    ///     for line in ["to", "path"] {
+    ///         if sender.send(line).await.is_err() {
+    ///             break; // the run has ended
+    ///         }
+    ///     }
+    ///     Ok(()) // drops the last sender, which ends the source
+    /// });
+    /// let measure = Arc::new(|line: &'static str| async move { Ok(line.len()) });
+    /// let run = Run::spawn(scope.clone(), source, Settings::new("measure", 1), measure);
+    /// assert_eq!(run.collect().await?, [2, 4]);
+    /// scope.wait().await?;
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn channel(capacity: usize) -> (async_channel::Sender<T>, Self) {
@@ -105,6 +147,34 @@ impl<T: Send + 'static> Source<T> {
 
     /// Creates a source of a generator that can fail, as [`Source::generate`] does. The error of the generator is a
     /// failure of the run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::{Source, anyhow};
+    ///
+    /// async fn page(number: usize) -> anyhow::Result<Vec<&'static str>> {
+    ///     match number {
+    ///         0 => Ok(vec!["first", "second"]),
+    ///         _ => anyhow::bail!("page {number} is missing"),
+    ///     }
+    /// }
+    ///
+    /// let mut entries = Source::try_generate(|out| async move {
+    ///     for number in 0.. {
+    ///         for entry in page(number).await? {
+    ///             out.send(entry).await;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(entries.next().await.transpose()?, Some("first"));
+    /// assert_eq!(entries.next().await.transpose()?, Some("second"));
+    /// let failure = entries.next().await.expect("the error").expect_err("the page is missing");
+    /// assert_eq!(format!("{:#}", failure.cause()), "page 1 is missing");
+    /// # Ok(()) }
+    /// ```
     pub fn try_generate<F, Fut>(generator: F) -> Self
     where
         F: FnOnce(Yield<T>) -> Fut,

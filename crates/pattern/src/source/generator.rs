@@ -16,7 +16,35 @@ use crate::util::mutex::Mutex;
 use crate::util::panic::{drop_caught, message_of};
 use crate::util::wake::{WakeList, WakerSlot};
 
-/// Sends the items of a generator. From [`Source::generate`](super::Source::generate).
+/// Sends the items of a generator. Created by [`Source::generate`](super::Source::generate).
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::{Source, Yield};
+///
+/// struct Tree(&'static str, Vec<Tree>);
+///
+/// impl Tree {
+///     /// Sends the names of the tree, the children before the parent.
+///     async fn walk(self, out: &Yield<&'static str>) {
+///         let Self(name, children) = self;
+///         for child in children {
+///             Box::pin(child.walk(out)).await;
+///         }
+///         out.send(name).await;
+///     }
+/// }
+///
+/// let tree = Tree("root", vec![Tree("left", vec![]), Tree("right", vec![])]);
+/// let mut names = Source::generate(|out| async move { tree.walk(&out).await });
+/// assert_eq!(names.next().await.transpose()?, Some("left"));
+/// assert_eq!(names.next().await.transpose()?, Some("right"));
+/// assert_eq!(names.next().await.transpose()?, Some("root"));
+/// assert!(names.next().await.is_none());
+/// # Ok(()) }
+/// ```
 pub struct Yield<T> {
     slot: Arc<Mutex<Slot<T>>>,
     /// Sends take turns, in the order of their starts.

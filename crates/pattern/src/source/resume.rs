@@ -44,6 +44,28 @@ impl<T: Send + 'static> Kept<T> {
     /// [`Scope::wait`](crate::Scope::wait) has returned. `Some` may be returned a little earlier, while the work
     /// of the run [closes](crate::Work::shutdown), but never while a job of the run exists. Returns `None` before, and
     /// after the first take.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source, anyhow};
+    ///
+    /// let fetch = Arc::new(|page: u64| async move {
+    ///     anyhow::ensure!(page != 2, "page {page} is missing");
+    ///     Ok(page)
+    /// });
+    /// let start = |pages| Run::spawn(Scope::default(), pages, Settings::new("fetch", 1), Arc::clone(&fetch));
+    /// let (pages, kept) = Source::new(1..=5).kept();
+    /// let failure = start(pages).collect().await.expect_err("page 2 is missing");
+    /// assert_eq!(failure.index(), Some(1));
+    ///
+    /// let rest = kept.take().expect("the run is over");
+    /// assert_eq!(start(rest).collect().await?, [3, 4, 5]);
+    /// assert!(kept.take().is_none());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn take(&self) -> Option<Source<T>> {
         self.slot.lock().take()

@@ -21,6 +21,60 @@ use crate::util::panic::poll_then_drop;
 ///
 /// Every `Fn(Taken<In, Out>) -> impl Future<Output = Completed<In, Out>>` is a work, and so is an `Arc` of a
 /// [`Job`].
+///
+/// # Examples
+///
+/// A closure is enough for most patterns: see [`Taken`]. A type that implements the trait also releases the values that the
+/// jobs share:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use std::sync::{Arc, Mutex};
+/// use towpath_pattern::{Cause, Completed, Run, Scope, Settings, Source, Taken, Work, anyhow};
+///
+/// # #[derive(Default)]
+/// # struct Table(Mutex<Vec<u64>>);
+/// # impl Table {
+/// #     async fn insert(&self, row: u64) -> anyhow::Result<()> {
+/// #         self.0.lock().expect("no panic").push(row);
+/// #         Ok(())
+/// #     }
+/// #     async fn commit(&self) -> anyhow::Result<usize> { Ok(self.0.lock().expect("no panic").len()) }
+/// # }
+/// /// Inserts all items of a run into a table, and commits the rows at the end.
+/// struct Insert {
+///     table: Arc<Table>,
+///     closed: AtomicBool,
+/// }
+///
+/// impl Work<u64, ()> for Insert {
+///     async fn work(&self, taken: Taken<u64, ()>, _: &Scope) -> Completed<u64, ()> {
+///         let (row, running) = taken.start();
+///         running.complete(self.table.insert(row).await)
+///     }
+///
+///     async fn shutdown(&self) -> Vec<Cause> {
+///         let committed = self.table.commit().await;
+///         self.closed.store(true, Ordering::Relaxed);
+///         committed.err().map(Cause::from_error).into_iter().collect()
+///     }
+///
+///     fn unreported(&self) -> Vec<Cause> {
+///         if self.closed.load(Ordering::Relaxed) {
+///             return Vec::new();
+///         }
+///         vec![Cause::from_error(anyhow::anyhow!("the rows were not committed"))]
+///     }
+/// }
+///
+/// let table = Arc::new(Table::default());
+/// let insert = Insert { table: Arc::clone(&table), closed: AtomicBool::new(false) };
+/// let run = Run::spawn_discarding(Scope::default(), Source::new(1..=3), Settings::new("insert", 2), insert);
+/// assert_eq!(run.finish().await.to_string(), "insert: 3 taken, 3 succeeded");
+/// assert_eq!(table.commit().await?, 3);
+/// # Ok(()) }
+/// ```
 pub trait Work<In, Out>: Send + Sync + 'static {
     /// Works on an item. Runs and tasks of the job are started in `scope` (see [`Job::call_in`]); a closure gets the
     /// scope from [`Taken::scope`].
@@ -40,8 +94,8 @@ pub trait Work<In, Out>: Send + Sync + 'static {
         std::future::ready(Vec::new())
     }
 
-    /// Returns the causes that [`close`](Work::shutdown) did not return, for example because the runtime shut down
-    /// before `close` completed. The default implementation returns no causes.
+    /// Returns the causes that [`shutdown`](Work::shutdown) did not return, for example because the runtime shut
+    /// down before `shutdown` completed. The default implementation returns no causes.
     ///
     /// This method is called once for every run, after the end of the supervisor and the workers. Every cause is a
     /// failure of the run, and so is a panic.
@@ -100,7 +154,7 @@ where
 ///         running.complete(job.call_in(line, &scope).await)
 ///     }
 /// };
-/// let source = Source::from(["to".to_owned(), "path".to_owned()]);
+/// let source = Source::new(["to".to_owned(), "path".to_owned()]);
 /// let run = Run::spawn(Scope::default(), source, Settings::new("measure", 1).ordered(), work);
 /// assert_eq!(run.collect().await?, [2, 4]);
 /// # Ok(()) }
@@ -113,12 +167,39 @@ pub struct Taken<In, Out> {
 }
 
 /// An item with a running job. If a `Running` is dropped, the item counts as cancelled, or as panicked during a panic.
+///
+/// # Examples
+///
+/// The work measures the time of the job. The job may panic when the work drops the job, and the panic is a failure as well:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+/// use tokio::time::Instant;
+/// use towpath_pattern::{Job, Run, Scope, Settings, Source, Taken, drive_job};
+///
+/// let job = Arc::new(|x: u64| async move { Ok(x + 1) });
+/// let timed = move |taken: Taken<u64, u64>| {
+///     let job = Arc::clone(&job);
+///     async move {
+///         let scope = taken.scope();
+///         let (item, running) = taken.start();
+///         let started = Instant::now();
+///         let result = drive_job(job.call_in(item, &scope), |cause| running.report(cause)).await;
+///         println!("{:?}", started.elapsed());
+///         running.complete(result)
+///     }
+/// };
+/// let run = Run::spawn(Scope::default(), Source::new([1]), Settings::new("add", 1), timed);
+/// assert_eq!(run.collect().await?, [2]);
+/// # Ok(()) }
+/// ```
 #[must_use = "a dropped item counts as cancelled"]
 pub struct Running<In, Out> {
     ticket: Ticket<In, Out>,
 }
 
-/// An item after its job. The work on a [`Taken`] returns an `Completed`.
+/// An item after its job. The work on a [`Taken`] returns a `Completed`.
 #[must_use = "a dropped item counts as cancelled"]
 pub struct Completed<In, Out> {
     pub(super) ticket: Ticket<In, Out>,
