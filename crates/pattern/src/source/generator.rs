@@ -16,7 +16,7 @@ use crate::util::mutex::Mutex;
 use crate::util::panic::{drop_caught, message_of};
 use crate::util::wake::{WakeList, WakerSlot};
 
-/// Sends the items of a generator. From [`Source::generate`](super::Source::generate).
+/// Sends the items of a generator. Created by [`Source::generate`](super::Source::generate).
 pub struct Yield<T> {
     slot: Arc<Mutex<Slot<T>>>,
     /// Sends take turns, in the order of their starts.
@@ -37,13 +37,11 @@ impl<T> Yield<T> {
     ///
     /// Returns `false` once the source has ended or was dropped, as Go's `yield` does. A generator need not check the
     /// result: the drop of the source drops the generator at the await of the send. A task that owns the `Yield`
-    /// checks the result, and stops sending. (To send from a task, [`Source::channel`](super::Source::channel) is
-    /// simpler.)
+    /// checks the result, and stops sending. For items of a task, [`Source::channel`](super::Source::channel) is simpler.
     ///
     /// # Cancel safety
     ///
-    /// This method is not cancel safe. If the future is dropped, the item may be in the slot already; a stage then
-    /// takes the item all the same.
+    /// This method is not cancel safe. If the future is dropped while the send waits, a stage may still take the item.
     pub async fn send(&self, item: T) -> bool {
         let _turn = self.turn.acquire().await;
         let mut item = Some(item);

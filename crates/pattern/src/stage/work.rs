@@ -21,6 +21,10 @@ use crate::util::panic::poll_then_drop;
 ///
 /// Every `Fn(Taken<In, Out>) -> impl Future<Output = Completed<In, Out>>` is a work, and so is an `Arc` of a
 /// [`Job`].
+///
+/// A work runs its job with [`Taken::run`] or [`drive_job`](crate::drive_job), and in the scope of the jobs. After a plain
+/// `await` of the job, a panic in the drop of the job masks the error of the job. Without the scope, runs and tasks that
+/// the job starts may outlive the run.
 pub trait Work<In, Out>: Send + Sync + 'static {
     /// Works on an item. Runs and tasks of the job are started in `scope` (see [`Job::call_in`]); a closure gets the
     /// scope from [`Taken::scope`].
@@ -28,9 +32,9 @@ pub trait Work<In, Out>: Send + Sync + 'static {
 
     /// Releases the values that the jobs shared. The release may await. The default implementation does nothing.
     ///
-    /// This method is called once for every run, after the end of the last job and before the run is over. Nothing
-    /// cancels the call, so an implementation sets a time limit of its own. Every returned cause is a failure of the
-    /// run, and so is a panic; the first of these failures is the first cause, unless the run already has a first
+    /// This method is called once for every run, after the end of the last job and before the run is over. A
+    /// cancellation does not stop the call, so an implementation sets a time limit of its own. Every returned cause is a
+    /// failure of the run, and so is a panic. If the run has no first cause yet, the first of these failures is the first
     /// cause.
     ///
     /// # Cancel safety
@@ -40,8 +44,8 @@ pub trait Work<In, Out>: Send + Sync + 'static {
         std::future::ready(Vec::new())
     }
 
-    /// Returns the causes that [`close`](Work::shutdown) did not return, for example because the runtime shut down
-    /// before `close` completed. The default implementation returns no causes.
+    /// Returns the causes that [`shutdown`](Work::shutdown) did not return, for example because the runtime shut down
+    /// before `shutdown` completed. The default implementation returns no causes.
     ///
     /// This method is called once for every run, after the end of the supervisor and the workers. Every cause is a
     /// failure of the run, and so is a panic.
@@ -76,10 +80,11 @@ where
 
 /// An item taken from the source. The job of the item has not started.
 ///
-/// If a `Taken` is dropped, the item goes back: another worker gets the item, or, if the run stops, the handle of
-/// [`Source::kept`](crate::Source::kept) has the item. If the work panics in the same poll, the item counts as
-/// panicked, since a second start would meet the same panic. A `Taken` belongs to the work that received the `Taken`:
-/// an item that is moved into a task is missing in the report of a run that ends before the task.
+/// If a `Taken` is dropped, the item goes back to the stage, and a worker takes the item again. If the run stops first, the
+/// handle of [`Source::kept`](crate::Source::kept) has the item. If the work panics in the same poll, the item counts as
+/// panicked, since a second start would probably panic as well.
+///
+/// A work does not move its `Taken` into a task: the report of a run that ends before the task does not count the item.
 ///
 /// # Examples
 ///
@@ -118,7 +123,7 @@ pub struct Running<In, Out> {
     ticket: Ticket<In, Out>,
 }
 
-/// An item after its job. The work on a [`Taken`] returns an `Completed`.
+/// An item after its job. The work on a [`Taken`] returns a `Completed`.
 #[must_use = "a dropped item counts as cancelled"]
 pub struct Completed<In, Out> {
     pub(super) ticket: Ticket<In, Out>,
@@ -185,7 +190,7 @@ impl<In, Out> Taken<In, Out> {
         Self { value: Some(value), position, ticket: Ticket(Some(stage)) }
     }
 
-    /// Returns the index of the first input that the item came from.
+    /// Returns the index of the input that the item comes from, counted from zero at the first stage.
     #[must_use]
     pub fn index(&self) -> usize {
         self.position.index
@@ -205,7 +210,7 @@ impl<In, Out> Taken<In, Out> {
         (value, Running { ticket })
     }
 
-    /// Returns the scope of the jobs of the run, for the work of a closure. The scope of a `Taken` that outlives its run is
+    /// Returns the scope of the jobs of the run, for a work that is a closure. If the run is over, the returned scope is
     /// cancelled.
     #[must_use]
     pub fn scope(&self) -> Scope {
