@@ -54,8 +54,8 @@ use crate::source::{IntoSource, Source};
 ///
 /// While no outputs are taken, the jobs continue up to the bound, and do not deadlock. Jobs start in the order in which
 /// their items were taken, so a job may wait for the job of a later item if the distance of the two items is less
-/// than the limit. One exception: when a job of the run waits for the first time, after many jobs that did not wait, one
-/// job for every further thread of the runtime may be ahead of the order.
+/// than the limit. There is one exception: when a job of the run waits for the first time, after many jobs that did not
+/// wait, one job for every further thread of the runtime may be ahead of the order.
 ///
 /// `progress::jobs_continue_to_the_bound_without_a_receiver`, `progress::two_stages_under_one_semaphore_finish`,
 /// `progress::a_job_that_waits_for_a_later_one_finishes`

@@ -82,7 +82,8 @@ pub(crate) trait PollSource<T>: Send {
     /// `closed` gets the items left in the source. The source of a [`Kept`](super::Kept) keeps the items instead.
     fn close_now(&mut self, _closed: &mut Closed<T>) {}
 
-    /// Returns whether no more items follow a failure, as is the case unless the failure came from a stage.
+    /// Returns whether a failure ends the source. A source with an upstream stage, or with items
+    /// given back, may continue after a failure.
     fn ends_at_failure(&self) -> bool {
         true
     }
