@@ -14,8 +14,8 @@ use crate::util::panic::poll_then_drop;
 
 /// An async function that a pattern applies to every item, and that may fail.
 ///
-/// Every `Fn(In) -> impl Future<Output = anyhow::Result<Out>>` is a job. A closure is a job once the type of its
-/// argument is annotated; the rest is inferred:
+/// Every `Fn(In) -> impl Future<Output = anyhow::Result<Out>>` is a job, and so is every closure of this form. If the
+/// compiler cannot infer the type of the argument, annotate the argument; the rest is inferred:
 ///
 /// ```
 /// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}
@@ -24,18 +24,20 @@ use crate::util::panic::poll_then_drop;
 ///
 /// # Errors
 ///
-/// The `?` operator converts the error type of another library to anyhow's: `Ok(work(item).await?)`, not
-/// `work(item).await`. [`job_fn`] creates a job from a function with another error type.
+/// A job returns an `anyhow::Result`. If `work` returns the error type of a library, a closure ends with
+/// `Ok(work(item).await?)`: the `?` operator converts the error. With `work(item).await` alone, the closure returns the
+/// error type of the library and is not a job. [`job_fn`] creates a job from such a function.
 ///
 /// # Shared state
 ///
-/// A pattern calls a job once for every item, and runs several of the futures at the same time. So the closure of a job
-/// neither moves a captured client into a future nor borrows the client from the closure. A job shares a client in one of
-/// three ways:
+/// A pattern calls a job once for every item, and runs several of the futures at the same time. So a closure cannot move
+/// a captured client into a future: the future of the next item needs the client, too. A future cannot borrow the client
+/// from the closure either. A job shares a client in one of three ways:
 ///
 /// - A type with the client in a field implements `Job`. The future borrows the field, without an `Arc`.
 /// - [`with_state`] passes a reference to the client to an async function, without an `Arc`.
-/// - A closure moves a clone of the client into every future. The client is cheap to clone, for example an `Arc`.
+/// - A closure moves a clone of the client into every future. This way is for clients with a cheap clone, for example
+///   an `Arc`.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -83,18 +85,17 @@ use crate::util::panic::poll_then_drop;
 ///
 /// # Blocking
 ///
-/// A job that blocks its thread, `block_in_place` included, stops one thread's share of the run. Blocking work
-/// belongs in `tokio::task::spawn_blocking`.
+/// A run keeps at most as many workers active as the runtime has threads. A job that blocks its thread occupies one of
+/// these workers, also with `tokio::task::block_in_place`. Blocking work belongs in `tokio::task::spawn_blocking`.
 ///
 /// # Panics
 ///
-/// The panic of a job is a failure of its item, with the message of the panic. The panic does not reach other jobs,
-/// the task or the process.
+/// The panic of a job is a failure of its item, with the message of the panic. The run catches the panic, which
+/// unwinds neither other jobs nor the task that started the run.
 ///
 /// # Cancel safety
 ///
-/// When a run stops, the future of every job is dropped at its current await. A job must tolerate a drop at every
-/// await.
+/// When a run stops, the future of every job is dropped at its next await. A job must tolerate a drop at every await.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a job for items of type `{In}`",
     label = "not an async function from `{In}` to `anyhow::Result<_>` that can be called for every item",
@@ -115,16 +116,19 @@ pub trait Job<In>: Send + Sync + 'static {
     /// Starts the job for `item`, with the scope of the jobs of the run.
     ///
     /// A pattern calls this method. The default implementation calls [`call`](Job::call) and ignores the scope. A job
-    /// that starts runs or tasks overrides the method and starts them in `scope`. The scope is a child of the scope
-    /// of the run, is cancelled when the run stops, and keeps the run open until the scope is empty. [`scoped`]
-    /// creates such a job from a function. Runs and tasks that a job starts in no scope may outlive the run of the
-    /// job.
+    /// that starts runs or tasks overrides the method, and starts the runs and tasks in `scope`. [`scoped`] creates such
+    /// a job from a function.
     ///
-    /// All jobs of the run have the same scope. The first failure of a task in the scope cancels the scope and stops the
-    /// run, for [`OnFailure::Continue`](crate::OnFailure::Continue), too; so does a job that cancels the scope. A job
-    /// whose tasks may fail alone starts the tasks in a [child](Scope::child) of the scope, and waits for the child.
+    /// The scope is a child of the scope of the run. The stop of the run cancels the scope. The run ends only once the
+    /// scope is empty. Runs and tasks that a job starts outside this scope may outlive the run of the job.
     ///
-    /// A wrapper of a job implements this method with the `call_in` of the wrapped job.
+    /// All jobs of the run have the same scope. The first failure of a task in the scope cancels the scope. A cancelled
+    /// scope stops the run, even under [`OnFailure::Continue`](crate::OnFailure::Continue). A job may also cancel the
+    /// scope itself. If the failure of a task is to stop neither the other tasks nor the run, the job starts the task in a
+    /// [child](Scope::child) of the scope, and waits for the child.
+    ///
+    /// A wrapper overrides this method and calls the `call_in` of the inner job. With the default implementation, the
+    /// inner job does not get the scope of the run.
     ///
     /// # Examples
     ///
@@ -157,8 +161,8 @@ pub trait Job<In>: Send + Sync + 'static {
 /// A function from an item to a future, with or without a borrowed value as a first argument.
 ///
 /// Every `Fn(In) -> impl Future` implements `ItemFn<(In,)>`, and every `Fn(&S, In) -> impl Future` implements
-/// `ItemFn<(&S, In)>`. The trait is a part of the [`Job`] of a function, and is not implemented by hand: a type that is
-/// no function implements `Job`.
+/// `ItemFn<(&S, In)>`. The trait is a part of the [`Job`] of a function, and is not implemented by hand. A type that is
+/// not a function implements `Job` directly.
 ///
 /// # Examples
 ///
@@ -282,8 +286,8 @@ where
 }
 
 pin_project! {
-    /// A future whose result is converted. The future is dropped with this value, and not before the result: a panic of
-    /// the drop then masks no error.
+    /// A future whose result is converted. The drop of this value drops the future. An earlier drop, before the result is
+    /// returned, could mask an error by a panic.
     struct Converted<F, Convert> {
         #[pin]
         job: F,
@@ -305,11 +309,11 @@ where
     }
 }
 
-/// Creates a job from an async function with any error type that anyhow's error can be made of: an error type of one's
-/// own that implements [`std::error::Error`], for example.
+/// Creates a job from an async function with an error type that converts into `anyhow::Error`, for example a custom type
+/// that implements [`std::error::Error`].
 ///
-/// [`Cause::Errored`] has the error, and `error.downcast_ref::<Mine>()` returns a reference to the error. A closure with
-/// `?` inside names its error type: `Ok::<_, Mine>(output)`.
+/// [`Cause::Errored`] has the error, and `error.downcast_ref::<Mine>()` returns a reference to the error. A closure that
+/// uses `?` names its error type: `Ok::<_, Mine>(output)`.
 ///
 /// # Examples
 ///
@@ -371,8 +375,8 @@ where
 /// The jobs of all items borrow the state at the same time, without an `Arc` and without a clone. The state is dropped
 /// after the last job. State that changes is behind a lock or an atomic.
 ///
-/// Both arguments of the function are annotated, and an async closure captures no values; further values are fields of
-/// the state, or of a type that implements [`Job`].
+/// Annotate both arguments of the function. An async closure must not capture values: further values are fields of the
+/// state, or of a type that implements [`Job`].
 ///
 /// # Examples
 ///
@@ -536,12 +540,12 @@ where
 
 /// Creates a job from an async function with two arguments: the scope of the jobs of the run, and the item.
 ///
-/// The scope is the `scope` of [`Job::call_in`]: runs and tasks that the function starts in the scope end before the
-/// run does. Both arguments of the function are annotated, and an async closure captures no values; a type that
-/// implements [`Job`] has fields instead.
+/// The scope is the `scope` of [`Job::call_in`]: runs and tasks that the function starts in the scope end before the end
+/// of the run. Annotate both arguments of the function. An async closure must not capture values: a job with further
+/// values is a type that implements [`Job`], with the values in fields.
 ///
-/// If a wrapper calls [`Job::call`], which has no scope, the job creates a scope and waits for the end of the scope. An
-/// error of the function cancels that scope.
+/// If a wrapper calls [`Job::call`], which has no scope, the job creates a scope, and waits until the scope is empty. An
+/// error of the function cancels the created scope.
 ///
 /// # Examples
 ///

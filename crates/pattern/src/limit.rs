@@ -1,12 +1,12 @@
-//! The limit of a stage: how many jobs it runs at once.
+//! The limit of a stage: the number of jobs at once.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 
 /// The number of jobs that a stage runs at once; never zero.
 ///
-/// A parameter of type `impl IntoLimit` takes a literal (`4`) as well, see [`IntoLimit`]. A number that is known only
-/// at run time is checked by `Limit::try_from(n)?`.
+/// A parameter of type `impl` [`IntoLimit`] also takes a literal, for example `4`. `Limit::try_from(n)?` checks a number
+/// that is known only at run time.
 ///
 /// # Examples
 ///
@@ -73,7 +73,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The error of a limit of zero: no job could run.
+/// The error of a limit of zero, under which no job could run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZeroLimit;
 
@@ -85,7 +85,7 @@ impl fmt::Display for ZeroLimit {
 
 impl std::error::Error for ZeroLimit {}
 
-/// A value that converts into a [`Limit`]: a `usize` (so, a literal), a `NonZero<usize>`, a `Limit`.
+/// A value that converts into a [`Limit`]: a `usize` (also as a literal), a `NonZero<usize>` or a `Limit`.
 ///
 /// # Examples
 ///

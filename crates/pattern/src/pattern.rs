@@ -7,60 +7,64 @@ use crate::source::{IntoSource, Source};
 /// A way to run many jobs at once.
 ///
 /// The trait is object-safe: `Box<dyn Pattern<In, Out = Out>>` is a pattern too. To *run* a pattern, import
-/// [`PatternExt`]. To *write* a pattern, start with [`Run::spawn`], which keeps the laws below for any
-/// [`Work`](crate::Work).
+/// [`PatternExt`]. To *write* a pattern, start with [`Run::spawn`], which keeps the laws below for a
+/// [`Work`](crate::Work) that runs its job with [`Taken::run`](crate::Taken::run) or
+/// [`drive_job`](crate::drive_job).
 ///
 /// # Laws
 ///
-/// Every pattern keeps the nine laws below. The conformance suite of `towpath-testkit` puts every named check to any
-/// pattern. The suite checks all nine laws after every run of a long series of small runs; the runs are stopped, or
-/// fail, at every possible place in turn:
+/// Every pattern keeps the nine laws below. The conformance suite of `towpath-testkit` applies the checks named below
+/// to any pattern. The suite also checks all nine laws after every run of a long series of small runs. The runs of the
+/// series stop or fail at every possible point in turn:
 /// `every_law::stopped_between_any_two_polls`, `every_law::stopped_within_any_poll`,
 /// `every_law::a_job_that_fails_at_any_poll`, `every_law::a_source_that_fails_at_any_poll`.
 ///
 /// ## 1. Conservation
 ///
 /// At every stage, every taken item is in exactly one group of the [`Counts`](crate::Counts) of the stage: succeeded,
-/// errored, panicked, timed out, cancelled or never started; while the run goes on, the difference is running
-/// and waiting. No item is in two groups. At the end, an item between two stages counts as cancelled at the
-/// downstream stage.
+/// errored, panicked, timed out, cancelled or never started. During the run, the remaining taken items are running or
+/// waiting. No item is in two groups. At the end, an item between two stages counts as cancelled at the downstream
+/// stage.
 ///
 /// `conservation::every_item_is_in_one_group`, `conservation::the_counts_add_up_at_every_moment`
 ///
 /// ## 2. Bounds
 ///
 /// The number of running jobs is never more than the limit; several futures that a pattern runs for an item count as
-/// one job. At every stage, the items taken and not delivered are never more than limit plus capacity, in any order;
-/// items held by workers and completed outputs are included. At the bound, the source is not polled. An output is
-/// delivered when the run yields the output. For a quick receiver, deliveries are counted in portions: of an eighth
-/// of the bound at most, or of eight items where eight is no more than half of the bound.
+/// one job. At every stage, the items taken and not delivered are never more than limit plus capacity, in any order of
+/// outputs. Items held by workers and completed outputs are included. At the bound, the stage does not poll its source.
+///
+/// An output is delivered when the run yields the output. For a fast receiver, the run counts deliveries in portions. A
+/// portion is at most an eighth of the bound, and at most 256 items. Below a bound of 64, a portion is at most eight
+/// items, and at most half of the bound.
 ///
 /// `bounds::never_more_jobs_than_the_limit`, `bounds::never_more_items_in_a_stage_than_its_bound`
 ///
 /// ## 3. Structure
 ///
-/// Nothing of a run is left (no job, timer or permit, and no run or task that a job has started in [the scope of the
-/// jobs](crate::Job::call_in)) when the run has yielded its end, or when `finish`, `collect` or [`Scope::wait`]
-/// returns. A drop or a cancel stops all jobs at once; every job is gone when its current poll returns.
+/// No job, timer or permit of a run is left once [`Run::next`] has returned `None`, or once `finish`, `collect` or
+/// [`Scope::wait`] has returned. The same holds for runs and tasks that a job has started in [the scope of the
+/// jobs](crate::Job::call_in). A drop or a cancellation of the run stops all jobs at once; every job is gone when its
+/// current poll returns.
 ///
 /// `structure::nothing_is_left_at_the_end`, `structure::the_scope_waits_for_a_job_that_computes`,
 /// `structure::nothing_that_a_job_starts_is_left_at_the_end`
 ///
 /// ## 4. Progress
 ///
-/// Jobs in flight continue up to the bound while no outputs are taken, and never deadlock. A job may wait for the job
-/// of a later item if the distance of the two items is less than the limit: jobs start in the order in which their
-/// items were taken. (When a job of a run waits for the first time, after many jobs that did not wait, one job for
-/// every further thread of the runtime may be ahead of the order.)
+/// While no outputs are taken, the jobs continue up to the bound, and do not deadlock. Jobs start in the order in which
+/// their items were taken, so a job may wait for the job of a later item if the distance of the two items is less
+/// than the limit. There is one exception: when a job of the run waits for the first time, after many jobs that did not
+/// wait, one job for every further thread of the runtime may be ahead of the order.
 ///
 /// `progress::jobs_continue_to_the_bound_without_a_receiver`, `progress::two_stages_under_one_semaphore_finish`,
 /// `progress::a_job_that_waits_for_a_later_one_finishes`
 ///
 /// ## 5. First cause
 ///
-/// Unless a pattern is set to continue, the first failure stops the run. The run yields the outputs that had
-/// completed (in order: the unbroken prefix), then the first failure, then the end. Later failures, and above all a
-/// cancellation, do not mask the first failure.
+/// Unless a pattern is set to continue, the first failure stops the run. The run yields the completed outputs, then the
+/// first failure, then the end. An ordered run yields only the unbroken prefix of the outputs. Later failures and
+/// cancellations do not mask the first failure.
 ///
 /// `first_cause::a_later_failure_masks_nothing`, `first_cause::a_run_set_to_continue_yields_every_failure`
 ///
@@ -74,10 +78,11 @@ use crate::source::{IntoSource, Source};
 ///
 /// ## 7. Cancellation
 ///
-/// A cancelled scope, a passed deadline or a dropped run stops every job at its next await, and no further job
-/// starts. Once a cancellation of the scope, of a parent, of the token, of the scope of the jobs or of the run has
-/// returned, or the run is dropped, at most one further job starts for each worker thread of the runtime, and no job on
-/// the thread of the cancellation. So a runtime of one thread starts no further job.
+/// A cancelled scope, a passed deadline or a dropped run stops every job at its next await, and no further job starts.
+/// The scope of the run, a parent, the token, the scope of the jobs and the run itself can be cancelled. After the
+/// return of the cancelling call, or after the drop of the run, at most one further job starts for every worker thread
+/// of the runtime. No further job starts on the thread of the call. So a runtime whose only thread makes the call starts
+/// no further job.
 ///
 /// `cancellation::a_cancelled_scope_stops_every_job`, `cancellation::an_endless_ready_source_stops`,
 /// `cancellation::no_job_starts_after_a_cancel_has_returned`,
@@ -85,14 +90,15 @@ use crate::source::{IntoSource, Source};
 ///
 /// ## 8. Order
 ///
-/// Ordered means input order: the order in which the stage took its items. Unordered means as soon as ready.
+/// Ordered means input order: the order in which the stage took its items. Unordered means that the stage yields an
+/// output as soon as the output is ready.
 ///
 /// `order::ordered_is_input_order`, `order::unordered_is_the_order_of_completion`
 ///
 /// ## 9. No added wait
 ///
-/// No item waits for the await of another item. While a job or the source computes, at most one batch waits behind
-/// the computation; a batch that took over 50 µs halves the next.
+/// Below the limit, no item waits while the job of a different item awaits. While a job or the source computes, at most one batch waits
+/// for the end of the computation. After a batch of over 50 µs, the size of the next batch is halved.
 ///
 /// `no_added_wait::no_item_waits_behind_a_job_that_waits`,
 /// `no_added_wait::an_arriving_item_starts_while_another_job_computes`
@@ -229,18 +235,20 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
 /// ```
 pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// Runs the pattern on `input`: an iterator, a stream, a receiver, another [`Run`], or a [`Source`]. [`IntoSource`]
-    /// has the list.
+    /// has the list. A `std::sync::mpsc::Receiver` compiles as an iterator, and [blocks its
+    /// thread](IntoSource#blocking-inputs).
     ///
-    /// The outputs of the run are taken with [`collect`](Run::collect), [`next`](Run::next) or as a stream; a run is not a
+    /// A receiver takes the outputs with [`collect`](Run::collect), [`next`](Run::next) or as a stream; a run is not a
     /// future.
     ///
-    /// The run has a scope of its own. A run that a job starts with this method may outlive the run of the
-    /// job: a dropped run goes on until every job is at an await. A job starts a run that ends before the run of the job with
-    /// [`PatternExt::run_in`], in the scope of [`Job::call_in`](crate::Job::call_in) or [`scoped`](crate::scoped).
+    /// The run has a new scope of its own. A dropped run continues until each of its jobs is at an await, so a run that a
+    /// job starts with this method may outlive the run of the job. In a job, use [`PatternExt::run_in`] with the scope of
+    /// [`Job::call_in`](crate::Job::call_in) or [`scoped`](crate::scoped): the inner run then ends first.
     ///
     /// # Panics
     ///
-    /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
+    /// Panics if there is no tokio runtime. The location of the panic is the caller; behind `dyn Pattern`, the location is
+    /// the pattern.
     #[track_caller]
     fn run<Kind>(&self, input: impl IntoSource<In, Kind>) -> Run<Self::Out> {
         self.start(input.into_source(), Scope::default())
@@ -249,13 +257,14 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// Runs the pattern on `input` in `scope`, as [`PatternExt::run`] does. The cancellation and the deadline of the
     /// scope stop the run.
     ///
-    /// The scope does not take the outputs. [`Scope::wait`] waits for the run, and a run at its bound waits for a receiver
-    /// of its outputs: take the outputs, or call [`Run::finish`], before the wait. The report of such a run says that a
-    /// stage waits for a receiver.
+    /// The scope does not take the outputs. A run at its bound waits for a receiver of its outputs, and [`Scope::wait`]
+    /// waits for the run. So take the outputs, or call [`Run::finish`], before the wait. The report of a run at its bound
+    /// has [`waits_for_receiver`](crate::StageReport::waits_for_receiver).
     ///
     /// # Panics
     ///
-    /// Panics if there is no tokio runtime. The location of the panic is the caller (behind `dyn Pattern`, the pattern).
+    /// Panics if there is no tokio runtime. The location of the panic is the caller; behind `dyn Pattern`, the location is
+    /// the pattern.
     #[track_caller]
     fn run_in<Kind>(&self, scope: &Scope, input: impl IntoSource<In, Kind>) -> Run<Self::Out> {
         self.start(input.into_source(), scope.clone())
@@ -263,14 +272,14 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
 
     /// Returns a pattern that applies `next` to every output of this pattern, as soon as the output is ready.
     ///
-    /// Both patterns keep their settings. If the first pattern continues after a failure and `next` does not, the
-    /// failure stops `next`.
+    /// Both patterns keep their settings. If the first pattern continues after failures and `next` stops at a failure,
+    /// the first failure of either pattern stops `next`.
     ///
     /// # Depth
     ///
-    /// Patterns that are nested by `then` start and are dropped by recursion. Every level needs some 400 bytes of stack
-    /// in a debug build. For a chain of thousands of stages, chain runs in a loop: `run = pattern.run(run)`. A chain of
-    /// runs starts, stops and is dropped without recursion.
+    /// The start and the drop of patterns nested by `then` recurse. Every level needs about 400 bytes of stack in a debug
+    /// build. For thousands of stages, chain runs in a loop: `run = pattern.run(run)`. A chain of runs starts, stops and
+    /// is dropped without recursion.
     fn then<Next>(self, next: Next) -> Then<Self, Next>
     where
         Self: Sized,

@@ -30,17 +30,18 @@
 //!
 //! # The end
 //!
-//! The drop of the last [`Sender`] or the last [`Receiver`] closes the queue, and so does the `close` of either. A closed
-//! queue returns further items to the senders; receivers still take the items left.
+//! The drop of the last [`Sender`] or of the last [`Receiver`] closes the queue. [`Sender::close`] and
+//! [`Receiver::close`] also close the queue. A send to a closed queue fails, and leaves the item with the caller.
+//! After a `close` or the drop of the last sender, receivers still take the items left in the queue.
 //!
-//! [`Sender::join`] waits until every item has been received *and* finished: asyncio's `join`. No call counts finished
-//! items, as `task_done` does: a receiver has finished an item when the receiver receives the next item or is dropped.
+//! [`Sender::join`] waits until every item has been received *and* finished: asyncio's `join`. There is no `task_done`: an
+//! item counts as finished when its receiver asks for the next item or is dropped.
 //!
 //! # Batches
 //!
-//! An item sent or received alone costs a lock, and often a wake-up. [`Sender::send_many`] and [`Receiver::recv_many`] move
-//! as many items as possible for the same price: with a capacity of a thousand items, more than ten times as fast. The two
-//! sides choose independently.
+//! A `send` or a `recv` of one item takes a lock, and often wakes a task. [`Sender::send_many`] and [`Receiver::recv_many`]
+//! move a whole batch for the same price. With a capacity of a thousand items, batches are more than ten times as fast as
+//! single items. Batches on one side work with single items on the other side.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
@@ -59,8 +60,8 @@
 //!
 //! # Computing
 //!
-//! A receiver woken by a send may have to run on the sender's thread, and then starts at the sender's next await. Before a
-//! long computation, a sender yields with `tokio::task::yield_now`.
+//! A send wakes a waiting receiver, and tokio may schedule the receiver on the thread of the sender. The receiver then
+//! starts only when the sender's task yields. Before a long computation, a sender calls `tokio::task::yield_now`.
 
 mod deposits;
 mod items;
@@ -80,7 +81,7 @@ use shared::Shared;
 
 /// Creates a queue with a capacity of `capacity` items, the oldest item first.
 ///
-/// A queue without capacity is Go's unbuffered channel: an item is sent only while a receiver waits for the item.
+/// A queue with a capacity of 0 is Go's unbuffered channel: a sender waits until a receiver waits for the item.
 ///
 /// # Examples
 ///

@@ -84,8 +84,8 @@ pub struct StageReport {
     pub stage: Arc<str>,
     /// The counts of the items.
     pub counts: Counts,
-    /// Whether the stage is at its bound with outputs that are not yielded, and waits for a receiver. No job starts before
-    /// an output is taken.
+    /// Whether the stage waits for a receiver: the stage is at its bound, with outputs that are not yielded. No job starts
+    /// before a receiver takes an output.
     pub waits_for_receiver: bool,
 }
 
@@ -133,13 +133,14 @@ pub struct Counts {
     pub panicked: usize,
     /// Items with a job that returned an error with a [`TimedOut`](crate::TimedOut) in it.
     pub timed_out: usize,
-    /// Items with a job that was stopped from outside, and items on the way to the stage when the run ended.
+    /// Items with a job that was dropped before its end, and items that were between the upstream stage and this stage
+    /// when the run ended.
     pub cancelled: usize,
     /// Items taken and never started.
     pub never_started: usize,
     /// Jobs started and not completed; zero when the run is over.
     pub running: usize,
-    /// Outputs and failures of the stage, yielded or taken by the next stage.
+    /// Outputs and failures of the stage, either yielded by the run or taken by the next stage.
     pub delivered: usize,
 }
 
@@ -150,8 +151,8 @@ impl Counts {
         self.succeeded + self.errored + self.panicked + self.timed_out + self.cancelled + self.never_started
     }
 
-    /// Returns the number of items taken with a job that may still start, or has completed and is not yet counted; zero
-    /// when the run is over.
+    /// Returns the number of taken items that are neither running nor counted in a group: the job has not started, or has
+    /// completed and is not yet counted. When the run is over, the number is zero.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.taken.saturating_sub(self.settled() + self.running)

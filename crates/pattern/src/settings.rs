@@ -10,18 +10,18 @@ pub enum Order {
     /// The stage yields an output as soon as the output is ready.
     #[default]
     AsCompleted,
-    /// The stage yields the outputs in the order of the inputs. An output that is ready before its turn is held back,
-    /// and counts against the capacity.
+    /// The stage yields the outputs in the order of the inputs. An output that is ready before its turn waits in the
+    /// stage, and counts against the bound.
     Ordered,
 }
 
 /// The effect of a failure on the rest of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnFailure {
-    /// The first failure stops the run: the outputs that were ready are yielded, then the failure, then the end.
+    /// The first failure stops the run. The run yields the completed outputs, then the failure, then the end.
     #[default]
     Stop,
-    /// A failure is yielded in the place of the output, and the run goes on.
+    /// The run yields the failure in place of the output, and continues.
     Continue,
 }
 
@@ -46,7 +46,7 @@ pub struct Settings {
     pub name: Arc<str>,
     /// The number of jobs at once.
     pub limit: Limit,
-    /// The number of items in the stage in addition to the limit; `None` stands for as many as the limit.
+    /// The number of items in the stage in addition to the limit; `None` stands for the number of the limit.
     pub capacity: Option<usize>,
     /// The order of the outputs.
     pub order: Order,
@@ -75,7 +75,7 @@ impl Settings {
     crate::builder!(ordered);
     crate::builder!(common);
 
-    /// Returns the most items that may be in the stage at once: limit plus capacity.
+    /// Returns the bound: the largest number of items in the stage at once, limit plus capacity.
     #[must_use]
     pub fn bound(&self) -> usize {
         let limit = self.limit.get();
@@ -86,8 +86,8 @@ impl Settings {
 /// Writes a builder of [`Settings`] or of a pattern. The tokens after the builder's name lead from `self` to the
 /// settings.
 ///
-/// A new setting is a rule of this macro and a name in the list `common`, so that every pattern has the builder. A
-/// builder for some patterns only stays out of the list: these patterns name the builder in
+/// A new setting needs a rule of this macro and a name in the list `common`; every pattern then has the builder. A
+/// builder for only some patterns is not in the list; the patterns with the builder name the builder in
 /// [`builders!`](crate::builders).
 #[doc(hidden)]
 #[macro_export]
@@ -98,10 +98,10 @@ macro_rules! builder {
         $crate::builder!(named $($at)*);
     };
     (ordered $($at:tt)*) => {
-        /// Yields the outputs in the order of the inputs; by default, an output is yielded as soon as the output is
-        /// ready.
+        /// Sets the order of the outputs to the order of the inputs. By default, an output is yielded as soon as the
+        /// output is ready.
         ///
-        /// An output that is ready before its turn is held back, and counts against the limit plus the capacity.
+        /// An output that is ready before its turn waits in the stage, and counts against the limit plus the capacity.
         #[must_use]
         pub fn ordered(mut self) -> Self {
             self $($at)* .order = $crate::Order::Ordered;
@@ -109,10 +109,11 @@ macro_rules! builder {
         }
     };
     (capacity $($at:tt)*) => {
-        /// Sets how many items may be in the stage in addition to the limit; by default, as many as the limit.
+        /// Sets the capacity: the number of items in the stage in addition to the limit. The default capacity is the
+        /// number of the limit.
         ///
-        /// The capacity is above all for outputs that are ready and not taken yet. With a capacity of zero, the next job
-        /// starts only after an output is taken.
+        /// The capacity is mainly for outputs that are ready and not yet taken. With a capacity of zero, every output
+        /// that is not taken occupies the place of a job.
         #[must_use]
         pub fn capacity(mut self, items: usize) -> Self {
             self $($at)* .capacity = ::core::option::Option::Some(items);
@@ -120,7 +121,7 @@ macro_rules! builder {
         }
     };
     (on_failure $($at:tt)*) => {
-        /// Sets the effect of a failure on the rest of the run; by default, the first failure stops the run.
+        /// Sets the effect of a failure on the rest of the run. By default, the first failure stops the run.
         #[must_use]
         pub fn on_failure(mut self, on_failure: $crate::OnFailure) -> Self {
             self $($at)* .on_failure = on_failure;
@@ -141,8 +142,8 @@ macro_rules! builder {
 ///
 /// The pattern is a type with a field `settings: `[`Settings`]. The type parameters are written without bounds.
 /// The only builder to name is `ordered`, for patterns with an order of inputs. The docs of the builders are the same
-/// for all patterns; a doc comment before the type, above all the builders in rustdoc, is the place for a peculiarity
-/// of the pattern.
+/// for all patterns. A doc comment before the type describes the differences of the pattern; rustdoc shows the comment
+/// above the builders.
 ///
 /// # Examples
 ///

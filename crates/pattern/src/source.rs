@@ -1,4 +1,4 @@
-//! Where the items of a run come from.
+//! Sources: the inputs of a run.
 
 mod adapters;
 mod erased;

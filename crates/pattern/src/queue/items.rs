@@ -11,8 +11,8 @@ pub(crate) struct Items<T> {
     values: VecDeque<T>,
     /// The number of items taken so far.
     taken: usize,
-    /// Kept from the first item of an input on. Always kept in a newest-first queue, since receivers then do not take items
-    /// in the order of the numbers.
+    /// `None` until an item has the index of an input. Always present in a newest-first queue, since receivers then do not
+    /// take items in the order of the numbers.
     indices: Option<VecDeque<usize>>,
     newest_first: bool,
 }
@@ -97,7 +97,7 @@ impl<T> Items<T> {
         self.taken += count;
     }
 
-    /// Takes all items: taken, and never finished by a receiver.
+    /// Takes all items. The items count as taken, and no receiver finishes the items.
     pub(super) fn discard(&mut self) -> VecDeque<T> {
         self.taken += self.len();
         if let Some(indices) = &mut self.indices {

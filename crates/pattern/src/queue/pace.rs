@@ -1,4 +1,4 @@
-//! What the operations of a handle cost the cooperative budget of a task.
+//! The cost of a handle's operations in the cooperative budget of a task.
 
 use std::task::{Context, Poll, ready};
 
@@ -6,8 +6,9 @@ use tokio::task::coop;
 
 use crate::util::sync::atomic::{AtomicU8, Ordering};
 
-/// The number of operations of a handle for a unit of the task's cooperative budget, the price of a batch. A task without
-/// waits then yields every thousand items, some 50 µs, and not every hundred.
+/// The number of operations of a handle per unit of the task's cooperative budget. A task that never waits then yields
+/// after about a thousand operations: every 50 µs with single items. At a unit per operation, the task would yield after
+/// about a hundred.
 const OPERATIONS_A_UNIT: u8 = 8;
 
 /// Counts the operations of a handle.
@@ -18,7 +19,7 @@ impl Pace {
     /// Returns whether the operation costs a unit.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        // Inexact where tasks share a handle, which does no harm.
+        // The count is inexact if tasks share a handle. The budget needs no exact count.
         let operations = self.0.load(Ordering::Relaxed).wrapping_add(1);
         self.0.store(operations, Ordering::Relaxed);
         operations.is_multiple_of(OPERATIONS_A_UNIT)

@@ -15,11 +15,11 @@ use super::shared::{ReceiverShare, Shared};
 use super::state::Receiving;
 use crate::util::ticket_list::Ticket;
 
-/// Receives items from a queue; also a stream of items.
+/// Receives items from a queue. A receiver is also a [`Stream`] of the items.
 ///
-/// Clones receive from the same queue, and every item goes to one receiver. The items taken by a receiver count as finished,
-/// for [`Sender::join`](super::Sender::join), when the receiver receives again or is dropped. The drop of the last receiver
-/// closes the queue and drops the items left. The [module](super) has examples.
+/// Clones receive from the same queue, and every item goes to a single receiver. The items taken by a receiver count as
+/// finished, for [`Sender::join`](super::Sender::join), when the receiver asks for the next item or is dropped. The drop
+/// of the last receiver closes the queue and drops the items left. The [module](super) has examples.
 ///
 /// # Examples
 ///
@@ -54,7 +54,7 @@ impl<T> Receiver<T> {
         Self { queue, ticket: None, unfinished: 0, pace: Pace::default() }
     }
 
-    /// Receives the next item, and waits for an item. Returns `None` when the queue is closed and empty.
+    /// Waits until the queue has an item, and returns the item. Returns `None` when the queue is closed and empty.
     ///
     /// # Cancel safety
     ///
@@ -80,7 +80,7 @@ impl<T> Receiver<T> {
         item.map(|(_, item)| item)
     }
 
-    /// Receives all items in the queue, `max` at most, and adds the items to the end of `into`. Waits for an item.
+    /// Waits until the queue has an item, and appends all items in the queue, at most `max`, to `into`.
     ///
     /// Returns the number of items: 0 when the queue is closed and empty.
     ///

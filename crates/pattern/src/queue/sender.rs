@@ -43,7 +43,9 @@ impl<T> Sender<T> {
         Self { queue: Arc::new(SenderShare(shared)), index: None, pace: Pace::default() }
     }
 
-    /// Returns a sender of items with the index of an input, for a pattern with jobs that send.
+    /// Returns a sender whose items have the index `index`: the index of the input that the items come from.
+    ///
+    /// A pattern with jobs that send uses this method, so that a later failure has the index of the input.
     ///
     /// # Examples
     ///
@@ -69,15 +71,17 @@ impl<T> Sender<T> {
         Self { index: Some(index), ..self.clone() }
     }
 
-    /// Sends `item`, and waits for capacity.
+    /// Waits until the queue has free capacity, and sends `item`.
     ///
     /// # Errors
     ///
-    /// Returns the item if the queue is closed. The `?` operator makes an `anyhow::Error` of the error if the item is `Sync`.
+    /// Returns the item if the queue is closed. A `?` into an `anyhow::Error` needs an item of a type that is `Send`,
+    /// `Sync` and `'static`.
     ///
     /// # Cancel safety
     ///
-    /// A cancelled `send` has not sent the item, and drops the item. [`Sender::send_many`] leaves unsent items with the caller.
+    /// This method is not cancel safe: a cancelled `send` has not sent the item, and drops the item. [`Sender::send_many`]
+    /// leaves unsent items with the caller.
     ///
     /// # Examples
     ///
@@ -101,8 +105,10 @@ impl<T> Sender<T> {
 
     /// Sends all `items`, in batches as large as the free capacity, and removes the sent items from `items`.
     ///
-    /// Items without capacity are deposited at the queue, up to the capacity of the queue: receivers take the deposits in
-    /// turn, even before the sending task runs again.
+    /// If the queue is full, the sender waits, and deposits its next items at the queue: at most as many as the capacity.
+    /// At a capacity of 0, the deposit is a single item.
+    /// A receiver that finds the queue empty takes from the deposits, in the order of the waiting senders, even before
+    /// the sending task runs again. A queue of [`bounded_lifo`](super::bounded_lifo) takes no deposits.
     ///
     /// # Errors
     ///
@@ -131,7 +137,7 @@ impl<T> Sender<T> {
         if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
     }
 
-    /// Sends `item` if the queue has capacity now, before all waiting senders.
+    /// Sends `item` if the queue has free capacity now. The item goes ahead of the items of waiting senders.
     ///
     /// # Errors
     ///
@@ -163,7 +169,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the last receiver is gone: no receiver will take the items left.
+    /// Returns an error if the last receiver was dropped while items were left in the queue.
     ///
     /// # Cancel safety
     ///
@@ -279,7 +285,8 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// The queue is closed. The error has the unsent item; a batch stays with the caller.
+/// The error of a send to a closed queue, with the unsent item. The unsent items of a batch stay with the caller.
+/// [`Sender::join`] also returns this error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T = ()>(pub T);
 

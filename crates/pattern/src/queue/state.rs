@@ -9,9 +9,9 @@
 //! 2. A waiting sender of a batch has deposited the next items, up to the capacity (see `deposits.rs`). A single item is not
 //!    deposited: a cancelled `send` must not have sent the item. Nor is a batch in a newest-first queue: the deposit would
 //!    have to become the newest.
-//! 3. Deposits are admitted in the order of the wait list, as far as there is capacity, by the next task that comes by. A
-//!    receiver at work admits the deposits on finding the queue empty. A sleeping receiver is woken when the notified sender
-//!    comes: an earlier wake-up would be for items that the receiver at work takes next.
+//! 3. Deposits are admitted in the order of the wait list, as far as there is capacity. A receiver admits deposits when the
+//!    queue is empty. A sender that finds deposits admits the deposits first. A sleeping receiver is woken when the notified
+//!    sender is polled: an earlier wake-up would be for items that an active receiver takes next.
 //! 4. A sender leaves the wait list when the whole deposit is admitted.
 
 use std::task::{Poll, Waker};
@@ -88,7 +88,7 @@ impl<T> State<T> {
 
     /// Returns the free capacity, if a receiver takes `now` items at once.
     ///
-    /// A queue without capacity has capacity for the wants of all waiting receivers.
+    /// A queue with a capacity of 0 has capacity for the wants of all waiting receivers.
     #[inline]
     fn room(&self, now: usize) -> usize {
         let most =

@@ -6,7 +6,7 @@
 //!    sleeping waiter has a ticket below `cursor`.
 //! 2. `demand` is the sum of the wants of all waiters, `notified` of all notified waiters.
 //! 3. While the resource is available, a notified waiter has not been polled yet, or no waiter is asleep (baton passing).
-//!    A polled or cancelled waiter notifies the next. So a single wake-up is the price of a whole batch.
+//!    A polled or cancelled waiter notifies the next. So a whole batch costs a single wake-up.
 
 use std::task::Waker;
 
@@ -114,10 +114,10 @@ impl WaitList {
         }
     }
 
-    /// Notifies a waiter of an amount that is `available`, unless a notified waiter has not been polled yet.
+    /// Notifies a waiter if an amount is `available`, unless a notified waiter has not been polled yet.
     ///
-    /// An amount of `at_most` notifies as many waiters as the amount serves: a notified waiter that is never polled must not
-    /// keep further waiters asleep.
+    /// If the whole amount `at_most` is available, as many waiters are notified as the amount serves: a notified waiter
+    /// that is never polled must not keep further waiters asleep.
     #[inline]
     pub(super) fn notify(&mut self, available: usize, at_most: usize, wakes: &mut WakeList) {
         let enough = if available < at_most { available.min(1) } else { available };

@@ -22,14 +22,18 @@ const LARGEST_CHANNEL: usize = 1 << 24;
 
 /// A source of items, for a run.
 ///
-/// [`Source::new`] creates a source of an iterator, a stream, a receiver or a [`Run`](crate::Run); the other
-/// constructors create sources of fallible streams, channels and generators. A run takes items only while its bound
-/// allows more items. A batch of items consists of items that are ready now. An error of a source ends the source. A panic in the drop of the iterator, stream or
-/// generator is a failure, too, and follows the error.
+/// [`Source::new`] creates a source from an iterator, a stream, a receiver or a [`Run`](crate::Run); the other
+/// constructors create sources from fallible streams, channels and generators. A run polls its source only while the run
+/// is below its bound. One poll takes only items that are ready now.
 ///
-/// A source drops the value that it was made of (an iterator, a stream, a generator, a receiver) at its end, while jobs of
-/// the run may still wait for that drop. The end is found by the poll after the last item, for which a stage has a
-/// job free and is below its bound. A source that has ended never polls the value again.
+/// The error of a fallible stream or generator ends the source. A panic of the iterator, stream or generator also ends
+/// the source. A panic in the drop of the iterator, stream or generator is a failure as well; after an error, the panic
+/// is the second failure.
+///
+/// At its end, a source drops its iterator, stream, generator or receiver, even while jobs run. So a job may wait for the
+/// drop, for example for the drop of a sender that the generator owns. The poll after the last item finds the end. A stage
+/// makes this poll once a job is free and the stage is below its bound. After the end, the source never polls its
+/// iterator, stream, generator or receiver again.
 ///
 /// # Examples
 ///
@@ -64,7 +68,7 @@ impl<T: Send + 'static> Source<T> {
         Self { inner: Box::new(inner), state: State::Open }
     }
 
-    /// Creates a source of a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
+    /// Creates a source from a stream of `Result`s. The first `Err` is a failure of the run and ends the source.
     ///
     /// # Examples
     ///
@@ -88,14 +92,14 @@ impl<T: Send + 'static> Source<T> {
         Self::of(adapters::StreamSource::new(stream, |item: Result<T, E>| item.map_err(Into::into)))
     }
 
-    /// Creates a bounded channel and a source of its receiver. The source ends when all senders are dropped or a
-    /// sender closes the channel. Sending waits while `capacity` items are in the channel. Memory for `capacity`
-    /// items is allocated at once.
+    /// Creates a bounded channel and a source from its receiver. The source ends when all senders are dropped or a
+    /// sender closes the channel. Sending waits while `capacity` items are in the channel. The call allocates the memory
+    /// for all `capacity` items.
     ///
     /// # Panics
     ///
-    /// Panics if `capacity` is zero, since such a channel could never hold an item, or more than 16,777,216; at the
-    /// location of the caller.
+    /// Panics at the caller's location if `capacity` is zero: such a channel could never hold an item. Also panics if
+    /// `capacity` is more than 16,777,216.
     ///
     /// # Examples
     ///
@@ -132,9 +136,8 @@ impl<T: Send + 'static> Source<T> {
         (sender, Self::of(adapters::ChannelSource::new(receiver)))
     }
 
-    /// Creates a source of an asynchronous generator, as `async def` with `yield` in Python. The generator sends the
-    /// items of the source, and continues after a send once the item has been taken. The source ends when the
-    /// generator returns.
+    /// Creates a source from an asynchronous generator, as `async def` with `yield` in Python. The generator sends the
+    /// items of the source. A send waits until a stage has taken the item. The source ends when the generator returns.
     ///
     /// The source polls the generator, so no task is spawned. Dropping the source drops the generator.
     pub fn generate<F, Fut>(generator: F) -> Self
@@ -145,8 +148,8 @@ impl<T: Send + 'static> Source<T> {
         Self::of(generator::GeneratorSource::new(generator))
     }
 
-    /// Creates a source of a generator that can fail, as [`Source::generate`] does. The error of the generator is a
-    /// failure of the run.
+    /// Creates a source from an asynchronous generator that returns a `Result`; otherwise like [`Source::generate`]. An
+    /// error of the generator is a failure of the run.
     ///
     /// # Examples
     ///
@@ -183,7 +186,7 @@ impl<T: Send + 'static> Source<T> {
         Self::of(generator::GeneratorSource::try_new(generator))
     }
 
-    /// Returns the next item, or a failure of the source; `None` at the end. No run is needed.
+    /// Returns the next item, or a failure of the source, without a run. Returns `None` at the end.
     ///
     /// # Cancel safety
     ///

@@ -65,13 +65,11 @@ impl<T> Yield<T> {
     ///
     /// Returns `false` once the source has ended or was dropped, as Go's `yield` does. A generator need not check the
     /// result: the drop of the source drops the generator at the await of the send. A task that owns the `Yield`
-    /// checks the result, and stops sending. (To send from a task, [`Source::channel`](super::Source::channel) is
-    /// simpler.)
+    /// checks the result, and stops sending. For items of a task, [`Source::channel`](super::Source::channel) is simpler.
     ///
     /// # Cancel safety
     ///
-    /// This method is not cancel safe. If the future is dropped, the item may be in the slot already; a stage then
-    /// takes the item all the same.
+    /// This method is not cancel safe. If the future is dropped while the send waits, a stage may still take the item.
     pub async fn send(&self, item: T) -> bool {
         let _turn = self.turn.acquire().await;
         let mut item = Some(item);

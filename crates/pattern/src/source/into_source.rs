@@ -1,4 +1,4 @@
-//! The types that a run takes its items from.
+//! The types of a run's input.
 
 use std::any::Any;
 
@@ -20,13 +20,17 @@ use super::erased::Source;
 /// | a [`Run`](crate::Run) | the outputs of the run |
 /// | a [`Source`] | the items of the source |
 ///
-/// A blocking iterator blocks a thread of the runtime; the receivers of `std::sync::mpsc`, of crossbeam and of flume are
-/// such iterators. An iterator that blocks for long sends its items to a [`Source::channel`] from `spawn_blocking`.
+/// # Blocking inputs
+///
+/// An iterator that blocks also blocks a thread of the runtime. The receivers of `std::sync::mpsc`, crossbeam and flume
+/// implement `IntoIterator`, so `run(receiver)` compiles, and blocks a thread whenever the channel is empty. Use a
+/// [`Source::channel`] in place of such a channel. An iterator that blocks sends its items to a [`Source::channel`] from
+/// `tokio::task::spawn_blocking`.
 ///
 /// # The kind
 ///
-/// `Kind` is [`AsIterator`], [`AsStream`] or [`AsSource`], and is inferred. For a type that is an iterator and a stream
-/// at once, the compiler asks for the kind:
+/// `Kind` is [`AsIterator`], [`AsStream`] or [`AsSource`], and is usually inferred. For a type that is both an iterator
+/// and a stream, the call names the kind:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -88,15 +92,15 @@ pub enum AsIterator {}
 #[derive(Clone, Copy, Debug)]
 pub enum AsStream {}
 
-/// The [kind](IntoSource#the-kind) of a type with an implementation of [`IntoSource`] for that type alone.
+/// The [kind](IntoSource#the-kind) of a type that implements [`IntoSource`] directly.
 #[derive(Clone, Copy, Debug)]
 pub enum AsSource {}
 
 impl<T> Source<T> {
-    /// Creates a source of an iterator, a stream, a receiver or a run; [`IntoSource`] has the list.
+    /// Creates a source from an iterator, a stream, a receiver or a run; [`IntoSource`] has the list.
     ///
-    /// [`PatternExt::run`](crate::PatternExt::run) takes the same inputs. A source is created for its own methods:
-    /// [`Source::next`] and [`Source::kept`].
+    /// [`PatternExt::run`](crate::PatternExt::run) takes the same inputs directly. Create a source to call
+    /// [`Source::next`] or [`Source::kept`].
     ///
     /// # Examples
     ///

@@ -14,7 +14,7 @@ pub(crate) enum PollBatch {
     Ready,
     /// No more items now; the next item wakes the task.
     Pending,
-    /// No more items, unless a job on an item of this source makes more; the next item wakes the task.
+    /// No more items, unless a job on an item of this source sends more. The next item wakes the task.
     Quiescent,
     /// No more items, ever.
     Exhausted,
@@ -41,9 +41,9 @@ impl<T> Default for Closed<T> {
 
 /// The implementation of a source.
 ///
-/// A source drops its iterator, stream or generator as soon as the value is exhausted: the value may hold what a job
-/// waits for, the sender of a channel for instance. After a failure, the next poll or the close releases the value: a
-/// panic of the drop follows the failure and does not replace the failure.
+/// A source drops its iterator, stream or generator as soon as the value is exhausted, since a job may wait for the drop
+/// of a part of the value, for example the sender of a channel. After a failure, the next poll or the close drops the
+/// value, so a panic of the drop follows the failure and does not replace the failure.
 pub(crate) trait PollSource<T>: Send {
     /// Pushes up to `max` items that are ready now into `into`; `max` is at least 1.
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch;
@@ -78,21 +78,21 @@ pub(crate) trait PollSource<T>: Send {
         Poll::Ready(())
     }
 
-    /// Closes a source that is about to be dropped before the upstream stage has finished: a sender gets its item back from
-    /// here on, and the items that the source still has are in `closed`. A source that is kept keeps them.
+    /// Closes a source that is dropped before the upstream stage has finished. Later sends return their items, and
+    /// `closed` gets the items left in the source. The source of a [`Kept`](super::Kept) keeps the items instead.
     fn close_now(&mut self, _closed: &mut Closed<T>) {}
 
-    /// Returns whether no more items follow a failure, as is the case unless the failure came from a stage.
+    /// Returns whether a failure ends the source. A source with an upstream stage, or with items
+    /// given back, may continue after a failure.
     fn ends_at_failure(&self) -> bool {
         true
     }
 
-    /// Releases the value of a source that a failure has ended, and with the value the waiter, for example an entry in
-    /// the wait list of a queue.
+    /// Drops the value of a source that a failure has ended. With the value, the waiter is gone, for example the entry
+    /// in the wait list of a queue.
     fn release(&mut self) {}
 
-    /// Takes back items that were taken and never started, if the source keeps such items; otherwise returns the
-    /// items.
+    /// Takes back items that were taken and never started. A source that keeps no such items returns the items.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         items
     }

@@ -11,7 +11,8 @@ use crate::upstream::Upstream;
 use crate::util::mutex::Mutex;
 
 impl<T: Send + 'static> Source<T> {
-    /// Returns the source, and a handle. After the run, the handle has all items that the run never started.
+    /// Returns a source of the same items, and a handle. After the run, the handle has the items that the run never
+    /// started, and the items left in the source.
     ///
     /// # Examples
     ///
@@ -40,10 +41,10 @@ impl<T: Send + 'static> Kept<T> {
     /// Takes the items that were never started, as a source for another run or for [`Source::next`]. The items that the
     /// run had taken come first, with their indices; the items still in the source follow.
     ///
-    /// Returns `Some` once the run is over: when the run has yielded its end, or when
-    /// [`Scope::wait`](crate::Scope::wait) has returned. `Some` may be returned a little earlier, while the work
-    /// of the run [closes](crate::Work::shutdown), but never while a job of the run exists. Returns `None` before, and
-    /// after the first take.
+    /// Returns `Some` once the run is over: after [`Run::next`](crate::Run::next) has returned `None`, or after
+    /// [`Scope::wait`](crate::Scope::wait) has returned. The method may return `Some` a little earlier, while the work
+    /// of the run [shuts down](crate::Work::shutdown), but never while a job of the run exists. Returns `None` before
+    /// that moment, and after the first take.
     ///
     /// # Examples
     ///

@@ -22,6 +22,10 @@ use crate::util::panic::poll_then_drop;
 /// Every `Fn(Taken<In, Out>) -> impl Future<Output = Completed<In, Out>>` is a work, and so is an `Arc` of a
 /// [`Job`].
 ///
+/// A work runs its job with [`Taken::run`] or [`drive_job`](crate::drive_job), and in the scope of the jobs. After a plain
+/// `await` of the job, a panic in the drop of the job masks the error of the job. Without the scope, runs and tasks that
+/// the job starts may outlive the run.
+///
 /// # Examples
 ///
 /// A closure is enough for most patterns: see [`Taken`]. A type that implements the trait also releases the values that the
@@ -82,9 +86,9 @@ pub trait Work<In, Out>: Send + Sync + 'static {
 
     /// Releases the values that the jobs shared. The release may await. The default implementation does nothing.
     ///
-    /// This method is called once for every run, after the end of the last job and before the run is over. Nothing
-    /// cancels the call, so an implementation sets a time limit of its own. Every returned cause is a failure of the
-    /// run, and so is a panic; the first of these failures is the first cause, unless the run already has a first
+    /// This method is called once for every run, after the end of the last job and before the run is over. A
+    /// cancellation does not stop the call, so an implementation sets a time limit of its own. Every returned cause is a
+    /// failure of the run, and so is a panic. If the run has no first cause yet, the first of these failures is the first
     /// cause.
     ///
     /// # Cancel safety
@@ -94,8 +98,8 @@ pub trait Work<In, Out>: Send + Sync + 'static {
         std::future::ready(Vec::new())
     }
 
-    /// Returns the causes that [`shutdown`](Work::shutdown) did not return, for example because the runtime shut
-    /// down before `shutdown` completed. The default implementation returns no causes.
+    /// Returns the causes that [`shutdown`](Work::shutdown) did not return, for example because the runtime shut down
+    /// before `shutdown` completed. The default implementation returns no causes.
     ///
     /// This method is called once for every run, after the end of the supervisor and the workers. Every cause is a
     /// failure of the run, and so is a panic.
@@ -130,17 +134,18 @@ where
 
 /// An item taken from the source. The job of the item has not started.
 ///
-/// If a `Taken` is dropped, the item goes back: another worker gets the item, or, if the run stops, the handle of
-/// [`Source::kept`](crate::Source::kept) has the item. If the work panics in the same poll, the item counts as
-/// panicked, since a second start would meet the same panic. A `Taken` belongs to the work that received the `Taken`:
-/// an item that is moved into a task is missing in the report of a run that ends before the task.
+/// If a `Taken` is dropped, the item goes back to the stage, and a worker takes the item again. If the run stops first, the
+/// handle of [`Source::kept`](crate::Source::kept) has the item. If the work panics in the same poll, the item counts as
+/// panicked, since a second start would probably panic as well.
+///
+/// A work does not move its `Taken` into a task: the report of a run that ends before the task does not count the item.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
 /// use std::sync::Arc;
-/// use towpath_pattern::{Job, Run, Scope, Settings, Source, Taken};
+/// use towpath_pattern::{Job, Run, Scope, Settings, Source, Taken, drive_job};
 ///
 /// let job = Arc::new(|line: String| async move { Ok(line.len()) });
 /// let work = move |taken: Taken<String, usize>| {
@@ -151,7 +156,8 @@ where
 ///             return taken.run(&*job, &scope).await;
 ///         }
 ///         let (line, running) = taken.start();
-///         running.complete(job.call_in(line, &scope).await)
+///         let result = drive_job(job.call_in(line, &scope), |cause| running.report(cause)).await;
+///         running.complete(result)
 ///     }
 /// };
 /// let source = Source::new(["to".to_owned(), "path".to_owned()]);
@@ -266,7 +272,7 @@ impl<In, Out> Taken<In, Out> {
         Self { value: Some(value), position, ticket: Ticket(Some(stage)) }
     }
 
-    /// Returns the index of the first input that the item came from.
+    /// Returns the index of the input that the item comes from, counted from zero at the first stage.
     #[must_use]
     pub fn index(&self) -> usize {
         self.position.index
@@ -286,7 +292,7 @@ impl<In, Out> Taken<In, Out> {
         (value, Running { ticket })
     }
 
-    /// Returns the scope of the jobs of the run, for the work of a closure. The scope of a `Taken` that outlives its run is
+    /// Returns the scope of the jobs of the run, for a work that is a closure. If the run is over, the returned scope is
     /// cancelled.
     #[must_use]
     pub fn scope(&self) -> Scope {
