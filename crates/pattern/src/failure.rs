@@ -184,6 +184,12 @@ impl Failure {
     /// through the failures of inner runs. A context of type `E` is found, too, in the error of a job. An error that
     /// another error hides from its sources is not found: `#[error(transparent)]` of `thiserror` hides the wrapped error.
     ///
+    /// After the conversion of the failure to an `anyhow::Error`, `error.downcast_ref::<Mine>()` returns `None`: anyhow
+    /// checks the outermost error, which is the `Failure`, and not the sources. Two expressions find the error of the job:
+    ///
+    /// - `error.chain().find_map(|source| source.downcast_ref::<Mine>())`;
+    /// - `error.downcast_ref::<Failure>()`, and then this method, which also finds a context.
+    ///
     /// # Examples
     ///
     /// ```
@@ -254,7 +260,7 @@ impl Failure {
     }
 
     /// Returns the failures that came after this failure and have no other place, in order, for example the failure of
-    /// the release of a resource after failed work. [`Failure::followed_by`] adds such failures.
+    /// the release of a resource after failed work. [`Failure::followed_by`] adds later failures.
     #[must_use]
     pub fn later(&self) -> &[Failure] {
         &self.0.later

@@ -18,14 +18,14 @@ impl<T: Send + 'static> IntoSource<T, AsSource> for Run<T> {
 }
 
 impl<T: Send + 'static> Source<T> {
-    /// Creates the source of consumers: the items that the jobs of a run put into a queue. With a queue and this
-    /// source, a pattern has producers and consumers.
+    /// Creates the source of consumers: the items that producer jobs send to a queue. With a queue and this source, a
+    /// pattern has producers and consumers.
     ///
     /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of the source. So
-    /// consumer jobs may also put items into the queue. Consumer jobs must use [`try_send`](queue::Sender::try_send):
-    /// if all consumers wait for capacity that only consumers free, the run deadlocks. Items of a [producer of an
-    /// input](queue::Sender::from_input) have the index of the input. The end of the source closes the queue. A
-    /// producer that outlives its job then gets its item back.
+    /// consumer jobs may also send to the queue. Consumer jobs must use [`try_send`](queue::Sender::try_send): if all
+    /// consumers wait for capacity that only consumers free, the run deadlocks. Items of a [sender of an
+    /// input](queue::Sender::from_input) have the index of the input. The end of the source closes the queue. A sender
+    /// that outlives the job of the producer then gets the item back.
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {
         Self::of(ProducedSource { producers, finished: false, queue })

@@ -29,7 +29,7 @@ pub struct Indexed<Out> {
 impl<Out: Send + 'static> Indexed<Out> {
     /// Returns the next output with the index of the input, or the next failure; `None` at the end.
     ///
-    /// A failure has an index of its own: [`Failure::index`].
+    /// The index of a failed input is in the failure: [`Failure::index`].
     ///
     /// # Cancel safety
     ///
@@ -49,7 +49,7 @@ impl<Out: Send + 'static> Indexed<Out> {
         self.run.cancel();
     }
 
-    /// Goes to the end of the run and returns the report, as [`Run::finish`] does.
+    /// Waits until the run has ended, and returns the report, as [`Run::finish`] does.
     ///
     /// # Cancel safety
     ///
