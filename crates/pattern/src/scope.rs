@@ -33,8 +33,8 @@ use task::{End, Ended, Task};
 /// When a scope is cancelled or the deadline passes, every task and every job of the scope and of the children is dropped
 /// at the next await. [`Scope::wait`] waits until no run and no task is left.
 ///
-/// Clones are the same scope. Dropping the last clone cancels the scope. A [`Run`](crate::Run) and a child hold a clone; a
-/// task and a [`TaskHandle`] hold none. So a scope dropped without a wait drops the tasks, perhaps before the first poll.
+/// Clones are the same scope. Dropping the last clone cancels the scope. A run and a child keep the scope alive; a task and
+/// a [`TaskHandle`] do not. So a scope dropped without a wait drops the tasks, perhaps before the first poll.
 ///
 /// All runs and tasks of a scope report the same cause of a cancellation: the deadline, or a call of [`Scope::cancel`].
 ///
@@ -44,7 +44,8 @@ use task::{End, Ended, Task};
 /// # Failures
 ///
 /// The first failure of a task cancels the scope, unless [`Scope::on_failure`] says otherwise. A failure of a run does not
-/// cancel the scope: the run yields the failure. The scope records the failures that a dropped run has not yielded.
+/// cancel the scope: the run yields the failure. The scope records the failures that a dropped run has not yielded, except
+/// cancellations.
 ///
 /// The scope keeps the first [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) recorded failures, in the order of
 /// recording. The first failure is the first cause. [`Scope::wait`] returns the first failure, and
@@ -192,8 +193,8 @@ impl Scope {
     ///
     /// The policy is a property of this value and of later clones, and not of the scope. A task fails under the policy of
     /// the value that spawned the task, so two tasks of one scope may have different policies. [`Scope::with_deadline`] and
-    /// [`Scope::with_timeout`] keep the policy. A [child](Scope::child) starts with [`OnFailure::Stop`], whatever the policy
-    /// of the parent.
+    /// [`Scope::with_timeout`] keep the policy. A [child](Scope::child) starts with [`OnFailure::Stop`], also if the parent
+    /// has another policy.
     ///
     /// # Examples
     ///
@@ -272,7 +273,7 @@ impl Scope {
 
     /// Creates a child of this scope as [`Scope::with_deadline`] does, with a deadline `timeout` from now.
     ///
-    /// A timeout beyond the range of the clock sets no deadline.
+    /// A timeout beyond the range of the clock adds no deadline.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         match Instant::now().checked_add(timeout) {
@@ -306,7 +307,7 @@ impl Scope {
         &self.owner.name
     }
 
-    /// Returns the time at which the clock cancels the scope, if any.
+    /// Returns the deadline of the scope: the earliest deadline of the scope and the ancestors, or `None` without a deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.owner.deadline.as_ref().map(|deadline| deadline.at)
@@ -502,7 +503,7 @@ impl Scope {
     /// call, and for [`Scope::take_failures`]. The scope records these failures:
     ///
     /// - the failures of tasks, unless a [`TaskHandle`] has returned the failure;
-    /// - the failures that a run had not yielded before the drop of the run;
+    /// - the failures that a run had not yielded before the drop of the run, except cancellations;
     /// - the further failures of [`Run::collect`](crate::Run::collect), which returns the first;
     /// - the unreturned failures of a child, once all clones, tasks and task handles of the child are dropped.
     ///

@@ -45,7 +45,7 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
                 Poll::Ready(Took::Some) => self.held.pop_front(),
             }
         } else {
-            // Outputs that the run already held as a stream go first.
+            // The outputs that the run still holds from its use as a stream go first.
             self.pop_held()
         };
         match output.map(|output| (output.position.index, output.result)) {
@@ -121,7 +121,7 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
             return failed;
         }
         // A queue may yield its newest item first. A second item of a batch would then be older than an item that the
-        // job of the first item puts.
+        // job of the first item sends.
         let max = if self.queue.is_newest_first() { 1 } else { max };
         let mut take = |items: &mut Items<T>, count| {
             for (index, value) in (0..count).map_while(|_| items.pop()) {

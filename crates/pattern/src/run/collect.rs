@@ -11,8 +11,10 @@ impl<Out: Send + 'static> Run<Out> {
     /// # Errors
     ///
     /// Returns the first failure that the run yields, and drops the outputs. With
-    /// [`OnFailure::Continue`](crate::OnFailure::Continue), this method first takes the remaining items to the end. The
-    /// scope of the run records the further failures.
+    /// [`OnFailure::Continue`](crate::OnFailure::Continue), the run processes all remaining items before this method
+    /// returns. The scope of the run records the further failures, except cancellations. A run without a given scope
+    /// ([`PatternExt::run`](crate::PatternExt::run)) drops the further failures with its own scope; [`Run::outcomes`]
+    /// returns all failures.
     ///
     /// # Cancel safety
     ///
@@ -36,8 +38,8 @@ impl<Out: Send + 'static> Run<Out> {
     /// are in the order of delivery. The report has the failures that are not among the outcomes.
     ///
     /// With [`OnFailure::Continue`](crate::OnFailure::Continue) and [`Order::Ordered`](crate::Order::Ordered), the
-    /// outcomes are in input order, one for each item, like the result of asyncio's
-    /// `gather(…, return_exceptions=True)`. Without the order, the outcomes are in the order of completion.
+    /// outcomes are in input order, like the result of asyncio's `gather(…, return_exceptions=True)`. With
+    /// [`Order::AsCompleted`](crate::Order::AsCompleted), the outcomes are in the order of completion.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! A run whose outputs come with the index of their input.
+//! Outputs of a run with the indices of the inputs.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,13 +13,13 @@ use crate::item::Output;
 use crate::report::Report;
 
 impl<Out: Send + 'static> Run<Out> {
-    /// Converts the run into a stream of outputs with the indices of their inputs.
+    /// Converts the run into a stream of outputs with the indices of the inputs.
     pub fn indexed(self) -> Indexed<Out> {
         Indexed { run: self }
     }
 }
 
-/// A run that yields every output with the index of its input. Created by [`Run::indexed`].
+/// A run as a stream of outputs with the indices of the inputs. Created by [`Run::indexed`].
 #[must_use = "a run that is dropped is cancelled"]
 #[derive(Debug)]
 pub struct Indexed<Out> {

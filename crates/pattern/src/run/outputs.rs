@@ -82,18 +82,22 @@ impl<Out: Send + 'static> Run<Out> {
     /// Workers take the items from `input`. The run adds workers while items wait, up to the limit, and retires idle
     /// workers. For every item, `work` starts the item, runs the job and completes the item.
     ///
-    /// The run counts a dropped item, reports a panic as the failure of the item, and never lets the await of one item
-    /// delay another item. All laws of [`Pattern`](crate::Pattern) hold if `work` runs the job in one of two ways:
+    /// The run counts a dropped item, reports a panic as the failure of the item, and delays no item because of the
+    /// await of another item. All laws of [`Pattern`](crate::Pattern) hold if `work` runs the job in one of two ways,
+    /// with the scope from [`Taken::scope`](crate::Taken::scope):
     ///
-    /// - `taken.run(&job, &scope)`, with the scope from [`Taken::scope`](crate::Taken::scope): see
-    ///   [`Taken::run`](crate::Taken::run);
-    /// - `drive_job(job.call_in(item, &scope), |cause| running.report(cause))`: see [`drive_job`](crate::drive_job), for
-    ///   work that continues after the job.
+    /// - [`taken.run(&job, &scope)`](crate::Taken::run);
+    /// - `drive_job(job.call_in(item, &scope), |cause| running.report(cause))`, for work that continues after the job:
+    ///   see [`drive_job`](crate::drive_job).
     ///
-    /// A plain `job.call(item).await` breaks three checks of the conformance suite. Runs and tasks of the job have no
-    /// scope, so these may outlive the run (`nothing_that_a_job_starts_is_left_at_the_end`), and a cancellation within
-    /// a job stops no other job (`no_job_starts_after_a_cancel_within_a_job`). A panic in the drop of the job may
-    /// replace the error of the job (`a_panic_in_the_drop_of_a_job_masks_nothing`).
+    /// A plain `job.call(item).await` breaks three laws, and fails a check of the conformance suite for each:
+    ///
+    /// - Structure: runs and tasks that the job starts may outlive the run, because the job does not get the scope
+    ///   (`nothing_that_a_job_starts_is_left_at_the_end`).
+    /// - Cancellation: a job cannot stop the run by cancelling the scope of the jobs
+    ///   (`no_job_starts_after_a_cancel_within_a_job`).
+    /// - First cause: a panic in the drop of the job replaces the error of the job
+    ///   (`a_panic_in_the_drop_of_a_job_masks_nothing`).
     ///
     /// The following work has no job, and awaits a permit before the start of every item:
     ///
@@ -202,9 +206,11 @@ impl<Out: Send + 'static> Run<Out> {
         Monitor::of(&(Arc::clone(&self.port) as Arc<dyn Upstream>))
     }
 
-    /// Cancels the run: every job is dropped at the next await. The run still yields the completed outputs, then a
-    /// failure with the cause [`Cancelled::Run`], then the end. If the run has already failed, the first failure stays
-    /// the first cause. After the end of the run, this method has no effect.
+    /// Cancels the run: every job is dropped at the next await. The run still yields the completed outputs (in order: up
+    /// to the first gap), then a failure with the cause [`Cancelled::Run`], then the end.
+    ///
+    /// If the run has already failed, the first failure stays the first cause. If all jobs have completed and the source
+    /// has ended, this method has no effect.
     pub fn cancel(&self) {
         self.port.cancel(Cancelled::Run);
     }
