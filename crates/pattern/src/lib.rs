@@ -20,9 +20,9 @@
 //! # Writing a pattern
 //!
 //! [`Run::spawn`] takes a source, [`Settings`], and the [`Work`] for every [`Taken`] item: start the item, run the
-//! job, complete the item. The laws of [`Pattern`] hold if the work runs the job with [`Taken::run`], or with
-//! [`drive_job`] on [`Job::call_in`]; [`Run::spawn`] lists the laws that a plain `job.call(item).await` breaks. The
-//! following pattern is complete, and tries the job a second time after a failure:
+//! job, complete the item. The laws of [`Pattern`] hold if the work adds no wait, and runs the job with [`Taken::run`]
+//! or with [`drive_job`] on [`Job::call_in`]; [`Run::spawn`] lists the laws that a plain `job.call(item).await` breaks.
+//! The following pattern is complete, and tries the job a second time after a failure:
 //!
 //! ```
 //! use std::sync::Arc;

@@ -83,8 +83,9 @@ impl<Out: Send + 'static> Run<Out> {
     /// workers. For every item, `work` starts the item, runs the job and completes the item.
     ///
     /// The run counts a dropped item, reports a panic as the failure of the item, and delays no item because of the
-    /// await of another item. All laws of [`Pattern`](crate::Pattern) hold if `work` runs the job in one of two ways,
-    /// with the scope from [`Taken::scope`](crate::Taken::scope):
+    /// await of another item. All laws of [`Pattern`](crate::Pattern) hold under two conditions. First, `work` adds no
+    /// wait of an item for another item, and no sleep. Second, `work` runs the job in one of two ways, with the scope
+    /// from [`Taken::scope`](crate::Taken::scope):
     ///
     /// - [`taken.run(&job, &scope)`](crate::Taken::run);
     /// - `drive_job(job.call_in(item, &scope), |cause| running.report(cause))`, for work that continues after the job:
