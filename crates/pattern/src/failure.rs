@@ -138,8 +138,8 @@ pub enum Cancelled {
     Scope,
     /// The deadline of the scope passed.
     Deadline,
-    /// The upstream run, which is the source of the run, had been stopped before, and its failure had been taken
-    /// already.
+    /// The upstream run, which is the source of the run, had stopped, and the failure of the upstream run had already
+    /// been returned elsewhere.
     Upstream,
     /// The tokio runtime of the run was shut down.
     Runtime,
@@ -196,7 +196,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The outermost link that is a timeout, a panic or the failure of a run decides.
+    /// Returns the kind of the outermost link that is a timeout, a panic or the failure of a run.
     fn of(error: &anyhow::Error) -> Self {
         // A type that is a context is no link of the chain: only the error itself knows that type.
         if error.is::<TimedOut>() || error.is::<Elapsed>() {
@@ -287,8 +287,14 @@ impl Failure {
     /// Returns the first error of type `E` in the chain of this failure.
     ///
     /// The search goes through the contexts of an `anyhow::Error`, through the [sources](Error::source) of every error, and
-    /// through the failures of inner runs. A context of type `E` is found, too, in the error of a job. An error that
-    /// another error hides from its sources is not found: `#[error(transparent)]` of `thiserror` hides the wrapped error.
+    /// through the failures of inner runs. A context of type `E` in the error of a job is found, too. An error that is
+    /// missing from the sources is not found: `#[error(transparent)]` of `thiserror` hides the wrapped error.
+    ///
+    /// After the conversion of the failure to an `anyhow::Error`, `error.downcast_ref::<Mine>()` returns `None`: anyhow
+    /// checks the outermost error, which is the `Failure`, and not the sources. Two expressions find the error of the job:
+    ///
+    /// - `error.chain().find_map(|source| source.downcast_ref::<Mine>())`;
+    /// - `error.downcast_ref::<Failure>()`, and then this method, which also finds a context.
     ///
     /// # Examples
     ///
@@ -376,8 +382,8 @@ impl Failure {
         self.0.deadline_of.as_deref()
     }
 
-    /// Returns the failures that came after this failure and have no other place, in order, for example the failure of
-    /// the release of a resource after failed work. [`Failure::followed_by`] adds such failures.
+    /// Returns the failures that came after this failure and that no other call returns, in order. An example is the
+    /// failure to release a resource after failed work. [`Failure::followed_by`] adds later failures.
     ///
     /// # Examples
     ///
@@ -405,7 +411,7 @@ impl Failure {
         &self.0.later
     }
 
-    /// Adds failures that came after this failure, for authors of functions that return one failure.
+    /// Adds failures that came after this failure, for a function that returns a single failure.
     ///
     /// The `Display` output of this failure includes the later failures.
     ///
@@ -438,8 +444,8 @@ impl Cause {
     /// Creates the cause from an error: [`Cause::TimedOut`] for a timeout ([`TimedOut::is_in`]), [`Cause::Panicked`] for
     /// a panic ([`Panic::is_in`]), [`Cause::Errored`] otherwise.
     ///
-    /// The failure of an inner run keeps its kind. The cancellation of an inner run is an error like any other: the
-    /// engine has already compared the cancellation with the stop of the outer run.
+    /// The failure of an inner run keeps its kind, with one exception: the cancellation of an inner run becomes
+    /// [`Cause::Errored`]. The engine handles the stop of the outer run before this call.
     ///
     /// # Examples
     ///
@@ -481,12 +487,12 @@ impl Cause {
 }
 
 impl Panic {
-    /// Returns whether an error counts as a panic: a `JoinError` of tokio's for a task that panicked, of
-    /// `spawn_blocking` for instance, or the failure of an inner run that panicked. The panic may be anywhere in the
+    /// Returns whether an error counts as a panic: tokio's `JoinError` of a task that panicked, for example of
+    /// `spawn_blocking`, or the failure of an inner run with a panic as the cause. The panic may be anywhere in the
     /// chain of the error.
     ///
-    /// If the chain also has a [`TimedOut`], the outer of the two decides. A `JoinError` for a task that was aborted is
-    /// an error like any other.
+    /// If the chain also has a [`TimedOut`], the outer error of the two decides. A `JoinError` of an aborted task does
+    /// not count as a panic.
     ///
     /// # Examples
     ///
@@ -515,8 +521,8 @@ impl Panic {
 
     /// Returns the message of the panic.
     ///
-    /// If a `JoinError` below another error or a context reported the panic, the message is the text of that
-    /// `JoinError`, which includes the message.
+    /// If a `JoinError` below another error or a context reported the panic, this method returns the text of the
+    /// `JoinError`. The text includes the message.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -635,7 +641,7 @@ impl TimedOut {
     /// Returns whether an error counts as a timeout: a `TimedOut`, tokio's `Elapsed`, or the failure of an inner run that
     /// timed out. The timeout may be anywhere in the chain of the error.
     ///
-    /// If the chain also has a [`Panic`], the outer of the two decides.
+    /// If the chain also has a [`Panic`], the outer error of the two decides.
     ///
     /// # Examples
     ///

@@ -20,8 +20,9 @@
 //! # Writing a pattern
 //!
 //! [`Run::spawn`] takes a source, [`Settings`], and the [`Work`] for every [`Taken`] item: start the item, run the
-//! job, complete the item. The laws hold by construction. The following pattern is complete, and tries its job a second
-//! time:
+//! job, complete the item. The laws of [`Pattern`] hold if the work adds no wait, and runs the job with [`Taken::run`]
+//! or with [`drive_job`] on [`Job::call_in`]; [`Run::spawn`] lists the laws that a plain `job.call(item).await` breaks.
+//! The following pattern is complete, and tries the job a second time after a failure:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -60,8 +61,8 @@
 //! A pattern with settings has a field for [`Settings`], and the builders of [`builders!`]. A pattern crate re-exports
 //! [`prelude`] for users.
 //!
-//! The conformance suite of `towpath-testkit` runs such a pattern with one job an item, and checks every law. The
-//! particular behaviour of a pattern (here, the second try) needs tests of its own.
+//! The conformance suite of `towpath-testkit` checks every law of a pattern with one job per item. The particular
+//! behaviour of a pattern (here, the second try) needs further tests.
 
 #![forbid(unsafe_code)]
 

@@ -30,27 +30,31 @@ use task::{End, Ended, Task};
 
 /// Holds runs and tasks together: Go's `context.Context` and asyncio's `TaskGroup` in one.
 ///
-/// The cancellation or the deadline of a scope stops every run, task and child at the next await. [`Scope::wait`] waits
-/// until no run and no task is left. Clones are the same scope. The drop of the last clone cancels the scope, so no task
-/// outlives a scope unnoticed; runs and children hold clones, too.
+/// When a scope is cancelled or the deadline passes, every task and every job of the scope and of the children is dropped
+/// at the next await. [`Scope::wait`] waits until no run and no task is left.
 ///
-/// All runs and tasks of a scope report the same cause of a cancellation: the deadline, or a cancellation by hand.
+/// Clones are the same scope. Dropping the last clone cancels the scope. A run and a child keep the scope alive; a task and
+/// a [`TaskHandle`] do not. So a scope dropped without a wait drops the tasks, perhaps before the first poll.
+///
+/// All runs and tasks of a scope report the same cause of a cancellation: the deadline, or a call of [`Scope::cancel`].
 ///
 /// A scope is not the tool for a single task: tokio's `spawn` is enough. For a group of tasks with values and no names,
 /// tokio's `JoinSet` yields the values in the order of completion.
 ///
 /// # Failures
 ///
-/// The first failure of a task cancels the scope, unless [`Scope::on_failure`] says otherwise. A failure of a run in the
-/// scope cancels nothing but the run: the receiver of the run has the failure.
+/// The first failure of a task cancels the scope, unless [`Scope::on_failure`] says otherwise. A failure of a run does not
+/// cancel the scope: the run yields the failure. The scope records the failures that a dropped run has not yielded, except
+/// cancellations.
 ///
-/// The scope keeps the first [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures without a receiver, in the
-/// order of recording, so the first cause is the first. [`Scope::wait`] returns the first failure, and
-/// [`Scope::take_failures`] returns all. Both return a failure once. [`Scope::failure_count`] counts all failures, with the
-/// failures beyond the bound.
+/// The scope keeps the first [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) recorded failures, in the order of
+/// recording. The first failure is the first cause. [`Scope::wait`] returns the first failure, and
+/// [`Scope::take_failures`] returns all kept failures. Each failure is returned once, by the first call.
+/// [`Scope::failure_count`] counts all recorded failures, including the failures that are not kept.
 ///
-/// A child has failures and a policy of its own. A failure in a child does not cancel the parent. When a child has no owner
-/// left, the failures of the child that were not returned move to the parent, behind the failures of the parent.
+/// A child has a list of failures and a policy of its own, at first [`OnFailure::Stop`]. A failure in a child does not
+/// cancel the parent. Once all clones, tasks and task handles of a child are dropped, the unreturned failures move to the
+/// parent, behind the failures of the parent.
 ///
 /// # Examples
 ///
@@ -86,7 +90,7 @@ use task::{End, Ended, Task};
 #[derive(Clone, Debug)]
 pub struct Scope {
     owner: Arc<Owner>,
-    /// The effect of a failure of a task that is spawned through this handle.
+    /// The effect of a failure of a task that is spawned with this value.
     on_failure: OnFailure,
 }
 
@@ -229,13 +233,13 @@ impl Scope {
     /// Sets the effect of a failure of a task on the rest of the scope; by default, the first failure cancels the scope.
     ///
     /// With [`OnFailure::Continue`], the other tasks and runs go on, and the scope keeps the failure for [`Scope::wait`] and
-    /// [`Scope::take_failures`]. A server takes the failures of its connections from time to time, since the scope keeps a
-    /// bounded number.
+    /// [`Scope::take_failures`]. A server calls [`Scope::take_failures`] regularly: the scope keeps at most
+    /// [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures.
     ///
-    /// The policy belongs to this handle and to later clones, and applies to the tasks that are spawned through these
-    /// handles. So the failure of one task may stop a scope in which the failure of another task does not.
-    /// [`Scope::with_deadline`] and [`Scope::with_timeout`] keep the policy. A [child](Scope::child) begins with the default:
-    /// a failure of a task stops the child, and no parent.
+    /// The policy is a property of this value and of later clones, and not of the scope. A task fails under the policy of
+    /// the value that spawned the task, so two tasks of one scope may have different policies. [`Scope::with_deadline`] and
+    /// [`Scope::with_timeout`] keep the policy. A [child](Scope::child) starts with [`OnFailure::Stop`], also if the parent
+    /// has another policy.
     ///
     /// # Examples
     ///
@@ -257,10 +261,10 @@ impl Scope {
         self
     }
 
-    /// Creates a child of this scope, cancelled at the latest when this scope is.
+    /// Creates a child of this scope. The cancellation of this scope also cancels the child.
     ///
-    /// The child inherits the deadline, and begins with the default policy: a failure of a task cancels the child, and not
-    /// this scope.
+    /// The child inherits the deadline, and does not inherit the policy: the child starts with [`OnFailure::Stop`]. The
+    /// first failure of a task of the child cancels the child, and does not cancel this scope.
     ///
     /// # Examples
     ///
@@ -296,13 +300,13 @@ impl Scope {
         Self::build(name, self.owner.deadline.clone(), Some(self.clone()), Some(watcher))
     }
 
-    /// Creates a child of this scope, cancelled at `deadline` or at the deadline of this scope, the earlier of both.
+    /// Creates a child of this scope with a deadline: the earlier of `deadline` and the deadline of this scope.
     ///
-    /// The child has the name and the policy of this scope. The failures of the runs and tasks that the deadline stops name
-    /// the scope with the deadline: see [`Failure::deadline_of`].
+    /// The child has the name and the policy of this scope. If the deadline stops a run or a task, the failure names the
+    /// scope with the deadline: see [`Failure::deadline_of`].
     ///
-    /// A deadline needs tokio's timers. In a runtime without timers, the start of a run
-    /// or a task in the child and [`Scope::token`] panic with tokio's message: timers are disabled.
+    /// A deadline needs tokio's timers. In a runtime without timers, three operations on the child panic with tokio's
+    /// message that timers are disabled: to start a run, to spawn a task, and to call [`Scope::token`].
     ///
     /// # Examples
     ///
@@ -333,7 +337,7 @@ impl Scope {
 
     /// Creates a child of this scope as [`Scope::with_deadline`] does, with a deadline `timeout` from now.
     ///
-    /// A timeout beyond the range of the clock sets no deadline.
+    /// A timeout beyond the range of the clock adds no deadline.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         match Instant::now().checked_add(timeout) {
@@ -367,7 +371,7 @@ impl Scope {
         &self.owner.name
     }
 
-    /// Returns the time at which the clock cancels the scope, if any.
+    /// Returns the deadline of the scope: the earliest deadline of the scope and the ancestors, or `None` without a deadline.
     ///
     /// # Examples
     ///
@@ -394,13 +398,14 @@ impl Scope {
         self.owner.deadline.as_ref().map(|deadline| &deadline.scope)
     }
 
-    /// Returns the token, for code that checks the cancellation by itself, such as a blocking job.
+    /// Returns the cancellation token, for code that checks the cancellation itself, such as a blocking job.
     ///
-    /// The cancellation and the deadline of the scope cancel the token, even while the scope is empty. To cancel the token is
-    /// to cancel the scope.
+    /// The token is cancelled when the scope is cancelled or the deadline passes, even if the scope has no run and no task.
+    /// Cancelling the token cancels the scope.
     ///
-    /// The first call in a runtime spawns a task there to watch the deadline. The task does not own the scope, and completes
-    /// with the cancellation. After a call outside a runtime, the next use of the scope in a runtime spawns the task.
+    /// If the scope has a deadline, the first call in a runtime spawns a task that watches the deadline. The task does not
+    /// keep the scope alive, and completes when the scope is cancelled. After a call outside a runtime, the next start of a
+    /// run or a task in the scope, or the next call of this method, spawns the task.
     ///
     /// # Panics
     ///
@@ -429,31 +434,32 @@ impl Scope {
         shared.token()
     }
 
-    /// Stops every run, task and child of the scope at the next await.
+    /// Cancels the scope and the children: every task and every job is dropped at the next await.
     pub fn cancel(&self) {
         self.owner.cancel();
     }
 
     /// Spawns a task in the scope; a failure of the task names `name` as the stage.
     ///
-    /// A cancelled scope refuses the task: the future is dropped before this method returns, and is never polled. So a loop
-    /// that spawns tasks can stop at the first refusal. A refusal neither allocates nor panics, with two exceptions, which are failures
-    /// that [`Scope::wait`] returns: a refusal after a passed deadline, and a panic of the drop of the future. The result may
-    /// be ignored.
+    /// The task does not keep the scope alive: dropping the last clone of the scope cancels the scope and drops the task,
+    /// perhaps before the first poll. [`Scope::wait`] waits for the task.
     ///
-    /// The task does not own the scope: the drop of the last clone cancels both.
+    /// A cancelled scope refuses the task: the future is dropped before this method returns, and is never polled. A loop
+    /// that spawns tasks may stop at the first [`Spawned::Refused`]; other callers may ignore the result. A refusal does not
+    /// panic. Two refusals record a failure, which [`Scope::wait`] returns: a refusal because of a passed deadline, and a
+    /// refusal with a panic in the drop of the future.
     ///
     /// The first failure or panic of a task cancels the scope, unless [`Scope::on_failure`] says otherwise, and
-    /// [`Scope::wait`] returns the failure. So a task that sends items to a run must not fail because the run has ended: the
-    /// task returns `Ok` when the run takes no more items. A [`Source::generate`](crate::Source::generate) needs no task at
-    /// all.
+    /// [`Scope::wait`] returns the failure. A task that feeds a run through a channel returns `Ok` when a send fails: the run
+    /// has ended, and the failure of the run is not a failure of the task. A
+    /// [`Source::generate`](crate::Source::generate) feeds a run without a task.
     ///
-    /// A task may drive a run of the scope, or of a child, and return the failure of the run. After a cancellation of the
-    /// scope, the failure of the run counts as the cancellation, and not as a failure of the task.
+    /// A task may drive a run of the scope, or of a child, and return the failure of the run. If the scope is cancelled and
+    /// the run ends as cancelled, the task counts as cancelled, too.
     ///
     /// # Panics
     ///
-    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location of the
+    /// Panics outside a tokio runtime. Panics if the scope has a deadline and the runtime has no timers. The location of the
     /// panic is the caller.
     ///
     /// # Examples
@@ -479,18 +485,25 @@ impl Scope {
 
     /// Spawns a task with a value in the scope, and returns a handle: a future of the value or the failure.
     ///
-    /// The handle is not needed for a task without a value: [`Scope::spawn`] spawns the task.
+    /// For a task without a value, call [`Scope::spawn`].
     ///
-    /// A failure of the task cancels the scope as a failure of any task does. The failure is returned once: by the handle,
-    /// or by [`Scope::wait`] or [`Scope::take_failures`], the first of these to be asked. If the scope has returned the
-    /// failure, the handle returns the cancellation of the scope. In the scope of the jobs of a run, the run reports the
-    /// failure, and the handle returns the cancellation.
+    /// # Failures
     ///
-    /// With [`OnFailure::Continue`], the failure belongs to the handle, and the scope gets the failure if the handle is
-    /// dropped without having returned the failure.
+    /// A failure of the task cancels the scope, as in [`Scope::spawn`]. The failure is returned once, by the first of three
+    /// calls: an await of the handle, [`Scope::wait`] or [`Scope::take_failures`]. If the scope has returned the failure, the
+    /// handle returns the cancellation of the scope. A task in the scope of the jobs of a run is an exception (see
+    /// [`Job::call_in`](crate::Job::call_in)): the run returns the failure, and the handle returns the cancellation.
     ///
-    /// The handle of a task that was cancelled or refused returns a failure with the cancellation. The first cause is then
-    /// another failure, which [`Scope::wait`] returns.
+    /// With [`OnFailure::Continue`], the handle returns the failure. If the handle is dropped before, the scope records the
+    /// failure.
+    ///
+    /// If the scope is cancelled or refuses the task, the handle returns a failure with the cancellation as the cause. If a
+    /// deadline is the cause, the failure is returned once, as above: after the handle has returned the failure,
+    /// [`Scope::wait`] does not return the failure again.
+    ///
+    /// If several handles are awaited in `try_join!`, the first error may be the cancellation of a task whose sibling failed.
+    /// The scope has the first cause. So call [`Scope::wait`] before the errors of the handles are reported, as in the
+    /// example.
     ///
     /// # Panics
     ///
@@ -556,19 +569,26 @@ impl Scope {
 
     /// Waits until no run and no task is left in the scope and in its children.
     ///
-    /// The wait does not cancel the scope: to stop the tasks, call [`Scope::cancel`] before. A child keeps failures for a
-    /// wait on the child as long as the child has an owner.
+    /// The wait does not cancel the scope: to stop the tasks, call [`Scope::cancel`] before. This method does not return
+    /// the failures of a child while a clone of the child is left: call `wait` on the child.
     ///
-    /// A run without a receiver of its outputs does not end: once limit plus capacity items are in a stage, the run waits for
-    /// a receiver, and this method waits for the run. So take the outputs before the wait, call
-    /// [`Run::finish`](crate::Run::finish), or drop the run. The report of such a run says that the stage waits for a
+    /// A run without a receiver ends only if the input has fewer items than limit plus capacity. With more items, the stage
+    /// is at its bound, the run waits for a receiver, and this method waits for the run. So take the outputs before the wait,
+    /// call [`Run::finish`](crate::Run::finish), or drop the run. The report of such a run says that the stage waits for a
     /// receiver: see [`Run::monitor`](crate::Run::monitor).
     ///
     /// # Errors
     ///
-    /// Returns the first failure that no call has returned yet: of a task, or of a run dropped before the end. Further
-    /// failures stay in the scope for the next call, and for [`Scope::take_failures`]. A task stopped by the deadline, or by
-    /// the end of the runtime, has failed; a task cancelled by hand has not.
+    /// Returns the first recorded failure that no call has returned yet. Further failures stay in the scope for the next
+    /// call, and for [`Scope::take_failures`]. The scope records these failures:
+    ///
+    /// - the failures of tasks, unless a [`TaskHandle`] has returned the failure;
+    /// - the failures that a run had not yielded before the drop of the run, except cancellations;
+    /// - the further failures of [`Run::collect`](crate::Run::collect), which returns the first;
+    /// - the unreturned failures of a child, once all clones, tasks and task handles of the child are dropped.
+    ///
+    /// A task that the deadline or the shutdown of the runtime stops counts as failed. A task that [`Scope::cancel`] stops
+    /// does not count as failed.
     ///
     /// # Cancel safety
     ///
@@ -600,8 +620,8 @@ impl Scope {
     /// Returns the failures that no call has returned yet, in the order of recording, without a wait.
     ///
     /// The first failure is the first cause. After [`Scope::wait`] has returned the first failure, this method returns the
-    /// further failures. The scope keeps [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures at once;
-    /// [`Scope::failure_count`] counts all.
+    /// further failures. The scope keeps at most [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures at a time;
+    /// [`Scope::failure_count`] also counts the failures that are not kept.
     ///
     /// # Examples
     ///
@@ -623,8 +643,8 @@ impl Scope {
         self.owner.shared.get().map_or_else(Vec::new, |shared| shared.take_all_unreported())
     }
 
-    /// Returns the number of failures that the scope has recorded so far, with the failures that were returned and the
-    /// failures beyond the bound.
+    /// Returns the number of failures that the scope has recorded so far, including the failures that were returned and the
+    /// failures that were not kept.
     ///
     /// # Examples
     ///
@@ -643,8 +663,8 @@ impl Scope {
         self.owner.shared.get().map_or(0, |shared| shared.recorded())
     }
 
-    /// Returns whether the scope or a child was ever entered or asked for the token. An unused scope has allocated the owner
-    /// only, and [`Self::wait`] returns at once.
+    /// Returns whether a run or a task was started, or the token was requested, in the scope or in a child. An unused scope
+    /// has allocated the owner only, and [`Self::wait`] returns immediately.
     pub(crate) fn is_used(&self) -> bool {
         self.owner.shared.get().is_some()
     }
@@ -654,7 +674,8 @@ impl Scope {
         self.owner.shared.get().is_none_or(|shared| shared.tracker().is_empty())
     }
 
-    /// Returns the cause if the scope is cancelled or the deadline has passed; may run wakers, as a guard's may.
+    /// Returns the cause if the scope is cancelled or the deadline has passed. The call may run wakers, as in
+    /// [`ScopeGuard::stopped_by_now`].
     pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
         self.owner.shared().cancelled_by_now()
     }

@@ -18,14 +18,14 @@ impl<T: Send + 'static> IntoSource<T, AsSource> for Run<T> {
 }
 
 impl<T: Send + 'static> Source<T> {
-    /// Creates the source of consumers: the items that the jobs of a run put into a queue. With a queue and this
-    /// source, a pattern has producers and consumers.
+    /// Creates the source of consumers: the items that producer jobs send to a queue. With a queue and this source, a
+    /// pattern has producers and consumers.
     ///
     /// The source ends when no producer runs, the queue is empty *and* no job runs on an item of the source. So
-    /// consumer jobs may also put items into the queue. Consumer jobs must use [`try_send`](queue::Sender::try_send):
-    /// if all consumers wait for capacity that only consumers free, the run deadlocks. Items of a [producer of an
-    /// input](queue::Sender::from_input) have the index of the input. The end of the source closes the queue. A
-    /// producer that outlives its job then gets its item back.
+    /// consumer jobs may also send to the queue. Consumer jobs must use [`try_send`](queue::Sender::try_send): if all
+    /// consumers wait for capacity that only consumers free, the run deadlocks. Items of a [sender of an
+    /// input](queue::Sender::from_input) have the index of the input. The end of the source closes the queue. A sender
+    /// that outlives the job of the producer then gets the item back.
     ///
     /// # Examples
     ///
@@ -73,7 +73,7 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
                 Poll::Ready(Took::Some) => self.held.pop_front(),
             }
         } else {
-            // Outputs that the run already held as a stream go first.
+            // The outputs that the run still holds from its use as a stream go first.
             self.pop_held()
         };
         match output.map(|output| (output.position.index, output.result)) {
@@ -149,7 +149,7 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
             return failed;
         }
         // A queue may yield its newest item first. A second item of a batch would then be older than an item that the
-        // job of the first item puts.
+        // job of the first item sends.
         let max = if self.queue.is_newest_first() { 1 } else { max };
         let mut take = |items: &mut Items<T>, count| {
             for (index, value) in (0..count).map_while(|_| items.pop()) {

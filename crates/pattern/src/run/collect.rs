@@ -6,12 +6,15 @@ use crate::item::{Output, Position};
 use crate::report::Report;
 
 impl<Out: Send + 'static> Run<Out> {
-    /// Returns all outputs, at the end of the run. [`Run::outcomes`] returns the outputs and a report.
+    /// Returns all outputs, at the end of the run. [`Run::outcomes`] returns the outputs, the failures and the report.
     ///
     /// # Errors
     ///
-    /// Returns the first failure that the run yields, and drops the outputs. If failures do not stop the run, the run
-    /// still goes to its end, and the scope records the further failures.
+    /// Returns the first failure that the run yields, and drops the outputs. With
+    /// [`OnFailure::Continue`](crate::OnFailure::Continue), the run processes all remaining items before this method
+    /// returns. The scope of the run records the further failures, except cancellations. A run without a given scope
+    /// ([`PatternExt::run`](crate::PatternExt::run)) drops the further failures with its own scope; [`Run::outcomes`]
+    /// returns all failures.
     ///
     /// # Cancel safety
     ///
@@ -50,10 +53,12 @@ impl<Out: Send + 'static> Run<Out> {
         Ok(std::mem::take(&mut gathered.outputs))
     }
 
-    /// Returns all outcomes, at the end of the run: outputs and failures, in the order of delivery, and the report.
+    /// Returns the outcomes and the report, at the end of the run. An outcome is an output or a failure, and the outcomes
+    /// are in the order of delivery. The report has the failures that are not among the outcomes.
     ///
-    /// If failures do not stop the run, the outcomes are the result of asyncio's
-    /// `gather(…, return_exceptions=True)`. The report has the failures that are not among the outcomes.
+    /// With [`OnFailure::Continue`](crate::OnFailure::Continue) and [`Order::Ordered`](crate::Order::Ordered), the
+    /// outcomes are in input order, like the result of asyncio's `gather(…, return_exceptions=True)`. With
+    /// [`Order::AsCompleted`](crate::Order::AsCompleted), the outcomes are in the order of completion.
     ///
     /// # Cancel safety
     ///

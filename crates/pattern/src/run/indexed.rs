@@ -1,4 +1,4 @@
-//! A stream of outputs with the indices of the inputs.
+//! Outputs of a run with the indices of the inputs.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -37,7 +37,7 @@ impl<Out: Send + 'static> Run<Out> {
     }
 }
 
-/// A stream of outputs with the indices of the inputs. Created by [`Run::indexed`].
+/// A run as a stream of outputs with the indices of the inputs. Created by [`Run::indexed`].
 ///
 /// # Examples
 ///
@@ -73,8 +73,9 @@ pub struct Indexed<Out> {
 }
 
 impl<Out: Send + 'static> Indexed<Out> {
-    /// Returns the next output with the index of the input, or the next failure; `None` at the end. [`Failure::index`] is
-    /// the index of a failure.
+    /// Returns the next output with the index of the input, or the next failure; `None` at the end.
+    ///
+    /// The index of a failed input is in the failure: [`Failure::index`].
     ///
     /// # Cancel safety
     ///
@@ -94,7 +95,7 @@ impl<Out: Send + 'static> Indexed<Out> {
         self.run.cancel();
     }
 
-    /// Goes to the end of the run and returns the report, as [`Run::finish`] does.
+    /// Waits until the run has ended, and returns the report, as [`Run::finish`] does.
     ///
     /// # Cancel safety
     ///

@@ -9,8 +9,9 @@ use crate::upstream::{Upstream, Watch};
 /// A view of the counts of a run, for any task and any thread. Created by [`Run::monitor`](crate::Run::monitor) and
 /// [`Indexed::monitor`](crate::Indexed::monitor).
 ///
-/// Clones are cheap, and are views of the same run. A monitor is valid after the run has become a stream or the source of
-/// another run, and after the end of the run. A monitor keeps nothing of the run: no source, item, job, output or scope.
+/// Clones are cheap, and are views of the same run. A monitor stays valid after the run is moved into a stream or into the
+/// source of another run, and after the end of the run. A monitor keeps no part of the run alive: no source, item, job,
+/// output or scope.
 ///
 /// # Examples
 ///
@@ -50,8 +51,8 @@ impl Monitor {
 
     /// Returns the counts of the items at every stage at this moment; after the end of the run, the final counts.
     ///
-    /// The report has no failures: the run and the scope return failures, once. The counts of two stages may be of slightly
-    /// different moments. Outputs that a quick receiver has taken are counted as delivered in portions.
+    /// The report has no failures: the run or the scope returns each failure once. The counts of two stages may be of
+    /// slightly different moments. Outputs that a quick receiver has taken are counted as delivered in portions.
     #[must_use]
     pub fn report(&self) -> Report {
         let stages = self.stages.iter().map(|stage| stage.report()).collect();

@@ -26,11 +26,12 @@ use crate::util::panic::drop_quietly;
 
 /// One execution of a pattern: a stream of outputs.
 ///
-/// Jobs make progress whether or not outputs are taken, up to limit plus capacity items. The stream is fused: after
-/// the end, every poll yields `None`. Once the end is yielded, nothing of the run is left.
+/// Jobs make progress while no outputs are taken, until limit plus capacity items are in the stage. The stream is
+/// fused: after the end, every poll yields `None`. Once [`next`](Run::next) has returned `None`, nothing of the run is
+/// left.
 ///
-/// Dropping a run cancels the run: every job stops at its current await, and [`Scope::wait`] of the scope of the
-/// run returns once all jobs are gone.
+/// Dropping a run cancels the run: every job is dropped at the next await. [`Scope::wait`] waits until the jobs are
+/// dropped, as for all runs and tasks of the scope.
 ///
 /// # Examples
 ///
@@ -83,8 +84,9 @@ pub struct Run<Out> {
 }
 
 impl Run<()> {
-    /// Starts a run as [`Run::spawn`] does, for work that yields no outputs but only failures. An item is delivered
-    /// when its job completes, and the next item starts without a receiver.
+    /// Starts a run as [`Run::spawn`] does, for work without outputs: the run yields only failures. An item whose job
+    /// succeeds counts as delivered when the job completes, so later items start without a receiver. A failure counts
+    /// against the bound until the run yields the failure.
     ///
     /// # Panics
     ///
@@ -127,15 +129,28 @@ impl Run<()> {
 impl<Out: Send + 'static> Run<Out> {
     /// Starts a run. This function is the base of every pattern.
     ///
-    /// Workers take the items from `input`. The number of workers follows the number of items, up to the limit. For
-    /// every item, `work` starts the item, runs the job and completes the item. The laws of [`Pattern`](crate::Pattern)
-    /// hold for any `work`: a dropped item is counted, a panic is a failure of its item, and an item that waits
-    /// delays no other item.
+    /// Workers take the items from `input`. The run adds workers while items wait, up to the limit, and retires idle
+    /// workers. For every item, `work` starts the item, runs the job and completes the item.
     ///
-    /// # Panics
+    /// The run counts a dropped item, reports a panic as the failure of the item, and delays no item because of the
+    /// await of another item. All laws of [`Pattern`](crate::Pattern) hold under two conditions. First, `work` adds no
+    /// wait of an item for another item, and no sleep. Second, `work` runs the job in one of two ways, with the scope
+    /// from [`Taken::scope`](crate::Taken::scope):
     ///
-    /// Panics if there is no tokio runtime, or if the scope has a deadline and the runtime has no timers. The location
-    /// of the panic is the caller.
+    /// - [`taken.run(&job, &scope)`](crate::Taken::run);
+    /// - `drive_job(job.call_in(item, &scope), |cause| running.report(cause))`, for work that continues after the job:
+    ///   see [`drive_job`](crate::drive_job).
+    ///
+    /// A plain `job.call(item).await` breaks three laws, and fails a check of the conformance suite for each:
+    ///
+    /// - Structure: runs and tasks that the job starts may outlive the run, because the job does not get the scope
+    ///   (`nothing_that_a_job_starts_is_left_at_the_end`).
+    /// - Cancellation: a job cannot stop the run by cancelling the scope of the jobs
+    ///   (`no_job_starts_after_a_cancel_within_a_job`).
+    /// - First cause: a panic in the drop of the job replaces the error of the job
+    ///   (`a_panic_in_the_drop_of_a_job_masks_nothing`).
+    ///
+    /// The following work has no job, and awaits a permit before the start of every item:
     ///
     /// # Examples
     ///
@@ -151,7 +166,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// let double = move |taken: Taken<u64, u64>| {
     ///     let permits = Arc::clone(&permits);
     ///     async move {
-    ///         let permit = permits.acquire_owned().await; // not started yet
+    ///         let permit = permits.acquire_owned().await; // not yet started
     ///         let (item, running) = taken.start();
     ///         let result = permit.map(|_permit| item * 2).map_err(anyhow::Error::from);
     ///         running.complete(result)
@@ -219,8 +234,8 @@ impl<Out: Send + 'static> Run<Out> {
 
     /// Returns a handle that reports the counts of the run from another task, for example for a page of metrics.
     ///
-    /// [`Run::report`] is enough for a task that has the run. The monitor keeps neither the run nor anything of the run
-    /// alive, and works after the run has become a stream or a source.
+    /// A task that has the run calls [`Run::report`] and needs no monitor. The monitor keeps neither the run nor the
+    /// items alive, and stays valid after the run is moved into a stream, a source or [`Run::indexed`].
     ///
     /// # Examples
     ///
@@ -241,8 +256,11 @@ impl<Out: Send + 'static> Run<Out> {
         Monitor::of(&(Arc::clone(&self.port) as Arc<dyn Upstream>))
     }
 
-    /// Stops every job at its current await. The run still yields the completed outputs, and then a failure with the
-    /// cancellation as its cause, unless the run had already failed or come to its end.
+    /// Cancels the run: every job is dropped at the next await. The run still yields the completed outputs (in order: up
+    /// to the first gap), then a failure with the cause [`Cancelled::Run`], then the end.
+    ///
+    /// If the run has already failed, the first failure stays the first cause. If all jobs have completed and the source
+    /// has ended, this method has no effect.
     ///
     /// # Examples
     ///
@@ -269,11 +287,11 @@ impl<Out: Send + 'static> Run<Out> {
         self.port.cancel(Cancelled::Run);
     }
 
-    /// Goes to the end of the run, discards the outputs, and returns the report: the counts of all items, and the
+    /// Waits until the run has ended, discards the outputs, and returns the report: the counts of all items, and the
     /// failures that the run did not yield.
     ///
-    /// The failures are in this order: first the failures met before the end, and then the failures that the run
-    /// would not have yielded.
+    /// The report has first the failures that [`next`](Run::next) would have returned, in the order of delivery. Then
+    /// come the failures that `next` never returns, for example the failure of a second job after the stop.
     ///
     /// # Cancel safety
     ///

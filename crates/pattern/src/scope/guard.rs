@@ -11,7 +11,7 @@ use crate::failure::{Cancelled, Failure};
 
 /// Keeps a scope and the parents open until the drop of the guard.
 ///
-/// A guard does not own the scope: a scope without owners is cancelled, guards or no guards.
+/// A guard does not own the scope: the drop of the last owner cancels the scope, even if guards are left.
 pub(crate) struct ScopeGuard {
     // Dropped before the tokens: an unreported failure moves to the parent before a wait on the parent ends.
     shared: Arc<Shared>,
@@ -21,7 +21,7 @@ pub(crate) struct ScopeGuard {
 impl ScopeGuard {
     /// # Panics
     ///
-    /// Panics at the caller's location if the scope has a deadline and the runtime has no timers; a task does not panic.
+    /// Panics if the scope has a deadline and the runtime has no timers: at the caller's location, and not in a task.
     #[track_caller]
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         if let Some(deadline) = shared.deadline() {

@@ -14,8 +14,8 @@ use crate::failure::{Cancelled, Cause, Failure};
 
 /// The handle of a task with a value. Created by [`Scope::spawn_value`](crate::Scope::spawn_value).
 ///
-/// The handle is a future of the value of the task, or of the failure. The drop of the handle does not cancel the task;
-/// the scope then records a failure of the task.
+/// The handle is a future of the value of the task, or of the failure. Dropping the handle does not cancel the task. If
+/// the task fails and the handle has not returned the failure, [`Scope::wait`](crate::Scope::wait) returns the failure.
 ///
 /// # Cancel safety
 ///

@@ -93,8 +93,8 @@ impl Shared {
 
     /// Returns the cause if the scope is cancelled or the deadline has passed.
     ///
-    /// The look includes the parents: the cancellation of a parent reaches the children in turn, and a task may notice the
-    /// cancellation of a sibling of the scope first.
+    /// The check includes the parents. The cancellation of a parent reaches the children in turn, so a task may notice the
+    /// cancellation in a sibling of the scope before the cancellation reaches the scope.
     pub(super) fn cancelled_by_now(&self) -> Option<Cancelled> {
         let is_cancelled = |scope: &Self| scope.signal.cause().is_some() || scope.token().is_cancelled();
         let cancelled = self.upwards().any(is_cancelled) || self.cancel_if_passed();
@@ -172,7 +172,8 @@ impl Shared {
     }
 }
 
-/// Has the cancellation of `token` wake `watcher`, also if it was cancelled before.
+/// Registers `watcher` with `token`: the cancellation of the token wakes the watcher. If the token is already cancelled,
+/// the watcher is woken immediately.
 fn watch(token: &CancellationToken, watcher: &Waker) -> Pin<Box<WaitForCancellationFutureOwned>> {
     let mut cancellation = Box::pin(token.clone().cancelled_owned());
     if cancellation.as_mut().poll(&mut Context::from_waker(watcher)).is_ready() {

@@ -55,8 +55,8 @@ pub(super) struct DeadlineOf {
 /// The deadline of a scope, shared with every child without an earlier deadline.
 ///
 /// Each run and each task in a scope with a deadline has a timer, and the first timer to fire cancels the scope. A watcher
-/// task serves code with a look at the token while the scope is empty, so the first request for the token spawns the
-/// watcher: one per runtime, since the shutdown of a runtime drops the watcher there and no other.
+/// task serves code that checks the token while the scope is empty, so the first request for the token spawns the
+/// watcher: one per runtime, since the shutdown of a runtime drops only the watcher of that runtime.
 ///
 /// `Scope::wait` does not wait for a watcher: the wait would last until the deadline. So a watcher neither owns the scope
 /// nor runs user code other than wakers of the token, and completes as soon as the token is cancelled, at the latest by the
@@ -129,7 +129,7 @@ impl Deadline {
 /// scope with the deadline before the future completes.
 pub(super) async fn cancelled(token: &CancellationToken, deadline: Option<&Deadline>) {
     let Some(deadline) = deadline else { return token.cancelled().await };
-    // Without the budget of the task: a task without a pending await uses up the budget before each look at the timer, and
+    // Without the budget of the task: a task without a pending await uses up the budget before each poll of the timer, and
     // the timer would never fire.
     let limited = coop::unconstrained(timeout_at(deadline.of.at, token.cancelled()));
     if limited.await.is_err() {
