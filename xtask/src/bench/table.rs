@@ -59,10 +59,10 @@ pub fn headings<'a>(rows: impl IntoIterator<Item = &'a Row>, unit: &str) -> Vec<
 pub fn cells<'a>(row: &Row, rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     let fixed =
         [number(row.median), format!("{}–{}", number(row.min), number(row.max)), row.rounds.to_string()];
-    let ratios = rows.into_iter().filter(|row| row.ours).map(|ours| match row.ours {
-        true => String::new(),
-        false => ratio(row.times(ours)),
-    });
+    let ratios = rows
+        .into_iter()
+        .filter(|other| other.ours)
+        .map(|ours| if row.ours { String::new() } else { ratio(row.times(ours)) });
     fixed.into_iter().chain(ratios).collect()
 }
 
