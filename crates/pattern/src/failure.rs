@@ -220,12 +220,17 @@ impl Kind {
     }
 }
 
-/// Returns the cancellation of a run in the chain of an error.
+/// Returns the cancellation of a run in the chain of an error. An error with [later](Failure::later) failures is no plain
+/// cancellation: the later failures have no other place.
 pub(crate) fn cancellation_in(error: &anyhow::Error) -> Option<Cancelled> {
-    error.chain().find_map(|link| match link.downcast_ref::<Failure>()?.cause() {
-        Cause::Cancelled(by) => Some(*by),
-        _ => None,
-    })
+    for failure in error.chain().filter_map(|link| link.downcast_ref::<Failure>()) {
+        match failure.cause() {
+            _ if !failure.later().is_empty() => return None,
+            Cause::Cancelled(by) => return Some(*by),
+            _ => {}
+        }
+    }
+    None
 }
 
 impl Failure {
@@ -431,7 +436,12 @@ impl Failure {
     /// ```
     #[must_use]
     pub fn followed_by(mut self, later: impl IntoIterator<Item = Failure>) -> Self {
-        self.0.later.extend(later);
+        for mut failure in later {
+            // The list is flat, so that no text and no drop of the list recurses.
+            let behind = std::mem::take(&mut failure.0.later);
+            self.0.later.push(failure);
+            self.0.later.extend(behind);
+        }
         self
     }
 

@@ -455,7 +455,9 @@ impl Scope {
     /// [`Source::generate`](crate::Source::generate) feeds a run without a task.
     ///
     /// A task may drive a run of the scope, or of a child, and return the failure of the run. If the scope is cancelled and
-    /// the run ends as cancelled, the task counts as cancelled, too.
+    /// the run ends as cancelled, the task counts as cancelled, too. The same holds for every cancelled run in the chain of
+    /// the error, and for an error with a context. An error with [later](crate::Failure::later) failures is always a failure
+    /// of the task.
     ///
     /// # Panics
     ///
@@ -683,6 +685,13 @@ impl Scope {
     /// Keeps a failure for [`Self::wait`].
     pub(crate) fn record(&self, failure: Failure) {
         self.owner.shared().record(failure);
+    }
+
+    /// Counts failures that a run could not keep for the scope.
+    pub(crate) fn count_unkept(&self, failures: usize) {
+        if failures > 0 {
+            self.owner.shared().count_unkept(failures);
+        }
     }
 
     /// Returns tokens: until the drop of the tokens, this scope and the parents are open.

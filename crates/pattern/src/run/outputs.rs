@@ -78,6 +78,8 @@ pub struct Run<Out> {
     ended: bool,
     /// Failures that the run has taken and not yielded, ahead of the failures of the stage.
     pub(super) met: Vec<Failure>,
+    /// The number of further such failures.
+    unkept: usize,
     /// Tracker tokens, acquired in `Drop` and released last. The tokens keep the scope and its ancestors open until
     /// the unreported failures of this run have been recorded.
     marks: Vec<TaskTrackerToken>,
@@ -205,6 +207,7 @@ impl<Out: Send + 'static> Run<Out> {
             owing: false,
             ended: false,
             met: Vec::new(),
+            unkept: 0,
             marks: Vec::new(),
         }
     }
@@ -323,6 +326,8 @@ impl<Out: Send + 'static> Run<Out> {
         for failure in cause.into_iter().chain(others) {
             self.meet(failure);
         }
+        // The counts of the report include the failures that are not kept.
+        self.unkept = 0;
         Report { failures: std::mem::take(&mut self.met), ..self.report() }
     }
 
@@ -382,6 +387,7 @@ impl<Out> Run<Out> {
         if self.met.len() < Report::KEPT_FAILURES {
             self.met.push(failure);
         } else {
+            self.unkept += usize::from(!failure.is_cancelled());
             drop_quietly(failure);
         }
     }
@@ -425,6 +431,7 @@ impl<Out> Drop for Run<Out> {
         for failure in self.port.abandon() {
             self.scope.record(failure);
         }
+        self.scope.count_unkept(self.unkept);
         if self.yielded.total() > 0 {
             // For the final counts.
             self.port.deliver(self.yielded);

@@ -37,6 +37,12 @@ impl Failures {
         }
     }
 
+    /// Counts failures that no list has kept.
+    pub(super) fn count(&mut self, excess: usize) {
+        self.recorded += excess;
+        self.excess += excess;
+    }
+
     /// Takes the failure with that number, unless the failure was taken before.
     pub(super) fn take(&mut self, number: usize) -> Option<Failure> {
         let position = self.kept.binary_search_by_key(&number, |kept| kept.0).ok()?;
@@ -61,8 +67,7 @@ impl Failures {
 
     /// Records the failures of a child, and returns the failures beyond the bound.
     pub(super) fn adopt(&mut self, child: Self) -> Vec<Failure> {
-        self.recorded += child.excess;
-        self.excess += child.excess;
+        self.count(child.excess);
         child.kept.into_iter().filter_map(|kept| self.record(kept.1).err()).collect()
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::shared::Shared;
 use super::task::{Ended, record_untaken};
 use crate::failure::{Cancelled, Cause, Failure};
+use crate::util::panic::drop_quietly;
 
 /// The handle of a task with a value. Created by [`Scope::spawn_value`](crate::Scope::spawn_value).
 ///
@@ -79,7 +80,7 @@ impl<T> Future for TaskHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(Pin::new(&mut self.result).poll(cx)) {
             Ok(Ended::Value(value)) => Ok(value),
-            Ok(Ended::Failed(failure)) => Err(failure),
+            Ok(Ended::Failed(failure) | Ended::Counted(failure)) => Err(failure),
             Ok(Ended::Kept(number)) => Err(self.take_kept(number)),
             // The drop of a task sends a message in any case.
             Err(_) => Err(self.cancelled(Cancelled::Runtime)),
@@ -91,8 +92,10 @@ impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
         // Closed first: the task sends the message before, or has it back and records the failure.
         self.result.close();
-        if let Ok(Ended::Failed(failure)) = self.result.try_recv() {
-            record_untaken(&self.scope, failure);
+        match self.result.try_recv() {
+            Ok(Ended::Failed(failure)) => record_untaken(&self.scope, failure),
+            Ok(Ended::Counted(failure)) => drop_quietly(failure),
+            Ok(Ended::Value(_) | Ended::Kept(_)) | Err(_) => {}
         }
     }
 }

@@ -153,6 +153,11 @@ impl Shared {
         self.unreported.lock().take_all()
     }
 
+    /// Counts failures that the recorder could not keep.
+    pub(super) fn count_unkept(&self, failures: usize) {
+        self.unreported.lock().count(failures);
+    }
+
     /// Returns the number of failures recorded so far.
     pub(super) fn recorded(&self) -> usize {
         self.unreported.lock().recorded()

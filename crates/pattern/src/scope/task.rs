@@ -45,7 +45,10 @@ where
                 Ok(Poll::Pending) => stopped.as_mut().poll(cx).map(|by| Err(Cause::Cancelled(by))),
                 // The future is dropped later: a panic of the drop follows the result and replaces none.
                 Ok(Poll::Ready(Ok(value))) => Poll::Ready(Ok(value)),
-                Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(cause_of(error, guard))),
+                Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(
+                    // The sources of an error are user code.
+                    catch(|| cause_of(error, guard)).unwrap_or_else(Cause::from_panic),
+                )),
                 Err(payload) => Poll::Ready(Err(Cause::from_panic(payload))),
             }
         })
@@ -79,6 +82,8 @@ impl<F, T> Drop for Task<F, T> {
 pub(super) enum Ended<T> {
     Value(T),
     Failed(Failure),
+    /// The scope has counted the failure, and keeps no more failures.
+    Counted(Failure),
     /// The scope keeps the failure, under this number.
     Kept(usize),
 }
@@ -132,7 +137,7 @@ impl<T> End<T> {
         if self.on_failure == OnFailure::Stop {
             scope.cancel();
         }
-        self.send(scope, recorded.map_or_else(Ended::Failed, Ended::Kept));
+        self.send(scope, recorded.map_or_else(Ended::Counted, Ended::Kept));
     }
 
     /// Reports a failure after the cause of the end.
@@ -156,6 +161,7 @@ impl<T> End<T> {
         match unsent {
             Some(Ended::Value(value)) => self.fail_later(scope, drop_caught(value).map(Cause::from_panic)),
             Some(Ended::Failed(failure)) => record_untaken(scope, failure),
+            Some(Ended::Counted(failure)) => drop_quietly(failure),
             Some(Ended::Kept(_)) | None => {}
         }
     }

@@ -26,6 +26,7 @@ mod monitor;
 mod progress;
 mod run;
 mod scope;
+mod scope_failures;
 mod scope_policy;
 mod scope_wait;
 mod shut_down;
