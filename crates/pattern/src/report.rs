@@ -215,7 +215,7 @@ impl fmt::Display for Report {
             write!(f, "{separator}{stage}")?;
         }
         match self.failures.first() {
-            Some(first) => write!(f, "; first failure nobody took: {first:#}"),
+            Some(first) => write!(f, "; first failure not taken: {first:#}"),
             None => Ok(()),
         }
     }

@@ -44,11 +44,11 @@ impl<Out: Send + 'static> Run<Out> {
         while let Some(result) = gathered.run.next().await {
             match result {
                 Ok(output) => gathered.outputs.push(output),
-                Err(failure) => gathered.run.meet(failure),
+                Err(failure) => gathered.run.keep(failure),
             }
         }
-        if !gathered.run.met.is_empty() {
-            return Err(gathered.run.met.remove(0));
+        if !gathered.run.kept.is_empty() {
+            return Err(gathered.run.kept.remove(0));
         }
         Ok(std::mem::take(&mut gathered.outputs))
     }
@@ -112,7 +112,7 @@ impl<Out> Drop for Gathered<'_, Out> {
         for outcome in self.outcomes.drain(..) {
             match outcome {
                 Ok(output) => outputs.push(output),
-                Err(failure) => self.run.meet(failure),
+                Err(failure) => self.run.keep(failure),
             }
         }
         if !outputs.is_empty() {

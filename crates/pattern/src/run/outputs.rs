@@ -70,14 +70,14 @@ pub struct Run<Out> {
     /// outputs do not occupy the stage for long, and one for a slow receiver.
     portion: BatchSize,
     /// The time of the last notification of the stage.
-    told: Option<Instant>,
+    delivered_at: Option<Instant>,
     /// The outputs of `held` yielded since the last notification.
     pub(super) yielded: Delivered,
     /// The run has yielded a portion, and has yet to pay with the budget of the task.
     owing: bool,
     ended: bool,
     /// Failures that the run has taken and not yielded, ahead of the failures of the stage.
-    pub(super) met: Vec<Failure>,
+    pub(super) kept: Vec<Failure>,
     /// The number of further such failures.
     unkept: usize,
     /// Tracker tokens, acquired in `Drop` and released last. The tokens keep the scope and its ancestors open until
@@ -202,11 +202,11 @@ impl<Out: Send + 'static> Run<Out> {
             scope,
             held: VecDeque::new(),
             portion: BatchSize::default(),
-            told: None,
+            delivered_at: None,
             yielded: Delivered::default(),
             owing: false,
             ended: false,
-            met: Vec::new(),
+            kept: Vec::new(),
             unkept: 0,
             marks: Vec::new(),
         }
@@ -319,16 +319,16 @@ impl<Out: Send + 'static> Run<Out> {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
             match finished.result {
                 Ok(_) => self.port.discard(VecDeque::from([finished])),
-                Err(failure) => self.meet(failure),
+                Err(failure) => self.keep(failure),
             }
         }
         let (cause, others) = self.port.take_failures();
         for failure in cause.into_iter().chain(others) {
-            self.meet(failure);
+            self.keep(failure);
         }
         // The counts of the report include the failures that are not kept.
         self.unkept = 0;
-        Report { failures: std::mem::take(&mut self.met), ..self.report() }
+        Report { failures: std::mem::take(&mut self.kept), ..self.report() }
     }
 
     #[inline]
@@ -351,7 +351,7 @@ impl<Out: Send + 'static> Run<Out> {
         let yielded = std::mem::take(&mut self.yielded);
         let took = ready!(self.port.poll_take(cx, usize::MAX, yielded, &mut self.held));
         self.ended = took == Took::End;
-        self.told = None;
+        self.delivered_at = None;
         Poll::Ready(self.held.pop_front())
     }
 
@@ -363,7 +363,7 @@ impl<Out: Send + 'static> Run<Out> {
             Err(failure) => self.yielded.count(Some(failure), self.port.name()),
         }
         if self.yielded.own + self.yielded.passed >= self.portion.get() {
-            self.tell();
+            self.deliver();
         }
         Some(finished)
     }
@@ -371,10 +371,10 @@ impl<Out: Send + 'static> Run<Out> {
     /// Counts the yielded outputs as delivered, and adapts the size of the next portion to the duration of the last
     /// portion.
     #[inline(never)]
-    fn tell(&mut self) {
+    fn deliver(&mut self) {
         let now = Instant::now();
-        if let Some(told) = self.told.replace(now) {
-            self.portion.adapt(now.duration_since(told), self.port.largest_portion());
+        if let Some(before) = self.delivered_at.replace(now) {
+            self.portion.adapt(now.duration_since(before), self.port.largest_portion());
         }
         self.owing = true;
         self.port.deliver(std::mem::take(&mut self.yielded));
@@ -383,9 +383,9 @@ impl<Out: Send + 'static> Run<Out> {
 
 impl<Out> Run<Out> {
     /// Keeps a failure that the run has not yielded, if a report has space for the failure.
-    pub(super) fn meet(&mut self, failure: Failure) {
-        if self.met.len() < Report::KEPT_FAILURES {
-            self.met.push(failure);
+    pub(super) fn keep(&mut self, failure: Failure) {
+        if self.kept.len() < Report::KEPT_FAILURES {
+            self.kept.push(failure);
         } else {
             self.unkept += usize::from(!failure.is_cancelled());
             drop_quietly(failure);
@@ -418,13 +418,13 @@ impl<Out> Drop for Run<Out> {
         for finished in std::mem::take(&mut self.held) {
             match finished.result {
                 Ok(_) => succeeded.push_back(finished),
-                Err(failure) => self.meet(failure),
+                Err(failure) => self.keep(failure),
             }
         }
         // The failures are taken before any drop that may panic, and before the run is over: the end of the run
         // records the remaining failures in the scope.
-        let untold = self.port.take_unreported();
-        for failure in self.met.drain(..).chain(untold).filter(|failure| !failure.is_cancelled()) {
+        let unreported = self.port.take_unreported();
+        for failure in self.kept.drain(..).chain(unreported).filter(|failure| !failure.is_cancelled()) {
             self.scope.record(failure);
         }
         self.port.discard(succeeded);

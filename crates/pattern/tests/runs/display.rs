@@ -71,7 +71,7 @@ async fn report_shows_the_first_failure_not_taken() {
     report.failures.push(failure(anyhow::anyhow!("no route")).await);
     assert_eq!(
         report.to_string(),
-        "fetch: 0 taken; first failure nobody took: item 0 at stage `fetch` failed: no route"
+        "fetch: 0 taken; first failure not taken: item 0 at stage `fetch` failed: no route"
     );
 }
 

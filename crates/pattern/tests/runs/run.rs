@@ -161,7 +161,7 @@ async fn report_has_the_first_cause_before_its_effects() {
     let report = run.finish().await;
     let first = "item 0 at stage `stops` failed: the first cause";
     assert_eq!(told(&report), [first, "item 1 at stage `stops` panicked: as it is dropped"]);
-    assert!(report.to_string().ends_with(&format!("first failure nobody took: {first}")), "{report}");
+    assert!(report.to_string().ends_with(&format!("first failure not taken: {first}")), "{report}");
 }
 
 #[tokio::test]
