@@ -99,6 +99,18 @@ mod tests {
         assert!(!failures.is_empty(), "the parent counts the rest");
     }
 
+    /// The failures that a run of a child could not keep are in the counts of the child and of the parent.
+    #[test]
+    fn unkept_failures_are_counted_by_child_and_parent() {
+        let (mut child, mut parent) = (Failures::default(), Failures::default());
+        child.count(2);
+        child.count(3);
+        assert_eq!(child.recorded(), 5);
+        assert!(!child.is_empty(), "the parent counts them");
+        assert!(parent.adopt(child).is_empty());
+        assert_eq!(parent.recorded(), 5);
+    }
+
     #[test]
     fn failure_is_taken_by_its_number_once() {
         let mut failures = Failures::default();
