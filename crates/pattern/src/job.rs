@@ -4,11 +4,12 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::failure::{Cause, cancellation_in};
+use crate::failure::{Cause, Failure, cancellation_in};
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
@@ -605,7 +606,7 @@ pub trait ScopedFn<'a, In, Out>: Send + Sync + 'static {
     type Future: Future<Output: JobResult<Out = Out>> + Send + 'a;
 
     /// Calls the function.
-    fn call(&'a self, scope: &'a Scope, item: In) -> Self::Future;
+    fn call(&self, scope: &'a Scope, item: In) -> Self::Future;
 }
 
 impl<'a, F, In, Out, E> ScopedFn<'a, In, Out> for F
@@ -616,7 +617,7 @@ where
 {
     type Future = F::Future;
 
-    fn call(&'a self, scope: &'a Scope, item: In) -> F::Future {
+    fn call(&self, scope: &'a Scope, item: In) -> F::Future {
         ItemFn::call(self, (scope, item))
     }
 }
@@ -633,22 +634,22 @@ where
 
     async fn call(&self, item: In) -> anyhow::Result<Out> {
         let scope = Scope::new("job");
-        let result = self.function.call(&scope, item).await.into_result();
+        let failure = |cause| Failure::new(None, &Arc::from(scope.name()), cause);
+        let result = drive_job(self.call_in(item, &scope), |cause| scope.record(failure(cause))).await;
         if result.is_err() {
             scope.cancel();
         }
-        let closed = scope.wait().await;
-        match result {
-            // A task has failed, and its failure has cancelled what the function waited for.
-            Err(error) if cancellation_in(&error).is_some() => {
-                closed.map_or_else(|failure| Err(failure.into()), |()| Err(error))
-            }
-            Err(error) => Err(error),
-            Ok(output) => Ok(closed.map(|()| output)?),
+        let in_scope = scope.wait().await.err().map(|first| first.followed_by(scope.take_failures()));
+        match (result, in_scope) {
+            // The failure of a task has cancelled the wait of the function.
+            (Err(error), Some(first)) if cancellation_in(&error).is_some() => Err(first.into()),
+            (Err(error), Some(later)) => Err(failure(Cause::from_error(error)).followed_by([later]).into()),
+            (Ok(_), Some(first)) => Err(first.into()),
+            (result, None) => result,
         }
     }
 
-    async fn call_in(&self, item: In, scope: &Scope) -> anyhow::Result<Out> {
-        self.function.call(scope, item).await.into_result()
+    fn call_in(&self, item: In, scope: &Scope) -> impl Future<Output = anyhow::Result<Out>> + Send {
+        Converted { job: self.function.call(scope, item), convert: JobResult::into_result }
     }
 }

@@ -465,9 +465,8 @@ impl<In, Out> State<In, Out> {
 
     /// Takes the first cause as the last output of a finished run.
     pub(super) fn take_cause(&mut self) -> Option<Output<Out>> {
-        let failure = self.outcome.take_first()?;
-        let index = failure.index().unwrap_or(usize::MAX);
-        Some(Output { position: Position { index, ..Position::NONE }, result: Err(failure) })
+        // The failure has the index of its item.
+        Some(Output { position: Position::NONE, result: Err(self.outcome.take_first()?) })
     }
 
     /// Moves up to `max` outputs into the batch of the next stage, where the outputs count from here on; stops at a

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::pending;
 
 use tokio::task::yield_now;
-use towpath_pattern::{OnFailure, Report, Run, Scope, Settings, Source, anyhow};
+use towpath_pattern::{Job, OnFailure, Report, Run, Scope, Settings, Source, anyhow, scoped};
 
 const ABOVE: usize = Report::KEPT_FAILURES + 500;
 
@@ -108,4 +108,56 @@ async fn failures_followed_by_followed_failures_need_no_stack() {
     }
     assert_eq!(all.later().len(), 20_000);
     assert_eq!(format!("{all:#}").matches("the release").count(), 20_001);
+}
+
+/// A job that fails after a task of its own scope: the error of the job comes first, and the task follows.
+#[tokio::test]
+async fn scoped_job_without_a_run_returns_its_error_and_the_failure_of_its_task() {
+    let job = scoped(async |scope: &Scope, _: u32| {
+        let task = scope.spawn_value("task", async { Err::<(), _>(anyhow::anyhow!("no space")) });
+        while !scope.token().is_cancelled() {
+            yield_now().await;
+        }
+        drop(task);
+        Err::<(), _>(anyhow::anyhow!("no route"))
+    });
+    let error = job.call(1).await.expect_err("the job failed");
+    let text = format!("{error:#}");
+    assert!(text.ends_with(": no route") && text.contains("stage `task` failed: no space"), "{text}");
+}
+
+/// The future of the function panics in its drop, after its error.
+#[tokio::test]
+async fn scoped_job_whose_drop_panics_keeps_its_error() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in the drop");
+        }
+    }
+    /// Fails. The drop panics.
+    struct Fails(Bomb);
+    impl Future for Fails {
+        type Output = anyhow::Result<()>;
+
+        fn poll(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Self::Output> {
+            std::task::Poll::Ready(Err(anyhow::anyhow!("no route")))
+        }
+    }
+    fn fails(_: &Scope, _: u32) -> Fails {
+        Fails(Bomb)
+    }
+    let error = scoped(fails).call(1).await.expect_err("the job failed");
+    let text = format!("{error:#}");
+    assert!(text.ends_with(": no route") && text.contains("in the drop"), "{text}");
+
+    let job = std::sync::Arc::new(scoped(fails));
+    let run = Run::spawn(Scope::default(), Source::new([1]), Settings::new("fetch", 1), job);
+    let (outcomes, report) = run.outcomes().await;
+    let first = outcomes[0].as_ref().expect_err("the job failed");
+    assert_eq!(format!("{first:#}"), "item 0 at stage `fetch` failed: no route");
+    assert_eq!(report.failures.len(), 1, "the panic of the drop");
 }
