@@ -6,6 +6,7 @@ mod delivered;
 mod output_port;
 mod shared;
 mod shutdown;
+mod slot;
 mod state;
 mod step;
 mod stop_signal;
@@ -51,7 +52,7 @@ where
     let jobs = scope.watched_child(Arc::clone(&settings.name), Waker::from(Arc::clone(&signal)));
     let shared = StageShared::new(jobs.downgrade(), signal, settings, source, delivery, threads);
     let shared = Arc::new(shared);
-    let context = Arc::new(worker::WorkerContext::new(Arc::clone(&shared), work, jobs));
+    let context = worker::WorkerContext::new(Arc::clone(&shared), work, jobs, runtime.clone());
     let first = shared.with(state::State::first_worker);
     let supervision = supervisor::Supervision::new(Arc::clone(&context), scope.enter());
     context.spawn(first);

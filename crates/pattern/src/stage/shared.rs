@@ -2,9 +2,10 @@
 //!
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::state::{Delivery, State, Stop};
+use super::step::NewWorker;
 use super::stop_signal::StopSignal;
 use crate::failure::{Cancelled, Cause, Failure, cancellation_in};
 use crate::item::Item;
@@ -17,6 +18,11 @@ use crate::util::cache_padded::CachePadded;
 use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic::{catch, drop_quietly};
 use crate::util::sync::atomic::{AtomicBool, Ordering};
+
+/// Spawns the workers of a stage, for the waker of a job, which does not know the work.
+pub(super) trait SpawnWorker<In>: Send + Sync {
+    fn spawn_worker(self: Arc<Self>, new: NewWorker<In>);
+}
 
 /// A stage of a run.
 pub(crate) struct StageShared<In, Out> {
@@ -32,6 +38,8 @@ pub(crate) struct StageShared<In, Out> {
     any_dropped: AtomicBool,
     /// The counts for monitors, if there are monitors.
     watch: OnceLock<Arc<Watch>>,
+    /// The context of the workers, until the last reference is gone.
+    spawner: OnceLock<Weak<dyn SpawnWorker<In>>>,
     state: CachePadded<Mutex<State<In, Out>>>,
 }
 
@@ -57,6 +65,7 @@ impl<In, Out> StageShared<In, Out> {
             signal,
             any_dropped: AtomicBool::new(false),
             watch: OnceLock::new(),
+            spawner: OnceLock::new(),
             state: CachePadded(Mutex::new(state)),
         }
     }
@@ -94,8 +103,7 @@ impl<In, Out> StageShared<In, Out> {
         let stopped = effects.stopped();
         let stop_upstream = effects.stop_upstream();
         if stopped {
-            // The flag is set under the lock: the stop wakes a worker whose job waits, and the worker must see the
-            // flag when polled.
+            // The flag is set under the lock: the stop wakes the workers, and a worker must see the flag when polled.
             self.signal.confirm();
         }
         drop(state);
@@ -116,6 +124,15 @@ impl<In, Out> StageShared<In, Out> {
         if let Some(payload) = panicked {
             self.fail(Cause::from_panic(payload));
         }
+    }
+
+    /// Sets the context of the workers, once.
+    pub(super) fn set_spawner(&self, spawner: Weak<dyn SpawnWorker<In>>) {
+        self.spawner.get_or_init(|| spawner);
+    }
+
+    pub(super) fn spawner(&self) -> Option<Arc<dyn SpawnWorker<In>>> {
+        self.spawner.get()?.upgrade()
     }
 
     pub(super) fn upstream(&self) -> Option<&Arc<dyn Upstream>> {

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::shared::StageShared;
 use super::state::State;
+use super::step::{Mode, NewWorker, Progress};
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::item::Output;
 use crate::source::{Closed, Source};
@@ -28,6 +29,57 @@ pub(super) fn finish<In, Out>(stage: &StageShared<In, Out>, last: impl FnOnce(&m
                 guard.record(failure);
             }
         }
+    }
+}
+
+/// Ends the last worker of a stage.
+pub(super) fn end_last_worker<In, Out>(stage: &StageShared<In, Out>) {
+    drop_jobs(stage);
+    let last = stage.with(|state| {
+        let last = state.is_last_worker();
+        if !last {
+            state.remove_worker();
+        }
+        last
+    });
+    if last {
+        settle(stage);
+        finish(stage, State::remove_worker);
+    }
+}
+
+/// Removes a worker that no task can run: the runtime is shut down.
+pub(super) fn refuse<In, Out>(stage: &StageShared<In, Out>, mut new: NewWorker<In>) {
+    let items = new.batch.len();
+    let progress = Progress { completed: items, ended_batch: items > 0 };
+    let last = stage.with(|state| {
+        state.fail(Cause::Cancelled(Cancelled::Runtime));
+        state.make_ready(&mut new.batch);
+        // The registry has no waker of a new worker.
+        let _ = state.deactivate(new.id, Mode::New, progress);
+        let last = state.has_one_worker();
+        if !last {
+            state.remove_worker();
+        }
+        last
+    });
+    if last {
+        end_last_worker(stage);
+    }
+}
+
+/// Drops the jobs that no worker will resume. Only a runtime that shuts down leaves such jobs.
+fn drop_jobs<In, Out>(stage: &StageShared<In, Out>) {
+    let slots = stage.with(|state| {
+        if state.has_items_in_flight() && !state.is_stopped() {
+            state.fail(Cause::Cancelled(Cancelled::Runtime));
+        }
+        state.take_slots()
+    });
+    for slot in slots {
+        // From here on, a waker of the job has no effect.
+        slot.own();
+        dispose(stage, slot.take());
     }
 }
 
@@ -53,7 +105,7 @@ pub(super) struct Closing<'a, In, Out> {
 
 impl<'a, In, Out> Closing<'a, In, Out> {
     pub(super) fn new(stage: &'a StageShared<In, Out>) -> Self {
-        let (source, never_started) = stage.with(super::state::State::take_input);
+        let (source, never_started) = stage.with(State::take_input);
         let mut closing = Self { stage, source, closed: Closed::default() };
         closing.give_back(never_started);
         closing
@@ -123,7 +175,7 @@ pub(super) fn dispose<In, Out, T>(stage: &StageShared<In, Out>, value: T) {
 
 /// Drops the outputs that no receiver can take any more. No worker is left.
 pub(super) fn discard_undeliverable<In, Out>(stage: &StageShared<In, Out>) {
-    let outputs = stage.with(super::state::State::take_undeliverable);
+    let outputs = stage.with(State::take_undeliverable);
     discard(stage, outputs);
 }
 
@@ -165,11 +217,11 @@ pub(super) fn abandon<In, Out>(stage: &StageShared<In, Out>) -> Vec<Failure> {
 
 /// Drops all outputs that no receiver has taken; returns the failures that are more than a cancellation.
 fn discard_all<In, Out>(stage: &StageShared<In, Out>) -> Vec<Failure> {
-    let mut unreported = stage.with(super::state::State::take_unreported);
-    let outputs = stage.with(super::state::State::take_all_outputs);
+    let mut unreported = stage.with(State::take_unreported);
+    let outputs = stage.with(State::take_all_outputs);
     discard(stage, outputs);
     // The drops may have panicked.
-    unreported.append(&mut stage.with(super::state::State::take_unreported));
+    unreported.append(&mut stage.with(State::take_unreported));
     unreported.retain(|failure| !failure.is_cancelled());
     unreported
 }

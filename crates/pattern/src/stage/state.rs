@@ -6,6 +6,7 @@
 
 mod admission;
 mod input;
+mod jobs;
 mod outcome;
 mod output;
 mod schedule;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::delivered::Delivered;
-use super::step::{Mode, NewWorker, WorkerId};
+use super::slot::Slot;
+use super::step::{Another, Mode, NewWorker, Progress, WorkerId};
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::item::{Item, ItemBatch, Output, Position};
 use crate::report::Counts;
@@ -28,6 +30,7 @@ use crate::util::wake::{WakeList, WakerSlot};
 use admission::Admission;
 use input::Input;
 pub(super) use input::LARGEST_AHEAD;
+use jobs::Jobs;
 use outcome::Outcome;
 pub(super) use outcome::Stop;
 use output::OutputQueue;
@@ -52,6 +55,7 @@ pub(super) struct State<In, Out> {
     input: Input<In>,
     admission: Admission,
     workers: WorkerRegistry,
+    jobs: Jobs<Out>,
     output: OutputQueue<Out>,
     outcome: Outcome,
     /// The supervisor has nothing left to do for the run. If workers are left at the end of the supervisor, the last
@@ -116,6 +120,7 @@ impl<In, Out> State<In, Out> {
             input: Input::new(source),
             admission: Admission::new(settings.bound()),
             workers: WorkerRegistry::default(),
+            jobs: Jobs::default(),
             output: OutputQueue::new(settings.order),
             outcome: Outcome::default(),
             supervision_ended: false,
@@ -173,7 +178,9 @@ impl<In, Out> State<In, Out> {
 
     /// Returns the counts at this moment.
     pub(super) fn counts(&self) -> Counts {
-        self.admission.counts(self.workers.busy())
+        // From the first wait on, all jobs of a batch may run at once.
+        let jobs = if self.workers.has_waited() { self.workers.in_flight() } else { self.workers.busy() };
+        self.admission.counts(jobs.min(self.limit))
     }
 
     /// Returns whether the stage is at its bound with nothing but outputs, and waits for a receiver.
@@ -209,7 +216,7 @@ impl<In, Out> State<In, Out> {
             return;
         }
         self.input.end();
-        self.workers.notify_all(&mut self.effects.wakes);
+        self.workers.notify_parked(&mut self.effects.wakes);
         self.watcher.notify(&mut self.effects.wakes);
         self.effects.stopped = true;
         self.effects.stop_upstream = true;
@@ -315,33 +322,86 @@ impl<In, Out> State<In, Out> {
         self.new_worker(ItemBatch::default())
     }
 
-    /// Makes a polled worker active, and counts the release of the items of the last batch; returns the waker that
-    /// the registry had stored.
-    pub(super) fn activate(&mut self, id: WorkerId, mode: Mode, released: usize) -> Option<Waker> {
+    /// Makes a polled worker active, and counts its progress; returns the waker that the registry had stored.
+    pub(super) fn activate(&mut self, id: WorkerId, mode: Mode, progress: Progress) -> Option<Waker> {
         let waker = self.workers.activate(id, mode);
-        self.workers.release(released);
+        self.count(progress);
         waker
-    }
-
-    /// Stores the waker of a worker whose job waits. Of `held` items, the worker keeps only the item of the job.
-    /// Returns the mode of the worker.
-    pub(super) fn wait(&mut self, held: usize, waker: Waker) -> Mode {
-        self.workers.put_back(held - 1);
-        let waker = if self.is_stopped() {
-            // A stop may come before the registry has the waker, and must wake the worker all the same.
-            self.effects.wakes.push(waker);
-            None
-        } else {
-            Some(waker)
-        };
-        Mode::Waiting(self.workers.wait(waker))
     }
 
     /// Removes a dropped worker and its items from the counts; returns the waker that the registry had stored.
-    pub(super) fn deactivate(&mut self, id: WorkerId, mode: Mode, released: usize) -> Option<Waker> {
+    pub(super) fn deactivate(&mut self, id: WorkerId, mode: Mode, progress: Progress) -> Option<Waker> {
         let waker = self.workers.deactivate(id, mode);
-        self.workers.release(released);
+        self.count(progress);
+        if self.is_over() {
+            self.workers.notify_parked(&mut self.effects.wakes);
+        }
         waker
+    }
+
+    fn count(&mut self, progress: Progress) {
+        self.workers.complete(progress.completed);
+        if progress.ended_batch {
+            self.workers.end_batch();
+        }
+    }
+
+    /// Returns whether no job will start any more, and no job is left.
+    fn is_over(&self) -> bool {
+        self.is_done() && self.workers.in_flight() == 0
+    }
+
+    /// Records that a job waits in a batch from the time before the first wait, and makes the rest of the batch ready
+    /// again.
+    pub(super) fn record_wait(&mut self, rest: &mut ItemBatch<In>) {
+        self.workers.record_wait();
+        self.workers.complete(rest.len());
+        self.make_ready(rest);
+    }
+
+    /// Returns whether a job of the run has waited.
+    pub(super) fn has_waited(&self) -> bool {
+        self.workers.has_waited()
+    }
+
+    // Transitions of jobs that wait.
+
+    /// Adds slots, before their first use.
+    pub(super) fn enlist(&mut self, slots: impl Iterator<Item = Arc<Slot<Out>>>) {
+        self.jobs.enlist(slots);
+    }
+
+    /// Removes a slot without a job.
+    pub(super) fn strike(&mut self, slot: &Slot<Out>) {
+        self.jobs.strike(slot);
+    }
+
+    /// Takes all slots out of the state, with the last worker.
+    pub(super) fn take_slots(&mut self) -> Vec<Arc<Slot<Out>>> {
+        self.jobs.take_all()
+    }
+
+    /// Puts a woken job into the run queue; returns another worker to start.
+    pub(super) fn wake_job(&mut self, slot: Arc<Slot<Out>>) -> Another<In> {
+        self.jobs.push_woken(slot);
+        self.wake_another()
+    }
+
+    /// Takes the next woken job, and returns another worker to start.
+    pub(super) fn next_woken(&mut self) -> (Option<Arc<Slot<Out>>>, Another<In>) {
+        let slot = self.jobs.pop_woken().map(|(slot, _)| slot);
+        let another = if self.jobs.has_woken() { self.wake_another() } else { Another::None };
+        (slot, another)
+    }
+
+    /// Returns whether a job runs or waits.
+    pub(super) fn has_items_in_flight(&self) -> bool {
+        self.workers.in_flight() > 0
+    }
+
+    /// Returns whether one worker is left.
+    pub(super) fn has_one_worker(&self) -> bool {
+        self.workers.live() == 1
     }
 
     /// Returns whether the worker, during its drop, is the last of supervisor and workers.
@@ -636,6 +696,7 @@ mod tests {
         id: WorkerId,
         mode: Mode,
         held: usize,
+        counted: bool,
         pub(super) items: ItemBatch<u64>,
         pub(super) wakes: Arc<WakeCount>,
     }
@@ -643,19 +704,20 @@ mod tests {
     impl TestWorker {
         pub(super) fn new(state: &mut State<u64, u64>) -> Self {
             let NewWorker { id, batch } = state.first_worker();
-            Self { id, mode: Mode::Active, held: 0, items: batch, wakes: Arc::default() }
+            Self { id, mode: Mode::New, held: 0, counted: false, items: batch, wakes: Arc::default() }
         }
 
         /// Completes the items of the last batch, and asks for `batch` items.
-        pub(super) fn next(&mut self, state: &mut State<u64, u64>, batch: usize) -> Next<u64> {
+        pub(super) fn next(&mut self, state: &mut State<u64, u64>, batch: usize) -> Next<u64, u64> {
             let mut outputs = std::iter::from_fn(|| self.items.pop_front())
                 .map(|Item { position, value }| Output { position, result: Ok(value) })
                 .collect();
-            drop(state.activate(self.id, self.mode, std::mem::take(&mut self.held)));
+            let progress = self.progress();
+            drop(state.activate(self.id, self.mode, progress));
             self.mode = Mode::Active;
             state.flush(&mut outputs);
             let mut waker = Some(self.wakes.waker());
-            let next = state.next(&mut Request { id: self.id, waker: &mut waker, batch }, &mut self.items);
+            let next = state.next(&mut Request { id: self.id, waker: &mut waker, batch, resumed: false }, &mut self.items);
             self.follow(next)
         }
 
@@ -672,11 +734,11 @@ mod tests {
             lease: Lease<u64>,
             polled: PollBatch,
             (items, batch): (u64, usize),
-        ) -> Next<u64> {
+        ) -> Next<u64, u64> {
             self.items.number_from(lease.seq);
             (0..items).for_each(|value| self.items.push(0, value));
             let mut waker = Some(self.wakes.waker());
-            let mut request = Request { id: self.id, waker: &mut waker, batch };
+            let mut request = Request { id: self.id, waker: &mut waker, batch, resumed: false };
             let next = state.polled(&mut request, lease, (polled, None), &mut self.items);
             self.follow(next)
         }
@@ -688,27 +750,32 @@ mod tests {
             assert!(matches!(next, Next::Run));
         }
 
-        fn follow(&mut self, next: Next<u64>) -> Next<u64> {
+        fn follow(&mut self, next: Next<u64, u64>) -> Next<u64, u64> {
             match next {
-                Next::Run => self.held = self.items.len(),
+                Next::Run => (self.held, self.counted) = (self.items.len(), true),
                 Next::Park => self.mode = Mode::Parked,
                 Next::Leave => self.mode = Mode::Leaving,
-                Next::Poll(_) | Next::Seal(_) | Next::Retry => {}
+                Next::Poll(_) | Next::Seal(_) | Next::Retry | Next::Resume(..) | Next::Sweep(_) => {}
             }
             next
         }
 
         /// Lets the job of the first item wait.
         pub(super) fn wait(&mut self, state: &mut State<u64, u64>) {
-            let job = self.items.pop_front().expect("the worker holds an item");
-            state.make_ready(&mut self.items);
-            self.items.push_ready(job);
-            self.mode = state.wait(std::mem::replace(&mut self.held, 1), self.wakes.waker());
+            drop(self.items.pop_front().expect("the worker holds an item"));
+            self.held = 0;
+            state.record_wait(&mut self.items);
+        }
+
+        /// Returns the progress since the last look. The batch has ended.
+        fn progress(&mut self) -> Progress {
+            Progress { completed: std::mem::take(&mut self.held), ended_batch: std::mem::take(&mut self.counted) }
         }
 
         /// Removes the worker from the state.
-        pub(super) fn remove(self, state: &mut State<u64, u64>) {
-            drop(state.deactivate(self.id, self.mode, self.held));
+        pub(super) fn remove(mut self, state: &mut State<u64, u64>) {
+            let progress = self.progress();
+            drop(state.deactivate(self.id, self.mode, progress));
             state.remove_worker();
         }
     }
@@ -781,11 +848,9 @@ mod tests {
     }
 
     #[test]
-    fn stop_wakes_all_workers_and_the_watcher_once() {
+    fn stop_wakes_parked_workers_and_the_watcher_once() {
         let mut state = state(4, 4, 2);
-        let [mut waiting, mut listening, mut idle] = [(); 3].map(|()| TestWorker::new(&mut state));
-        waiting.take(&mut state, 1, 1);
-        waiting.wait(&mut state);
+        let [mut listening, mut idle] = [(); 2].map(|()| TestWorker::new(&mut state));
         let lease = listening.lease(&mut state, 1);
         assert!(matches!(idle.next(&mut state, 1), Next::Park));
         assert!(matches!(listening.polled(&mut state, lease, PollBatch::Pending, (0, 1)), Next::Park));
@@ -794,22 +859,38 @@ mod tests {
         state.fail(errored("first"));
         state.fail(errored("second"));
         wake_all(&mut state);
-        let woken = [&waiting.wakes, &listening.wakes, &idle.wakes, &watcher].map(|wakes| wakes.get());
-        assert_eq!(woken, [1; 4]);
+        let woken = [&listening.wakes, &idle.wakes, &watcher].map(|wakes| wakes.get());
+        assert_eq!(woken, [1; 3]);
         assert!(!state.await_stop(&mut Some(watcher.waker())), "the stage has stopped");
         assert!(matches!(idle.next(&mut state, 1), Next::Leave));
         assert!(matches!(listening.next(&mut state, 1), Next::Leave));
     }
 
     #[test]
-    fn job_that_waits_after_a_stop_is_woken_at_once() {
-        let mut state = state(1, 0, 1);
-        let mut worker = TestWorker::new(&mut state);
-        worker.take(&mut state, 1, 1);
+    fn workers_of_a_stopped_run_leave_with_the_last_job() {
+        let mut state = state(2, 0, 2);
+        let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
+        busy.take(&mut state, 1, 1);
         state.fail(errored("no"));
-        worker.wait(&mut state);
+        assert!(matches!(other.next(&mut state, 1), Next::Park));
         wake_all(&mut state);
-        assert_eq!(worker.wakes.get(), 1);
+        assert_eq!(other.wakes.get(), 0);
+        assert!(matches!(busy.next(&mut state, 1), Next::Leave));
+        wake_all(&mut state);
+        assert_eq!(other.wakes.get(), 1);
+        assert!(matches!(other.next(&mut state, 1), Next::Leave));
+    }
+
+    #[test]
+    fn job_of_a_dropped_worker_keeps_no_worker_parked() {
+        let mut state = state(2, 0, 2);
+        let [mut busy, mut other] = [(); 2].map(|()| TestWorker::new(&mut state));
+        busy.take(&mut state, 1, 1);
+        state.fail(errored("no"));
+        assert!(matches!(other.next(&mut state, 1), Next::Park));
+        busy.remove(&mut state);
+        wake_all(&mut state);
+        assert_eq!(other.wakes.get(), 1);
     }
 
     /// I7 and I10.

@@ -1,7 +1,9 @@
 //! The messages between a worker and the state of the stage.
 
+use std::sync::Arc;
 use std::task::Waker;
 
+use super::slot::Slot;
 use crate::item::ItemBatch;
 use crate::source::Source;
 
@@ -10,15 +12,24 @@ pub(super) type WorkerId = u64;
 /// The mode of a worker, as the registry counts workers. `README.md` has the transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// The worker looks for items, or runs jobs that have not waited.
+    /// The worker has not been polled.
+    New,
+    /// The worker looks for work, or runs jobs.
     Active,
-    /// The job of the worker waits. The registry has the waker of the worker in this slot.
-    Waiting(usize),
-    /// The worker holds no items. Unless the worker was woken, the registry has its waker: the waker of the listener
-    /// or of an idle worker.
+    /// The worker has no batch. Unless the worker was woken, the registry has its waker: the waker of the listener or of an
+    /// idle worker.
     Parked,
     /// The worker is not needed any more.
     Leaving,
+}
+
+/// The progress of a worker since its last look at the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Completed items, and items that the worker gives up.
+    pub(super) completed: usize,
+    /// The batch of the worker has ended. Jobs of the batch may wait.
+    pub(super) ended_batch: bool,
 }
 
 /// The request of a worker for the next step.
@@ -28,12 +39,18 @@ pub(super) struct Request<'a> {
     pub(super) waker: &'a mut Option<Waker>,
     /// How many items the worker asks for.
     pub(super) batch: usize,
+    /// The worker has resumed a job since it last took items.
+    pub(super) resumed: bool,
 }
 
 /// The next step of a worker.
-pub(super) enum Next<In> {
+pub(super) enum Next<In, Out> {
     /// Run the jobs of the items in the batch.
     Run,
+    /// Resume a woken job; the number is the length of the run queue behind the job. If the run is stopped, drop the job.
+    Resume(Arc<Slot<Out>>, usize),
+    /// Cancel jobs of a stopped run that wait.
+    Sweep(Vec<Arc<Slot<Out>>>),
     /// Poll the source, and return the lease with the result.
     Poll(Lease<In>),
     /// End the quiescent source, and return the source with the result.

@@ -30,16 +30,11 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Returns how many workers without items stay for later items: the less work there is, the fewer workers stay.
-    fn most_idle(&self) -> usize {
-        self.threads + self.workers.busy()
-    }
-
-    /// Wakes an idle worker that is not needed any more. The worker leaves, and wakes the next such worker.
-    fn retire_excess(&mut self) {
-        if self.workers.idle() > self.most_idle() {
-            self.workers.notify_idle(&mut self.effects.wakes);
-        }
+    /// Returns whether a worker may poll the source now.
+    fn is_pollable(&self, free: usize) -> bool {
+        self.input.open_source().is_some_and(|source| free > 0 || source.needs_polling())
+            && !self.workers.has_listener()
+            && self.admission.room() > 0
     }
 
     /// Decides the next step of an active worker without items.
@@ -47,9 +42,13 @@ impl<In, Out> State<In, Out> {
         &mut self,
         request: &mut Request<'_>,
         batch: &mut ItemBatch<In>,
-    ) -> Next<In> {
+    ) -> Next<In, Out> {
         if self.is_stopped() {
-            return Next::Leave;
+            return self.next_of_stopped(request);
+        }
+        // Jobs and items in turns: jobs that wake themselves do not keep items from their start, and vice versa.
+        if !request.resumed && let Some((slot, behind)) = self.jobs.pop_woken() {
+            return Next::Resume(slot, behind);
         }
         let free = self.free();
         if free > 0 && self.input.ready() > 0 {
@@ -58,13 +57,15 @@ impl<In, Out> State<In, Out> {
             self.workers.take(count);
             return Next::Run;
         }
-        if self.input.is_ended() {
-            return Next::Leave;
+        if !self.is_pollable(free) && let Some((slot, behind)) = self.jobs.pop_woken() {
+            return Next::Resume(slot, behind);
         }
-        let idle_enough = self.workers.idle() >= self.most_idle();
+        let idle_enough = self.workers.idle() >= self.threads;
+        if self.input.is_ended() {
+            return self.leave_or_park(request, idle_enough);
+        }
         // After a rest, a worker must check whether the rest has ended the source.
         if self.workers.has_listener() && idle_enough && !self.workers.rest_unchecked() {
-            self.retire_excess();
             return Next::Leave;
         }
         if let Some(source) = self.input.lease(|source| free > 0 || source.needs_polling()) {
@@ -74,13 +75,45 @@ impl<In, Out> State<In, Out> {
                 self.workers.listen(request.id, Listening::Room, take_waker(request));
                 return Next::Park;
             }
-            let ahead = if source.is_queue() { 1 } else { self.input.ahead() };
-            let max = request.batch.max(ahead).min(self.share(room));
+            // From a queue, a worker takes no more items than jobs may start.
+            let most = if source.is_queue() {
+                request.batch.min(self.share(free)).max(1)
+            } else {
+                request.batch.max(self.input.ahead())
+            };
+            let max = most.min(self.share(room));
             // The poll replaces the waker of the listener in the source.
             self.workers.retire_listener();
             self.workers.check_rest();
             let alone = self.workers.in_flight() == 0;
             return Next::Poll(Lease { source, max, seq: self.input.next_seq(), alone });
+        }
+        if idle_enough {
+            return Next::Leave;
+        }
+        self.workers.park(request.id, take_waker(request));
+        Next::Park
+    }
+
+    /// Decides the next step of a worker of a stopped run: cancel the jobs that wait, and wait for the jobs of the other
+    /// workers.
+    fn next_of_stopped(&mut self, request: &mut Request<'_>) -> Next<In, Out> {
+        if let Some((slot, behind)) = self.jobs.pop_woken() {
+            return Next::Resume(slot, behind);
+        }
+        let mut slots = Vec::new();
+        self.jobs.sweep(LARGEST_SWEEP, &mut slots);
+        if !slots.is_empty() {
+            return Next::Sweep(slots);
+        }
+        self.leave_or_park(request, false)
+    }
+
+    /// Lets a worker of a source without further items leave with the last job. The first worker to leave wakes the others.
+    fn leave_or_park(&mut self, request: &mut Request<'_>, idle_enough: bool) -> Next<In, Out> {
+        if self.is_over() {
+            self.workers.notify_parked(&mut self.effects.wakes);
+            return Next::Leave;
         }
         if idle_enough {
             return Next::Leave;
@@ -97,7 +130,7 @@ impl<In, Out> State<In, Out> {
         lease: Lease<In>,
         (polled, took): (PollBatch, Option<Duration>),
         batch: &mut ItemBatch<In>,
-    ) -> Next<In> {
+    ) -> Next<In, Out> {
         let count = batch.len();
         self.input.adapt_ahead(took);
         self.input.number(count);
@@ -128,8 +161,10 @@ impl<In, Out> State<In, Out> {
                 return Next::Run;
             }
         } else if waits && !self.is_stopped() && !self.input.is_ended() {
+            if let Some((slot, behind)) = self.jobs.pop_woken() {
+                return Next::Resume(slot, behind);
+            }
             self.workers.listen(request.id, Listening::Source, take_waker(request));
-            self.retire_excess();
             return Next::Park;
         }
         Next::Retry
@@ -143,25 +178,27 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Records that the source has no more items. The parked workers are woken and leave.
+    /// Records that the source has no more items.
     fn end_input(&mut self) {
         self.input.end();
-        self.workers.notify_parked(&mut self.effects.wakes);
     }
 
-    /// Wakes or adds another worker, if there are items to take or a source to poll, and a thread for the worker
-    /// (I3).
+    /// Wakes or adds another worker, if there are woken jobs, items to take or a source to poll (I3).
+    ///
+    /// If every thread has an active worker, one further worker is notified: if the active workers block their threads, the
+    /// runtime polls the further worker on another thread.
     ///
     /// A source that makes progress only during a poll counts even without capacity: a worker must listen for the
     /// source.
     pub(in super::super) fn wake_another(&mut self) -> Another<In> {
-        if self.is_stopped() || self.workers.active() >= self.threads {
+        let workers = &self.workers;
+        if workers.active() >= self.threads && (self.threads == 1 || workers.notified() > 0) {
             return Another::None;
         }
-        let free = self.free() > 0;
+        let free = self.free() > 0 && !self.is_stopped();
         let open = self.input.open_source().is_some_and(|source| free || source.needs_polling())
             && !self.workers.has_listener();
-        if !(open || free && self.input.ready() > 0) {
+        if !(open || free && self.input.ready() > 0 || self.jobs.has_woken()) || self.workers.live() == 0 {
             return Another::None;
         }
         if self.workers.notify_idle(&mut self.effects.wakes) {
@@ -183,18 +220,23 @@ impl<In, Out> State<In, Out> {
     /// ready for both, so that the first worker to run starts with the first item.
     pub(in super::super) fn settle(
         &mut self,
-        next: Next<In>,
+        next: Next<In, Out>,
         batch: &mut ItemBatch<In>,
-    ) -> (Next<In>, Another<In>, bool) {
+    ) -> (Next<In, Out>, Another<In>, bool) {
         match next {
             Next::Run => {
                 let another = self.wake_another();
                 if matches!(another, Another::None) {
                     return (Next::Run, another, self.wakes());
                 }
-                self.workers.release(batch.len());
+                self.workers.complete(batch.len());
+                self.workers.end_batch();
                 self.make_ready(batch);
                 (Next::Retry, another, true)
+            }
+            Next::Resume(..) => {
+                let another = if self.jobs.has_woken() { self.wake_another() } else { Another::None };
+                (next, another, false)
             }
             Next::Leave => {
                 // From here on, no other worker relies on this worker.
@@ -205,6 +247,9 @@ impl<In, Out> State<In, Out> {
         }
     }
 }
+
+/// The most jobs of a stopped run that a worker cancels between two looks at the state.
+const LARGEST_SWEEP: usize = 64;
 
 fn take_waker(request: &mut Request<'_>) -> Waker {
     request.waker.take().expect("a worker that asks has stored its waker")
@@ -248,7 +293,7 @@ mod tests {
         let [mut worker, mut idle] = [(); 2].map(|()| TestWorker::new(&mut state));
         let lease = worker.lease(&mut state, 1);
         assert!(matches!(idle.next(&mut state, 1), Next::Park));
-        assert_eq!(state.workers.idle(), state.most_idle());
+        assert_eq!(state.workers.idle(), state.threads);
         assert!(matches!(worker.polled(&mut state, lease, PollBatch::Ready, (0, 1)), Next::Retry));
         assert!(matches!(worker.next(&mut state, 1), Next::Poll(_)));
     }
@@ -390,9 +435,10 @@ mod tests {
             panic!("no worker is busy")
         };
         state.sealed(source, true);
-        wake_all(&mut state);
-        assert_eq!((state.is_done(), idle.wakes.get()), (true, 1));
+        assert!(state.is_done());
         assert!(matches!(worker.next(&mut state, 1), Next::Leave));
+        wake_all(&mut state);
+        assert_eq!(idle.wakes.get(), 1);
         assert!(state.take_input().0.is_some());
     }
 

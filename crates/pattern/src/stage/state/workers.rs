@@ -1,5 +1,5 @@
-//! The workers of a stage: how many workers are live, active and busy, and the wakers of the parked and waiting
-//! workers. Invariants I4 and I5.
+//! The workers of a stage: how many workers are live, active and busy, and the wakers of the parked workers. Invariants
+//! I4 and I5.
 //!
 //! This file alone writes the counters of the workers.
 
@@ -21,21 +21,20 @@ pub(crate) enum Listening {
 #[derive(Debug, Default)]
 pub(crate) struct WorkerRegistry {
     live: usize,
-    /// Workers that look for items or run jobs, including workers that were woken or spawned and not yet polled.
+    /// Workers that look for work or run jobs, including workers that were woken or spawned and not yet polled.
     active: usize,
-    /// Workers with an item. A busy worker runs one job at a time.
+    /// Active workers that were woken or spawned by the state, and not polled since.
+    notified: usize,
+    /// Workers with a batch. A busy worker runs one job at a time.
     busy: usize,
-    /// Items of the busy workers.
+    /// Items that workers have taken and not completed, wherever the jobs are.
     in_flight: usize,
     /// A job of this run has waited.
     has_waited: bool,
-    /// The last busy worker has released its items, and the source was not polled since.
+    /// The last item in flight was completed, and the source was not polled since.
     rest_unchecked: bool,
     listener: Option<(WorkerId, Listening, Waker)>,
     idle: Vec<(WorkerId, Waker)>,
-    /// The wakers of workers whose job waits.
-    waiting: Vec<Option<Waker>>,
-    vacant: Vec<usize>,
     last_id: WorkerId,
 }
 
@@ -46,6 +45,10 @@ impl WorkerRegistry {
 
     pub(super) fn active(&self) -> usize {
         self.active
+    }
+
+    pub(super) fn notified(&self) -> usize {
+        self.notified
     }
 
     pub(super) fn busy(&self) -> usize {
@@ -72,10 +75,11 @@ impl WorkerRegistry {
         self.idle.len()
     }
 
-    /// Adds a worker as an active worker, just before the spawn.
+    /// Adds a worker as a notified worker, just before the spawn.
     pub(super) fn add(&mut self) -> WorkerId {
         self.live += 1;
         self.active += 1;
+        self.notified += 1;
         self.last_id += 1;
         self.last_id
     }
@@ -86,22 +90,26 @@ impl WorkerRegistry {
         self.live == 0
     }
 
-    /// Counts `items` that a worker without items takes.
+    /// Counts the batch of a worker without a batch.
     pub(super) fn take(&mut self, items: usize) {
         self.busy += usize::from(items > 0);
         self.in_flight += items;
     }
 
-    /// Counts the release of all `items` of a worker.
-    pub(super) fn release(&mut self, items: usize) {
-        self.busy -= usize::from(items > 0);
+    /// Counts the end of a batch.
+    pub(super) fn end_batch(&mut self) {
+        self.busy -= 1;
+    }
+
+    /// Counts completed items, or items that return to the ready items.
+    pub(super) fn complete(&mut self, items: usize) {
         self.in_flight -= items;
         self.rest_unchecked |= items > 0 && self.in_flight == 0;
     }
 
-    /// Counts items that a worker with a waiting job puts back; the item of the waiting job stays.
-    pub(super) fn put_back(&mut self, items: usize) {
-        self.in_flight -= items;
+    /// Records that a job has waited. From here on, workers take no more items than the limit leaves.
+    pub(super) fn record_wait(&mut self) {
+        self.has_waited = true;
     }
 
     /// Records that a worker polls the source for the items that came of the last rest.
@@ -130,31 +138,22 @@ impl WorkerRegistry {
         self.idle.push((id, waker));
     }
 
-    /// Stores the waker of an active worker whose job waits; returns the slot.
-    pub(super) fn wait(&mut self, waker: Option<Waker>) -> usize {
-        self.active -= 1;
-        self.has_waited = true;
-        if let Some(slot) = self.vacant.pop() {
-            self.waiting[slot] = waker;
-            slot
-        } else {
-            self.waiting.push(waker);
-            self.waiting.len() - 1
-        }
-    }
-
     /// Makes a polled worker active, in any mode; returns the waker that the registry had stored.
     pub(super) fn activate(&mut self, id: WorkerId, mode: Mode) -> Option<Waker> {
         match mode {
             Mode::Active | Mode::Leaving => None,
-            Mode::Waiting(slot) => {
-                self.active += 1;
-                self.vacate(slot)
+            Mode::New => {
+                self.notified -= 1;
+                None
             }
             Mode::Parked => {
-                // A woken worker is no longer parked, and counts as active since the wake-up (I4).
                 let waker = self.unpark(id);
-                self.active += usize::from(waker.is_some());
+                if waker.is_some() {
+                    self.active += 1;
+                } else {
+                    // A woken worker is no longer parked, and counts as active since the wake-up (I4).
+                    self.notified -= 1;
+                }
                 waker
             }
         }
@@ -162,24 +161,17 @@ impl WorkerRegistry {
 
     /// Removes a dropped worker from the count of its mode; returns the waker that the registry had stored.
     pub(super) fn deactivate(&mut self, id: WorkerId, mode: Mode) -> Option<Waker> {
-        let waker = match mode {
-            Mode::Leaving => return None,
-            Mode::Waiting(slot) => return self.vacate(slot),
-            Mode::Active => None,
-            Mode::Parked => self.unpark(id),
-        };
-        self.active -= usize::from(waker.is_none());
+        if mode == Mode::Leaving {
+            return None;
+        }
+        let waker = self.activate(id, mode);
+        self.active -= 1;
         waker
     }
 
     /// Counts out an active worker that will leave: from here on, no other worker relies on the worker.
     pub(super) fn leave(&mut self) {
         self.active -= 1;
-    }
-
-    fn vacate(&mut self, slot: usize) -> Option<Waker> {
-        self.vacant.push(slot);
-        self.waiting[slot].take()
     }
 
     fn unpark(&mut self, id: WorkerId) -> Option<Waker> {
@@ -190,33 +182,35 @@ impl WorkerRegistry {
         Some(self.idle.swap_remove(at).1)
     }
 
+    fn notify(&mut self, waker: Waker, wakes: &mut WakeList) {
+        self.active += 1;
+        self.notified += 1;
+        wakes.push(waker);
+    }
+
     /// Wakes an idle worker; returns whether there was an idle worker.
     pub(super) fn notify_idle(&mut self, wakes: &mut WakeList) -> bool {
-        let Some(idle) = self.idle.pop() else { return false };
-        self.active += 1;
-        wakes.push(idle.1);
-        true
+        let idle = self.idle.pop().map(|(_, waker)| self.notify(waker, wakes));
+        idle.is_some()
+    }
+
+    /// Wakes the listener; returns whether there was a listener.
+    pub(super) fn notify_listener(&mut self, wakes: &mut WakeList) -> bool {
+        let listener = self.listener.take().map(|(_, _, waker)| self.notify(waker, wakes));
+        listener.is_some()
     }
 
     /// Wakes the listener if the listener waits for capacity.
     pub(super) fn notify_for_room(&mut self, wakes: &mut WakeList) {
-        if let Some((_, _, waker)) = self.listener.take_if(|listener| listener.1 == Listening::Room) {
-            self.active += 1;
-            wakes.push(waker);
+        if self.listener.as_ref().is_some_and(|listener| listener.1 == Listening::Room) {
+            self.notify_listener(wakes);
         }
     }
 
     /// Wakes all parked workers.
     pub(super) fn notify_parked(&mut self, wakes: &mut WakeList) {
-        self.active += self.idle.len() + usize::from(self.listener.is_some());
-        wakes.extend(self.listener.take().map(|(_, _, waker)| waker));
-        wakes.extend(self.idle.drain(..).map(|(_, waker)| waker));
-    }
-
-    /// Wakes all parked workers, and all workers whose job waits.
-    pub(super) fn notify_all(&mut self, wakes: &mut WakeList) {
-        self.notify_parked(wakes);
-        wakes.extend(self.waiting.iter_mut().filter_map(Option::take));
+        self.notify_listener(wakes);
+        while self.notify_idle(wakes) {}
     }
 }
 
@@ -230,7 +224,10 @@ mod tests {
 
     fn registry(workers: usize) -> WorkerRegistry {
         let mut registry = WorkerRegistry::default();
-        (0..workers).for_each(|_| _ = registry.add());
+        for _ in 0..workers {
+            let id = registry.add();
+            registry.activate(id, Mode::New);
+        }
         registry
     }
 
@@ -276,28 +273,27 @@ mod tests {
         assert_eq!(registry.active(), 1);
     }
 
+    /// The item of a job that waits is in flight after the end of the batch.
     #[test]
-    fn worker_whose_job_waits_holds_one_item_in_one_slot() {
+    fn item_is_in_flight_until_its_completion() {
         let mut registry = registry(2);
         registry.take(5);
-        let slot = registry.wait(Some(waker()));
-        registry.put_back(4);
-        assert_eq!((registry.busy(), registry.in_flight(), registry.active()), (1, 1, 1));
-        assert!(registry.has_waited());
-        assert!(registry.activate(1, Mode::Waiting(slot)).is_some());
-        assert_eq!(registry.active(), 2);
-        assert_eq!(registry.wait(Some(waker())), slot, "the slot is reused");
+        registry.complete(4);
+        registry.end_batch();
+        assert_eq!((registry.busy(), registry.in_flight()), (0, 1));
+        registry.complete(1);
+        assert_eq!(registry.in_flight(), 0);
     }
 
     #[test]
-    fn rest_is_unchecked_after_the_last_busy_worker_releases() {
+    fn rest_is_unchecked_after_the_last_completion() {
         let mut registry = registry(2);
         registry.take(2);
         registry.take(1);
-        registry.release(2);
-        registry.release(0);
+        registry.complete(2);
+        registry.complete(0);
         assert!(!registry.rest_unchecked());
-        registry.release(1);
+        registry.complete(1);
         assert!(registry.rest_unchecked());
         registry.check_rest();
         assert!(!registry.rest_unchecked());
@@ -305,17 +301,21 @@ mod tests {
 
     #[test]
     fn dropped_worker_leaves_every_count() {
-        for mode in [Mode::Active, Mode::Parked, Mode::Leaving, Mode::Waiting(0)] {
-            let mut registry = registry(1);
-            match mode {
-                Mode::Active => {}
-                Mode::Parked => registry.park(1, waker()),
-                Mode::Leaving => registry.leave(),
-                Mode::Waiting(_) => _ = registry.wait(Some(waker())),
+        for mode in [Mode::New, Mode::Active, Mode::Parked, Mode::Leaving] {
+            let mut registry = WorkerRegistry::default();
+            let id = registry.add();
+            if mode != Mode::New {
+                registry.activate(id, Mode::New);
             }
-            registry.deactivate(1, mode);
+            match mode {
+                Mode::New | Mode::Active => {}
+                Mode::Parked => registry.park(id, waker()),
+                Mode::Leaving => registry.leave(),
+            }
+            registry.deactivate(id, mode);
             assert!(registry.remove_live());
-            assert_eq!((registry.live(), registry.active(), registry.idle()), (0, 0, 0));
+            assert_eq!((registry.live(), registry.active(), registry.notified()), (0, 0, 0));
+            assert_eq!(registry.idle(), 0);
         }
     }
 
@@ -336,15 +336,15 @@ mod tests {
     }
 
     #[test]
-    fn stop_wakes_parked_and_waiting_workers_once() {
+    fn parked_workers_are_notified_once() {
         let mut registry = registry(4);
         registry.listen(1, Listening::Source, waker());
         registry.park(2, waker());
-        let slot = registry.wait(Some(waker()));
         let mut wakes = WakeList::default();
-        registry.notify_all(&mut wakes);
-        assert_eq!(registry.active(), 3, "a worker whose job waits becomes active when it is polled");
-        assert!(registry.activate(3, Mode::Waiting(slot)).is_none());
-        assert_eq!(registry.active(), 4);
+        registry.notify_parked(&mut wakes);
+        registry.notify_parked(&mut wakes);
+        assert_eq!((registry.active(), registry.notified()), (4, 2));
+        assert!(registry.activate(1, Mode::Parked).is_none());
+        assert_eq!((registry.active(), registry.notified()), (4, 1));
     }
 }

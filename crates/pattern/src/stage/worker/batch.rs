@@ -1,12 +1,10 @@
 //! The jobs of a batch: the loop of a worker, and the handling of a job that fails, panics or waits.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::super::step::Mode;
 use super::super::work::{Completed, Taken, Work};
 use super::context::WorkerContext;
 use super::lifecycle::Worker;
@@ -15,15 +13,12 @@ use crate::item::Output;
 use crate::settings::OnFailure;
 use crate::util::panic::{Payload, catch, drop_caught};
 
-/// The most outputs for which a worker keeps memory while its job waits, since thousands of jobs may wait.
-const KEPT_OUTPUTS: usize = 4;
-
 impl<In, Out> Worker<In, Out>
 where
     In: Send + 'static,
     Out: Send + 'static,
 {
-    /// Runs the jobs of the batch; pending while a job waits.
+    /// Runs the jobs of the batch; pending if a job waits.
     pub(super) fn poll_batch<Fut, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -35,16 +30,14 @@ where
         Fut: Future<Output = Completed<In, Out>>,
         W: Work<In, Out>,
     {
-        self.in_poll = true;
         loop {
             // The batch has one catch, and not a catch for every job.
             let polled = catch(|| self.run_batch(cx, job.as_mut(), &start));
             match polled {
                 Ok(polled) => {
                     if polled.is_pending() {
-                        self.wait(cx, context);
+                        self.wait(context);
                     }
-                    self.in_poll = false;
                     return polled;
                 }
                 Err(payload) => {
@@ -74,8 +67,10 @@ where
                 return Poll::Ready(());
             }
             if job.is_none() {
-                let next = self.buffer.as_mut().and_then(|buffer| buffer.items.pop_front());
-                let Some(item) = next else { return Poll::Ready(()) };
+                let Some(item) = self.buffer.items.pop_front() else { return Poll::Ready(()) };
+                if let Some(slot) = &self.slot {
+                    slot.clear();
+                }
                 position = item.position;
                 self.position = position;
                 let stage = self.ticket.take().unwrap_or_else(|| Arc::clone(&self.shared));
@@ -101,7 +96,7 @@ where
     }
 
     #[cold]
-    fn failed(&mut self, error: anyhow::Error) {
+    pub(super) fn failed(&mut self, error: anyhow::Error) {
         if let Some(by) = self.shared.cancellation_of(&error) {
             let dropped = drop_caught(error).map(|payload| self.failure(Cause::from_panic(payload)));
             self.shared.with(|state| {
@@ -127,10 +122,11 @@ where
     /// Records the panic of a job, or of the drop of its future. If the item was started and not completed, the drop of its
     /// ticket has counted the item.
     #[cold]
-    fn panicked(&mut self, payload: Payload, again: Option<Payload>) {
-        let ended = self.ticket.is_some();
-        let failed = ended && self.outputs.back().is_some_and(|output| output.result.is_err());
-        let output = if ended && !failed { self.outputs.pop_back() } else { None };
+    pub(super) fn panicked(&mut self, payload: Payload, again: Option<Payload>) {
+        let seq = self.position.seq;
+        let own = self.outputs.back().filter(|output| output.position.seq == seq);
+        let failed = own.is_some_and(|output| output.result.is_err());
+        let output = if own.is_some() && !failed { self.outputs.pop_back() } else { None };
         let unstarted = self.shared.take_dropped(self.position.seq);
         let uncounted = output.is_some() || unstarted.is_some();
         // The drops may panic, too.
@@ -154,42 +150,43 @@ where
         });
     }
 
-    /// Handles a job that waits: no other item may wait behind the job.
-    fn wait<W>(&mut self, cx: &Context<'_>, context: &Arc<WorkerContext<In, Out, W>>)
+    /// Handles the job in the seat, which waits.
+    fn wait<W>(&mut self, context: &Arc<WorkerContext<In, Out, W>>)
     where
         W: Work<In, Out>,
     {
-        if let Mode::Waiting(_) = self.mode {
-            if self.shared.any_dropped() {
-                self.reclaim(context);
-            }
-            return;
+        self.buffer.held -= 1;
+        self.without_item = false;
+        if !self.buffer.bounded {
+            self.wait_first(context);
+        } else if self.shared.any_dropped() {
+            self.reclaim(context);
         }
-        let held = self.release();
-        let mut buffer = self.buffer.take();
-        let stored = buffer.as_mut().and_then(|buffer| buffer.waker.take());
-        let waker = stored.filter(|waker| waker.will_wake(cx.waker())).unwrap_or_else(|| cx.waker().clone());
-        let (outputs, seq) = (&mut self.outputs, self.position.seq);
-        let (mode, without_item, another) = context.shared.with(|state| {
+    }
+
+    /// Handles a job that waits in a batch from the time before the first wait. The batch may have more items than the limit
+    /// allows jobs at once, so the remaining items are ready for every worker again.
+    #[cold]
+    fn wait_first<W>(&mut self, context: &Arc<WorkerContext<In, Out, W>>)
+    where
+        W: Work<In, Out>,
+    {
+        let Self { buffer, outputs, position, .. } = self;
+        buffer.held -= buffer.items.len();
+        let (without_item, another) = context.shared.with(|state| {
             state.flush(outputs);
-            let without_item = context.shared.restore_dropped(state, seq);
-            if let Some(buffer) = &mut buffer {
-                state.make_ready(&mut buffer.items);
-            }
-            (state.wait(held, waker), without_item, state.wake_another())
+            let without_item = context.shared.restore_dropped(state, position.seq);
+            state.record_wait(&mut buffer.items);
+            (without_item, state.wake_another())
         });
-        self.mode = mode;
         self.without_item = without_item;
         context.start(another);
-        if self.outputs.capacity() > KEPT_OUTPUTS {
-            self.outputs = VecDeque::new();
-        }
     }
 
     /// Makes the item of a waiting job ready again, for another worker, if the job has dropped the item before its
     /// start.
     #[cold]
-    fn reclaim<W>(&mut self, context: &Arc<WorkerContext<In, Out, W>>)
+    pub(super) fn reclaim<W>(&mut self, context: &Arc<WorkerContext<In, Out, W>>)
     where
         W: Work<In, Out>,
     {

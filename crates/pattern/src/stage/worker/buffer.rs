@@ -1,12 +1,11 @@
-//! The memory of a worker whose jobs do not wait: the items of the batch, and the size of the batches.
-//!
-//! A worker whose job waits has no buffer, since thousands of jobs may wait. A parked worker keeps its buffer.
+//! The batch of a worker: the items, and the size of the next batch.
 
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::fetch::Fetched;
 use crate::item::ItemBatch;
 use crate::util::batch_size::{BatchSize, is_quick};
 
@@ -20,8 +19,13 @@ const LONG_SLICE: Duration = Duration::from_micros(500);
 #[derive(Debug)]
 pub(super) struct WorkerBuffer<In> {
     pub(super) items: ItemBatch<In>,
-    /// The number of items that the worker holds, the item of the running job included.
+    /// The number of items that the worker holds, the item of the running job included, and the items whose jobs wait
+    /// excluded.
     pub(super) held: usize,
+    /// The registry counts the worker as busy with this batch.
+    pub(super) counted: bool,
+    /// The worker took the batch after the first wait of a job, so all jobs of the batch may wait at once.
+    pub(super) bounded: bool,
     /// The last batch had several items.
     pub(super) several: bool,
     /// The worker has looked for items in vain since the last batch.
@@ -36,17 +40,13 @@ pub(super) struct WorkerBuffer<In> {
     slice: Duration,
 }
 
-impl<In> Default for WorkerBuffer<In> {
-    fn default() -> Self {
-        Self::new(ItemBatch::default())
-    }
-}
-
 impl<In> WorkerBuffer<In> {
     /// Creates the buffer of a worker with `items`.
     pub(super) fn new(items: ItemBatch<In>) -> Self {
         Self {
             held: items.len(),
+            counted: !items.is_empty(),
+            bounded: false,
             items,
             several: false,
             looked: false,
@@ -78,19 +78,17 @@ impl<In> WorkerBuffer<In> {
         self.slice > LONG_SLICE
     }
 
-    /// Stores the waker of the current poll, unless an equal waker is stored already.
+    /// Stores a waker for the registry, unless a waker is there.
     pub(super) fn store_waker(&mut self, cx: &Context<'_>) {
-        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.waker = Some(cx.waker().clone());
-        }
+        self.waker.get_or_insert_with(|| cx.waker().clone());
     }
 
     /// Lets the other tasks of the thread run first: the task that the worker woke last is in a slot of the thread,
     /// from which no other thread takes tasks.
-    pub(super) fn yield_now(&mut self, cx: &Context<'_>) -> Poll<bool> {
+    pub(super) fn yield_now<Out>(&mut self, cx: &Context<'_>) -> Fetched<Out> {
         self.end_slice();
         cx.waker().wake_by_ref();
-        Poll::Pending
+        Fetched::Pending
     }
 
     /// Records that the other tasks of the thread can run now.

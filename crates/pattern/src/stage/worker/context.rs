@@ -1,17 +1,19 @@
 //! The work of a stage, and the tasks of the workers.
 
-use std::future::poll_fn;
-use std::ops::Deref;
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::super::shared::StageShared;
+use tokio::runtime::Handle;
+
+use super::super::shared::{SpawnWorker, StageShared};
+use super::super::shutdown;
+use super::super::slot::{RunQueue, Slot};
 use super::super::step::{Another, NewWorker};
 use super::super::work::Work;
 use super::lifecycle::Worker;
+use super::seat::WorkerTask;
 use crate::failure::Cause;
 use crate::scope::Scope;
-use crate::util::panic::{catch, drop_caught};
+use crate::util::panic::catch;
 
 /// The work of a stage and the stage, shared by the workers and the supervisor.
 pub(in super::super) struct WorkerContext<In, Out, W: Work<In, Out>> {
@@ -19,6 +21,8 @@ pub(in super::super) struct WorkerContext<In, Out, W: Work<In, Out>> {
     pub(in super::super) work: W,
     /// The scope of the jobs, with the scope of the run as the parent.
     pub(in super::super) jobs: Scope,
+    /// The runtime of the run. The waker of a job may run on any thread.
+    runtime: Handle,
 }
 
 impl<In, Out, W: Work<In, Out>> Drop for WorkerContext<In, Out, W> {
@@ -37,30 +41,23 @@ where
     Out: Send + 'static,
     W: Work<In, Out>,
 {
-    pub(in super::super) fn new(shared: Arc<StageShared<In, Out>>, work: W, jobs: Scope) -> Self {
-        Self { shared, work, jobs }
+    pub(in super::super) fn new(
+        shared: Arc<StageShared<In, Out>>,
+        work: W,
+        jobs: Scope,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|context: &Weak<Self>| {
+            shared.set_spawner(Weak::clone(context) as _);
+            Self { shared, work, jobs, runtime }
+        })
     }
 
     /// Spawns a worker that is in the registry. No task joins the worker. The drop of a worker, for any reason,
     /// removes the worker from the registry, and the supervisor waits for the removal.
     pub(in super::super) fn spawn(self: &Arc<Self>, new: NewWorker<In>) {
         let worker = Worker::new(Arc::clone(&self.shared), new);
-        let mut task = WorkerTask { context: UntilDropped(Some(Arc::clone(self))), worker };
-        // A block and not an `async fn`, since an `async fn` reserves memory for its arguments twice. No borrow
-        // crosses an await, since a waiting job keeps the borrow: sixteen more bytes would round the task up to the
-        // next multiple of 128.
-        tokio::spawn(async move {
-            while poll_fn(|cx| task.worker.poll_fetch(cx, &task.context)).await {
-                let mut job = pin!(None);
-                poll_fn(|cx| {
-                    let context: &Arc<Self> = &task.context;
-                    task.worker.poll_batch(cx, context, job.as_mut(), |taken| {
-                        context.work.work(taken, &context.jobs)
-                    })
-                })
-                .await;
-            }
-        });
+        self.runtime.spawn(WorkerTask::new(self, worker));
     }
 
     /// Spawns another worker, if the worker is a new one.
@@ -71,29 +68,24 @@ where
     }
 }
 
-/// The task of a worker. A runtime that shuts down drops the task at any await.
-struct WorkerTask<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
-    context: UntilDropped<Arc<WorkerContext<In, Out, W>>>,
-    worker: Worker<In, Out>,
-}
-
-/// A value that is present until the drop of its owner.
-struct UntilDropped<T>(Option<T>);
-
-impl<T> Deref for UntilDropped<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.0.as_ref().expect("there until dropped")
+impl<In, Out, W> SpawnWorker<In> for WorkerContext<In, Out, W>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    W: Work<In, Out>,
+{
+    fn spawn_worker(self: Arc<Self>, new: NewWorker<In>) {
+        self.spawn(new);
     }
 }
 
-impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for WorkerTask<In, Out, W> {
-    /// Drops the values captured by the work before the worker: a run that is over holds no such values, and this
-    /// reference may be the last.
-    fn drop(&mut self) {
-        if let Some(payload) = drop_caught(self.context.0.take()) {
-            self.worker.shared.fail(Cause::from_panic(payload));
+impl<In: Send, Out: Send> RunQueue<Out> for StageShared<In, Out> {
+    fn push(&self, slot: Arc<Slot<Out>>) {
+        let Another::New(new) = self.with(|state| state.wake_job(slot)) else { return };
+        match self.spawner() {
+            Some(spawner) => spawner.spawn_worker(new),
+            // The runtime has dropped the supervisor and all workers, and this job is about to be dropped.
+            None => shutdown::refuse(self, new),
         }
     }
 }

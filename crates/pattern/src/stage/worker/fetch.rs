@@ -1,87 +1,131 @@
-//! The fetch of the next batch by a worker.
+//! The loop of a worker, and the look at the state between two batches.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task::coop;
 use tokio::time::Instant;
 
+use super::super::slot::Slot;
 use super::super::state::LARGEST_AHEAD;
 use super::super::step::{Mode, Next, Request};
-use super::super::work::Work;
+use super::super::work::{Completed, Taken, Work};
 use super::context::WorkerContext;
-use super::lifecycle::Worker;
+use super::lifecycle::{Step, Worker};
 use crate::failure::Cause;
 use crate::util::panic::catch;
+
+/// The result of a look at the state.
+pub(super) enum Fetched<Out> {
+    /// Items to run are in the buffer.
+    Batch,
+    /// A woken job, and the number of woken jobs behind the job.
+    Resume(Arc<Slot<Out>>, usize),
+    /// Jobs of a stopped run to cancel.
+    Sweep(Vec<Arc<Slot<Out>>>),
+    /// The worker returns to the runtime until the next wake-up.
+    Pending,
+    Leave,
+}
 
 impl<In, Out> Worker<In, Out>
 where
     In: Send + 'static,
     Out: Send + 'static,
 {
-    /// Moves the outputs into the stage and fetches the next batch; ready with `false` when the worker leaves.
-    pub(super) fn poll_fetch<W>(
+    /// Works in a seat. Pending while the worker stays in the seat; ready with a [`Step`] that is stored in the worker.
+    pub(super) fn serve<Fut, W>(
         &mut self,
         cx: &mut Context<'_>,
         context: &Arc<WorkerContext<In, Out, W>>,
-    ) -> Poll<bool>
+        mut job: Pin<&mut Option<Fut>>,
+        start: impl Fn(Taken<In, Out>) -> Fut,
+    ) -> Poll<()>
     where
+        Fut: Future<Output = Completed<In, Out>>,
         W: Work<In, Out>,
     {
+        // The source and the registry get the waker of the task. The context of the poll belongs to the job.
+        let task = self.task.take().expect("there from the first poll on");
+        let mut task_cx = Context::from_waker(&task);
         self.in_poll = true;
-        let polled = self.fetch(cx, context);
+        let polled = loop {
+            match self.fetch(&mut task_cx, context) {
+                Fetched::Batch => {
+                    if self.poll_batch(cx, context, job.as_mut(), &start).is_pending() {
+                        self.step = Step::Wait;
+                        break Poll::Ready(());
+                    }
+                }
+                Fetched::Resume(slot, behind) => self.resume_round(slot, behind, context),
+                Fetched::Sweep(slots) => self.sweep(slots),
+                Fetched::Pending => break Poll::Pending,
+                Fetched::Leave => {
+                    self.step = Step::Leave;
+                    break Poll::Ready(());
+                }
+            }
+        };
         self.in_poll = false;
+        self.task = Some(task);
         polled
     }
 
-    fn fetch<W>(&mut self, cx: &mut Context<'_>, context: &Arc<WorkerContext<In, Out, W>>) -> Poll<bool>
+    /// Moves the outputs into the stage, and fetches the next batch or woken job.
+    fn fetch<W>(&mut self, cx: &mut Context<'_>, context: &Arc<WorkerContext<In, Out, W>>) -> Fetched<Out>
     where
         W: Work<In, Out>,
     {
         let stage = &*context.shared;
-        if stage.is_stopping() {
+        let stopping = stage.is_stopping();
+        if stopping {
             if !self.outputs.is_empty() {
                 // A failure among the outputs came before the stop.
                 stage.with(|state| state.flush(&mut self.outputs));
             }
             stage.confirm_stop();
-            // Without the lock, if possible: thousands of workers want the lock now, and all of them need the lock once
-            // more for their drop.
-            return Poll::Ready(false);
         }
-        let mut now = None;
-        let mut tired = false;
-        if let Some(buffer) = &mut self.buffer {
-            if !buffer.items.is_empty() && !self.failed {
+        if !self.buffer.items.is_empty() && !self.failed && !stopping {
+            if self.yielded {
+                self.yielded = false;
                 // The time until the thread polled the worker is no part of the batch.
-                buffer.batch_started = buffer.batch_started.map(|_| Instant::now());
-                return Poll::Ready(true);
+                self.buffer.batch_started = self.buffer.batch_started.map(|_| Instant::now());
+            } else if !coop::has_budget_remaining() {
+                self.yielded = true;
+                return self.buffer.yield_now(cx);
             }
-            // The end of a batch and the start of the next batch share a look at the clock.
-            now = buffer.batch_started.is_some().then(Instant::now);
-            tired = now.is_some_and(|now| buffer.end_batch(now));
+            return Fetched::Batch;
         }
+        // The end of a batch and the start of the next batch share a look at the clock.
+        let now = self.buffer.batch_started.is_some().then(Instant::now);
+        let tired = now.is_some_and(|now| self.buffer.end_batch(now));
         let proceed = coop::poll_proceed(cx);
-        let tired = tired || proceed.is_pending();
-        let released = self.release();
-        let Self { id, outputs, mode, buffer, .. } = self;
-        let buffer = buffer.get_or_insert_default();
+        let tired = tired || proceed.is_pending() || std::mem::take(&mut self.saw_self_wake);
+        let progress = self.progress();
+        let Self { id, outputs, mode, buffer, struck, resumed_last, .. } = self;
         buffer.store_waker(cx);
         let mut spare = None;
         let previous = std::mem::replace(mode, Mode::Active);
         let size = buffer.size();
         let looked = stage.with(|state| {
-            spare = state.activate(*id, previous, released);
+            spare = state.activate(*id, previous, progress);
             state.flush(outputs);
+            // A failed job, or a stop, leaves items in the buffer.
+            state.make_ready(&mut buffer.items);
+            struck.iter().for_each(|slot| state.strike(slot));
             let woke_for_slow = state.wakes_receiver() && !buffer.is_quick();
             if (woke_for_slow || tired) && !state.is_done() {
                 return None;
             }
-            let mut request = Request { id: *id, waker: &mut buffer.waker, batch: size };
+            let mut request =
+                Request { id: *id, waker: &mut buffer.waker, batch: size, resumed: *resumed_last };
             let next = state.next(&mut request, &mut buffer.items);
+            buffer.bounded = state.has_waited();
             Some(state.settle(next, &mut buffer.items))
         });
         drop(spare);
+        struck.clear();
         let Some(step) = looked else { return buffer.yield_now(cx) };
         if let Poll::Ready(proceed) = proceed {
             proceed.made_progress();
@@ -97,22 +141,37 @@ where
             let measures = size < LARGEST_AHEAD && lease.source.computes();
             let took = measures.then(|| started.elapsed());
             stage.with(|state| {
-                let mut request = Request { id: *id, waker: &mut buffer.waker, batch: size };
+                let mut request =
+                    Request { id: *id, waker: &mut buffer.waker, batch: size, resumed: *resumed_last };
                 let next = state.polled(&mut request, lease, (polled, took), &mut buffer.items);
+                buffer.bounded = state.has_waited();
                 state.settle(next, &mut buffer.items)
             })
         } else {
             step
         };
         context.start(another);
+        *resumed_last = matches!(next, Next::Resume(..));
         match next {
             Next::Run => {
                 buffer.held = buffer.items.len();
+                buffer.counted = true;
                 buffer.several = buffer.held > 1;
                 buffer.looked = false;
                 buffer.batch_started.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
-                if woke { buffer.yield_now(cx) } else { Poll::Ready(true) }
+                if woke {
+                    self.yielded = true;
+                    return buffer.yield_now(cx);
+                }
+                Fetched::Batch
             }
+            Next::Resume(slot, behind) => {
+                buffer.several = true;
+                buffer.looked = false;
+                buffer.batch_started.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
+                Fetched::Resume(slot, behind)
+            }
+            Next::Sweep(slots) => Fetched::Sweep(slots),
             Next::Seal(mut source) => {
                 let sealed = catch(|| source.seal()).unwrap_or_else(|payload| {
                     stage.fail(Cause::from_panic(payload));
@@ -139,11 +198,11 @@ where
                     buffer.looked = true;
                     cx.waker().wake_by_ref();
                 }
-                Poll::Pending
+                Fetched::Pending
             }
             Next::Leave => {
                 *mode = Mode::Leaving;
-                Poll::Ready(false)
+                Fetched::Leave
             }
         }
     }

@@ -2,16 +2,30 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread;
 
 use super::super::shared::StageShared;
 use super::super::shutdown;
-use super::super::step::{Mode, NewWorker, WorkerId};
+use super::super::slot::{RunQueue, Slot};
+use super::super::step::{Mode, NewWorker, Progress, WorkerId};
 use super::buffer::WorkerBuffer;
 use crate::failure::{Cancelled, Cause};
 use crate::item::{Output, Position};
 
-/// A worker, without the running job.
+/// The most slots without a job that a worker keeps, and the most slots that a worker creates at once.
+const MOST_SPARES: usize = 32;
+
+/// The reason of a worker to leave its seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The job in the seat waits.
+    Wait,
+    /// The worker is not needed any more.
+    Leave,
+}
+
+/// A worker.
 pub(super) struct Worker<In, Out> {
     pub(super) shared: Arc<StageShared<In, Out>>,
     /// A second reference to the stage. The reference travels with the item of the running job and returns at the end
@@ -19,6 +33,9 @@ pub(super) struct Worker<In, Out> {
     pub(super) ticket: Option<Arc<StageShared<In, Out>>>,
     pub(super) id: WorkerId,
     pub(super) mode: Mode,
+    pub(super) step: Step,
+    /// The waker of the task, present from the first poll on.
+    pub(super) task: Option<Waker>,
     /// A job has failed. The move of its output into the stage stops the run.
     pub(super) failed: bool,
     /// The worker is being polled. Panics of jobs are caught during the poll, so a panic that ends the worker comes
@@ -28,9 +45,54 @@ pub(super) struct Worker<In, Out> {
     pub(super) without_item: bool,
     /// The position of the item of the running job.
     pub(super) position: Position,
-    /// `None` once the running job has waited. The worker then holds only the item of the job.
-    pub(super) buffer: Option<Box<WorkerBuffer<In>>>,
+    pub(super) buffer: WorkerBuffer<In>,
     pub(super) outputs: VecDeque<Output<Out>>,
+    /// The slot of the job in the seat, if the job waits.
+    pub(super) slot: Option<Arc<Slot<Out>>>,
+    /// Slots without a job.
+    spares: Vec<Arc<Slot<Out>>>,
+    /// How many slots the worker creates next.
+    next_spares: usize,
+    /// Spare slots that the stage no longer needs.
+    pub(super) struck: Vec<Arc<Slot<Out>>>,
+    /// Completed jobs that had waited, since the last look at the state.
+    pub(super) resumed: usize,
+    /// The last step of the worker was to resume a job.
+    pub(super) resumed_last: bool,
+    /// A job was woken during its poll. The worker returns to the runtime before its next look at the state.
+    pub(super) saw_self_wake: bool,
+    /// The worker has returned to the runtime with a batch.
+    pub(super) yielded: bool,
+}
+
+impl<In, Out> Worker<In, Out>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    /// Takes the next slot, for the job of the next seat.
+    pub(super) fn next_slot(&mut self) -> Arc<Slot<Out>> {
+        let slot = self.spares.pop().unwrap_or_else(|| self.new_slots());
+        self.slot = Some(Arc::clone(&slot));
+        slot
+    }
+
+    /// Creates several slots, and returns one of the slots.
+    #[cold]
+    fn new_slots(&mut self) -> Arc<Slot<Out>> {
+        let queue: Arc<dyn RunQueue<Out>> = Arc::clone(&self.shared) as _;
+        let slots: Vec<_> = (0..self.next_spares).map(|_| Arc::new(Slot::new(Arc::clone(&queue)))).collect();
+        self.next_spares = (2 * self.next_spares).min(MOST_SPARES);
+        self.shared.with(|state| state.enlist(slots.iter().cloned()));
+        self.spares.extend(slots);
+        self.spares.pop().expect("there is at least one slot")
+    }
+
+    /// Keeps a slot without a job for a later job.
+    pub(super) fn keep_slot(&mut self, slot: Arc<Slot<Out>>) {
+        let kept = if self.spares.len() < MOST_SPARES { &mut self.spares } else { &mut self.struck };
+        kept.push(slot);
+    }
 }
 
 impl<In, Out> Worker<In, Out> {
@@ -40,20 +102,33 @@ impl<In, Out> Worker<In, Out> {
             shared,
             ticket: None,
             id,
-            mode: Mode::Active,
+            mode: Mode::New,
+            step: Step::Wait,
+            task: None,
             failed: false,
             in_poll: false,
             without_item: false,
             position: Position::NONE,
-            buffer: Some(Box::new(WorkerBuffer::new(batch))),
+            buffer: WorkerBuffer::new(batch),
             outputs: VecDeque::new(),
+            slot: None,
+            spares: Vec::new(),
+            next_spares: 1,
+            struck: Vec::new(),
+            resumed: 0,
+            resumed_last: false,
+            saw_self_wake: false,
+            yielded: false,
         }
     }
 
-    /// Returns how many items the worker held, the item of the running job included; the worker holds no items from
-    /// here on.
-    pub(super) fn release(&mut self) -> usize {
-        self.buffer.as_mut().map_or(1, |buffer| std::mem::take(&mut buffer.held))
+    /// Returns the progress since the last look at the state. The worker holds no items from here on.
+    pub(super) fn progress(&mut self) -> Progress {
+        let buffer = &mut self.buffer;
+        Progress {
+            completed: std::mem::take(&mut buffer.held) + std::mem::take(&mut self.resumed),
+            ended_batch: std::mem::take(&mut buffer.counted),
+        }
     }
 }
 
@@ -61,24 +136,22 @@ impl<In, Out> Drop for Worker<In, Out> {
     /// Removes the worker from the registry, and returns the items and outputs of the worker to the stage.
     fn drop(&mut self) {
         let broken = self.in_poll && thread::panicking();
-        let released = self.release();
-        let mut buffer = self.buffer.take();
-        let Self { shared, outputs, .. } = self;
+        let progress = self.progress();
+        let held = progress.completed > 0;
+        let Self { shared, outputs, buffer, spares, struck, slot, .. } = self;
         let (waker, last) = shared.with(|state| {
-            let waker = state.deactivate(self.id, self.mode, released);
+            let waker = state.deactivate(self.id, self.mode, progress);
             state.flush(outputs);
             shared.restore_dropped(state, self.position.seq);
-            if let Some(buffer) = &mut buffer {
-                state.make_ready(&mut buffer.items);
-            }
+            state.make_ready(&mut buffer.items);
             if broken {
                 state.fail(Cause::from_panic(Box::new("a worker was ended by a panic, of a waker perhaps")));
-            } else if !state.is_stopped() && (released > 0 || self.mode != Mode::Leaving && !state.is_done())
-            {
+            } else if !state.is_stopped() && (held || self.mode != Mode::Leaving && !state.is_done()) {
                 // Only a runtime that shuts down drops a worker before the end of the worker.
                 state.fail(Cause::Cancelled(Cancelled::Runtime));
             }
-            let last = state.is_last_worker();
+            spares.iter().chain(struck.iter()).chain(slot.iter()).for_each(|slot| state.strike(slot));
+            let last = state.has_one_worker();
             if !last {
                 state.remove_worker();
             }
@@ -86,8 +159,7 @@ impl<In, Out> Drop for Worker<In, Out> {
         });
         drop(waker);
         if last {
-            shutdown::settle(shared);
-            shutdown::finish(shared, super::super::state::State::remove_worker);
+            shutdown::end_last_worker(shared);
         }
     }
 }
