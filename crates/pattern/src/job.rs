@@ -86,8 +86,14 @@ use crate::util::panic::poll_then_drop;
 ///
 /// # Blocking
 ///
-/// A run keeps at most as many workers active as the runtime has threads. A job that blocks its thread occupies one of
-/// these workers, also with `tokio::task::block_in_place`. Blocking work belongs in `tokio::task::spawn_blocking`.
+/// A job that blocks its thread holds up no other job while a thread is free: `tokio::task::block_in_place` frees a thread,
+/// a plain blocking call does not. Blocking work belongs in `tokio::task::spawn_blocking`.
+///
+/// # Tasks
+///
+/// A job is not a task of tokio. The workers of the run are tasks, and any worker resumes a job that waits. So
+/// `tokio::task::id` is the id of a worker and may differ between two polls of a job, a task-local value of the caller
+/// is not set, and tokio-console shows workers. The jobs of a worker share tokio's cooperative budget.
 ///
 /// # Panics
 ///

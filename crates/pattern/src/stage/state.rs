@@ -347,7 +347,7 @@ impl<In, Out> State<In, Out> {
     }
 
     /// Returns whether no job will start any more, and no job is left.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.is_done() && self.workers.in_flight() == 0
     }
 
@@ -717,7 +717,10 @@ mod tests {
             self.mode = Mode::Active;
             state.flush(&mut outputs);
             let mut waker = Some(self.wakes.waker());
-            let next = state.next(&mut Request { id: self.id, waker: &mut waker, batch, resumed: false }, &mut self.items);
+            let next = state.next(
+                &mut Request { id: self.id, waker: &mut waker, batch, light: false, resumed: false },
+                &mut self.items,
+            );
             self.follow(next)
         }
 
@@ -738,7 +741,7 @@ mod tests {
             self.items.number_from(lease.seq);
             (0..items).for_each(|value| self.items.push(0, value));
             let mut waker = Some(self.wakes.waker());
-            let mut request = Request { id: self.id, waker: &mut waker, batch, resumed: false };
+            let mut request = Request { id: self.id, waker: &mut waker, batch, light: false, resumed: false };
             let next = state.polled(&mut request, lease, (polled, None), &mut self.items);
             self.follow(next)
         }
@@ -769,7 +772,10 @@ mod tests {
 
         /// Returns the progress since the last look. The batch has ended.
         fn progress(&mut self) -> Progress {
-            Progress { completed: std::mem::take(&mut self.held), ended_batch: std::mem::take(&mut self.counted) }
+            Progress {
+                completed: std::mem::take(&mut self.held),
+                ended_batch: std::mem::take(&mut self.counted),
+            }
         }
 
         /// Removes the worker from the state.

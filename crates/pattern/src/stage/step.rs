@@ -39,6 +39,8 @@ pub(super) struct Request<'a> {
     pub(super) waker: &'a mut Option<Waker>,
     /// How many items the worker asks for.
     pub(super) batch: usize,
+    /// The last batch of the worker was light: another worker would cost more than the batch.
+    pub(super) light: bool,
     /// The worker has resumed a job since it last took items.
     pub(super) resumed: bool,
 }

@@ -1,11 +1,12 @@
-//! How many workers a run has: as many as there is something to do for, one job at a time each.
+//! The workers of a run: their number, and jobs that block their thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::task::yield_now;
+use tokio::task::{block_in_place, yield_now};
 use towpath_pattern::{Run, Scope, Settings, Source};
 
 /// Jobs that wait at the same time.
@@ -75,4 +76,70 @@ async fn with_a_limit_of_one_no_two_jobs_compute_at_the_same_time() {
     let (outputs, ()) = tokio::join!(run.collect(), sending);
     assert_eq!(outputs.expect("no failure").len(), 20_000);
     assert!(!met.load(Ordering::SeqCst), "two jobs ran at the same time");
+}
+
+/// The number of completed jobs, for a job that blocks its thread until the other jobs have completed.
+#[derive(Default)]
+struct Completed {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Completed {
+    fn add(&self) {
+        *self.count.lock().expect("no panic") += 1;
+        self.changed.notify_all();
+    }
+
+    /// Blocks the thread until `count` jobs have completed; returns `false` after a long time.
+    fn block_until(&self, count: usize) -> bool {
+        let guard = self.count.lock().expect("no panic");
+        let (_guard, waited) = self
+            .changed
+            .wait_timeout_while(guard, Duration::from_secs(20), |completed| *completed < count)
+            .expect("no panic");
+        !waited.timed_out()
+    }
+}
+
+/// Two jobs block both threads of the runtime. `waits` says whether the other jobs have waited before.
+async fn other_jobs_complete(waits: bool) {
+    const ITEMS: usize = 40;
+    let (completed, started) = (Arc::<Completed>::default(), Arc::<Completed>::default());
+    let job = move |item: usize| {
+        let (completed, started) = (Arc::clone(&completed), Arc::clone(&started));
+        async move {
+            started.add();
+            if waits {
+                // Every job has started when the first job goes on.
+                while *started.count.lock().expect("no panic") < ITEMS {
+                    yield_now().await;
+                }
+            }
+            if item < 2 {
+                let others = block_in_place(|| completed.block_until(ITEMS - 2));
+                anyhow::ensure!(others, "the other jobs were held up");
+            } else {
+                completed.add();
+            }
+            Ok(item)
+        }
+    };
+    let run = Run::spawn(
+        Scope::default(),
+        Source::new(0..ITEMS),
+        Settings::new("blocking", ITEMS).ordered(),
+        Arc::new(job),
+    );
+    assert_eq!(run.collect().await.expect("no job is held up"), (0..ITEMS).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_block_in_place_hold_up_no_item() {
+    other_jobs_complete(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_block_in_place_hold_up_no_waiting_job() {
+    other_jobs_complete(true).await;
 }

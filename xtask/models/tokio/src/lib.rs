@@ -16,6 +16,7 @@ pub mod runtime {
     use shuttle::rand::{Rng, thread_rng};
 
     /// The schedule's runtime.
+    #[derive(Clone, Debug)]
     pub struct Handle;
 
     /// As tokio's; there is one runtime.
@@ -95,6 +96,12 @@ pub mod task {
         /// As tokio's: the clock of a schedule uses no budget.
         pub fn unconstrained<F: Future>(future: F) -> F {
             future
+        }
+
+        /// As tokio's: spent once in so many times.
+        #[must_use]
+        pub fn has_budget_remaining() -> bool {
+            !thread_rng().gen_ratio(1, BUDGET)
         }
 
         /// Pending once in so many times.

@@ -10,9 +10,11 @@ use crate::item::ItemBatch;
 use crate::source::{PollBatch, Source};
 
 impl<In, Out> State<In, Out> {
-    /// Returns the share of a worker in `items`. The share leaves items for the other workers.
-    fn share(&self, items: usize) -> usize {
-        items.div_ceil(self.threads.min(self.limit))
+    /// Returns the share of a worker in `items`. The share leaves items for the other workers, unless the batches of the
+    /// worker are light.
+    fn share(&self, items: usize, light: bool) -> usize {
+        let share = items.div_ceil(self.threads.min(self.limit));
+        if light { share.max(items.min(LARGEST_LIGHT)) } else { share }
     }
 
     /// Returns how many more items workers may hold.
@@ -47,17 +49,24 @@ impl<In, Out> State<In, Out> {
             return self.next_of_stopped(request);
         }
         // Jobs and items in turns: jobs that wake themselves do not keep items from their start, and vice versa.
-        if !request.resumed && let Some((slot, behind)) = self.jobs.pop_woken() {
+        if !request.resumed
+            && let Some((slot, behind)) = self.jobs.pop_woken()
+        {
             return Next::Resume(slot, behind);
         }
         let free = self.free();
         if free > 0 && self.input.ready() > 0 {
-            let count = request.batch.min(self.share(free)).min(self.share(self.input.ready()));
+            let count = request
+                .batch
+                .min(self.share(free, request.light))
+                .min(self.share(self.input.ready(), request.light));
             self.input.take_ready(count, batch);
             self.workers.take(count);
             return Next::Run;
         }
-        if !self.is_pollable(free) && let Some((slot, behind)) = self.jobs.pop_woken() {
+        if !self.is_pollable(free)
+            && let Some((slot, behind)) = self.jobs.pop_woken()
+        {
             return Next::Resume(slot, behind);
         }
         let idle_enough = self.workers.idle() >= self.threads;
@@ -77,11 +86,11 @@ impl<In, Out> State<In, Out> {
             }
             // From a queue, a worker takes no more items than jobs may start.
             let most = if source.is_queue() {
-                request.batch.min(self.share(free)).max(1)
+                request.batch.min(self.share(free, request.light)).max(1)
             } else {
                 request.batch.max(self.input.ahead())
             };
-            let max = most.min(self.share(room));
+            let max = most.min(self.share(room, request.light));
             // The poll replaces the waker of the listener in the source.
             self.workers.retire_listener();
             self.workers.check_rest();
@@ -154,7 +163,7 @@ impl<In, Out> State<In, Out> {
         }
         if count > 0 {
             let free = if self.is_stopped() { 0 } else { self.free() };
-            let own = request.batch.min(self.share(free));
+            let own = request.batch.min(self.share(free, request.light));
             self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
                 self.workers.take(batch.len());
@@ -221,9 +230,12 @@ impl<In, Out> State<In, Out> {
     pub(in super::super) fn settle(
         &mut self,
         next: Next<In, Out>,
+        light: bool,
         batch: &mut ItemBatch<In>,
     ) -> (Next<In, Out>, Another<In>, bool) {
         match next {
+            // A light batch with all ready items is over before another worker could start.
+            Next::Run if light && self.input.ready() == 0 => (Next::Run, Another::None, self.wakes()),
             Next::Run => {
                 let another = self.wake_another();
                 if matches!(another, Another::None) {
@@ -247,6 +259,10 @@ impl<In, Out> State<In, Out> {
         }
     }
 }
+
+/// The largest share that a worker with light batches takes without regard to other workers. A job that suddenly computes
+/// holds up no more items.
+const LARGEST_LIGHT: usize = 32;
 
 /// The most jobs of a stopped run that a worker cancels between two looks at the state.
 const LARGEST_SWEEP: usize = 64;
@@ -352,7 +368,7 @@ mod tests {
         let mut state = state(2, 2, 2);
         let mut worker = TestWorker::new(&mut state);
         worker.take(&mut state, 2, 2);
-        let (next, another, woke) = state.settle(Next::Run, &mut worker.items);
+        let (next, another, woke) = state.settle(Next::Run, false, &mut worker.items);
         assert!(matches!((next, another, woke), (Next::Retry, Another::New(_), true)));
         assert_eq!((state.input.ready(), state.workers.busy(), state.workers.in_flight()), (2, 0, 0));
     }
@@ -362,7 +378,10 @@ mod tests {
         let mut state = state(1, 0, 1);
         let mut worker = TestWorker::new(&mut state);
         assert!(matches!(state.wake_another(), Another::None), "one thread, one active worker");
-        assert!(matches!(state.settle(Next::Leave, &mut worker.items), (Next::Leave, Another::None, false)));
+        assert!(matches!(
+            state.settle(Next::Leave, false, &mut worker.items),
+            (Next::Leave, Another::None, false)
+        ));
         assert!(matches!(state.wake_another(), Another::New(_)));
     }
 

@@ -13,6 +13,9 @@ use crate::util::batch_size::{BatchSize, is_quick};
 /// measurable.
 const LARGEST_BATCH: usize = 128;
 
+/// The duration below which a batch is light: the wake-up of another worker takes as long.
+const LIGHT_BATCH: Duration = Duration::from_micros(4);
+
 /// The time after which a worker whose jobs do not wait lets the other tasks of its thread run.
 const LONG_SLICE: Duration = Duration::from_micros(500);
 
@@ -36,6 +39,8 @@ pub(super) struct WorkerBuffer<In> {
     size: BatchSize,
     /// The last batch was short, so a wake-up may wait for the next batch.
     quick: bool,
+    /// The last batch was so short that another worker would have cost more.
+    light: bool,
     /// The running time of the worker since the other tasks of the thread last ran.
     slice: Duration,
 }
@@ -54,6 +59,7 @@ impl<In> WorkerBuffer<In> {
             waker: None,
             size: BatchSize::default(),
             quick: false,
+            light: false,
             slice: Duration::ZERO,
         }
     }
@@ -67,12 +73,17 @@ impl<In> WorkerBuffer<In> {
         self.quick
     }
 
+    pub(super) fn is_light(&self) -> bool {
+        self.light
+    }
+
     /// Ends a batch at `now`, and sets the size of the next batch; returns whether to let other tasks of the thread
     /// run.
     pub(super) fn end_batch(&mut self, now: Instant) -> bool {
         let Some(started) = self.batch_started.take() else { return false };
         let took = now.duration_since(started);
         self.quick = is_quick(took);
+        self.light = took < LIGHT_BATCH;
         self.size.adapt(took, LARGEST_BATCH);
         self.slice += took;
         self.slice > LONG_SLICE

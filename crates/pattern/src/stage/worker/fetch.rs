@@ -107,7 +107,7 @@ where
         buffer.store_waker(cx);
         let mut spare = None;
         let previous = std::mem::replace(mode, Mode::Active);
-        let size = buffer.size();
+        let (size, light) = (buffer.size(), buffer.is_light());
         let looked = stage.with(|state| {
             spare = state.activate(*id, previous, progress);
             state.flush(outputs);
@@ -115,14 +115,14 @@ where
             state.make_ready(&mut buffer.items);
             struck.iter().for_each(|slot| state.strike(slot));
             let woke_for_slow = state.wakes_receiver() && !buffer.is_quick();
-            if (woke_for_slow || tired) && !state.is_done() {
+            if (woke_for_slow || tired) && !state.is_over() {
                 return None;
             }
             let mut request =
-                Request { id: *id, waker: &mut buffer.waker, batch: size, resumed: *resumed_last };
+                Request { id: *id, waker: &mut buffer.waker, batch: size, light, resumed: *resumed_last };
             let next = state.next(&mut request, &mut buffer.items);
             buffer.bounded = state.has_waited();
-            Some(state.settle(next, &mut buffer.items))
+            Some(state.settle(next, light, &mut buffer.items))
         });
         drop(spare);
         struck.clear();
@@ -142,10 +142,10 @@ where
             let took = measures.then(|| started.elapsed());
             stage.with(|state| {
                 let mut request =
-                    Request { id: *id, waker: &mut buffer.waker, batch: size, resumed: *resumed_last };
+                    Request { id: *id, waker: &mut buffer.waker, batch: size, light, resumed: *resumed_last };
                 let next = state.polled(&mut request, lease, (polled, took), &mut buffer.items);
                 buffer.bounded = state.has_waited();
-                state.settle(next, &mut buffer.items)
+                state.settle(next, light, &mut buffer.items)
             })
         } else {
             step

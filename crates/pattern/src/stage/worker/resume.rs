@@ -111,7 +111,9 @@ where
     fn end(&mut self, end: JobEnd<Out>) {
         let JobEnd { result, panicked, again } = end;
         match result {
-            Some(Ok(output)) => self.outputs.push_back(Output { position: self.position, result: Ok(output) }),
+            Some(Ok(output)) => {
+                self.outputs.push_back(Output { position: self.position, result: Ok(output) })
+            }
             Some(Err(error)) => self.failed(error),
             None => {}
         }
