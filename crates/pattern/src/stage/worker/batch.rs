@@ -59,23 +59,20 @@ where
     where
         Fut: Future<Output = Completed<In, Out>>,
     {
-        // The position is read from this variable: a load of the field, stored a moment ago, costs more.
-        let mut position = self.position;
         loop {
+            // Before the look at the flag: a sweep of a stopped run wakes the slot after the flag is set. Either the flag is
+            // seen here, or the wake-up stays for the job that starts.
+            if let Some(slot) = &self.slot {
+                slot.clear();
+            }
             if self.shared.is_stopping() {
-                job.set(None);
                 return Poll::Ready(());
             }
-            if job.is_none() {
-                let Some(item) = self.buffer.items.pop_front() else { return Poll::Ready(()) };
-                if let Some(slot) = &self.slot {
-                    slot.clear();
-                }
-                position = item.position;
-                self.position = position;
-                let stage = self.ticket.take().unwrap_or_else(|| Arc::clone(&self.shared));
-                job.set(Some(start(Taken::new(item, stage))));
-            }
+            let Some(item) = self.buffer.items.pop_front() else { return Poll::Ready(()) };
+            let position = item.position;
+            self.position = position;
+            let stage = self.ticket.take().unwrap_or_else(|| Arc::clone(&self.shared));
+            job.set(Some(start(Taken::new(item, stage))));
             let Some(running) = job.as_mut().as_pin_mut() else { return Poll::Ready(()) };
             // The result is matched in place: a move of the result would cost more than the rest of the hand-over.
             match ready!(running.poll(cx)) {
