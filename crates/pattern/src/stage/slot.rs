@@ -12,10 +12,10 @@
 //! A slot outlives its job, and a later job uses the slot again. So the waker of an earlier job may wake a later job
 //! once, which costs one poll.
 
-use std::future::Future;
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Wake;
+use std::task::{Context, Poll, Wake};
 
 use crate::item::Position;
 use crate::util::mutex::Mutex;
@@ -30,8 +30,15 @@ const NOTIFIED: u8 = 2;
 /// A slot without a place in the list of slots.
 const NO_PLACE: usize = usize::MAX;
 
-/// A job that waits, or that has ended.
-pub(super) type JobFuture<Out> = Pin<Box<dyn Future<Output = JobEnd<Out>> + Send>>;
+/// A pinned place for a worker, and later for a job alone.
+pub(super) trait Seat<Out>: Send {
+    /// Gives the seat to a worker. The seat does not know the type of the worker before.
+    fn sit(self: Pin<&mut Self>, worker: Box<dyn Any + Send>);
+
+    /// Polls the worker, or the job that the worker has left behind; ready with the end of that job. Afterwards, the seat is
+    /// free for a worker.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<JobEnd<Out>>;
+}
 
 /// The end of a job that has waited.
 pub(super) struct JobEnd<Out> {
@@ -45,7 +52,7 @@ pub(super) struct JobEnd<Out> {
 
 /// A job that waits.
 pub(super) struct WaitingJob<Out> {
-    pub(super) future: JobFuture<Out>,
+    pub(super) seat: Pin<Box<dyn Seat<Out>>>,
     /// The position of the item of the job.
     pub(super) position: Position,
     /// The job has dropped its item before the start, and goes on without an item.
@@ -148,9 +155,18 @@ mod tests {
         Slot::new(Arc::new(NoQueue))
     }
 
+    struct NoSeat;
+
+    impl Seat<()> for NoSeat {
+        fn sit(self: Pin<&mut Self>, _: Box<dyn Any + Send>) {}
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<JobEnd<()>> {
+            Poll::Pending
+        }
+    }
+
     fn job() -> WaitingJob<()> {
-        let future = Box::pin(std::future::pending());
-        WaitingJob { future, position: Position::NONE, without_item: false }
+        WaitingJob { seat: Box::pin(NoSeat), position: Position::NONE, without_item: false }
     }
 
     /// S1.

@@ -7,10 +7,10 @@
 mod batch;
 mod buffer;
 mod context;
-mod desk;
 mod fetch;
 mod lifecycle;
 mod resume;
 mod seat;
+mod tray;
 
 pub(super) use context::WorkerContext;

@@ -1,20 +1,26 @@
 //! A worker from its creation to its drop.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 
 use super::super::shared::StageShared;
 use super::super::shutdown;
-use super::super::slot::{RunQueue, Slot};
+use super::super::slot::{RunQueue, Seat, Slot};
 use super::super::step::{Mode, NewWorker, Progress, WorkerId};
 use super::buffer::WorkerBuffer;
+use super::tray::Tray;
 use crate::failure::{Cancelled, Cause};
 use crate::item::{Output, Position};
+use crate::util::panic::drop_caught;
 
-/// The most slots without a job that a worker keeps, and the most slots that a worker creates at once.
-const MOST_SPARES: usize = 32;
+/// The most slots and seats without a job that a worker keeps: as many as the largest batch has items.
+const MOST_SPARES: usize = 128;
+
+/// The most slots that a worker creates at once.
+const MOST_NEW_SLOTS: usize = 32;
 
 /// The reason of a worker to leave its seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +30,9 @@ pub(super) enum Step {
     /// The worker is not needed any more.
     Leave,
 }
+
+/// A seat without a worker and without a job.
+type FreeSeat<Out> = Option<Pin<Box<dyn Seat<Out>>>>;
 
 /// A worker.
 pub(super) struct Worker<In, Out> {
@@ -47,10 +56,12 @@ pub(super) struct Worker<In, Out> {
     pub(super) position: Position,
     pub(super) buffer: WorkerBuffer<In>,
     pub(super) outputs: VecDeque<Output<Out>>,
-    /// The slot of the job in the seat, if the job waits.
+    /// The slot of the seat.
     pub(super) slot: Option<Arc<Slot<Out>>>,
-    /// Slots without a job.
-    spares: Vec<Arc<Slot<Out>>>,
+    /// The place where a seat returns the worker.
+    pub(super) tray: Arc<Tray<In, Out>>,
+    /// Slots without a job, with the seat of the last job.
+    spares: Vec<(Arc<Slot<Out>>, FreeSeat<Out>)>,
     /// How many slots the worker creates next.
     next_spares: usize,
     /// Spare slots that the stage no longer needs.
@@ -70,11 +81,11 @@ where
     In: Send + 'static,
     Out: Send + 'static,
 {
-    /// Takes the next slot, for the job of the next seat.
-    pub(super) fn next_slot(&mut self) -> Arc<Slot<Out>> {
-        let slot = self.spares.pop().unwrap_or_else(|| self.new_slots());
+    /// Takes the next slot, with a free seat if the worker has one.
+    pub(super) fn next_place(&mut self) -> (Arc<Slot<Out>>, FreeSeat<Out>) {
+        let (slot, seat) = self.spares.pop().unwrap_or_else(|| (self.new_slots(), None));
         self.slot = Some(Arc::clone(&slot));
-        slot
+        (slot, seat)
     }
 
     /// Creates several slots, and returns one of the slots.
@@ -82,16 +93,21 @@ where
     fn new_slots(&mut self) -> Arc<Slot<Out>> {
         let queue: Arc<dyn RunQueue<Out>> = Arc::clone(&self.shared) as _;
         let slots: Vec<_> = (0..self.next_spares).map(|_| Arc::new(Slot::new(Arc::clone(&queue)))).collect();
-        self.next_spares = (2 * self.next_spares).min(MOST_SPARES);
+        self.next_spares = (2 * self.next_spares).min(MOST_NEW_SLOTS);
         self.shared.with(|state| state.enlist(slots.iter().cloned()));
-        self.spares.extend(slots);
-        self.spares.pop().expect("there is at least one slot")
+        let mut slots = slots.into_iter();
+        let slot = slots.next().expect("there is at least one slot");
+        self.spares.extend(slots.map(|slot| (slot, None)));
+        slot
     }
 
-    /// Keeps a slot without a job for a later job.
-    pub(super) fn keep_slot(&mut self, slot: Arc<Slot<Out>>) {
-        let kept = if self.spares.len() < MOST_SPARES { &mut self.spares } else { &mut self.struck };
-        kept.push(slot);
+    /// Keeps a slot and a seat without a job for a later job.
+    pub(super) fn keep_place(&mut self, slot: Arc<Slot<Out>>, seat: FreeSeat<Out>) {
+        if self.spares.len() < MOST_SPARES {
+            self.spares.push((slot, seat));
+        } else {
+            self.struck.push(slot);
+        }
     }
 }
 
@@ -112,6 +128,7 @@ impl<In, Out> Worker<In, Out> {
             buffer: WorkerBuffer::new(batch),
             outputs: VecDeque::new(),
             slot: None,
+            tray: Arc::default(),
             spares: Vec::new(),
             next_spares: 1,
             struck: Vec::new(),
@@ -136,9 +153,16 @@ impl<In, Out> Drop for Worker<In, Out> {
     /// Removes the worker from the registry, and returns the items and outputs of the worker to the stage.
     fn drop(&mut self) {
         let broken = self.in_poll && thread::panicking();
+        // A seat refers to the values captured by the work, and a run that is over holds no such values.
+        for (slot, seat) in self.spares.drain(..) {
+            self.struck.push(slot);
+            if let Some(payload) = drop_caught(seat) {
+                self.shared.fail(Cause::from_panic(payload));
+            }
+        }
         let progress = self.progress();
         let held = progress.completed > 0;
-        let Self { shared, outputs, buffer, spares, struck, slot, .. } = self;
+        let Self { shared, outputs, buffer, struck, slot, .. } = self;
         let (waker, last) = shared.with(|state| {
             let waker = state.deactivate(self.id, self.mode, progress);
             state.flush(outputs);
@@ -150,7 +174,7 @@ impl<In, Out> Drop for Worker<In, Out> {
                 // Only a runtime that shuts down drops a worker before the end of the worker.
                 state.fail(Cause::Cancelled(Cancelled::Runtime));
             }
-            spares.iter().chain(struck.iter()).chain(slot.iter()).for_each(|slot| state.strike(slot));
+            struck.iter().chain(slot.iter()).for_each(|slot| state.strike(slot));
             let last = state.has_one_worker();
             if !last {
                 state.remove_worker();

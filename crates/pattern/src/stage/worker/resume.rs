@@ -1,11 +1,12 @@
 //! Jobs that wait: how a worker leaves a job behind, resumes a job, and cancels a job.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::task::coop;
 
-use super::super::slot::{JobEnd, JobFuture, Slot, WaitingJob};
+use super::super::slot::{JobEnd, Seat, Slot, WaitingJob};
 use super::super::state::State;
 use super::super::work::Work;
 use super::context::WorkerContext;
@@ -22,13 +23,17 @@ where
     Out: Send + 'static,
 {
     /// Leaves the job of a seat behind, where any worker finds the job.
-    pub(super) fn leave_behind<W>(&mut self, future: JobFuture<Out>, context: &Arc<WorkerContext<In, Out, W>>)
-    where
+    pub(super) fn leave_behind<W>(
+        &mut self,
+        slot: Arc<Slot<Out>>,
+        seat: Pin<Box<dyn Seat<Out>>>,
+        context: &Arc<WorkerContext<In, Out, W>>,
+    ) where
         W: Work<In, Out>,
     {
-        let Some(slot) = self.slot.take() else { return };
+        self.slot = None;
         let without_item = std::mem::take(&mut self.without_item);
-        self.store(slot, WaitingJob { future, position: self.position, without_item }, context);
+        self.store(slot, WaitingJob { seat, position: self.position, without_item }, context);
     }
 
     /// Stores a job that waits. If the job was woken meanwhile, the job goes into the run queue.
@@ -79,20 +84,19 @@ where
         W: Work<In, Out>,
     {
         slot.own();
-        let Some(mut job) = slot.take() else { return self.keep_slot(slot) };
+        let Some(mut job) = slot.take() else { return self.keep_place(slot, None) };
         self.position = job.position;
         self.without_item = job.without_item;
         // The item counts as completed if a panic of a waker ends this worker.
         self.resumed += 1;
         if self.shared.is_stopping() {
             self.cancel(job);
-            return self.keep_slot(slot);
+            return self.keep_place(slot, None);
         }
         let waker = Waker::from(Arc::clone(&slot));
-        match job.future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        match job.seat.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(end) => {
-                drop(job);
-                self.keep_slot(slot);
+                self.keep_place(slot, Some(job.seat));
                 self.end(end);
             }
             Poll::Pending => {
@@ -138,7 +142,7 @@ where
 
     fn cancel(&mut self, job: WaitingJob<Out>) {
         self.without_item = job.without_item;
-        if let Some(payload) = drop_caught(job.future) {
+        if let Some(payload) = drop_caught(job.seat) {
             self.panicked(payload, None);
         }
         self.without_item = false;

@@ -2,40 +2,49 @@
 //!
 //! A job may wait, so a job runs where it can stay: in a seat, which is pinned. Jobs that do not wait use the same seat
 //! one after the other. If a job waits, the worker leaves the seat and takes another. From here on, the seat is the future
-//! of the job alone.
+//! of the job alone. After the end of the job, the memory of the seat serves another worker.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use pin_project_lite::pin_project;
+
 use super::super::shared::StageShared;
-use super::super::slot::{JobEnd, JobFuture};
+use super::super::slot::{JobEnd, Seat, Slot};
 use super::super::work::{Completed, Work};
 use super::context::WorkerContext;
-use super::desk::Desk;
 use super::lifecycle::{Step, Worker};
+use super::tray::Tray;
 use crate::failure::Cause;
 use crate::util::panic::{catch, drop_caught};
 
+/// A reference to the context, shared by the seats of a worker: all jobs of a stage would otherwise count their references
+/// in the same place.
+type Shared<In, Out, W> = Arc<Arc<WorkerContext<In, Out, W>>>;
+
 /// The task of a worker. A runtime that shuts down drops the task between two polls.
 pub(super) struct WorkerTask<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
-    shared: Arc<StageShared<In, Out>>,
+    stage: Arc<StageShared<In, Out>>,
     /// Present until the worker leaves.
-    desk: Option<Arc<Desk<In, Out, W>>>,
+    context: Option<Shared<In, Out, W>>,
+    tray: Arc<Tray<In, Out>>,
     place: Place<In, Out>,
 }
 
 enum Place<In, Out> {
     /// The worker has no seat.
     Standing(Box<Worker<In, Out>>),
-    Seated(Seat<Out>),
+    Seated(OwnSeat<Out>),
     Left,
 }
 
-/// A seat with a worker.
-struct Seat<Out> {
-    future: JobFuture<Out>,
+/// The seat of a worker.
+struct OwnSeat<Out> {
+    seat: Pin<Box<dyn Seat<Out>>>,
+    slot: Arc<Slot<Out>>,
     /// The waker of a job that waits in this seat.
     waker: Waker,
 }
@@ -48,42 +57,57 @@ where
 {
     pub(super) fn new(context: &Arc<WorkerContext<In, Out, W>>, worker: Worker<In, Out>) -> Self {
         Self {
-            shared: Arc::clone(&context.shared),
-            desk: Some(Arc::new(Desk::new(Arc::clone(context)))),
+            stage: Arc::clone(&context.shared),
+            context: Some(Arc::new(Arc::clone(context))),
+            tray: Arc::clone(&worker.tray),
             place: Place::Standing(Box::new(worker)),
         }
     }
 
     fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(desk) = &self.desk else { return Poll::Ready(()) };
             match std::mem::replace(&mut self.place, Place::Left) {
-                Place::Standing(mut worker) => {
-                    // Every waker of a task wakes the task, so the worker keeps the first waker.
-                    worker.task.get_or_insert_with(|| cx.waker().clone());
-                    let waker = Waker::from(worker.next_slot());
-                    self.place = Place::Seated(Seat { future: seat(Arc::clone(desk), worker), waker });
-                }
-                Place::Seated(mut seat) => {
+                Place::Standing(worker) => self.sit(worker, cx),
+                Place::Seated(mut own) => {
                     // A seat with a worker is pending.
-                    let _ = seat.future.as_mut().poll(&mut Context::from_waker(&seat.waker));
-                    let Some(mut worker) = desk.take() else {
-                        self.place = Place::Seated(seat);
+                    let _ = own.seat.as_mut().poll(&mut Context::from_waker(&own.waker));
+                    let Some(worker) = self.tray.take() else {
+                        self.place = Place::Seated(own);
                         return Poll::Pending;
                     };
-                    match worker.step {
-                        Step::Wait => {
-                            worker.leave_behind(seat.future, &desk.context);
-                            self.place = Place::Standing(worker);
-                        }
-                        Step::Leave => {
-                            drop(seat);
-                            self.leave_desk();
-                            drop(worker);
-                        }
-                    }
+                    self.stand(worker, own);
                 }
                 Place::Left => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Gives the worker a seat.
+    fn sit(&mut self, mut worker: Box<Worker<In, Out>>, cx: &Context<'_>) {
+        let Some(context) = &self.context else { return };
+        // Every waker of a task wakes the task, so the worker keeps the first waker.
+        worker.task.get_or_insert_with(|| cx.waker().clone());
+        let (slot, seat) = worker.next_place();
+        let mut seat = seat.unwrap_or_else(|| new_seat(Arc::clone(context)));
+        seat.as_mut().sit(worker);
+        let waker = Waker::from(Arc::clone(&slot));
+        self.place = Place::Seated(OwnSeat { seat, slot, waker });
+    }
+
+    /// Continues after the worker has left its seat.
+    fn stand(&mut self, mut worker: Box<Worker<In, Out>>, own: OwnSeat<Out>) {
+        match (worker.step, &self.context) {
+            (Step::Wait, Some(context)) => {
+                worker.leave_behind(own.slot, own.seat, context);
+                self.place = Place::Standing(worker);
+            }
+            _ => {
+                // The seat refers to the values captured by the work.
+                if let Some(payload) = drop_caught(own) {
+                    self.stage.fail(Cause::from_panic(payload));
+                }
+                self.leave_context();
+                drop(worker);
             }
         }
     }
@@ -105,44 +129,102 @@ where
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> WorkerTask<In, Out, W> {
     /// Drops the reference to the values captured by the work: a run that is over holds no such values, and the drop of the
     /// worker may end the run.
-    fn leave_desk(&mut self) {
-        if let Some(payload) = drop_caught(self.desk.take()) {
-            self.shared.fail(Cause::from_panic(payload));
+    fn leave_context(&mut self) {
+        if let Some(payload) = drop_caught(self.context.take()) {
+            self.stage.fail(Cause::from_panic(payload));
         }
     }
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for WorkerTask<In, Out, W> {
     fn drop(&mut self) {
-        self.leave_desk();
+        self.leave_context();
     }
 }
 
-/// Creates a seat for a worker.
-fn seat<In, Out, W>(desk: Arc<Desk<In, Out, W>>, worker: Box<Worker<In, Out>>) -> JobFuture<Out>
+pin_project! {
+    /// A seat that a worker may use again.
+    struct ReusedSeat<In, Out, W, F, S>
+    where
+        In: Send,
+        In: 'static,
+        Out: Send,
+        Out: 'static,
+        W: Work<In, Out>,
+    {
+        #[pin]
+        future: Option<F>,
+        // Present while the seat is free.
+        context: Option<Shared<In, Out, W>>,
+        serve: S,
+    }
+}
+
+impl<In, Out, W, F, S> Seat<Out> for ReusedSeat<In, Out, W, F, S>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    W: Work<In, Out>,
+    F: Future<Output = (JobEnd<Out>, Option<Shared<In, Out, W>>)> + Send,
+    S: Fn(Seated<In, Out, W>) -> F + Send,
+{
+    fn sit(self: Pin<&mut Self>, worker: Box<dyn Any + Send>) {
+        let mut this = self.project();
+        let worker = worker.downcast().ok();
+        let seated = Seated { context: this.context.take(), worker };
+        this.future.set(Some((this.serve)(seated)));
+    }
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<JobEnd<Out>> {
+        let mut this = self.project();
+        let future = this.future.as_mut().as_pin_mut().expect("polled with a worker or a job");
+        let (end, context) = ready!(future.poll(cx));
+        this.future.set(None);
+        *this.context = context;
+        Poll::Ready(end)
+    }
+}
+
+/// Creates a free seat.
+fn new_seat<In, Out, W>(context: Shared<In, Out, W>) -> Pin<Box<dyn Seat<Out>>>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    W: Work<In, Out>,
+{
+    Box::pin(ReusedSeat { future: None, context: Some(context), serve: serve::<In, Out, W> })
+}
+
+/// Serves with the worker of a seat until a job waits, and then polls the job alone.
+fn serve<In, Out, W>(
+    mut seated: Seated<In, Out, W>,
+) -> impl Future<Output = (JobEnd<Out>, Option<Shared<In, Out, W>>)> + Send
 where
     In: Send + 'static,
     Out: Send + 'static,
     W: Work<In, Out>,
 {
     // A block and not an `async fn`, since an `async fn` reserves memory for its arguments twice.
-    let mut seated = Seated { desk: Some(desk), worker: Some(worker) };
-    Box::pin(async move {
-        let Seated { desk, worker } = &mut seated;
-        let context = &desk.as_ref().expect("there until dropped").context;
-        let mut job = pin!(None);
-        poll_fn(|cx| {
-            let Some(mut seated) = worker.take() else { return poll_job(cx, job.as_mut()) };
-            let start = |taken| context.work.work(taken, &context.jobs);
-            if seated.serve(cx, context, job.as_mut(), start).is_pending() {
-                *worker = Some(seated);
-            } else {
-                desk.as_ref().expect("there until dropped").put(seated);
-            }
-            Poll::Pending
-        })
-        .await
-    })
+    async move {
+        let end = {
+            let Seated { context, worker } = &mut seated;
+            let context = &**context.as_ref().expect("there until dropped");
+            let mut job = pin!(None);
+            poll_fn(|cx| {
+                let Some(mut seated) = worker.take() else { return poll_job(cx, job.as_mut()) };
+                let start = |taken| context.work.work(taken, &context.jobs);
+                if seated.serve(cx, context, job.as_mut(), start).is_pending() {
+                    *worker = Some(seated);
+                } else {
+                    let tray = Arc::clone(&seated.tray);
+                    tray.put(seated);
+                }
+                Poll::Pending
+            })
+            .await
+        };
+        (end, seated.context.take())
+    }
 }
 
 /// Polls a job without a worker. The future of the job is dropped with the end of the job.
@@ -170,19 +252,19 @@ where
     }
 }
 
-/// The values of a seat. A runtime that shuts down drops a seat with its worker.
+/// The values of a seat in use. A runtime that shuts down drops a seat with its worker.
 struct Seated<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
-    desk: Option<Arc<Desk<In, Out, W>>>,
+    context: Option<Shared<In, Out, W>>,
     worker: Option<Box<Worker<In, Out>>>,
 }
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Seated<In, Out, W> {
     /// Drops the values captured by the work before the worker, as the task does.
     fn drop(&mut self) {
-        let desk = self.desk.take();
+        let context = self.context.take();
         // Without a worker, this is the drop of a job, which has a catch of its own.
-        let Some(worker) = &self.worker else { return drop(desk) };
-        if let Some(payload) = drop_caught(desk) {
+        let Some(worker) = &self.worker else { return drop(context) };
+        if let Some(payload) = drop_caught(context) {
             worker.shared.fail(Cause::from_panic(payload));
         }
     }
