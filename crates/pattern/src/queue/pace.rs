@@ -9,7 +9,7 @@ use crate::util::sync::atomic::{AtomicU8, Ordering};
 /// The number of operations of a handle per unit of the task's cooperative budget. A task that never waits then yields
 /// after about a thousand operations: every 50 µs with single items. At a unit per operation, the task would yield after
 /// about a hundred.
-const OPERATIONS_A_UNIT: u8 = 8;
+const OPERATIONS_A_UNIT: u8 = 16;
 
 /// Counts the operations of a handle.
 #[derive(Default)]

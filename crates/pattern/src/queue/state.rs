@@ -96,14 +96,31 @@ impl<T> State<T> {
         most.saturating_sub(self.items.len())
     }
 
+    /// Sends a single item in the usual case: the queue is open, has free capacity and has no deposit.
+    ///
+    /// The rare cases are left to [`State::send`].
+    #[inline]
+    pub(super) fn send_single(&mut self, item: T, index: Option<usize>) -> Result<(), T> {
+        if self.closed || self.deposits.total() > 0 || self.items.len() >= self.capacity {
+            return Err(item);
+        }
+        self.items.push(index, item);
+        self.notify_receivers();
+        Ok(())
+    }
+
     /// Sends items up to the free capacity. Ready with `true` when all are sent, with `false` when the queue is closed.
     #[inline]
     pub(super) fn send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
-        if self.deposits.total() > 0 || sending.ticket.is_some() {
-            self.send_in_turn(sending)
-        } else {
-            self.send_at_once(sending)
+        if self.deposits.total() > 0 || S::MAY_DEPOSIT && sending.ticket.is_some() {
+            return self.send_in_turn(sending);
         }
+        let sent = self.send_at_once(sending);
+        if sent.is_ready() && sending.ticket.is_some() {
+            self.senders.leave(sending.ticket, &mut self.wakes);
+            self.notify_senders();
+        }
+        sent
     }
 
     /// Sends before all waiting senders.
@@ -118,7 +135,7 @@ impl<T> State<T> {
         if sending.items.len() == 0 { Poll::Ready(true) } else { Poll::Pending }
     }
 
-    /// Sends for a sender that has waited, or finds deposits.
+    /// Sends for a sender that may have deposited items, or finds deposits.
     #[inline(never)]
     fn send_in_turn<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
         // No sender goes before the deposits, except the sender that has waited longest.
@@ -191,6 +208,19 @@ impl<T> State<T> {
         }
         self.senders.leave(sending.ticket, &mut self.wakes);
         self.notify_senders();
+    }
+
+    /// Hands a single item to a receiver without a ticket, in the usual case: the queue has an item.
+    ///
+    /// The rare cases are left to [`State::recv`].
+    #[inline]
+    pub(super) fn recv_single(&mut self, unfinished: &mut usize) -> Option<T> {
+        let (_, item) = self.items.pop()?;
+        self.finished += std::mem::replace(unfinished, 1);
+        // The item is not finished yet, so no joiner is released.
+        self.notify_receivers();
+        self.notify_senders();
+        Some(item)
     }
 
     /// Hands items to a receiver through `take`. Ready with the number: 0 if the queue is closed and empty.

@@ -11,6 +11,14 @@ use super::panic::{Payload, catch, drop_caught};
 /// The largest number of wakers that a reused list keeps memory for.
 const KEPT_WAKERS: usize = 64;
 
+/// The number of wakers that are taken out of a list without the memory of the list.
+const FEW_WAKERS: usize = 4;
+
+/// Wakes all wakers; returns the first panic. A panic of a waker keeps no other waker from being woken.
+pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
+    wakers.into_iter().fold(None, |panicked, waker| panicked.or(catch(|| waker.wake()).err()))
+}
+
 /// Wakers to wake, and wakers to drop, once a lock is released.
 #[derive(Default)]
 pub struct WakeList {
@@ -63,12 +71,23 @@ impl WakeList {
         if self.has_one_at_most() { self.first.take() } else { None }
     }
 
+    /// Takes all wakers, if the list has only few wakers to wake and no waker to drop. The list keeps its memory.
+    #[inline]
+    pub(crate) fn take_few(&mut self) -> Option<[Option<Waker>; FEW_WAKERS]> {
+        if self.others.len() >= FEW_WAKERS || !self.unneeded.is_empty() {
+            return None;
+        }
+        let mut few = [const { None }; FEW_WAKERS];
+        few[0] = self.first.take();
+        for (slot, waker) in few[1..].iter_mut().zip(self.others.drain(..)) {
+            *slot = Some(waker);
+        }
+        Some(few)
+    }
+
     /// Wakes and drops all wakers; returns the first panic. A panic of a waker keeps no other waker from being woken.
     pub fn wake_all(&mut self) -> Option<Payload> {
-        let mut panicked = None;
-        for waker in self.first.take().into_iter().chain(self.others.drain(..)) {
-            panicked = panicked.or(catch(|| waker.wake()).err());
-        }
+        let mut panicked = wake_each(self.first.take().into_iter().chain(self.others.drain(..)));
         for waker in self.unneeded.drain(..) {
             panicked = panicked.or(drop_caught(waker));
         }
