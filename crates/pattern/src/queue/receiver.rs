@@ -75,7 +75,7 @@ impl<T> Receiver<T> {
     /// ```
     pub async fn recv(&mut self) -> Option<T> {
         let due = self.pace.is_due();
-        if !due && let Some(item) = self.queue.0.recv_single(&mut self.unfinished) {
+        if !due && let Some(item) = self.recv_single() {
             return Some(item);
         }
         let mut item = None;
@@ -138,6 +138,9 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        if let Some(item) = self.recv_single() {
+            return Ok(item);
+        }
         let mut item = None;
         let Self { queue, ticket, unfinished, .. } = self;
         let received = queue
@@ -179,6 +182,12 @@ impl<T> Receiver<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.queue.0.capacity
+    }
+
+    /// Receives an item at once, in the usual case: the receiver has no entry in the wait list, and the queue has an item.
+    #[inline]
+    fn recv_single(&mut self) -> Option<T> {
+        if self.ticket.is_some() { None } else { self.queue.0.recv_single(&mut self.unfinished) }
     }
 
     /// Polls an operation, at the cost of a unit of the budget if one is `due`.
@@ -252,7 +261,11 @@ impl<T> Stream for Receiver<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let (mut item, due) = (None, self.pace.is_due());
+        let due = self.pace.is_due();
+        if !due && let Some(item) = self.recv_single() {
+            return Poll::Ready(Some(item));
+        }
+        let mut item = None;
         ready!(self.poll_recv(cx, due, 1, |items, _| item = items.pop()));
         Poll::Ready(item.map(|(_, item)| item))
     }

@@ -158,6 +158,10 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.try_send(3), Err(TrySendError::Closed(3)));
     /// ```
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        let item = match self.queue.0.send_single(item, self.index) {
+            Ok(()) => return Ok(()),
+            Err(item) => item,
+        };
         let mut item = Some(item);
         let sent =
             self.queue.0.try_send(&mut Sending { ticket: &mut None, items: &mut item, index: self.index });
