@@ -113,7 +113,7 @@ impl<T> Receiver<T> {
     pub fn recv_many(&mut self, max: usize, into: &mut Vec<T>) -> impl Future<Output = usize> {
         assert!(max > 0, "to receive 0 items would never end; use 1 or more");
         async move {
-            let due = self.pace.is_due();
+            let due = self.pace.is_due_for_batch();
             let pending = PendingRecv(self);
             poll_fn(|cx| pending.0.poll_recv(cx, due, max, |items, count| items.pop_many(count, into))).await
         }

@@ -136,7 +136,8 @@ impl<T> Sender<T> {
     /// # Ok(()) }
     /// ```
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
-        let mut pending = PendingSend { sender: self, due: self.pace.is_due(), ticket: None, items };
+        let mut pending =
+            PendingSend { sender: self, due: self.pace.is_due_for_batch(), ticket: None, items };
         if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
     }
 

@@ -398,6 +398,39 @@ mod tests {
     }
 
     #[test]
+    fn single_item_is_refused_if_full_closed_or_behind_deposits() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default());
+        assert_eq!((state.send_single(0, None), state.send_single(1, None)), (Ok(()), Ok(())));
+        assert_eq!(state.send_single(8, None), Err(8), "full");
+        assert!(sender.send(&mut state, &mut &mut VecDeque::from([2])).is_pending());
+        assert_eq!(state.recv_single(&mut receiver.unfinished), Some(0));
+        assert_eq!(state.send_single(8, None), Err(8), "a deposit is older");
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![1]));
+        assert_eq!(state.recv_single(&mut receiver.unfinished), None, "the deposit is not admitted yet");
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        state.close();
+        assert_eq!(state.send_single(8, None), Err(8), "closed");
+    }
+
+    #[test]
+    fn single_item_notifies_and_counts_as_the_general_path_does() {
+        let (mut state, mut receiver) = (State::new(1, false), Party::default());
+        let (mut sender, mut waiting, mut ticket) = (Party::default(), Party::default(), None);
+        assert_eq!((waiting.recv(&mut state, 1), notifies(&mut state)), (None, false));
+        assert_eq!((state.send_single(1, None), notifies(&mut state)), (Ok(()), true));
+        assert!(sender.send(&mut state, &mut Some(2)).is_pending());
+        assert_eq!((state.recv_single(&mut receiver.unfinished), notifies(&mut state)), (Some(1), true));
+        assert_eq!(sender.send(&mut state, &mut Some(2)), Poll::Ready(true));
+        assert_eq!(sender.ticket, None, "a sender without a deposit leaves the list");
+        state.wait_to_join(&mut ticket, Waker::noop().clone());
+        assert_eq!(state.recv_single(&mut receiver.unfinished), Some(2));
+        assert!(state.join(&mut ticket).is_pending(), "the last item is not finished");
+        state.cancel_recv(&mut receiver.ticket, &mut receiver.unfinished);
+        assert_eq!(state.join(&mut ticket), Poll::Ready(true), "every item is finished");
+    }
+
+    #[test]
     fn deposit_is_admitted_when_the_queue_is_empty() {
         let (mut state, mut sender, mut receiver) =
             (State::new(2, false), Party::default(), Party::default());

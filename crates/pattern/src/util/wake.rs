@@ -171,6 +171,25 @@ mod tests {
     }
 
     #[test]
+    fn few_wakers_are_taken_in_order_and_many_are_not() {
+        let waker = || Waker::from(Arc::new(Counting(AtomicUsize::new(0))));
+        for wakers in [1, FEW_WAKERS, FEW_WAKERS + 1] {
+            let mut list = WakeList::default();
+            let all: Vec<_> = (0..wakers).map(|_| waker()).collect();
+            list.extend(all.iter().cloned());
+            let few = list.take_few().map(|few| few.into_iter().flatten().collect::<Vec<_>>());
+            let same = few.as_ref().map(|few| {
+                few.len() == wakers && few.iter().zip(&all).all(|(taken, waker)| taken.will_wake(waker))
+            });
+            assert_eq!((same, list.wakes()), ((wakers <= FEW_WAKERS).then_some(true), wakers > FEW_WAKERS));
+        }
+        let mut list = WakeList::default();
+        list.push(waker());
+        list.discard(Some(waker()));
+        assert!(list.take_few().is_none(), "a waker is to be dropped");
+    }
+
+    #[test]
     fn replaced_waker_is_dropped_and_not_woken() {
         let counting = Arc::new(Counting(AtomicUsize::new(0)));
         let (mut list, mut slot) = (WakeList::default(), WakerSlot::default());
