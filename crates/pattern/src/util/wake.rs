@@ -16,7 +16,11 @@ const FEW_WAKERS: usize = 4;
 
 /// Wakes all wakers; returns the first panic. A panic of a waker keeps no other waker from being woken.
 pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
-    wakers.into_iter().fold(None, |panicked, waker| panicked.or(catch(|| waker.wake()).err()))
+    let mut panicked = None;
+    for waker in wakers {
+        panicked = panicked.or(catch(|| waker.wake()).err());
+    }
+    panicked
 }
 
 /// Wakers to wake, and wakers to drop, once a lock is released.
