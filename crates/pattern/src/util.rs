@@ -7,3 +7,4 @@ pub mod panic;
 pub(crate) mod sync;
 pub(crate) mod ticket_list;
 pub(crate) mod wake;
+pub(crate) mod wake_flag;

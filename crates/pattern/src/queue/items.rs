@@ -58,6 +58,15 @@ impl<T> Items<T> {
         outgoing.move_to(count, &mut self.values);
     }
 
+    /// Moves a single item into the queue.
+    #[inline]
+    pub(super) fn push(&mut self, index: Option<usize>, value: T) {
+        if index.is_some() || self.indices.is_some() {
+            self.extend_indices(1, index);
+        }
+        self.values.push_back(value);
+    }
+
     /// Adds the indices of the next `count` items, before the items are moved.
     #[inline(never)]
     fn extend_indices(&mut self, count: usize, index: Option<usize>) {

@@ -7,9 +7,9 @@ use tokio::task::coop;
 use crate::util::sync::atomic::{AtomicU8, Ordering};
 
 /// The number of operations of a handle per unit of the task's cooperative budget. A task that never waits then yields
-/// after about a thousand operations: every 50 µs with single items. At a unit per operation, the task would yield after
-/// about a hundred.
-const OPERATIONS_A_UNIT: u8 = 8;
+/// after about two thousand single items, or a thousand batches: every 50 µs with single items. At a unit per operation,
+/// the task would yield after about a hundred.
+const OPERATIONS_A_UNIT: u8 = 16;
 
 /// Counts the operations of a handle.
 #[derive(Default)]
@@ -24,6 +24,12 @@ impl Pace {
         self.0.store(operations, Ordering::Relaxed);
         operations.is_multiple_of(OPERATIONS_A_UNIT)
     }
+
+    /// Returns whether the operation on a batch costs a unit. A batch counts as two operations.
+    #[inline]
+    pub(super) fn is_due_for_batch(&self) -> bool {
+        self.is_due() | self.is_due()
+    }
 }
 
 /// Polls at the cost of a unit, if the task has a unit left. A pending poll is free.
@@ -32,4 +38,18 @@ pub(super) fn paced<R>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>)
     let result = ready!(poll(cx));
     proceed.made_progress();
     Poll::Ready(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_16th_operation_and_8th_batch_is_due() {
+        let pace = Pace::default();
+        let due = |times, due: fn(&Pace) -> bool| (0..times).filter(|_| due(&pace)).count();
+        assert_eq!((due(15, Pace::is_due), due(1, Pace::is_due)), (0, 1));
+        assert_eq!((due(7, Pace::is_due_for_batch), due(1, Pace::is_due_for_batch)), (0, 1));
+        assert_eq!((due(1, Pace::is_due), due(1_024, Pace::is_due_for_batch)), (0, 128));
+    }
 }

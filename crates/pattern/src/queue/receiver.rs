@@ -74,9 +74,13 @@ impl<T> Receiver<T> {
     /// # Ok(()) }
     /// ```
     pub async fn recv(&mut self) -> Option<T> {
+        let due = self.pace.is_due();
+        if !due && let Some(item) = self.recv_single() {
+            return Some(item);
+        }
         let mut item = None;
         let pending = PendingRecv(self);
-        poll_fn(|cx| pending.0.poll_recv(cx, 1, |items, _| item = items.pop())).await;
+        poll_fn(|cx| pending.0.poll_recv(cx, due, 1, |items, _| item = items.pop())).await;
         item.map(|(_, item)| item)
     }
 
@@ -109,8 +113,9 @@ impl<T> Receiver<T> {
     pub fn recv_many(&mut self, max: usize, into: &mut Vec<T>) -> impl Future<Output = usize> {
         assert!(max > 0, "to receive 0 items would never end; use 1 or more");
         async move {
+            let due = self.pace.is_due_for_batch();
             let pending = PendingRecv(self);
-            poll_fn(|cx| pending.0.poll_recv(cx, max, |items, count| items.pop_many(count, into))).await
+            poll_fn(|cx| pending.0.poll_recv(cx, due, max, |items, count| items.pop_many(count, into))).await
         }
     }
 
@@ -133,6 +138,9 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        if let Some(item) = self.recv_single() {
+            return Ok(item);
+        }
         let mut item = None;
         let Self { queue, ticket, unfinished, .. } = self;
         let received = queue
@@ -176,18 +184,22 @@ impl<T> Receiver<T> {
         self.queue.0.capacity
     }
 
+    /// Receives an item at once, in the usual case: the receiver has no entry in the wait list, and the queue has an item.
+    #[inline]
+    fn recv_single(&mut self) -> Option<T> {
+        if self.ticket.is_some() { None } else { self.queue.0.recv_single(&mut self.unfinished) }
+    }
+
+    /// Polls an operation, at the cost of a unit of the budget if one is `due`.
     #[inline]
     fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
+        due: bool,
         max: usize,
         mut take: impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
-        if self.pace.is_due() {
-            self.poll_paced(cx, max, &mut take)
-        } else {
-            self.poll_take(cx, max, &mut take)
-        }
+        if due { self.poll_paced(cx, max, &mut take) } else { self.poll_take(cx, max, &mut take) }
     }
 
     #[inline(never)]
@@ -249,8 +261,12 @@ impl<T> Stream for Receiver<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let due = self.pace.is_due();
+        if !due && let Some(item) = self.recv_single() {
+            return Poll::Ready(Some(item));
+        }
         let mut item = None;
-        ready!(self.poll_recv(cx, 1, |items, _| item = items.pop()));
+        ready!(self.poll_recv(cx, due, 1, |items, _| item = items.pop()));
         Poll::Ready(item.map(|(_, item)| item))
     }
 }

@@ -98,7 +98,10 @@ impl<T> Sender<T> {
     /// # Ok(()) }
     /// ```
     pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
-        let mut pending = PendingSend { sender: self, ticket: None, items: Some(item) };
+        let due = self.pace.is_due();
+        let item = if due { Err(item) } else { self.queue.0.send_single(item, self.index) };
+        let Err(item) = item else { return Ok(()) };
+        let mut pending = PendingSend { sender: self, due, ticket: None, items: Some(item) };
         poll_fn(|cx| pending.poll(cx)).await;
         pending.items.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
@@ -133,7 +136,8 @@ impl<T> Sender<T> {
     /// # Ok(()) }
     /// ```
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
-        let mut pending = PendingSend { sender: self, ticket: None, items };
+        let mut pending =
+            PendingSend { sender: self, due: self.pace.is_due_for_batch(), ticket: None, items };
         if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
     }
 
@@ -155,6 +159,10 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.try_send(3), Err(TrySendError::Closed(3)));
     /// ```
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        let item = match self.queue.0.send_single(item, self.index) {
+            Ok(()) => return Ok(()),
+            Err(item) => item,
+        };
         let mut item = Some(item);
         let sent =
             self.queue.0.try_send(&mut Sending { ticket: &mut None, items: &mut item, index: self.index });
@@ -228,6 +236,8 @@ impl<T> Sender<T> {
 /// A send under way, cancelled by a drop.
 struct PendingSend<'a, T, S: Outgoing<T>> {
     sender: &'a Sender<T>,
+    /// Whether the operation costs a unit of the task's budget.
+    due: bool,
     ticket: Option<Ticket>,
     items: S,
 }
@@ -235,7 +245,7 @@ struct PendingSend<'a, T, S: Outgoing<T>> {
 impl<T, S: Outgoing<T>> PendingSend<'_, T, S> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if self.sender.pace.is_due() { self.poll_paced(cx) } else { self.poll_send(cx) }
+        if self.due { self.poll_paced(cx) } else { self.poll_send(cx) }
     }
 
     #[inline(never)]
@@ -245,14 +255,14 @@ impl<T, S: Outgoing<T>> PendingSend<'_, T, S> {
 
     #[inline]
     fn poll_send(&mut self, cx: &Context<'_>) -> Poll<bool> {
-        let Self { sender, ticket, items } = self;
+        let Self { sender, ticket, items, .. } = self;
         sender.queue.0.poll_send(cx, &mut Sending { ticket, items, index: sender.index })
     }
 }
 
 impl<T, S: Outgoing<T>> Drop for PendingSend<'_, T, S> {
     fn drop(&mut self) {
-        let Self { sender, ticket, items } = self;
+        let Self { sender, ticket, items, .. } = self;
         if ticket.is_some() {
             sender.queue.0.cancel_send(&mut Sending { ticket, items, index: sender.index });
         }

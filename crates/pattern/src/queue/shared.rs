@@ -13,6 +13,7 @@ use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic;
 use crate::util::sync::atomic::{AtomicUsize, Ordering};
 use crate::util::ticket_list::Ticket;
+use crate::util::wake::wake_each;
 
 /// The turns of a spin loop before a thread waits for a taken lock: about a microsecond.
 const BACK_OFF: u32 = 50;
@@ -82,6 +83,9 @@ impl<T> Shared<T> {
         if let Some(waker) = state.wakes.take_only() {
             drop(state);
             panic::resume(panic::catch(|| waker.wake()).err());
+        } else if let Some(few) = state.wakes.take_few() {
+            drop(state);
+            panic::resume(wake_each(few.into_iter().flatten()));
         } else {
             let mut wakes = std::mem::take(&mut state.wakes);
             drop(state);
@@ -102,6 +106,15 @@ impl<T> Shared<T> {
     /// Sends items up to the free capacity. Ready with `true` when all are sent, with `false` when the queue is closed.
     pub(super) fn try_send<S: Outgoing<T>>(&self, sending: &mut Sending<'_, S>) -> Poll<bool> {
         self.with(|state| state.send_at_once(sending))
+    }
+
+    /// Sends a single item in the usual case: the queue is open, has free capacity and has no deposit.
+    #[inline]
+    pub(super) fn send_single(&self, item: T, index: Option<usize>) -> Result<(), T> {
+        if self.recent_total.load(Ordering::Relaxed) >= self.capacity {
+            return Err(item);
+        }
+        self.with(|state| state.send_single(item, index))
     }
 
     /// Sends in turn. After a pending poll, the task is woken when capacity may be free.
@@ -147,6 +160,15 @@ impl<T> Shared<T> {
         take: &mut impl FnMut(&mut Items<T>, usize),
     ) -> Poll<usize> {
         self.with(|state| state.recv(receiving, take))
+    }
+
+    /// Hands a single item to a receiver without a ticket, in the usual case: the queue has an item.
+    #[inline]
+    pub(super) fn recv_single(&self, unfinished: &mut usize) -> Option<T> {
+        if self.recent_total.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.with(|state| state.recv_single(unfinished))
     }
 
     /// Hands items to a receiver. After a pending poll, the task is woken when there are items.

@@ -96,14 +96,31 @@ impl<T> State<T> {
         most.saturating_sub(self.items.len())
     }
 
+    /// Sends a single item in the usual case: the queue is open, has free capacity and has no deposit.
+    ///
+    /// The rare cases are left to [`State::send`].
+    #[inline]
+    pub(super) fn send_single(&mut self, item: T, index: Option<usize>) -> Result<(), T> {
+        if self.closed || self.deposits.total() > 0 || self.items.len() >= self.capacity {
+            return Err(item);
+        }
+        self.items.push(index, item);
+        self.notify_receivers();
+        Ok(())
+    }
+
     /// Sends items up to the free capacity. Ready with `true` when all are sent, with `false` when the queue is closed.
     #[inline]
     pub(super) fn send<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
-        if self.deposits.total() > 0 || sending.ticket.is_some() {
-            self.send_in_turn(sending)
-        } else {
-            self.send_at_once(sending)
+        if self.deposits.total() > 0 || S::MAY_DEPOSIT && sending.ticket.is_some() {
+            return self.send_in_turn(sending);
         }
+        let sent = self.send_at_once(sending);
+        if sent.is_ready() && sending.ticket.is_some() {
+            self.senders.leave(sending.ticket, &mut self.wakes);
+            self.notify_senders();
+        }
+        sent
     }
 
     /// Sends before all waiting senders.
@@ -118,7 +135,7 @@ impl<T> State<T> {
         if sending.items.len() == 0 { Poll::Ready(true) } else { Poll::Pending }
     }
 
-    /// Sends for a sender that has waited, or finds deposits.
+    /// Sends for a sender that may have deposited items, or finds deposits.
     #[inline(never)]
     fn send_in_turn<S: Outgoing<T>>(&mut self, sending: &mut Sending<'_, S>) -> Poll<bool> {
         // No sender goes before the deposits, except the sender that has waited longest.
@@ -191,6 +208,19 @@ impl<T> State<T> {
         }
         self.senders.leave(sending.ticket, &mut self.wakes);
         self.notify_senders();
+    }
+
+    /// Hands a single item to a receiver without a ticket, in the usual case: the queue has an item.
+    ///
+    /// The rare cases are left to [`State::recv`].
+    #[inline]
+    pub(super) fn recv_single(&mut self, unfinished: &mut usize) -> Option<T> {
+        let (_, item) = self.items.pop()?;
+        self.finished += std::mem::replace(unfinished, 1);
+        // The item is not finished yet, so no joiner is released.
+        self.notify_receivers();
+        self.notify_senders();
+        Some(item)
     }
 
     /// Hands items to a receiver through `take`. Ready with the number: 0 if the queue is closed and empty.
@@ -365,6 +395,39 @@ mod tests {
         let wakes = state.wakes.wakes();
         assert!(state.wakes.wake_all().is_none());
         wakes
+    }
+
+    #[test]
+    fn single_item_is_refused_if_full_closed_or_behind_deposits() {
+        let (mut state, mut sender, mut receiver) =
+            (State::new(2, false), Party::default(), Party::default());
+        assert_eq!((state.send_single(0, None), state.send_single(1, None)), (Ok(()), Ok(())));
+        assert_eq!(state.send_single(8, None), Err(8), "full");
+        assert!(sender.send(&mut state, &mut &mut VecDeque::from([2])).is_pending());
+        assert_eq!(state.recv_single(&mut receiver.unfinished), Some(0));
+        assert_eq!(state.send_single(8, None), Err(8), "a deposit is older");
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![1]));
+        assert_eq!(state.recv_single(&mut receiver.unfinished), None, "the deposit is not admitted yet");
+        assert_eq!(receiver.recv(&mut state, 1), Some(vec![2]));
+        state.close();
+        assert_eq!(state.send_single(8, None), Err(8), "closed");
+    }
+
+    #[test]
+    fn single_item_notifies_and_counts_as_the_general_path_does() {
+        let (mut state, mut receiver) = (State::new(1, false), Party::default());
+        let (mut sender, mut waiting, mut ticket) = (Party::default(), Party::default(), None);
+        assert_eq!((waiting.recv(&mut state, 1), notifies(&mut state)), (None, false));
+        assert_eq!((state.send_single(1, None), notifies(&mut state)), (Ok(()), true));
+        assert!(sender.send(&mut state, &mut Some(2)).is_pending());
+        assert_eq!((state.recv_single(&mut receiver.unfinished), notifies(&mut state)), (Some(1), true));
+        assert_eq!(sender.send(&mut state, &mut Some(2)), Poll::Ready(true));
+        assert_eq!(sender.ticket, None, "a sender without a deposit leaves the list");
+        state.wait_to_join(&mut ticket, Waker::noop().clone());
+        assert_eq!(state.recv_single(&mut receiver.unfinished), Some(2));
+        assert!(state.join(&mut ticket).is_pending(), "the last item is not finished");
+        state.cancel_recv(&mut receiver.ticket, &mut receiver.unfinished);
+        assert_eq!(state.join(&mut ticket), Poll::Ready(true), "every item is finished");
     }
 
     #[test]

@@ -120,8 +120,11 @@ impl WaitList {
     /// that is never polled must not keep further waiters asleep.
     #[inline]
     pub(super) fn notify(&mut self, available: usize, at_most: usize, wakes: &mut WakeList) {
+        if !self.is_asleep() {
+            return;
+        }
         let enough = if available < at_most { available.min(1) } else { available };
-        if self.notified < enough && self.is_asleep() {
+        if self.notified < enough {
             self.notify_until(enough, wakes);
         }
     }

@@ -10,6 +10,7 @@ use crate::queue::{self, Items};
 use crate::source::{AsSource, Closed, IntoSource, PollBatch, PollSource, Source};
 use crate::stage::Took;
 use crate::upstream::{Upstream, poll_chain_finished, stop_chain};
+use crate::util::wake_flag::WakeFlag;
 
 impl<T: Send + 'static> IntoSource<T, AsSource> for Run<T> {
     fn into_source(self) -> Source<T> {
@@ -56,7 +57,7 @@ impl<T: Send + 'static> Source<T> {
     /// ```
     #[must_use]
     pub fn produced(producers: Run<()>, queue: queue::Receiver<T>) -> Self {
-        Self::of(ProducedSource { producers, finished: false, queue })
+        Self::of(ProducedSource { producers, producers_woke: WakeFlag::new(), finished: false, queue })
     }
 }
 
@@ -121,6 +122,9 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
 /// The queue between producers and consumers.
 struct ProducedSource<T> {
     producers: Run<()>,
+    /// Raised when the run of the producers has an output, a failure or its end. A poll of that run takes the locks of
+    /// its stage, so the source polls the run only if the flag is raised.
+    producers_woke: WakeFlag,
     /// All producers have completed.
     finished: bool,
     queue: queue::Receiver<T>,
@@ -129,14 +133,20 @@ struct ProducedSource<T> {
 impl<T> ProducedSource<T> {
     /// Takes the outputs of completed producers, so that further producers can start; returns the failure of a
     /// producer.
-    fn poll_producers(&mut self, cx: &mut Context<'_>) -> Option<PollBatch> {
+    #[cold]
+    fn poll_producers(&mut self) -> Option<PollBatch> {
+        let Self { producers, producers_woke, finished, .. } = self;
         let mut ends = ItemBatch::default();
-        while !self.finished {
-            match self.producers.poll_batch(cx, usize::MAX, &mut ends) {
+        while !*finished {
+            match producers_woke.poll_with(|cx| producers.poll_batch(cx, usize::MAX, &mut ends)) {
                 PollBatch::Ready => drop(ends.drain_after(0)),
                 PollBatch::Pending | PollBatch::Quiescent => return None,
-                PollBatch::Exhausted => self.finished = true,
-                failed @ PollBatch::Failed(_) => return Some(failed),
+                PollBatch::Exhausted => *finished = true,
+                failed @ PollBatch::Failed(_) => {
+                    // The run may have more.
+                    producers_woke.raise();
+                    return Some(failed);
+                }
             }
         }
         None
@@ -145,9 +155,6 @@ impl<T> ProducedSource<T> {
 
 impl<T: Send> PollSource<T> for ProducedSource<T> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
-        if let Some(failed) = self.poll_producers(cx) {
-            return failed;
-        }
         // A queue may yield its newest item first. A second item of a batch would then be older than an item that the
         // job of the first item sends.
         let max = if self.queue.is_newest_first() { 1 } else { max };
@@ -156,12 +163,23 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
                 into.push(index, value);
             }
         };
-        match self.queue.poll_take(cx, max, &mut take) {
-            // While producers run, a closed queue does not end the source.
-            Poll::Ready(0) if self.finished => PollBatch::Exhausted,
-            Poll::Ready(1..) => PollBatch::Ready,
-            Poll::Pending if self.finished => PollBatch::Quiescent,
-            Poll::Ready(0) | Poll::Pending => PollBatch::Pending,
+        loop {
+            // The producers come before the queue: the last producer may send an item and complete between the two polls.
+            if self.producers_woke.lower()
+                && let Some(failed) = self.poll_producers()
+            {
+                return failed;
+            }
+            match self.queue.poll_take(cx, max, &mut take) {
+                // While producers run, a closed queue does not end the source.
+                Poll::Ready(0) if self.finished => return PollBatch::Exhausted,
+                Poll::Ready(1..) => return PollBatch::Ready,
+                Poll::Pending if self.finished => return PollBatch::Quiescent,
+                Poll::Ready(0) | Poll::Pending if self.producers_woke.register(cx.waker()) => {
+                    return PollBatch::Pending;
+                }
+                Poll::Ready(0) | Poll::Pending => {}
+            }
         }
     }
 
@@ -192,6 +210,8 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
     /// Items in the queue count as items between the producers and the consumers.
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
         let mut producers = Closed::default();
+        // The close registers the task at the producers in place of the flag, and a kept source may be polled again.
+        self.producers_woke.raise();
         let finished = self.producers.poll_close(cx, &mut producers);
         closed.failures.append(&mut producers.failures);
         closed.between.extend(self.queue.drain());

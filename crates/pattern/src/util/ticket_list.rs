@@ -149,7 +149,7 @@ impl<V> TicketList<V> {
             self.entries.retain(|entry| entry.value.is_some());
             self.vacant = 0;
         }
-        if self.entries.is_empty() {
+        if self.entries.is_empty() && self.entries.capacity() > KEPT_ENTRIES {
             self.entries.shrink_to(KEPT_ENTRIES);
         }
     }

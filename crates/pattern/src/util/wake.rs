@@ -11,6 +11,18 @@ use super::panic::{Payload, catch, drop_caught};
 /// The largest number of wakers that a reused list keeps memory for.
 const KEPT_WAKERS: usize = 64;
 
+/// The number of wakers that are taken out of a list without the memory of the list.
+const FEW_WAKERS: usize = 4;
+
+/// Wakes all wakers; returns the first panic. A panic of a waker keeps no other waker from being woken.
+pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
+    let mut panicked = None;
+    for waker in wakers {
+        panicked = panicked.or(catch(|| waker.wake()).err());
+    }
+    panicked
+}
+
 /// Wakers to wake, and wakers to drop, once a lock is released.
 #[derive(Default)]
 pub struct WakeList {
@@ -63,12 +75,23 @@ impl WakeList {
         if self.has_one_at_most() { self.first.take() } else { None }
     }
 
+    /// Takes all wakers, if the list has only few wakers to wake and no waker to drop. The list keeps its memory.
+    #[inline]
+    pub(crate) fn take_few(&mut self) -> Option<[Option<Waker>; FEW_WAKERS]> {
+        if self.others.len() >= FEW_WAKERS || !self.unneeded.is_empty() {
+            return None;
+        }
+        let mut few = [const { None }; FEW_WAKERS];
+        few[0] = self.first.take();
+        for (slot, waker) in few[1..].iter_mut().zip(self.others.drain(..)) {
+            *slot = Some(waker);
+        }
+        Some(few)
+    }
+
     /// Wakes and drops all wakers; returns the first panic. A panic of a waker keeps no other waker from being woken.
     pub fn wake_all(&mut self) -> Option<Payload> {
-        let mut panicked = None;
-        for waker in self.first.take().into_iter().chain(self.others.drain(..)) {
-            panicked = panicked.or(catch(|| waker.wake()).err());
-        }
+        let mut panicked = wake_each(self.first.take().into_iter().chain(self.others.drain(..)));
         for waker in self.unneeded.drain(..) {
             panicked = panicked.or(drop_caught(waker));
         }
@@ -149,6 +172,25 @@ mod tests {
         assert!(list.wake_all().is_some(), "the panic is returned");
         assert_eq!(counting.0.load(Ordering::Relaxed), 2);
         assert!(list.is_empty());
+    }
+
+    #[test]
+    fn few_wakers_are_taken_in_order_and_many_are_not() {
+        let waker = || Waker::from(Arc::new(Counting(AtomicUsize::new(0))));
+        for wakers in [1, FEW_WAKERS, FEW_WAKERS + 1] {
+            let mut list = WakeList::default();
+            let all: Vec<_> = (0..wakers).map(|_| waker()).collect();
+            list.extend(all.iter().cloned());
+            let few = list.take_few().map(|few| few.into_iter().flatten().collect::<Vec<_>>());
+            let same = few.as_ref().map(|few| {
+                few.len() == wakers && few.iter().zip(&all).all(|(taken, waker)| taken.will_wake(waker))
+            });
+            assert_eq!((same, list.wakes()), ((wakers <= FEW_WAKERS).then_some(true), wakers > FEW_WAKERS));
+        }
+        let mut list = WakeList::default();
+        list.push(waker());
+        list.discard(Some(waker()));
+        assert!(list.take_few().is_none(), "a waker is to be dropped");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Poll;
 
+use tokio_stream::StreamExt;
 use towpath_pattern::queue;
 
 use crate::by_hand::{filled, hand};
@@ -55,6 +56,34 @@ fn full_queue_notifies_past_a_receiver_that_is_never_polled() {
     sender.try_send(2).unwrap();
     assert_eq!((idle.woken(), second.woken()), (1, 1));
     assert_eq!(second.poll(), Poll::Ready(Some(1)));
+}
+
+/// A receiver that was pending as a stream leaves the wait list with its next item, whatever method takes the item.
+#[test]
+fn receiver_pending_as_a_stream_is_notified_once() {
+    type Take = fn(&mut queue::Receiver<u32>) -> Option<u32>;
+    let takes: [Take; 3] = [
+        |receiver| receiver.try_recv().ok(),
+        |receiver| match hand(receiver.recv()).poll() {
+            Poll::Ready(item) => item,
+            Poll::Pending => None,
+        },
+        |receiver| match hand(receiver.next()).poll() {
+            Poll::Ready(item) => item,
+            Poll::Pending => None,
+        },
+    ];
+    for take in takes {
+        let (sender, mut one) = queue::bounded(10);
+        let mut two = one.clone();
+        assert!(hand(one.next()).poll().is_pending());
+        let mut second = hand(two.recv());
+        assert!(second.poll().is_pending());
+        sender.try_send(1).unwrap();
+        assert_eq!((take(&mut one), second.woken()), (Some(1), 0));
+        sender.try_send(2).unwrap();
+        assert_eq!(second.woken(), 1);
+    }
 }
 
 #[test]

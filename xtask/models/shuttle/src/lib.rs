@@ -19,6 +19,7 @@ mod util {
     pub mod panic;
     pub mod ticket_list;
     pub mod wake;
+    pub mod wake_flag;
 
     pub(crate) mod sync {
         pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
