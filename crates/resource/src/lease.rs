@@ -9,17 +9,18 @@ use std::thread;
 use towpath_pattern::{Cause, Scope};
 
 use crate::guard::ResourceGuard;
-use crate::pool::Pool;
+use crate::pool::{CheckedOut, Pool};
 use crate::resource::{JobOutcome, Resource};
-use crate::slot::Slot;
+use crate::shard::{NextStep, PlaceIndex, Shard};
 use crate::time::poll_once;
 
 /// The lease of a resource to a job. The drop of a lease that is not [complete](Lease::complete) stands for a job that was
 /// stopped or has panicked.
 pub(crate) struct Lease<'a, R: Resource> {
     pool: &'a Arc<Pool<R>>,
-    slot: Arc<Slot<R::State>>,
-    outcome: Option<JobOutcome>,
+    shard: &'a Arc<Shard<R::State>>,
+    place: PlaceIndex,
+    completed: bool,
 }
 
 impl<'a, R: Resource> Lease<'a, R> {
@@ -28,15 +29,44 @@ impl<'a, R: Resource> Lease<'a, R> {
     /// # Errors
     ///
     /// Returns the error of the acquisition.
+    #[inline]
     pub(crate) async fn take(pool: &'a Arc<Pool<R>>) -> anyhow::Result<(ResourceGuard<R::State>, Self)> {
-        let (guard, slot) = pool.check_out().await?;
-        Ok((guard, Self { pool, slot, outcome: None }))
+        let CheckedOut { shard, place, state } = match pool.check_out_idle() {
+            Some(idle) => idle,
+            // Boxed: a job with an idle resource does not pay for the size of this future.
+            None => Box::pin(pool.check_out()).await?,
+        };
+        let guard = ResourceGuard::new(state, Arc::clone(shard), place);
+        Ok((guard, Self { pool, shard, place, completed: false }))
     }
 
-    /// Returns the scope of the resource if the job has created the scope.
+    /// Ends the lease with the outcome of the job, unless the job has created the scope of the resource: then returns the
+    /// scope.
     #[inline]
-    pub(crate) fn scope(&self) -> Option<Scope> {
-        self.slot.existing_scope()
+    pub(crate) fn complete_without_scope(&mut self, outcome: JobOutcome) -> Option<Scope> {
+        match self.shard.complete_job_without_scope(self.place, outcome) {
+            Err(scope) => Some(scope),
+            Ok(next) => {
+                self.completed = true;
+                self.take_next_step(next);
+                None
+            }
+        }
+    }
+
+    /// Ends the lease with the outcome of the job.
+    pub(crate) fn complete(mut self, outcome: JobOutcome) {
+        self.completed = true;
+        self.take_next_step(self.shard.complete_job(self.place, outcome));
+    }
+
+    #[inline]
+    fn take_next_step(&self, next: NextStep<R::State>) {
+        match next {
+            NextStep::Wait => {}
+            NextStep::Reused => self.pool.notify_of_idle(),
+            NextStep::Release(removed) => self.pool.release([removed]),
+        }
     }
 
     /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
@@ -52,12 +82,12 @@ impl<'a, R: Resource> Lease<'a, R> {
         let mut pending = PendingResult { pool: self.pool, result: Some(result) };
         let ended = scope.wait().await;
         let result = pending.result.take().expect("present until the return");
-        if !self.slot.is_checked_out() {
+        if !self.shard.is_checked_out(self.place) {
             scope.cancel();
             // A task outside the job may just have started a dependent. There is no await here: a failure that the future has
             // taken would be lost with a cancelled await.
             match poll_once(pin!(scope.wait())).await {
-                Poll::Ready(Ok(())) => self.slot.remove_scope(),
+                Poll::Ready(Ok(())) => self.shard.remove_scope(self.place),
                 Poll::Ready(Err(failure)) => self.pool.record(Cause::from_error(failure.into())),
                 Poll::Pending => {}
             }
@@ -76,11 +106,6 @@ impl<'a, R: Resource> Lease<'a, R> {
             }
         }
     }
-
-    /// Ends the lease with the outcome of the job.
-    pub(crate) fn complete(mut self, outcome: JobOutcome) {
-        self.outcome = Some(outcome);
-    }
 }
 
 /// The result of a job, until the job returns. The drop records an error that was not returned.
@@ -98,16 +123,22 @@ impl<R: Resource, T> Drop for PendingResult<'_, R, T> {
 }
 
 impl<R: Resource> Drop for Lease<'_, R> {
+    #[inline]
     fn drop(&mut self) {
-        let stopped = || if thread::panicking() { JobOutcome::Panic } else { JobOutcome::Cancellation };
-        let next = self.slot.complete_job(self.outcome.unwrap_or_else(stopped));
-        if let Some(next) = next {
-            self.pool.reuse_or_release(Arc::clone(&self.slot), next);
-        } else if self.outcome.is_none()
-            && let Some(scope) = self.slot.existing_scope()
-        {
-            // A dependent in the scope may own the guard.
-            scope.cancel();
+        if !self.completed {
+            self.abandon();
         }
+    }
+}
+
+impl<R: Resource> Lease<'_, R> {
+    /// Ends the lease of a job that was stopped or has panicked.
+    #[cold]
+    fn abandon(&self) {
+        let outcome = if thread::panicking() { JobOutcome::Panic } else { JobOutcome::Cancellation };
+        let (next, scope) = self.shard.abandon_job(self.place, outcome);
+        // A dependent in the scope may own a guard that outlives the job.
+        scope.iter().for_each(Scope::cancel);
+        self.take_next_step(next);
     }
 }

@@ -136,7 +136,7 @@ where
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         let pool = Pool::new(Arc::clone(&self.resource), &self.settings, self.release_within, &scope);
-        let work = WithLease { pool: Arc::new(pool), job: Arc::clone(&self.job) };
+        let work = WithLease { pool, job: Arc::clone(&self.job) };
         Run::spawn(scope, input, self.settings.clone(), work)
     }
 }
@@ -156,22 +156,17 @@ where
     async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Completed<In, J::Out> {
         let leased = Lease::take(&self.pool).await;
         let (item, running) = taken.start();
-        let (guard, lease) = match leased {
+        let (guard, mut lease) = match leased {
             Ok(leased) => leased,
             Err(error) => return running.complete(Err(error)),
         };
         let mut result =
             drive_job(self.job.call_in((guard, item), scope), |cause| running.report(cause)).await;
-        if let Some(resource_scope) = lease.scope() {
+        if let Some(resource_scope) = lease.complete_without_scope(outcome_of(&result)) {
             // Boxed: a job without a scope does not pay for the size of this future.
             result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
+            lease.complete(outcome_of(&result));
         }
-        lease.complete(match &result {
-            Ok(_) => JobOutcome::Success,
-            Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
-            Err(error) if Panic::is_in(error) => JobOutcome::Panic,
-            Err(_) => JobOutcome::Error,
-        });
         running.complete(result)
     }
 
@@ -181,5 +176,16 @@ where
 
     fn unreported(&self) -> Vec<Cause> {
         self.pool.take_failures()
+    }
+}
+
+/// Returns the outcome of a job with `result`.
+#[inline]
+fn outcome_of<T>(result: &anyhow::Result<T>) -> JobOutcome {
+    match result {
+        Ok(_) => JobOutcome::Success,
+        Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
+        Err(error) if Panic::is_in(error) => JobOutcome::Panic,
+        Err(_) => JobOutcome::Error,
     }
 }
