@@ -8,8 +8,7 @@ use std::thread;
 
 use towpath_pattern::{Cause, Scope};
 
-use crate::guard::ResourceGuard;
-use crate::pool::{CheckedOut, Pool};
+use crate::pool::Pool;
 use crate::resource::{JobOutcome, Resource};
 use crate::shard::{NextStep, PlaceIndex, Shard};
 use crate::time::poll_once;
@@ -24,20 +23,10 @@ pub(crate) struct Lease<'a, R: Resource> {
 }
 
 impl<'a, R: Resource> Lease<'a, R> {
-    /// Leases an idle resource of the pool, or a new resource.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the acquisition.
+    /// Leases a resource that is checked out.
     #[inline]
-    pub(crate) async fn take(pool: &'a Arc<Pool<R>>) -> anyhow::Result<(ResourceGuard<R::State>, Self)> {
-        let CheckedOut { shard, place, state } = match pool.check_out_idle() {
-            Some(idle) => idle,
-            // Boxed: a job with an idle resource does not pay for the size of this future.
-            None => Box::pin(pool.check_out()).await?,
-        };
-        let guard = ResourceGuard::new(state, Arc::clone(shard), place);
-        Ok((guard, Self { pool, shard, place, completed: false }))
+    pub(crate) fn new(pool: &'a Arc<Pool<R>>, shard: &'a Arc<Shard<R::State>>, place: PlaceIndex) -> Self {
+        Self { pool, shard, place, completed: false }
     }
 
     /// Ends the lease with the outcome of the job, unless the job has created the scope of the resource: then returns the

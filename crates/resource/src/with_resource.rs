@@ -10,7 +10,7 @@ use towpath_pattern::{
 
 use crate::guard::ResourceGuard;
 use crate::lease::Lease;
-use crate::pool::Pool;
+use crate::pool::{CheckedOut, Pool};
 use crate::resource::{JobOutcome, Resource};
 
 /// The default time limit of a release.
@@ -153,21 +153,34 @@ where
     R: Resource,
     J: Job<(ResourceGuard<R::State>, In)>,
 {
-    async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Completed<In, J::Out> {
-        let leased = Lease::take(&self.pool).await;
-        let (item, running) = taken.start();
-        let (guard, mut lease) = match leased {
-            Ok(leased) => leased,
-            Err(error) => return running.complete(Err(error)),
-        };
-        let mut result =
-            drive_job(self.job.call_in((guard, item), scope), |cause| running.report(cause)).await;
-        if let Some(resource_scope) = lease.complete_without_scope(outcome_of(&result)) {
-            // Boxed: a job without a scope does not pay for the size of this future.
-            result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
-            lease.complete(outcome_of(&result));
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn work(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        async move {
+            let leased = match self.pool.check_out_idle() {
+                Some(idle) => Ok(idle),
+                // Boxed: a job with an idle resource does not pay for the size of this future.
+                None => Box::pin(self.pool.check_out()).await,
+            };
+            let (item, running) = taken.start();
+            let CheckedOut { shard, place, state } = match leased {
+                Ok(checked_out) => checked_out,
+                Err(error) => return running.complete(Err(error)),
+            };
+            let mut lease = Lease::new(&self.pool, shard, place);
+            let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
+            let mut result = drive_job(job, |cause| running.report(cause)).await;
+            if let Some(resource_scope) = lease.complete_without_scope(outcome_of(&result)) {
+                // Boxed: a job without a scope does not pay for the size of this future.
+                result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
+                lease.complete(outcome_of(&result));
+            }
+            running.complete(result)
         }
-        running.complete(result)
     }
 
     async fn shutdown(&self) -> Vec<Cause> {
