@@ -29,9 +29,19 @@ impl<'a, R: Resource> Lease<'a, R> {
         Self { pool, shard, place, completed: false }
     }
 
+    /// Ends the lease of a job that has succeeded, if the resource can be reused at once. Otherwise returns `false`, and the
+    /// lease goes on.
+    #[inline]
+    pub(crate) fn reuse_after_success(&mut self) -> bool {
+        self.completed = self.shard.reuse_after_success(self.place);
+        if self.completed {
+            self.pool.notify_of_idle();
+        }
+        self.completed
+    }
+
     /// Ends the lease with the outcome of the job, unless the job has created the scope of the resource: then returns the
     /// scope.
-    #[inline]
     pub(crate) fn complete_without_scope(&mut self, outcome: JobOutcome) -> Option<Scope> {
         match self.shard.complete_job_without_scope(self.place, outcome) {
             Err(scope) => Some(scope),
@@ -49,7 +59,6 @@ impl<'a, R: Resource> Lease<'a, R> {
         self.take_next_step(self.shard.complete_job(self.place, outcome));
     }
 
-    #[inline]
     fn take_next_step(&self, next: NextStep<R::State>) {
         match next {
             NextStep::Wait => {}

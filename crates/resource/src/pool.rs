@@ -118,7 +118,10 @@ impl<R: Resource> Pool<R> {
     fn own_shard(&self) -> usize {
         match self.shards.len() {
             1 => 0,
-            shards => runtime::worker_index().unwrap_or(0) % shards,
+            shards => match runtime::worker_index() {
+                Some(thread) if thread < shards => thread,
+                thread => thread.unwrap_or(0) % shards,
+            },
         }
     }
 

@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //!
-//! - A place is in the list of idle places, in the list of vacant places, or at a job and its guard.
+//! - A place is in the list of idle places, in the list of vacant places, or at a job and its guard. A list is linked
+//!   through its places.
 //! - An idle place has a resource without a scope. A vacant place has neither.
 //! - No user code runs under the lock.
 
@@ -30,9 +31,10 @@ pub(crate) struct Shard<S> {
 
 struct Places<S> {
     all: Vec<Place<S>>,
-    /// A stack: the resource of the last job is the next to be checked out.
-    idle: Vec<PlaceIndex>,
-    vacant: Vec<PlaceIndex>,
+    /// The first idle place. The list is a stack: the resource of the last job is the next to be checked out.
+    idle: Option<PlaceIndex>,
+    /// The first vacant place.
+    vacant: Option<PlaceIndex>,
     /// The run is about to end: no resource becomes idle.
     closing: bool,
 }
@@ -46,6 +48,8 @@ struct Place<S> {
     discarded: bool,
     /// The scope of the resource, since the first call of `ResourceGuard::scope`.
     scope: Option<Scope>,
+    /// The next idle or vacant place.
+    next: Option<PlaceIndex>,
 }
 
 /// The result of one of the two events.
@@ -67,17 +71,8 @@ pub(crate) struct Removed<S> {
     pub(crate) scope: Option<Scope>,
 }
 
-impl<S> Place<S> {
-    fn remove(&mut self) -> Option<Removed<S>> {
-        let state = self.state.take()?;
-        self.discarded = false;
-        let outcome = self.outcome.take().unwrap_or(JobOutcome::Cancellation);
-        Some(Removed { state, outcome, scope: self.scope.take() })
-    }
-}
-
 impl<S> Places<S> {
-    #[inline]
+    /// Records the outcome of the job.
     fn complete_job(&mut self, index: PlaceIndex, outcome: JobOutcome) -> NextStep<S> {
         let place = &mut self.all[index];
         place.outcome = Some(outcome);
@@ -86,7 +81,6 @@ impl<S> Places<S> {
     }
 
     /// Takes the next step for a resource after an event.
-    #[inline]
     fn next_step(&mut self, index: PlaceIndex) -> NextStep<S> {
         let place = &mut self.all[index];
         if place.state.is_none() || place.outcome.is_none() {
@@ -94,17 +88,33 @@ impl<S> Places<S> {
         }
         // No job has waited for a scope that is still here. The release waits for the scope.
         if !(place.discarded || place.scope.is_some() || self.closing) {
-            self.idle.push(index);
+            place.next = self.idle.replace(index);
             return NextStep::Reused;
         }
-        self.vacant.push(index);
-        place.remove().map_or(NextStep::Wait, NextStep::Release)
+        self.remove(index).map_or(NextStep::Wait, NextStep::Release)
+    }
+
+    /// Removes the resource from a place that is in no list.
+    fn remove(&mut self, index: PlaceIndex) -> Option<Removed<S>> {
+        let place = &mut self.all[index];
+        let state = place.state.take()?;
+        place.discarded = false;
+        place.next = self.vacant.replace(index);
+        let outcome = place.outcome.take().unwrap_or(JobOutcome::Cancellation);
+        Some(Removed { state, outcome, scope: place.scope.take() })
+    }
+
+    /// Removes an idle resource.
+    fn remove_idle(&mut self) -> Option<Removed<S>> {
+        let index = self.idle?;
+        self.idle = self.all[index].next;
+        self.remove(index)
     }
 }
 
 impl<S> Shard<S> {
     pub(crate) fn new(owner: Weak<dyn Owner<S>>) -> Self {
-        let places = Places { all: Vec::new(), idle: Vec::new(), vacant: Vec::new(), closing: false };
+        let places = Places { all: Vec::new(), idle: None, vacant: None, closing: false };
         Self { places: Mutex::new(places), owner }
     }
 
@@ -117,27 +127,28 @@ impl<S> Shard<S> {
     #[inline]
     pub(crate) fn check_out(&self) -> Option<(PlaceIndex, S)> {
         let mut places = self.lock();
-        let index = places.idle.pop()?;
+        let index = places.idle?;
         let place = &mut places.all[index];
         place.outcome = None;
-        Some((index, place.state.take()?))
+        let (state, next) = (place.state.take()?, place.next);
+        places.idle = next;
+        Some((index, state))
     }
 
     /// Removes an idle resource, for a job in the place of a different shard.
     pub(crate) fn remove_idle(&self) -> Option<S> {
-        let mut places = self.lock();
-        let index = places.idle.pop()?;
-        places.vacant.push(index);
-        places.all[index].remove().map(|removed| removed.state)
+        self.lock().remove_idle().map(|removed| removed.state)
     }
 
     /// Makes a place for a resource that is checked out.
     pub(crate) fn add_checked_out(&self) -> PlaceIndex {
         let mut places = self.lock();
-        places.vacant.pop().unwrap_or_else(|| {
-            places.all.push(Place { state: None, outcome: None, discarded: false, scope: None });
-            places.all.len() - 1
-        })
+        if let Some(index) = places.vacant {
+            places.vacant = places.all[index].next;
+            return index;
+        }
+        places.all.push(Place { state: None, outcome: None, discarded: false, scope: None, next: None });
+        places.all.len() - 1
     }
 
     /// Checks a resource in.
@@ -147,7 +158,23 @@ impl<S> Shard<S> {
         let place = &mut places.all[index];
         place.state = Some(state);
         place.discarded |= discard;
-        places.next_step(index)
+        if place.outcome.is_none() { NextStep::Wait } else { places.next_step(index) }
+    }
+
+    /// Records the success of the job and makes the resource idle, if the resource is checked in and may be reused.
+    /// Otherwise returns `false`, and records nothing.
+    #[inline]
+    pub(crate) fn reuse_after_success(&self, index: PlaceIndex) -> bool {
+        let mut places = self.lock();
+        let (first, closing) = (places.idle, places.closing);
+        let place = &mut places.all[index];
+        let reused = place.state.is_some() && !place.discarded && place.scope.is_none() && !closing;
+        if reused {
+            place.outcome = Some(JobOutcome::Success);
+            place.next = first;
+            places.idle = Some(index);
+        }
+        reused
     }
 
     /// Records the outcome of the job.
@@ -170,7 +197,6 @@ impl<S> Shard<S> {
     /// # Errors
     ///
     /// Returns the scope, and records nothing.
-    #[inline]
     pub(crate) fn complete_job_without_scope(
         &self,
         index: PlaceIndex,
@@ -213,9 +239,10 @@ impl<S> Shard<S> {
     pub(crate) fn close(&self) -> Vec<Removed<S>> {
         let mut places = self.lock();
         places.closing = true;
-        let mut idle = std::mem::take(&mut places.idle);
-        let removed = idle.iter().filter_map(|&index| places.all[index].remove()).collect();
-        places.vacant.append(&mut idle);
+        let mut removed = Vec::new();
+        while let Some(idle) = places.remove_idle() {
+            removed.push(idle);
+        }
         removed
     }
 }

@@ -174,6 +174,9 @@ where
             let mut lease = Lease::new(&self.pool, shard, place);
             let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
             let mut result = drive_job(job, |cause| running.report(cause)).await;
+            if result.is_ok() && lease.reuse_after_success() {
+                return running.complete(result);
+            }
             if let Some(resource_scope) = lease.complete_without_scope(outcome_of(&result)) {
                 // Boxed: a job without a scope does not pay for the size of this future.
                 result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
