@@ -134,12 +134,12 @@ impl Permits {
         if after < before {
             self.remove(before - after, &mut waiters);
         } else {
-            let forgiven = waiters.debt.min(after - before);
-            waiters.debt -= forgiven;
-            self.word.fetch_add((after - before - forgiven) * ONE, AcqRel);
-            self.stop_waiting(&waiters);
+            // New permits pay the debt first, as released permits do.
+            let word = self.word.fetch_add((after - before) * ONE, AcqRel);
             drop(waiters);
-            self.serve();
+            if word & WAITING != 0 {
+                self.serve();
+            }
         }
     }
 
@@ -215,7 +215,8 @@ impl Permits {
         panic::resume(panicked);
     }
 
-    /// Returns the ticket and the count of the first waiter, if there is no debt and the word has enough permits.
+    /// Returns the ticket and the count of the first waiter, if there is no debt and the word has enough permits. A debt
+    /// remains if permits were released since the payment.
     fn can_serve(&self, waiters: &Waiters) -> Option<(Ticket, usize)> {
         let (ticket, waiter) = waiters.list.first()?;
         (waiters.debt == 0 && self.word.load(Acquire) / ONE >= waiter.count).then_some((ticket, waiter.count))
