@@ -135,16 +135,15 @@ impl<S: Send + 'static> ResourceGuard<S> {
     #[inline]
     fn check_in(&mut self, discard: bool) {
         let Some(state) = self.state.take() else { return };
-        match self.shard.check_in(self.place, state, discard) {
-            NextStep::Wait => {}
-            next => self.take_next_step(next),
+        if self.shard.check_in(self.place, state, discard) {
+            self.take_next_step();
         }
     }
 
     /// Takes the next step for a resource that is checked in after the end of its job.
     #[cold]
-    fn take_next_step(&self, next: NextStep<S>) {
-        match (next, self.shard.owner.upgrade()) {
+    fn take_next_step(&self) {
+        match (self.shard.next_step(self.place), self.shard.owner.upgrade()) {
             (NextStep::Reused, Some(pool)) => pool.notify_of_idle(),
             (NextStep::Release(removed), Some(pool)) => pool.release_removed(removed),
             (NextStep::Release(Removed { scope: Some(scope), .. }), None) => scope.cancel(),

@@ -11,6 +11,7 @@
 //! - An idle place has a resource without a scope. A vacant place has neither.
 //! - No user code runs under the lock.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use towpath_pattern::Scope;
@@ -20,6 +21,9 @@ use crate::resource::JobOutcome;
 
 /// The index of a place in its shard.
 pub(crate) type PlaceIndex = usize;
+
+/// The end of a list of places. An `Option` of an index would be two words, and would be copied as one.
+const END: PlaceIndex = PlaceIndex::MAX;
 
 /// The alignment keeps the locks of two threads on separate cache lines.
 #[repr(align(128))]
@@ -32,9 +36,9 @@ pub(crate) struct Shard<S> {
 struct Places<S> {
     all: Vec<Place<S>>,
     /// The first idle place. The list is a stack: the resource of the last job is the next to be checked out.
-    idle: Option<PlaceIndex>,
+    idle: PlaceIndex,
     /// The first vacant place.
-    vacant: Option<PlaceIndex>,
+    vacant: PlaceIndex,
     /// The run is about to end: no resource becomes idle.
     closing: bool,
 }
@@ -49,7 +53,7 @@ struct Place<S> {
     /// The scope of the resource, since the first call of `ResourceGuard::scope`.
     scope: Option<Scope>,
     /// The next idle or vacant place.
-    next: Option<PlaceIndex>,
+    next: PlaceIndex,
 }
 
 /// The result of one of the two events.
@@ -88,7 +92,7 @@ impl<S> Places<S> {
         }
         // No job has waited for a scope that is still here. The release waits for the scope.
         if !(place.discarded || place.scope.is_some() || self.closing) {
-            place.next = self.idle.replace(index);
+            place.next = mem::replace(&mut self.idle, index);
             return NextStep::Reused;
         }
         self.remove(index).map_or(NextStep::Wait, NextStep::Release)
@@ -99,22 +103,22 @@ impl<S> Places<S> {
         let place = &mut self.all[index];
         let state = place.state.take()?;
         place.discarded = false;
-        place.next = self.vacant.replace(index);
+        place.next = mem::replace(&mut self.vacant, index);
         let outcome = place.outcome.take().unwrap_or(JobOutcome::Cancellation);
         Some(Removed { state, outcome, scope: place.scope.take() })
     }
 
     /// Removes an idle resource.
     fn remove_idle(&mut self) -> Option<Removed<S>> {
-        let index = self.idle?;
-        self.idle = self.all[index].next;
+        let index = self.idle;
+        self.idle = self.all.get(index)?.next;
         self.remove(index)
     }
 }
 
 impl<S> Shard<S> {
     pub(crate) fn new(owner: Weak<dyn Owner<S>>) -> Self {
-        let places = Places { all: Vec::new(), idle: None, vacant: None, closing: false };
+        let places = Places { all: Vec::new(), idle: END, vacant: END, closing: false };
         Self { places: Mutex::new(places), owner }
     }
 
@@ -127,8 +131,8 @@ impl<S> Shard<S> {
     #[inline]
     pub(crate) fn check_out(&self) -> Option<(PlaceIndex, S)> {
         let mut places = self.lock();
-        let index = places.idle?;
-        let place = &mut places.all[index];
+        let index = places.idle;
+        let place = places.all.get_mut(index)?;
         place.outcome = None;
         let (state, next) = (place.state.take()?, place.next);
         places.idle = next;
@@ -143,22 +147,29 @@ impl<S> Shard<S> {
     /// Makes a place for a resource that is checked out.
     pub(crate) fn add_checked_out(&self) -> PlaceIndex {
         let mut places = self.lock();
-        if let Some(index) = places.vacant {
-            places.vacant = places.all[index].next;
+        let index = places.vacant;
+        if let Some(vacant) = places.all.get(index) {
+            places.vacant = vacant.next;
             return index;
         }
-        places.all.push(Place { state: None, outcome: None, discarded: false, scope: None, next: None });
+        places.all.push(Place { state: None, outcome: None, discarded: false, scope: None, next: END });
         places.all.len() - 1
     }
 
-    /// Checks a resource in.
+    /// Checks a resource in. Returns whether the job has completed: then the caller takes the [next
+    /// step](Shard::next_step).
     #[inline]
-    pub(crate) fn check_in(&self, index: PlaceIndex, state: S, discard: bool) -> NextStep<S> {
+    pub(crate) fn check_in(&self, index: PlaceIndex, state: S, discard: bool) -> bool {
         let mut places = self.lock();
         let place = &mut places.all[index];
         place.state = Some(state);
         place.discarded |= discard;
-        if place.outcome.is_none() { NextStep::Wait } else { places.next_step(index) }
+        place.outcome.is_some()
+    }
+
+    /// Takes the next step for a resource after the end of its job and the check-in.
+    pub(crate) fn next_step(&self, index: PlaceIndex) -> NextStep<S> {
+        self.lock().next_step(index)
     }
 
     /// Records the success of the job and makes the resource idle, if the resource is checked in and may be reused.
@@ -172,7 +183,7 @@ impl<S> Shard<S> {
         if reused {
             place.outcome = Some(JobOutcome::Success);
             place.next = first;
-            places.idle = Some(index);
+            places.idle = index;
         }
         reused
     }
