@@ -1,12 +1,14 @@
 //! Guards that outlive their jobs, and runtimes without timers: every resource is released before its run is over.
 
 use std::hint::spin_loop;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::{spawn_blocking, yield_now};
-use towpath_resource::{PatternExt, ResourceGuard, WithResource, resource_fn, with};
+use tokio::time::sleep;
+use towpath_resource::{PatternExt, ResourceGuard, WithResource, anyhow, resource_fn, with};
 
 /// Counts its instances. The size makes a move take a while.
 struct Large {
@@ -129,4 +131,65 @@ fn panic_of_release_before_its_first_await_is_reported() {
     );
     let failure = runtime.block_on(with(breaks, |_held| async { Ok(()) })).expect_err("it panicked");
     assert_eq!(format!("{failure:#}"), "stage `resource` panicked: broken");
+}
+
+/// A job that waits for a resource gets the next one, and not a later job whose worker is ready at once.
+#[test]
+fn waiting_job_is_not_passed_over_by_a_later_job() {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let started = Arc::new(Mutex::new(Vec::new()));
+    let order = Arc::clone(&started);
+    let job = move |(held, item): (ResourceGuard<()>, u64)| {
+        let order = Arc::clone(&order);
+        async move {
+            order.lock().unwrap().push(item);
+            if item == 0 {
+                // One of the two resources is away, so the third job waits.
+                tokio::spawn(async move {
+                    sleep(Duration::from_secs(100)).await;
+                    drop(held);
+                });
+            } else {
+                sleep(Duration::from_secs(item)).await;
+                drop(held);
+            }
+            Ok(())
+        }
+    };
+    let nothing = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
+    let pattern = WithResource::new(2, nothing, job).release_within(Duration::from_secs(1_000));
+    let report = runtime.block_on(async { pattern.run(0..6).finish().await });
+    assert_eq!(*started.lock().unwrap(), [0, 1, 2, 3, 4, 5], "{report}");
+    assert_eq!(report.failures.len(), 0, "{report}");
+}
+
+/// Jobs whose guards outlive them pass one resource on, each after the drop of the guard before.
+#[test]
+fn resource_of_a_dropped_guard_goes_to_the_waiting_job() {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let acquired = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&acquired);
+    let one = resource_fn(
+        move || {
+            counted.fetch_add(1, SeqCst);
+            async { Ok(()) }
+        },
+        |(), _| async { Ok(()) },
+    );
+    let job = |(held, item): (ResourceGuard<()>, u64)| async move {
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(10)).await;
+            drop(held);
+        });
+        anyhow::ensure!(item < 3, "the last");
+        Ok(())
+    };
+    let pattern = WithResource::new(1, one, job).release_within(Duration::from_secs(1_000));
+    let report = runtime.block_on(async {
+        let clock = tokio::time::Instant::now();
+        let report = pattern.run(0..10).finish().await;
+        assert_eq!(clock.elapsed().as_secs(), 40, "each job waits for the guard of the job before");
+        report
+    });
+    assert_eq!((acquired.load(SeqCst), report.failures.len()), (1, 1), "{report}");
 }
