@@ -398,3 +398,69 @@ impl<R: Resource> Drop for Releasing<'_, R> {
         self.0.changed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+    use towpath_pattern::Limit;
+
+    use super::*;
+    use crate::guard::ResourceGuard;
+    use crate::resource::resource_fn;
+    use crate::time::poll_once;
+
+    /// A pool of at most `limit` clones of a value.
+    fn pool(limit: usize, value: &Arc<()>) -> Arc<Pool<impl Resource<State = Arc<()>>>> {
+        let value = Arc::clone(value);
+        let clones = resource_fn(move || std::future::ready(Ok(Arc::clone(&value))), |_, _| async { Ok(()) });
+        let settings = Settings::new("resource", Limit::try_from(limit).unwrap());
+        Pool::new(Arc::new(clones), &settings, Duration::from_secs(1), &Scope::default())
+    }
+
+    /// Ends a successful job with the resource.
+    fn complete<R: Resource>(pool: &Pool<R>, CheckedOut { shard, place, state }: CheckedOut<'_, R::State>) {
+        assert!(!shard.check_in(place, state, false), "the job has not ended");
+        assert!(shard.reuse_after_success(place));
+        pool.notify_of_idle();
+    }
+
+    /// A resource that becomes idle belongs to the first of the waiting jobs, and a later job waits behind them.
+    #[test]
+    fn later_job_passes_over_no_waiting_job() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let pool = pool(1, &Arc::default());
+            let first = pool.check_out().await.unwrap();
+            let (mut second, mut third) = (Box::pin(pool.check_out()), Box::pin(pool.check_out()));
+            assert!(poll_once(second.as_mut()).await.is_pending());
+            assert!(poll_once(third.as_mut()).await.is_pending());
+            complete(&pool, first);
+            assert!(pool.check_out_idle().is_none(), "a job waits");
+            let mut later = Box::pin(pool.check_out());
+            assert!(poll_once(later.as_mut()).await.is_pending(), "two jobs wait");
+            assert!(poll_once(third.as_mut()).await.is_pending(), "a job waits in front");
+            let second = second.await.unwrap();
+            drop(third);
+            assert!(poll_once(later.as_mut()).await.is_pending(), "the resource is checked out");
+            complete(&pool, second);
+            complete(&pool, later.await.unwrap());
+            assert!(pool.check_out_idle().is_some(), "no job waits");
+        });
+    }
+
+    /// The idle resources are dropped with the pool, also if a guard outlives the pool.
+    #[test]
+    fn idle_resource_is_dropped_before_a_guard_that_outlives_the_pool() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let value = Arc::new(());
+        let guard = runtime.block_on(async {
+            let pool = pool(2, &value);
+            let (idle, kept) = (pool.check_out().await.unwrap(), pool.check_out().await.unwrap());
+            complete(&pool, idle);
+            ResourceGuard::new(kept.state, Arc::clone(kept.shard), kept.place)
+        });
+        assert_eq!(Arc::strong_count(&value), 2, "the value, and the state in the guard");
+        drop(guard);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+}

@@ -1,8 +1,8 @@
 //! Guards that outlive their jobs, and runtimes without timers: every resource is released before its run is over.
 
 use std::hint::spin_loop;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Builder;
@@ -131,36 +131,6 @@ fn panic_of_release_before_its_first_await_is_reported() {
     );
     let failure = runtime.block_on(with(breaks, |_held| async { Ok(()) })).expect_err("it panicked");
     assert_eq!(format!("{failure:#}"), "stage `resource` panicked: broken");
-}
-
-/// A job that waits for a resource gets the next one, and not a later job whose worker is ready at once.
-#[test]
-fn waiting_job_is_not_passed_over_by_a_later_job() {
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let started = Arc::new(Mutex::new(Vec::new()));
-    let order = Arc::clone(&started);
-    let job = move |(held, item): (ResourceGuard<()>, u64)| {
-        let order = Arc::clone(&order);
-        async move {
-            order.lock().unwrap().push(item);
-            if item == 0 {
-                // One of the two resources is away, so the third job waits.
-                tokio::spawn(async move {
-                    sleep(Duration::from_secs(100)).await;
-                    drop(held);
-                });
-            } else {
-                sleep(Duration::from_secs(item)).await;
-                drop(held);
-            }
-            Ok(())
-        }
-    };
-    let nothing = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
-    let pattern = WithResource::new(2, nothing, job).release_within(Duration::from_secs(1_000));
-    let report = runtime.block_on(async { pattern.run(0..6).finish().await });
-    assert_eq!(*started.lock().unwrap(), [0, 1, 2, 3, 4, 5], "{report}");
-    assert_eq!(report.failures.len(), 0, "{report}");
 }
 
 /// Jobs whose guards outlive them pass one resource on, each after the drop of the guard before.
