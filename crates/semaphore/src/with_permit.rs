@@ -119,23 +119,33 @@ struct UnderPermit<J> {
 }
 
 impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
-    async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Completed<In, J::Out> {
-        // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and the
-        // worker would treat the job as a waiting job.
-        let permit = match self.semaphore.try_acquire() {
-            Ok(permit) => Ok(permit),
-            Err(_) => self.semaphore.acquire().await,
-        };
-        let (item, running) = taken.start();
-        let result = match permit {
-            Ok(permit) => {
-                let result = drive_job(self.job.call_in(item, scope), |cause| running.report(cause)).await;
-                // The permit is released before the output is handed on: the next stage may need the permit to take the output.
-                drop(permit);
-                result
-            }
-            Err(closed) => Err(closed.into()),
-        };
-        running.complete(result)
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn work(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        async move {
+            // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and
+            // the worker would treat the job as a waiting job.
+            let permit = match self.semaphore.try_acquire() {
+                Ok(permit) => Ok(permit),
+                Err(_) => self.semaphore.acquire().await,
+            };
+            let (item, running) = taken.start();
+            let result = match permit {
+                Ok(permit) => {
+                    let result =
+                        drive_job(self.job.call_in(item, scope), |cause| running.report(cause)).await;
+                    // The permit is released before the output is handed on: the next stage may need the permit to take the
+                    // output.
+                    drop(permit);
+                    result
+                }
+                Err(closed) => Err(closed.into()),
+            };
+            running.complete(result)
+        }
     }
 }
