@@ -68,7 +68,9 @@ impl<J> WithPermit<J> {
     /// permits and in the wait list.
     ///
     /// The default is the [number of permits](Semaphore::total_permits) at the start of the run, and 1 if the semaphore
-    /// has no permit. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
+    /// has no permit. A run keeps its limit after a [`resize`](Semaphore::resize): for a run that uses a growth, the limit is
+    /// the largest number of permits to come. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number
+    /// that may be zero.
     ///
     /// # Panics
     ///
