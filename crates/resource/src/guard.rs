@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use towpath_pattern::Scope;
 
-use crate::slot::{NextStep, Slot};
+use crate::shard::{NextStep, PlaceIndex, Removed, Shard};
 
 /// Holds a resource for a job. The drop of the guard checks the resource in, at the end of the job at the latest.
 ///
@@ -36,22 +36,27 @@ use crate::slot::{NextStep, Slot};
 pub struct ResourceGuard<S: Send + 'static> {
     /// Present until the drop.
     state: Option<S>,
-    slot: Arc<Slot<S>>,
-    pool: Weak<dyn CheckIn<S>>,
+    /// The shard with the place of the resource.
+    shard: Arc<Shard<S>>,
+    place: PlaceIndex,
 }
 
-/// The pool of a resource, as a guard sees it.
-pub(crate) trait CheckIn<S>: Send + Sync {
-    /// Takes the next step for a resource that is checked in after the end of its job.
-    fn check_in(self: Arc<Self>, slot: Arc<Slot<S>>, next: NextStep);
+/// The pool of the resources, as a guard and a shard see it.
+pub(crate) trait Owner<S>: Send + Sync {
+    /// Notifies a waiter of an idle resource.
+    fn notify_of_idle(&self);
 
-    /// Returns the scope of the resource, a child of the scope of the pool.
-    fn scope_of(&self, slot: &Slot<S>) -> Scope;
+    /// Releases a resource.
+    fn release_removed(self: Arc<Self>, removed: Removed<S>);
+
+    /// Returns the scope of the resource in a place, a child of the scope of the pool.
+    fn scope_of(&self, shard: &Shard<S>, place: PlaceIndex) -> Scope;
 }
 
 impl<S: Send + 'static> ResourceGuard<S> {
-    pub(crate) fn new(state: S, slot: Arc<Slot<S>>, pool: Weak<dyn CheckIn<S>>) -> Self {
-        Self { state: Some(state), slot, pool }
+    #[inline]
+    pub(crate) fn new(state: S, shard: Arc<Shard<S>>, place: PlaceIndex) -> Self {
+        Self { state: Some(state), shard, place }
     }
 
     /// Checks the resource in as unusable, for example a lost connection. The resource is released at the end of the job,
@@ -119,21 +124,30 @@ impl<S: Send + 'static> ResourceGuard<S> {
     /// ```
     #[must_use]
     pub fn scope(&self) -> Scope {
-        let Some(pool) = self.pool.upgrade() else {
+        let Some(pool) = self.shard.owner.upgrade() else {
             let over = Scope::new("a resource of a completed run");
             over.cancel();
             return over;
         };
-        pool.scope_of(&self.slot)
+        pool.scope_of(&self.shard, self.place)
     }
 
+    #[inline]
     fn check_in(&mut self, discard: bool) {
         let Some(state) = self.state.take() else { return };
-        let Some(next) = self.slot.check_in(state, discard) else { return };
-        if let Some(pool) = self.pool.upgrade() {
-            pool.check_in(Arc::clone(&self.slot), next);
-        } else if let Some(scope) = self.slot.existing_scope() {
-            scope.cancel();
+        if self.shard.check_in(self.place, state, discard) {
+            self.take_next_step();
+        }
+    }
+
+    /// Takes the next step for a resource that is checked in after the end of its job.
+    #[cold]
+    fn take_next_step(&self) {
+        match (self.shard.next_step(self.place), self.shard.owner.upgrade()) {
+            (NextStep::Reused, Some(pool)) => pool.notify_of_idle(),
+            (NextStep::Release(removed), Some(pool)) => pool.release_removed(removed),
+            (NextStep::Release(Removed { scope: Some(scope), .. }), None) => scope.cancel(),
+            _ => {}
         }
     }
 }
@@ -141,18 +155,21 @@ impl<S: Send + 'static> ResourceGuard<S> {
 impl<S: Send + 'static> Deref for ResourceGuard<S> {
     type Target = S;
 
+    #[inline]
     fn deref(&self) -> &S {
         self.state.as_ref().expect("present until the drop")
     }
 }
 
 impl<S: Send + 'static> DerefMut for ResourceGuard<S> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut S {
         self.state.as_mut().expect("present until the drop")
     }
 }
 
 impl<S: Send + 'static> Drop for ResourceGuard<S> {
+    #[inline]
     fn drop(&mut self) {
         self.check_in(false);
     }

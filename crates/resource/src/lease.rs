@@ -8,35 +8,63 @@ use std::thread;
 
 use towpath_pattern::{Cause, Scope};
 
-use crate::guard::ResourceGuard;
 use crate::pool::Pool;
 use crate::resource::{JobOutcome, Resource};
-use crate::slot::Slot;
+use crate::shard::{NextStep, PlaceIndex, Shard};
 use crate::time::poll_once;
 
 /// The lease of a resource to a job. The drop of a lease that is not [complete](Lease::complete) stands for a job that was
 /// stopped or has panicked.
 pub(crate) struct Lease<'a, R: Resource> {
     pool: &'a Arc<Pool<R>>,
-    slot: Arc<Slot<R::State>>,
-    outcome: Option<JobOutcome>,
+    shard: &'a Arc<Shard<R::State>>,
+    place: PlaceIndex,
+    completed: bool,
 }
 
 impl<'a, R: Resource> Lease<'a, R> {
-    /// Leases an idle resource of the pool, or a new resource.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the acquisition.
-    pub(crate) async fn take(pool: &'a Arc<Pool<R>>) -> anyhow::Result<(ResourceGuard<R::State>, Self)> {
-        let (guard, slot) = pool.check_out().await?;
-        Ok((guard, Self { pool, slot, outcome: None }))
+    /// Leases a resource that is checked out.
+    #[inline]
+    pub(crate) fn new(pool: &'a Arc<Pool<R>>, shard: &'a Arc<Shard<R::State>>, place: PlaceIndex) -> Self {
+        Self { pool, shard, place, completed: false }
     }
 
-    /// Returns the scope of the resource if the job has created the scope.
+    /// Ends the lease of a job that has succeeded, if the resource can be reused at once. Otherwise returns `false`, and the
+    /// lease goes on.
     #[inline]
-    pub(crate) fn scope(&self) -> Option<Scope> {
-        self.slot.existing_scope()
+    pub(crate) fn reuse_after_success(&mut self) -> bool {
+        self.completed = self.shard.reuse_after_success(self.place);
+        if self.completed {
+            self.pool.notify_of_idle();
+        }
+        self.completed
+    }
+
+    /// Ends the lease with the outcome of the job, unless the job has created the scope of the resource: then returns the
+    /// scope.
+    pub(crate) fn complete_without_scope(&mut self, outcome: JobOutcome) -> Option<Scope> {
+        match self.shard.complete_job_without_scope(self.place, outcome) {
+            Err(scope) => Some(scope),
+            Ok(next) => {
+                self.completed = true;
+                self.take_next_step(next);
+                None
+            }
+        }
+    }
+
+    /// Ends the lease with the outcome of the job.
+    pub(crate) fn complete(mut self, outcome: JobOutcome) {
+        self.completed = true;
+        self.take_next_step(self.shard.complete_job(self.place, outcome));
+    }
+
+    fn take_next_step(&self, next: NextStep<R::State>) {
+        match next {
+            NextStep::Wait => {}
+            NextStep::Reused => self.pool.notify_of_idle(),
+            NextStep::Release(removed) => self.pool.release([removed]),
+        }
     }
 
     /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
@@ -52,12 +80,12 @@ impl<'a, R: Resource> Lease<'a, R> {
         let mut pending = PendingResult { pool: self.pool, result: Some(result) };
         let ended = scope.wait().await;
         let result = pending.result.take().expect("present until the return");
-        if !self.slot.is_checked_out() {
+        if !self.shard.is_checked_out(self.place) {
             scope.cancel();
             // A task outside the job may just have started a dependent. There is no await here: a failure that the future has
             // taken would be lost with a cancelled await.
             match poll_once(pin!(scope.wait())).await {
-                Poll::Ready(Ok(())) => self.slot.remove_scope(),
+                Poll::Ready(Ok(())) => self.shard.remove_scope(self.place),
                 Poll::Ready(Err(failure)) => self.pool.record(Cause::from_error(failure.into())),
                 Poll::Pending => {}
             }
@@ -76,11 +104,6 @@ impl<'a, R: Resource> Lease<'a, R> {
             }
         }
     }
-
-    /// Ends the lease with the outcome of the job.
-    pub(crate) fn complete(mut self, outcome: JobOutcome) {
-        self.outcome = Some(outcome);
-    }
 }
 
 /// The result of a job, until the job returns. The drop records an error that was not returned.
@@ -98,16 +121,22 @@ impl<R: Resource, T> Drop for PendingResult<'_, R, T> {
 }
 
 impl<R: Resource> Drop for Lease<'_, R> {
+    #[inline]
     fn drop(&mut self) {
-        let stopped = || if thread::panicking() { JobOutcome::Panic } else { JobOutcome::Cancellation };
-        let next = self.slot.complete_job(self.outcome.unwrap_or_else(stopped));
-        if let Some(next) = next {
-            self.pool.reuse_or_release(Arc::clone(&self.slot), next);
-        } else if self.outcome.is_none()
-            && let Some(scope) = self.slot.existing_scope()
-        {
-            // A dependent in the scope may own the guard.
-            scope.cancel();
+        if !self.completed {
+            self.abandon();
         }
+    }
+}
+
+impl<R: Resource> Lease<'_, R> {
+    /// Ends the lease of a job that was stopped or has panicked.
+    #[cold]
+    fn abandon(&self) {
+        let outcome = if thread::panicking() { JobOutcome::Panic } else { JobOutcome::Cancellation };
+        let (next, scope) = self.shard.abandon_job(self.place, outcome);
+        // A dependent in the scope may own a guard that outlives the job.
+        scope.iter().for_each(Scope::cancel);
+        self.take_next_step(next);
     }
 }

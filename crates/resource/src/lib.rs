@@ -108,7 +108,7 @@ mod guard;
 mod lease;
 mod pool;
 mod resource;
-mod slot;
+mod shard;
 mod time;
 mod with;
 mod with_resource;

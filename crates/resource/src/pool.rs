@@ -1,28 +1,37 @@
 //! The resources of one run: the idle resources, the number of all resources, and the releases.
 //!
+//! The idle resources are in shards, one for every thread of the runtime. A job takes an idle resource of its own thread
+//! first, so two threads seldom want the same lock or the same resource. The lock of the pool is for new resources and
+//! for releases.
+//!
 //! # Invariants
 //!
 //! - `alive` counts every resource from before the acquisition until after the release, wherever the resource is. The count
 //!   never exceeds the limit: so a discarded resource is gone before the next resource is acquired.
+//! - Resources are taken in the order of arrival while a job waits: all jobs then queue for the `turn`, and only the job
+//!   with the turn takes a resource.
+//! - No wake-up is lost. A waiter counts itself in `waiting` before it searches the shards. The lock of the shard orders
+//!   the search and the return of a resource: either the search finds the resource, or the return reads the count.
 //! - No user code runs under the lock.
 
 use std::future::poll_fn;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::runtime::{self, Handle};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, drive_job};
 
-use crate::guard::{CheckIn, ResourceGuard};
+use crate::guard::Owner;
 use crate::resource::{JobOutcome, Resource};
-use crate::slot::{NextStep, Removed, Slot};
+use crate::shard::{PlaceIndex, Removed, Shard};
 use crate::time::within;
 
 pub(crate) struct Pool<R: Resource> {
@@ -37,24 +46,37 @@ pub(crate) struct Pool<R: Resource> {
     /// starts.
     runtime: Option<Handle>,
     releases: TaskTracker,
-    state: Mutex<State<R::State>>,
-    /// Notifies a waiter for every resource that becomes idle or is gone.
+    state: Mutex<State>,
+    /// One for every thread of the runtime, at most one for every resource.
+    shards: Box<[Arc<Shard<R::State>>]>,
+    /// The number of jobs that wait for a resource.
+    waiting: AtomicUsize,
+    /// A permit for the first of the waiting jobs.
+    turn: Semaphore,
+    /// Notifies the first waiting job, or the shutdown, of every resource that becomes idle or is gone.
     changed: Notify,
 }
 
-struct State<S> {
-    idle: Vec<Arc<Slot<S>>>,
+struct State {
     alive: usize,
     releasing: usize,
     causes: Vec<Cause>,
-    /// The run is about to end: no resource becomes idle.
-    closing: bool,
     /// The run is over: a resource that is checked in from now on is dropped.
     closed: bool,
 }
 
-/// The guard of a resource for a job, and the slot of the resource.
-type CheckedOut<S> = (ResourceGuard<S>, Arc<Slot<S>>);
+/// A resource that is checked out, and its place.
+pub(crate) struct CheckedOut<'a, S> {
+    pub(crate) shard: &'a Arc<Shard<S>>,
+    pub(crate) place: PlaceIndex,
+    pub(crate) state: S,
+}
+
+/// The right to a resource: an idle resource, or a vacancy for a new one.
+enum Found<'a, R: Resource> {
+    Idle(R::State),
+    Vacancy(Vacancy<'a, R>),
+}
 
 impl<R: Resource> Pool<R> {
     pub(crate) fn new(
@@ -62,67 +84,107 @@ impl<R: Resource> Pool<R> {
         settings: &Settings,
         release_within: Duration,
         scope: &Scope,
-    ) -> Self {
+    ) -> Arc<Self> {
         let releases = TaskTracker::new();
         releases.close();
-        let state = State {
-            idle: Vec::new(),
-            alive: 0,
-            releasing: 0,
-            causes: Vec::new(),
-            closing: false,
-            closed: false,
-        };
-        Self {
-            resource,
-            limit: settings.limit.get(),
-            release_within,
-            scope: scope.child(Arc::clone(&settings.name)),
-            name: Arc::clone(&settings.name),
-            runtime: Handle::try_current().ok(),
-            releases,
-            state: Mutex::new(state),
-            changed: Notify::new(),
-        }
+        let limit = settings.limit.get();
+        let runtime = Handle::try_current().ok();
+        let threads = runtime.as_ref().map_or(1, |runtime| runtime.metrics().num_workers());
+        Arc::new_cyclic(|pool: &Weak<Self>| {
+            let shard = || Arc::new(Shard::new(Weak::<Self>::clone(pool) as Weak<dyn Owner<R::State>>));
+            Self {
+                resource,
+                limit,
+                release_within,
+                scope: scope.child(Arc::clone(&settings.name)),
+                name: Arc::clone(&settings.name),
+                runtime,
+                releases,
+                state: Mutex::new(State { alive: 0, releasing: 0, causes: Vec::new(), closed: false }),
+                shards: (0..limit.min(threads)).map(|_| shard()).collect(),
+                waiting: AtomicUsize::new(0),
+                turn: Semaphore::new(1),
+                changed: Notify::new(),
+            }
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<R::State>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks out an idle resource, or else a new resource. The next step comes after the check-in and
-    /// [`Slot::complete_job`].
-    pub(crate) async fn check_out(self: &Arc<Self>) -> anyhow::Result<CheckedOut<R::State>> {
-        if let Some(found) = self.check_out_idle() {
-            return Ok(found);
+    /// Returns the index of the shard of the current thread.
+    #[inline]
+    fn own_shard(&self) -> usize {
+        match self.shards.len() {
+            1 => 0,
+            shards => match runtime::worker_index() {
+                Some(thread) if thread < shards => thread,
+                thread => thread.unwrap_or(0) % shards,
+            },
         }
-        let vacancy = loop {
-            // The waiter is enabled before the second look, so that every waiter is notified of a change of its own.
+    }
+
+    /// Checks out an idle resource of the current thread, unless a job waits.
+    #[inline]
+    pub(crate) fn check_out_idle(&self) -> Option<CheckedOut<'_, R::State>> {
+        if self.waiting.load(Relaxed) > 0 {
+            return None;
+        }
+        let shard = &self.shards[self.own_shard()];
+        let (place, state) = shard.check_out()?;
+        Some(CheckedOut { shard, place, state })
+    }
+
+    /// Checks out an idle resource of any thread, or else a new resource, in turn.
+    pub(crate) async fn check_out(&self) -> anyhow::Result<CheckedOut<'_, R::State>> {
+        let at_once = if self.waiting.load(Relaxed) == 0 { self.find() } else { None };
+        let found = match at_once {
+            Some(found) => found,
+            None => self.find_in_turn().await,
+        };
+        let state = match found {
+            Found::Idle(state) => state,
+            Found::Vacancy(vacancy) => {
+                let made = drive_job(self.resource.acquire(), |cause| self.record(cause)).await?;
+                mem::forget(vacancy);
+                made
+            }
+        };
+        let shard = &self.shards[self.own_shard()];
+        Ok(CheckedOut { shard, place: shard.add_checked_out(), state })
+    }
+
+    /// Waits for the turn, and then for a resource.
+    async fn find_in_turn(&self) -> Found<'_, R> {
+        let _waiting = Waiting::new(&self.waiting);
+        let _turn = self.turn.acquire().await.expect("no code closes the semaphore");
+        loop {
+            // The waiter is enabled before the search, so that no change is missed.
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if let Some(found) = self.check_out_idle() {
-                return Ok(found);
-            }
-            if let Some(vacancy) = self.take_vacancy() {
-                break vacancy;
+            if let Some(found) = self.find() {
+                return found;
             }
             changed.await;
-        };
-        let made = drive_job(self.resource.acquire(), |cause| self.record(cause)).await?;
-        mem::forget(vacancy);
-        Ok(self.guard(Arc::new(Slot::new(made))).expect("a new slot has its resource"))
+        }
     }
 
-    fn check_out_idle(self: &Arc<Self>) -> Option<CheckedOut<R::State>> {
-        let slot = self.lock().idle.pop()?;
-        self.guard(slot)
+    /// Finds an idle resource, of the current thread first, or else a vacancy.
+    fn find(&self) -> Option<Found<'_, R>> {
+        let (others, own) = self.shards.split_at(self.own_shard());
+        if let Some(state) = own.iter().chain(others).find_map(|shard| shard.remove_idle()) {
+            return Some(Found::Idle(state));
+        }
+        self.take_vacancy().map(Found::Vacancy)
     }
 
-    /// Checks out the resource of a slot.
-    fn guard(self: &Arc<Self>, slot: Arc<Slot<R::State>>) -> Option<CheckedOut<R::State>> {
-        let state = slot.check_out()?;
-        let pool = Arc::downgrade(self) as Weak<dyn CheckIn<R::State>>;
-        Some((ResourceGuard::new(state, Arc::clone(&slot), pool), slot))
+    /// Notifies the first waiting job, if any, of an idle resource.
+    #[inline]
+    pub(crate) fn notify_of_idle(&self) {
+        if self.waiting.load(Relaxed) > 0 {
+            self.changed.notify_one();
+        }
     }
 
     /// Takes a vacancy for a new resource, unless the pool is at its limit.
@@ -133,34 +195,22 @@ impl<R: Resource> Pool<R> {
         free.then(|| Vacancy(self))
     }
 
-    /// Keeps a resource for the next job, or releases it.
-    pub(crate) fn reuse_or_release(self: &Arc<Self>, slot: Arc<Slot<R::State>>, next: NextStep) {
-        let mut pool = self.lock();
-        if next == NextStep::Release || pool.closing {
-            self.release(pool, [slot]);
-        } else {
-            pool.idle.push(slot);
-            drop(pool);
-            self.changed.notify_one();
-        }
-    }
-
     /// Releases resources, each in a task of its own. Nothing cancels these tasks.
-    fn release(
+    pub(crate) fn release(
         self: &Arc<Self>,
-        mut pool: MutexGuard<'_, State<R::State>>,
-        slots: impl IntoIterator<Item = Arc<Slot<R::State>>, IntoIter: ExactSizeIterator>,
+        removed: impl IntoIterator<Item = Removed<R::State>, IntoIter: ExactSizeIterator>,
     ) {
-        if pool.closed {
-            drop(pool);
-            return slots.into_iter().for_each(|slot| drop(slot.remove()));
+        let removed = removed.into_iter();
+        let mut state = self.lock();
+        if state.closed {
+            drop(state);
+            return drop(removed);
         }
-        let slots = slots.into_iter();
-        pool.releasing += slots.len();
+        state.releasing += removed.len();
         // The token is taken under the lock: `shutdown` waits for the tasks below if no resource is checked out there.
         let _spawning = self.releases.token();
-        drop(pool);
-        for Removed { state, outcome, scope } in slots.filter_map(|slot| slot.remove()) {
+        drop(state);
+        for Removed { state, outcome, scope } in removed {
             // The scope is cancelled here and not in the task: a runtime that is shut down never polls the task.
             scope.iter().for_each(Scope::cancel);
             let pool = Arc::clone(self);
@@ -242,17 +292,14 @@ impl<R: Resource> Pool<R> {
         mem::take(&mut self.lock().causes)
     }
 
-    /// Releases the idle resources. From here on, a resource that is checked in is released.
-    fn release_idle(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.closing = true;
-        let idle = mem::take(&mut state.idle);
-        self.release(state, idle);
+    /// Removes the idle resources. From here on, a resource that is checked in is released.
+    fn close(&self) -> Vec<Removed<R::State>> {
+        self.shards.iter().flat_map(|shard| shard.close()).collect()
     }
 
     /// Releases all resources, waits until no resource is left, and returns the failures of the run's releases.
     pub(crate) async fn shutdown(self: &Arc<Self>) -> Vec<Cause> {
-        self.release_idle();
+        self.release(self.close());
         let all_checked_in = async {
             while self.lock().checked_out() > 0 {
                 self.changed.notified().await;
@@ -284,20 +331,47 @@ impl<R: Resource> Pool<R> {
     }
 }
 
-impl<R: Resource> CheckIn<R::State> for Pool<R> {
-    fn check_in(self: Arc<Self>, slot: Arc<Slot<R::State>>, next: NextStep) {
-        self.reuse_or_release(slot, next);
+impl<R: Resource> Owner<R::State> for Pool<R> {
+    fn notify_of_idle(&self) {
+        self.notify_of_idle();
     }
 
-    fn scope_of(&self, slot: &Slot<R::State>) -> Scope {
-        slot.scope(&self.scope, &self.name)
+    fn release_removed(self: Arc<Self>, removed: Removed<R::State>) {
+        self.release([removed]);
+    }
+
+    fn scope_of(&self, shard: &Shard<R::State>, place: PlaceIndex) -> Scope {
+        shard.scope(place, &self.scope, &self.name)
     }
 }
 
-impl<S> State<S> {
+/// A guard may outlive the pool, and keeps its shard: the idle resources are dropped here.
+impl<R: Resource> Drop for Pool<R> {
+    fn drop(&mut self) {
+        drop(self.close());
+    }
+}
+
+impl State {
     /// Returns the number of resources that are checked out, once no resource is idle.
     fn checked_out(&self) -> usize {
         self.alive - self.releasing
+    }
+}
+
+/// A job that waits for a resource.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -322,5 +396,71 @@ impl<R: Resource> Drop for Releasing<'_, R> {
         state.alive -= 1;
         drop(state);
         self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+    use towpath_pattern::Limit;
+
+    use super::*;
+    use crate::guard::ResourceGuard;
+    use crate::resource::resource_fn;
+    use crate::time::poll_once;
+
+    /// A pool of at most `limit` clones of a value.
+    fn pool(limit: usize, value: &Arc<()>) -> Arc<Pool<impl Resource<State = Arc<()>>>> {
+        let value = Arc::clone(value);
+        let clones = resource_fn(move || std::future::ready(Ok(Arc::clone(&value))), |_, _| async { Ok(()) });
+        let settings = Settings::new("resource", Limit::try_from(limit).unwrap());
+        Pool::new(Arc::new(clones), &settings, Duration::from_secs(1), &Scope::default())
+    }
+
+    /// Ends a successful job with the resource.
+    fn complete<R: Resource>(pool: &Pool<R>, CheckedOut { shard, place, state }: CheckedOut<'_, R::State>) {
+        assert!(!shard.check_in(place, state, false), "the job has not ended");
+        assert!(shard.reuse_after_success(place));
+        pool.notify_of_idle();
+    }
+
+    /// A resource that becomes idle belongs to the first of the waiting jobs, and a later job waits behind them.
+    #[test]
+    fn later_job_passes_over_no_waiting_job() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let pool = pool(1, &Arc::default());
+            let first = pool.check_out().await.unwrap();
+            let (mut second, mut third) = (Box::pin(pool.check_out()), Box::pin(pool.check_out()));
+            assert!(poll_once(second.as_mut()).await.is_pending());
+            assert!(poll_once(third.as_mut()).await.is_pending());
+            complete(&pool, first);
+            assert!(pool.check_out_idle().is_none(), "a job waits");
+            let mut later = Box::pin(pool.check_out());
+            assert!(poll_once(later.as_mut()).await.is_pending(), "two jobs wait");
+            assert!(poll_once(third.as_mut()).await.is_pending(), "a job waits in front");
+            let second = second.await.unwrap();
+            drop(third);
+            assert!(poll_once(later.as_mut()).await.is_pending(), "the resource is checked out");
+            complete(&pool, second);
+            complete(&pool, later.await.unwrap());
+            assert!(pool.check_out_idle().is_some(), "no job waits");
+        });
+    }
+
+    /// The idle resources are dropped with the pool, also if a guard outlives the pool.
+    #[test]
+    fn idle_resource_is_dropped_before_a_guard_that_outlives_the_pool() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let value = Arc::new(());
+        let guard = runtime.block_on(async {
+            let pool = pool(2, &value);
+            let (idle, kept) = (pool.check_out().await.unwrap(), pool.check_out().await.unwrap());
+            complete(&pool, idle);
+            ResourceGuard::new(kept.state, Arc::clone(kept.shard), kept.place)
+        });
+        assert_eq!(Arc::strong_count(&value), 2, "the value, and the state in the guard");
+        drop(guard);
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 }

@@ -10,7 +10,7 @@ use towpath_pattern::{
 
 use crate::guard::ResourceGuard;
 use crate::lease::Lease;
-use crate::pool::Pool;
+use crate::pool::{CheckedOut, Pool};
 use crate::resource::{JobOutcome, Resource};
 
 /// The default time limit of a release.
@@ -22,6 +22,7 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 /// at the end of the run. A run has at most as many resources as jobs at once. Every resource is released once: when the
 /// last job of the run is gone, or directly after a job that panics or [discards](ResourceGuard::discard) the resource.
 /// Then a new resource is acquired for the next job.
+/// Jobs that wait for a resource get one in the order of their arrival, and no later job passes over them.
 ///
 /// The run ends, and [`Scope::wait`] returns, when all resources are released. A failed release is a failure of the run,
 /// and never masks an earlier failure. If the acquisition fails, the item fails with the error. Dependents of a resource,
@@ -136,7 +137,7 @@ where
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         let pool = Pool::new(Arc::clone(&self.resource), &self.settings, self.release_within, &scope);
-        let work = WithLease { pool: Arc::new(pool), job: Arc::clone(&self.job) };
+        let work = WithLease { pool, job: Arc::clone(&self.job) };
         Run::spawn(scope, input, self.settings.clone(), work)
     }
 }
@@ -153,26 +154,37 @@ where
     R: Resource,
     J: Job<(ResourceGuard<R::State>, In)>,
 {
-    async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Completed<In, J::Out> {
-        let leased = Lease::take(&self.pool).await;
-        let (item, running) = taken.start();
-        let (guard, lease) = match leased {
-            Ok(leased) => leased,
-            Err(error) => return running.complete(Err(error)),
-        };
-        let mut result =
-            drive_job(self.job.call_in((guard, item), scope), |cause| running.report(cause)).await;
-        if let Some(resource_scope) = lease.scope() {
-            // Boxed: a job without a scope does not pay for the size of this future.
-            result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn work(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        async move {
+            let leased = match self.pool.check_out_idle() {
+                Some(idle) => Ok(idle),
+                // Boxed: a job with an idle resource does not pay for the size of this future.
+                None => Box::pin(self.pool.check_out()).await,
+            };
+            let (item, running) = taken.start();
+            let CheckedOut { shard, place, state } = match leased {
+                Ok(checked_out) => checked_out,
+                Err(error) => return running.complete(Err(error)),
+            };
+            let mut lease = Lease::new(&self.pool, shard, place);
+            let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
+            let mut result = drive_job(job, |cause| running.report(cause)).await;
+            if result.is_ok() && lease.reuse_after_success() {
+                return running.complete(result);
+            }
+            if let Some(resource_scope) = lease.complete_without_scope(outcome_of(&result)) {
+                // Boxed: a job without a scope does not pay for the size of this future.
+                result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
+                lease.complete(outcome_of(&result));
+            }
+            running.complete(result)
         }
-        lease.complete(match &result {
-            Ok(_) => JobOutcome::Success,
-            Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
-            Err(error) if Panic::is_in(error) => JobOutcome::Panic,
-            Err(_) => JobOutcome::Error,
-        });
-        running.complete(result)
     }
 
     async fn shutdown(&self) -> Vec<Cause> {
@@ -181,5 +193,16 @@ where
 
     fn unreported(&self) -> Vec<Cause> {
         self.pool.take_failures()
+    }
+}
+
+/// Returns the outcome of a job with `result`.
+#[inline]
+fn outcome_of<T>(result: &anyhow::Result<T>) -> JobOutcome {
+    match result {
+        Ok(_) => JobOutcome::Success,
+        Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
+        Err(error) if Panic::is_in(error) => JobOutcome::Panic,
+        Err(_) => JobOutcome::Error,
     }
 }

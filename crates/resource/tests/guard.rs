@@ -3,10 +3,12 @@
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::{spawn_blocking, yield_now};
-use towpath_resource::{PatternExt, ResourceGuard, WithResource, resource_fn, with};
+use tokio::time::sleep;
+use towpath_resource::{PatternExt, ResourceGuard, WithResource, anyhow, resource_fn, with};
 
 /// Counts its instances. The size makes a move take a while.
 struct Large {
@@ -129,4 +131,35 @@ fn panic_of_release_before_its_first_await_is_reported() {
     );
     let failure = runtime.block_on(with(breaks, |_held| async { Ok(()) })).expect_err("it panicked");
     assert_eq!(format!("{failure:#}"), "stage `resource` panicked: broken");
+}
+
+/// Jobs whose guards outlive them pass one resource on, each after the drop of the guard before.
+#[test]
+fn resource_of_a_dropped_guard_goes_to_the_waiting_job() {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let acquired = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&acquired);
+    let one = resource_fn(
+        move || {
+            counted.fetch_add(1, SeqCst);
+            async { Ok(()) }
+        },
+        |(), _| async { Ok(()) },
+    );
+    let job = |(held, item): (ResourceGuard<()>, u64)| async move {
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(10)).await;
+            drop(held);
+        });
+        anyhow::ensure!(item < 3, "the last");
+        Ok(())
+    };
+    let pattern = WithResource::new(1, one, job).release_within(Duration::from_secs(1_000));
+    let report = runtime.block_on(async {
+        let clock = tokio::time::Instant::now();
+        let report = pattern.run(0..10).finish().await;
+        assert_eq!(clock.elapsed().as_secs(), 40, "each job waits for the guard of the job before");
+        report
+    });
+    assert_eq!((acquired.load(SeqCst), report.failures.len()), (1, 1), "{report}");
 }

@@ -74,8 +74,10 @@
 //! - [`new`](Semaphore::new) and [`add_permits`](Semaphore::add_permits) saturate at
 //!   [`MAX_PERMITS`](Semaphore::MAX_PERMITS). tokio's methods panic.
 //! - [`total_permits`](Semaphore::total_permits) and [`into_owned`](SemaphorePermit::into_owned) have no counterpart in tokio.
-//! - The number of permits never decreases: there is no `forget` and no `forget_permits`. Permits cannot be merged, split or
-//!   counted. `const_new` and `try_acquire_many_owned` are missing, too.
+//! - [`resize`](Semaphore::resize) sets the number of permits, in both directions and exactly. tokio's `forget_permits`
+//!   removes free permits only, and tokio's `forget` removes the permits of one holder: both are missing here. `resize`
+//!   panics above the maximum.
+//! - Permits cannot be merged, split or counted. `const_new` and `try_acquire_many_owned` are missing, too.
 //! - Both errors are plain values: [`AcquireError`] can be constructed, and compared with `==`.
 //!
 //! # Deadlock

@@ -2,19 +2,23 @@
 //!
 //! A word holds the number of free permits, whether a task waits, and whether the semaphore is closed. To take a free
 //! permit is a compare-and-swap of the word, and a release is an addition. The lock is only for a task that has to wait,
-//! and for a release while a task waits.
+//! for a release while a task waits, and for a change of the total.
+//!
+//! A total that shrinks below the number of taken permits leaves a *debt*: permits that are taken, and are removed by
+//! their release. The debt is like a waiter in front of the wait list.
 //!
 //! # Invariants
 //!
-//! 1. `WAITING` is set and cleared under the lock: at every unlock, set if and only if the wait list has a waiter. A closed
-//!    semaphore has no waiter.
-//! 2. While `WAITING` is set, permits are taken only under the lock and only for the first waiter. So no waiter is passed
-//!    over, and released permits gather in the word for a waiter that wants many.
-//! 3. No wake-up is lost: if the word has enough for the first waiter, a thread is about to serve the wait list. A release
-//!    adds permits and reads `WAITING` in a single atomic operation, and serves if `WAITING` is set. The first waiter sets
-//!    `WAITING` by an atomic operation that finds too few permits in the word. A leaving waiter serves, too: there may be
-//!    enough for the waiter behind.
+//! 1. `WAITING` is set and cleared under the lock: at every unlock, set if and only if the wait list has a waiter or there
+//!    is a debt. A closed semaphore has no waiter.
+//! 2. While `WAITING` is set, permits are taken only under the lock, first for the debt and then for the first waiter. So
+//!    no waiter is passed over, and released permits gather in the word for a waiter that wants many.
+//! 3. No wake-up is lost: if the word has enough for the debt or the first waiter, a thread is about to serve the wait
+//!    list. A release adds permits and reads `WAITING` in a single atomic operation, and serves if `WAITING` is set. The
+//!    first waiter sets `WAITING` by an atomic operation that finds too few permits in the word, and so does a debt. A
+//!    leaving waiter serves, too: there may be enough for the waiter behind.
 //! 4. No waker is cloned, woken or dropped under the lock.
+//! 5. At every unlock, the free and the taken permits are as many as the total and the debt.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -29,7 +33,7 @@ use crate::sync::{Mutex, Ticket, TicketList, WakeList, panic};
 
 /// The semaphore is closed: no permit is taken, and no task waits.
 const CLOSED: usize = 1;
-/// A task waits.
+/// A task waits, or released permits pay a debt.
 const WAITING: usize = 2;
 /// One free permit.
 const ONE: usize = 4;
@@ -40,11 +44,18 @@ const PAUSES: u32 = 32;
 
 pub(crate) struct Permits {
     word: AtomicUsize,
-    waiters: Mutex<TicketList<Waiter>>,
+    waiters: Mutex<Waiters>,
     /// Every waiter with a smaller ticket was served, or has left. Written under the lock.
     served: AtomicU64,
-    /// The number of permits, free or taken: never less than are free.
+    /// The number of permits, free or taken, without the debt. Written under the lock.
     total: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Waiters {
+    list: TicketList<Waiter>,
+    /// The number of taken permits that are removed by their release.
+    debt: usize,
 }
 
 struct Waiter {
@@ -107,12 +118,60 @@ impl Permits {
 
     /// Adds new permits, up to [`Permits::MAX`] in all.
     pub(crate) fn add(&self, count: usize) {
-        let total = |total: usize| Some(total.saturating_add(count).min(Self::MAX));
-        let (Ok(before) | Err(before)) = self.total.fetch_update(Relaxed, Relaxed, total);
-        self.release(count.min(Self::MAX - before));
+        self.change_total(|total| total.saturating_add(count).min(Self::MAX));
     }
 
-    /// Puts back taken permits, or adds new permits.
+    /// Changes the total to `total`, which is at most [`Permits::MAX`].
+    pub(crate) fn resize(&self, total: usize) {
+        self.change_total(|_| total);
+    }
+
+    fn change_total(&self, change: impl FnOnce(usize) -> usize) {
+        let mut waiters = self.waiters.lock();
+        let before = self.total.load(Relaxed);
+        let after = change(before);
+        self.total.store(after, Relaxed);
+        if after < before {
+            self.remove(before - after, &mut waiters);
+        } else {
+            // New permits pay the debt first, as released permits do.
+            let word = self.word.fetch_add((after - before) * ONE, AcqRel);
+            drop(waiters);
+            if word & WAITING != 0 {
+                self.serve();
+            }
+        }
+    }
+
+    /// Removes free permits, and adds the rest to the debt: in one step, so that no free permit is refused meanwhile.
+    fn remove(&self, count: usize, waiters: &mut Waiters) {
+        let removed = |word: usize| count.min(word / ONE);
+        let remove = |word| {
+            let rest = if removed(word) < count { WAITING } else { 0 };
+            Some((word - removed(word) * ONE) | rest)
+        };
+        let (Ok(word) | Err(word)) = self.word.fetch_update(AcqRel, Acquire, remove);
+        waiters.debt += count - removed(word);
+    }
+
+    /// Pays the debt with permits in the word.
+    fn pay(&self, waiters: &mut Waiters) {
+        if waiters.debt > 0 {
+            let paid = waiters.debt.min(self.word.load(Acquire) / ONE);
+            waiters.debt -= paid;
+            self.word.fetch_sub(paid * ONE, AcqRel);
+            self.stop_waiting(waiters);
+        }
+    }
+
+    /// Clears `WAITING` if no task waits and there is no debt.
+    fn stop_waiting(&self, waiters: &Waiters) {
+        if waiters.list.is_empty() && waiters.debt == 0 {
+            self.word.fetch_and(!WAITING, AcqRel);
+        }
+    }
+
+    /// Puts back taken permits.
     #[inline]
     pub(crate) fn release(&self, count: usize) {
         if count > 0 && self.word.fetch_add(count * ONE, AcqRel) & WAITING != 0 {
@@ -123,24 +182,25 @@ impl Permits {
     pub(crate) fn close(&self) {
         let mut waiters = self.waiters.lock();
         self.word.fetch_or(CLOSED, AcqRel);
-        self.word.fetch_and(!WAITING, AcqRel);
-        let all = waiters.take_all();
+        let all = waiters.list.take_all();
+        self.stop_waiting(&waiters);
         drop(waiters);
         let mut wakes = WakeList::default();
         wakes.extend(all.map(|waiter| waiter.waker));
         panic::resume(wakes.wake_all());
     }
 
-    /// Hands the permits in the word to the waiters in order, one waiter in a locked section: a list of wakers would cost a
+    /// Hands the permits in the word to the debt and to the waiters in order, one waiter in a locked section: a list of wakers would cost a
     /// single waiter more than the lock.
     #[cold]
     fn serve(&self) {
         let mut panicked = None;
         loop {
             let mut waiters = self.waiters.lock();
+            self.pay(&mut waiters);
             let Some((ticket, count)) = self.can_serve(&waiters) else { break };
-            let waiter = waiters.pop_first();
-            let waiting = if waiters.is_empty() { WAITING } else { 0 };
+            let waiter = waiters.list.pop_first();
+            let waiting = if waiters.list.is_empty() { WAITING } else { 0 };
             self.word.fetch_sub(count * ONE + waiting, AcqRel);
             self.served.store(ticket + 1, Release);
             let more = self.can_serve(&waiters).is_some();
@@ -155,10 +215,11 @@ impl Permits {
         panic::resume(panicked);
     }
 
-    /// Returns the ticket and the count of the first waiter, if the word has enough permits.
-    fn can_serve(&self, waiters: &TicketList<Waiter>) -> Option<(Ticket, usize)> {
-        let (ticket, waiter) = waiters.first()?;
-        (self.word.load(Acquire) / ONE >= waiter.count).then_some((ticket, waiter.count))
+    /// Returns the ticket and the count of the first waiter, if there is no debt and the word has enough permits. A debt
+    /// remains if permits were released since the payment.
+    fn can_serve(&self, waiters: &Waiters) -> Option<(Ticket, usize)> {
+        let (ticket, waiter) = waiters.list.first()?;
+        (waiters.debt == 0 && self.word.load(Acquire) / ONE >= waiter.count).then_some((ticket, waiter.count))
     }
 }
 
@@ -171,7 +232,7 @@ impl fmt::Debug for Permits {
     }
 }
 
-/// Returns the number of permits of `word` free to be taken: 0 while a task waits.
+/// Returns the number of permits of `word` free to be taken: 0 while a task waits or there is a debt.
 fn free(word: usize) -> usize {
     if word & WAITING == 0 { word / ONE } else { 0 }
 }
@@ -218,7 +279,7 @@ impl PendingTake<'_> {
             Err(_) => Poll::Ready(Err(AcquireError)),
             Ok(word) if without(word, self.count).is_some() => Poll::Ready(Ok(())),
             Ok(_) => {
-                self.ticket = Some(waiters.push(Waiter { count: self.count, waker }));
+                self.ticket = Some(waiters.list.push(Waiter { count: self.count, waker }));
                 Poll::Pending
             }
         }
@@ -235,7 +296,7 @@ impl PendingTake<'_> {
             return Poll::Ready(Ok(()));
         }
         let mut waker = cx.waker().clone();
-        if let Some(waiter) = self.permits.waiters.lock().get_mut(ticket) {
+        if let Some(waiter) = self.permits.waiters.lock().list.get_mut(ticket) {
             // The waker before is dropped after the unlock.
             mem::swap(&mut waiter.waker, &mut waker);
             return Poll::Pending;
@@ -257,10 +318,8 @@ impl Drop for PendingTake<'_> {
             drop(waiters);
             return self.permits.release(self.count);
         }
-        let waiter = waiters.remove(ticket);
-        if waiters.is_empty() {
-            self.permits.word.fetch_and(!WAITING, AcqRel);
-        }
+        let waiter = waiters.list.remove(ticket);
+        self.permits.stop_waiting(&waiters);
         drop(waiters);
         drop(waiter);
         self.permits.serve();

@@ -62,7 +62,8 @@ impl Semaphore {
 
     /// Acquires `count` permits at once, in turn.
     ///
-    /// If the semaphore never has `count` permits, the call never completes, and blocks all later calls.
+    /// A call for more permits than the [total](Semaphore::total_permits) waits until the total grows, and all later calls
+    /// wait behind it. If the total never grows, the call never completes.
     ///
     /// # Errors
     ///
@@ -231,13 +232,60 @@ impl Semaphore {
         self.0.add(count);
     }
 
-    /// Returns the number of free permits: 0 while a task waits.
+    /// Changes the number of all permits to `permits`, free and taken together.
+    ///
+    /// A larger number frees permits at once, and the waiting calls are served in the order of their calls. A smaller
+    /// number removes free permits at once. If too few permits are free, the next released permits are removed as well:
+    /// no call acquires a permit until fewer than `permits` are taken. Acquired permits stay valid.
+    ///
+    /// A call that waits for more than `permits` permits goes on waiting, and all later calls wait behind it, until the
+    /// number grows again or the call is cancelled. With `resize(0)` the semaphore pauses: all calls wait.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the caller's location if `permits` is above [`Semaphore::MAX_PERMITS`], and changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{Semaphore, TryAcquireError};
+    ///
+    /// let connections = Semaphore::new(4);
+    /// let [first, second] = [connections.acquire().await?, connections.acquire().await?];
+    ///
+    /// // The server is under load: one connection at a time. Two are open.
+    /// connections.resize(1);
+    /// assert_eq!((connections.total_permits(), connections.available_permits()), (1, 0));
+    /// drop(first);
+    /// assert_eq!(connections.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+    /// drop(second);
+    /// let third = connections.acquire().await?;
+    ///
+    /// connections.resize(8);
+    /// assert_eq!(connections.available_permits(), 7);
+    /// # drop(third);
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn resize(&self, permits: usize) {
+        assert!(
+            permits <= Self::MAX_PERMITS,
+            "a semaphore has at most {} permits, and cannot be resized to {permits}",
+            Self::MAX_PERMITS
+        );
+        self.0.resize(permits);
+    }
+
+    /// Returns the number of free permits: 0 while a task waits, or while more permits are taken than
+    /// [`resize`](Semaphore::resize) has left.
     #[must_use]
     pub fn available_permits(&self) -> usize {
         self.0.free()
     }
 
-    /// Returns the number of all permits, free or taken.
+    /// Returns the number of all permits, free or taken. After a [`resize`](Semaphore::resize) to a smaller number, more
+    /// permits may still be taken.
     #[must_use]
     pub fn total_permits(&self) -> usize {
         self.0.total()

@@ -68,7 +68,9 @@ impl<J> WithPermit<J> {
     /// permits and in the wait list.
     ///
     /// The default is the [number of permits](Semaphore::total_permits) at the start of the run, and 1 if the semaphore
-    /// has no permit. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
+    /// has no permit. A run keeps its limit after a [`resize`](Semaphore::resize): for a run that uses a growth, the limit is
+    /// the largest number of permits to come. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number
+    /// that may be zero.
     ///
     /// # Panics
     ///
@@ -119,23 +121,33 @@ struct UnderPermit<J> {
 }
 
 impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
-    async fn work(&self, taken: Taken<In, J::Out>, scope: &Scope) -> Completed<In, J::Out> {
-        // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and the
-        // worker would treat the job as a waiting job.
-        let permit = match self.semaphore.try_acquire() {
-            Ok(permit) => Ok(permit),
-            Err(_) => self.semaphore.acquire().await,
-        };
-        let (item, running) = taken.start();
-        let result = match permit {
-            Ok(permit) => {
-                let result = drive_job(self.job.call_in(item, scope), |cause| running.report(cause)).await;
-                // The permit is released before the output is handed on: the next stage may need the permit to take the output.
-                drop(permit);
-                result
-            }
-            Err(closed) => Err(closed.into()),
-        };
-        running.complete(result)
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn work(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        async move {
+            // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and
+            // the worker would treat the job as a waiting job.
+            let permit = match self.semaphore.try_acquire() {
+                Ok(permit) => Ok(permit),
+                Err(_) => self.semaphore.acquire().await,
+            };
+            let (item, running) = taken.start();
+            let result = match permit {
+                Ok(permit) => {
+                    let result =
+                        drive_job(self.job.call_in(item, scope), |cause| running.report(cause)).await;
+                    // The permit is released before the output is handed on: the next stage may need the permit to take the
+                    // output.
+                    drop(permit);
+                    result
+                }
+                Err(closed) => Err(closed.into()),
+            };
+            running.complete(result)
+        }
     }
 }

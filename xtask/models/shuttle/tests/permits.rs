@@ -196,3 +196,54 @@ fn request_during_a_close_is_refused() {
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
+
+#[test]
+fn taken_permits_never_exceed_a_total_that_was_in_force_throughout() {
+    explore(10_000, || {
+        let semaphore = Watched::new(3);
+        let holders = [1, 1].map(|_| semaphore.semaphore.try_acquire_owned().unwrap());
+        let last = semaphore.semaphore.try_acquire_owned().unwrap();
+        semaphore.semaphore.resize(1);
+        let shrunk = Watched { most: 1, ..semaphore };
+        // One of the permits stays out: its holder counts, and nobody else may come in.
+        let counted = Held::new(&shrunk, 1);
+        let visitors = [1, 1].map(|count| shrunk.visitor(count));
+        let released = holders.map(|holder| spawn(async move { drop(holder) }));
+        for released in released {
+            block_on(released).unwrap();
+        }
+        block_on(a_while());
+        drop(counted);
+        drop(last);
+        for visitor in visitors {
+            block_on(visitor).unwrap().unwrap();
+        }
+        shrunk.is_free();
+    });
+}
+
+#[test]
+fn resizes_in_both_directions_cost_no_permit_and_no_wake_up() {
+    explore(10_000, || {
+        let semaphore = Watched::new(3);
+        let gives_up = semaphore.visitor(2);
+        let visitors = [1, 2, 1].map(|count| semaphore.visitor(count));
+        let here = semaphore.semaphore.clone();
+        let resizes = spawn(async move {
+            for total in [1, 0, 2, 3] {
+                here.resize(total);
+                yield_now().await;
+            }
+        });
+        block_on(async {
+            a_while().await;
+            gives_up.abort();
+            gives_up.await.ok();
+            resizes.await.unwrap();
+            for visitor in visitors {
+                visitor.await.unwrap().unwrap();
+            }
+        });
+        semaphore.is_free();
+    });
+}
