@@ -50,8 +50,8 @@ pub struct Growth {
 pub fn measure(cases: Vec<Case>, plan: &Plan, mut show: impl FnMut(&str)) -> Growth {
     let mut all: Vec<_> = cases.into_iter().map(|case| Grown { case, result: Ok(Readings::new()) }).collect();
     let values: usize = all.iter().map(|grown| grown.case.quantity.values(plan.quick).count()).sum();
-    let progress = Progress::new(values, plan);
-    progress.begin("growth", all.len());
+    let progress = Progress::new(values as u64 * u64::from(plan.rounds));
+    Progress::begin("growth", all.len(), plan.rounds);
     for round in 1..=plan.rounds {
         for grown in &mut all {
             grown.measure_once(round, plan, &progress);
@@ -64,7 +64,7 @@ pub fn measure(cases: Vec<Case>, plan: &Plan, mut show: impl FnMut(&str)) -> Gro
         let names: Vec<_> = suspects.iter().map(|grown| grown.name()).collect();
         eprintln!("measured again, since it seems to grow too fast: {}", names.join("; "));
         let values: usize = suspects.iter().map(|grown| grown.case.quantity.values(plan.quick).count()).sum();
-        let progress = Progress::new(values, plan);
+        let progress = Progress::new(values as u64 * u64::from(plan.rounds));
         for round in 1..=plan.rounds {
             for grown in &mut suspects {
                 grown.measure_once(round, plan, &progress);

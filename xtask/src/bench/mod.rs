@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
 //! `programs` builds what is measured, `course` goes through the
-//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `readme`, `page` and
-//! the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
+//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `spread`, `floors`,
+//! `readme`, `page` and the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
 //! measures no time.
 
 mod course;
 mod document;
+mod floors;
 mod grown;
 mod growth;
 mod growth_fit;
@@ -21,6 +22,7 @@ mod programs;
 mod readme;
 mod report;
 mod rounds;
+mod spread;
 mod table;
 mod workloads;
 
@@ -75,7 +77,7 @@ pub struct Args {
     report: Option<PathBuf>,
     /// Run nothing; make the page of --report from this JSON file
     #[arg(long, value_name = "FILE", requires = "report",
-          conflicts_with_all = ["json", "quick", "only", "growth", "peers", "rounds"])]
+          conflicts_with_all = ["json", "quick", "only", "growth", "peers", "rounds", "floors"])]
     from: Option<PathBuf>,
     /// A hundredth of the items in three rounds: shows that everything runs, not how fast
     #[arg(long)]
@@ -89,15 +91,18 @@ pub struct Args {
     /// The peers to compare with, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "go,python,rust")]
     peers: Vec<Peers>,
-    /// How often each subject runs [default: 5, with --quick 3]
+    /// How often each subject runs [default: 5, io-10k 60; with --quick 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
+    /// Hold the results against the floors of xtask/floors.toml, as every full run does; a missed floor is no error
+    #[arg(long)]
+    floors: bool,
     /// Measure no time: count instructions and allocations per item of our hot paths under valgrind, and hold
     /// them against xtask/hot-paths.toml
     ///
     /// More than 3 % off either way is an error. With no figures for this rustc nothing is held, which is an error
     /// only where CI is set. Callgrind's files are left in target/hot-paths/, for `callgrind_annotate`.
-    #[arg(long, conflicts_with_all = ["json", "report", "quick", "only", "growth", "peers", "rounds"])]
+    #[arg(long, conflicts_with_all = ["json", "report", "quick", "only", "growth", "peers", "rounds", "floors"])]
     counts: bool,
     /// Keep what was counted: after a change that was meant, or for another rustc
     #[arg(long, requires = "counts")]
@@ -157,6 +162,9 @@ pub fn run(args: &Args) -> Result<bool> {
     let grow = |cases| growth::measure(cases, &plan(args), |text| println!("{text}"));
     let Growth { curves, problems } = cases.map(grow).unwrap_or_default();
 
+    if args.floors || (wanted.workloads && args.only.is_empty() && !args.quick) {
+        println!("{}", floors::text(&floors::verdicts(&rows)?));
+    }
     let report = Report { machine, rows, distributions, curves };
     if let Some(file) = &args.json {
         report::write(file, &report)?;
@@ -195,6 +203,8 @@ fn plan(args: &Args) -> Plan {
     Plan {
         quick: args.quick,
         rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 5 }),
+        spread: args.rounds.unwrap_or(if args.quick { 3 } else { 60 }),
+        many_within: Duration::from_millis(100),
         limit: Duration::from_secs(if args.quick { 30 } else { 120 }),
         slow: Duration::from_secs(15),
     }

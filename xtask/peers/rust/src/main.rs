@@ -51,6 +51,7 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("cancel-10k", "JoinSet", cancel_10k::join_set),
     Subject::new("latency-steady", "tokio mpsc", |items| latency::mpsc(items, STEADY)),
     Subject::new("latency-bursts", "tokio mpsc", |items| latency::mpsc(items, BURSTS)),
+    Subject::new("latency-10", "tokio mpsc", |items| latency::in_flight(items, 10)),
     Subject::new("mixed", "buffer_unordered", mixed::buffer_unordered),
     Subject::new("mixed", "tokio spawn + Semaphore", mixed::semaphore),
     Subject::new("queue-cap10", "async-channel", |items| queue::mpmc(items, CAP10, async_channel::bounded)),
@@ -76,6 +77,7 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("queue-mn", "tokio mpsc, 1 consumer", |items| queue::one_consumer(items, MN)),
     Subject::new("pipeline-cap10", "tokio mpsc", |items| pipeline::mpsc(items, 10, |item| item)),
     Subject::new("pipeline-cap1024", "tokio mpsc", |items| pipeline::mpsc(items, 1024, |item| item)),
+    Subject::new("pipeline-1us", "one core", fanout_cpu::three_short_hashes),
     Subject::new("pipeline-1us", "tokio mpsc, limit 1", |items| {
         pipeline::mpsc(items, 10, fanout_cpu::short_hash)
     }),
@@ -95,6 +97,7 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("queue-mn", "limit: task switches", |items| switches::batches(items, 128)),
     Subject::new("pipeline-cap10", "limit: polls", steps::polls_in_stages),
     Subject::new("pipeline-cap1024", "limit: polls", steps::polls_in_stages),
+    Subject::new("pipeline-limit16", "limit: polls", steps::polls_in_stages),
     Subject::new("semaphore", "limit: compare-and-swaps", steps::compare_and_swap),
 ];
 
