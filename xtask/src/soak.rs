@@ -1,4 +1,7 @@
-//! `cargo xtask soak`: runs chosen at random for as long as one likes, and nothing may be lost.
+//! `cargo xtask soak`: runs chosen at random for as long as one likes, and nothing may be lost; with `--conformance`, the
+//! checks of the patterns again and again.
+
+mod conformance;
 
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::time::{Duration, Instant};
@@ -11,7 +14,7 @@ use crate::artifacts::{self, Executable};
 use crate::marks;
 use crate::process;
 use crate::usage::Usage;
-use crate::workspace::{self, Workspace};
+use crate::workspace::{self, Package, Workspace};
 
 /// Off a terminal, a line so often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -22,13 +25,18 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 /// each, items are counted one by one, and no job, task or item may be left; memory may not grow. A crate under
 /// crates/ takes part through its test target `soak`; they share the time. The first failure ends it, and tells the
 /// command that makes the same run again. The last line is plain: `N runs, M items, nothing lost`.
+///
+/// With --conformance, no runs are chosen: the checks of the conformance suite are repeated, for faults that depend on the
+/// order of threads. A check is made in all its forms and on all its runtimes, in release. By default the checks of
+/// order and of progress are repeated, with --all the checks of all laws. The first failure, or a check that hangs for
+/// 20 s, ends the repetitions; its name, its output and a command that repeats it are printed.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// How long, in minutes; 1 by default, and with --run as long as one run takes
     #[arg(long, value_name = "N")]
     minutes: Option<f64>,
-    /// What is chosen; without it, another seed each time
+    /// What is chosen; without it, another seed each time, and for --conformance the usual games first
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Only that crate: its folder under crates/
@@ -40,9 +48,21 @@ pub struct Args {
     /// Write the last line into docs/reliability.md, with the commit, if all is well
     #[arg(long, conflicts_with_all = ["only", "run"])]
     record: bool,
+    /// Repeat the checks of the conformance suite this number of times
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          conflicts_with_all = ["minutes", "run"])]
+    conformance: Option<u32>,
+    /// The checks of all laws, and not only of order and of progress
+    #[arg(long, requires = "conformance")]
+    all: bool,
 }
 
 pub fn run(args: &Args) -> Result<bool> {
+    if let Some(repetitions) = args.conformance {
+        let (seed, only) = (args.seed.unwrap_or_default(), args.only.as_deref());
+        let plan = conformance::Plan { repetitions, seed, all: args.all, only };
+        return conformance::run(&Workspace::load()?, &plan, args.record);
+    }
     let minutes = args.minutes.unwrap_or(if args.run.is_some() { 0.0 } else { 1.0 });
     if !(minutes.is_finite() && minutes >= 0.0) {
         bail!(Usage(format!("--minutes {minutes}: it must be a number of minutes, 0 or more")));
@@ -85,16 +105,25 @@ fn seed_of_now() -> u64 {
     u64::from(since.subsec_micros())
 }
 
-fn programs(workspace: &Workspace, only: Option<&str>) -> Result<Vec<(String, Executable)>> {
-    let mut soaked = workspace.crates_with("test", "soak");
-    ensure!(!soaked.is_empty(), "no crate under crates/ has a test target named soak");
+/// The crates with a test target of this name, or the only one of these.
+fn chosen<'a>(workspace: &'a Workspace, target: &str, only: Option<&str>) -> Result<Vec<&'a Package>> {
+    let mut chosen = workspace.crates_with("test", target);
+    ensure!(!chosen.is_empty(), "no crate under crates/ has a test target named {target}");
     if let Some(only) = only {
-        let known: Vec<_> = soaked.iter().map(|package| package.folder()).collect();
-        soaked.retain(|package| package.folder() == only);
-        if soaked.is_empty() {
-            bail!(Usage(format!("--only {only}: no such crate has a soak; there are: {}", known.join(", "))));
+        let known: Vec<_> = chosen.iter().map(|package| package.folder()).collect();
+        chosen.retain(|package| package.folder() == only);
+        if chosen.is_empty() {
+            let known = known.join(", ");
+            bail!(Usage(format!(
+                "--only {only}: no such crate has a test target {target}; there are: {known}"
+            )));
         }
     }
+    Ok(chosen)
+}
+
+fn programs(workspace: &Workspace, only: Option<&str>) -> Result<Vec<(String, Executable)>> {
+    let soaked = chosen(workspace, "soak", only)?;
     eprintln!("building what is soaked");
     let line = format!("test --release --no-run --test soak {}", workspace::options(&soaked));
     let built = artifacts::build(workspace, &line, "test")?;
