@@ -14,13 +14,14 @@ use super::programs::Program;
 use super::report::Curve;
 use super::rounds::{Plan, Progress};
 
-/// What can grow of our programs, quantity by quantity.
-pub fn cases(programs: &[Program]) -> Result<Vec<Case<'_>>> {
+/// What can grow of our programs, quantity by quantity, or with `only` one quantity.
+pub fn cases<'a>(programs: &'a [Program], only: Option<&str>) -> Result<Vec<Case<'a>>> {
     let mut cases = Vec::new();
     for program in programs.iter().filter(|program| program.ours) {
         let listed = program.says("growths")?;
         cases.extend(parse_list(&listed, program).with_context(|| format!("{}: `growths`", program.source))?);
     }
+    cases.retain(|case| only.is_none_or(|only| case.quantity.name == only));
     ensure!(!cases.is_empty(), "nothing of our patterns can grow");
     cases.sort_by_key(|case| QUANTITIES.iter().position(|quantity| quantity.name == case.quantity.name));
     Ok(cases)

@@ -2,8 +2,8 @@
 //!
 //! `programs` builds what is measured, `course` goes through the
 //! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `spread`, `floors`,
-//! `readme`, `page` and the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
-//! measures no time.
+//! `readme`, `page` and the JSON file show them. `growth` is about how our patterns grow. `threads` and `hot_paths`, which is
+//! `--counts`, count and measure no time.
 
 mod course;
 mod document;
@@ -24,6 +24,8 @@ mod report;
 mod rounds;
 mod spread;
 mod table;
+mod threads;
+mod threads_table;
 mod workloads;
 
 use std::path::PathBuf;
@@ -33,6 +35,7 @@ use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 
 use self::course::Course;
+use self::grown::QUANTITIES;
 use self::growth::Growth;
 use self::machine::Machine;
 use self::peers::Peers;
@@ -85,9 +88,18 @@ pub struct Args {
     /// Only this workload; may be given several times
     #[arg(long, value_name = "WORKLOAD", value_parser = known_workloads(), hide_possible_values = true)]
     only: Vec<String>,
-    /// Measure growth: alone, or after the workloads that --only names; --report measures both
-    #[arg(long)]
-    growth: bool,
+    /// Measure growth: alone, or after the workloads that --only names; --report measures both. With `threads`, count
+    ///
+    /// QUANTITY is one of the quantities; without it, all that take time are measured. `threads` stands alone: on
+    /// runtimes with 1 to 64 threads, it counts the lock acquisitions, contended acquisitions, wake-ups and polls of an
+    /// item, and measures no time. A count is an error if it is over 1.5 times the larger count of 1 and 2 threads, plus 0.1
+    /// an item. Locks count only in a build of their own, in target/counted.
+    #[arg(long, value_name = "QUANTITY", num_args = 0..=1, default_missing_value = ALL,
+          value_parser = known_quantities())]
+    growth: Option<String>,
+    /// Write the counts of --growth threads into docs/scaling.md, with the commit
+    #[arg(long, requires = "growth")]
+    record: bool,
     /// The peers to compare with, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "go,python,rust")]
     peers: Vec<Peers>,
@@ -117,6 +129,14 @@ fn known_workloads() -> PossibleValuesParser {
     WORKLOADS.each_ref().map(|workload| workload.name).into()
 }
 
+const ALL: &str = "all";
+const THREADS: &str = "threads";
+
+fn known_quantities() -> PossibleValuesParser {
+    let timed = QUANTITIES.each_ref().map(|quantity| quantity.name);
+    [ALL].into_iter().chain(timed).chain([THREADS]).collect::<Vec<_>>().into()
+}
+
 fn workload_list() -> String {
     let line = |w: &Workload| format!("  {:<18}{}\n", w.name, w.about);
     let lines: String = WORKLOADS.iter().map(line).collect();
@@ -138,6 +158,18 @@ pub fn run(args: &Args) -> Result<bool> {
         page::write(folder, &report)?;
         return Ok(true);
     }
+    if args.growth.as_deref() == Some(THREADS) {
+        if !args.only.is_empty() || args.json.is_some() || args.report.is_some() || args.floors {
+            bail!(Usage("--growth threads stands alone, with --quick, --rounds and --record".to_owned()));
+        }
+        if args.record && args.quick {
+            bail!(Usage("--record wants the counts of a full run, without --quick".to_owned()));
+        }
+        return threads::run(&workspace, &plan(args), args.record);
+    }
+    if args.record {
+        bail!(Usage("--record is of --growth threads".to_owned()));
+    }
     let wanted = Wanted::of(args);
     let peers = chosen_peers(&args.peers)?;
     let peers = if wanted.workloads { peers } else { Vec::new() };
@@ -155,7 +187,11 @@ pub fn run(args: &Args) -> Result<bool> {
     println!("{machine}");
 
     let tasks = if wanted.workloads { course::tasks(&args.only, &subjects)? } else { Vec::new() };
-    let cases = if wanted.growth { Some(growth::cases(&programs)?) } else { None };
+    let cases = if wanted.growth {
+        Some(growth::cases(&programs, args.growth.as_deref().filter(|name| *name != ALL))?)
+    } else {
+        None
+    };
     let mut course = Course::new(plan(args), &tasks);
     course.measure_all(&tasks, |text| println!("{text}"));
     let Course { rows, distributions, failures, .. } = course;
@@ -193,8 +229,8 @@ impl Wanted {
     fn of(args: &Args) -> Self {
         let whole_page = args.report.is_some() && args.only.is_empty();
         Self {
-            workloads: !args.growth || !args.only.is_empty() || whole_page,
-            growth: args.growth || whole_page,
+            workloads: args.growth.is_none() || !args.only.is_empty() || whole_page,
+            growth: args.growth.is_some() || whole_page,
         }
     }
 }
@@ -239,6 +275,7 @@ mod tests {
         assert_eq!(wanted("bench"), (true, false));
         assert_eq!(wanted("bench --only io-1m"), (true, false));
         assert_eq!(wanted("bench --growth"), (false, true));
+        assert_eq!(wanted("bench --growth items"), (false, true));
         assert_eq!(wanted("bench --growth --only io-1m"), (true, true));
         assert_eq!(wanted("bench --report page"), (true, true));
         assert_eq!(wanted("bench --report page --only io-1m"), (true, false));

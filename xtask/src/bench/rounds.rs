@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::programs::{Program, Subject};
 use super::workloads::{Unit, Workload};
@@ -113,6 +114,11 @@ fn run_once(subject: &Subject, items: u64, limit: Duration) -> Result<Reading, S
 
 /// Starts the program with `args` for one reading.
 pub fn ask(program: &Program, args: &[&str], limit: Duration) -> Result<Reading, String> {
+    parse(&printed(program, args, limit)?)
+}
+
+/// Starts the program with `args`, and returns what a run that succeeds has printed.
+pub fn printed(program: &Program, args: &[&str], limit: Duration) -> Result<String, String> {
     let command = program.with(args).stdout_capture().stderr_capture();
     let output = process::within(limit, &command)
         .map_err(|error| format!("cannot be started: {error}"))?
@@ -121,10 +127,10 @@ pub fn ask(program: &Program, args: &[&str], limit: Duration) -> Result<Reading,
         let (ending, line) = (process::ending(output.status), process::telling_line(&output.stderr));
         return Err(format!("crashed with {ending}: {line}"));
     }
-    parse(&String::from_utf8_lossy(&output.stdout))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn parse(printed: &str) -> Result<Reading, String> {
+pub fn parse<R: DeserializeOwned>(printed: &str) -> Result<R, String> {
     if printed.trim().is_empty() {
         return Err("printed nothing".to_owned());
     }

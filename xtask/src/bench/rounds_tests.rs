@@ -3,6 +3,10 @@
 use super::*;
 use crate::bench::programs::Program;
 
+fn parse(printed: &str) -> Result<Reading, String> {
+    super::parse(printed)
+}
+
 fn io() -> &'static Workload {
     Workload::named("io-10k").unwrap()
 }
