@@ -1,12 +1,14 @@
 //! `cargo xtask soak`: runs chosen at random for as long as one likes, and nothing may be lost; with `--conformance`, the
 //! checks of the patterns again and again.
 
+mod chosen;
 mod conformance;
+mod minutely;
 
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
@@ -14,10 +16,10 @@ use crate::artifacts::{self, Executable};
 use crate::marks;
 use crate::process;
 use crate::usage::Usage;
-use crate::workspace::{self, Package, Workspace};
+use crate::workspace::{self, Workspace};
 
-/// Off a terminal, a line so often.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+use self::chosen::chosen;
+use self::minutely::Minutely;
 
 /// Run patterns with random settings for minutes, and see that nothing is lost.
 ///
@@ -103,23 +105,6 @@ pub fn run(args: &Args) -> Result<bool> {
 fn seed_of_now() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     u64::from(since.subsec_micros())
-}
-
-/// The crates with a test target of this name, or the only one of these.
-fn chosen<'a>(workspace: &'a Workspace, target: &str, only: Option<&str>) -> Result<Vec<&'a Package>> {
-    let mut chosen = workspace.crates_with("test", target);
-    ensure!(!chosen.is_empty(), "no crate under crates/ has a test target named {target}");
-    if let Some(only) = only {
-        let known: Vec<_> = chosen.iter().map(|package| package.folder()).collect();
-        chosen.retain(|package| package.folder() == only);
-        if chosen.is_empty() {
-            let known = known.join(", ");
-            bail!(Usage(format!(
-                "--only {only}: no such crate has a test target {target}; there are: {known}"
-            )));
-        }
-    }
-    Ok(chosen)
 }
 
 fn programs(workspace: &Workspace, only: Option<&str>) -> Result<Vec<(String, Executable)>> {
@@ -224,7 +209,7 @@ struct Progress {
     bar: ProgressBar,
     folder: String,
     start: Instant,
-    told: std::cell::Cell<Instant>,
+    minutely: Minutely,
 }
 
 impl Progress {
@@ -234,23 +219,17 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} s {msg}") {
             bar.set_style(style);
         }
-        let now = Instant::now();
-        Self { bar, folder: folder.to_owned(), start: now, told: now.into() }
+        Self { bar, folder: folder.to_owned(), start: Instant::now(), minutely: Minutely::new() }
     }
 
     fn show(&self, before: &Said, said: &Said) {
         let (folder, memory) = (&self.folder, &said.memory);
-        let text = || {
-            let (runs, items) = (before.runs + said.runs, before.items + said.items);
-            format!("{folder}: {runs} runs, {items} items, nothing lost; {memory}")
-        };
-        if std::io::stderr().is_terminal() {
-            self.bar.set_position(self.start.elapsed().as_secs());
-            self.bar.set_message(text());
-        } else if self.told.get().elapsed() >= TELL_EVERY {
-            self.told.set(Instant::now());
-            eprintln!("{} s, {}", self.start.elapsed().as_secs(), text());
-        }
+        let (runs, items) = (before.runs + said.runs, before.items + said.items);
+        let text = format!("{folder}: {runs} runs, {items} items, nothing lost; {memory}");
+        let seconds = self.start.elapsed().as_secs();
+        self.minutely.show(&format!("{seconds} s, {text}"));
+        self.bar.set_position(seconds);
+        self.bar.set_message(text);
     }
 }
 

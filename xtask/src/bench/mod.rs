@@ -25,6 +25,7 @@ mod rounds;
 mod spread;
 mod table;
 mod threads;
+mod threads_case;
 mod threads_table;
 mod workloads;
 

@@ -7,7 +7,7 @@ use comfy_table::CellAlignment;
 
 use super::machine::Machine;
 use super::table::{self, number};
-use super::threads::{COUNTS, Case, FACTOR, SLACK};
+use super::threads_case::{COUNTS, Case, FACTOR, SLACK};
 
 /// The cores of the calculation.
 const CORES: u64 = 16;

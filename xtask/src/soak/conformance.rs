@@ -4,13 +4,13 @@
 //! cost more than the check. The repetitions come in blocks of some seconds. After a block of one program, the next
 //! program has its block, and every block has games of its own (`TOWPATH_SEED`).
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::TELL_EVERY;
+use super::chosen::chosen;
+use super::minutely::Minutely;
 use crate::artifacts::{self, Executable};
 use crate::counts::Counts;
 use crate::marks;
@@ -49,7 +49,7 @@ impl Plan<'_> {
 
 /// Builds the test programs, and repeats the checks. Returns whether all checks succeeded.
 pub fn run(workspace: &Workspace, plan: &Plan, record: bool) -> Result<bool> {
-    let packages = super::chosen(workspace, "conformance", plan.only)?;
+    let packages = chosen(workspace, "conformance", plan.only)?;
     eprintln!("building the conformance tests");
     // The same build as the orderings of `cargo xtask test`.
     let line = format!("test --release --no-run --test conformance {}", workspace::options(&packages));
@@ -204,7 +204,7 @@ fn first_failure(printed: &str) -> Option<(&str, &str)> {
 struct Progress {
     bar: ProgressBar,
     repetitions: u32,
-    told: std::cell::Cell<Instant>,
+    minutely: Minutely,
 }
 
 impl Progress {
@@ -216,7 +216,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_secs(1));
-        Self { bar, repetitions, told: Instant::now().into() }
+        Self { bar, repetitions, minutely: Minutely::new() }
     }
 
     fn show(&self, package: &str, done: Done) {
@@ -224,10 +224,7 @@ impl Progress {
             "{package}: {} of {} repetitions, {} runs, none failed",
             done.repetitions, self.repetitions, done.runs
         );
-        if !std::io::stderr().is_terminal() && self.told.get().elapsed() >= TELL_EVERY {
-            self.told.set(Instant::now());
-            eprintln!("{text}");
-        }
+        self.minutely.show(&text);
         self.bar.set_message(text);
     }
 }

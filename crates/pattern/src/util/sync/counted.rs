@@ -50,7 +50,7 @@ fn add(number: u64, count: &AtomicU64) -> u64 {
 pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
 /// The guard of the standard library; a timed guard has the time of the acquisition.
-pub(crate) struct MutexGuard<'a, T> {
+pub struct MutexGuard<'a, T> {
     guard: sync::MutexGuard<'a, T>,
     since: Option<Instant>,
 }
