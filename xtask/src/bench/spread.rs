@@ -81,13 +81,14 @@ impl Spread<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::report::percentile;
 
     fn row(workload: &str, subject: &str, unit: &str, values: &[f64]) -> Row {
         Row {
             workload: workload.to_owned(),
             subject: subject.to_owned(),
             unit: unit.to_owned(),
-            median: values[0],
+            median: percentile(values, 50.0).unwrap(),
             min: values[0],
             max: values.iter().copied().fold(0.0, f64::max),
             rounds: values.len(),

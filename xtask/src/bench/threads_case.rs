@@ -94,8 +94,8 @@ impl<'a> Case<'a> {
         self.readings.iter().filter_map(|(&threads, readings)| Some((threads, of(readings)?))).collect()
     }
 
-    /// Returns the time that a lock is held, in ns: the least of all rounds on one thread, where no thread is stopped
-    /// with the lock in its hands by another thread of the run.
+    /// Returns the time that a lock is held, in ns: the least of all rounds on one thread. A stop of the thread by the
+    /// system only adds to the time.
     pub fn held_ns(&self) -> Option<f64> {
         self.readings.get(&1)?.iter().map(|(_, held)| *held).min_by(f64::total_cmp)
     }
@@ -104,6 +104,12 @@ impl<'a> Case<'a> {
     pub fn bound(&self, count: usize) -> f64 {
         let base = self.medians(count).into_iter().filter(|(threads, _)| *threads <= BASE);
         FACTOR * base.map(|(_, median)| median).fold(0.0, f64::max) + SLACK
+    }
+
+    /// Returns the largest median of a count, with the number of threads, if it exceeds the bound.
+    pub fn beyond(&self, count: usize) -> Option<(u64, f64)> {
+        let largest = self.medians(count).into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (largest.1 > self.bound(count)).then_some(largest)
     }
 
     /// Returns a line for each count that grows beyond its bound, with the number of threads where it is largest. A
@@ -117,12 +123,9 @@ impl<'a> Case<'a> {
             return Vec::new();
         }
         let problem = |count: usize| {
-            let (threads, most) = self.medians(count).into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-            let bound = self.bound(count);
-            let of = COUNTS[count];
-            (most > bound).then(|| {
-                format!("{name}: {most:.2} {of} an item at {threads} threads, and the bound is {bound:.2}")
-            })
+            let (threads, most) = self.beyond(count)?;
+            let (of, bound) = (COUNTS[count], self.bound(count));
+            Some(format!("{name}: {most:.2} {of} an item at {threads} threads, and the bound is {bound:.2}"))
         };
         (0..COUNTS.len()).filter_map(problem).collect()
     }

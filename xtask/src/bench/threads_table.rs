@@ -47,12 +47,15 @@ pub fn text(cases: &[Case], quick: bool) -> String {
     text
 }
 
-/// For the page: the counts on one thread and on the most threads, and the largest count if it lies between.
+/// For the page: the counts on one thread and on the most threads.
 pub fn markdown(cases: &[Case], machine: &Machine) -> String {
+    let beyond = |case: &Case| (0..COUNTS.len()).filter(|at| case.beyond(*at).is_some()).count();
+    let beyond: usize = cases.iter().map(beyond).sum();
+    let all = cases.len() * COUNTS.len();
+    let Machine { cpu, cores, rustc, commit, .. } = machine;
     let mut text = format!(
-        "{}, {} cores; rustc {}; commit {}. A count in bold is beyond its bound: {FACTOR} times the larger count of 1 and 2 \
-         threads, plus {SLACK}.\n",
-        machine.cpu, machine.cores, machine.rustc, machine.commit
+        "{beyond} of {all} counts grow beyond their bound, which is {FACTOR} times the larger count of 1 and 2 threads, plus \
+         {SLACK} an item; such a count is in bold.\n\n{cpu}, {cores} cores; rustc {rustc}; commit {commit}.\n",
     );
     for cases in of_workloads(cases) {
         let workload = cases[0].workload;

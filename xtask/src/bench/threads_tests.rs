@@ -99,6 +99,7 @@ fn page_has_the_ends_of_the_counts_and_the_rate_of_the_lock() {
     let program = program("n * t / 8", "2 * n");
     let cases = counted(&program, false);
     let page = threads_table::markdown(&cases, &Machine { cores: 2, ..Machine::default() });
+    assert!(page.starts_with("2 of 8 counts grow beyond their bound, which is 1.5 times "), "{page}");
     for line in [
         "| subject | 0.12 → **8.00** | 0.00 → 0.00 | 0.00 → 0.00 | 2.00 → 2.00 |",
         "| `noop`, subject | 2.00 | 50.0 | 100 | 10.0 million | 1.60 µs |",
