@@ -29,9 +29,10 @@ use self::minutely::Minutely;
 /// command that makes the same run again. The last line is plain: `N runs, M items, nothing lost`.
 ///
 /// With --conformance, no runs are chosen: the checks of the conformance suite are repeated, for faults that depend on the
-/// order of threads. A check is made in all its forms and on all its runtimes, in release. By default the checks of
-/// order and of progress are repeated, with --all the checks of all laws. The first failure, or a check that hangs for
-/// 20 s, ends the repetitions; its name, its output and a command that repeats it are printed.
+/// order of threads. Repetitions take the forms of a pattern in turn (alone, in front of itself, behind itself), each on
+/// all runtimes of the check, in release. By default the checks of order and of progress are repeated, with --all the
+/// checks of all laws. The first failure, or a check that hangs for two minutes, ends the repetitions; its name, its
+/// output and a command that repeats it are printed.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {

@@ -27,13 +27,14 @@ pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     }
 }
 
-/// Makes the check `times` times, until a law is broken.
+/// Makes the check of all forms once, or `times` times of one form after another, until a law is broken.
 fn repeated(forms: &[Tested], order: Order, law: &str, name: &str, times: NonZeroU32) -> Result<(), String> {
-    for repetition in 1..=times.get() {
-        broken(forms, order, law, name).map_err(|problem| match times.get() {
-            1 => problem,
-            _ => format!("{problem}\n  in repetition {repetition} of {times}"),
-        })?;
+    if times == NonZeroU32::MIN {
+        return broken(forms, order, law, name);
+    }
+    for (repetition, form) in (1..=times.get()).zip(forms.chunks(1).cycle()) {
+        broken(form, order, law, name)
+            .map_err(|problem| format!("{problem}\n  in repetition {repetition} of {times}"))?;
     }
     Ok(())
 }
@@ -216,6 +217,23 @@ mod tests {
         assert_eq!(check(99, 9), Ok(()));
         assert_eq!(made.load(Ordering::Relaxed), 18);
         assert!(!check(1, 1).unwrap_err().contains("repetition"));
+    }
+
+    /// The third form is the subject behind itself.
+    #[test]
+    fn repetitions_take_the_forms_in_turn() {
+        let form = |pattern: usize| {
+            let made = Arc::default();
+            let broken: Tested = Arc::new(UnorderedFrom { pattern, made });
+            broken
+        };
+        let forms = [form(usize::MAX), form(usize::MAX), form(1)];
+        let name = "ordered_is_input_order_when_the_last_is_first";
+        let made = |times| repeated(&forms, Order::Ordered, "order", name, NonZeroU32::new(times).unwrap());
+        assert_eq!(made(2), Ok(()));
+        let problem = made(3).unwrap_err();
+        assert!(problem.ends_with("\n  in repetition 3 of 3"), "{problem}");
+        assert!(made(1).is_err(), "a single repetition takes all forms");
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(crate) fn is_long() -> bool {
     env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
 }
 
-/// Returns how often a check is made; 1 without the variable.
+/// Returns how often a check is made, with one form after another; 1 without the variable, with all forms.
 ///
 /// # Panics
 ///

@@ -24,7 +24,10 @@ const LAWS: [&str; 2] = ["::order::", "::progress::"];
 /// The aim for a block.
 const BLOCK: Duration = Duration::from_secs(5);
 
-const MOST_IN_A_BLOCK: u32 = 200;
+const MOST_IN_A_BLOCK: u32 = 201;
+
+/// The forms of a subject: alone, in front of itself, behind itself. A repetition takes one of them.
+const FORMS: u32 = 3;
 
 /// A program that takes longer for a block is killed. A check that hangs fails earlier, by the watchdog of the suite.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -153,7 +156,8 @@ fn repeat(programs: &[Executable], plan: &Plan, limit: Duration, progress: &Prog
 fn next_size(block: u32, took: Duration) -> u32 {
     let each = took / block;
     let fitting = BLOCK.as_micros() / each.as_micros().max(1);
-    u32::try_from(fitting).unwrap_or(u32::MAX).clamp(1, MOST_IN_A_BLOCK)
+    // Each form has the same number of repetitions.
+    u32::try_from(fitting).unwrap_or(u32::MAX).clamp(1, MOST_IN_A_BLOCK).next_multiple_of(FORMS)
 }
 
 /// Runs the program once, with `repetitions` of each check; returns the number of checks.

@@ -125,8 +125,8 @@ fn program_without_a_check_is_an_error() {
 
 #[test]
 fn block_takes_about_five_seconds_and_is_bounded() {
-    assert_eq!(next_size(1, Duration::from_millis(250)), 20);
-    assert_eq!(next_size(20, Duration::from_secs(5)), 20);
+    assert_eq!(next_size(1, Duration::from_millis(250)), 21);
+    assert_eq!(next_size(21, Duration::from_secs(5)), 21);
     assert_eq!(next_size(1, Duration::from_micros(1)), MOST_IN_A_BLOCK);
-    assert_eq!(next_size(1, Duration::from_secs(60)), 1);
+    assert_eq!(next_size(1, Duration::from_secs(60)), 3);
 }
