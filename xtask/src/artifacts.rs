@@ -1,6 +1,7 @@
 //! Building executables with cargo and learning where they are.
 
 use std::path::PathBuf;
+use std::process::Output;
 
 use anyhow::{Result, bail};
 use duct::Expression;
@@ -30,10 +31,21 @@ struct Message {
 /// Runs `cargo LINE` and gives the executables of that kind (`bin`, `example`, `test`, `bench`) that it built.
 pub fn build(workspace: &Workspace, line: &str, kind: &str) -> Result<Vec<Executable>> {
     let output = command(workspace, line).run()?;
+    built(workspace, line, kind, &output)
+}
+
+fn built(workspace: &Workspace, line: &str, kind: &str, output: &Output) -> Result<Vec<Executable>> {
     if !output.status.success() {
         bail!("cargo {line} failed (its messages are above)");
     }
     Ok(executables(workspace, &String::from_utf8_lossy(&output.stdout), kind))
+}
+
+/// The same with these flags for the compiler, after those of the environment.
+pub fn build_with(workspace: &Workspace, line: &str, kind: &str, flags: &str) -> Result<Vec<Executable>> {
+    let flags = format!("{} {flags}", std::env::var("RUSTFLAGS").unwrap_or_default());
+    let output = command(workspace, line).env("RUSTFLAGS", flags.trim()).run()?;
+    built(workspace, line, kind, &output)
 }
 
 /// The same without showing what cargo says; that comes back where it fails.

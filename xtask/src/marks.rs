@@ -26,9 +26,13 @@ fn between(text: &str, mark: &str, section: &str) -> Result<String> {
     Ok(format!("{}\n{section}{}", &text[..begin + begin_mark.len()], &text[end..]))
 }
 
-/// Keeps what a command has said at its end in docs/reliability.md, with the commit that it is of.
+/// Keeps what a command has said at its end in docs/reliability.md, at the mark of that name, with the commit that it is of.
 pub fn record(workspace: &Workspace, command: &str, said: &str) -> Result<()> {
-    let mark = command.split(' ').next().unwrap_or(command);
+    record_at(workspace, command.split(' ').next().unwrap_or(command), command, said)
+}
+
+/// The same at another mark, for a command that records two lines.
+pub fn record_at(workspace: &Workspace, mark: &str, command: &str, said: &str) -> Result<()> {
     let commit = workspace.commit().context("what is recorded belongs to a commit, and git tells none")?;
     let line = format!("- `cargo xtask {command}`: {said}; commit {commit}\n");
     let (file, text) = filled(&workspace.root.join("docs/reliability.md"), mark, &line)?;
@@ -62,7 +66,7 @@ mod tests {
     #[test]
     fn reliability_page_has_marks_for_each_recording_command() {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reliability.md");
-        for command in ["models", "faults", "soak"] {
+        for command in ["models", "faults", "soak", "conformance"] {
             filled(&page, command, "").unwrap();
         }
     }

@@ -1,9 +1,14 @@
-//! `cargo xtask soak`: runs chosen at random for as long as one likes, and nothing may be lost.
+//! `cargo xtask soak`: runs chosen at random for as long as one likes, and nothing may be lost; with `--conformance`, the
+//! checks of the patterns again and again.
 
-use std::io::{BufRead, BufReader, IsTerminal};
+mod chosen;
+mod conformance;
+mod minutely;
+
+use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
@@ -13,8 +18,8 @@ use crate::process;
 use crate::usage::Usage;
 use crate::workspace::{self, Workspace};
 
-/// Off a terminal, a line so often.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+use self::chosen::chosen;
+use self::minutely::Minutely;
 
 /// Run patterns with random settings for minutes, and see that nothing is lost.
 ///
@@ -22,13 +27,19 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 /// each, items are counted one by one, and no job, task or item may be left; memory may not grow. A crate under
 /// crates/ takes part through its test target `soak`; they share the time. The first failure ends it, and tells the
 /// command that makes the same run again. The last line is plain: `N runs, M items, nothing lost`.
+///
+/// With --conformance, no runs are chosen: the checks of the conformance suite are repeated, for faults that depend on the
+/// order of threads. Repetitions take the forms of a pattern in turn (alone, in front of itself, behind itself), each on
+/// all runtimes of the check, in release. By default the checks of order and of progress are repeated, with --all the
+/// checks of all laws. The first failure, or a check that hangs for two minutes, ends the repetitions; its name, its
+/// output and a command that repeats it are printed.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// How long, in minutes; 1 by default, and with --run as long as one run takes
     #[arg(long, value_name = "N")]
     minutes: Option<f64>,
-    /// What is chosen; without it, another seed each time
+    /// What is chosen; without it, another seed each time, and for --conformance the usual games first
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Only that crate: its folder under crates/
@@ -40,9 +51,21 @@ pub struct Args {
     /// Write the last line into docs/reliability.md, with the commit, if all is well
     #[arg(long, conflicts_with_all = ["only", "run"])]
     record: bool,
+    /// Repeat the checks of the conformance suite this number of times
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          conflicts_with_all = ["minutes", "run"])]
+    conformance: Option<u32>,
+    /// The checks of all laws, and not only of order and of progress
+    #[arg(long, requires = "conformance")]
+    all: bool,
 }
 
 pub fn run(args: &Args) -> Result<bool> {
+    if let Some(repetitions) = args.conformance {
+        let (seed, only) = (args.seed.unwrap_or_default(), args.only.as_deref());
+        let plan = conformance::Plan { repetitions, seed, all: args.all, only };
+        return conformance::run(&Workspace::load()?, &plan, args.record);
+    }
     let minutes = args.minutes.unwrap_or(if args.run.is_some() { 0.0 } else { 1.0 });
     if !(minutes.is_finite() && minutes >= 0.0) {
         bail!(Usage(format!("--minutes {minutes}: it must be a number of minutes, 0 or more")));
@@ -86,15 +109,7 @@ fn seed_of_now() -> u64 {
 }
 
 fn programs(workspace: &Workspace, only: Option<&str>) -> Result<Vec<(String, Executable)>> {
-    let mut soaked = workspace.crates_with("test", "soak");
-    ensure!(!soaked.is_empty(), "no crate under crates/ has a test target named soak");
-    if let Some(only) = only {
-        let known: Vec<_> = soaked.iter().map(|package| package.folder()).collect();
-        soaked.retain(|package| package.folder() == only);
-        if soaked.is_empty() {
-            bail!(Usage(format!("--only {only}: no such crate has a soak; there are: {}", known.join(", "))));
-        }
-    }
+    let soaked = chosen(workspace, "soak", only)?;
     eprintln!("building what is soaked");
     let line = format!("test --release --no-run --test soak {}", workspace::options(&soaked));
     let built = artifacts::build(workspace, &line, "test")?;
@@ -195,7 +210,7 @@ struct Progress {
     bar: ProgressBar,
     folder: String,
     start: Instant,
-    told: std::cell::Cell<Instant>,
+    minutely: Minutely,
 }
 
 impl Progress {
@@ -205,23 +220,17 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} s {msg}") {
             bar.set_style(style);
         }
-        let now = Instant::now();
-        Self { bar, folder: folder.to_owned(), start: now, told: now.into() }
+        Self { bar, folder: folder.to_owned(), start: Instant::now(), minutely: Minutely::new() }
     }
 
     fn show(&self, before: &Said, said: &Said) {
         let (folder, memory) = (&self.folder, &said.memory);
-        let text = || {
-            let (runs, items) = (before.runs + said.runs, before.items + said.items);
-            format!("{folder}: {runs} runs, {items} items, nothing lost; {memory}")
-        };
-        if std::io::stderr().is_terminal() {
-            self.bar.set_position(self.start.elapsed().as_secs());
-            self.bar.set_message(text());
-        } else if self.told.get().elapsed() >= TELL_EVERY {
-            self.told.set(Instant::now());
-            eprintln!("{} s, {}", self.start.elapsed().as_secs(), text());
-        }
+        let (runs, items) = (before.runs + said.runs, before.items + said.items);
+        let text = format!("{folder}: {runs} runs, {items} items, nothing lost; {memory}");
+        let seconds = self.start.elapsed().as_secs();
+        self.minutely.show(&format!("{seconds} s, {text}"));
+        self.bar.set_position(seconds);
+        self.bar.set_message(text);
     }
 }
 

@@ -4,6 +4,7 @@
 //! starts a process for every run of a workload (`run WORKLOAD SUBJECT ITEMS`); the answer is one line of JSON. `growths`
 //! lists the growing quantities, and `grow QUANTITY VALUE SUBJECT ITEMS` runs with a quantity at the given value.
 //! `paths` and `walk PATH ITEMS` are the same for `cargo xtask bench --counts`. The command counts instructions from outside.
+//! `counted` lists the workloads with counted locks, and `count WORKLOAD THREADS SUBJECT ITEMS` runs one of them.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -15,13 +16,14 @@ use std::str::FromStr;
 use serde_json::json;
 use towpath_testkit::Subject;
 
+use crate::counted::{COUNTED, CountedRun, CountedWorkload};
 use crate::growth::QUANTITIES;
 use crate::measured::Measured;
 use crate::workloads::WORKLOADS;
 use crate::{paths, process, workloads};
 
 const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY VALUE SUBJECT ITEMS | \
-    paths | walk PATH ITEMS";
+    paths | walk PATH ITEMS | counted | count WORKLOAD THREADS SUBJECT ITEMS";
 
 /// The benchmark of the patterns of a crate: `main` of `benches/uniform.rs`.
 ///
@@ -46,6 +48,7 @@ const USAGE: &str = "list | run WORKLOAD SUBJECT ITEMS | growths | grow QUANTITY
 pub struct Benchmark {
     tasks: Vec<Task>,
     growths: Vec<Growth>,
+    counted: Vec<CountedTask>,
     paths: Vec<HotPath>,
 }
 
@@ -65,6 +68,13 @@ struct Growth {
     measure: Box<dyn Fn(usize, u64) -> anyhow::Result<Measured>>,
 }
 
+/// A workload of a subject, with counted locks, wake-ups and polls.
+struct CountedTask {
+    workload: CountedWorkload,
+    subject: String,
+    measure: Box<dyn Fn(usize, u64) -> anyhow::Result<CountedRun>>,
+}
+
 /// A path of an item, with counted instructions.
 struct HotPath {
     name: String,
@@ -74,7 +84,8 @@ struct HotPath {
 impl Benchmark {
     /// Creates the benchmark of `subject`, with the name `name` in every table.
     pub fn new<S: Subject>(name: &str, subject: S) -> Self {
-        Self { tasks: Vec::new(), growths: Vec::new(), paths: Vec::new() }.and(name, subject)
+        let (tasks, growths, counted, paths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { tasks, growths, counted, paths }.and(name, subject)
     }
 
     /// Adds another subject.
@@ -97,6 +108,14 @@ impl Benchmark {
                 quantity: quantity.name().to_owned(),
                 subject: name.to_owned(),
                 measure: Box::new(move |value, items| quantity.measure(&*by, value, items)),
+            }
+        }));
+        self.counted.extend(COUNTED.map(|workload| {
+            let by = Rc::clone(&subject);
+            CountedTask {
+                workload,
+                subject: name.to_owned(),
+                measure: Box::new(move |threads, items| workload.measure(&*by, threads, items)),
             }
         }));
         self.path(name, noop)
@@ -188,6 +207,18 @@ impl Benchmark {
                     Err(wrong) => refuse(&wrong),
                 }
             }
+            ["counted"] => {
+                for CountedTask { workload, subject, .. } in &self.counted {
+                    println!("{}\t{subject}", workload.name());
+                }
+                ExitCode::SUCCESS
+            }
+            ["count", workload, threads, subject, items] => {
+                match self.find_counted(workload, threads, subject, items) {
+                    Ok((counted, threads, items)) => count((counted.measure)(threads, items)),
+                    Err(wrong) => refuse(&wrong),
+                }
+            }
             ["paths"] => {
                 for HotPath { name, .. } in &self.paths {
                     println!("{name}");
@@ -222,6 +253,20 @@ impl Benchmark {
         Ok((growth, value.get(), number("items", items)?))
     }
 
+    fn find_counted(
+        &self,
+        workload: &str,
+        threads: &str,
+        subject: &str,
+        items: &str,
+    ) -> Result<(&CountedTask, usize, u64), String> {
+        let counted = self.counted.iter().find(|c| c.workload.name() == workload && c.subject == subject);
+        let counted =
+            counted.ok_or_else(|| format!("`{subject}` counts no `{workload}` here; see `counted`"))?;
+        let threads: NonZeroUsize = number("threads", threads)?;
+        Ok((counted, threads.get(), number("items", items)?))
+    }
+
     fn find_path(&self, path: &str, items: &str) -> Result<(&HotPath, u64), String> {
         let found = self.paths.iter().find(|known| known.name == path);
         let found = found.ok_or_else(|| format!("there is no path `{path}` here; see `paths`"))?;
@@ -236,6 +281,19 @@ fn number<N: FromStr<Err: Display>>(what: &str, text: &str) -> Result<N, String>
 fn refuse(wrong: &str) -> ExitCode {
     eprintln!("{wrong}");
     ExitCode::from(2)
+}
+
+fn count(counted: anyhow::Result<CountedRun>) -> ExitCode {
+    match counted {
+        Ok(counted) => {
+            println!("{}", counted.line());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn walked(path: &HotPath, outcome: anyhow::Result<()>) -> ExitCode {

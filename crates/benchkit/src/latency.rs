@@ -1,4 +1,4 @@
-//! Latency: the added time of a pattern, for items that arrive by a schedule.
+//! Latency: the added time of a pattern, for items that arrive by a schedule, and for a fixed number of items in flight.
 //!
 //! The loop is open: the time of every arrival is fixed before the run starts, and does not depend on earlier items.
 //! The added time of an item is the time from the arrival until the receiver has the output. So the figures include the
@@ -68,6 +68,39 @@ pub(crate) async fn latency<S: Subject>(
         answer = answer.wrapping_add(item);
     }
     sending.await??;
+    Ok(Measured { answer, latency: times.points(), ..Measured::default() })
+}
+
+/// Measures the times of `items` jobs without work, from the send to the output, with `in_flight` items at once: every
+/// output sends the next item. The loop is closed, so a slow output delays the sends, and the figures are of a caller
+/// that waits for an answer before the next question.
+pub(crate) async fn in_flight<S: Subject>(
+    subject: S,
+    in_flight: u64,
+    items: u64,
+) -> anyhow::Result<Measured> {
+    let case = Case::new(LIMIT).capacity(ROOM);
+    let pattern = subject.pattern(case, |sent: (u64, Instant)| async move { Ok(sent) });
+    let (sender, source) = Source::channel(ROOM);
+    let mut times = Times::new()?;
+    let mut run = pattern.run(source);
+    let mut unsent = 0..items;
+    for item in unsent.by_ref().take(usize::try_from(in_flight)?) {
+        sender.try_send((item, Instant::now()))?;
+    }
+    let (mut answer, mut left) = (0_u64, items);
+    while let Some(output) = run.next().await {
+        let (item, sent) = output?;
+        times.record(sent.elapsed())?;
+        answer = answer.wrapping_add(item);
+        if let Some(next) = unsent.next() {
+            sender.try_send((next, Instant::now()))?;
+        }
+        left -= 1;
+        if left == 0 {
+            sender.close();
+        }
+    }
     Ok(Measured { answer, latency: times.points(), ..Measured::default() })
 }
 

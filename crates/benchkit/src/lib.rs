@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod benchmark;
+mod counted;
 mod growth;
 mod hash;
 mod latency;

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use towpath_pattern::{Job, Pattern, PatternExt};
 
 use crate::hash::hash;
-use crate::latency::{Arrivals, latency};
+use crate::latency::{Arrivals, in_flight, latency};
 use crate::measured::{Measured, milliseconds};
 use crate::mixed::mixed;
 use crate::process::memory_kib;
@@ -35,6 +35,7 @@ enum Kind {
     Memory,
     Cancel,
     Latency(Arrivals),
+    InFlight(u64),
     Mixed,
 }
 
@@ -50,6 +51,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload { name: "cancel-10k", peak: false, kind: Kind::Cancel },
     Workload { name: "latency-steady", peak: false, kind: Kind::Latency(STEADY) },
     Workload { name: "latency-bursts", peak: false, kind: Kind::Latency(BURSTS) },
+    Workload { name: "latency-10", peak: false, kind: Kind::InFlight(10) },
     Workload { name: "mixed", peak: false, kind: Kind::Mixed },
 ];
 
@@ -75,6 +77,7 @@ pub(crate) fn run<S: Subject>(subject: &S, workload: &Workload, items: u64) -> a
         Kind::Memory => runtime.spawn(memory(subject, items)),
         Kind::Cancel => runtime.spawn(cancel(subject, items)),
         Kind::Latency(arrivals) => runtime.spawn(latency(subject, arrivals, items)),
+        Kind::InFlight(number) => runtime.spawn(in_flight(subject, number, items)),
         Kind::Mixed => runtime.spawn(mixed(subject, items)),
     };
     runtime.block_on(measured).context("the workload panicked")?

@@ -84,9 +84,12 @@ mod util;
 
 /// The lists, locks and helpers of the engine that the pattern crates of this workspace share. No part of the public API.
 #[doc(hidden)]
+#[allow(unexpected_cfgs, reason = "no manifest declares a cfg of a single command")]
 pub mod internal {
     pub use crate::util::mutex::Mutex;
     pub use crate::util::panic;
+    #[cfg(towpath_counted)]
+    pub use crate::util::sync::counted::{LockCounts, lock_counts};
     pub use crate::util::ticket_list::{Ticket, TicketList};
     pub use crate::util::wake::WakeList;
 }

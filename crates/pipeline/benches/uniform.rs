@@ -10,22 +10,23 @@ mod subject;
 
 fn main() -> ExitCode {
     Benchmark::new("pipeline", subject::pipeline())
-        .with("pipeline-cap10", "pipeline", |items| sum(three_stages(10), 0..items))
-        .with("pipeline-cap1024", "pipeline", |items| sum(three_stages(1_024), 0..items))
+        .with("pipeline-cap10", "pipeline", |items| sum(three_stages(1, 10), 0..items))
+        .with("pipeline-cap1024", "pipeline", |items| sum(three_stages(1, 1_024), 0..items))
+        .with("pipeline-limit16", "pipeline", |items| sum(three_stages(16, 10), 0..items))
         .with("pipeline-1us", "pipeline, limit 1", |items| sum(three_hashes(1), 0..items))
         .with("pipeline-1us", "pipeline, limit 2", |items| sum(three_hashes(2), 0..items))
-        .path("pipeline of three stages", |items| sum(three_stages(10), (0..items).map(|_| 1)))
+        .path("pipeline of three stages", |items| sum(three_stages(1, 10), (0..items).map(|_| 1)))
         .main()
 }
 
-/// Three stages that do nothing, one worker each.
-fn three_stages(capacity: usize) -> impl Pattern<u64, Out = u64> {
+/// Three stages that do nothing, `limit` workers each.
+fn three_stages(limit: usize, capacity: usize) -> impl Pattern<u64, Out = u64> {
     let pass = |item: u64| async move { Ok(item) };
-    Pipeline::new(1, pass)
+    Pipeline::new(limit, pass)
         .capacity(capacity)
-        .then_stage(1, pass)
+        .then_stage(limit, pass)
         .capacity(capacity)
-        .then_stage(1, pass)
+        .then_stage(limit, pass)
         .capacity(capacity)
 }
 

@@ -1,5 +1,6 @@
 //! The suite: every check, for every form of a subject, on every runtime.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use towpath_pattern::Order;
@@ -15,15 +16,27 @@ use crate::{environment, laws, panics, polls};
 /// # Panics
 ///
 /// At the first form and runtime with a broken law. The message has the law, the observation and the settings. The
-/// check also panics when `TOWPATH_SEED` is not a whole number.
+/// check also panics when `TOWPATH_SEED` or `TOWPATH_REPEAT` is not a whole number.
 #[track_caller]
 pub fn check(subject: impl Subject, order: Order, law: &str, check: &str) {
     panics::silence();
     // Within a check, a panic counts as a panic of the pattern.
     environment::seed();
-    if let Err(problem) = broken(&forms(subject), order, law, check) {
+    if let Err(problem) = repeated(&forms(subject), order, law, check, environment::repetitions()) {
         panic!("{problem}");
     }
+}
+
+/// Makes the check of all forms once, or `times` times of one form after another, until a law is broken.
+fn repeated(forms: &[Tested], order: Order, law: &str, name: &str, times: NonZeroU32) -> Result<(), String> {
+    if times == NonZeroU32::MIN {
+        return broken(forms, order, law, name);
+    }
+    for (repetition, form) in (1..=times.get()).zip(forms.chunks(1).cycle()) {
+        broken(form, order, law, name)
+            .map_err(|problem| format!("{problem}\n  in repetition {repetition} of {times}"))?;
+    }
+    Ok(())
 }
 
 /// Returns the subject, and the two chains of the subject with itself. Only this function is compiled for every subject.
@@ -116,8 +129,10 @@ pub fn verdicts(subject: impl Subject, runtime: Runtime) -> Vec<Verdict> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use towpath_fanout::Fanout;
+    use towpath_pattern::{Job, Pattern, PatternExt};
 
     use super::*;
     use crate::Chained;
@@ -153,6 +168,72 @@ mod tests {
         let problem = broken(&forms(ordered()), Order::AsCompleted, "progress", "an_empty_source_ends");
         let wanted = "the line of `ordered` has the order AsCompleted, and the subject is Ordered";
         assert_eq!(problem, Err(wanted.to_owned()));
+    }
+
+    /// Works as fan-out, and is unordered from the given number of patterns on: a fault that is seldom.
+    #[derive(Clone)]
+    struct UnorderedFrom {
+        pattern: usize,
+        made: Arc<AtomicUsize>,
+    }
+
+    impl Subject for UnorderedFrom {
+        fn name(&self) -> String {
+            "seldom broken".to_owned()
+        }
+
+        fn order(&self) -> Order {
+            Order::Ordered
+        }
+
+        fn chains_with_itself(&self) -> bool {
+            false
+        }
+
+        fn pattern<In, J>(&self, case: crate::Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
+        where
+            In: Clone + Send + 'static,
+            J: Job<In, Out: Clone>,
+        {
+            let fanout = Fanout::new(case.limit, job).capacity(case.capacity);
+            let is_broken = self.made.fetch_add(1, Ordering::Relaxed) + 1 >= self.pattern;
+            if is_broken { fanout.boxed() } else { fanout.ordered().boxed() }
+        }
+    }
+
+    /// The check makes a pattern on each of two runtimes, so the fifth pattern is the first of the third repetition.
+    #[test]
+    fn repeated_check_stops_at_the_first_failure() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let check = |pattern, times| {
+            made.store(0, Ordering::Relaxed);
+            let subject = UnorderedFrom { pattern, made: Arc::clone(&made) };
+            let name = "ordered_is_input_order_when_the_last_is_first";
+            repeated(&forms(subject), Order::Ordered, "order", name, NonZeroU32::new(times).unwrap())
+        };
+        let problem = check(5, 9).unwrap_err();
+        assert!(problem.ends_with("\n  in repetition 3 of 9"), "{problem}");
+        assert_eq!(made.load(Ordering::Relaxed), 5);
+        assert_eq!(check(99, 9), Ok(()));
+        assert_eq!(made.load(Ordering::Relaxed), 18);
+        assert!(!check(1, 1).unwrap_err().contains("repetition"));
+    }
+
+    /// The third form is the subject behind itself.
+    #[test]
+    fn repetitions_take_the_forms_in_turn() {
+        let form = |pattern: usize| {
+            let made = Arc::default();
+            let broken: Tested = Arc::new(UnorderedFrom { pattern, made });
+            broken
+        };
+        let forms = [form(usize::MAX), form(usize::MAX), form(1)];
+        let name = "ordered_is_input_order_when_the_last_is_first";
+        let made = |times| repeated(&forms, Order::Ordered, "order", name, NonZeroU32::new(times).unwrap());
+        assert_eq!(made(2), Ok(()));
+        let problem = made(3).unwrap_err();
+        assert!(problem.ends_with("\n  in repetition 3 of 3"), "{problem}");
+        assert!(made(1).is_err(), "a single repetition takes all forms");
     }
 
     #[test]

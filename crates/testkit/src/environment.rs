@@ -1,10 +1,23 @@
 //! The environment variables of the suite.
 
 use std::env;
+use std::num::NonZeroU32;
 
 /// Returns whether checks play many more games, for rare faults.
 pub(crate) fn is_long() -> bool {
     env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
+}
+
+/// Returns how often a check is made, with one form after another; 1 without the variable, with all forms.
+///
+/// # Panics
+///
+/// When `TOWPATH_REPEAT` is not a whole number from 1 on.
+pub(crate) fn repetitions() -> NonZeroU32 {
+    let Ok(text) = env::var("TOWPATH_REPEAT") else { return NonZeroU32::MIN };
+    text.parse().unwrap_or_else(|error| {
+        panic!("TOWPATH_REPEAT is `{text}`, and must be a whole number from 1 on: {error}")
+    })
 }
 
 /// Returns the seed of the generated games and scenes; 0 without the variable.

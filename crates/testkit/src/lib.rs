@@ -31,7 +31,8 @@
 //! subject, and of two chains of the subject with itself ([`Subject::chains_with_itself`]).
 //!
 //! Many checks play generated games. The games are the same in every run. `TOWPATH_SEED=7` plays different games, and the
-//! message of a failure then has the seed; `TOWPATH_LONG=1` plays many more games.
+//! message of a failure then has the seed; `TOWPATH_LONG=1` plays many more games. `TOWPATH_REPEAT=100` makes every check a
+//! hundred times in one process, of the subject and of the two chains in turn, for faults of the order of threads.
 //!
 //! The checks `every_law::…` play small runs poll by poll. A run is played again and again, is stopped a poll later every
 //! time, and must keep all nine laws.

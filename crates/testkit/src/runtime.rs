@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
@@ -9,13 +10,16 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
-use crate::environment::is_long;
+use crate::environment::{is_long, repetitions};
 
 /// The time limit of a check.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 /// The time limit of a check with `TOWPATH_LONG=1` and many games.
 const WATCHDOG_LONG: Duration = Duration::from_secs(200);
+
+/// The time limit of a repeated check. Repetitions take hours, and a machine with other work may starve a check for a while.
+const WATCHDOG_REPEATED: Duration = Duration::from_secs(120);
 
 /// The longest wait for an event. A paused clock passes this time once no task can proceed.
 const SOON: Duration = Duration::from_secs(10);
@@ -90,7 +94,12 @@ impl Runtime {
         };
         let spawned = thread::Builder::new().name("check".to_owned()).spawn(checking);
         spawned.map_err(|error| format!("no thread for the check: {error}"))?;
-        let watchdog = if is_long() { WATCHDOG_LONG } else { WATCHDOG };
+        let is_repeated = repetitions() > NonZeroU32::MIN;
+        let watchdog = match (is_long(), is_repeated) {
+            (true, _) => WATCHDOG_LONG,
+            (false, true) => WATCHDOG_REPEATED,
+            (false, false) => WATCHDOG,
+        };
         outcome.recv_timeout(watchdog).unwrap_or_else(|_| {
             Err(format!("hung: not over after {} s; a check takes a moment", watchdog.as_secs()))
         })

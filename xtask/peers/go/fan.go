@@ -33,7 +33,7 @@ func pool(count, items int, job func(uint64) uint64) <-chan uint64 {
 }
 
 // workers run the job on what is received, with room for so many results. The channel closes after the last.
-func workers[Out any](count, room int, jobs <-chan uint64, job func(uint64) Out) <-chan Out {
+func workers[In, Out any](count, room int, jobs <-chan In, job func(In) Out) <-chan Out {
 	results := make(chan Out, room)
 	var wg sync.WaitGroup
 	for range count {

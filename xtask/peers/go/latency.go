@@ -54,6 +54,42 @@ func latencyPool(schedule arrivals) func(items int) outcome {
 	}
 }
 
+// sent is an item, and when it was sent.
+type sent struct {
+	item uint64
+	at   time.Time
+}
+
+// latencyInFlight keeps so many items with a pool of workers that do nothing: each output sends the next item.
+// The time of an item counts from its send until its output is received.
+func latencyInFlight(inFlight int) func(items int) outcome {
+	return func(items int) outcome {
+		jobs := make(chan sent, latencyRoom)
+		results := workers(poolWorkers, latencyRoom, jobs, func(job sent) sent { return job })
+		next := 0
+		send := func() {
+			if next < items {
+				jobs <- sent{uint64(next), time.Now()}
+				next++
+			}
+		}
+		for range inFlight {
+			send()
+		}
+
+		times := make([]time.Duration, 0, items)
+		var total uint64
+		for range items {
+			result := <-results
+			times = append(times, time.Since(result.at))
+			total += result.item
+			send()
+		}
+		close(jobs)
+		return outcome{Answer: strconv.FormatUint(total, 10), Latency: points(times)}
+	}
+}
+
 // until yields: to sleep would be to wait for a timer of the system, which is less exact.
 func until(due time.Time) {
 	for {

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,6 +17,7 @@ func init() {
 	subjects = append(subjects,
 		subject{"io-10k", "go errgroup", io10kErrgroup},
 		subject{"fanout-noop", "go errgroup", noopErrgroup},
+		subject{"cancel-10k", "go errgroup", cancelErrgroup},
 		subject{"semaphore", "go x/sync semaphore", semaphoreWeighted},
 	)
 }
@@ -59,6 +62,36 @@ func noopErrgroup(items int) outcome {
 		}
 	}()
 	return timed(sum(results), time.Since(start))
+}
+
+// cancelErrgroup measures from the cancel of the group's parent until the last goroutine has returned.
+func cancelErrgroup(items int) outcome {
+	parent, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	group, ctx := errgroup.WithContext(parent)
+	var begun sync.WaitGroup
+	var cancelled atomic.Uint64
+	begun.Add(items)
+	for range items {
+		group.Go(func() error {
+			begun.Done()
+			err := sleep(ctx, time.Hour)
+			if errors.Is(err, context.Canceled) {
+				cancelled.Add(1)
+			}
+			return err
+		})
+	}
+	begun.Wait()
+
+	start := time.Now()
+	cancel()
+	err := group.Wait()
+	elapsed := time.Since(start)
+	if !errors.Is(err, context.Canceled) {
+		panic(err)
+	}
+	return timed(cancelled.Load(), elapsed)
 }
 
 // semaphoreWeighted acquires one unit of a weighted semaphore each time.

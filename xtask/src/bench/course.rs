@@ -6,7 +6,7 @@ use super::programs::Subject;
 use super::report::{self, Distribution, Row};
 use super::rounds::{self, Plan, Progress};
 use super::workloads::{WORKLOADS, Workload};
-use super::{document, table};
+use super::{document, spread, table};
 
 pub type Task<'a> = (&'static Workload, Vec<&'a Subject<'a>>);
 
@@ -41,8 +41,8 @@ pub struct Course {
 
 impl Course {
     pub fn new(plan: Plan, tasks: &[Task]) -> Self {
-        let subjects = tasks.iter().map(|(_, able)| able.len()).sum();
-        let progress = Progress::new(subjects, &plan);
+        let runs = |(workload, able): &Task| able.len() as u64 * u64::from(plan.rounds_of(workload));
+        let progress = Progress::new(tasks.iter().map(runs).sum());
         Self { plan, progress, rows: Vec::new(), distributions: Vec::new(), failures: 0 }
     }
 
@@ -67,7 +67,8 @@ impl Course {
     fn measure(&mut self, (workload, able): &Task) -> String {
         let measured = rounds::measure(workload, able, &self.plan, &self.progress);
         let rows = report::rows(workload, &measured);
-        let tables = table::of(workload, &rows, &measured, self.plan.quick);
+        let mut tables = table::of(workload, &rows, &measured, self.plan.quick);
+        tables.extend(spread::of(&rows).iter().flat_map(|spread| ["\n".to_owned(), spread.text()]));
         self.failures += measured.iter().filter(|m| m.result.is_err()).count();
         self.rows.extend(rows);
         self.distributions.extend(report::distributions(workload, &measured));
@@ -93,7 +94,8 @@ mod tests {
         let program = Program::script(script);
         let subjects = ["io-10k", "ping-pong", "fanout-noop"].map(|workload| subject(workload, &program));
         let minute = std::time::Duration::from_secs(60);
-        let plan = Plan { quick: true, rounds: 1, limit: minute, slow: minute };
+        let plan =
+            Plan { quick: true, rounds: 1, spread: 1, many_within: minute, limit: minute, slow: minute };
 
         let tasks = tasks(&[], &subjects).unwrap();
         let mut course = Course::new(plan, &tasks);

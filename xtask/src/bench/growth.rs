@@ -14,13 +14,14 @@ use super::programs::Program;
 use super::report::Curve;
 use super::rounds::{Plan, Progress};
 
-/// What can grow of our programs, quantity by quantity.
-pub fn cases(programs: &[Program]) -> Result<Vec<Case<'_>>> {
+/// What can grow of our programs, quantity by quantity, or with `only` one quantity.
+pub fn cases<'a>(programs: &'a [Program], only: Option<&str>) -> Result<Vec<Case<'a>>> {
     let mut cases = Vec::new();
     for program in programs.iter().filter(|program| program.ours) {
         let listed = program.says("growths")?;
         cases.extend(parse_list(&listed, program).with_context(|| format!("{}: `growths`", program.source))?);
     }
+    cases.retain(|case| only.is_none_or(|only| case.quantity.name == only));
     ensure!(!cases.is_empty(), "nothing of our patterns can grow");
     cases.sort_by_key(|case| QUANTITIES.iter().position(|quantity| quantity.name == case.quantity.name));
     Ok(cases)
@@ -50,8 +51,8 @@ pub struct Growth {
 pub fn measure(cases: Vec<Case>, plan: &Plan, mut show: impl FnMut(&str)) -> Growth {
     let mut all: Vec<_> = cases.into_iter().map(|case| Grown { case, result: Ok(Readings::new()) }).collect();
     let values: usize = all.iter().map(|grown| grown.case.quantity.values(plan.quick).count()).sum();
-    let progress = Progress::new(values, plan);
-    progress.begin("growth", all.len());
+    let progress = Progress::new(values as u64 * u64::from(plan.rounds));
+    Progress::begin("growth", all.len(), plan.rounds);
     for round in 1..=plan.rounds {
         for grown in &mut all {
             grown.measure_once(round, plan, &progress);
@@ -64,7 +65,7 @@ pub fn measure(cases: Vec<Case>, plan: &Plan, mut show: impl FnMut(&str)) -> Gro
         let names: Vec<_> = suspects.iter().map(|grown| grown.name()).collect();
         eprintln!("measured again, since it seems to grow too fast: {}", names.join("; "));
         let values: usize = suspects.iter().map(|grown| grown.case.quantity.values(plan.quick).count()).sum();
-        let progress = Progress::new(values, plan);
+        let progress = Progress::new(values as u64 * u64::from(plan.rounds));
         for round in 1..=plan.rounds {
             for grown in &mut suspects {
                 grown.measure_once(round, plan, &progress);

@@ -20,9 +20,9 @@ fn program(quantity: &str, us: &str, kib: &str) -> Program {
 
 fn grown(program: &Program, quick: bool) -> (Growth, String) {
     let minute = Duration::from_secs(60);
-    let plan = Plan { quick, rounds: 1, limit: minute, slow: minute };
+    let plan = Plan { quick, rounds: 1, spread: 1, many_within: minute, limit: minute, slow: minute };
     let mut shown = String::new();
-    let cases = cases(std::slice::from_ref(program)).unwrap();
+    let cases = cases(std::slice::from_ref(program), None).unwrap();
     (measure(cases, &plan, |text| shown.push_str(text)), shown)
 }
 

@@ -37,10 +37,10 @@ pub fn section(report: &Report) -> String {
     for (subject, workload) in chosen(&report.rows) {
         text.extend(line(&report.rows, subject, workload));
     }
-    let rounds = report.rows.iter().map(|row| row.rounds).max().unwrap_or_default();
+    let rounds = report.rounds();
     let _ = writeln!(
         text,
-        "\nMedians of {rounds} rounds on {}, {} cores; commit {}.",
+        "\nMedians of {rounds} on {}, {} cores; commit {}.",
         machine.cpu, machine.cores, machine.commit
     );
     text

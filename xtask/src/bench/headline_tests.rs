@@ -13,6 +13,7 @@ fn row(workload: &str, subject: &str, median: f64, ours: bool) -> Row {
         max: median,
         rounds: 5,
         ours,
+        values: Vec::new(),
     }
 }
 

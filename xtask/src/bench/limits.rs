@@ -48,7 +48,7 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
             "for each fill of the queue, a task switch on one thread or cache lines between two cores",
             "several tasks at either end: some locks and a wake a batch, and who finds nothing sleeps instead of spinning",
         ),
-        ("pipeline-cap10" | "pipeline-cap1024", _) => (
+        ("pipeline-cap10" | "pipeline-cap1024" | "pipeline-limit16", _) => (
             "a poll for each item and stage, on one thread",
             "each stage is bounded and counted by itself: its items are handed over in batches, no larger than its room",
         ),
@@ -105,6 +105,7 @@ mod tests {
             max: median,
             rounds: 5,
             ours,
+            values: Vec::new(),
         }
     }
 

@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
 //! `programs` builds what is measured, `course` goes through the
-//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `readme`, `page` and
-//! the JSON file show them. `growth` is about how our patterns grow, and `hot_paths` is `--counts`, which
-//! measures no time.
+//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `spread`, `floors`,
+//! `readme`, `page` and the JSON file show them. `growth` is about how our patterns grow. `threads` and `hot_paths`, which is
+//! `--counts`, count and measure no time.
 
 mod course;
 mod document;
+mod floors;
 mod grown;
 mod growth;
 mod growth_fit;
@@ -21,7 +22,11 @@ mod programs;
 mod readme;
 mod report;
 mod rounds;
+mod spread;
 mod table;
+mod threads;
+mod threads_case;
+mod threads_table;
 mod workloads;
 
 use std::path::PathBuf;
@@ -31,6 +36,7 @@ use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 
 use self::course::Course;
+use self::grown::QUANTITIES;
 use self::growth::Growth;
 use self::machine::Machine;
 use self::peers::Peers;
@@ -75,7 +81,7 @@ pub struct Args {
     report: Option<PathBuf>,
     /// Run nothing; make the page of --report from this JSON file
     #[arg(long, value_name = "FILE", requires = "report",
-          conflicts_with_all = ["json", "quick", "only", "growth", "peers", "rounds"])]
+          conflicts_with_all = ["json", "quick", "only", "growth", "peers", "rounds", "floors"])]
     from: Option<PathBuf>,
     /// A hundredth of the items in three rounds: shows that everything runs, not how fast
     #[arg(long)]
@@ -83,21 +89,33 @@ pub struct Args {
     /// Only this workload; may be given several times
     #[arg(long, value_name = "WORKLOAD", value_parser = known_workloads(), hide_possible_values = true)]
     only: Vec<String>,
-    /// Measure growth: alone, or after the workloads that --only names; --report measures both
-    #[arg(long)]
-    growth: bool,
+    /// Measure growth: alone, or after the workloads that --only names; --report measures both. With `threads`, count
+    ///
+    /// QUANTITY is one of the quantities; without it, all that take time are measured. `threads` stands alone: on
+    /// runtimes with 1 to 64 threads, it counts the lock acquisitions, contended acquisitions, wake-ups and polls of an
+    /// item, and measures no time. A count is an error if it is over 1.5 times the larger count of 1 and 2 threads, plus 0.1
+    /// an item. Locks count only in a build of their own, in target/counted.
+    #[arg(long, value_name = "QUANTITY", num_args = 0..=1, default_missing_value = ALL,
+          value_parser = known_quantities())]
+    growth: Option<String>,
+    /// Write the counts of --growth threads into docs/scaling.md, with the commit
+    #[arg(long, requires = "growth")]
+    record: bool,
     /// The peers to compare with, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "go,python,rust")]
     peers: Vec<Peers>,
-    /// How often each subject runs [default: 5, with --quick 3]
+    /// How often each subject runs [default: 5, io-10k 60; with --quick 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
+    /// Hold the results against the floors of xtask/floors.toml, as every full run does; a missed floor is no error
+    #[arg(long)]
+    floors: bool,
     /// Measure no time: count instructions and allocations per item of our hot paths under valgrind, and hold
     /// them against xtask/hot-paths.toml
     ///
     /// More than 3 % off either way is an error. With no figures for this rustc nothing is held, which is an error
     /// only where CI is set. Callgrind's files are left in target/hot-paths/, for `callgrind_annotate`.
-    #[arg(long, conflicts_with_all = ["json", "report", "quick", "only", "growth", "peers", "rounds"])]
+    #[arg(long, conflicts_with_all = ["json", "report", "quick", "only", "growth", "peers", "rounds", "floors"])]
     counts: bool,
     /// Keep what was counted: after a change that was meant, or for another rustc
     #[arg(long, requires = "counts")]
@@ -110,6 +128,14 @@ pub struct Args {
 
 fn known_workloads() -> PossibleValuesParser {
     WORKLOADS.each_ref().map(|workload| workload.name).into()
+}
+
+const ALL: &str = "all";
+const THREADS: &str = "threads";
+
+fn known_quantities() -> PossibleValuesParser {
+    let timed = QUANTITIES.each_ref().map(|quantity| quantity.name);
+    [ALL].into_iter().chain(timed).chain([THREADS]).collect::<Vec<_>>().into()
 }
 
 fn workload_list() -> String {
@@ -133,6 +159,18 @@ pub fn run(args: &Args) -> Result<bool> {
         page::write(folder, &report)?;
         return Ok(true);
     }
+    if args.growth.as_deref() == Some(THREADS) {
+        if !args.only.is_empty() || args.json.is_some() || args.report.is_some() || args.floors {
+            bail!(Usage("--growth threads stands alone, with --quick, --rounds and --record".to_owned()));
+        }
+        if args.record && args.quick {
+            bail!(Usage("--record wants the counts of a full run, without --quick".to_owned()));
+        }
+        return threads::run(&workspace, &plan(args), args.record);
+    }
+    if args.record {
+        bail!(Usage("--record is of --growth threads".to_owned()));
+    }
     let wanted = Wanted::of(args);
     let peers = chosen_peers(&args.peers)?;
     let peers = if wanted.workloads { peers } else { Vec::new() };
@@ -150,13 +188,20 @@ pub fn run(args: &Args) -> Result<bool> {
     println!("{machine}");
 
     let tasks = if wanted.workloads { course::tasks(&args.only, &subjects)? } else { Vec::new() };
-    let cases = if wanted.growth { Some(growth::cases(&programs)?) } else { None };
+    let cases = if wanted.growth {
+        Some(growth::cases(&programs, args.growth.as_deref().filter(|name| *name != ALL))?)
+    } else {
+        None
+    };
     let mut course = Course::new(plan(args), &tasks);
     course.measure_all(&tasks, |text| println!("{text}"));
     let Course { rows, distributions, failures, .. } = course;
     let grow = |cases| growth::measure(cases, &plan(args), |text| println!("{text}"));
     let Growth { curves, problems } = cases.map(grow).unwrap_or_default();
 
+    if args.floors || (wanted.workloads && args.only.is_empty() && !args.quick) {
+        println!("{}", floors::text(&floors::verdicts(&rows)?));
+    }
     let report = Report { machine, rows, distributions, curves };
     if let Some(file) = &args.json {
         report::write(file, &report)?;
@@ -185,8 +230,8 @@ impl Wanted {
     fn of(args: &Args) -> Self {
         let whole_page = args.report.is_some() && args.only.is_empty();
         Self {
-            workloads: !args.growth || !args.only.is_empty() || whole_page,
-            growth: args.growth || whole_page,
+            workloads: args.growth.is_none() || !args.only.is_empty() || whole_page,
+            growth: args.growth.is_some() || whole_page,
         }
     }
 }
@@ -195,6 +240,8 @@ fn plan(args: &Args) -> Plan {
     Plan {
         quick: args.quick,
         rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 5 }),
+        spread: args.rounds.unwrap_or(if args.quick { 3 } else { 60 }),
+        many_within: Duration::from_millis(100),
         limit: Duration::from_secs(if args.quick { 30 } else { 120 }),
         slow: Duration::from_secs(15),
     }
@@ -229,6 +276,7 @@ mod tests {
         assert_eq!(wanted("bench"), (true, false));
         assert_eq!(wanted("bench --only io-1m"), (true, false));
         assert_eq!(wanted("bench --growth"), (false, true));
+        assert_eq!(wanted("bench --growth items"), (false, true));
         assert_eq!(wanted("bench --growth --only io-1m"), (true, true));
         assert_eq!(wanted("bench --report page"), (true, true));
         assert_eq!(wanted("bench --report page --only io-1m"), (true, false));

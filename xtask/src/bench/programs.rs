@@ -149,12 +149,25 @@ fn ours(workspace: &Workspace) -> Result<Vec<Program>> {
 
 /// The uniform benchmark of each pattern crate.
 pub fn build_ours(workspace: &Workspace) -> Result<Vec<Executable>> {
+    eprintln!("building our patterns");
+    artifacts::build(workspace, &line_of_ours(workspace)?, "bench")
+}
+
+fn line_of_ours(workspace: &Workspace) -> Result<String> {
     let measured = workspace.crates_with("bench", "uniform");
     ensure!(!measured.is_empty(), "no crate under crates/ has a bench target named uniform");
-    eprintln!("building our patterns");
-    let packages = workspace::options(&measured);
-    let line = format!("bench --no-run --bench uniform {packages}");
-    artifacts::build(workspace, &line, "bench")
+    Ok(format!("bench --no-run --bench uniform {}", workspace::options(&measured)))
+}
+
+/// The locks of the engine count, and tokio has its unstable metrics.
+const COUNTED: &str = "--cfg towpath_counted --cfg tokio_unstable";
+
+/// Our patterns with locks that count, in a folder of their own: no other command builds them in this way.
+pub fn build_counted(workspace: &Workspace) -> Result<Vec<Program>> {
+    eprintln!("building our patterns with locks that count, and all that they depend on");
+    let line = format!("{} --target-dir {}", line_of_ours(workspace)?, "target/counted");
+    let built = artifacts::build_with(workspace, &line, "bench", COUNTED)?;
+    Ok(built.into_iter().map(|b| program(workspace, &b.package, true, vec![b.path.into()])).collect())
 }
 
 fn rust_peers(workspace: &Workspace) -> Result<Program> {

@@ -8,11 +8,18 @@ use anyhow::{Result, ensure};
 
 use super::report::{self, Report, Row};
 use super::table::{number, ratio};
-use super::{document, headline, limits};
+use super::{document, floors, headline, limits, spread};
 use crate::{files, marks};
 
 const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go that this project answers. The table has \
                         the figures of the document, and the best measured figure of each side.";
+
+const FLOORS: &str = "The floors are the figures that Towpath is to keep (`xtask/floors.toml`). *Measured* is the ratio of the medians, \
+                      the figure of the peer divided by the figure of the subject; the interval has 90 % of the ratios of \
+                      the rounds. A missed floor is a lost comparison.";
+
+const SPREAD: &str = "The rounds of this workload differ between two states of the machine. The table has the rounds of every \
+                      subject, the best p90 first.";
 
 /// Around that table, so that a page of the book can include it.
 const ANCHOR: [&str; 2] = ["<!-- ANCHOR: document -->", "<!-- ANCHOR_END: document -->"];
@@ -32,7 +39,7 @@ pub fn update(root: &Path, results: &Path) -> Result<()> {
     ensure!(!report.rows.is_empty(), "{shown} has no rows");
     let mut pages = vec![
         marks::filled(&root.join(README), "bench", &headline::section(&report))?,
-        marks::filled(&root.join(BENCHMARK), "bench", &section(&report))?,
+        marks::filled(&root.join(BENCHMARK), "bench", &section(&report)?)?,
     ];
     if let Some(section) = limits::section(&report)? {
         pages.push(marks::filled(&root.join(ARCHITECTURE), "limit", &section)?);
@@ -43,17 +50,23 @@ pub fn update(root: &Path, results: &Path) -> Result<()> {
     Ok(())
 }
 
-fn section(report: &Report) -> String {
+fn section(report: &Report) -> Result<String> {
     let machine = &report.machine;
-    let rounds = report.rows.iter().map(|row| row.rounds).max().unwrap_or_default();
+    let rounds = report.rounds();
     let mut text = String::new();
     if let Some(document) = document::of(&report.rows, machine.quick) {
         let [begin, end] = ANCHOR;
         text.extend([DOCUMENT, "\n\n", begin, "\n\n", &document.markdown(), "\n", end, "\n\n"]);
     }
+    if let Some(floors) = floors::markdown(&floors::verdicts(&report.rows)?) {
+        text.extend([FLOORS, "\n\n", &floors, "\n"]);
+    }
+    for spread in spread::of(&report.rows) {
+        text.extend([SPREAD, "\n\n", &spread.markdown(), "\n"]);
+    }
     let _ = write!(
         text,
-        "Medians of {rounds} rounds with a fresh process for every round. Below a subject of Towpath, in bold: how many times \
+        "Medians of {rounds} with a fresh process for every round. Below a subject of Towpath, in bold: how many times \
          as long, or as much, a peer takes.\n\
          {}, {} cores, {}; {}; commit {}.\n\n",
         machine.cpu,
@@ -83,7 +96,7 @@ fn section(report: &Report) -> String {
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
-    text
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -103,6 +116,7 @@ mod tests {
             max: median,
             rounds,
             ours,
+            values: Vec::new(),
         }
     }
 
@@ -128,7 +142,7 @@ mod tests {
 
     #[test]
     fn workload_and_unit_have_a_table_with_each_ratio() {
-        let text = section(&report(false));
+        let text = section(&report(false)).unwrap();
         assert!(text.contains("A CPU, 2 cores, linux; rustc 1.95.0, go 1.27.3; commit abc."), "{text}");
         let table = "\n| `io-10k`, ms |  | **fanout** | **fanout ordered** |\n| --- | --: | --: | --: |\n\
                      | **Towpath** |  | **6.50** | **13.0** |\n| go | 13.0 | 2.0× | 1.0× |\n\
@@ -138,7 +152,7 @@ mod tests {
 
     #[test]
     fn table_of_the_document_comes_first_if_measured() {
-        let text = section(&report(false));
+        let text = section(&report(false)).unwrap();
         let (document, all) = text.split_once("\n\nMedians of 5 rounds").unwrap();
         assert!(document.starts_with(DOCUMENT), "{text}");
         let line = "| 10,000 I/O tasks | ~2–3 s | 2080 ms, asyncio | ~0.5–1 s | 13.0 ms | 6.50 ms, fanout |";
@@ -150,7 +164,7 @@ mod tests {
         for row in &mut other.rows {
             "io-1m".clone_into(&mut row.workload);
         }
-        assert!(section(&other).starts_with("Medians of 5 rounds"));
+        assert!(section(&other).unwrap().starts_with("Medians of 5 rounds"));
     }
 
     /// A folder with pages that have marks and nothing between the marks.

@@ -23,6 +23,19 @@ pub struct Report {
     pub curves: Vec<Curve>,
 }
 
+impl Report {
+    /// Returns the number of rounds, for people: `5 rounds`, `5 rounds (io-10k: 60)`.
+    pub fn rounds(&self) -> String {
+        let has_spread = |row: &&Row| Workload::named(&row.workload).is_some_and(Workload::has_spread);
+        let (many, usual): (Vec<_>, Vec<_>) = self.rows.iter().partition(has_spread);
+        let most = |rows: &[&Row]| rows.iter().map(|row| row.rounds).max();
+        let rounds = most(&usual).or_else(|| most(&many)).unwrap_or_default();
+        let other = many.iter().max_by_key(|row| row.rounds).filter(|row| row.rounds != rounds);
+        let other = other.map(|row| format!(" ({}: {})", row.workload, row.rounds)).unwrap_or_default();
+        format!("{rounds} rounds{other}")
+    }
+}
+
 /// How the added time of one subject at one latency workload is distributed, in its median round.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Distribution {
@@ -57,6 +70,9 @@ pub struct Row {
     pub max: f64,
     pub rounds: usize,
     pub ours: bool,
+    /// The value of every round, in the order of the rounds.
+    #[serde(default)]
+    pub values: Vec<f64>,
 }
 
 impl Row {
@@ -69,6 +85,11 @@ impl Row {
     pub fn times(&self, ours: &Self) -> Option<f64> {
         (ours.median > 0.0).then(|| self.median / ours.median)
     }
+
+    /// Returns the value that `percent` of the rounds do not exceed: of five rounds, the largest for 90 %.
+    pub fn percentile(&self, percent: f64) -> Option<f64> {
+        percentile(&self.values, percent)
+    }
 }
 
 /// The rows of a workload: unit by unit, ours first, then the best of the others, limits last.
@@ -78,9 +99,9 @@ pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
         let mut of_unit = Vec::new();
         for measurements in measured {
             let readings = measurements.result.as_deref().unwrap_or_default();
-            let mut values: Vec<f64> = readings.iter().filter_map(|reading| reading.value(unit)).collect();
-            values.sort_by(f64::total_cmp);
-            let Some(median) = median(&values) else {
+            let values: Vec<f64> = readings.iter().filter_map(|reading| reading.value(unit)).collect();
+            let sorted = sorted(&values);
+            let Some(median) = median(&sorted) else {
                 continue;
             };
             of_unit.push(Row {
@@ -88,10 +109,11 @@ pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
                 subject: measurements.subject.clone(),
                 unit: unit.name().to_owned(),
                 median,
-                min: values[0],
-                max: values[values.len() - 1],
+                min: sorted[0],
+                max: sorted[sorted.len() - 1],
                 rounds: values.len(),
                 ours: measurements.ours,
+                values,
             });
         }
         let place = |row: &Row| (row.is_limit(), !row.ours);
@@ -119,6 +141,20 @@ pub fn distributions(workload: &Workload, measured: &[Measurements]) -> Vec<Dist
         })
     };
     measured.iter().filter_map(of).collect()
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// Returns the value at the rank `percent` of the values, by the nearest rank.
+pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "there are at most a thousand rounds")]
+    let rank = (percent / 100.0 * values.len() as f64).ceil().max(1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank from 1 on")]
+    sorted(values).get(rank as usize - 1).copied()
 }
 
 fn median(sorted: &[f64]) -> Option<f64> {

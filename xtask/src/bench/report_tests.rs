@@ -25,6 +25,16 @@ fn medians() {
 }
 
 #[test]
+fn percentile_is_the_value_at_the_nearest_rank() {
+    let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+    let of = |percent| percentile(&hundred, percent);
+    assert_eq!([of(0.0), of(5.0), of(50.0), of(90.0), of(100.0)], [1.0, 5.0, 50.0, 90.0, 100.0].map(Some));
+    let five = [3.0, 1.0, 2.0, 5.0, 4.0];
+    assert_eq!([5.0, 50.0, 90.0].map(|percent| percentile(&five, percent)), [1.0, 3.0, 5.0].map(Some));
+    assert_eq!(percentile(&[], 50.0), None);
+}
+
+#[test]
 fn ours_come_first_and_each_has_its_own_ratio() {
     let rows = rows_of(
         "fanout-noop",
@@ -47,6 +57,7 @@ fn ours_come_first_and_each_has_its_own_ratio() {
     ];
     assert_eq!(short, wanted);
     assert_eq!((rows[3].min, rows[3].max), (10.0, 30.0));
+    assert_eq!(rows[3].values, [30.0, 10.0, 20.0]);
 }
 
 #[test]
@@ -101,6 +112,20 @@ fn failed_subject_has_no_row() {
 }
 
 #[test]
+fn workload_with_many_rounds_is_named() {
+    let rounds = |rows: &[(&str, usize)]| {
+        let row = |(name, rounds): &(&str, usize)| {
+            let measured = measured("fanout", true, &[5.0].repeat(*rounds));
+            rows_of(name, &[measured]).remove(0)
+        };
+        Report { rows: rows.iter().map(row).collect(), ..Report::default() }.rounds()
+    };
+    assert_eq!(rounds(&[("io-10k", 60), ("io-1m", 1), ("fanout-noop", 5)]), "5 rounds (io-10k: 60)");
+    assert_eq!(rounds(&[("io-10k", 5), ("fanout-noop", 5)]), "5 rounds");
+    assert_eq!(rounds(&[("io-10k", 60)]), "60 rounds");
+}
+
+#[test]
 fn file_has_the_agreed_shape() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("bench.json");
@@ -119,7 +144,7 @@ fn file_has_the_agreed_shape() {
     }
     let wanted = serde_json::json!([{
         "workload": "fanout-noop", "subject": "fanout", "unit": "ms", "median": 5.0, "min": 5.0, "max": 5.0,
-        "rounds": 1, "ours": true
+        "rounds": 1, "ours": true, "values": [5.0]
     }]);
     assert_eq!(json["rows"], wanted);
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::programs::{Program, Subject};
 use super::workloads::{Unit, Workload};
@@ -13,10 +14,20 @@ use crate::process;
 pub struct Plan {
     pub quick: bool,
     pub rounds: u32,
+    /// The rounds of a workload with a table of its spread.
+    pub spread: u32,
+    /// A subject with a longer shortest run has the usual rounds, also in a table of the spread.
+    pub many_within: Duration,
     /// A run that takes longer is killed.
     pub limit: Duration,
     /// A subject whose first run takes longer gets no second.
     pub slow: Duration,
+}
+
+impl Plan {
+    pub fn rounds_of(&self, workload: &Workload) -> u32 {
+        if workload.has_spread() { self.spread } else { self.rounds }
+    }
 }
 
 /// What one subject showed: a reading per round, or why it has none that counts.
@@ -71,13 +82,16 @@ pub fn measure(
             result: Ok(Vec::new()),
         })
         .collect();
-    let mut is_slow = vec![false; subjects.len()];
+    let mut shortest = vec![Duration::MAX; subjects.len()];
+    let rounds = plan.rounds_of(workload);
 
-    progress.begin(workload.name, subjects.len());
-    for round in 1..=plan.rounds {
-        for ((subject, done), is_slow) in subjects.iter().zip(&mut done).zip(&mut is_slow) {
+    Progress::begin(workload.name, subjects.len(), rounds);
+    for round in 1..=rounds {
+        for ((subject, done), shortest) in subjects.iter().zip(&mut done).zip(&mut shortest) {
+            let most = if round > plan.rounds { plan.many_within.min(plan.slow) } else { plan.slow };
+            let is_over = round > 1 && *shortest > most;
             if let Ok(readings) = &mut done.result
-                && !*is_slow
+                && !is_over
             {
                 progress.show(format!("{}, round {round}: {}", workload.name, subject.name));
                 let start = Instant::now();
@@ -86,7 +100,7 @@ pub fn measure(
                     Ok(reading) => readings.push(reading),
                     Err(problem) => done.result = Err(problem),
                 }
-                *is_slow = start.elapsed() > plan.slow;
+                *shortest = start.elapsed().min(*shortest);
             }
             progress.step();
         }
@@ -100,6 +114,11 @@ fn run_once(subject: &Subject, items: u64, limit: Duration) -> Result<Reading, S
 
 /// Starts the program with `args` for one reading.
 pub fn ask(program: &Program, args: &[&str], limit: Duration) -> Result<Reading, String> {
+    parse(&printed(program, args, limit)?)
+}
+
+/// Starts the program with `args`, and returns what a run that succeeds has printed.
+pub fn printed(program: &Program, args: &[&str], limit: Duration) -> Result<String, String> {
     let command = program.with(args).stdout_capture().stderr_capture();
     let output = process::within(limit, &command)
         .map_err(|error| format!("cannot be started: {error}"))?
@@ -108,10 +127,10 @@ pub fn ask(program: &Program, args: &[&str], limit: Duration) -> Result<Reading,
         let (ending, line) = (process::ending(output.status), process::telling_line(&output.stderr));
         return Err(format!("crashed with {ending}: {line}"));
     }
-    parse(&String::from_utf8_lossy(&output.stdout))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn parse(printed: &str) -> Result<Reading, String> {
+pub fn parse<R: DeserializeOwned>(printed: &str) -> Result<R, String> {
     if printed.trim().is_empty() {
         return Err("printed nothing".to_owned());
     }
@@ -141,23 +160,22 @@ pub fn checked(reading: Reading, answer: &str, units: &[Unit]) -> Result<Reading
 /// A progress bar on a terminal; elsewhere a line per workload.
 pub struct Progress {
     bar: ProgressBar,
-    rounds: u32,
 }
 
 impl Progress {
-    pub fn new(subjects: usize, plan: &Plan) -> Self {
+    pub fn new(runs: u64) -> Self {
         // Draws on standard error, and nothing where that is no terminal.
-        let bar = ProgressBar::new(subjects as u64 * u64::from(plan.rounds));
+        let bar = ProgressBar::new(runs);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {elapsed} {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_secs(1));
-        Self { bar, rounds: plan.rounds }
+        Self { bar }
     }
 
-    pub fn begin(&self, what: &str, subjects: usize) {
+    /// Prints what is measured, where there is no bar.
+    pub fn begin(what: &str, subjects: usize, rounds: u32) {
         if !std::io::stderr().is_terminal() {
-            let rounds = self.rounds;
             eprintln!("{what}: {subjects} subjects, rounds: {rounds}");
         }
     }

@@ -3,6 +3,10 @@
 use super::*;
 use crate::bench::programs::Program;
 
+fn parse(printed: &str) -> Result<Reading, String> {
+    super::parse(printed)
+}
+
 fn io() -> &'static Workload {
     Workload::named("io-10k").unwrap()
 }
@@ -49,12 +53,16 @@ fn item_times_are_points_of_their_distribution() {
 
 /// Measures scripts at a hundredth of io-10k: 100 items, whose sum is 4950.
 fn measured(scripts: &[(&str, &Program)], slow: Duration) -> Vec<Measurements> {
+    measured_within(scripts, slow, Duration::from_secs(60))
+}
+
+fn measured_within(scripts: &[(&str, &Program)], slow: Duration, many_within: Duration) -> Vec<Measurements> {
     let subjects: Vec<_> = scripts
         .iter()
         .map(|(name, program)| Subject { workload: io(), name: (*name).to_owned(), program })
         .collect();
-    let plan = Plan { quick: true, rounds: 3, limit: Duration::from_secs(60), slow };
-    let progress = Progress::new(subjects.len(), &plan);
+    let plan = Plan { quick: true, rounds: 3, spread: 5, many_within, limit: Duration::from_secs(60), slow };
+    let progress = Progress::new(0);
     measure(io(), &subjects.iter().collect::<Vec<_>>(), &plan, &progress)
 }
 
@@ -70,9 +78,9 @@ fn rounds_are_interleaved_and_pass_on_what_is_to_be_done() {
     let done = measured(&[("a", &program), ("b c", &program)], Duration::from_secs(60));
 
     let log = std::fs::read_to_string(log).unwrap();
-    assert_eq!(log, "run io-10k a 100\nrun io-10k b c 100\n".repeat(3));
+    assert_eq!(log, "run io-10k a 100\nrun io-10k b c 100\n".repeat(5));
     for measurements in done {
-        assert_eq!(measurements.result.unwrap().len(), 3, "{}", measurements.subject);
+        assert_eq!(measurements.result.unwrap().len(), 5, "{}", measurements.subject);
     }
 }
 
@@ -81,6 +89,15 @@ fn rounds_are_interleaved_and_pass_on_what_is_to_be_done() {
 fn slow_subject_gets_one_round() {
     let done = measured(&[("slow", &Program::script(GOOD))], Duration::ZERO);
     assert_eq!(done[0].result.as_ref().unwrap().len(), 1);
+}
+
+/// The workload has many rounds for its spread; a subject without the time for them has the rounds of any workload.
+#[test]
+#[cfg(unix)]
+fn subject_too_slow_for_many_rounds_gets_the_usual() {
+    let minute = Duration::from_secs(60);
+    let done = measured_within(&[("slow", &Program::script(GOOD))], minute, Duration::ZERO);
+    assert_eq!(done[0].result.as_ref().unwrap().len(), 3);
 }
 
 #[test]
@@ -99,7 +116,7 @@ fn failed_subject_is_named_and_the_others_go_on() {
         Err("crashed with exit status 3: no such luck"),
         Err("crashed with signal 9: no message"),
         Err("wrong answer: 1, right is 4950"),
-        Ok(3),
+        Ok(5),
     ];
     assert_eq!(said, wanted);
 }

@@ -125,6 +125,7 @@ mod tests {
             max: median,
             rounds,
             ours,
+            values: Vec::new(),
         }
     }
 

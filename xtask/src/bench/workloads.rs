@@ -37,7 +37,7 @@ impl Unit {
         match self {
             Self::Ms => "ms",
             Self::Mib => "MiB",
-            Self::BytesEach => "bytes each",
+            Self::BytesEach => "bytes of a waiting job",
             Self::P50 => "p50 µs",
             Self::P99 => "p99 µs",
             Self::P999 => "p99.9 µs",
@@ -63,7 +63,7 @@ impl Unit {
 }
 
 /// In the order in which they are measured and shown: first those of the document's table.
-pub const WORKLOADS: [Workload; 17] = [
+pub const WORKLOADS: [Workload; 19] = [
     Workload {
         name: "io-10k",
         about: "10,000 jobs that sleep 1 ms, all at once",
@@ -101,7 +101,7 @@ pub const WORKLOADS: [Workload; 17] = [
     },
     Workload {
         name: "memory-100k",
-        about: "100,000 jobs that wait until they are released: memory of each",
+        about: "100,000 jobs that wait until they are released: the memory of a waiting job",
         items: 100_000,
         units: &[Unit::BytesEach],
         answer: |items| items,
@@ -124,6 +124,13 @@ pub const WORKLOADS: [Workload; 17] = [
         name: "latency-bursts",
         about: "1,000,000 items due at 1,000 each millisecond to the same jobs: from due to output",
         items: 1_000_000,
+        units: LATENCY,
+        answer: sum,
+    },
+    Workload {
+        name: "latency-10",
+        about: "200,000 items, 10 of them in flight: each output sends the next item; from the send to the output",
+        items: 200_000,
         units: LATENCY,
         answer: sum,
     },
@@ -171,6 +178,13 @@ pub const WORKLOADS: [Workload; 17] = [
         answer: sum,
     },
     Workload {
+        name: "pipeline-limit16",
+        about: "1,000,000 items through 3 stages that do nothing, capacity 10, at most 16 at once in each",
+        items: 1_000_000,
+        units: &[Unit::Ms],
+        answer: sum,
+    },
+    Workload {
         name: "pipeline-1us",
         about: "100,000 items through 3 stages that each hash for 1 µs, capacity 10",
         items: 100_000,
@@ -189,6 +203,12 @@ pub const WORKLOADS: [Workload; 17] = [
 impl Workload {
     pub fn named(name: &str) -> Option<&'static Self> {
         WORKLOADS.iter().find(|workload| workload.name == name)
+    }
+
+    /// Returns whether the spread of the rounds has a table of its own. Such a workload has many rounds: its times
+    /// differ between two states of the machine, and five rounds may see a single state.
+    pub fn has_spread(&self) -> bool {
+        self.name == "io-10k"
     }
 
     pub fn items(&self, quick: bool) -> u64 {

@@ -13,7 +13,8 @@ use crate::testable::{Testable, Tested};
 
 const CASES: [(usize, usize); 5] = [(1, 0), (1, 1), (3, 0), (4, 4), (2, 40)];
 
-const ITEMS: usize = 300;
+/// The number of items after the bound: enough for a run to go on.
+const FURTHER: usize = 50;
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Progress;
@@ -44,10 +45,11 @@ async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
     for (limit, capacity) in CASES {
         for wait in [Wait::Not, Wait::Polls(1)] {
             let case = Case::new(limit).capacity(capacity);
+            let items = taken + case.bound() * tested.stages() + FURTHER;
             let ledger = Ledger::new();
             let plan = Plan { wait, ..Plan::NOTHING };
             let pattern = tested.pattern(case, Act::planned(&ledger, move |_| plan));
-            let source = Form::Iterator.supply(&ledger, ITEMS).source;
+            let source = Form::Iterator.supply(&ledger, items).source;
             let mut run = pattern.start(source, Scope::default());
             for _ in 0..taken {
                 soon("the next output", run.next()).await?;
@@ -64,7 +66,7 @@ async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
                      {reach} (limit {limit}, capacity {capacity})"
                 )
             })?;
-            all(rest(run).await?, ITEMS - taken)?;
+            all(rest(run).await?, items - taken)?;
         }
     }
     Ok(())

@@ -20,6 +20,14 @@ fn hash_for(item: u64, rounds: u32) -> u64 {
     (0..rounds).fold(item, |h, _| (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
 }
 
+/// The hashes of three stages, one after another on one thread: no pipeline, and the measure of a pipeline's cores.
+pub fn three_short_hashes(items: u32) -> Outcome {
+    let start = Instant::now();
+    let hashes = (0..u64::from(items)).map(|item| short_hash(short_hash(short_hash(item))));
+    let sum = hashes.fold(0, u64::wrapping_add);
+    Outcome::timed(sum, start.elapsed())
+}
+
 /// Rayon's pool is started before the clock is, as tokio's is.
 pub fn rayon(items: u32) -> Outcome {
     rayon::broadcast(|_| ());

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use futures_util::{StreamExt, stream};
-
 use crate::in_one_task;
 use crate::protocol::Outcome;
 
@@ -16,11 +14,7 @@ pub async fn noop(item: u64) -> u64 {
 #[tokio::main]
 pub async fn buffer_unordered(items: u32) -> Outcome {
     let start = Instant::now();
-    let sum = stream::iter(0..items.into())
-        .map(noop)
-        .buffer_unordered(AT_ONCE)
-        .fold(0, async |sum, output| sum + output)
-        .await;
+    let sum = in_one_task::buffer_unordered(items, AT_ONCE, noop).await;
     Outcome::timed(sum, start.elapsed())
 }
 

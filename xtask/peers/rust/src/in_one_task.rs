@@ -8,6 +8,18 @@ use ::futures_concurrency::prelude::*;
 use ::roughage::AsyncPipeline;
 use futures_util::{StreamExt, stream};
 
+pub async fn buffer_unordered<F: Future<Output = u64>>(
+    items: u32,
+    at_once: usize,
+    job: impl Fn(u64) -> F,
+) -> u64 {
+    stream::iter(0..items.into())
+        .map(job)
+        .buffer_unordered(at_once)
+        .fold(0, async |sum, output| sum + output)
+        .await
+}
+
 pub async fn futures_buffered<F: Future<Output = u64>>(
     items: u32,
     at_once: usize,

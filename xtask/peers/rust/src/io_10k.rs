@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, stream};
 use tokio::task::JoinSet;
 use tokio_util::task::JoinQueue;
 
@@ -39,11 +38,7 @@ pub async fn join_set(items: u32) -> Outcome {
 #[tokio::main]
 pub async fn buffer_unordered(items: u32) -> Outcome {
     let start = Instant::now();
-    let sum = stream::iter(0..items.into())
-        .map(io_job)
-        .buffer_unordered(AT_ONCE)
-        .fold(0, async |sum, output| sum + output)
-        .await;
+    let sum = in_one_task::buffer_unordered(items, AT_ONCE, io_job).await;
     Outcome::timed(sum, start.elapsed()).with_peak()
 }
 

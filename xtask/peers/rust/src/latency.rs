@@ -42,20 +42,7 @@ impl Arrivals {
 #[tokio::main]
 pub async fn mpsc(items: u32, arrivals: Arrivals) -> Outcome {
     let first = Instant::now() + LEAD;
-    let (jobs, received) = mpsc::channel(ROOM);
-    let (results, mut outputs) = mpsc::channel(ROOM);
-    let received = Arc::new(Mutex::new(received));
-    for _ in 0..WORKERS {
-        let (received, results) = (received.clone(), results.clone());
-        tokio::spawn(async move {
-            loop {
-                let item: Option<u64> = received.lock().await.recv().await;
-                let Some(item) = item else { break };
-                results.send(item).await.unwrap();
-            }
-        });
-    }
-    drop(results);
+    let (jobs, mut outputs) = workers();
     tokio::spawn(async move {
         for item in 0..items.into() {
             until(arrivals.due(first, item)).await;
@@ -72,6 +59,49 @@ pub async fn mpsc(items: u32, arrivals: Arrivals) -> Outcome {
         Outcome::of_times(sum, &times)
     });
     taker.await.unwrap()
+}
+
+/// The same workers; each output sends the next item, so that this number of items is in flight.
+#[tokio::main]
+pub async fn in_flight(items: u32, in_flight: usize) -> Outcome {
+    let (jobs, mut outputs) = workers();
+    let taker = tokio::spawn(async move {
+        let (mut sum, mut times) = (0, Times::new());
+        let mut unsent = 0..u64::from(items);
+        for item in unsent.by_ref().take(in_flight) {
+            jobs.try_send((item, Instant::now())).unwrap();
+        }
+        for _ in 0..items {
+            let (item, sent): (u64, Instant) = outputs.recv().await.unwrap();
+            times.record(sent.elapsed());
+            sum += item;
+            if let Some(next) = unsent.next() {
+                jobs.try_send((next, Instant::now())).unwrap();
+            }
+        }
+        Outcome::of_times(sum, &times)
+    });
+    taker.await.unwrap()
+}
+
+/// The channel to the workers, and the channel from them.
+fn workers<T: Send + 'static>() -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+    let (jobs, received) = mpsc::channel(ROOM);
+    let (results, outputs) = mpsc::channel(ROOM);
+    let received = Arc::new(Mutex::new(received));
+    for _ in 0..WORKERS {
+        let (received, results) = (received.clone(), results.clone());
+        tokio::spawn(async move {
+            loop {
+                let item: Option<T> = received.lock().await.recv().await;
+                let Some(item) = item else { break };
+                if results.send(item).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    (jobs, outputs)
 }
 
 /// Yields: tokio's timer ticks once a millisecond.

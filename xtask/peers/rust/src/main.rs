@@ -48,9 +48,22 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("fanout-cpu", "rayon", fanout_cpu::rayon),
     Subject::new("fanout-cpu", "tokio spawn", fanout_cpu::spawn),
     Subject::new("memory-100k", "tokio spawn", memory_100k::spawn),
+    Subject::new("memory-100k", "JoinSet", memory_100k::join_set),
+    Subject::new("memory-100k", "JoinQueue", memory_100k::join_queue),
+    Subject::new("memory-100k", "buffer_unordered", memory_100k::buffer_unordered),
+    Subject::new("memory-100k", "futures-buffered", memory_100k::futures_buffered),
+    Subject::new("memory-100k", "roughage", memory_100k::roughage),
+    Subject::new("cancel-10k", "tokio spawn", cancel_10k::spawn),
     Subject::new("cancel-10k", "JoinSet", cancel_10k::join_set),
+    Subject::new("cancel-10k", "JoinQueue", cancel_10k::join_queue),
+    Subject::new("cancel-10k", "TaskTracker + token", cancel_10k::task_tracker),
+    Subject::new("cancel-10k", "buffer_unordered", cancel_10k::buffer_unordered),
+    Subject::new("cancel-10k", "futures-buffered", cancel_10k::futures_buffered),
+    Subject::new("cancel-10k", "futures-concurrency", cancel_10k::futures_concurrency),
+    Subject::new("cancel-10k", "roughage", cancel_10k::roughage),
     Subject::new("latency-steady", "tokio mpsc", |items| latency::mpsc(items, STEADY)),
     Subject::new("latency-bursts", "tokio mpsc", |items| latency::mpsc(items, BURSTS)),
+    Subject::new("latency-10", "tokio mpsc", |items| latency::in_flight(items, 10)),
     Subject::new("mixed", "buffer_unordered", mixed::buffer_unordered),
     Subject::new("mixed", "tokio spawn + Semaphore", mixed::semaphore),
     Subject::new("queue-cap10", "async-channel", |items| queue::mpmc(items, CAP10, async_channel::bounded)),
@@ -76,6 +89,7 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("queue-mn", "tokio mpsc, 1 consumer", |items| queue::one_consumer(items, MN)),
     Subject::new("pipeline-cap10", "tokio mpsc", |items| pipeline::mpsc(items, 10, |item| item)),
     Subject::new("pipeline-cap1024", "tokio mpsc", |items| pipeline::mpsc(items, 1024, |item| item)),
+    Subject::new("pipeline-1us", "one core", fanout_cpu::three_short_hashes),
     Subject::new("pipeline-1us", "tokio mpsc, limit 1", |items| {
         pipeline::mpsc(items, 10, fanout_cpu::short_hash)
     }),
@@ -95,6 +109,7 @@ const SUBJECTS: &[Subject] = &[
     Subject::new("queue-mn", "limit: task switches", |items| switches::batches(items, 128)),
     Subject::new("pipeline-cap10", "limit: polls", steps::polls_in_stages),
     Subject::new("pipeline-cap1024", "limit: polls", steps::polls_in_stages),
+    Subject::new("pipeline-limit16", "limit: polls", steps::polls_in_stages),
     Subject::new("semaphore", "limit: compare-and-swaps", steps::compare_and_swap),
 ];
 

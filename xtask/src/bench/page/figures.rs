@@ -1,11 +1,12 @@
 //! Which charts a report has, and the table next to each.
 
 use super::chart::Drawing;
-use super::lines::{Line, short};
-use super::{bars, chart, lines};
+use super::lines::{self, short};
+use super::{bars, chart};
 use crate::bench::report::{Curve, Distribution, Report, Row};
+use crate::bench::spread::{self, Line, Spread};
 use crate::bench::table::{self, number};
-use crate::bench::workloads::Workload;
+use crate::bench::workloads::{Unit, Workload};
 
 /// One kind of figure.
 pub struct Section {
@@ -58,6 +59,12 @@ pub fn sections(report: &Report) -> Vec<Section> {
             .map(workload)
             .collect(),
     };
+    let spread = Section {
+        title: "Spread",
+        about: "What the rounds of a workload with many rounds took. A bar is the time that nine of ten rounds did not \
+                exceed; the thin line goes from the middle round to the slowest.",
+        figures: spread::of(&report.rows).iter().map(spread).collect(),
+    };
     let latency = Section {
         title: "Latency",
         about: "What part of the items took at most how long, the slowest of them given the most room: each step \
@@ -74,7 +81,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
             .map(curves)
             .collect(),
     };
-    let mut sections = vec![workloads, latency, growth];
+    let mut sections = vec![workloads, spread, latency, growth];
     sections.retain(|section| !section.figures.is_empty());
     sections
 }
@@ -112,9 +119,34 @@ fn workload(rows: &[Row]) -> Figure {
     }
 }
 
+fn spread(of: &Spread) -> Figure {
+    let name = of.workload.name;
+    let bar = |line: &Line| {
+        let [p50, p90] = [50.0, 90.0].map(|percent| line.row.percentile(percent).unwrap_or_default());
+        Row { median: p90, min: p50, ..line.row.clone() }
+    };
+    let entry = |Line { row, cells }: &Line| Entry {
+        subject: row.subject.clone(),
+        ours: row.ours,
+        cells: cells.to_vec(),
+    };
+    Figure {
+        id: id(&[name, "spread"]),
+        title: name.to_owned(),
+        unit: Unit::Ms.name().to_owned(),
+        about: of.workload.about,
+        drawing: bars::of(&of.lines.iter().map(bar).collect::<Vec<_>>()),
+        label: format!("{name}: a bar for the p90 of the rounds of each subject, as in the table"),
+        keys: Vec::new(),
+        header: ["subject"].into_iter().chain(spread::HEADER).map(str::to_owned).collect(),
+        entries: of.lines.iter().map(entry).collect(),
+    }
+}
+
 fn delays(of: &Vec<&Distribution>) -> Figure {
     let workload = &of[0].workload;
-    let drawn: Vec<_> = of.iter().map(|one| Line { dashed: !one.ours, points: one.points.clone() }).collect();
+    let drawn: Vec<_> =
+        of.iter().map(|one| lines::Line { dashed: !one.ours, points: one.points.clone() }).collect();
     let percentiles = all_first(of.iter().map(|one| &one.points));
     let heading = |percentile: &f64| match *percentile {
         p if p >= 100.0 => "max".to_owned(),
@@ -142,7 +174,8 @@ fn delays(of: &Vec<&Distribution>) -> Figure {
 
 fn curves(of: &Vec<&Curve>) -> Figure {
     let Curve { quantity, unit, .. } = of[0];
-    let drawn: Vec<_> = of.iter().map(|curve| Line { dashed: false, points: curve.points.clone() }).collect();
+    let drawn: Vec<_> =
+        of.iter().map(|curve| lines::Line { dashed: false, points: curve.points.clone() }).collect();
     let sizes = all_first(of.iter().map(|curve| &curve.points));
     let heading = ["subject".to_owned(), "exponent".to_owned()].into_iter();
     Figure {
@@ -165,8 +198,8 @@ fn curves(of: &Vec<&Curve>) -> Figure {
     }
 }
 
-fn keys<T>(of: &[&T], name_and_ours: impl Fn(&T) -> (String, bool), drawn: &[Line]) -> Vec<Key> {
-    let key = |(nth, (one, line)): (usize, (&&T, &Line))| {
+fn keys<T>(of: &[&T], name_and_ours: impl Fn(&T) -> (String, bool), drawn: &[lines::Line]) -> Vec<Key> {
+    let key = |(nth, (one, line)): (usize, (&&T, &lines::Line))| {
         let (name, ours) = name_and_ours(one);
         Key { name, ours, colour: chart::colour(nth), dashed: line.dashed }
     };

@@ -13,6 +13,7 @@ fn row(workload: &str, subject: &str, median: f64, ours: bool) -> Row {
         max: median * 2.0,
         rounds: 5,
         ours,
+        values: Vec::new(),
     }
 }
 
@@ -168,6 +169,18 @@ fn names_are_text() {
     let page = of(&report).unwrap();
     assert!(!page.contains("<b>") && !page.contains("</b>"));
     assert!(page.matches("b&gt;").count() + page.matches("b&#62;").count() > 10);
+}
+
+#[test]
+fn spread_of_many_rounds_has_a_table_and_a_chart() {
+    let mut report = full();
+    assert!(!of(&report).unwrap().contains("id=\"io-10k-spread\""), "without rounds there is no spread");
+    report.rows[0].values = (0..60).map(|round| if round % 4 == 0 { 20.0 } else { 10.0 }).collect();
+    let page = of(&report).unwrap();
+    assert_eq!(page.matches("<article id=\"io-10k-spread\"").count(), 1);
+    for line in ["subject rounds p50 ms p90 ms max ms", "▸ fanout 5 10.0 20.0 21.2"] {
+        assert!(lines(&page).iter().any(|found| found == line), "{line}: {:#?}", lines(&page));
+    }
 }
 
 #[test]
