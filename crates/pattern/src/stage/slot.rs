@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Wake};
 use crate::item::Position;
 use crate::util::mutex::Mutex;
 use crate::util::panic::Payload;
-use crate::util::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use crate::util::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// A worker owns the slot.
 const OWNED: u8 = 1;
@@ -28,7 +28,7 @@ const OWNED: u8 = 1;
 const NOTIFIED: u8 = 2;
 
 /// A slot without a place in the list of slots.
-const NO_PLACE: usize = usize::MAX;
+const NO_PLACE: u32 = u32::MAX;
 
 /// A pinned place for a worker, and later for a job alone.
 pub(super) trait Seat<Out>: Send {
@@ -70,7 +70,7 @@ pub(super) struct Slot<Out> {
     queue: Arc<dyn RunQueue<Out>>,
     state: AtomicU8,
     /// The place in the list of slots. Read and written under the lock of the stage only.
-    place: AtomicUsize,
+    place: AtomicU32,
     /// Present while the job waits. The lock has no waiters, since one worker at a time owns a job.
     job: Mutex<Option<WaitingJob<Out>>>,
 }
@@ -78,7 +78,7 @@ pub(super) struct Slot<Out> {
 impl<Out> Slot<Out> {
     /// Creates a slot that a worker owns.
     pub(super) fn new(queue: Arc<dyn RunQueue<Out>>) -> Self {
-        let (state, place) = (AtomicU8::new(OWNED), AtomicUsize::new(NO_PLACE));
+        let (state, place) = (AtomicU8::new(OWNED), AtomicU32::new(NO_PLACE));
         Self { queue, state, place, job: Mutex::new(None) }
     }
 
@@ -118,12 +118,18 @@ impl<Out> Slot<Out> {
 
     /// Returns the place in the list of slots, if any.
     pub(super) fn place(&self) -> Option<usize> {
-        Some(self.place.load(Ordering::Relaxed)).filter(|place| *place != NO_PLACE)
+        let place = self.place.load(Ordering::Relaxed);
+        (place != NO_PLACE).then_some(place as usize)
     }
 
     /// Sets the place in the list of slots.
+    ///
+    /// # Panics
+    ///
+    /// If the list has more than `u32::MAX` slots.
     pub(super) fn set_place(&self, place: Option<usize>) {
-        self.place.store(place.unwrap_or(NO_PLACE), Ordering::Relaxed);
+        let place = place.map_or(NO_PLACE, |place| u32::try_from(place).expect("memory ends before"));
+        self.place.store(place, Ordering::Relaxed);
     }
 }
 

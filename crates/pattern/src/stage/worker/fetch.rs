@@ -49,7 +49,6 @@ where
         // The source and the registry get the waker of the task. The context of the poll belongs to the job.
         let task = self.task.take().expect("there from the first poll on");
         let mut task_cx = Context::from_waker(&task);
-        self.in_poll = true;
         let polled = loop {
             match self.fetch(&mut task_cx, context) {
                 Fetched::Batch => {
@@ -67,7 +66,6 @@ where
                 }
             }
         };
-        self.in_poll = false;
         self.task = Some(task);
         polled
     }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
-use std::thread;
 
 use super::super::shared::StageShared;
 use super::super::shutdown;
@@ -47,9 +46,8 @@ pub(super) struct Worker<In, Out> {
     pub(super) task: Option<Waker>,
     /// A job has failed. The move of its output into the stage stops the run.
     pub(super) failed: bool,
-    /// The worker is being polled. Panics of jobs are caught during the poll, so a panic that ends the worker comes
-    /// from a waker or from the engine.
-    pub(super) in_poll: bool,
+    /// A panic has ended the worker. Panics of jobs are caught, so the panic comes from a waker or from the engine.
+    pub(super) is_broken: bool,
     /// The running job has dropped its item before the start, and goes on without an item.
     pub(super) without_item: bool,
     /// The position of the item of the running job.
@@ -122,7 +120,7 @@ impl<In, Out> Worker<In, Out> {
             step: Step::Wait,
             task: None,
             failed: false,
-            in_poll: false,
+            is_broken: false,
             without_item: false,
             position: Position::NONE,
             buffer: WorkerBuffer::new(batch),
@@ -152,7 +150,6 @@ impl<In, Out> Worker<In, Out> {
 impl<In, Out> Drop for Worker<In, Out> {
     /// Removes the worker from the registry, and returns the items and outputs of the worker to the stage.
     fn drop(&mut self) {
-        let broken = self.in_poll && thread::panicking();
         // A seat refers to the values captured by the work, and a run that is over holds no such values.
         for (slot, seat) in self.spares.drain(..) {
             self.struck.push(slot);
@@ -168,7 +165,7 @@ impl<In, Out> Drop for Worker<In, Out> {
             state.flush(outputs);
             shared.restore_dropped(state, self.position.seq);
             state.make_ready(&mut buffer.items);
-            if broken {
+            if self.is_broken {
                 state.fail(Cause::from_panic(Box::new("a worker was ended by a panic, of a waker perhaps")));
             } else if !state.is_stopped() && (held || self.mode != Mode::Leaving && !state.is_done()) {
                 // Only a runtime that shuts down drops a worker before the end of the worker.

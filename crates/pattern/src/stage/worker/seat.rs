@@ -5,16 +5,17 @@
 //! of the job alone. After the end of the job, the memory of the seat serves another worker.
 
 use std::any::Any;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::thread;
 
 use pin_project_lite::pin_project;
 
 use super::super::shared::StageShared;
 use super::super::slot::{JobEnd, Seat, Slot};
-use super::super::work::{Completed, Work};
+use super::super::work::{Completed, Taken, Work};
 use super::context::WorkerContext;
 use super::lifecycle::{Step, Worker};
 use super::tray::Tray;
@@ -138,49 +139,62 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> WorkerTask<In, O
 
 impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for WorkerTask<In, Out, W> {
     fn drop(&mut self) {
+        let seat = std::mem::replace(&mut self.place, Place::Left);
+        if let Place::Standing(worker) = seat {
+            self.leave_context();
+            return drop(worker);
+        }
+        if let Some(payload) = drop_caught(seat) {
+            self.stage.fail(Cause::from_panic(payload));
+        }
         self.leave_context();
+        // The seat has returned the worker.
+        drop(self.tray.take());
+    }
+}
+
+pin_project! {
+    #[project = SeatProjection]
+    enum SeatState<C, F> {
+        Free { context: Option<C> },
+        Used { #[pin] future: F },
     }
 }
 
 pin_project! {
     /// A seat that a worker may use again.
-    struct ReusedSeat<In, Out, W, F, S>
-    where
-        In: Send,
-        In: 'static,
-        Out: Send,
-        Out: 'static,
-        W: Work<In, Out>,
-    {
+    struct ReusedSeat<C, F, S> {
         #[pin]
-        future: Option<F>,
-        // Present while the seat is free.
-        context: Option<Shared<In, Out, W>>,
+        state: SeatState<C, F>,
         serve: S,
     }
 }
 
-impl<In, Out, W, F, S> Seat<Out> for ReusedSeat<In, Out, W, F, S>
+impl<In, Out, W, F, S> Seat<Out> for ReusedSeat<Shared<In, Out, W>, F, S>
 where
     In: Send + 'static,
     Out: Send + 'static,
     W: Work<In, Out>,
-    F: Future<Output = (JobEnd<Out>, Option<Shared<In, Out, W>>)> + Send,
-    S: Fn(Seated<In, Out, W>) -> F + Send,
+    F: Future<Output = (JobEnd<Out>, Shared<In, Out, W>)> + Send,
+    S: Fn(Shared<In, Out, W>, Box<Worker<In, Out>>) -> F + Send,
 {
     fn sit(self: Pin<&mut Self>, worker: Box<dyn Any + Send>) {
         let mut this = self.project();
-        let worker = worker.downcast().ok();
-        let seated = Seated { context: this.context.take(), worker };
-        this.future.set(Some((this.serve)(seated)));
+        if let SeatProjection::Free { context } = this.state.as_mut().project()
+            && let (Some(context), Ok(worker)) = (context.take(), worker.downcast())
+        {
+            let future = (this.serve)(context, worker);
+            this.state.set(SeatState::Used { future });
+        }
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<JobEnd<Out>> {
-        let mut this = self.project();
-        let future = this.future.as_mut().as_pin_mut().expect("polled with a worker or a job");
+        let mut state = self.project().state;
+        let SeatProjection::Used { future } = state.as_mut().project() else {
+            unreachable!("a free seat is not polled");
+        };
         let (end, context) = ready!(future.poll(cx));
-        this.future.set(None);
-        *this.context = context;
+        state.set(SeatState::Free { context: Some(context) });
         Poll::Ready(end)
     }
 }
@@ -192,38 +206,89 @@ where
     Out: Send + 'static,
     W: Work<In, Out>,
 {
-    Box::pin(ReusedSeat { future: None, context: Some(context), serve: serve::<In, Out, W> })
+    // A block and not an `async fn`, since an `async fn` reserves memory for its arguments twice.
+    let serve = |context: Shared<In, Out, W>, worker| async move {
+        let end =
+            Serving::new(&context, worker, |context, taken| context.work.work(taken, &context.jobs)).await;
+        (end, context)
+    };
+    Box::pin(ReusedSeat { state: SeatState::Free { context: Some(context) }, serve })
 }
 
-/// Serves with the worker of a seat until a job waits, and then polls the job alone.
-fn serve<In, Out, W>(
-    mut seated: Seated<In, Out, W>,
-) -> impl Future<Output = (JobEnd<Out>, Option<Shared<In, Out, W>>)> + Send
+pin_project! {
+    /// Serves with a worker until a job waits, and then polls the job alone.
+    struct Serving<'a, In, Out, W, Fut, S>
+    where
+        In: Send,
+        In: 'static,
+        Out: Send,
+        Out: 'static,
+        W: Work<In, Out>,
+    {
+        #[pin]
+        job: Option<Fut>,
+        context: &'a Arc<WorkerContext<In, Out, W>>,
+        worker: Option<Box<Worker<In, Out>>>,
+        start: S,
+    }
+
+    impl<In, Out, W, Fut, S> PinnedDrop for Serving<'_, In, Out, W, Fut, S>
+    where
+        In: Send,
+        In: 'static,
+        Out: Send,
+        Out: 'static,
+        W: Work<In, Out>,
+    {
+        /// Returns the worker. The drop of the worker may end the run, so the task drops the worker after its references to
+        /// the values captured by the work.
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(mut worker) = this.project().worker.take() {
+                worker.is_broken = thread::panicking();
+                return_worker(worker);
+            }
+        }
+    }
+}
+
+fn return_worker<In, Out>(worker: Box<Worker<In, Out>>) {
+    let tray = Arc::clone(&worker.tray);
+    tray.put(worker);
+}
+
+impl<'a, In, Out, W, Fut, S> Serving<'a, In, Out, W, Fut, S>
 where
     In: Send + 'static,
     Out: Send + 'static,
     W: Work<In, Out>,
+    S: Fn(&'a WorkerContext<In, Out, W>, Taken<In, Out>) -> Fut,
 {
-    // A block and not an `async fn`, since an `async fn` reserves memory for its arguments twice.
-    async move {
-        let end = {
-            let Seated { context, worker } = &mut seated;
-            let context = &**context.as_ref().expect("there until dropped");
-            let mut job = pin!(None);
-            poll_fn(|cx| {
-                let Some(mut seated) = worker.take() else { return poll_job(cx, job.as_mut()) };
-                let start = |taken| context.work.work(taken, &context.jobs);
-                if seated.serve(cx, context, job.as_mut(), start).is_pending() {
-                    *worker = Some(seated);
-                } else {
-                    let tray = Arc::clone(&seated.tray);
-                    tray.put(seated);
-                }
-                Poll::Pending
-            })
-            .await
-        };
-        (end, seated.context.take())
+    fn new(context: &'a Arc<WorkerContext<In, Out, W>>, worker: Box<Worker<In, Out>>, start: S) -> Self {
+        Self { job: None, context, worker: Some(worker), start }
+    }
+}
+
+impl<'a, In, Out, W, Fut, S> Future for Serving<'a, In, Out, W, Fut, S>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+    W: Work<In, Out>,
+    Fut: Future<Output = Completed<In, Out>>,
+    S: Fn(&'a WorkerContext<In, Out, W>, Taken<In, Out>) -> Fut,
+{
+    type Output = JobEnd<Out>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<JobEnd<Out>> {
+        let this = self.project();
+        let Some(worker) = this.worker else { return poll_job(cx, this.job) };
+        let context: &'a Arc<_> = this.context;
+        let start = |taken| (this.start)(context, taken);
+        if worker.serve(cx, context, this.job, start).is_ready()
+            && let Some(worker) = this.worker.take()
+        {
+            return_worker(worker);
+        }
+        Poll::Pending
     }
 }
 
@@ -248,24 +313,6 @@ where
         Err(payload) => {
             let again = catch(|| job.set(None)).err();
             Poll::Ready(JobEnd { result, panicked: Some(payload), again })
-        }
-    }
-}
-
-/// The values of a seat in use. A runtime that shuts down drops a seat with its worker.
-struct Seated<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> {
-    context: Option<Shared<In, Out, W>>,
-    worker: Option<Box<Worker<In, Out>>>,
-}
-
-impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Drop for Seated<In, Out, W> {
-    /// Drops the values captured by the work before the worker, as the task does.
-    fn drop(&mut self) {
-        let context = self.context.take();
-        // Without a worker, this is the drop of a job, which has a catch of its own.
-        let Some(worker) = &self.worker else { return drop(context) };
-        if let Some(payload) = drop_caught(context) {
-            worker.shared.fail(Cause::from_panic(payload));
         }
     }
 }
