@@ -16,19 +16,24 @@ const OPERATIONS_A_UNIT: u8 = 16;
 pub(super) struct Pace(AtomicU8);
 
 impl Pace {
-    /// Returns whether the operation costs a unit.
+    /// Returns whether the operation on a single item costs a unit.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        // The count is inexact if tasks share a handle. The budget needs no exact count.
-        let operations = self.0.load(Ordering::Relaxed).wrapping_add(1);
-        self.0.store(operations, Ordering::Relaxed);
-        operations.is_multiple_of(OPERATIONS_A_UNIT)
+        self.count(1)
     }
 
     /// Returns whether the operation on a batch costs a unit. A batch counts as two operations.
     #[inline]
     pub(super) fn is_due_for_batch(&self) -> bool {
-        self.is_due() | self.is_due()
+        self.count(2)
+    }
+
+    #[inline]
+    fn count(&self, operations: u8) -> bool {
+        // The count is inexact if tasks share a handle. The budget needs no exact count.
+        let counted = self.0.load(Ordering::Relaxed).wrapping_add(operations);
+        self.0.store(counted, Ordering::Relaxed);
+        counted % OPERATIONS_A_UNIT < operations
     }
 }
 
