@@ -54,8 +54,8 @@ use crate::timeout::Timeout;
 pub trait JobExt<In>: Job<In> + Sized {
     /// Limits the time of the job: after `limit`, the job is dropped, and the item counts as timed out.
     ///
-    /// Not for a limit of the whole run: [`Scope::with_timeout`](towpath_pattern::Scope::with_timeout). Not for
-    /// [`blocking`](crate::blocking) work: the closure goes on after the limit.
+    /// Not for a limit of the whole run: [`Scope::with_timeout`](towpath_pattern::Scope::with_timeout). Not for `blocking`
+    /// work: the closure goes on after the limit.
     ///
     /// The time starts with the job. A wait for a permit, a rate or a resource of the pattern comes before the job and does
     /// not count.

@@ -16,6 +16,7 @@ use crate::budget::RetryBudget;
 
 /// A job with a second attempt next to a slow first attempt. Created by [`JobExt::hedge`](crate::JobExt::hedge).
 #[derive(Clone, Debug)]
+#[must_use = "a job does nothing until a run calls the job"]
 pub struct Hedge<J> {
     job: J,
     after: Duration,
@@ -46,7 +47,6 @@ impl<J> Hedge<J> {
     /// # fn is_job<In, J: towpath_fanout::Job<In>>(_: J) {}
     /// # is_job(read);
     /// ```
-    #[must_use]
     pub fn budget(mut self, budget: &RetryBudget) -> Self {
         self.budget = Some(budget.clone());
         self

@@ -11,6 +11,7 @@ use towpath_pattern::{Failure, Job, Scope};
 
 /// A job whose errors have the input. Created by [`JobExt::keep_input`](crate::JobExt::keep_input).
 #[derive(Clone, Debug)]
+#[must_use = "a job does nothing until a run calls the job"]
 pub struct KeepInput<J>(J);
 
 impl<J> KeepInput<J> {

@@ -8,7 +8,7 @@
 //! - For a number of calls per second, or a weight of an item: a limiter, and no wrapper. A wrapper starts after the
 //!   limiter.
 //! - For a circuit breaker, a load balancer or a cache around one client: a tower service, as a job.
-//! - For jobs with an effect that must not happen twice: neither [`retry`](JobExt::retry) nor [`hedge`](JobExt::hedge).
+//! - For jobs with an effect that must not happen twice: neither `retry` nor [`hedge`](JobExt::hedge).
 //!
 //! # Example
 //!
@@ -42,17 +42,17 @@
 //! | `fetch.retry(policy).hedge(d)` | a second series of attempts after `d` |
 //! | `fetch.retry(policy).keep_input()` | the input of a job whose attempts have all failed |
 //! | `fetch.keep_input().timeout(s)` | no input after a timeout: the inner job has not returned an error |
-//! | `blocking(f).timeout(s)` | the item times out after `s`, and the closure goes on: see [`blocking`] |
+//! | `blocking(f).timeout(s)` | the item times out after `s`, and the closure goes on |
 //!
 //! # Features
 //!
 //! | feature | items | dependency |
 //! |---|---|---|
-//! | | [`timeout`](JobExt::timeout), [`hedge`](JobExt::hedge), [`keep_input`](JobExt::keep_input) | |
-//! | `retry` | [`retry`](JobExt::retry) | backon |
-//! | `blocking` | [`blocking`] | |
-//! | `rayon` | [`cpu`] | rayon |
-//! | `tower` | [`service`] | tower-service |
+//! | | [`timeout`](JobExt::timeout), [`hedge`](JobExt::hedge), [`keep_input`](JobExt::keep_input), [`RetryBudget`] | |
+//! | `retry` | `JobExt::retry`, `Attempts`, the re-export of backon | backon |
+//! | `blocking` | `blocking` | |
+//! | `rayon` | `cpu` | rayon |
+//! | `tower` | `service` | tower-service |
 //!
 //! No feature is on by default.
 //!

@@ -113,7 +113,8 @@ impl<In, Out, F> Drop for Pending<'_, In, Out, F> {
         // Dropped after the unlock.
         let work = self.unstarted.lock().take();
         drop(work);
-        // The closure may have ended in the meantime.
+        // The closure may have ended in the meantime. After the close, its result stays with the closure.
+        self.receiver.close();
         if let Ok(ended) = self.receiver.try_recv() {
             discard(ended, |payload| {
                 if let Some(scope) = self.scope {

@@ -20,6 +20,7 @@ use policy::{Policy, Retrying};
 
 /// A job with further attempts after an error. Created by [`JobExt::retry`](crate::JobExt::retry).
 #[derive(Clone)]
+#[must_use = "a job does nothing until a run calls the job"]
 pub struct Retry<J> {
     job: J,
     policy: Policy,
@@ -58,7 +59,6 @@ impl<J> Retry<J> {
     /// assert!(error.is::<io::Error>(), "one attempt");
     /// # }
     /// ```
-    #[must_use]
     pub fn when(mut self, retryable: impl Fn(&anyhow::Error) -> bool + Send + Sync + 'static) -> Self {
         self.policy.set_when(retryable);
         self
@@ -96,7 +96,6 @@ impl<J> Retry<J> {
     /// # fn is_job<In, J: towpath_fanout::Job<In>>(_: J) {}
     /// # is_job(get);
     /// ```
-    #[must_use]
     pub fn retry_after(
         mut self,
         delay: impl Fn(&anyhow::Error) -> Option<Duration> + Send + Sync + 'static,
@@ -123,7 +122,6 @@ impl<J> Retry<J> {
     /// # fn is_job<In, J: towpath_fanout::Job<In>>(_: J) {}
     /// # is_job(get);
     /// ```
-    #[must_use]
     pub fn notify(mut self, notify: impl Fn(&anyhow::Error, Duration) + Send + Sync + 'static) -> Self {
         self.policy.set_notify(notify);
         self
@@ -148,7 +146,6 @@ impl<J> Retry<J> {
     /// assert_eq!(format!("{error:#}"), "after 1 attempt, with no retry left in the budget: no route");
     /// # }
     /// ```
-    #[must_use]
     pub fn budget(mut self, budget: &RetryBudget) -> Self {
         self.policy.set_budget(budget);
         self
@@ -179,7 +176,6 @@ impl<J> Retry<J> {
     /// # fn is_job<In, J: towpath_fanout::Job<In>>(_: J) {}
     /// # is_job(get);
     /// ```
-    #[must_use]
     pub fn total_time(mut self, total: Duration) -> Self {
         self.policy.set_total_time(total);
         self
@@ -202,7 +198,6 @@ impl<J> Retry<J> {
     /// # fn is_job<In, J: towpath_fanout::Job<In>>(_: J) {}
     /// # is_job(get);
     /// ```
-    #[must_use]
     pub fn without_jitter(mut self) -> Self {
         self.policy.set_exact();
         self

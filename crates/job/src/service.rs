@@ -50,6 +50,7 @@ pub fn service<S>(service: S) -> ServiceJob<S> {
 
 /// A job that calls a tower service. Created by [`service`].
 #[derive(Clone, Debug)]
+#[must_use = "a job does nothing until a run calls the job"]
 pub struct ServiceJob<S> {
     service: S,
 }

@@ -12,6 +12,7 @@ use towpath_pattern::{Job, Scope, TimedOut};
 
 /// A job with a time limit. Created by [`JobExt::timeout`](crate::JobExt::timeout).
 #[derive(Clone, Debug)]
+#[must_use = "a job does nothing until a run calls the job"]
 pub struct Timeout<J> {
     job: J,
     limit: Limit,
@@ -48,7 +49,6 @@ impl<J> Timeout<J> {
     /// );
     /// # }
     /// ```
-    #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.limit.name = Some(name.into());
         self

@@ -9,7 +9,7 @@ use super::offload;
 
 /// Creates a job from a closure that blocks its thread, for example a read of a file.
 ///
-/// Not for computation: [`cpu`](crate::cpu) uses a thread for every core, and `blocking` uses the threads of
+/// Not for computation: `cpu` uses a thread for every core, and `blocking` uses the threads of
 /// [`tokio::task::spawn_blocking`], of which a runtime has up to 512. Not for a closure that never returns.
 ///
 /// The limit of the run bounds the number of closures. A limit above the number of threads makes closures wait for a
@@ -25,8 +25,8 @@ use super::offload;
 /// A closure that has started cannot be stopped. After a stop, the run is not over before the end of the started closures,
 /// and so is a runtime. A closure that has not started does not start any more.
 ///
-/// The same holds for a time limit: `blocking(f).timeout(s)` fails after `s`, the closure goes on, and the run starts the
-/// job of the next item, so more closures than the limit may run. A limit inside the closure is better, for example the read
+/// The same holds for a wrapper that drops the job. `blocking(f).timeout(s)` fails after `s`, the closure goes on, and the
+/// run starts the job of the next item, so more closures than the limit may run. A slower closure of a `hedge` goes on, too. A limit inside the closure is better, for example the read
 /// timeout of a socket. The result of a closure whose job was dropped is discarded; a panic is recorded in the run.
 ///
 /// A wrapper of another crate that calls [`Job::call`] instead of [`Job::call_in`] passes no scope. The closure then may
@@ -52,6 +52,7 @@ where
 }
 
 /// A job that blocks a thread. Created by [`blocking`].
+#[must_use = "a job does nothing until a run calls the job"]
 pub struct Blocking<F> {
     function: Arc<F>,
 }

@@ -10,7 +10,7 @@ use super::{Task, offload};
 
 /// Creates a job from a closure that computes, on the threads of rayon's global pool.
 ///
-/// Not for a closure that blocks its thread: [`blocking`](crate::blocking) has more threads. Not for a computation of some
+/// Not for a closure that blocks its thread: `blocking` has more threads. Not for a computation of some
 /// microseconds: the way to the thread and back costs more, and a plain job computes on the threads of the runtime.
 ///
 /// A limit of about the number of cores is best. With a higher limit, items wait for a thread.
@@ -21,7 +21,7 @@ use super::{Task, offload};
 ///
 /// # Cancel safety
 ///
-/// As for [`blocking`](crate::blocking): a closure that has started cannot be stopped, and after a stop the run is not over
+/// As for `blocking`: a closure that has started cannot be stopped, and after a stop the run is not over
 /// before the end of the started closures. A shutdown of the runtime does not wait for the closures.
 ///
 /// # Examples
@@ -44,6 +44,7 @@ where
 }
 
 /// A job that computes on a thread of rayon. Created by [`cpu`].
+#[must_use = "a job does nothing until a run calls the job"]
 pub struct Cpu<F> {
     function: Arc<F>,
     pool: Option<Arc<ThreadPool>>,
@@ -66,7 +67,6 @@ impl<F> Cpu<F> {
     /// assert_eq!(name.call(1).await?.as_deref(), Some("digests"));
     /// # Ok(()) }
     /// ```
-    #[must_use]
     pub fn on(mut self, pool: Arc<ThreadPool>) -> Self {
         self.pool = Some(pool);
         self
