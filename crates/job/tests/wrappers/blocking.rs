@@ -256,17 +256,19 @@ fn run_does_not_wait_for_the_queue_of_threads() {
     });
 }
 
-/// A future that is never polled starts no closure.
-#[tokio::test]
-async fn job_that_is_never_polled_starts_no_closure() {
-    let (counter, job) = {
+/// A future that is not polled starts no closure. The only thread runs the closures in the order of their starts.
+#[test]
+fn job_that_is_not_polled_starts_no_closure() {
+    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
         let counter = Arc::new(AtomicUsize::new(0));
         let started = Arc::clone(&counter);
-        (counter, blocking(move |_: u64| Ok(started.fetch_add(1, Ordering::SeqCst))))
-    };
-    drop(job.call(1));
-    tokio::task::spawn_blocking(|| ()).await.expect("no panic");
-    assert_eq!(calls(&counter), 0);
+        let job = blocking(move |_: u64| Ok(started.fetch_add(1, Ordering::SeqCst)));
+        let unpolled = job.call(1);
+        tokio::task::spawn_blocking(|| ()).await.expect("no panic");
+        assert_eq!(calls(&counter), 0);
+        drop(unpolled);
+    });
 }
 
 /// The shared state of the closure is dropped before the end of the run.

@@ -25,6 +25,14 @@ async fn computation_runs_on_a_thread_of_rayon() {
     assert!(job.call(1).await.expect("no failure"));
 }
 
+/// A pool of one's own has other threads than the global pool.
+#[tokio::test]
+async fn computation_on_a_pool_runs_on_its_threads() {
+    let pool = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "digests".to_owned()).build().unwrap();
+    let job = cpu(|_: u64| Ok(std::thread::current().name().map(str::to_owned))).on(Arc::new(pool));
+    assert_eq!(job.call(1).await.expect("no failure").as_deref(), Some("digests"));
+}
+
 #[tokio::test]
 async fn panic_of_a_computation_keeps_its_payload() {
     let job = cpu(|x: u64| -> anyhow::Result<()> { panic_any(x) });

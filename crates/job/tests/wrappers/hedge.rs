@@ -67,6 +67,19 @@ async fn first_attempt_goes_on_after_an_error_of_the_second() {
     assert_eq!((result.expect("a success"), took), (0, seconds(5)));
 }
 
+/// A wake-up of the first attempt does not poll the failed second attempt again.
+#[tokio::test(start_paused = true)]
+async fn failed_second_attempt_is_not_polled_again() {
+    let (_, job) = scripted(|call| async move {
+        sleep(seconds(3)).await;
+        anyhow::ensure!(call == 0, "refused");
+        sleep(seconds(5)).await;
+        sleep(seconds(1)).await;
+        Ok(call)
+    });
+    assert_eq!(job.hedge(seconds(1)).call(0).await.expect("the first attempt"), 0);
+}
+
 /// The error of the attempt that failed first is the error, and the context has the other.
 #[tokio::test(start_paused = true)]
 async fn errors_of_both_attempts_are_in_the_failure() {
