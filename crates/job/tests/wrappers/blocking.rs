@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Builder;
 use tokio::time::advance;
 use towpath_fanout::{Cause, Fanout, Job, OnFailure, PatternExt, Scope, anyhow};
-use towpath_job::{JobExt, blocking};
+use towpath_job::{JobExt, blocking, cpu};
 
 use crate::{SetOnDrop, calls, flag, is_pending, seconds, settle};
 
@@ -284,4 +284,65 @@ async fn state_of_the_closure_is_dropped_with_the_pattern() {
     run.collect().await.expect("no failure");
     settle().await;
     assert!(is_dropped());
+}
+
+/// A shutdown of the runtime drops the item of a closure that has no thread yet.
+#[test]
+fn shutdown_of_the_runtime_drops_an_unstarted_closure() {
+    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let (busy, starts, release) = gate();
+    let (set, is_dropped) = flag();
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&started);
+    let run = runtime.block_on(async {
+        tokio::task::spawn_blocking(move || busy.pass(0));
+        assert_eq!(starts.recv(), Ok(0));
+        let job = blocking(move |_held: SetOnDrop| Ok(count.fetch_add(1, Ordering::SeqCst)));
+        let run = Fanout::new(1, job).run([SetOnDrop(set)]);
+        settle().await;
+        run
+    });
+    assert_eq!((run.report().last().running, is_dropped()), (1, false), "the closure waits for the thread");
+    runtime.shutdown_background();
+    assert!(is_dropped());
+    release.send(()).expect("the foreign closure waits");
+    drop(run);
+    assert_eq!(calls(&started), 0);
+}
+
+/// Runs that are stopped at different moments: when a run is over, none of its closures runs.
+async fn no_closure_outlives_its_run<J, F>(wrap: F)
+where
+    F: Fn(Box<dyn Fn(u64) -> anyhow::Result<u64> + Send + Sync>) -> J,
+    J: Job<u64, Out = u64>,
+{
+    for moment in 0..40 {
+        let running = Arc::new(AtomicUsize::new(0));
+        let now = Arc::clone(&running);
+        let job = wrap(Box::new(move |item| {
+            now.fetch_add(1, Ordering::SeqCst);
+            std::thread::yield_now();
+            now.fetch_sub(1, Ordering::SeqCst);
+            Ok(item)
+        }));
+        let scope = Scope::new("import");
+        let run = Fanout::new(4, job).run_in(&scope, 0..20);
+        for _ in 0..moment {
+            tokio::task::yield_now().await;
+        }
+        scope.cancel();
+        if moment % 2 == 0 {
+            run.finish().await;
+        } else {
+            drop(run);
+            scope.wait().await.expect("no failure");
+        }
+        assert_eq!(calls(&running), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_closure_outlives_its_stopped_run() {
+    no_closure_outlives_its_run(blocking).await;
+    no_closure_outlives_its_run(cpu).await;
 }
