@@ -40,7 +40,7 @@ async fn main() {
         .retry(ExponentialBuilder::new().with_min_delay(Duration::from_millis(5)).with_max_times(2))
         .notify(|error, delay| println!("again in {delay:.1?}: {error:#}"))
         .budget(&budget)
-        .timeout(Duration::from_secs(1))
+        .timeout(Duration::from_secs(60))
         .named("fetch")
         .keep_input();
 

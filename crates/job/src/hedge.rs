@@ -58,7 +58,7 @@ impl<J> Hedge<J> {
 /// # Examples
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
 /// use std::time::Duration;
 ///
 /// use towpath_fanout::{Job, anyhow};
