@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::failure::{Cause, Failure, cancellation_in};
-use crate::scope::Scope;
+use crate::scope::{Scope, ScopeGuard};
 use crate::util::panic::poll_then_drop;
 
 /// An async function that a pattern applies to every item, and that may fail.
@@ -542,6 +542,69 @@ where
         let this = self.project();
         poll_then_drop(this.job, cx, |payload| (this.record)(Cause::from_panic(payload)))
             .unwrap_or_else(|payload| resume_unwind(payload))
+    }
+}
+
+/// Keeps the scope of a job open while work of the job goes on outside the future of the job, for example on a thread.
+///
+/// A task of a job needs no guard: [`Scope::spawn`] keeps the scope open. The guard is for work that a cancellation cannot
+/// stop. A run waits for the drop of all guards in the scope of the jobs, also after a stop.
+///
+/// A guard does not keep the scope from a cancellation, and a cancelled scope still accepts a guard. The drop of a guard is
+/// the last step of the work: the drop of the values of the work comes before.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::thread;
+///
+/// use towpath_pattern::{JobGuard, Scope};
+///
+/// let scope = Scope::new("digests");
+/// let guard = JobGuard::new(&scope);
+/// let digest = thread::spawn(move || {
+///     let digest = (0..1_000_u64).sum::<u64>();
+///     drop(guard);
+///     digest
+/// });
+/// scope.wait().await?; // the thread has dropped the guard
+/// assert_eq!(digest.join().expect("no panic"), 499_500);
+/// # Ok(()) }
+/// ```
+pub struct JobGuard(ScopeGuard);
+
+impl JobGuard {
+    /// Creates a guard: `scope` and the parents are open until the drop of the guard.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the scope has a deadline and the runtime has no timers.
+    #[must_use]
+    #[track_caller]
+    pub fn new(scope: &Scope) -> Self {
+        Self(scope.enter())
+    }
+
+    /// Records a failure of the work, for work whose job was dropped: the run or [`Scope::wait`] returns the failure. The
+    /// failure names `name` as the stage. The call does not cancel the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use towpath_pattern::{Cause, JobGuard, Scope, anyhow};
+    ///
+    /// let scope = Scope::new("digests");
+    /// let guard = JobGuard::new(&scope);
+    /// guard.report("digest", Cause::from_error(anyhow::anyhow!("no memory")));
+    /// drop(guard);
+    /// let failure = scope.wait().await.expect_err("the failure was recorded");
+    /// assert_eq!(format!("{failure:#}"), "stage `digest` failed: no memory");
+    /// # }
+    /// ```
+    pub fn report(&self, name: impl Into<Arc<str>>, cause: Cause) {
+        self.0.record(Failure::new(None, &name.into(), cause));
     }
 }
 

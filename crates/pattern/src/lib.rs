@@ -101,7 +101,7 @@ pub use async_channel;
 
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
-    ItemFn, Job, JobFn, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
+    ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
     with_state,
 };
 pub use limit::{IntoLimit, Limit, ZeroLimit};
