@@ -11,7 +11,6 @@ use towpath_pattern::{IntoLimit, Limiter, anyhow};
 
 use crate::pacer::{Grant, Pacer, Wait};
 use crate::quota::{InvalidRate, Quota, TICKS};
-use crate::rate_per_key::RatePerKey;
 use crate::sync::{WakeList, panic};
 
 /// A number of jobs started per time.
@@ -239,38 +238,6 @@ impl Rate {
         if let Ok(mut permit) = permit {
             permit.0.start();
         }
-    }
-
-    /// Returns a limiter with this rate for every key: items with equal keys share a budget, and items with different keys do
-    /// not wait for each other. The budget of `self` is not used.
-    ///
-    /// See [`RatePerKey`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
-    /// use towpath_limit::{Limiter, Rate};
-    ///
-    /// struct Page {
-    ///     host: String,
-    ///     path: String,
-    /// }
-    ///
-    /// let polite = Rate::per_second(2).per_key(|page: &Page| page.host.clone());
-    /// let page = |host: &str| Page { host: host.to_owned(), path: "/".to_owned() };
-    /// for host in ["a.example", "b.example"] {
-    ///     let mut permit = polite.acquire(&page(host)).await?; // no wait
-    ///     Limiter::<Page>::started(&polite, &mut permit);
-    /// }
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn per_key<T, K, F>(self, key: F) -> RatePerKey<F, K>
-    where
-        F: Fn(&T) -> K,
-    {
-        RatePerKey::new(self.0.quota(), key)
     }
 
     pub(crate) fn quota(&self) -> Quota {

@@ -62,11 +62,41 @@ impl Value for Pacer {
     }
 }
 
-impl<F, K> RatePerKey<F, K> {
-    pub(crate) fn new(quota: Quota, key: F) -> Self {
-        Self { key: Arc::new(key), table: Arc::new(Table::new(quota)) }
+impl Rate {
+    /// Returns a limiter with this rate for every key: items with equal keys share a budget, and items with different keys do
+    /// not wait for each other. The budget of `self` is not used.
+    ///
+    /// See [`RatePerKey`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use towpath_limit::{Limiter, Rate};
+    ///
+    /// struct Page {
+    ///     host: String,
+    ///     path: String,
+    /// }
+    ///
+    /// let polite = Rate::per_second(2).per_key(|page: &Page| page.host.clone());
+    /// let page = |host: &str| Page { host: host.to_owned(), path: "/".to_owned() };
+    /// for host in ["a.example", "b.example"] {
+    ///     let mut permit = polite.acquire(&page(host)).await?; // no wait
+    ///     Limiter::<Page>::started(&polite, &mut permit);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn per_key<T, K, F>(self, key: F) -> RatePerKey<F, K>
+    where
+        F: Fn(&T) -> K,
+    {
+        RatePerKey { key: Arc::new(key), table: Arc::new(Table::new(self.quota())) }
     }
+}
 
+impl<F, K> RatePerKey<F, K> {
     /// Changes the rate and the burst of every key to those of `rate`, as [`Rate::set`] does.
     ///
     /// # Examples

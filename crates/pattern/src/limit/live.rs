@@ -275,18 +275,14 @@ mod tests {
             for change in 0..CHANGES {
                 let jobs = [0, 1, 3, 2, usize::MAX][change % 5];
                 limit.set(jobs);
-                let mut state = stage.state.lock().unwrap();
-                assert_eq!(state.limit, jobs, "the change has returned, and the stage does not have it");
+                let counts = stage.state.lock().unwrap();
+                assert_eq!(counts.limit, jobs, "the change has returned, and the stage does not have it");
                 // No start above the number from here on: the threads only end jobs, until few enough run.
-                let running = state.running;
-                drop(state);
+                let running = counts.running;
+                drop(counts);
                 thread::yield_now();
-                state = stage.state.lock().unwrap();
-                assert!(
-                    state.running <= jobs.max(running),
-                    "{} jobs run, and the limit is {jobs}",
-                    state.running
-                );
+                let later = stage.state.lock().unwrap().running;
+                assert!(later <= jobs.max(running), "{later} jobs run, and the limit is {jobs}");
             }
             done.store(true, SeqCst);
         });
