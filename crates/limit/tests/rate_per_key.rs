@@ -112,9 +112,12 @@ async fn idle_keys_are_forgotten_by_later_uses() {
 #[tokio::test(start_paused = true)]
 async fn slow_key_keeps_no_other_remembered() {
     let limiter = Rate::per_second(1).burst(1_000).per_key(|key: &u32| *key);
+    // Granted first: the key is idle only after the last of the thousand starts.
+    let mut permits = Vec::new();
     for _ in 0..1_000 {
-        assert!(starts(&limiter, 0));
+        permits.push(limiter.acquire(&0).await.unwrap());
     }
+    permits.iter_mut().for_each(|permit| Limiter::<u32>::started(&limiter, permit));
     for key in 1..1_000 {
         assert!(starts(&limiter, key));
     }
@@ -142,6 +145,22 @@ async fn key_in_use_is_not_forgotten() {
     assert!(poll(&mut next).is_pending());
     advance(SECOND).await;
     assert!(poll(&mut next).is_ready());
+}
+
+/// A key that was idle, and is in use again, is not forgotten at the moment of its earlier idleness.
+#[tokio::test(start_paused = true)]
+async fn key_in_use_again_is_not_forgotten() {
+    let limiter = Rate::per_second(1).per_key(|key: &u32| *key);
+    assert!(starts(&limiter, 0));
+    advance(SECOND / 2).await;
+    let mut held: Waiting<u32> = Box::pin(limiter.acquire(&0));
+    assert!(poll(&mut held).is_pending());
+    advance(SECOND).await;
+    let Poll::Ready(_permit) = poll(&mut held) else { panic!("the second start is due") };
+    for key in 1..100 {
+        assert!(starts(&limiter, key));
+    }
+    assert!(!starts(&limiter, 0), "the granted start of the key has not started");
 }
 
 /// A wait that is cancelled leaves nothing: neither a start nor a key.
