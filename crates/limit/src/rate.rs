@@ -33,8 +33,9 @@ use crate::sync::{WakeList, panic};
 ///
 /// # The burst
 ///
-/// Without [`burst`](Rate::burst), starts are evenly spaced: there is no burst at the beginning. Above 500 per second, the
-/// burst is the number of starts in two milliseconds, because timers of tokio have a resolution of a millisecond.
+/// Without [`burst`](Rate::burst), starts are evenly spaced: there is no burst at the beginning. Above 100 per second, the
+/// burst is the number of starts in ten milliseconds, because timers of tokio have a resolution of a millisecond and tasks
+/// wake late on a busy machine.
 ///
 /// With a burst of 1, a timer that fires late delays all later starts. The loss is about a millisecond per start, for example
 /// 2 % at 20 per second; a burst of 2 makes up for late timers.
