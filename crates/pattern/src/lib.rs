@@ -70,6 +70,7 @@ mod failure;
 mod item;
 mod job;
 mod limit;
+mod limiter;
 mod pattern;
 pub mod prelude;
 pub mod queue;
@@ -104,7 +105,8 @@ pub use job::{
     ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
     with_state,
 };
-pub use limit::{IntoLimit, Limit, ZeroLimit};
+pub use limit::{IntoLimit, Limit, LiveLimit, ZeroLimit};
+pub use limiter::Limiter;
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};

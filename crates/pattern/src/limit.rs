@@ -3,6 +3,10 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
+mod live;
+
+pub use live::LiveLimit;
+
 /// The number of jobs that a stage runs at once; never zero.
 ///
 /// A parameter of type `impl` [`IntoLimit`] also takes a literal, for example `4`. `Limit::try_from(n)?` checks a number

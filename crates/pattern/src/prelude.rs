@@ -8,6 +8,7 @@
 
 pub use crate::{
     AsIterator, AsSource, AsStream, Cancelled, Cause, Counts, Failure, Indexed, IntoLimit, IntoSource, Job,
-    Kept, Limit, Monitor, OnFailure, Order, Panic, Pattern, PatternExt, Report, Run, Scope, Source, Spawned,
-    StageReport, TaskHandle, Then, TimedOut, Yield, anyhow, async_channel, job_fn, scoped, with_state,
+    Kept, Limit, Limiter, LiveLimit, Monitor, OnFailure, Order, Panic, Pattern, PatternExt, Report, Run,
+    Scope, Source, Spawned, StageReport, TaskHandle, Then, TimedOut, Yield, anyhow, async_channel, job_fn,
+    scoped, with_state,
 };

@@ -64,7 +64,7 @@ const RUSTS_OWN: &[&str] = &[
 ];
 
 /// Names that the project uses for something other than a pattern.
-const OURS: &[&str] = &["benchkit", "pattern", "testkit", "towpath", "xtask"];
+const OURS: &[&str] = &["benchkit", "limit", "pattern", "testkit", "towpath", "xtask"];
 
 /// Why `name` cannot be a new pattern's, and what would be right; `Ok` if it can.
 pub fn check(name: &str) -> Result<(), String> {
