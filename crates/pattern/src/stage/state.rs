@@ -642,7 +642,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
-    use super::super::step::{Lease, Next, Request};
+    use super::super::step::{Lease, Next, Request, Turn};
     use super::*;
     use crate::scope::Scope;
     use crate::source::PollBatch;
@@ -718,7 +718,7 @@ mod tests {
             state.flush(&mut outputs);
             let mut waker = Some(self.wakes.waker());
             let next = state.next(
-                &mut Request { id: self.id, waker: &mut waker, batch, light: false, resumed: false },
+                &mut Request { id: self.id, waker: &mut waker, batch, light: false, turn: Turn::Jobs },
                 &mut self.items,
             );
             self.follow(next)
@@ -741,7 +741,8 @@ mod tests {
             self.items.number_from(lease.seq);
             (0..items).for_each(|value| self.items.push(0, value));
             let mut waker = Some(self.wakes.waker());
-            let mut request = Request { id: self.id, waker: &mut waker, batch, light: false, resumed: false };
+            let mut request =
+                Request { id: self.id, waker: &mut waker, batch, light: false, turn: Turn::Jobs };
             let next = state.polled(&mut request, lease, (polled, None), &mut self.items);
             self.follow(next)
         }
@@ -765,7 +766,7 @@ mod tests {
 
         /// Lets the job of the first item wait.
         pub(super) fn wait(&mut self, state: &mut State<u64, u64>) {
-            drop(self.items.pop_front().expect("the worker holds an item"));
+            assert!(self.items.pop_front().is_some(), "the worker holds an item");
             self.held = 0;
             state.record_wait(&mut self.items);
         }

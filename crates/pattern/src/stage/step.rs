@@ -32,6 +32,16 @@ pub(super) struct Progress {
     pub(super) ended_batch: bool,
 }
 
+/// The work that comes first at a look: jobs and items are in turns, so that jobs that wake themselves do not keep items from
+/// their start, and vice versa.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Woken jobs.
+    Jobs,
+    /// Items.
+    Items,
+}
+
 /// The request of a worker for the next step.
 pub(super) struct Request<'a> {
     pub(super) id: WorkerId,
@@ -41,8 +51,8 @@ pub(super) struct Request<'a> {
     pub(super) batch: usize,
     /// The last batch of the worker was light: another worker would cost more than the batch.
     pub(super) light: bool,
-    /// The worker has resumed a job since it last took items.
-    pub(super) resumed: bool,
+    /// The work that comes first.
+    pub(super) turn: Turn,
 }
 
 /// The next step of a worker.

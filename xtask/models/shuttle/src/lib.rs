@@ -33,6 +33,7 @@ mod shipped {
     pub mod item;
     pub mod job;
     pub mod limit;
+    pub mod limiter;
     pub mod pattern;
     pub mod prelude;
     pub mod queue;
@@ -92,10 +93,11 @@ pub use with_permit::WithPermit;
 
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
-    ItemFn, Job, JobFn, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
+    ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
     with_state,
 };
-pub use limit::{IntoLimit, Limit, ZeroLimit};
+pub use limit::{IntoLimit, Limit, LiveLimit, ZeroLimit};
+pub use limiter::Limiter;
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};

@@ -3,7 +3,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use super::super::step::{Another, Lease, Next, Request};
+use super::super::step::{Another, Lease, Next, Request, Turn};
 use super::State;
 use super::workers::Listening;
 use crate::item::ItemBatch;
@@ -48,8 +48,7 @@ impl<In, Out> State<In, Out> {
         if self.is_stopped() {
             return self.next_of_stopped(request);
         }
-        // Jobs and items in turns: jobs that wake themselves do not keep items from their start, and vice versa.
-        if !request.resumed
+        if request.turn == Turn::Jobs
             && let Some((slot, behind)) = self.jobs.pop_woken()
         {
             return Next::Resume(slot, behind);

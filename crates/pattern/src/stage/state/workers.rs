@@ -182,10 +182,10 @@ impl WorkerRegistry {
         Some(self.idle.swap_remove(at).1)
     }
 
-    fn notify(&mut self, waker: Waker, wakes: &mut WakeList) {
+    fn notify(&mut self, waker: Waker, list: &mut WakeList) {
         self.active += 1;
         self.notified += 1;
-        wakes.push(waker);
+        list.push(waker);
     }
 
     /// Wakes an idle worker; returns whether there was an idle worker.

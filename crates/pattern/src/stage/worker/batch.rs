@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::super::work::{Completed, Taken, Work};
+use super::buffer::Batch;
 use super::context::WorkerContext;
 use super::lifecycle::Worker;
 use crate::failure::{Cause, Failure};
@@ -154,7 +155,7 @@ where
     {
         self.buffer.held -= 1;
         self.without_item = false;
-        if !self.buffer.bounded {
+        if self.buffer.batch == Batch::First {
             self.wait_first(context);
         } else if self.shared.any_dropped() {
             self.reclaim(context);

@@ -19,16 +19,32 @@ const LIGHT_BATCH: Duration = Duration::from_micros(4);
 /// The time after which a worker whose jobs do not wait lets the other tasks of its thread run.
 const LONG_SLICE: Duration = Duration::from_micros(500);
 
+/// The batch of a worker, as the registry counts the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Batch {
+    /// The worker is not busy.
+    None,
+    /// A batch from the time before the first wait of a job, perhaps with more items than the limit.
+    First,
+    /// A later batch, whose jobs may all wait at once.
+    Bounded,
+}
+
+/// The speed of the last batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speed {
+    Light,
+    Quick,
+    Slow,
+}
+
 #[derive(Debug)]
 pub(super) struct WorkerBuffer<In> {
     pub(super) items: ItemBatch<In>,
     /// The number of items that the worker holds, the item of the running job included, and the items whose jobs wait
     /// excluded.
     pub(super) held: usize,
-    /// The registry counts the worker as busy with this batch.
-    pub(super) counted: bool,
-    /// The worker took the batch after the first wait of a job, so all jobs of the batch may wait at once.
-    pub(super) bounded: bool,
+    pub(super) batch: Batch,
     /// The last batch had several items.
     pub(super) several: bool,
     /// The worker has looked for items in vain since the last batch.
@@ -37,10 +53,7 @@ pub(super) struct WorkerBuffer<In> {
     /// The waker of the worker, unless the registry has the waker.
     pub(super) waker: Option<Waker>,
     size: BatchSize,
-    /// The last batch was short, so a wake-up may wait for the next batch.
-    quick: bool,
-    /// The last batch was so short that another worker would have cost more.
-    light: bool,
+    speed: Speed,
     /// The running time of the worker since the other tasks of the thread last ran.
     slice: Duration,
 }
@@ -50,18 +63,23 @@ impl<In> WorkerBuffer<In> {
     pub(super) fn new(items: ItemBatch<In>) -> Self {
         Self {
             held: items.len(),
-            counted: !items.is_empty(),
-            bounded: false,
+            batch: if items.is_empty() { Batch::None } else { Batch::First },
             items,
             several: false,
             looked: false,
             batch_started: None,
             waker: None,
             size: BatchSize::default(),
-            quick: false,
-            light: false,
+            speed: Speed::Slow,
             slice: Duration::ZERO,
         }
+    }
+
+    /// Starts a batch, or a round of woken jobs. `now` is the end of the last batch, if the clock was read.
+    pub(super) fn start(&mut self, now: Option<Instant>) {
+        self.held = self.items.len();
+        self.looked = false;
+        self.batch_started.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
     }
 
     /// Returns the number of items that the worker asks for.
@@ -69,12 +87,14 @@ impl<In> WorkerBuffer<In> {
         self.size.get()
     }
 
+    /// Returns whether the last batch was so short that a wake-up may wait for the next batch.
     pub(super) fn is_quick(&self) -> bool {
-        self.quick
+        self.speed != Speed::Slow
     }
 
+    /// Returns whether the last batch was so short that another worker would have cost more.
     pub(super) fn is_light(&self) -> bool {
-        self.light
+        self.speed == Speed::Light
     }
 
     /// Ends a batch at `now`, and sets the size of the next batch; returns whether to let other tasks of the thread
@@ -82,8 +102,11 @@ impl<In> WorkerBuffer<In> {
     pub(super) fn end_batch(&mut self, now: Instant) -> bool {
         let Some(started) = self.batch_started.take() else { return false };
         let took = now.duration_since(started);
-        self.quick = is_quick(took);
-        self.light = took < LIGHT_BATCH;
+        self.speed = match took {
+            took if took < LIGHT_BATCH => Speed::Light,
+            took if is_quick(took) => Speed::Quick,
+            _ => Speed::Slow,
+        };
         self.size.adapt(took, LARGEST_BATCH);
         self.slice += took;
         self.slice > LONG_SLICE

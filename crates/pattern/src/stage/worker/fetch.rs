@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use super::super::slot::Slot;
 use super::super::state::LARGEST_AHEAD;
-use super::super::step::{Mode, Next, Request};
+use super::super::step::{Mode, Next, Request, Turn};
 use super::super::work::{Completed, Taken, Work};
+use super::buffer::Batch;
 use super::context::WorkerContext;
-use super::lifecycle::{Step, Worker};
+use super::lifecycle::{Pause, Step, Worker};
 use crate::failure::Cause;
 use crate::util::panic::catch;
 
@@ -85,41 +86,36 @@ where
             stage.confirm_stop();
         }
         if !self.buffer.items.is_empty() && !self.failed && !stopping {
-            if self.yielded {
-                self.yielded = false;
-                // The time until the thread polled the worker is no part of the batch.
-                self.buffer.batch_started = self.buffer.batch_started.map(|_| Instant::now());
-            } else if !coop::has_budget_remaining() {
-                self.yielded = true;
-                return self.buffer.yield_now(cx);
-            }
-            return Fetched::Batch;
+            return self.go_on(cx);
         }
         // The end of a batch and the start of the next batch share a look at the clock.
         let now = self.buffer.batch_started.is_some().then(Instant::now);
         let tired = now.is_some_and(|now| self.buffer.end_batch(now));
         let proceed = coop::poll_proceed(cx);
-        let tired = tired || proceed.is_pending() || std::mem::take(&mut self.saw_self_wake);
+        let tired = tired || proceed.is_pending() || self.pause == Pause::Due;
+        self.pause = Pause::None;
         let progress = self.progress();
-        let Self { id, outputs, mode, buffer, struck, resumed_last, .. } = self;
+        let Self { id, outputs, mode, buffer, struck, turn, .. } = self;
         buffer.store_waker(cx);
         let mut spare = None;
         let previous = std::mem::replace(mode, Mode::Active);
         let (size, light) = (buffer.size(), buffer.is_light());
+        let mut bounded = false;
         let looked = stage.with(|state| {
             spare = state.activate(*id, previous, progress);
             state.flush(outputs);
             // A failed job, or a stop, leaves items in the buffer.
             state.make_ready(&mut buffer.items);
-            struck.iter().for_each(|slot| state.strike(slot));
+            for slot in &*struck {
+                state.strike(slot);
+            }
             let woke_for_slow = state.wakes_receiver() && !buffer.is_quick();
             if (woke_for_slow || tired) && !state.is_over() {
                 return None;
             }
-            let mut request =
-                Request { id: *id, waker: &mut buffer.waker, batch: size, light, resumed: *resumed_last };
+            let mut request = Request { id: *id, waker: &mut buffer.waker, batch: size, light, turn: *turn };
             let next = state.next(&mut request, &mut buffer.items);
-            buffer.bounded = state.has_waited();
+            bounded = state.has_waited();
             Some(state.settle(next, light, &mut buffer.items))
         });
         drop(spare);
@@ -140,48 +136,62 @@ where
             let took = measures.then(|| started.elapsed());
             stage.with(|state| {
                 let mut request =
-                    Request { id: *id, waker: &mut buffer.waker, batch: size, light, resumed: *resumed_last };
+                    Request { id: *id, waker: &mut buffer.waker, batch: size, light, turn: *turn };
                 let next = state.polled(&mut request, lease, (polled, took), &mut buffer.items);
-                buffer.bounded = state.has_waited();
+                bounded = state.has_waited();
                 state.settle(next, light, &mut buffer.items)
             })
         } else {
             step
         };
         context.start(another);
-        *resumed_last = matches!(next, Next::Resume(..));
         match next {
             Next::Run => {
-                buffer.held = buffer.items.len();
-                buffer.counted = true;
+                buffer.batch = if bounded { Batch::Bounded } else { Batch::First };
+                buffer.start(now);
                 buffer.several = buffer.held > 1;
-                buffer.looked = false;
-                buffer.batch_started.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
+                self.turn = Turn::Jobs;
                 if woke {
-                    self.yielded = true;
-                    return buffer.yield_now(cx);
+                    self.pause = Pause::Taken;
+                    return self.buffer.yield_now(cx);
                 }
                 Fetched::Batch
             }
             Next::Resume(slot, behind) => {
+                buffer.start(now);
                 buffer.several = true;
-                buffer.looked = false;
-                buffer.batch_started.get_or_insert_with(|| now.unwrap_or_else(Instant::now));
+                self.turn = Turn::Items;
                 Fetched::Resume(slot, behind)
             }
+            next => self.follow(next, cx),
+        }
+    }
+
+    /// Continues with a batch after a job of the batch waits, or after a return to the runtime.
+    fn go_on(&mut self, cx: &Context<'_>) -> Fetched<Out> {
+        if self.pause == Pause::Taken {
+            self.pause = Pause::None;
+            // The time until the thread polled the worker is no part of the batch.
+            self.buffer.batch_started = self.buffer.batch_started.map(|_| Instant::now());
+        } else if !coop::has_budget_remaining() {
+            self.pause = Pause::Taken;
+            return self.buffer.yield_now(cx);
+        }
+        Fetched::Batch
+    }
+
+    /// Takes a step other than to run jobs.
+    fn follow(&mut self, next: Next<In, Out>, cx: &Context<'_>) -> Fetched<Out> {
+        let Self { shared, mode, buffer, .. } = self;
+        self.turn = Turn::Jobs;
+        match next {
             Next::Sweep(slots) => Fetched::Sweep(slots),
             Next::Seal(mut source) => {
                 let sealed = catch(|| source.seal()).unwrap_or_else(|payload| {
-                    stage.fail(Cause::from_panic(payload));
+                    shared.fail(Cause::from_panic(payload));
                     true
                 });
-                stage.with(|state| state.sealed(source, sealed));
-                buffer.batch_started = None;
-                buffer.yield_now(cx)
-            }
-            // The worker goes through the queue of the thread: an always ready source must not keep the worker from
-            // its end.
-            Next::Retry | Next::Poll(_) => {
+                shared.with(|state| state.sealed(source, sealed));
                 buffer.batch_started = None;
                 buffer.yield_now(cx)
             }
@@ -201,6 +211,12 @@ where
             Next::Leave => {
                 *mode = Mode::Leaving;
                 Fetched::Leave
+            }
+            // The worker goes through the queue of the thread: an always ready source must not keep the worker from
+            // its end.
+            Next::Retry | Next::Poll(_) | Next::Run | Next::Resume(..) => {
+                buffer.batch_started = None;
+                buffer.yield_now(cx)
             }
         }
     }

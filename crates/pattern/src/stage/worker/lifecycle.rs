@@ -8,8 +8,8 @@ use std::task::Waker;
 use super::super::shared::StageShared;
 use super::super::shutdown;
 use super::super::slot::{RunQueue, Seat, Slot};
-use super::super::step::{Mode, NewWorker, Progress, WorkerId};
-use super::buffer::WorkerBuffer;
+use super::super::step::{Mode, NewWorker, Progress, Turn, WorkerId};
+use super::buffer::{Batch, WorkerBuffer};
 use super::tray::Tray;
 use crate::failure::{Cancelled, Cause};
 use crate::item::{Output, Position};
@@ -28,6 +28,16 @@ pub(super) enum Step {
     Wait,
     /// The worker is not needed any more.
     Leave,
+}
+
+/// A return of a worker to the runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pause {
+    None,
+    /// The worker returns before its next look at the state: a job was woken during its poll.
+    Due,
+    /// The worker has returned with a batch.
+    Taken,
 }
 
 /// A seat without a worker and without a job.
@@ -66,12 +76,8 @@ pub(super) struct Worker<In, Out> {
     pub(super) struck: Vec<Arc<Slot<Out>>>,
     /// Completed jobs that had waited, since the last look at the state.
     pub(super) resumed: usize,
-    /// The last step of the worker was to resume a job.
-    pub(super) resumed_last: bool,
-    /// A job was woken during its poll. The worker returns to the runtime before its next look at the state.
-    pub(super) saw_self_wake: bool,
-    /// The worker has returned to the runtime with a batch.
-    pub(super) yielded: bool,
+    pub(super) turn: Turn,
+    pub(super) pause: Pause,
 }
 
 impl<In, Out> Worker<In, Out>
@@ -131,9 +137,8 @@ impl<In, Out> Worker<In, Out> {
             next_spares: 1,
             struck: Vec::new(),
             resumed: 0,
-            resumed_last: false,
-            saw_self_wake: false,
-            yielded: false,
+            turn: Turn::Jobs,
+            pause: Pause::None,
         }
     }
 
@@ -142,7 +147,7 @@ impl<In, Out> Worker<In, Out> {
         let buffer = &mut self.buffer;
         Progress {
             completed: std::mem::take(&mut buffer.held) + std::mem::take(&mut self.resumed),
-            ended_batch: std::mem::take(&mut buffer.counted),
+            ended_batch: std::mem::replace(&mut buffer.batch, Batch::None) != Batch::None,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::super::slot::{JobEnd, Seat, Slot, WaitingJob};
 use super::super::state::State;
 use super::super::work::Work;
 use super::context::WorkerContext;
-use super::lifecycle::Worker;
+use super::lifecycle::{Pause, Worker};
 use crate::item::Output;
 use crate::util::panic::drop_caught;
 
@@ -47,7 +47,7 @@ where
     {
         if slot.store(job) {
             // The other tasks of the thread run before the next poll of a job that has woken itself.
-            self.saw_self_wake = true;
+            self.pause = Pause::Due;
             let another = context.shared.with(|state| state.wake_job(slot));
             context.start(another);
         }
@@ -116,7 +116,7 @@ where
         let JobEnd { result, panicked, again } = end;
         match result {
             Some(Ok(output)) => {
-                self.outputs.push_back(Output { position: self.position, result: Ok(output) })
+                self.outputs.push_back(Output { position: self.position, result: Ok(output) });
             }
             Some(Err(error)) => self.failed(error),
             None => {}

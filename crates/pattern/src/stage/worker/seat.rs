@@ -97,20 +97,19 @@ where
 
     /// Continues after the worker has left its seat.
     fn stand(&mut self, mut worker: Box<Worker<In, Out>>, own: OwnSeat<Out>) {
-        match (worker.step, &self.context) {
-            (Step::Wait, Some(context)) => {
-                worker.leave_behind(own.slot, own.seat, context);
-                self.place = Place::Standing(worker);
-            }
-            _ => {
-                // The seat refers to the values captured by the work.
-                if let Some(payload) = drop_caught(own) {
-                    self.stage.fail(Cause::from_panic(payload));
-                }
-                self.leave_context();
-                drop(worker);
-            }
+        if worker.step == Step::Wait
+            && let Some(context) = &self.context
+        {
+            worker.leave_behind(own.slot, own.seat, context);
+            self.place = Place::Standing(worker);
+            return;
         }
+        // The seat refers to the values captured by the work.
+        if let Some(payload) = drop_caught(own) {
+            self.stage.fail(Cause::from_panic(payload));
+        }
+        self.leave_context();
+        drop(worker);
     }
 }
 
