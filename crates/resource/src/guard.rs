@@ -41,18 +41,6 @@ pub struct ResourceGuard<S: Send + 'static> {
     place: PlaceIndex,
 }
 
-/// The pool of the resources, as a guard and a shard see it.
-pub(crate) trait Owner<S>: Send + Sync {
-    /// Notifies a waiter of an idle resource.
-    fn notify_of_idle(&self);
-
-    /// Releases a resource.
-    fn release_removed(self: Arc<Self>, removed: Removed<S>);
-
-    /// Returns the scope of the resource in a place, a child of the scope of the pool.
-    fn scope_of(&self, shard: &Shard<S>, place: PlaceIndex) -> Scope;
-}
-
 impl<S: Send + 'static> ResourceGuard<S> {
     #[inline]
     pub(crate) fn new(state: S, shard: Arc<Shard<S>>, place: PlaceIndex) -> Self {

@@ -29,9 +29,8 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, drive_job};
 
-use crate::guard::Owner;
 use crate::resource::{JobOutcome, Resource};
-use crate::shard::{PlaceIndex, Removed, Shard};
+use crate::shard::{Owner, PlaceIndex, Removed, Shard};
 use crate::time::within;
 
 pub(crate) struct Pool<R: Resource> {

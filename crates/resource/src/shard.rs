@@ -16,7 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use towpath_pattern::Scope;
 
-use crate::guard::Owner;
 use crate::resource::JobOutcome;
 
 /// The index of a place in its shard.
@@ -24,6 +23,18 @@ pub(crate) type PlaceIndex = usize;
 
 /// The end of a list of places. An `Option` of an index would be two words, and would be copied as one.
 const END: PlaceIndex = PlaceIndex::MAX;
+
+/// The pool of the resources, as a guard and a shard see it.
+pub(crate) trait Owner<S>: Send + Sync {
+    /// Notifies a waiter of an idle resource.
+    fn notify_of_idle(&self);
+
+    /// Releases a resource.
+    fn release_removed(self: Arc<Self>, removed: Removed<S>);
+
+    /// Returns the scope of the resource in a place, a child of the scope of the pool.
+    fn scope_of(&self, shard: &Shard<S>, place: PlaceIndex) -> Scope;
+}
 
 /// The alignment keeps the locks of two threads on separate cache lines.
 #[repr(align(128))]

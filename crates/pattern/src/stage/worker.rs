@@ -11,6 +11,7 @@ mod fetch;
 mod lifecycle;
 mod resume;
 mod seat;
+mod spawn;
 mod tray;
 
 pub(super) use context::WorkerContext;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fetch::Fetched;
 use crate::item::ItemBatch;
 use crate::util::batch_size::{BatchSize, is_quick};
 
@@ -119,10 +118,9 @@ impl<In> WorkerBuffer<In> {
 
     /// Lets the other tasks of the thread run first: the task that the worker woke last is in a slot of the thread,
     /// from which no other thread takes tasks.
-    pub(super) fn yield_now<Out>(&mut self, cx: &Context<'_>) -> Fetched<Out> {
+    pub(super) fn yield_now(&mut self, cx: &Context<'_>) {
         self.end_slice();
         cx.waker().wake_by_ref();
-        Fetched::Pending
     }
 
     /// Records that the other tasks of the thread can run now.

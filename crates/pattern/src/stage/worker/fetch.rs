@@ -120,7 +120,10 @@ where
         });
         drop(spare);
         struck.clear();
-        let Some(step) = looked else { return buffer.yield_now(cx) };
+        let Some(step) = looked else {
+            buffer.yield_now(cx);
+            return Fetched::Pending;
+        };
         if let Poll::Ready(proceed) = proceed {
             proceed.made_progress();
         }
@@ -153,7 +156,8 @@ where
                 self.turn = Turn::Jobs;
                 if woke {
                     self.pause = Pause::Taken;
-                    return self.buffer.yield_now(cx);
+                    self.buffer.yield_now(cx);
+                    return Fetched::Pending;
                 }
                 Fetched::Batch
             }
@@ -175,7 +179,8 @@ where
             self.buffer.batch_started = self.buffer.batch_started.map(|_| Instant::now());
         } else if !coop::has_budget_remaining() {
             self.pause = Pause::Taken;
-            return self.buffer.yield_now(cx);
+            self.buffer.yield_now(cx);
+            return Fetched::Pending;
         }
         Fetched::Batch
     }
@@ -193,7 +198,8 @@ where
                 });
                 shared.with(|state| state.sealed(source, sealed));
                 buffer.batch_started = None;
-                buffer.yield_now(cx)
+                buffer.yield_now(cx);
+                Fetched::Pending
             }
             Next::Park => {
                 *mode = Mode::Parked;
@@ -216,7 +222,8 @@ where
             // its end.
             Next::Retry | Next::Poll(_) | Next::Run | Next::Resume(..) => {
                 buffer.batch_started = None;
-                buffer.yield_now(cx)
+                buffer.yield_now(cx);
+                Fetched::Pending
             }
         }
     }

@@ -67,7 +67,7 @@ pub(super) struct Worker<In, Out> {
     /// The slot of the seat.
     pub(super) slot: Option<Arc<Slot<Out>>>,
     /// The place where a seat returns the worker.
-    pub(super) tray: Arc<Tray<In, Out>>,
+    pub(super) tray: Arc<Tray<Box<Self>>>,
     /// Slots without a job, with the seat of the last job.
     spares: Vec<(Arc<Slot<Out>>, FreeSeat<Out>)>,
     /// How many slots the worker creates next.

@@ -53,8 +53,8 @@ where
         }
     }
 
-    /// Resumes a woken job, and further woken jobs. Every job is taken from the run queue separately: a job that computes
-    /// holds up no other job.
+    /// Resumes a woken job, and further woken jobs. The worker takes the jobs from the run queue one at a time, so a job that
+    /// computes holds up no other job.
     ///
     /// The round ends before a job that was woken during the round.
     pub(super) fn resume_round<W>(
@@ -126,7 +126,7 @@ where
         }
     }
 
-    /// Cancels jobs of a stopped run that wait. A job that another worker owns is cancelled by that worker.
+    /// Cancels the waiting jobs of a stopped run. The owner of a running job cancels the job after the poll.
     pub(super) fn sweep(&mut self, slots: Vec<Arc<Slot<Out>>>) {
         for slot in slots {
             if slot.notify() {

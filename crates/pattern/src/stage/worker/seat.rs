@@ -31,7 +31,7 @@ pub(super) struct WorkerTask<In: Send + 'static, Out: Send + 'static, W: Work<In
     stage: Arc<StageShared<In, Out>>,
     /// Present until the worker leaves.
     context: Option<Shared<In, Out, W>>,
-    tray: Arc<Tray<In, Out>>,
+    tray: Arc<Tray<Box<Worker<In, Out>>>>,
     place: Place<In, Out>,
 }
 
