@@ -50,6 +50,7 @@ where
         // The source and the registry get the waker of the task. The context of the poll belongs to the job.
         let task = self.task.take().expect("there from the first poll on");
         let mut task_cx = Context::from_waker(&task);
+        self.in_poll = true;
         let polled = loop {
             match self.fetch(&mut task_cx, context) {
                 Fetched::Batch => {
@@ -68,6 +69,7 @@ where
             }
         };
         self.task = Some(task);
+        self.in_poll = false;
         polled
     }
 

@@ -56,8 +56,9 @@ pub(super) struct Worker<In, Out> {
     pub(super) task: Option<Waker>,
     /// A job has failed. The move of its output into the stage stops the run.
     pub(super) failed: bool,
-    /// A panic has ended the worker. Panics of jobs are caught, so the panic comes from a waker or from the engine.
-    pub(super) is_broken: bool,
+    /// The worker is being polled. A worker that is dropped in this state was ended by a panic. Panics of jobs are caught, so
+    /// the panic comes from a waker or from the engine.
+    pub(super) in_poll: bool,
     /// The running job has dropped its item before the start, and goes on without an item.
     pub(super) without_item: bool,
     /// The position of the item of the running job.
@@ -126,7 +127,7 @@ impl<In, Out> Worker<In, Out> {
             step: Step::Wait,
             task: None,
             failed: false,
-            is_broken: false,
+            in_poll: false,
             without_item: false,
             position: Position::NONE,
             buffer: WorkerBuffer::new(batch),
@@ -170,7 +171,7 @@ impl<In, Out> Drop for Worker<In, Out> {
             state.flush(outputs);
             shared.restore_dropped(state, self.position.seq);
             state.make_ready(&mut buffer.items);
-            if self.is_broken {
+            if self.in_poll {
                 state.fail(Cause::from_panic(Box::new("a worker was ended by a panic, of a waker perhaps")));
             } else if !state.is_stopped() && (held || self.mode != Mode::Leaving && !state.is_done()) {
                 // Only a runtime that shuts down drops a worker before the end of the worker.

@@ -9,7 +9,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::thread;
 
 use pin_project_lite::pin_project;
 
@@ -242,8 +241,7 @@ pin_project! {
         /// Returns the worker. The drop of the worker may end the run, so the task drops the worker after its references to
         /// the values captured by the work.
         fn drop(this: Pin<&mut Self>) {
-            if let Some(mut worker) = this.project().worker.take() {
-                worker.is_broken = thread::panicking();
+            if let Some(worker) = this.project().worker.take() {
                 return_worker(worker);
             }
         }
