@@ -26,6 +26,11 @@ impl Admission {
         self.bound.saturating_sub(self.in_stage)
     }
 
+    /// Returns half of the bound.
+    pub(super) fn half(&self) -> usize {
+        self.bound.div_ceil(2)
+    }
+
     /// Counts items that the holder of the lease has taken from the source.
     pub(super) fn take(&mut self, items: usize) {
         self.counts.taken += items;

@@ -11,10 +11,17 @@ use crate::source::{PollBatch, Source};
 
 impl<In, Out> State<In, Out> {
     /// Returns the share of a worker in `items`. The share leaves items for the other workers, unless the batches of the
-    /// worker are light.
+    /// worker are light. With several threads, a share is at most half of the bound: the next stage takes a part of the
+    /// outputs while this stage makes the other part.
     fn share(&self, items: usize, light: bool) -> usize {
         let share = items.div_ceil(self.threads.min(self.limit));
-        if light { share.max(items.min(LARGEST_LIGHT)) } else { share }
+        if light {
+            share.max(items.min(LARGEST_LIGHT))
+        } else if self.threads > 1 {
+            share.min(self.admission.half())
+        } else {
+            share
+        }
     }
 
     /// Returns how many more items workers may hold.
@@ -299,6 +306,16 @@ mod tests {
         wake_all(&mut state);
         assert_eq!(worker.wakes.get(), 1);
         assert_eq!(worker.lease(&mut state, 1).max, 1);
+    }
+
+    /// The next stage takes the outputs of a half while this stage runs the jobs of the other half.
+    #[test]
+    fn share_is_half_of_the_bound_on_several_threads() {
+        for (threads, max) in [(1, 11), (2, 6)] {
+            let mut state = state(1, 10, threads);
+            let mut worker = TestWorker::new(&mut state);
+            assert_eq!(worker.lease(&mut state, 100).max, max);
+        }
     }
 
     /// I3: idle workers do not listen.
