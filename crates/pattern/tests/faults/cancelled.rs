@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use futures_core::Stream;
-use tokio::task::yield_now;
+use tokio::task::{consume_budget, yield_now};
 use towpath_pattern::{Run, Scope, Settings, Source};
 
 use crate::{one_step, run_in, settle, soon};
@@ -32,25 +32,34 @@ async fn scope_wait_of_a_stopped_run_leaves_no_job_alive() {
         },
     ];
     for (way, stop) in stops.into_iter().enumerate() {
-        let (scope, alive) = (Scope::new("stopped"), Alive::default());
-        let guard = alive.clone();
-        let job = move |item: u32| {
-            let guard = Alive(Arc::clone(&guard.0));
-            async move {
-                std::future::pending::<()>().await;
-                drop(guard);
-                Ok(item)
-            }
-        };
-        // More than are polled before the scope's owner is.
-        let run = run_in(&scope, 0..500, Settings::new("endless", 500), job);
-        settle().await;
-        let before = alive.count();
-        assert!(before > 500, "the job itself, and 500 at work, not {before}");
-        stop(&scope, run);
-        soon("the end of the scope", scope.wait()).await.expect("no failure");
-        assert_eq!(alive.count(), 0, "jobs lived on, stopped in way {way}");
+        // In a task, which takes turns with the workers.
+        let alive = tokio::spawn(alive_after(stop)).await.expect("no panic");
+        assert_eq!(alive, 0, "jobs lived on, stopped in way {way}");
     }
+}
+
+/// Stops a run with many jobs, waits for the end of its scope, and returns the number of jobs that are still alive.
+async fn alive_after(stop: fn(&Scope, Run<u32>)) -> usize {
+    // More than a worker cancels in one poll.
+    const JOBS: u32 = 20_000;
+    let (scope, alive) = (Scope::new("stopped"), Alive::default());
+    let guard = alive.clone();
+    let job = move |item: u32| {
+        let guard = Alive(Arc::clone(&guard.0));
+        async move {
+            std::future::pending::<()>().await;
+            drop(guard);
+            Ok(item)
+        }
+    };
+    let run = run_in(&scope, 0..JOBS, Settings::new("endless", JOBS as usize), job);
+    // The function is alive, too.
+    while alive.count() <= JOBS as usize {
+        yield_now().await;
+    }
+    stop(&scope, run);
+    soon("the end of the scope", scope.wait()).await.expect("no failure");
+    alive.count()
 }
 
 #[tokio::test]
@@ -93,6 +102,12 @@ async fn dropped_after(polls: usize, items: usize) -> (usize, usize) {
         async move {
             if item.is_multiple_of(50) {
                 yield_now().await;
+            }
+            if item % 50 == 7 {
+                // Uses up the budget of the worker, which returns to the runtime with the rest of its batch.
+                for _ in 0..200 {
+                    consume_budget().await;
+                }
             }
             Ok(item)
         }

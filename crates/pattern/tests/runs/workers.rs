@@ -78,68 +78,92 @@ async fn with_a_limit_of_one_no_two_jobs_compute_at_the_same_time() {
     assert!(!met.load(Ordering::SeqCst), "two jobs ran at the same time");
 }
 
-/// The number of completed jobs, for a job that blocks its thread until the other jobs have completed.
+/// A number of events, for a job that blocks its thread until enough events have happened.
 #[derive(Default)]
-struct Completed {
+struct Events {
     count: Mutex<usize>,
     changed: Condvar,
 }
 
-impl Completed {
+impl Events {
     fn add(&self) {
         *self.count.lock().expect("no panic") += 1;
         self.changed.notify_all();
     }
 
-    /// Blocks the thread until `count` jobs have completed; returns `false` after a long time.
+    fn count(&self) -> usize {
+        *self.count.lock().expect("no panic")
+    }
+
+    /// Blocks the thread until `count` events have happened; returns `false` after a long time.
     fn block_until(&self, count: usize) -> bool {
         let guard = self.count.lock().expect("no panic");
         let (_guard, waited) = self
             .changed
-            .wait_timeout_while(guard, Duration::from_secs(20), |completed| *completed < count)
+            .wait_timeout_while(guard, Duration::from_secs(20), |events| *events < count)
             .expect("no panic");
         !waited.timed_out()
     }
 }
 
-/// Two jobs block both threads of the runtime. `waits` says whether the other jobs have waited before.
-async fn other_jobs_complete(waits: bool) {
-    const ITEMS: usize = 40;
-    let (completed, started) = (Arc::<Completed>::default(), Arc::<Completed>::default());
+/// The jobs of two items block both threads of the runtime, until the jobs of all other items have completed.
+const BLOCKING: usize = 2;
+const OTHERS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_block_in_place_hold_up_no_item() {
+    let completed = Arc::<Events>::default();
     let job = move |item: usize| {
-        let (completed, started) = (Arc::clone(&completed), Arc::clone(&started));
+        let completed = Arc::clone(&completed);
         async move {
-            started.add();
-            if waits {
-                // Every job has started when the first job goes on.
-                while *started.count.lock().expect("no panic") < ITEMS {
-                    yield_now().await;
-                }
-            }
-            if item < 2 {
-                let others = block_in_place(|| completed.block_until(ITEMS - 2));
-                anyhow::ensure!(others, "the other jobs were held up");
+            if item < BLOCKING {
+                let others = block_in_place(|| completed.block_until(OTHERS));
+                anyhow::ensure!(others, "the other items were held up");
             } else {
                 completed.add();
             }
             Ok(item)
         }
     };
-    let run = Run::spawn(
-        Scope::default(),
-        Source::new(0..ITEMS),
-        Settings::new("blocking", ITEMS).ordered(),
-        Arc::new(job),
-    );
-    assert_eq!(run.collect().await.expect("no job is held up"), (0..ITEMS).collect::<Vec<_>>());
+    let settings = Settings::new("blocking", BLOCKING + OTHERS);
+    let run = Run::spawn(Scope::default(), Source::new(0..BLOCKING + OTHERS), settings, Arc::new(job));
+    assert_eq!(run.collect().await.expect("no item is held up").len(), BLOCKING + OTHERS);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_that_block_in_place_hold_up_no_item() {
-    other_jobs_complete(false).await;
-}
-
+/// The other jobs are woken while both threads are blocked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_that_block_in_place_hold_up_no_waiting_job() {
-    other_jobs_complete(true).await;
+    let (gate, completed, blocked) =
+        (Arc::new(Semaphore::new(0)), Arc::<Events>::default(), Arc::<Events>::default());
+    let waiting = Arc::<Events>::default();
+    let job = move |item: usize| {
+        let (gate, completed) = (Arc::clone(&gate), Arc::clone(&completed));
+        let (blocked, waiting) = (Arc::clone(&blocked), Arc::clone(&waiting));
+        async move {
+            if item >= BLOCKING {
+                waiting.add();
+                gate.acquire().await?.forget();
+                completed.add();
+                return Ok(item);
+            }
+            while waiting.count() < OTHERS {
+                yield_now().await;
+            }
+            let others = block_in_place(|| {
+                blocked.add();
+                if !blocked.block_until(BLOCKING) {
+                    return false;
+                }
+                if item == 0 {
+                    gate.add_permits(OTHERS);
+                }
+                completed.block_until(OTHERS)
+            });
+            anyhow::ensure!(others, "the other jobs were held up");
+            Ok(item)
+        }
+    };
+    let settings = Settings::new("blocking", BLOCKING + OTHERS);
+    let run = Run::spawn(Scope::default(), Source::new(0..BLOCKING + OTHERS), settings, Arc::new(job));
+    assert_eq!(run.collect().await.expect("no job is held up").len(), BLOCKING + OTHERS);
 }
