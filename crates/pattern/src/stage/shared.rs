@@ -4,6 +4,8 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use tokio::time::Instant;
+
 use super::state::{Delivery, State, Stop};
 use super::step::NewWorker;
 use super::stop_signal::StopSignal;
@@ -33,6 +35,8 @@ pub(crate) struct StageShared<In, Out> {
     /// failed task or by hand, stops the run. The owner is the context of the workers, which is gone before the run is
     /// over: a reference to the stage must not keep the failures of a scope from the parent.
     jobs: WeakScope,
+    /// The deadline of the scope of the jobs, which has the deadline of the scope of the run.
+    deadline: Option<Instant>,
     signal: Arc<StopSignal>,
     /// Set under the lock while the stage keeps an item that was dropped before its start. Read without the lock.
     any_dropped: AtomicBool,
@@ -57,8 +61,10 @@ impl<In, Out> StageShared<In, Out> {
         settings.name = Arc::from(&*settings.name);
         let upstream = source.upstream();
         let mut state = State::new(&settings, source, delivery, threads);
-        state.set_deadline_of(jobs.upgrade().and_then(|jobs| jobs.deadline_of().cloned()));
+        let scope = jobs.upgrade();
+        state.set_deadline_of(scope.as_ref().and_then(|jobs| jobs.deadline_of().cloned()));
         Self {
+            deadline: scope.and_then(|jobs| jobs.deadline()),
             jobs,
             settings,
             upstream,
@@ -178,6 +184,17 @@ impl<In, Out> StageShared<In, Out> {
     #[inline]
     pub(super) fn is_stopping(&self) -> bool {
         self.signal.is_set()
+    }
+
+    /// Stops the run if the deadline has passed. The timer of the supervisor stands behind the workers in the queue of the
+    /// runtime, and a worker polls many jobs.
+    pub(super) fn observe_deadline(&self) {
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+            && !self.is_stopping()
+            && let Some(by) = self.scope_stopped()
+        {
+            self.stop_for_scope(by);
+        }
     }
 
     /// Carries out the stop that the cancellation of a scope has requested, if no task has done so yet.

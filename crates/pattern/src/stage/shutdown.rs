@@ -57,11 +57,7 @@ pub(super) fn refuse<In, Out>(stage: &StageShared<In, Out>, mut new: NewWorker<I
         state.make_ready(&mut new.batch);
         // The registry has no waker of a new worker.
         let _ = state.deactivate(new.id, Mode::New, progress);
-        let last = state.has_one_worker();
-        if !last {
-            state.remove_worker();
-        }
-        last
+        state.remove_unless_last()
     });
     if last {
         end_last_worker(stage);

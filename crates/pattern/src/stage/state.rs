@@ -399,14 +399,19 @@ impl<In, Out> State<In, Out> {
         self.workers.in_flight() > 0
     }
 
-    /// Returns whether one worker is left.
-    pub(super) fn has_one_worker(&self) -> bool {
-        self.workers.live() == 1
-    }
-
     /// Returns whether the worker, during its drop, is the last of supervisor and workers.
     pub(super) fn is_last_worker(&self) -> bool {
         self.supervision_ended && self.workers.live() == 1
+    }
+
+    /// Removes a worker from the live workers, unless the worker is the last one; returns whether the worker is the last
+    /// one.
+    pub(super) fn remove_unless_last(&mut self) -> bool {
+        let last = self.workers.live() == 1;
+        if !last {
+            self.remove_worker();
+        }
+        last
     }
 
     /// Removes a worker from the live workers, as the last step of the drop.

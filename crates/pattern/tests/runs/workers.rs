@@ -1,7 +1,9 @@
 //! The workers of a run: their number, and jobs that block their thread.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -76,6 +78,43 @@ async fn with_a_limit_of_one_no_two_jobs_compute_at_the_same_time() {
     let (outputs, ()) = tokio::join!(run.collect(), sending);
     assert_eq!(outputs.expect("no failure").len(), 20_000);
     assert!(!met.load(Ordering::SeqCst), "two jobs ran at the same time");
+}
+
+/// Goes to the back of the queue of the runtime. tokio's `yield_now` waits for a poll of the timers as well.
+async fn wake_itself() {
+    let mut woken = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut woken, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn job_that_wakes_itself_lets_other_tasks_run() {
+    const POLLS: usize = 100;
+    let turns = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            wake_itself().await;
+        }
+    });
+    let job = |item: u32| async move {
+        for _ in 0..POLLS {
+            wake_itself().await;
+        }
+        Ok(item)
+    };
+    let run = Run::spawn(Scope::default(), Source::new([0]), Settings::new("wakes itself", 1), Arc::new(job));
+    run.collect().await.expect("no failure");
+    other.abort();
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns >= POLLS, "{turns} turns of the other task in {POLLS} polls of the job");
 }
 
 /// A number of events, for a job that blocks its thread until enough events have happened.

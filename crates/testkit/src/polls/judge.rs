@@ -226,9 +226,8 @@ fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
         ));
     }
     let most = match scene.stop {
-        // The runtime polls the timer after a poll of a task, and the supervisor stands behind a worker in the queue of the
-        // runtime. A poll of a worker polls a job once at most.
-        Stop::Deadline => 3,
+        // The runtime polls the timer after a poll of a task.
+        Stop::Deadline => 2,
         _ => usize::from(!at_once || in_mid_poll),
     };
     let polls = &seen.job_polls[job_polls..];

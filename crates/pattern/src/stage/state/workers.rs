@@ -194,10 +194,10 @@ impl WorkerRegistry {
         idle.is_some()
     }
 
-    /// Wakes the listener; returns whether there was a listener.
-    pub(super) fn notify_listener(&mut self, wakes: &mut WakeList) -> bool {
-        let listener = self.listener.take().map(|(_, _, waker)| self.notify(waker, wakes));
-        listener.is_some()
+    fn notify_listener(&mut self, wakes: &mut WakeList) {
+        if let Some((_, _, waker)) = self.listener.take() {
+            self.notify(waker, wakes);
+        }
     }
 
     /// Wakes the listener if the listener waits for capacity.

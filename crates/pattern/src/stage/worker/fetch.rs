@@ -79,16 +79,16 @@ where
         W: Work<In, Out>,
     {
         let stage = &*context.shared;
-        let stopping = stage.is_stopping();
-        if stopping {
+        if !self.buffer.items.is_empty() && !self.failed && !stage.is_stopping() {
+            return self.go_on(cx);
+        }
+        stage.observe_deadline();
+        if stage.is_stopping() {
             if !self.outputs.is_empty() {
                 // A failure among the outputs came before the stop.
                 stage.with(|state| state.flush(&mut self.outputs));
             }
             stage.confirm_stop();
-        }
-        if !self.buffer.items.is_empty() && !self.failed && !stopping {
-            return self.go_on(cx);
         }
         // The end of a batch and the start of the next batch share a look at the clock.
         let now = self.buffer.batch_started.is_some().then(Instant::now);

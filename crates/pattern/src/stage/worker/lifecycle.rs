@@ -178,11 +178,7 @@ impl<In, Out> Drop for Worker<In, Out> {
                 state.fail(Cause::Cancelled(Cancelled::Runtime));
             }
             struck.iter().chain(slot.iter()).for_each(|slot| state.strike(slot));
-            let last = state.has_one_worker();
-            if !last {
-                state.remove_worker();
-            }
-            (waker, last)
+            (waker, state.remove_unless_last())
         });
         drop(waker);
         if last {
