@@ -119,7 +119,7 @@ impl<J> Fanout<J> {
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
-    pub fn new<In>(limit: impl IntoLimit, job: J) -> Self
+    pub fn new<In>(limit: impl IntoJobLimit, job: J) -> Self
     where
         J: Job<In>,
     {

@@ -105,7 +105,7 @@ pub use job::{
     ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
     with_state,
 };
-pub use limit::{IntoLimit, Limit, LiveLimit, ZeroLimit};
+pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
 pub use limiter::Limiter;
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};

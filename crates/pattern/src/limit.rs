@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 mod live;
 
 pub use live::LiveLimit;
+pub(crate) use live::WatchLimit;
 
 /// The number of jobs that a stage runs at once; never zero.
 ///
@@ -144,5 +145,91 @@ impl IntoLimit for usize {
     #[track_caller]
     fn into_limit(self) -> Limit {
         Limit::new(self)
+    }
+}
+
+/// The number of jobs at once of a stage: fixed, or a [`LiveLimit`].
+///
+/// A parameter of type `impl` [`IntoJobLimit`] also takes a literal, a [`Limit`] or a reference to a [`LiveLimit`].
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::{JobLimit, LiveLimit, Settings};
+///
+/// let limit = LiveLimit::new(8);
+/// let settings = Settings::new("fetch", &limit);
+/// assert!(matches!(settings.limit, JobLimit::Live(_)));
+/// limit.set(2);
+/// assert_eq!(settings.limit.get(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub enum JobLimit {
+    /// A number that stays.
+    Fixed(Limit),
+    /// A number that changes while runs use it; 0 pauses the runs.
+    Live(LiveLimit),
+}
+
+impl JobLimit {
+    /// Returns the number of jobs at once; 0 if a [`LiveLimit`] pauses the runs.
+    #[must_use]
+    pub fn get(&self) -> usize {
+        match self {
+            Self::Fixed(limit) => limit.get(),
+            Self::Live(limit) => limit.get(),
+        }
+    }
+}
+
+/// A value that converts into a [`JobLimit`]: every [`IntoLimit`], a [`LiveLimit`], or a reference to a [`LiveLimit`].
+///
+/// # Examples
+///
+/// ```
+/// use towpath_pattern::{IntoJobLimit, LiveLimit};
+///
+/// let limit = LiveLimit::new(3);
+/// assert_eq!((&limit).into_job_limit().get(), 3);
+/// assert_eq!(4.into_job_limit().get(), 4);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a limit",
+    label = "expected a `usize`, such as the literal `4`, a `Limit`, or a `&LiveLimit`",
+    note = "for a number known only at run time: `Limit::try_from(usize::try_from(n)?)?`"
+)]
+pub trait IntoJobLimit {
+    /// Returns the limit.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the caller's location if the value is the number zero.
+    #[track_caller]
+    fn into_job_limit(self) -> JobLimit;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L: IntoLimit> IntoJobLimit for L {
+    #[track_caller]
+    fn into_job_limit(self) -> JobLimit {
+        JobLimit::Fixed(self.into_limit())
+    }
+}
+
+impl IntoJobLimit for JobLimit {
+    fn into_job_limit(self) -> JobLimit {
+        self
+    }
+}
+
+impl IntoJobLimit for LiveLimit {
+    fn into_job_limit(self) -> JobLimit {
+        JobLimit::Live(self)
+    }
+}
+
+impl IntoJobLimit for &LiveLimit {
+    fn into_job_limit(self) -> JobLimit {
+        JobLimit::Live(self.clone())
     }
 }

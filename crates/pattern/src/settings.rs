@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::limit::{IntoLimit, Limit};
+use crate::limit::{IntoJobLimit, JobLimit};
 
 /// The order in which a stage yields its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ pub struct Settings {
     /// The name of the stage in failures and reports.
     pub name: Arc<str>,
     /// The number of jobs at once.
-    pub limit: Limit,
+    pub limit: JobLimit,
     /// The number of items in the stage in addition to the limit; `None` stands for the number of the limit.
     pub capacity: Option<usize>,
     /// The order of the outputs.
@@ -62,10 +62,10 @@ impl Settings {
     /// Panics at the caller's location if `limit` is zero.
     #[must_use]
     #[track_caller]
-    pub fn new(name: impl Into<Arc<str>>, limit: impl IntoLimit) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, limit: impl IntoJobLimit) -> Self {
         Self {
             name: name.into(),
-            limit: limit.into_limit(),
+            limit: limit.into_job_limit(),
             capacity: None,
             order: Order::default(),
             on_failure: OnFailure::default(),
@@ -75,7 +75,8 @@ impl Settings {
     crate::builder!(ordered);
     crate::builder!(common);
 
-    /// Returns the bound: the largest number of items in the stage at once, limit plus capacity.
+    /// Returns the bound: the largest number of items in the stage at once, limit plus capacity. Under a
+    /// [`LiveLimit`](crate::LiveLimit), the bound is the bound at this moment.
     #[must_use]
     pub fn bound(&self) -> usize {
         let limit = self.limit.get();

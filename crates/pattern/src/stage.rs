@@ -17,6 +17,7 @@ mod worker;
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::limit::JobLimit;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -48,10 +49,12 @@ where
         );
     };
     let threads = runtime.metrics().num_workers();
-    let signal = Arc::<stop_signal::StopSignal>::default();
+    let live = matches!(settings.limit, JobLimit::Live(_));
+    let signal = Arc::new(stop_signal::StopSignal::new(live));
     let jobs = scope.watched_child(Arc::clone(&settings.name), Waker::from(Arc::clone(&signal)));
     let shared = StageShared::new(jobs.downgrade(), signal, settings, source, delivery, threads);
     let shared = Arc::new(shared);
+    shared.watch_limit();
     let context = worker::WorkerContext::new(Arc::clone(&shared), work, jobs, runtime.clone());
     let first = shared.with(state::State::first_worker);
     let supervision = supervisor::Supervision::new(Arc::clone(&context), scope.enter());

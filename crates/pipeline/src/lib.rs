@@ -138,7 +138,7 @@ impl<J> Pipeline<Input, J> {
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
-    pub fn new<In>(limit: impl IntoLimit, job: J) -> Self
+    pub fn new<In>(limit: impl IntoJobLimit, job: J) -> Self
     where
         J: Job<In>,
     {
@@ -154,7 +154,7 @@ impl<Before, J> Pipeline<Before, J> {
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
-    pub fn then_stage<In, Next>(self, limit: impl IntoLimit, job: Next) -> Pipeline<Self, Next>
+    pub fn then_stage<In, Next>(self, limit: impl IntoJobLimit, job: Next) -> Pipeline<Self, Next>
     where
         Before: Upstream<In>,
         J: Job<Before::Out>,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use towpath_pattern::queue::{self, Sender};
 use towpath_pattern::{
-    Completed, IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work, anyhow, builders,
-    drive_job,
+    Completed, IntoJobLimit, Job, JobLimit, Pattern, Run, Scope, Settings, Source, Taken, Work, anyhow,
+    builders, drive_job,
 };
 
 use crate::handles::{QueueSender, QueueTrySender};
@@ -85,7 +85,7 @@ pub struct ProducerConsumer<In, Item, Out> {
 /// ```
 #[must_use = "producers need consumers"]
 pub struct Producers<In, Item> {
-    limit: Limit,
+    limit: JobLimit,
     start: Arc<StartProducers<In, Item>>,
 }
 
@@ -97,14 +97,14 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
     ///
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
-    pub fn producers<P, Fut>(limit: impl IntoLimit, job: P) -> Producers<In, Item>
+    pub fn producers<P, Fut>(limit: impl IntoJobLimit, job: P) -> Producers<In, Item>
     where
         P: Fn(In, QueueSender<Item>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send,
     {
         let job = Arc::new(job);
         Producers {
-            limit: limit.into_limit(),
+            limit: limit.into_job_limit(),
             start: Arc::new(move |input, scope, settings, sender| {
                 let work = WithHandle { job: Arc::clone(&job), sender, handle: QueueSender::new };
                 Run::spawn_discarding(scope, input, settings, work)
@@ -150,11 +150,11 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     #[must_use]
     pub fn consumers<J: Job<Item>>(
         self,
-        limit: impl IntoLimit,
+        limit: impl IntoJobLimit,
         job: J,
     ) -> ProducerConsumer<In, Item, J::Out> {
         let job = Arc::new(job);
-        self.with_consumers(limit.into_limit(), move |source, scope, settings, _| {
+        self.with_consumers(limit.into_job_limit(), move |source, scope, settings, _| {
             Run::spawn(scope, source, settings, Arc::clone(&job))
         })
     }
@@ -169,7 +169,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     #[must_use]
     pub fn consumers_that_send<C, Fut, Out>(
         self,
-        limit: impl IntoLimit,
+        limit: impl IntoJobLimit,
         job: C,
     ) -> ProducerConsumer<In, Item, Out>
     where
@@ -178,7 +178,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         Out: Send + 'static,
     {
         let job = Arc::new(job);
-        self.with_consumers(limit.into_limit(), move |source, scope, settings, sender| {
+        self.with_consumers(limit.into_job_limit(), move |source, scope, settings, sender| {
             let work = WithHandle { job: Arc::clone(&job), sender, handle: QueueTrySender::new };
             Run::spawn(scope, source, settings, work)
         })
@@ -186,7 +186,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
 
     fn with_consumers<Out>(
         self,
-        limit: impl IntoLimit,
+        limit: impl IntoJobLimit,
         start: impl Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync + 'static,
     ) -> ProducerConsumer<In, Item, Out> {
         ProducerConsumer {
@@ -249,7 +249,7 @@ where
         };
         let consumers = settings("consumers");
         let mut producers = settings("producers").capacity(0);
-        producers.limit = self.producers.limit;
+        producers.limit = self.producers.limit.clone();
 
         let capacity = consumers.capacity.unwrap_or(consumers.limit.get());
         let (sender, receiver) =
@@ -273,7 +273,7 @@ impl<In, Item, Out> Clone for ProducerConsumer<In, Item, Out> {
 
 impl<In, Item> Clone for Producers<In, Item> {
     fn clone(&self) -> Self {
-        Self { limit: self.limit, start: Arc::clone(&self.start) }
+        Self { limit: self.limit.clone(), start: Arc::clone(&self.start) }
     }
 }
 

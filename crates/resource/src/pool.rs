@@ -27,7 +27,7 @@ use anyhow::anyhow;
 use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
-use towpath_pattern::{Cause, Failure, Report, Scope, Settings, TimedOut, drive_job};
+use towpath_pattern::{Cause, Failure, JobLimit, Report, Scope, Settings, TimedOut, drive_job};
 
 use crate::resource::{JobOutcome, Resource};
 use crate::shard::{Owner, PlaceIndex, Removed, Shard};
@@ -35,7 +35,7 @@ use crate::time::within;
 
 pub(crate) struct Pool<R: Resource> {
     resource: Arc<R>,
-    limit: usize,
+    limit: JobLimit,
     release_within: Duration,
     /// The parent of the scopes of all resources, and a child of the scope of the run.
     scope: Scope,
@@ -86,9 +86,13 @@ impl<R: Resource> Pool<R> {
     ) -> Arc<Self> {
         let releases = TaskTracker::new();
         releases.close();
-        let limit = settings.limit.get();
+        let limit = settings.limit.clone();
         let runtime = Handle::try_current().ok();
         let threads = runtime.as_ref().map_or(1, |runtime| runtime.metrics().num_workers());
+        let shards = match &limit {
+            JobLimit::Fixed(limit) => limit.get().min(threads),
+            JobLimit::Live(_) => threads,
+        };
         Arc::new_cyclic(|pool: &Weak<Self>| {
             let shard = || Arc::new(Shard::new(Weak::<Self>::clone(pool) as Weak<dyn Owner<R::State>>));
             Self {
@@ -100,7 +104,7 @@ impl<R: Resource> Pool<R> {
                 runtime,
                 releases,
                 state: Mutex::new(State { alive: 0, releasing: 0, causes: Vec::new(), closed: false }),
-                shards: (0..limit.min(threads)).map(|_| shard()).collect(),
+                shards: (0..shards).map(|_| shard()).collect(),
                 waiting: AtomicUsize::new(0),
                 turn: Semaphore::new(1),
                 changed: Notify::new(),
@@ -189,7 +193,8 @@ impl<R: Resource> Pool<R> {
     /// Takes a vacancy for a new resource, unless the pool is at its limit.
     fn take_vacancy(&self) -> Option<Vacancy<'_, R>> {
         let mut state = self.lock();
-        let free = state.alive < self.limit;
+        // A paused run has at least one resource for the jobs that have started.
+        let free = state.alive < self.limit.get().max(1);
         state.alive += usize::from(free);
         free.then(|| Vacancy(self))
     }

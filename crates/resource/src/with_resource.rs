@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
-    Cause, Completed, IntoLimit, Job, Panic, Pattern, Run, Scope, Settings, Source, Taken, TimedOut, Work,
+    Cause, Completed, IntoJobLimit, Job, Panic, Pattern, Run, Scope, Settings, Source, Taken, TimedOut, Work,
     builders, drive_job,
 };
 
@@ -81,7 +81,7 @@ impl<R: Resource, J> WithResource<R, J> {
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
-    pub fn new<In>(limit: impl IntoLimit, resource: R, job: J) -> Self
+    pub fn new<In>(limit: impl IntoJobLimit, resource: R, job: J) -> Self
     where
         J: Job<(ResourceGuard<R::State>, In)>,
     {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use towpath_pattern::{
-    Completed, IntoLimit, Job, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work, builders, drive_job,
+    Completed, IntoJobLimit, Job, JobLimit, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work,
+    builders, drive_job,
 };
 
 use crate::semaphore::Semaphore;
@@ -47,7 +48,7 @@ use crate::semaphore::Semaphore;
 pub struct WithPermit<J> {
     semaphore: Semaphore,
     /// `None` stands for the number of permits at the start of a run.
-    limit: Option<Limit>,
+    limit: Option<JobLimit>,
     /// The limit in the settings applies if the semaphore has no permit yet.
     settings: Settings,
     job: Arc<J>,
@@ -77,8 +78,8 @@ impl<J> WithPermit<J> {
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
-    pub fn limit(mut self, limit: impl IntoLimit) -> Self {
-        self.limit = Some(limit.into_limit());
+    pub fn limit(mut self, limit: impl IntoJobLimit) -> Self {
+        self.limit = Some(limit.into_job_limit());
         self
     }
 }
@@ -93,7 +94,7 @@ impl<J> Clone for WithPermit<J> {
     fn clone(&self) -> Self {
         Self {
             semaphore: self.semaphore.clone(),
-            limit: self.limit,
+            limit: self.limit.clone(),
             settings: self.settings.clone(),
             job: Arc::clone(&self.job),
         }
@@ -107,8 +108,8 @@ impl<In: Send + 'static, J: Job<In>> Pattern<In> for WithPermit<J> {
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         let mut settings = self.settings.clone();
-        let permits = || Limit::try_from(self.semaphore.total_permits()).ok();
-        settings.limit = self.limit.or_else(permits).unwrap_or(settings.limit);
+        let permits = || Limit::try_from(self.semaphore.total_permits()).ok().map(JobLimit::Fixed);
+        settings.limit = self.limit.clone().or_else(permits).unwrap_or(settings.limit);
         let work = UnderPermit { semaphore: self.semaphore.clone(), job: Arc::clone(&self.job) };
         Run::spawn(scope, input, settings, work)
     }

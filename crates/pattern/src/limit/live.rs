@@ -20,7 +20,7 @@ const KEPT: usize = 8;
 
 /// A number of jobs at once that changes while runs use it.
 ///
-/// No pattern of this version takes a live limit: a program reads the number with [`get`](LiveLimit::get).
+/// A pattern takes a reference to the limit in place of a number: `Fanout::new(&limit, job)`.
 ///
 /// # When not to use it
 ///
@@ -107,7 +107,6 @@ impl LiveLimit {
     /// Adds a watcher, which every later change notifies. A dropped watcher is forgotten.
     ///
     /// A watcher is added before it reads the number for the first time. Otherwise it may miss a change in between.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the engine watches no limit yet"))]
     pub(crate) fn watch(&self, watcher: Weak<dyn WatchLimit>) {
         let removed = self.0.watchers.lock().add(watcher);
         // The memory of the removed watchers is freed after the unlock.

@@ -6,11 +6,13 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use tokio::time::Instant;
 
+use super::shutdown;
 use super::state::{Delivery, State, Stop};
-use super::step::NewWorker;
+use super::step::{Another, NewWorker};
 use super::stop_signal::StopSignal;
 use crate::failure::{Cancelled, Cause, Failure, cancellation_in};
 use crate::item::Item;
+use crate::limit::{JobLimit, WatchLimit};
 use crate::report::StageReport;
 use crate::scope::{Scope, WeakScope};
 use crate::settings::Settings;
@@ -19,7 +21,7 @@ use crate::upstream::{Upstream, Watch, close_watch, stop_chain};
 use crate::util::cache_padded::CachePadded;
 use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic::{catch, drop_quietly};
-use crate::util::sync::atomic::{AtomicBool, Ordering};
+use crate::util::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Spawns the workers of a stage, for the waker of a job, which does not know the work.
 pub(super) trait SpawnWorker<In>: Send + Sync {
@@ -42,6 +44,9 @@ pub(crate) struct StageShared<In, Out> {
     any_dropped: AtomicBool,
     /// The counts for monitors, if there are monitors.
     watch: OnceLock<Arc<Watch>>,
+    /// The number of changes of the limit, raised under the lock. A worker whose number differs returns to the state before
+    /// the next item of its batch.
+    limit_changes: AtomicUsize,
     /// The context of the workers, until the last reference is gone.
     spawner: OnceLock<Weak<dyn SpawnWorker<In>>>,
     state: CachePadded<Mutex<State<In, Out>>>,
@@ -71,6 +76,7 @@ impl<In, Out> StageShared<In, Out> {
             signal,
             any_dropped: AtomicBool::new(false),
             watch: OnceLock::new(),
+            limit_changes: AtomicUsize::new(0),
             spawner: OnceLock::new(),
             state: CachePadded(Mutex::new(state)),
         }
@@ -184,6 +190,19 @@ impl<In, Out> StageShared<In, Out> {
     #[inline]
     pub(super) fn is_stopping(&self) -> bool {
         self.signal.is_set()
+    }
+
+    /// Returns whether a worker with the limit of change `seen` returns to the state before it starts a job: the run stops,
+    /// or the limit has changed.
+    #[inline]
+    pub(super) fn interrupts(&self, seen: usize) -> bool {
+        self.signal.is_any_set() && (self.signal.is_set() || self.limit_changes() != seen)
+    }
+
+    /// Returns the number of changes of the limit.
+    #[inline]
+    pub(super) fn limit_changes(&self) -> usize {
+        self.limit_changes.load(Ordering::Relaxed)
     }
 
     /// Stops the run if the deadline has passed. The timer of the supervisor stands behind the workers in the queue of the
@@ -302,6 +321,40 @@ impl<In, Out> StageShared<In, Out> {
     #[cold]
     pub(super) fn lose(&self, panicked: bool) {
         self.with(|state| state.lose(panicked));
+    }
+}
+
+impl<In: Send + 'static, Out: Send + 'static> StageShared<In, Out> {
+    /// Watches the limit, if the limit may change.
+    pub(super) fn watch_limit(self: &Arc<Self>) {
+        if let JobLimit::Live(limit) = &self.settings.limit {
+            let watcher: Weak<Self> = Arc::downgrade(self);
+            limit.watch(watcher);
+            // The limit may have changed between the creation of the state and the watch. There is no worker yet to start.
+            self.with(|state| state.adopt_limit(limit.get(), self.settings.bound()));
+        }
+    }
+}
+
+impl<In: Send, Out: Send> WatchLimit for StageShared<In, Out> {
+    fn limit_changed(&self) {
+        let another = self.with(|state| {
+            self.limit_changes.fetch_add(1, Ordering::Relaxed);
+            state.set_limit(self.settings.limit.get(), self.settings.bound())
+        });
+        self.start(another);
+    }
+}
+
+impl<In, Out> StageShared<In, Out> {
+    /// Spawns another worker for a task that does not know the work, if the worker is a new one.
+    pub(super) fn start(&self, another: Another<In>) {
+        let Another::New(new) = another else { return };
+        match self.spawner() {
+            Some(spawner) => spawner.spawn_worker(new),
+            // The runtime has dropped the supervisor and all workers.
+            None => shutdown::refuse(self, new),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use super::slot::Slot;
 use super::step::{Another, Mode, NewWorker, Progress, WorkerId};
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::item::{Item, ItemBatch, Output, Position};
+use crate::limit::JobLimit;
 use crate::report::Counts;
 use crate::scope::ScopeGuard;
 use crate::settings::{OnFailure, Settings};
@@ -48,7 +49,10 @@ pub(crate) enum Delivery {
 /// The state of a stage.
 pub(super) struct State<In, Out> {
     name: Arc<str>,
+    /// The number of jobs at once. Under a limit that changes, perhaps 0, and less than the number of running jobs.
     limit: usize,
+    /// The limit may change.
+    live: bool,
     threads: usize,
     on_failure: OnFailure,
     delivery: Delivery,
@@ -114,6 +118,7 @@ impl<In, Out> State<In, Out> {
         Self {
             name: Arc::clone(&settings.name),
             limit: settings.limit.get(),
+            live: matches!(settings.limit, JobLimit::Live(_)),
             threads,
             on_failure: settings.on_failure,
             delivery,
@@ -180,7 +185,8 @@ impl<In, Out> State<In, Out> {
     pub(super) fn counts(&self) -> Counts {
         // From the first wait on, all jobs of a batch may run at once.
         let jobs = if self.workers.has_waited() { self.workers.in_flight() } else { self.workers.busy() };
-        self.admission.counts(jobs.min(self.limit))
+        // After a change to a lower limit, more jobs than the limit run.
+        self.admission.counts(if self.live { jobs } else { jobs.min(self.limit) })
     }
 
     /// Returns whether the stage is at its bound with nothing but outputs, and waits for a receiver.
@@ -206,6 +212,21 @@ impl<In, Out> State<In, Out> {
 
     pub(super) fn has_live_workers(&self) -> bool {
         self.workers.live() > 0
+    }
+
+    /// Sets the number of jobs at once, and the bound.
+    pub(super) fn adopt_limit(&mut self, limit: usize, bound: usize) {
+        self.limit = limit;
+        self.admission.set_bound(bound);
+    }
+
+    /// Changes the number of jobs at once, and the bound; returns another worker to start.
+    pub(super) fn set_limit(&mut self, limit: usize, bound: usize) -> Another<In> {
+        self.adopt_limit(limit, bound);
+        if self.admission.room() > 0 {
+            self.workers.notify_for_room(&mut self.effects.wakes);
+        }
+        self.wake_another()
     }
 
     // Transitions of a stop.

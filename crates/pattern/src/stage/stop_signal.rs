@@ -12,6 +12,10 @@ const RUNNING: u8 = 0;
 const REQUESTED: u8 = 1;
 /// The run has stopped, and its first cause is known.
 const CONFIRMED: u8 = 2;
+/// The two bits of a stop.
+const STOP: u8 = REQUESTED | CONFIRMED;
+/// The limit of the stage may change. The bit is set before the first worker, and stays.
+const LIVE: u8 = 4;
 
 /// Signals the stop of a run to workers that are between two looks at the state.
 ///
@@ -19,7 +23,7 @@ const CONFIRMED: u8 = 2;
 /// cancellation of the scope of the jobs. So `Scope::cancel` sets the signal before returning. Afterwards a worker starts
 /// no further job, except a job that the worker is just about to start (law 7). A task of the run carries out the stop:
 /// the token calls its wakers under locks, so a waker must not drop or wake values of the user.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct StopSignal {
     state: AtomicU8,
     /// Wakes the supervisor, since all workers may wait.
@@ -27,21 +31,32 @@ pub(super) struct StopSignal {
 }
 
 impl StopSignal {
+    /// Creates the signal of a stage; `live` states that the limit of the stage may change.
+    pub(super) fn new(live: bool) -> Self {
+        Self { state: AtomicU8::new(if live { LIVE } else { RUNNING }), requested: Notify::new() }
+    }
+
+    /// Returns whether a worker has a reason to look closer before every item: the run stops, or the limit may change.
+    #[inline]
+    pub(super) fn is_any_set(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != RUNNING
+    }
+
     /// Returns whether the run stops, or is to stop.
     #[inline]
     pub(super) fn is_set(&self) -> bool {
-        self.state.load(Ordering::Relaxed) != RUNNING
+        self.state.load(Ordering::Relaxed) & STOP != 0
     }
 
     /// Returns whether the run is to stop and has not stopped yet.
     #[inline]
     pub(super) fn is_requested(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == REQUESTED
+        self.state.load(Ordering::Relaxed) & STOP == REQUESTED
     }
 
     /// Records that the run has stopped.
     pub(super) fn confirm(&self) {
-        self.state.store(CONFIRMED, Ordering::Relaxed);
+        self.state.fetch_or(CONFIRMED, Ordering::Relaxed);
     }
 
     /// Waits until a scope is cancelled while the run has not stopped.
@@ -56,8 +71,8 @@ impl Wake for StopSignal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let set = self.state.compare_exchange(RUNNING, REQUESTED, Ordering::Relaxed, Ordering::Relaxed);
-        if set.is_ok() {
+        let before = self.state.fetch_or(REQUESTED, Ordering::Relaxed);
+        if before & STOP == 0 {
             self.requested.notify_one();
         }
     }

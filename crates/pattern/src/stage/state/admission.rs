@@ -21,6 +21,11 @@ impl Admission {
         Self { bound, in_stage: 0, counts: Counts::default() }
     }
 
+    /// Changes the bound. A stage that has more items than the bound takes no items until enough items are delivered.
+    pub(super) fn set_bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
     /// Returns how many more items the stage may take.
     pub(super) fn room(&self) -> usize {
         self.bound.saturating_sub(self.in_stage)

@@ -14,7 +14,7 @@ impl<In, Out> State<In, Out> {
     /// worker are light. With several threads, a share is at most half of the bound: the next stage takes a part of the
     /// outputs while this stage makes the other part.
     fn share(&self, items: usize, light: bool) -> usize {
-        let share = items.div_ceil(self.threads.min(self.limit));
+        let share = items.div_ceil(self.threads.min(self.limit).max(1));
         if light {
             share.max(items.min(LARGEST_LIGHT))
         } else if self.threads > 1 {

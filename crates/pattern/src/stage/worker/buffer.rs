@@ -49,6 +49,8 @@ pub(super) struct WorkerBuffer<In> {
     /// The worker has looked for items in vain since the last batch.
     pub(super) looked: bool,
     pub(super) batch_started: Option<Instant>,
+    /// The number of changes of the limit at the last look at the state.
+    pub(super) limit_changes: usize,
     /// The waker of the worker, unless the registry has the waker.
     pub(super) waker: Option<Waker>,
     size: BatchSize,
@@ -67,6 +69,7 @@ impl<In> WorkerBuffer<In> {
             several: false,
             looked: false,
             batch_started: None,
+            limit_changes: 0,
             waker: None,
             size: BatchSize::default(),
             speed: Speed::Slow,

@@ -79,7 +79,7 @@ where
         W: Work<In, Out>,
     {
         let stage = &*context.shared;
-        if !self.buffer.items.is_empty() && !self.failed && !stage.is_stopping() {
+        if !self.buffer.items.is_empty() && !self.failed && !stage.interrupts(self.buffer.limit_changes) {
             return self.go_on(cx);
         }
         stage.observe_deadline();
@@ -106,7 +106,8 @@ where
         let looked = stage.with(|state| {
             spare = state.activate(*id, previous, progress);
             state.flush(outputs);
-            // A failed job, or a stop, leaves items in the buffer.
+            buffer.limit_changes = stage.limit_changes();
+            // A failed job, a stop, or a change of the limit leaves items in the buffer.
             state.make_ready(&mut buffer.items);
             for slot in &*struck {
                 state.strike(slot);
@@ -140,6 +141,7 @@ where
             let measures = size < LARGEST_AHEAD && lease.source.computes();
             let took = measures.then(|| started.elapsed());
             stage.with(|state| {
+                buffer.limit_changes = stage.limit_changes();
                 let mut request =
                     Request { id: *id, waker: &mut buffer.waker, batch: size, light, turn: *turn };
                 let next = state.polled(&mut request, lease, (polled, took), &mut buffer.items);

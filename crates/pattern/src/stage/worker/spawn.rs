@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::super::shared::{SpawnWorker, StageShared};
-use super::super::shutdown;
 use super::super::slot::{RunQueue, Slot};
 use super::super::step::{Another, NewWorker};
 use super::super::work::Work;
@@ -45,11 +44,7 @@ where
 
 impl<In: Send, Out: Send> RunQueue<Out> for StageShared<In, Out> {
     fn push(&self, slot: Arc<Slot<Out>>) {
-        let Another::New(new) = self.with(|state| state.wake_job(slot)) else { return };
-        match self.spawner() {
-            Some(spawner) => spawner.spawn_worker(new),
-            // The runtime has dropped the supervisor and all workers, and this job is about to be dropped.
-            None => shutdown::refuse(self, new),
-        }
+        let another = self.with(|state| state.wake_job(slot));
+        self.start(another);
     }
 }
