@@ -77,7 +77,7 @@
 use std::sync::Arc;
 
 pub use towpath_pattern::prelude::*;
-use towpath_pattern::{Settings, builders};
+use towpath_pattern::{LimitedBy, Limits, Settings, builders};
 
 /// Applies one job to each item, with a limit of jobs at once.
 ///
@@ -104,9 +104,10 @@ use towpath_pattern::{Settings, builders};
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct Fanout<J> {
+pub struct Fanout<J, L = ()> {
     settings: Settings,
     job: Arc<J>,
+    limits: L,
 }
 
 impl<J> Fanout<J> {
@@ -123,28 +124,54 @@ impl<J> Fanout<J> {
     where
         J: Job<In>,
     {
-        Self { settings: Settings::new("fanout", limit), job: Arc::new(job) }
+        Self { settings: Settings::new("fanout", limit), job: Arc::new(job), limits: () }
+    }
+}
+
+impl<J, L> Fanout<J, L> {
+    /// Adds a limiter, for example a rate, a semaphore or an order for equal keys. Every job then runs with a permit of every
+    /// limiter of the pattern. See [`Limiter`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_fanout::{Fanout, PatternExt};
+    /// use towpath_limit::per_key;
+    ///
+    /// // Eight at once, and one at a time for every user, in input order.
+    /// let apply = Fanout::new(8, |(_user, event): (u32, &'static str)| async move { Ok(event) })
+    ///     .capacity(100)
+    ///     .limited_by(&per_key(1, |(user, _): &(u32, &'static str)| *user));
+    /// let events = [(1, "login"), (2, "login"), (1, "logout")];
+    /// assert_eq!(apply.run(events).collect().await?.len(), 3);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn limited_by<M: Clone>(self, limiter: &M) -> Fanout<J, LimitedBy<L, M>> {
+        let Self { settings, job, limits } = self;
+        Fanout { settings, job, limits: LimitedBy::new(limits, limiter) }
     }
 }
 
 builders! {
     /// Without a [name](Self::named), the name of the stage is `fanout`.
-    Fanout<J>: ordered
+    Fanout<J, L>: ordered
 }
 
-impl<J> Clone for Fanout<J> {
+impl<J, L: Clone> Clone for Fanout<J, L> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone(), job: Arc::clone(&self.job) }
+        Self { settings: self.settings.clone(), job: Arc::clone(&self.job), limits: self.limits.clone() }
     }
 }
 
 // An error names the pattern and its items, and not the job.
 #[diagnostic::do_not_recommend]
-impl<In: Send + 'static, J: Job<In>> Pattern<In> for Fanout<J> {
+impl<In: Send + 'static, J: Job<In>, L: Limits<In>> Pattern<In> for Fanout<J, L> {
     type Out = J::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
-        Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
+        Run::spawn_limited(scope, input, self.settings.clone(), &self.limits, Arc::clone(&self.job))
     }
 }
 

@@ -56,6 +56,18 @@ impl<T> ItemBatch<T> {
         self.next_seq += 1;
     }
 
+    /// Returns the number of the next pushed item.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Takes a number for an item that is pushed later, or not at all.
+    pub(crate) fn take_number(&mut self) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        seq
+    }
+
     /// Adds a ready item, which has a number already.
     pub(crate) fn push_ready(&mut self, item: Item<T>) {
         self.items.push_back(item);

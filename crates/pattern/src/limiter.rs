@@ -1,7 +1,14 @@
 //! Limiters: what an item waits for before its job starts, besides the limit of the stage.
 
+mod admitted;
+mod chain;
+
 use std::future::{Future, ready};
 use std::sync::Arc;
+
+pub use admitted::Admitted;
+pub(crate) use admitted::Refusal;
+pub use chain::{LimitedBy, Limits};
 
 /// A limit in addition to the number of jobs at once: permits, a rate, an order for equal keys, bytes in memory.
 ///

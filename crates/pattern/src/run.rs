@@ -4,6 +4,7 @@ mod as_source;
 mod awaited;
 mod collect;
 mod indexed;
+mod limited;
 mod monitor;
 mod outputs;
 

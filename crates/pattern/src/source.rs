@@ -4,6 +4,7 @@ mod adapters;
 mod erased;
 mod generator;
 mod into_source;
+mod limited;
 mod poll_source;
 mod resume;
 

@@ -89,7 +89,7 @@ mod upstream;
 use std::sync::Arc;
 
 pub use towpath_pattern::prelude::*;
-use towpath_pattern::{Settings, builders};
+use towpath_pattern::{LimitedBy, Limits, Settings, builders};
 
 pub use upstream::Input;
 use upstream::Upstream;
@@ -119,13 +119,14 @@ use upstream::Upstream;
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct Pipeline<Before, J> {
+pub struct Pipeline<Before, J, L = ()> {
     before: Before,
     /// The number of the last stage, counted from one.
     number: usize,
     /// The settings of the last stage. The failure policy of the last stage applies to the whole pipeline.
     settings: Settings,
     job: Arc<J>,
+    limits: L,
 }
 
 impl<J> Pipeline<Input, J> {
@@ -142,11 +143,17 @@ impl<J> Pipeline<Input, J> {
     where
         J: Job<In>,
     {
-        Self { before: Input, number: 1, settings: Settings::new("stage 1", limit), job: Arc::new(job) }
+        Self {
+            before: Input,
+            number: 1,
+            settings: Settings::new("stage 1", limit),
+            job: Arc::new(job),
+            limits: (),
+        }
     }
 }
 
-impl<Before, J> Pipeline<Before, J> {
+impl<Before, J, L> Pipeline<Before, J, L> {
     /// Adds a stage, which applies `job` to every output of the stage before, with at most `limit` jobs at once.
     ///
     /// # Panics
@@ -159,37 +166,62 @@ impl<Before, J> Pipeline<Before, J> {
         Before: Upstream<In>,
         J: Job<Before::Out>,
         Next: Job<J::Out>,
+        L: Limits<Before::Out>,
     {
         let number = self.number + 1;
         let settings = Settings::new(format!("stage {number}"), limit).on_failure(self.settings.on_failure);
-        Pipeline { before: self, number, settings, job: Arc::new(job) }
+        Pipeline { before: self, number, settings, job: Arc::new(job), limits: () }
+    }
+
+    /// Adds a limiter to the last stage so far, for example a rate, a semaphore or an order for equal keys. Every job of the
+    /// stage then runs with a permit of every limiter of the stage. See [`Limiter`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use towpath_limit::Rate;
+    /// use towpath_pipeline::{PatternExt, Pipeline};
+    ///
+    /// let fetch = Pipeline::new(4, |n: u64| async move { Ok(n + 1) })
+    ///     .limited_by(&Rate::per_second(20)) // the first stage
+    ///     .then_stage(1, |n: u64| async move { Ok(n * n) });
+    /// assert_eq!(fetch.run([1]).collect().await?, [4]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn limited_by<M: Clone>(self, limiter: &M) -> Pipeline<Before, J, LimitedBy<L, M>> {
+        let Self { before, number, settings, job, limits } = self;
+        Pipeline { before, number, settings, job, limits: LimitedBy::new(limits, limiter) }
     }
 }
 
 builders! {
     /// [`on_failure`](Self::on_failure) applies to every stage of the pipeline, and the other methods apply to the last
     /// stage so far. An item that fails at a stage does not reach the next stage.
-    Pipeline<Before, J>: ordered
+    Pipeline<Before, J, L>: ordered
 }
 
-impl<Before: Clone, J> Clone for Pipeline<Before, J> {
+impl<Before: Clone, J, L: Clone> Clone for Pipeline<Before, J, L> {
     fn clone(&self) -> Self {
         Self {
             before: self.before.clone(),
             number: self.number,
             settings: self.settings.clone(),
             job: Arc::clone(&self.job),
+            limits: self.limits.clone(),
         }
     }
 }
 
 // An error names the pattern and its items, and not the job.
 #[diagnostic::do_not_recommend]
-impl<In, Before, J> Pattern<In> for Pipeline<Before, J>
+impl<In, Before, J, L> Pattern<In> for Pipeline<Before, J, L>
 where
     In: Send + 'static,
     Before: Upstream<In>,
     J: Job<Before::Out>,
+    L: Limits<Before::Out>,
 {
     type Out = J::Out;
 
@@ -198,11 +230,12 @@ where
     }
 }
 
-impl<In, Before, J> Upstream<In> for Pipeline<Before, J>
+impl<In, Before, J, L> Upstream<In> for Pipeline<Before, J, L>
 where
     In: Send + 'static,
     Before: Upstream<In>,
     J: Job<Before::Out>,
+    L: Limits<Before::Out>,
 {
     type Out = J::Out;
 
@@ -211,7 +244,7 @@ where
     }
 }
 
-impl<Before, J> Pipeline<Before, J> {
+impl<Before, J, L> Pipeline<Before, J, L> {
     /// Starts all stages, and returns the run of the last stage.
     #[track_caller]
     fn spawn<In>(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Run<J::Out>
@@ -219,10 +252,11 @@ impl<Before, J> Pipeline<Before, J> {
         In: Send + 'static,
         Before: Upstream<In>,
         J: Job<Before::Out>,
+        L: Limits<Before::Out>,
     {
         let source = self.before.open(input, scope, on_failure);
         let settings = self.settings.clone().on_failure(on_failure);
-        Run::spawn(scope.clone(), source, settings, Arc::clone(&self.job))
+        Run::spawn_limited(scope.clone(), source, settings, &self.limits, Arc::clone(&self.job))
     }
 }
 

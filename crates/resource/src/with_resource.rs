@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
-    Cause, Completed, IntoJobLimit, Job, Panic, Pattern, Run, Scope, Settings, Source, Taken, TimedOut, Work,
-    builders, drive_job,
+    Cause, Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Panic, Pattern, Run, Scope, Settings,
+    Source, Taken, TimedOut, Work, builders, drive_job,
 };
 
 use crate::guard::ResourceGuard;
@@ -63,11 +63,12 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct WithResource<R, J> {
+pub struct WithResource<R, J, L = ()> {
     settings: Settings,
     release_within: Duration,
     resource: Arc<R>,
     job: Arc<J>,
+    limits: L,
 }
 
 impl<R: Resource, J> WithResource<R, J> {
@@ -90,9 +91,12 @@ impl<R: Resource, J> WithResource<R, J> {
             release_within: RELEASE_WITHIN,
             resource: Arc::new(resource),
             job: Arc::new(job),
+            limits: (),
         }
     }
+}
 
+impl<R, J, L> WithResource<R, J, L> {
     /// Limits the time of a release; by default, to 5 seconds. A release that does not complete in time is dropped, and
     /// fails the run.
     ///
@@ -106,39 +110,51 @@ impl<R: Resource, J> WithResource<R, J> {
         self.release_within = limit;
         self
     }
+
+    /// Adds a limiter, for example a rate, a semaphore or an order for equal keys. A job then runs with a permit of every
+    /// limiter; an item acquires the permits before the resource. See [`Limiter`](crate::Limiter).
+    #[must_use]
+    pub fn limited_by<M: Clone>(self, limiter: &M) -> WithResource<R, J, LimitedBy<L, M>> {
+        let Self { settings, release_within, resource, job, limits } = self;
+        WithResource { settings, release_within, resource, job, limits: LimitedBy::new(limits, limiter) }
+    }
 }
 
 builders! {
     /// An output that waits for its turn in an ordered run holds no resource. Without a [name](Self::named), the name of
     /// the stage is `resource`.
-    WithResource<R, J>: ordered
+    WithResource<R, J, L>: ordered
 }
 
-impl<R, J> Clone for WithResource<R, J> {
+impl<R, J, L: Clone> Clone for WithResource<R, J, L> {
     fn clone(&self) -> Self {
         Self {
             settings: self.settings.clone(),
             release_within: self.release_within,
             resource: Arc::clone(&self.resource),
             job: Arc::clone(&self.job),
+            limits: self.limits.clone(),
         }
     }
 }
 
 // An error names the pattern and its items, and not the job.
 #[diagnostic::do_not_recommend]
-impl<In, R, J> Pattern<In> for WithResource<R, J>
+impl<In, R, J, L> Pattern<In> for WithResource<R, J, L>
 where
     In: Send + 'static,
     R: Resource,
     J: Job<(ResourceGuard<R::State>, In)>,
+    L: Limits<In>,
 {
     type Out = J::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         let pool = Pool::new(Arc::clone(&self.resource), &self.settings, self.release_within, &scope);
-        let work = WithLease { pool, job: Arc::clone(&self.job) };
-        Run::spawn(scope, input, self.settings.clone(), work)
+        let limited = Arc::new(LimitedJob::new(Arc::clone(&self.job), self.limits.clone()));
+        let limited = WithLease { pool: Arc::clone(&pool), job: limited };
+        let plain = WithLease { pool, job: Arc::clone(&self.job) };
+        Run::spawn_work_limited(scope, input, self.settings.clone(), &self.limits, plain, limited)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use towpath_pattern::{
-    Completed, IntoJobLimit, Job, JobLimit, Limit, Pattern, Run, Scope, Settings, Source, Taken, Work,
-    builders, drive_job,
+    Completed, IntoJobLimit, Job, JobLimit, Limit, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope,
+    Settings, Source, Taken, Work, builders, drive_job,
 };
 
 use crate::semaphore::Semaphore;
@@ -45,13 +45,14 @@ use crate::semaphore::Semaphore;
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct WithPermit<J> {
+pub struct WithPermit<J, L = ()> {
     semaphore: Semaphore,
     /// `None` stands for the number of permits at the start of a run.
     limit: Option<JobLimit>,
     /// The limit in the settings applies if the semaphore has no permit yet.
     settings: Settings,
     job: Arc<J>,
+    limits: L,
 }
 
 impl<J> WithPermit<J> {
@@ -62,9 +63,11 @@ impl<J> WithPermit<J> {
         J: Job<In>,
     {
         let settings = Settings::new("semaphore", 1);
-        Self { semaphore: semaphore.clone(), limit: None, settings, job: Arc::new(job) }
+        Self { semaphore: semaphore.clone(), limit: None, settings, job: Arc::new(job), limits: () }
     }
+}
 
+impl<J, L> WithPermit<J, L> {
     /// Limits the items of a run that wait for a permit or hold a permit at the same time: the share of the run in the
     /// permits and in the wait list.
     ///
@@ -82,36 +85,47 @@ impl<J> WithPermit<J> {
         self.limit = Some(limit.into_job_limit());
         self
     }
+
+    /// Adds a limiter, for example a rate or an order for equal keys. A job then runs with a permit of the semaphore and of
+    /// every limiter; the limiters come first. See [`Limiter`](crate::Limiter).
+    #[must_use]
+    pub fn limited_by<M: Clone>(self, limiter: &M) -> WithPermit<J, LimitedBy<L, M>> {
+        let Self { semaphore, limit, settings, job, limits } = self;
+        WithPermit { semaphore, limit, settings, job, limits: LimitedBy::new(limits, limiter) }
+    }
 }
 
 builders! {
     /// An output that waits for its turn in an ordered run holds no permit. A failure does not close the semaphore.
     /// Without a [name](Self::named), the name of the stage is `semaphore`.
-    WithPermit<J>: ordered
+    WithPermit<J, L>: ordered
 }
 
-impl<J> Clone for WithPermit<J> {
+impl<J, L: Clone> Clone for WithPermit<J, L> {
     fn clone(&self) -> Self {
         Self {
             semaphore: self.semaphore.clone(),
             limit: self.limit.clone(),
             settings: self.settings.clone(),
             job: Arc::clone(&self.job),
+            limits: self.limits.clone(),
         }
     }
 }
 
 // An error names the pattern and its items, and not the job.
 #[diagnostic::do_not_recommend]
-impl<In: Send + 'static, J: Job<In>> Pattern<In> for WithPermit<J> {
+impl<In: Send + 'static, J: Job<In>, L: Limits<In>> Pattern<In> for WithPermit<J, L> {
     type Out = J::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         let mut settings = self.settings.clone();
         let permits = || Limit::try_from(self.semaphore.total_permits()).ok().map(JobLimit::Fixed);
         settings.limit = self.limit.clone().or_else(permits).unwrap_or(settings.limit);
-        let work = UnderPermit { semaphore: self.semaphore.clone(), job: Arc::clone(&self.job) };
-        Run::spawn(scope, input, settings, work)
+        let limited = Arc::new(LimitedJob::new(Arc::clone(&self.job), self.limits.clone()));
+        let limited = UnderPermit { semaphore: self.semaphore.clone(), job: limited };
+        let plain = UnderPermit { semaphore: self.semaphore.clone(), job: Arc::clone(&self.job) };
+        Run::spawn_work_limited(scope, input, settings, &self.limits, plain, limited)
     }
 }
 

@@ -9,7 +9,7 @@ use futures_core::Stream;
 use tokio::task::coop;
 
 use crate::failure::{Cause, Failure};
-use crate::item::ItemBatch;
+use crate::item::{Item, ItemBatch};
 use crate::upstream::Upstream;
 use crate::util::panic::catch;
 
@@ -285,6 +285,16 @@ impl<T> Source<T> {
     /// Closes a source that is about to be dropped before the upstream stage has finished.
     pub(crate) fn close_now(&mut self, closed: &mut Closed<T>) {
         self.inner.close_now(closed);
+    }
+
+    /// Returns the number of items that the source has taken and holds.
+    pub(crate) fn held(&self) -> usize {
+        self.inner.held()
+    }
+
+    /// Takes out the items that the source holds, in the order of their numbers.
+    pub(crate) fn take_held(&mut self) -> VecDeque<Item<T>> {
+        self.inner.take_held()
     }
 
     /// Ends the source, and releases its value.

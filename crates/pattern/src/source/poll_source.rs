@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::failure::{Cause, Failure};
-use crate::item::ItemBatch;
+use crate::item::{Item, ItemBatch};
 use crate::upstream::Upstream;
 
 /// The result of polling a source for a batch. In every case, items that were pushed into the batch are valid.
@@ -45,7 +45,8 @@ impl<T> Default for Closed<T> {
 /// of a part of the value, for example the sender of a channel. After a failure, the next poll or the close drops the
 /// value, so a panic of the drop follows the failure and does not replace the failure.
 pub(crate) trait PollSource<T>: Send {
-    /// Pushes up to `max` items that are ready now into `into`; `max` is at least 1.
+    /// Pushes up to `max` items that are ready now into `into`. A source that holds items also pushes the items that it
+    /// holds no more. `max` is at least 1, or the source [holds](PollSource::held) items.
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch;
 
     /// Returns whether the source makes progress only during a poll.
@@ -95,6 +96,16 @@ pub(crate) trait PollSource<T>: Send {
     /// Takes back items that were taken and never started. A source that keeps no such items returns the items.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         items
+    }
+
+    /// Returns the number of items that the source has taken and holds: the items have numbers, and count as taken.
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// Takes out the items that the source holds, in the order of their numbers.
+    fn take_held(&mut self) -> VecDeque<Item<T>> {
+        VecDeque::new()
     }
 
     /// Returns whether the source keeps items that are given back. If so, the source is made ready for one more run.

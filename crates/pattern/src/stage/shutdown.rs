@@ -101,9 +101,15 @@ pub(super) struct Closing<'a, In, Out> {
 
 impl<'a, In, Out> Closing<'a, In, Out> {
     pub(super) fn new(stage: &'a StageShared<In, Out>) -> Self {
-        let (source, never_started) = stage.with(State::take_input);
+        let (mut source, mut never_started) = stage.with(State::take_input);
+        if let Some(source) = &mut source
+            && source.held() > 0
+        {
+            never_started.extend(source.take_held());
+            never_started.make_contiguous().sort_unstable_by_key(|item| item.position.seq);
+        }
         let mut closing = Self { stage, source, closed: Closed::default() };
-        closing.give_back(never_started);
+        closing.give_back(never_started.into_iter().map(|item| (item.position.index, item.value)).collect());
         closing
     }
 

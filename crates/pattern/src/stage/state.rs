@@ -574,10 +574,12 @@ impl<In, Out> State<In, Out> {
 
     // Transitions of the end.
 
-    /// Ends the input when no worker is left; returns the source and the items that were never started.
-    pub(super) fn take_input(&mut self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
+    /// Ends the input when no worker is left; returns the source, and the items that were never started besides the items
+    /// that the source holds.
+    pub(super) fn take_input(&mut self) -> (Option<Source<In>>, VecDeque<Item<In>>) {
         let (source, items) = self.input.take_rest();
-        self.admission.never_start(items.len());
+        let held = source.as_ref().map_or(0, Source::held);
+        self.admission.never_start(items.len() + held);
         (source, items)
     }
 

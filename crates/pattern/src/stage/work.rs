@@ -278,6 +278,20 @@ impl<In, Out> Taken<In, Out> {
         self.position.index
     }
 
+    /// Returns the item. A work that waits before the start looks at the item here.
+    ///
+    /// # Panics
+    ///
+    /// Never panics: a `Taken` has an item until [`start`](Taken::start) or the drop.
+    #[must_use]
+    pub fn item(&self) -> &In {
+        self.value.as_ref().expect("there until the start")
+    }
+
+    pub(crate) fn item_mut(&mut self) -> &mut In {
+        self.value.as_mut().expect("there until the start")
+    }
+
     /// Starts the job. Returns the item, and the [`Running`] that completes the job.
     ///
     /// # Panics

@@ -120,13 +120,12 @@ impl<In> Input<In> {
         Some(self.dropped.swap_remove(at))
     }
 
-    /// Ends the input; returns the source and the items that were never started, with their indices.
-    pub(super) fn take_rest(&mut self) -> (Option<Source<In>>, VecDeque<(usize, In)>) {
+    /// Ends the input; returns the source, and the items that were never started.
+    pub(super) fn take_rest(&mut self) -> (Option<Source<In>>, VecDeque<Item<In>>) {
         let dropped = std::mem::take(&mut self.dropped);
         self.make_ready(dropped.into_iter());
         self.ended = true;
-        let ready = std::mem::take(&mut self.ready);
-        (self.source.take(), ready.into_iter().map(|item| (item.position.index, item.value)).collect())
+        (self.source.take(), std::mem::take(&mut self.ready))
     }
 }
 
@@ -195,6 +194,6 @@ mod tests {
         input.keep_dropped(item(3));
         let (source, rest) = input.take_rest();
         assert!(source.is_some() && input.is_done());
-        assert_eq!(rest.into_iter().map(|(_, value)| value).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(rest.into_iter().map(|item| item.value).collect::<Vec<_>>(), [2, 3, 4]);
     }
 }

@@ -41,9 +41,10 @@ impl<In, Out> State<In, Out> {
 
     /// Returns whether a worker may poll the source now.
     fn is_pollable(&self, free: usize) -> bool {
-        self.input.open_source().is_some_and(|source| free > 0 || source.needs_polling())
-            && !self.workers.has_listener()
-            && self.admission.room() > 0
+        let has_room = self.admission.room() > 0;
+        let may_poll =
+            |source: &Source<In>| (has_room || source.held() > 0) && (free > 0 || source.needs_polling());
+        self.input.open_source().is_some_and(may_poll) && !self.workers.has_listener()
     }
 
     /// Decides the next step of an active worker without items.
@@ -85,7 +86,8 @@ impl<In, Out> State<In, Out> {
         }
         if let Some(source) = self.input.lease(|source| free > 0 || source.needs_polling()) {
             let room = self.admission.room();
-            if room == 0 {
+            // A full stage polls its source for the items that the source holds.
+            if room == 0 && source.held() == 0 {
                 self.input.end_lease(source);
                 self.workers.listen(request.id, Listening::Room, take_waker(request));
                 return Next::Park;
@@ -148,8 +150,9 @@ impl<In, Out> State<In, Out> {
     ) -> Next<In, Out> {
         let count = batch.len();
         self.input.adapt_ahead(took);
-        self.input.number(count);
-        self.admission.take(count);
+        let taken = usize::try_from(batch.next_number() - lease.seq).expect("a batch is in memory");
+        self.input.number(taken);
+        self.admission.take(taken);
         let waits = matches!(polled, PollBatch::Pending | PollBatch::Quiescent);
         // Without a rest, a worker holds an item or gets an item, and polls again after the item.
         let at_rest = count == 0 && self.workers.in_flight() == 0 && self.input.ready() == 0;
@@ -179,7 +182,10 @@ impl<In, Out> State<In, Out> {
             if let Some((slot, behind)) = self.jobs.pop_woken() {
                 return Next::Resume(slot, behind);
             }
-            self.workers.listen(request.id, Listening::Source, take_waker(request));
+            // Only a full stage whose source holds items polls without room.
+            let for_room = self.admission.room() == 0;
+            let listening = if for_room { Listening::SourceAndRoom } else { Listening::Source };
+            self.workers.listen(request.id, listening, take_waker(request));
             return Next::Park;
         }
         Next::Retry

@@ -15,6 +15,8 @@ pub(crate) enum Listening {
     Source,
     /// Capacity for one more item.
     Room,
+    /// A wake-up by the source for an item that the source holds, or capacity for one more item.
+    SourceAndRoom,
 }
 
 /// The workers of a stage.
@@ -202,7 +204,7 @@ impl WorkerRegistry {
 
     /// Wakes the listener if the listener waits for capacity.
     pub(super) fn notify_for_room(&mut self, wakes: &mut WakeList) {
-        if self.listener.as_ref().is_some_and(|listener| listener.1 == Listening::Room) {
+        if self.listener.as_ref().is_some_and(|listener| listener.1 != Listening::Source) {
             self.notify_listener(wakes);
         }
     }
