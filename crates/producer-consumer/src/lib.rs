@@ -99,10 +99,13 @@
 #![forbid(unsafe_code)]
 
 mod handles;
+
 mod pattern;
+mod stages;
 
 pub use handles::{QueueSender, QueueTrySender};
 pub use pattern::{ProducerConsumer, Producers};
+pub use stages::{Consume, ConsumeAndSend, Consumer, Produce, WithQueue};
 pub use towpath_pattern::prelude::*;
 pub use towpath_pattern::{queue, queue::SendError, queue::TrySendError};
 

@@ -1,21 +1,15 @@
 //! The pattern: a stage of producers, a queue, a stage of consumers.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use towpath_pattern::queue::{self, Sender};
+use towpath_pattern::queue;
 use towpath_pattern::{
-    Completed, IntoJobLimit, Job, JobLimit, Pattern, Run, Scope, Settings, Source, Taken, Work, anyhow,
-    builders, drive_job,
+    IntoJobLimit, Job, JobLimit, LimitedBy, Limits, Pattern, Run, Scope, Settings, Source, anyhow, builders,
 };
 
 use crate::handles::{QueueSender, QueueTrySender};
-
-/// Starts the stage of producers: they take `In` and send to the queue.
-type StartProducers<In, Item> = dyn Fn(Source<In>, Scope, Settings, Sender<Item>) -> Run<()> + Send + Sync;
-
-/// Starts the stage of consumers, which may send to the queue as well.
-type StartConsumers<Item, Out> =
-    dyn Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync;
+use crate::stages::{Consume, ConsumeAndSend, Consumer, Produce};
 
 /// Connects producers to consumers by a bounded queue.
 ///
@@ -46,12 +40,13 @@ type StartConsumers<Item, Out> =
 /// assert_eq!(&*report.stages[1].stage, "parse consumers");
 /// # Ok(()) }
 /// ```
-pub struct ProducerConsumer<In, Item, Out> {
-    producers: Producers<In, Item>,
+pub struct ProducerConsumer<P, C, L = ()> {
+    producers: P,
     /// The settings of the consumers. [`Pattern::start`] derives the settings of the producers. An empty name stands for no
     /// name.
     settings: Settings,
-    start: Arc<StartConsumers<Item, Out>>,
+    consumers: C,
+    limits: L,
     newest_first: bool,
 }
 
@@ -61,15 +56,14 @@ pub struct ProducerConsumer<In, Item, Out> {
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
-/// use towpath_producer_consumer::{PatternExt, ProducerConsumer, Producers, QueueSender};
+/// use towpath_producer_consumer::{PatternExt, ProducerConsumer};
 ///
-/// let numbers: Producers<u64, u64> =
-///     ProducerConsumer::producers(2, |count: u64, queue: QueueSender<u64>| async move {
-///         for number in 0..count {
-///             queue.send(number).await?;
-///         }
-///         Ok(())
-///     });
+/// let numbers = ProducerConsumer::producers(2, |count: u64, queue| async move {
+///     for number in 0..count {
+///         queue.send(number).await?;
+///     }
+///     Ok(())
+/// });
 /// let squares = numbers.clone().consumers(1, |n: u64| async move { Ok(n * n) });
 /// assert_eq!(squares.run([4]).collect().await?, [0, 1, 4, 9]);
 ///
@@ -84,12 +78,14 @@ pub struct ProducerConsumer<In, Item, Out> {
 /// # Ok(()) }
 /// ```
 #[must_use = "producers need consumers"]
-pub struct Producers<In, Item> {
+pub struct Producers<In, Item, J, L = ()> {
     limit: JobLimit,
-    start: Arc<StartProducers<In, Item>>,
+    job: Arc<J>,
+    limits: L,
+    types: PhantomData<fn(In) -> Item>,
 }
 
-impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
+impl ProducerConsumer<(), ()> {
     /// Creates producers, which apply `job` to each input, with at most `limit` jobs at once. A job sends any number of
     /// items to the queue.
     ///
@@ -97,23 +93,17 @@ impl<In: Send + 'static, Item: Send + 'static> ProducerConsumer<In, Item, ()> {
     ///
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
-    pub fn producers<P, Fut>(limit: impl IntoJobLimit, job: P) -> Producers<In, Item>
+    pub fn producers<In, Item, J, Fut>(limit: impl IntoJobLimit, job: J) -> Producers<In, Item, J>
     where
-        P: Fn(In, QueueSender<Item>) -> Fut + Send + Sync + 'static,
+        In: Send + 'static,
+        Item: Send + 'static,
+        J: Fn(In, QueueSender<Item>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send,
     {
-        let job = Arc::new(job);
-        Producers {
-            limit: limit.into_job_limit(),
-            start: Arc::new(move |input, scope, settings, sender| {
-                let work = WithHandle { job: Arc::clone(&job), sender, handle: QueueSender::new };
-                Run::spawn_discarding(scope, input, settings, work)
-            }),
-        }
+        let limit = limit.into_job_limit();
+        Producers { limit, job: Arc::new(job), limits: (), types: PhantomData }
     }
-}
 
-impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
     /// Creates a producer that sends the inputs to the queue as items: for consumers that send.
     ///
     /// # Examples
@@ -131,16 +121,22 @@ impl<Item: Send + 'static> ProducerConsumer<Item, Item, ()> {
     /// assert_eq!(halves.capacity(100).run([8]).collect().await?, [8, 4, 2, 1]);
     /// # Ok(()) }
     /// ```
-    pub fn items() -> Producers<Item, Item> {
-        let send_itself = |item, queue: QueueSender<Item>| async move {
+    pub fn items<Item: Send + 'static>() -> Producers<Item, Item, impl Produce<Item, Item>> {
+        ProducerConsumer::producers(1, |item: Item, queue: QueueSender<Item>| async move {
             // The queue is closed only at the end of the run, when the jobs of the producers are gone.
             queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
-        };
-        ProducerConsumer::producers(1, send_itself)
+        })
     }
 }
 
-impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
+impl<In, Item, J, L> Producers<In, Item, J, L> {
+    /// Adds a limiter to the producers. The job of an input then runs with a permit of every limiter of the producers. See
+    /// [`Limiter`](crate::Limiter).
+    pub fn limited_by<M: Clone>(self, limiter: &M) -> Producers<In, Item, J, LimitedBy<L, M>> {
+        let Self { limit, job, limits, types } = self;
+        Producers { limit, job, limits: LimitedBy::new(limits, limiter), types }
+    }
+
     /// Adds consumers, which apply `job` to each item of the queue, with at most `limit` jobs at once.
     ///
     /// # Panics
@@ -148,15 +144,12 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
-    pub fn consumers<J: Job<Item>>(
+    pub fn consumers<C: Job<Item>>(
         self,
         limit: impl IntoJobLimit,
-        job: J,
-    ) -> ProducerConsumer<In, Item, J::Out> {
-        let job = Arc::new(job);
-        self.with_consumers(limit.into_job_limit(), move |source, scope, settings, _| {
-            Run::spawn(scope, source, settings, Arc::clone(&job))
-        })
+        job: C,
+    ) -> ProducerConsumer<Self, Consume<C>> {
+        self.with_consumers(limit.into_job_limit(), Consume(Arc::new(job)))
     }
 
     /// Adds consumers as [`Producers::consumers`] does, with a handle for `job` to send further items to the queue. The
@@ -171,34 +164,34 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
         self,
         limit: impl IntoJobLimit,
         job: C,
-    ) -> ProducerConsumer<In, Item, Out>
+    ) -> ProducerConsumer<Self, ConsumeAndSend<C>>
     where
         C: Fn(Item, QueueTrySender<Item>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<Out>> + Send,
         Out: Send + 'static,
     {
-        let job = Arc::new(job);
-        self.with_consumers(limit.into_job_limit(), move |source, scope, settings, sender| {
-            let work = WithHandle { job: Arc::clone(&job), sender, handle: QueueTrySender::new };
-            Run::spawn(scope, source, settings, work)
-        })
+        self.with_consumers(limit.into_job_limit(), ConsumeAndSend(Arc::new(job)))
     }
 
-    fn with_consumers<Out>(
-        self,
-        limit: impl IntoJobLimit,
-        start: impl Fn(Source<Item>, Scope, Settings, Sender<Item>) -> Run<Out> + Send + Sync + 'static,
-    ) -> ProducerConsumer<In, Item, Out> {
-        ProducerConsumer {
-            producers: self,
-            settings: Settings::new("", limit),
-            start: Arc::new(start),
-            newest_first: false,
-        }
+    fn with_consumers<C>(self, limit: JobLimit, consumers: C) -> ProducerConsumer<Self, C> {
+        let settings = Settings::new("", limit);
+        ProducerConsumer { producers: self, settings, consumers, limits: (), newest_first: false }
     }
 }
 
-impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
+impl<P, C, L> ProducerConsumer<P, C, L> {
+    /// Adds a limiter to the consumers, for example a rate, a semaphore or an order for equal keys. The job of an item then
+    /// runs with a permit of every limiter of the consumers. See [`Limiter`](crate::Limiter).
+    ///
+    /// An item that waits for a permit without a slot is out of the queue, and counts against the limit plus the capacity of
+    /// the consumers.
+    #[must_use]
+    pub fn limited_by<M: Clone>(self, limiter: &M) -> ProducerConsumer<P, C, LimitedBy<L, M>> {
+        let Self { producers, settings, consumers, limits, newest_first } = self;
+        let limits = LimitedBy::new(limits, limiter);
+        ProducerConsumer { producers, settings, consumers, limits, newest_first }
+    }
+
     /// Takes the newest item of the queue first, as asyncio's `LifoQueue` does.
     ///
     /// # Examples
@@ -231,18 +224,23 @@ builders! {
     /// not yet taken. With a capacity of zero, a producer sends an item only to a free consumer. The failure policy
     /// applies to producers and consumers. The names of the stages are `producers` and `consumers`, behind the
     /// [name](Self::named) if the pattern has a name.
-    ProducerConsumer<In, Item, Out>
+    ProducerConsumer<P, C, L>
 }
 
-impl<In, Item, Out> Pattern<In> for ProducerConsumer<In, Item, Out>
+// An error names the pattern and its items, and not the jobs.
+#[diagnostic::do_not_recommend]
+impl<In, Item, J, M, C, L> Pattern<In> for ProducerConsumer<Producers<In, Item, J, M>, C, L>
 where
     In: Send + 'static,
     Item: Send + 'static,
-    Out: Send + 'static,
+    J: Produce<In, Item>,
+    M: Limits<In>,
+    C: Consumer<Item>,
+    L: Limits<Item>,
 {
-    type Out = Out;
+    type Out = C::Out;
 
-    fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<C::Out> {
         let settings = |stage: &str| match &*self.settings.name {
             "" => self.settings.clone().named(stage),
             name => self.settings.clone().named(format!("{name} {stage}")),
@@ -254,49 +252,29 @@ where
         let capacity = consumers.capacity.unwrap_or(consumers.limit.get());
         let (sender, receiver) =
             if self.newest_first { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) };
-        let producing = (self.producers.start)(input, scope.clone(), producers, sender.clone());
-        (self.start)(Source::produced(producing, receiver), scope, consumers, sender)
+        let Producers { job, limits, .. } = &self.producers;
+        let producing = crate::stages::produce(input, scope.clone(), producers, limits, job, sender.clone());
+        let source = Source::produced(producing, receiver);
+        self.consumers.start(source, scope, consumers, &self.limits, sender)
     }
 }
 
-impl<In, Item, Out> Clone for ProducerConsumer<In, Item, Out> {
+impl<P: Clone, C: Clone, L: Clone> Clone for ProducerConsumer<P, C, L> {
     fn clone(&self) -> Self {
-        let Self { producers, settings, start, newest_first } = self;
+        let Self { producers, settings, consumers, limits, newest_first } = self;
         Self {
             producers: producers.clone(),
             settings: settings.clone(),
-            start: Arc::clone(start),
+            consumers: consumers.clone(),
+            limits: limits.clone(),
             newest_first: *newest_first,
         }
     }
 }
 
-impl<In, Item> Clone for Producers<In, Item> {
+impl<In, Item, J, L: Clone> Clone for Producers<In, Item, J, L> {
     fn clone(&self) -> Self {
-        Self { limit: self.limit.clone(), start: Arc::clone(&self.start) }
-    }
-}
-
-/// The work of jobs that get a handle of the queue besides the item. A closure would clone the job for each item.
-struct WithHandle<J, Item, Handle> {
-    job: Arc<J>,
-    sender: Sender<Item>,
-    handle: fn(Sender<Item>, Scope) -> Handle,
-}
-
-impl<In, Item, Handle, J, Fut, Out> Work<In, Out> for WithHandle<J, Item, Handle>
-where
-    In: Send + 'static,
-    Item: Send + 'static,
-    Handle: Send + 'static,
-    J: Fn(In, Handle) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = anyhow::Result<Out>> + Send,
-    Out: Send + 'static,
-{
-    async fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> Completed<In, Out> {
-        let handle = (self.handle)(self.sender.from_input(taken.index()), scope.clone());
-        let (item, running) = taken.start();
-        let result = drive_job((self.job)(item, handle), |cause| running.report(cause)).await;
-        running.complete(result)
+        let Self { limit, job, limits, types } = self;
+        Self { limit: limit.clone(), job: Arc::clone(job), limits: limits.clone(), types: *types }
     }
 }

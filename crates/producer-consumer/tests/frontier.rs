@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use towpath_producer_consumer::queue::TrySendError;
-use towpath_producer_consumer::{Failure, PatternExt, ProducerConsumer, QueueSender, QueueTrySender};
+use towpath_producer_consumer::{
+    Consumer, Failure, PatternExt, Produce, ProducerConsumer, Producers, QueueSender, QueueTrySender,
+};
 
 /// Fails the test if a run does not end; on a paused clock, at once.
 async fn ends<F: Future>(run: F) -> F::Output {
@@ -18,7 +20,9 @@ async fn ends<F: Future>(run: F) -> F::Output {
 }
 
 /// Visits every number up to `most` once: from 1, by way of `2n` and `2n + 1`.
-fn tree(most: u64) -> ProducerConsumer<u64, u64, u64> {
+fn tree(
+    most: u64,
+) -> ProducerConsumer<Producers<u64, u64, impl Produce<u64, u64>>, impl Consumer<u64, Out = u64>> {
     ProducerConsumer::items().consumers_that_send(
         4,
         move |number: u64, queue: QueueTrySender<u64>| async move {

@@ -8,8 +8,8 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, yield_now};
 use towpath_producer_consumer::{
-    Counts, PatternExt, ProducerConsumer, QueueSender, QueueTrySender, Report, Scope, SendError, Source,
-    TrySendError,
+    Consumer, Counts, PatternExt, Produce, ProducerConsumer, Producers, QueueSender, QueueTrySender, Report,
+    Scope, SendError, Source, TrySendError,
 };
 
 // The names of the queue stand here and in the imports alone.
@@ -141,7 +141,10 @@ async fn yields(times: usize) {
 }
 
 /// Jobs that send an item, and leave handles in tasks, which send later, and in the ledger.
-fn pattern(plan: Plan, ledger: &Shared) -> ProducerConsumer<u64, u64, u64> {
+fn pattern(
+    plan: Plan,
+    ledger: &Shared,
+) -> ProducerConsumer<Producers<u64, u64, impl Produce<u64, u64>>, impl Consumer<u64, Out = u64>> {
     let (producing, consuming) = (ledger.clone(), ledger.clone());
     let producers = ProducerConsumer::producers(2, move |input: u64, handle: QueueSender<u64>| {
         let ledger = producing.clone();

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use towpath_producer_consumer::{
-    PatternExt, ProducerConsumer, Producers, QueueSender, Scope, TrySendError, anyhow, async_channel,
+    PatternExt, Produce, ProducerConsumer, Producers, QueueSender, Scope, TrySendError, anyhow, async_channel,
 };
 use towpath_testkit::panic_of;
 
-fn counting(limit: usize) -> Producers<u64, u64> {
+fn counting(limit: usize) -> Producers<u64, u64, impl Produce<u64, u64>> {
     ProducerConsumer::producers(limit, |to: u64, queue: QueueSender<u64>| async move {
         for item in 0..to {
             queue.send(item).await?;

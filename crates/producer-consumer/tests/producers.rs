@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use towpath_producer_consumer::{
-    Failure, OnFailure, PatternExt, ProducerConsumer, Producers, QueueSender, Report, Scope,
+    Failure, OnFailure, PatternExt, Produce, ProducerConsumer, Producers, QueueSender, Report, Scope,
 };
 
 /// Fails the test if a run does not end; on a paused clock, at once.
@@ -22,7 +22,7 @@ async fn ends<F: Future>(run: F) -> F::Output {
 }
 
 /// Producers that send `n` items for the input `n`: the sums of `100 * n` and a running number.
-fn counting() -> Producers<u64, u64> {
+fn counting() -> Producers<u64, u64, impl Produce<u64, u64>> {
     ProducerConsumer::producers(2, |n: u64, queue: QueueSender<u64>| async move {
         for item in 0..n {
             queue.send(100 * n + item).await?;

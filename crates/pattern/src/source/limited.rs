@@ -290,7 +290,8 @@ where
                 break PollBatch::Exhausted;
             }
             if left == 0 {
-                break if into.is_empty() { PollBatch::Pending } else { PollBatch::Ready };
+                // Without room, only a grant gives the stage an item.
+                break if max == 0 && into.is_empty() { PollBatch::Pending } else { PollBatch::Ready };
             }
             match self.take_new(cx, left, into) {
                 PollBatch::Exhausted => self.exhausted = true,

@@ -19,6 +19,7 @@ mod job_scope_ends;
 mod jobs;
 mod kept;
 mod kept_produced;
+mod limiters;
 mod live_limit;
 mod look_ahead;
 mod masked_failures;

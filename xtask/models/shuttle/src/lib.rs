@@ -60,6 +60,7 @@ mod producers_shipped {
     pub mod handles;
     #[path = "pattern.rs"]
     pub mod producer_consumer;
+    pub mod stages;
 }
 
 #[path = "../../../../crates/fanout/src/lib.rs"]
@@ -93,11 +94,11 @@ pub use with_permit::WithPermit;
 
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
-    ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
-    with_state,
+    HoldPermits, ItemFn, Job, JobFn, JobGuard, JobResult, LimitedJob, Scoped, ScopedFn, StateFn, WithState,
+    drive_job, hold_permits, job_fn, scoped, with_state,
 };
-pub use limit::{IntoLimit, Limit, LiveLimit, ZeroLimit};
-pub use limiter::Limiter;
+pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
+pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
 pub use pattern::{Pattern, PatternExt, Then};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};

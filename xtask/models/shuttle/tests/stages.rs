@@ -74,7 +74,7 @@ fn pipeline_whose_first_stage_fails_ends_with_that_failure() {
 }
 
 /// From 0 by way of `2n + 1` and `2n + 2` every number below `most` once; `fails` fails.
-fn frontier(most: usize, fails: Option<usize>) -> (ProducerConsumer<usize, usize, usize>, Live) {
+fn frontier(most: usize, fails: Option<usize>) -> (impl PatternExt<usize, Out = usize>, Live) {
     let live = Live::at_most(2);
     let jobs = live.clone();
     let pattern =

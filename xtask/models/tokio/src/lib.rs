@@ -93,6 +93,9 @@ pub mod task {
             fn drop(&mut self) {}
         }
 
+        /// As tokio's.
+        pub type Unconstrained<F> = F;
+
         /// As tokio's: the clock of a schedule uses no budget.
         pub fn unconstrained<F: Future>(future: F) -> F {
             future

@@ -1,0 +1,462 @@
+//! Items that wait for permits, with and without a slot of the limit.
+
+use std::collections::HashMap;
+use std::future::{Future, pending};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::yield_now;
+use tokio::time::sleep;
+use towpath_pattern::{Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow};
+
+use super::{Bomb, settle};
+
+/// One permit for every key; an item waits without a slot.
+#[derive(Clone)]
+struct Keys<K> {
+    key: K,
+    permits: Arc<Mutex<HashMap<u32, Arc<Semaphore>>>>,
+}
+
+fn keys<K: Fn(&u32) -> u32>(key: K) -> Keys<K> {
+    Keys { key, permits: Arc::default() }
+}
+
+impl<K> Keys<K> {
+    fn of(&self, key: u32) -> Arc<Semaphore> {
+        Arc::clone(self.permits.lock().unwrap().entry(key).or_insert_with(|| Arc::new(Semaphore::new(1))))
+    }
+
+    /// All permits are back.
+    fn are_free(&self) -> bool {
+        self.permits.lock().unwrap().values().all(|permits| permits.available_permits() == 1)
+    }
+}
+
+impl<K: Fn(&u32) -> u32 + Send + Sync + 'static> Limiter<u32> for Keys<K> {
+    type Permit = OwnedSemaphorePermit;
+    const PER_ITEM: bool = true;
+
+    fn acquire(
+        &self,
+        item: &u32,
+    ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<K> {
+        let permits = self.of((self.key)(item));
+        async move { Ok(permits.acquire_owned().await?) }
+    }
+}
+
+/// Permits for all items; an item waits in its slot.
+#[derive(Clone)]
+struct Permits(Arc<Semaphore>);
+
+impl<In> Limiter<In> for Permits {
+    type Permit = OwnedSemaphorePermit;
+
+    fn acquire(
+        &self,
+        _: &In,
+    ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<In> {
+        let permits = Arc::clone(&self.0);
+        async move { Ok(permits.acquire_owned().await?) }
+    }
+}
+
+fn run<J: Job<u32>, L: Clone>(source: Source<u32>, settings: Settings, limiter: &L, job: J) -> Run<J::Out>
+where
+    LimitedBy<(), L>: Limits<u32>,
+{
+    let limits = LimitedBy::new((), limiter);
+    Run::spawn_limited(Scope::default(), source, settings, &limits, Arc::new(job))
+}
+
+/// The starts of the jobs, by key.
+type Starts = Arc<Mutex<HashMap<u32, Vec<u32>>>>;
+
+/// Runs 3,000 items over seven keys, whose jobs wait now and then.
+async fn start_by_key(settings: Settings) -> (Vec<u32>, Starts) {
+    let limiter = keys(|n| n % 7);
+    let starts = Starts::default();
+    let seen = Arc::clone(&starts);
+    let job = move |n: u32| {
+        seen.lock().unwrap().entry(n % 7).or_default().push(n);
+        async move {
+            for _ in 0..n * n % 3 {
+                yield_now().await;
+            }
+            Ok(n)
+        }
+    };
+    let outputs = run(Source::new(0..3_000), settings, &limiter, job).collect().await.unwrap();
+    assert!(limiter.are_free());
+    (outputs, starts)
+}
+
+fn assert_in_order(starts: &Starts) {
+    for starts in starts.lock().unwrap().values() {
+        assert!(starts.is_sorted(), "{starts:?}");
+    }
+}
+
+/// The first polls are in input order, and without the budget of the task: 3,000 items are far more than the budget of a
+/// poll.
+#[tokio::test]
+async fn items_with_equal_keys_start_in_input_order() {
+    let (mut outputs, starts) = start_by_key(Settings::new("by key", 4).capacity(500)).await;
+    outputs.sort_unstable();
+    assert!(outputs.into_iter().eq(0..3_000));
+    assert_in_order(&starts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn items_with_equal_keys_start_in_input_order_on_threads() {
+    for _ in 0..20 {
+        let (outputs, starts) = start_by_key(Settings::new("by key", 4).capacity(500).ordered()).await;
+        assert!(outputs.into_iter().eq(0..3_000));
+        assert_in_order(&starts);
+    }
+}
+
+/// Items 0, 1 and 2 have one key, and item 3 has another.
+#[tokio::test]
+async fn held_item_occupies_no_slot() {
+    let limiter = keys(|n| n / 3);
+    let started = Arc::new(AtomicUsize::new(0));
+    let gate = Arc::new(Semaphore::new(0));
+    let (count, wait) = (Arc::clone(&started), Arc::clone(&gate));
+    let job = move |n: u32| {
+        count.fetch_add(1 << (8 * n), SeqCst);
+        let gate = Arc::clone(&wait);
+        async move {
+            gate.acquire().await?.forget();
+            Ok(n)
+        }
+    };
+    let run = run(Source::new(0..4), Settings::new("held", 2).capacity(4), &limiter, job);
+    settle().await;
+    assert_eq!(started.load(SeqCst), 0x0100_0001, "the jobs of items 0 and 3 run");
+    let counts = run.report().stages[0].counts;
+    assert_eq!((counts.taken, counts.running, counts.waiting()), (4, 2, 2));
+    gate.add_permits(4);
+    assert_eq!(run.finish().await.last().succeeded, 4);
+}
+
+/// The stage is full of held items, and another task has their permit.
+#[tokio::test(start_paused = true)]
+async fn full_stage_of_held_items_continues_with_a_grant() {
+    let limiter = keys(|_| 0);
+    let other = limiter.of(0).acquire_owned().await.unwrap();
+    let run = run(Source::new(0..50), Settings::new("full", 1).capacity(3), &limiter, |n| async move {
+        sleep(Duration::from_millis(1)).await;
+        Ok(n)
+    });
+    settle().await;
+    assert_eq!(run.report().last().taken, 4);
+    drop(other);
+    assert!(run.collect().await.unwrap().into_iter().eq(0..50));
+}
+
+/// Which items a stopped run gives back, in which order.
+async fn rest(kept: &towpath_pattern::Kept<u32>) -> Vec<u32> {
+    let mut rest = kept.take().expect("the run is over");
+    let mut items = Vec::new();
+    while let Some(item) = rest.next().await {
+        items.push(item.unwrap());
+    }
+    items
+}
+
+/// Items 0, 4, 8 and so on have one key. The first waits forever, and the others complete.
+#[tokio::test]
+async fn held_items_of_a_cancelled_run_were_never_started() {
+    let limiter = keys(|n| if n % 4 == 0 { 0 } else { *n });
+    let (source, kept) = Source::new(0..40).kept();
+    let job = |n: u32| async move {
+        if n == 0 {
+            pending::<()>().await;
+        }
+        Ok(n)
+    };
+    let mut run = run(
+        source,
+        Settings::new("cancelled", 2).capacity(20).on_failure(OnFailure::Continue),
+        &limiter,
+        job,
+    );
+    for _ in 0..12 {
+        run.next().await.expect("an output").expect("no failure");
+    }
+    run.cancel();
+    let report = run.finish().await;
+    let counts = report.last();
+    assert_eq!(counts.taken, counts.succeeded + counts.cancelled + counts.never_started, "{report}");
+    assert_eq!(counts.cancelled, 1);
+    let rest = rest(&kept).await;
+    assert!(rest.is_sorted() && rest.starts_with(&[4, 8, 12]), "{rest:?}");
+    assert_eq!(rest.len(), 40 - counts.succeeded - 1);
+    assert!(limiter.are_free());
+}
+
+/// Drops the run after every number of yields.
+#[tokio::test]
+async fn dropped_run_leaves_no_permit_and_loses_no_item() {
+    for yields in 0..60 {
+        let limiter = keys(|n| n % 3);
+        let (source, kept) = Source::new(0..60).kept();
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&done);
+        let job = move |n: u32| {
+            seen.lock().unwrap().push(n);
+            async move {
+                yield_now().await;
+                Ok(n)
+            }
+        };
+        let scope = Scope::new("dropped");
+        let limits = LimitedBy::new((), &limiter);
+        let settings = Settings::new("dropped", 2).capacity(8);
+        let run = Run::spawn_limited(scope.clone(), source, settings, &limits, Arc::new(job));
+        for _ in 0..yields {
+            yield_now().await;
+        }
+        drop(run);
+        scope.wait().await.unwrap();
+        let mut all = std::mem::take(&mut *done.lock().unwrap());
+        let rest = rest(&kept).await;
+        assert!(rest.is_sorted(), "{rest:?}");
+        all.extend(rest);
+        all.sort_unstable();
+        assert!(all.iter().copied().eq(0..60), "after {yields} yields: {all:?}");
+        assert!(limiter.are_free());
+    }
+}
+
+/// Fails for multiples of ten.
+#[derive(Clone, Default)]
+struct Faulty {
+    kind: Kind,
+    started: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Kind {
+    #[default]
+    Error,
+    PanicInAcquire,
+    PanicInPoll,
+    PanicInLaterPoll,
+    PanicInDropOfFuture,
+    PanicInStarted,
+    PanicInDropOfPermit,
+}
+
+#[derive(Default)]
+struct FaultyPermit {
+    in_started: bool,
+    _bomb: Option<Bomb>,
+}
+
+impl Limiter<u32> for Faulty {
+    type Permit = FaultyPermit;
+    const PER_ITEM: bool = true;
+
+    fn acquire(
+        &self,
+        item: &u32,
+    ) -> impl Future<Output = anyhow::Result<FaultyPermit>> + Send + 'static + use<> {
+        let (kind, fails) = (self.kind, item % 10 == 0);
+        assert!(!(fails && kind == Kind::PanicInAcquire), "in acquire");
+        let bomb = (fails && kind == Kind::PanicInDropOfFuture).then(|| Bomb("in the drop of the future"));
+        async move {
+            let _bomb = bomb;
+            if !fails {
+                return Ok(FaultyPermit::default());
+            }
+            match kind {
+                Kind::Error => anyhow::bail!("no permit"),
+                Kind::PanicInPoll => panic!("in poll"),
+                Kind::PanicInLaterPoll => {
+                    yield_now().await;
+                    panic!("in a later poll")
+                }
+                Kind::PanicInDropOfPermit => Ok(FaultyPermit {
+                    _bomb: Some(Bomb("in the drop of the permit")),
+                    ..FaultyPermit::default()
+                }),
+                Kind::PanicInStarted => Ok(FaultyPermit { in_started: true, ..FaultyPermit::default() }),
+                Kind::PanicInAcquire | Kind::PanicInDropOfFuture => Ok(FaultyPermit::default()),
+            }
+        }
+    }
+
+    fn started(&self, permit: &mut FaultyPermit) {
+        self.started.fetch_add(1, SeqCst);
+        assert!(!permit.in_started, "in started");
+    }
+}
+
+#[tokio::test]
+async fn fault_of_a_limiter_is_the_failure_of_its_item() {
+    use Kind::*;
+    let kinds = [
+        Error,
+        PanicInAcquire,
+        PanicInPoll,
+        PanicInLaterPoll,
+        PanicInDropOfFuture,
+        PanicInStarted,
+        PanicInDropOfPermit,
+    ];
+    for kind in kinds {
+        let limiter = Faulty { kind, ..Faulty::default() };
+        let settings = Settings::new("faulty", 3).on_failure(OnFailure::Continue);
+        let run = run(Source::new(0..100), settings, &limiter, |n| async move { Ok(n) });
+        let (outcomes, report) = run.outcomes().await;
+        let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+        let mut indices: Vec<_> = failed.iter().map(|failure| failure.index().expect("an index")).collect();
+        indices.sort_unstable();
+        assert!(indices.into_iter().eq((0..100).step_by(10)), "{kind:?}: {report}");
+        let counts = report.last();
+        let errored = if kind == Error { 10 } else { 0 };
+        assert_eq!(
+            (counts.succeeded, counts.errored, counts.panicked),
+            (90, errored, 10 - errored),
+            "{kind:?}"
+        );
+        assert!(failed.iter().all(|failure| failure.stage() == "faulty"));
+        let starts = if matches!(kind, PanicInStarted | PanicInDropOfPermit) { 100 } else { 90 };
+        assert_eq!(limiter.started.load(SeqCst), starts, "{kind:?}");
+    }
+}
+
+/// Under `Stop`, the first fault stops the run, and no item is lost.
+#[tokio::test]
+async fn fault_of_a_limiter_stops_the_run() {
+    for kind in [Kind::Error, Kind::PanicInAcquire, Kind::PanicInLaterPoll] {
+        let limiter = Faulty { kind, ..Faulty::default() };
+        let (source, kept) = Source::new(1..100).kept();
+        let run = run(source, Settings::new("faulty", 3), &limiter, |n| async move { Ok(n) });
+        let report = run.finish().await;
+        assert_eq!(report.failures[0].index(), Some(9), "{kind:?}: {report}");
+        let counts = report.last();
+        assert_eq!(counts.taken, counts.succeeded + 1 + counts.never_started, "{kind:?}: {report}");
+        assert_eq!(rest(&kept).await.len(), 99 - counts.succeeded - 1);
+    }
+}
+
+#[tokio::test]
+async fn item_waits_for_other_permits_in_its_slot() {
+    let permits = Permits(Arc::new(Semaphore::new(1)));
+    let taken = permits.0.clone().acquire_owned().await.unwrap();
+    let (source, kept) = Source::new(0..20).kept();
+    let settings = Settings::new("in the slot", 2).capacity(4);
+    let stopped = run(source, settings.clone(), &permits, |n| async move { Ok(n) });
+    settle().await;
+    let counts = *stopped.report().last();
+    assert_eq!((counts.running, counts.succeeded), (2, 0));
+    stopped.cancel();
+    assert_eq!(stopped.finish().await.last().succeeded, 0);
+    assert!(rest(&kept).await.into_iter().eq(0..20), "no job has started");
+    drop(taken);
+
+    let outputs = run(Source::new(0..20), settings.ordered(), &permits, |n| async move { Ok(n) });
+    assert!(outputs.collect().await.unwrap().into_iter().eq(0..20));
+    assert_eq!(permits.0.available_permits(), 1);
+}
+
+/// The job of the next stage needs the only permit.
+#[tokio::test]
+async fn permit_is_dropped_before_the_output_is_handed_on() {
+    let permits = Permits(Arc::new(Semaphore::new(1)));
+    let first = run(Source::new(0..100), Settings::new("first", 1), &permits, |n| async move { Ok(n) });
+    let seen = permits.clone();
+    let second = move |n: u32| {
+        let free = seen.0.clone();
+        async move {
+            free.acquire_owned().await?;
+            Ok(n)
+        }
+    };
+    let second =
+        Run::spawn(Scope::default(), Source::new(first), Settings::new("second", 1), Arc::new(second));
+    assert_eq!(second.collect().await.unwrap().len(), 100);
+}
+
+/// Three limiters, of both kinds.
+#[tokio::test(start_paused = true)]
+async fn limiters_of_both_kinds_compose() {
+    let permits = Permits(Arc::new(Semaphore::new(2)));
+    let (by_key, by_other) = (keys(|n| n % 5), keys(|n| n % 3));
+    let limits = LimitedBy::new(LimitedBy::new(LimitedBy::new((), &permits), &by_key), &by_other);
+    let running = Arc::new(AtomicUsize::new(0));
+    let job = move |n: u32| {
+        let running = Arc::clone(&running);
+        assert!(running.fetch_add(1, SeqCst) < 2);
+        async move {
+            sleep(Duration::from_millis(u64::from(n % 4))).await;
+            running.fetch_sub(1, SeqCst);
+            Ok(n)
+        }
+    };
+    let settings = Settings::new("three", 4).capacity(30).ordered();
+    let run = Run::spawn_limited(Scope::default(), Source::new(0..200), settings, &limits, Arc::new(job));
+    assert!(run.collect().await.unwrap().into_iter().eq(0..200));
+    assert!(by_key.are_free() && by_other.are_free());
+    assert_eq!(permits.0.available_permits(), 2);
+}
+
+/// The future of a permit wakes itself, as `yield_now` does.
+#[derive(Clone)]
+struct Yields;
+
+impl Limiter<u32> for Yields {
+    type Permit = ();
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, item: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
+        let forever = *item == 7;
+        std::future::poll_fn(move |cx| {
+            cx.waker().wake_by_ref();
+            if forever { std::task::Poll::Pending } else { std::task::Poll::Ready(Ok(())) }
+        })
+    }
+}
+
+/// Other tasks of the thread run, and so do the jobs of the other items.
+#[tokio::test]
+async fn held_item_that_wakes_itself_lets_others_run() {
+    let mut run =
+        run(Source::new(0..100), Settings::new("yields", 2).capacity(8), &Yields, |n| async move { Ok(n) });
+    for _ in 0..99 {
+        run.next().await.expect("an output").expect("no failure");
+    }
+    run.cancel();
+    assert_eq!(run.finish().await.last().never_started, 1);
+}
+
+/// A grant that comes from a thread outside the runtime.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_from_other_threads_are_not_lost() {
+    for round in 0..200 {
+        let limiter = keys(|n| n % 4);
+        let run = run(
+            Source::new(0..64),
+            Settings::new("grants", 4).capacity(16),
+            &limiter,
+            |n| async move { Ok(n) },
+        );
+        let other = limiter.clone();
+        let thread = std::thread::spawn(move || {
+            for turn in 0..32 {
+                let permit = other.of((round + turn) % 4).try_acquire_owned();
+                std::thread::yield_now();
+                drop(permit);
+            }
+        });
+        assert_eq!(run.collect().await.unwrap().len(), 64);
+        thread.join().unwrap();
+    }
+}
