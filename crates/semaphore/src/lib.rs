@@ -98,6 +98,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod limiter;
 mod permit;
 mod permits;
 mod semaphore;
@@ -107,6 +108,7 @@ mod with_permit;
 pub use towpath_pattern::prelude::*;
 
 pub use error::{AcquireError, TryAcquireError};
+pub use limiter::Weighted;
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use semaphore::Semaphore;
 pub use with_permit::WithPermit;
