@@ -376,7 +376,7 @@ async fn permit_is_dropped_before_the_output_is_handed_on() {
     let second = move |n: u32| {
         let free = seen.0.clone();
         async move {
-            free.acquire_owned().await?;
+            drop(free.acquire_owned().await?);
             Ok(n)
         }
     };
