@@ -106,6 +106,7 @@
 
 mod guard;
 mod lease;
+mod leased_job;
 mod pool;
 mod resource;
 mod shard;
