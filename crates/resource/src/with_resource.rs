@@ -162,12 +162,14 @@ where
         scope: &Scope,
     ) -> impl Future<Output = Completed<In, J::Out>> + Send {
         async move {
-            let leased = match self.pool.check_out_idle() {
-                Some(idle) => Ok(idle),
+            let (leased, item, running) = match self.pool.check_out_idle() {
+                Some(idle) => {
+                    let (item, running) = taken.start();
+                    (Ok(idle), item, running)
+                }
                 // Boxed: a job with an idle resource does not pay for the size of this future.
-                None => Box::pin(self.pool.check_out()).await,
+                None => Box::pin(taken.start_after(self.pool.check_out())).await,
             };
-            let (item, running) = taken.start();
             let CheckedOut { shard, place, state } = match leased {
                 Ok(checked_out) => checked_out,
                 Err(error) => return running.complete(Err(error)),

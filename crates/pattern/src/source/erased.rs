@@ -287,6 +287,11 @@ impl<T> Source<T> {
         self.inner.close_now(closed);
     }
 
+    /// Ends a source that no poll follows, while the jobs of the run complete.
+    pub(crate) fn stop(&mut self) {
+        self.inner.stop();
+    }
+
     /// Ends the source, and releases its value.
     pub(super) fn release(&mut self) {
         self.state = State::Exhausted;

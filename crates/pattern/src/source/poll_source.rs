@@ -92,6 +92,10 @@ pub(crate) trait PollSource<T>: Send {
     /// in the wait list of a queue.
     fn release(&mut self) {}
 
+    /// Ends a source that no poll follows, while the jobs of the run complete: a source without a
+    /// [`Kept`](super::Kept) drops its value, for which a job may wait. A source around another source stops that source.
+    fn stop(&mut self) {}
+
     /// Takes back items that were taken and never started. A source that keeps no such items returns the items.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         items

@@ -3,6 +3,7 @@
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Wake;
 
 use tokio::time::Instant;
 
@@ -180,7 +181,30 @@ impl<In, Out> StageShared<In, Out> {
         &self.signal
     }
 
-    /// Returns whether no more jobs may start.
+    /// Returns whether no further job starts, also if the jobs that have started complete.
+    #[inline]
+    pub(super) fn is_halted(&self) -> bool {
+        self.signal.is_halted()
+    }
+
+    /// Takes no more items, and completes the jobs that have started.
+    ///
+    /// Every waiting job is polled once: a job that waits before its start gives its item back.
+    pub(super) fn stop_taking(&self) {
+        let slots = self.with(|state| {
+            let slots = state.stop_taking();
+            if slots.is_some() {
+                // Under the lock: a worker that is woken or takes a slot afterwards sees the flag.
+                self.signal.halt();
+            }
+            slots
+        });
+        for slot in slots.into_iter().flatten() {
+            slot.wake();
+        }
+    }
+
+    /// Returns whether the run stops, or is to stop.
     #[inline]
     pub(super) fn is_stopping(&self) -> bool {
         self.signal.is_set()

@@ -8,10 +8,12 @@ use tokio::sync::Notify;
 use crate::util::sync::atomic::{AtomicU8, Ordering};
 
 const RUNNING: u8 = 0;
+/// The run takes no more items, and completes the jobs that have started.
+const HALTED: u8 = 1;
 /// A scope was cancelled. The first task that sees the flag stops the run.
-const REQUESTED: u8 = 1;
+const REQUESTED: u8 = 2;
 /// The run has stopped, and its first cause is known.
-const CONFIRMED: u8 = 2;
+const CONFIRMED: u8 = 3;
 
 /// Signals the stop of a run to workers that are between two looks at the state.
 ///
@@ -27,16 +29,27 @@ pub(super) struct StopSignal {
 }
 
 impl StopSignal {
+    /// Returns whether no further job starts: the run takes no more items, stops, or is to stop.
+    #[inline]
+    pub(super) fn is_halted(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != RUNNING
+    }
+
     /// Returns whether the run stops, or is to stop.
     #[inline]
     pub(super) fn is_set(&self) -> bool {
-        self.state.load(Ordering::Relaxed) != RUNNING
+        self.state.load(Ordering::Relaxed) >= REQUESTED
     }
 
     /// Returns whether the run is to stop and has not stopped yet.
     #[inline]
     pub(super) fn is_requested(&self) -> bool {
         self.state.load(Ordering::Relaxed) == REQUESTED
+    }
+
+    /// Records that the run takes no more items.
+    pub(super) fn halt(&self) {
+        let _ = self.state.compare_exchange(RUNNING, HALTED, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Records that the run has stopped.
@@ -56,8 +69,7 @@ impl Wake for StopSignal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let set = self.state.compare_exchange(RUNNING, REQUESTED, Ordering::Relaxed, Ordering::Relaxed);
-        if set.is_ok() {
+        if self.state.fetch_max(REQUESTED, Ordering::Relaxed) < REQUESTED {
             self.requested.notify_one();
         }
     }

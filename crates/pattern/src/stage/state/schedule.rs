@@ -55,6 +55,9 @@ impl<In, Out> State<In, Out> {
         if self.is_stopped() {
             return self.next_of_stopped(request);
         }
+        if let Some(source) = self.input.take_halted() {
+            return Next::Halt(source);
+        }
         if request.turn == Turn::Jobs
             && let Some((slot, behind)) = self.jobs.pop_woken()
         {
@@ -168,7 +171,7 @@ impl<In, Out> State<In, Out> {
             PollBatch::Failed(failure) => self.forward(failure),
         }
         if count > 0 {
-            let free = if self.is_stopped() { 0 } else { self.free() };
+            let free = if self.is_stopped() || self.input.is_halted() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free, request.light));
             self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
@@ -191,6 +194,11 @@ impl<In, Out> State<In, Out> {
         if sealed {
             self.end_input();
         }
+    }
+
+    /// Returns the source of a halted input.
+    pub(in super::super) fn return_halted(&mut self, source: Source<In>) {
+        self.input.end_lease(source);
     }
 
     /// Records that the source has no more items.

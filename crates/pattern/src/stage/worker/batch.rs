@@ -66,7 +66,7 @@ where
             if let Some(slot) = &self.slot {
                 slot.clear();
             }
-            if self.shared.is_stopping() {
+            if self.shared.is_halted() {
                 return Poll::Ready(());
             }
             let Some(item) = self.buffer.items.pop_front() else { return Poll::Ready(()) };

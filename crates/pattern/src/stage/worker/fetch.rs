@@ -79,7 +79,7 @@ where
         W: Work<In, Out>,
     {
         let stage = &*context.shared;
-        if !self.buffer.items.is_empty() && !self.failed && !stage.is_stopping() {
+        if !self.buffer.items.is_empty() && !self.failed && !stage.is_halted() {
             return self.go_on(cx);
         }
         stage.observe_deadline();
@@ -106,7 +106,7 @@ where
         let looked = stage.with(|state| {
             spare = state.activate(*id, previous, progress);
             state.flush(outputs);
-            // A failed job, or a stop, leaves items in the buffer.
+            // A failed job, a stop, or the end of taking leaves items in the buffer.
             state.make_ready(&mut buffer.items);
             for slot in &*struck {
                 state.strike(slot);
@@ -199,6 +199,16 @@ where
                     true
                 });
                 shared.with(|state| state.sealed(source, sealed));
+                buffer.batch_started = None;
+                buffer.yield_now(cx);
+                Fetched::Pending
+            }
+            Next::Halt(mut source) => {
+                let stopped = catch(|| source.stop());
+                shared.with(|state| state.return_halted(source));
+                if let Err(payload) = stopped {
+                    shared.fail(Cause::from_panic(payload));
+                }
                 buffer.batch_started = None;
                 buffer.yield_now(cx);
                 Fetched::Pending
