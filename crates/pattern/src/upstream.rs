@@ -27,6 +27,9 @@ pub(crate) trait Upstream: Send + Sync {
     /// upstream stages have stopped or finished before, or are being stopped.
     fn stop(&self) -> bool;
 
+    /// Takes no more items from the source, and completes the jobs that have started.
+    fn stop_taking(&self);
+
     /// Ready when only outputs and failures of this stage are left; with `true` if all upstream stages have finished,
     /// too.
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool>;
@@ -90,6 +93,15 @@ pub(crate) fn stop_chain(stage: &dyn Upstream) {
     {
         next = stage.upstream().map(|stage| &**stage);
     }
+}
+
+/// Ends the taking of the first stage upstream of `stage`, or of `stage`. The later stages complete the items in the chain.
+pub(crate) fn stop_taking_chain(stage: &dyn Upstream) {
+    let mut first = stage;
+    while let Some(upstream) = first.upstream() {
+        first = &**upstream;
+    }
+    first.stop_taking();
 }
 
 /// Ready when only outputs and failures are left of `stage` and all upstream stages.

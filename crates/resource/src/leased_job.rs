@@ -56,7 +56,7 @@ where
         if let Some(idle) = pool.check_out_idle() {
             return Self::start(pool, idle, taken, &start);
         }
-        let checking_out = Box::pin(async move { (pool.check_out().await, taken) });
+        let checking_out = Box::pin(taken.wait_for(pool.check_out()));
         Self::CheckOut { checking_out, pool, start }
     }
 

@@ -134,9 +134,9 @@ impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
         async move {
             // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and
             // the worker would treat the job as a waiting job.
-            let permit = match self.semaphore.try_acquire() {
-                Ok(permit) => Ok(permit),
-                Err(_) => self.semaphore.acquire().await,
+            let (permit, taken) = match self.semaphore.try_acquire() {
+                Ok(permit) => (Ok(permit), taken),
+                Err(_) => taken.wait_for(self.semaphore.acquire()).await,
             };
             let (item, running) = taken.start();
             let result = match permit {

@@ -95,6 +95,11 @@ impl<Out: Send + 'static> Indexed<Out> {
         self.run.cancel();
     }
 
+    /// Takes no more items, and completes the jobs that have started, as [`Run::stop_taking`] does.
+    pub fn stop_taking(&self) {
+        self.run.stop_taking();
+    }
+
     /// Waits until the run has ended, and returns the report, as [`Run::finish`] does.
     ///
     /// # Cancel safety

@@ -20,7 +20,7 @@ use crate::scope::Scope;
 use crate::settings::{Order, Settings};
 use crate::source::Source;
 use crate::stage::{self, Delivered, Delivery, OutputPort, Took, Work};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, stop_taking_chain};
 use crate::util::batch_size::BatchSize;
 use crate::util::panic::drop_quietly;
 
@@ -288,6 +288,49 @@ impl<Out: Send + 'static> Run<Out> {
     /// ```
     pub fn cancel(&self) {
         self.port.cancel(Cancelled::Run);
+    }
+
+    /// Takes no more items. The run still yields the outputs of the jobs that have started, and then ends without a failure.
+    ///
+    /// In a chain of stages, the *first* stage takes no more items, also if this method is called after the run was moved
+    /// into the source of a second run and on the second run. The later stages complete all items that are in the chain.
+    /// For producers and consumers, no further producer starts, the producers that have started complete, and the consumers
+    /// receive the whole queue.
+    ///
+    /// Items that were taken and never started count as [never started](crate::Counts::never_started). With
+    /// [`Source::kept`], the items come back in the order of the takes, followed by the rest of the source. An item that
+    /// waits in [`Taken::wait_for`](crate::Taken::wait_for), for a permit for instance, was never started, and neither was an item
+    /// that a limiter holds.
+    ///
+    /// A source that is not kept is dropped soon after the call, before the end of the run. So a task or a job that sends
+    /// to a full channel of the source gets an error, and does not wait for ever.
+    ///
+    /// A second call has no effect, and neither has a call after the end of the source. [`Run::drain`] sets a limit to
+    /// the time of the remaining jobs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let double = Arc::new(|x: u64| async move { Ok(x * 2) });
+    /// let (numbers, kept) = Source::new(0_u64..).kept();
+    /// let mut run = Run::spawn(Scope::default(), numbers, Settings::new("double", 2).ordered(), double);
+    /// let mut outputs = Vec::new();
+    /// while let Some(output) = run.next().await {
+    ///     outputs.push(output?);
+    ///     if outputs.len() == 10 {
+    ///         run.stop_taking();
+    ///     }
+    /// }
+    /// let mut rest = kept.take().expect("the run is over");
+    /// assert_eq!(rest.next().await.transpose()?, Some(outputs.len() as u64));
+    /// # Ok(()) }
+    /// ```
+    pub fn stop_taking(&self) {
+        stop_taking_chain(&*self.port);
     }
 
     /// Waits until the run has ended, discards the outputs, and returns the report: the counts of all items, and the

@@ -292,9 +292,19 @@ impl<T> Source<T> {
         self.inner.held()
     }
 
+    /// Returns whether the source is in the wait list of a limiter, or holds a permit of an item that it holds.
+    pub(crate) fn waits_for_permits(&self) -> bool {
+        self.inner.waits_for_permits()
+    }
+
     /// Takes out the items that the source holds, in the order of their numbers.
     pub(crate) fn take_held(&mut self) -> VecDeque<Item<T>> {
         self.inner.take_held()
+    }
+
+    /// Ends a source that no poll follows, while the jobs of the run complete.
+    pub(crate) fn stop(&mut self) {
+        self.inner.stop();
     }
 
     /// Ends the source, and releases its value.

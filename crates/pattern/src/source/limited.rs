@@ -50,6 +50,8 @@ struct LimitedSource<In, A, F> {
     spare_waker: Option<Arc<HeldWaker>>,
     /// The inner source has no more items.
     exhausted: bool,
+    /// The run takes no more items.
+    stopped: bool,
     /// The name of the stage.
     stage: Arc<str>,
     /// Panics of the drops of permits that were not used.
@@ -63,7 +65,8 @@ type Waiting<F> = Pin<Box<Option<Unconstrained<F>>>>;
 struct Held<In, F> {
     index: usize,
     value: In,
-    future: Waiting<F>,
+    /// `None` once the run takes no more items.
+    future: Option<Waiting<F>>,
     waker: Arc<HeldWaker>,
 }
 
@@ -144,6 +147,7 @@ impl<In: Send + 'static> Source<In> {
             spares: Vec::new(),
             spare_waker: None,
             exhausted: false,
+            stopped: false,
             stage,
             panicked: Vec::new(),
         })
@@ -165,14 +169,15 @@ where
         for seq in numbers.drain(..) {
             // An item that was yielded is not held any more.
             let Some(held) = self.held.get_mut(&seq) else { continue };
+            let Some(future) = &mut held.future else { continue };
             // The swap acquires the writes of the callers that woke the item.
             held.waker.listed.swap(false, Ordering::AcqRel);
             let waker = Waker::from(Arc::clone(&held.waker));
-            let polled = poll_future(held.future.as_mut(), &mut Context::from_waker(&waker));
+            let polled = poll_future(future.as_mut(), &mut Context::from_waker(&waker));
             if let Poll::Ready(acquired) = polled
                 && let Some(held) = self.held.remove(&seq)
             {
-                self.keep_spare(held.future);
+                held.future.into_iter().for_each(|future| self.keep_spare(future));
                 let position = Position { index: held.index, seq };
                 into.push_ready(Item { position, value: Admitted::with(held.value, acquired) });
             }
@@ -219,7 +224,7 @@ where
                 Some(Admitted::with(value, acquired))
             }
             Poll::Pending => {
-                let held = Held { index: position.index, value, future: waiting, waker };
+                let held = Held { index: position.index, value, future: Some(waiting), waker };
                 self.held.insert(position.seq, held);
                 None
             }
@@ -351,8 +356,22 @@ where
         self.source.release();
     }
 
+    /// Leaves the wait lists of the limiters, and gives granted permits back: another run may wait for a permit, while the
+    /// jobs of this run complete.
+    fn stop(&mut self) {
+        self.stopped = true;
+        for held in self.held.values_mut() {
+            self.panicked.extend(drop_caught(held.future.take()));
+        }
+        self.source.stop();
+    }
+
     fn held(&self) -> usize {
         self.held.len()
+    }
+
+    fn waits_for_permits(&self) -> bool {
+        !self.stopped && !self.held.is_empty()
     }
 
     fn take_held(&mut self) -> VecDeque<Item<Admitted<In, P>>> {

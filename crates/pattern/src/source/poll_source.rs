@@ -93,6 +93,10 @@ pub(crate) trait PollSource<T>: Send {
     /// in the wait list of a queue.
     fn release(&mut self) {}
 
+    /// Ends a source that no poll follows, while the jobs of the run complete: a source without a
+    /// [`Kept`](super::Kept) drops its value, for which a job may wait. A source around another source stops that source.
+    fn stop(&mut self) {}
+
     /// Takes back items that were taken and never started. A source that keeps no such items returns the items.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         items
@@ -101,6 +105,11 @@ pub(crate) trait PollSource<T>: Send {
     /// Returns the number of items that the source has taken and holds: the items have numbers, and count as taken.
     fn held(&self) -> usize {
         0
+    }
+
+    /// Returns whether the source is in the wait list of a limiter, or holds a permit of an item that it holds.
+    fn waits_for_permits(&self) -> bool {
+        false
     }
 
     /// Takes out the items that the source holds, in the order of their numbers.

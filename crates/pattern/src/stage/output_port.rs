@@ -177,6 +177,10 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
         self.stop_unwanted()
     }
 
+    fn stop_taking(&self) {
+        StageShared::stop_taking(self);
+    }
+
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {

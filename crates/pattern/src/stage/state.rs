@@ -243,6 +243,17 @@ impl<In, Out> State<In, Out> {
         self.effects.stop_upstream = true;
     }
 
+    /// Takes no more items: items that have not started are never started. Returns the slots of all jobs, or `None` if the
+    /// run has stopped, all items have completed, or this is not the first call.
+    pub(super) fn stop_taking(&mut self) -> Option<Vec<Arc<Slot<Out>>>> {
+        if self.is_stopped() || self.is_over() || self.input.is_halted() {
+            return None;
+        }
+        self.input.halt();
+        self.workers.notify_parked(&mut self.effects.wakes);
+        Some(self.jobs.all())
+    }
+
     /// Stops the run for a cause that belongs to no item.
     pub(super) fn fail(&mut self, cause: Cause) {
         let failure = self.failure(cause);
@@ -635,6 +646,11 @@ impl<In, Out> State<In, Out> {
     /// all outputs of an abandoned run. Failures of an abandoned run stay in the queue, ahead of later failures.
     pub(super) fn take_undeliverable(&mut self) -> VecDeque<Output<Out>> {
         if !self.abandoned {
+            if self.input.is_halted() && !self.is_stopped() {
+                // The items of the gaps were never started.
+                self.output.close_gaps();
+                self.notify_receiver();
+            }
             return self.output.take_held_back();
         }
         self.output.take_all_if(|output| output.result.is_ok())
@@ -787,7 +803,12 @@ mod tests {
                 Next::Run => (self.held, self.counted) = (self.items.len(), true),
                 Next::Park => self.mode = Mode::Parked,
                 Next::Leave => self.mode = Mode::Leaving,
-                Next::Poll(_) | Next::Seal(_) | Next::Retry | Next::Resume(..) | Next::Sweep(_) => {}
+                Next::Poll(_)
+                | Next::Seal(_)
+                | Next::Halt(_)
+                | Next::Retry
+                | Next::Resume(..)
+                | Next::Sweep(_) => {}
             }
             next
         }

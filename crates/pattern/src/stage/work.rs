@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::thread;
 
 use pin_project_lite::pin_project;
@@ -306,6 +306,49 @@ impl<In, Out> Taken<In, Out> {
         (value, Running { ticket })
     }
 
+    /// Waits until `ready` completes, and returns the output and the item: for work that awaits a permit or a resource before
+    /// the start.
+    ///
+    /// If the run takes no more items ([`Run::stop_taking`](crate::Run::stop_taking)) or drains during the wait, the item
+    /// was never started. The item goes back, and the stage drops the work. After a plain `await` before the start, the
+    /// work continues, and the run completes the item.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the item goes back as with the drop of a `Taken`, and `ready` is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use tokio::sync::Semaphore;
+    /// use towpath_pattern::{Run, Scope, Settings, Source, Taken};
+    ///
+    /// let permits = Arc::new(Semaphore::new(1));
+    /// let shared = Arc::clone(&permits);
+    /// let double = move |taken: Taken<u64, u64>| {
+    ///     let permits = Arc::clone(&shared);
+    ///     async move {
+    ///         let (permit, taken) = taken.wait_for(permits.acquire_owned()).await;
+    ///         let (item, running) = taken.start();
+    ///         running.complete(permit.map(|_permit| item * 2).map_err(anyhow::Error::from))
+    ///     }
+    /// };
+    /// let held = permits.acquire().await?;
+    /// let (source, kept) = Source::new([1, 2, 3]).kept();
+    /// let run = Run::spawn(Scope::default(), source, Settings::new("double", 2), double);
+    /// tokio::task::yield_now().await;
+    /// run.stop_taking(); // although all items wait for the permit
+    /// assert!(run.collect().await?.is_empty());
+    /// drop(held);
+    /// assert_eq!(kept.take().expect("the run is over").next().await.transpose()?, Some(1));
+    /// # Ok(()) }
+    /// ```
+    pub fn wait_for<F: Future>(self, ready: F) -> impl Future<Output = (F::Output, Self)> + use<F, In, Out> {
+        WaitFor { ready, taken: Some(self) }
+    }
+
     /// Returns the scope of the jobs of the run, for a work that is a closure. If the run is over, the returned scope is
     /// cancelled.
     #[must_use]
@@ -330,11 +373,41 @@ impl<In, Out> Taken<In, Out> {
         RunningJob { job: Some(job.call_in(item, scope)), ticket }
     }
 
+    /// Returns whether the run starts no further job.
+    fn is_withdrawn(&self) -> bool {
+        self.ticket.0.as_ref().is_none_or(|stage| stage.is_halted())
+    }
+
     #[cold]
     fn give_back(&mut self) {
         if let (Some(value), Some(stage)) = (self.value.take(), self.ticket.0.take()) {
             stage.keep_dropped(Item { position: self.position, value });
         }
+    }
+}
+
+pin_project! {
+    /// An item before its start.
+    struct WaitFor<F, In, Out> {
+        #[pin]
+        ready: F,
+        // `None` after the wait, and once the run takes no more items.
+        taken: Option<Taken<In, Out>>,
+    }
+}
+
+impl<F: Future, In, Out> Future for WaitFor<F, In, Out> {
+    type Output = (F::Output, Taken<In, Out>);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.taken.as_ref().is_none_or(Taken::is_withdrawn) {
+            // The worker drops a job without an item.
+            *this.taken = None;
+            return Poll::Pending;
+        }
+        let ready = ready!(this.ready.poll(cx));
+        Poll::Ready((ready, this.taken.take().expect("checked before")))
     }
 }
 

@@ -34,6 +34,7 @@ mod scope_wait;
 mod shut_down;
 mod source;
 mod spawn_value;
+mod stop_taking;
 mod work_panics;
 mod workers;
 mod wrong_uses;

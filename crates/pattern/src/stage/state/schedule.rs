@@ -56,6 +56,9 @@ impl<In, Out> State<In, Out> {
         if self.is_stopped() {
             return self.next_of_stopped(request);
         }
+        if let Some(source) = self.input.take_halted() {
+            return Next::Halt(source);
+        }
         if request.turn == Turn::Jobs
             && let Some((slot, behind)) = self.jobs.pop_woken()
         {
@@ -118,6 +121,9 @@ impl<In, Out> State<In, Out> {
         if let Some((slot, behind)) = self.jobs.pop_woken() {
             return Next::Resume(slot, behind);
         }
+        if let Some(source) = self.input.lease(Source::waits_for_permits) {
+            return Next::Halt(source);
+        }
         let mut slots = Vec::new();
         self.jobs.sweep(LARGEST_SWEEP, &mut slots);
         if !slots.is_empty() {
@@ -171,7 +177,7 @@ impl<In, Out> State<In, Out> {
             PollBatch::Failed(failure) => self.forward(failure),
         }
         if count > 0 {
-            let free = if self.is_stopped() { 0 } else { self.free() };
+            let free = if self.is_stopped() || self.input.is_halted() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free, request.light));
             self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
@@ -197,6 +203,11 @@ impl<In, Out> State<In, Out> {
         if sealed {
             self.end_input();
         }
+    }
+
+    /// Returns the source of a halted input.
+    pub(in super::super) fn return_halted(&mut self, source: Source<In>) {
+        self.input.end_lease(source);
     }
 
     /// Records that the source has no more items.

@@ -107,7 +107,7 @@ where
             spare = state.activate(*id, previous, progress);
             state.flush(outputs);
             buffer.limit_changes = stage.limit_changes();
-            // A failed job, a stop, or a change of the limit leaves items in the buffer.
+            // A failed job, a stop, the end of taking, or a change of the limit leaves items in the buffer.
             state.make_ready(&mut buffer.items);
             for slot in &*struck {
                 state.strike(slot);
@@ -201,6 +201,16 @@ where
                     true
                 });
                 shared.with(|state| state.sealed(source, sealed));
+                buffer.batch_started = None;
+                buffer.yield_now(cx);
+                Fetched::Pending
+            }
+            Next::Halt(mut source) => {
+                let stopped = catch(|| source.stop());
+                shared.with(|state| state.return_halted(source));
+                if let Err(payload) = stopped {
+                    shared.fail(Cause::from_panic(payload));
+                }
                 buffer.batch_started = None;
                 buffer.yield_now(cx);
                 Fetched::Pending
