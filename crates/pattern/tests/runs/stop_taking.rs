@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 use towpath_pattern::{
-    Failure, Indexed, Kept, Monitor, OnFailure, PatternExt, Run, Scope, Settings, Source, Taken, anyhow, queue,
+    Failure, Indexed, Kept, Monitor, OnFailure, PatternExt, Run, Scope, Settings, Source, Taken, anyhow,
+    queue,
 };
 
 use super::{run_in, settle};
@@ -195,7 +196,8 @@ async fn consumers_receive_the_whole_queue() {
             Ok(())
         }
     });
-    let producers = Run::spawn_discarding(scope.clone(), Source::new(0..), Settings::new("produce", 2), produce);
+    let producers =
+        Run::spawn_discarding(scope.clone(), Source::new(0..), Settings::new("produce", 2), produce);
     let consume = Arc::new(|item: u64| async move {
         sleep(Duration::from_millis(1)).await;
         Ok(item)
@@ -248,7 +250,8 @@ async fn ordered_outputs_behind_an_item_never_started_are_yielded() {
 
 #[tokio::test]
 async fn second_call_and_late_call_have_no_effect() {
-    let run = run_in(&Scope::default(), 0..3_u64, Settings::new("some", 1), |item: u64| async move { Ok(item) });
+    let run =
+        run_in(&Scope::default(), 0..3_u64, Settings::new("some", 1), |item: u64| async move { Ok(item) });
     settle().await;
     run.stop_taking();
     run.stop_taking();
@@ -258,7 +261,8 @@ async fn second_call_and_late_call_have_no_effect() {
     run.stop_taking();
     let report = run.finish().await;
     assert_eq!(count(&monitor), report.last().never_started);
-    let over = run_in(&Scope::default(), 0..3_u64, Settings::new("some", 4), |item: u64| async move { Ok(item) });
+    let over =
+        run_in(&Scope::default(), 0..3_u64, Settings::new("some", 4), |item: u64| async move { Ok(item) });
     settle().await;
     over.stop_taking();
     assert_eq!(over.collect().await.expect("no failure").len(), 3);
