@@ -134,8 +134,12 @@ pub enum Cancelled {
     Run,
     /// The run was dropped before its end.
     Dropped,
-    /// The [`Scope`](crate::Scope) of the run, or an ancestor of the scope, was cancelled.
+    /// The [`Scope`](crate::Scope) of the run, or an ancestor of the scope, was cancelled. Or the scope was
+    /// [draining](crate::Scope::drain) at the start of the run or the task, and has refused the run or the task.
     Scope,
+    /// A drain was forced to its end: the budget was spent, or a second signal came. See
+    /// [`Run::drain`](crate::Run::drain) and [`Scope::drain`](crate::Scope::drain).
+    Drain,
     /// The deadline of the scope passed.
     Deadline,
     /// The upstream run, which is the source of the run, had stopped, and the failure of the upstream run had already
@@ -569,6 +573,7 @@ impl fmt::Display for Cancelled {
             Self::Run => "cancelled: the run was cancelled",
             Self::Dropped => "cancelled: the run was dropped",
             Self::Scope => "cancelled: its scope was cancelled",
+            Self::Drain => "cancelled: the drain was forced to its end",
             Self::Deadline => "cancelled: the deadline passed",
             Self::Upstream => "cancelled: the run before it had been stopped",
             Self::Runtime => "cancelled: the runtime was shut down",

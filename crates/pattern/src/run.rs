@@ -3,6 +3,7 @@
 mod as_source;
 mod awaited;
 mod collect;
+mod drain;
 mod indexed;
 mod limited;
 mod monitor;

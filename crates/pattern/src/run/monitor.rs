@@ -56,7 +56,7 @@ impl Monitor {
     #[must_use]
     pub fn report(&self) -> Report {
         let stages = self.stages.iter().map(|stage| stage.report()).collect();
-        Report { stages, failures: Vec::new() }
+        Report { stages, ..Report::default() }
     }
 }
 

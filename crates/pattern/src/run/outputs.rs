@@ -232,7 +232,7 @@ impl<Out: Send + 'static> Run<Out> {
             upstream = stage.upstream();
         }
         stages.reverse();
-        Report { stages, failures: Vec::new() }
+        Report { stages, ..Report::default() }
     }
 
     /// Returns a handle that reports the counts of the run from another task, for example for a page of metrics.
@@ -360,10 +360,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// ```
     pub async fn finish(mut self) -> Report {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
-            match finished.result {
-                Ok(_) => self.port.discard(VecDeque::from([finished])),
-                Err(failure) => self.keep(failure),
-            }
+            self.discard(finished);
         }
         let (cause, others) = self.port.take_failures();
         for failure in cause.into_iter().chain(others) {
@@ -372,6 +369,14 @@ impl<Out: Send + 'static> Run<Out> {
         // The counts of the report include the failures that are not kept.
         self.unkept = 0;
         Report { failures: std::mem::take(&mut self.kept), ..self.report() }
+    }
+
+    /// Drops an output, and keeps a failure for the report.
+    pub(super) fn discard(&mut self, finished: Output<Out>) {
+        match finished.result {
+            Ok(_) => self.port.discard(VecDeque::from([finished])),
+            Err(failure) => self.keep(failure),
+        }
     }
 
     #[inline]

@@ -7,6 +7,7 @@ mod cancelled_task;
 mod deadline_ready;
 mod deadline_token;
 mod display;
+mod drain;
 mod drop_order;
 mod dropped_items;
 mod dropped_run;
