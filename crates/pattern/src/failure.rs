@@ -251,6 +251,12 @@ impl Failure {
         self
     }
 
+    /// Replaces the index of the failed input, if there is an index.
+    pub(crate) fn map_index(mut self, map: impl Fn(usize) -> usize) -> Self {
+        self.0.index = self.0.index.map(map);
+        self
+    }
+
     /// Returns the index of the failed input, counted from zero at the first stage; `None` if the failure belongs to
     /// the run and to no item.
     #[must_use]

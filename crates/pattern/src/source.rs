@@ -1,10 +1,12 @@
 //! Sources: the inputs of a run.
 
 mod adapters;
+mod chunks;
 mod erased;
 mod generator;
 mod into_source;
 mod limited;
+mod merge;
 mod poll_source;
 mod resume;
 

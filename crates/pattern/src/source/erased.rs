@@ -200,6 +200,8 @@ impl<T: Send + 'static> Source<T> {
                 match polled {
                     PollBatch::Pending if batch.is_empty() => return Poll::Pending,
                     PollBatch::Quiescent if batch.is_empty() && !self.seal() => {}
+                    // All items so far are held.
+                    PollBatch::Ready if batch.is_empty() => {}
                     _ => {
                         proceed.made_progress();
                         return Poll::Ready(polled);
@@ -311,6 +313,11 @@ impl<T> Source<T> {
     pub(super) fn release(&mut self) {
         self.state = State::Exhausted;
         self.inner.release();
+    }
+
+    /// Returns whether the source keeps items that are given back.
+    pub(super) fn keeps(&self) -> bool {
+        self.inner.keeps()
     }
 
     /// Returns whether the source keeps items that are given back. If so, the source is made ready for one more run.

@@ -193,10 +193,11 @@ where
         into: &mut ItemBatch<Admitted<In, P>>,
     ) -> PollBatch {
         let mut batch = mem::take(&mut self.batch);
+        // The inner source may hold items, too: their numbers are numbers of this stage.
+        batch.number_from(into.next_number());
         let polled = self.source.poll_batch(cx, max, &mut batch);
+        into.number_from(batch.next_number());
         while let Some(Item { position, value }) = batch.pop_front() {
-            let seq = into.take_number();
-            let position = Position { index: position.index, seq };
             if let Some(value) = self.admit(position, value) {
                 into.push_ready(Item { position, value });
             }
@@ -294,14 +295,14 @@ where
             if self.exhausted {
                 break PollBatch::Exhausted;
             }
-            if left == 0 {
+            if left == 0 && self.source.held() == 0 {
                 // Without room, only a grant gives the stage an item.
                 break if max == 0 && into.is_empty() { PollBatch::Pending } else { PollBatch::Ready };
             }
             match self.take_new(cx, left, into) {
                 PollBatch::Exhausted => self.exhausted = true,
                 // All items so far are held.
-                PollBatch::Ready if into.is_empty() => {}
+                PollBatch::Ready if into.is_empty() && left > 0 => {}
                 polled => break polled,
             }
         };
@@ -367,7 +368,7 @@ where
     }
 
     fn held(&self) -> usize {
-        self.held.len()
+        self.held.len() + self.source.held()
     }
 
     fn waits_for_permits(&self) -> bool {
@@ -381,7 +382,11 @@ where
             let position = Position { index: held.index, seq };
             Item { position, value: Admitted::new(held.value) }
         });
-        items.collect()
+        let mut items: VecDeque<_> = items.collect();
+        let inner = self.source.take_held().into_iter();
+        items.extend(inner.map(|Item { position, value }| Item { position, value: Admitted::new(value) }));
+        items.make_contiguous().sort_unstable_by_key(|item| item.position.seq);
+        items
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, Admitted<In, P>)>) -> VecDeque<(usize, Admitted<In, P>)> {
@@ -394,10 +399,7 @@ where
 impl<In, A, F> LimitedSource<In, A, F> {
     /// Passes the values on that were found during the close of the inner source, and the panics of permits.
     fn pass_on<P: Default>(&mut self, inner: Closed<In>, closed: &mut Closed<Admitted<In, P>>) {
-        let Closed { between, cause, failures } = inner;
-        closed.between.extend(between.into_iter().map(|(index, value)| (index, Admitted::new(value))));
-        closed.cause = closed.cause.take().or(cause);
-        closed.failures.extend(failures);
+        closed.extend(inner, Admitted::new);
         let panicked = self
             .panicked
             .drain(..)
