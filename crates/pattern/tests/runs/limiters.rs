@@ -548,3 +548,94 @@ async fn grants_from_other_threads_are_not_lost() {
         thread.join().unwrap();
     }
 }
+
+/// The future of every item waits for the call of `acquire` for the next item.
+#[derive(Clone, Default)]
+struct GrantsTheLast(Arc<Mutex<Option<Arc<Semaphore>>>>);
+
+impl Limiter<u32> for GrantsTheLast {
+    type Permit = ();
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, item: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
+        let granted = Arc::new(Semaphore::new(0));
+        let last = self.0.lock().unwrap().replace(Arc::clone(&granted));
+        if let Some(last) = last {
+            last.add_permits(1);
+        }
+        let ends = *item == 9;
+        async move {
+            if !ends {
+                granted.acquire().await?.forget();
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The grant comes in the poll of the source that holds the item, and so before the source stores the waker of its worker.
+/// The last item comes in the first poll, or after a pause of the source.
+#[tokio::test]
+async fn grant_within_the_poll_of_the_source_starts_its_item() {
+    for pauses in [false, true] {
+        let source = Source::generate(move |out| async move {
+            for item in 0..10 {
+                if pauses {
+                    settle().await;
+                }
+                out.send(item).await;
+            }
+            pending::<()>().await;
+        });
+        let started = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&started);
+        let job = move |_: u32| {
+            count.fetch_add(1, SeqCst);
+            async { Ok(()) }
+        };
+        let settings = Settings::new("grants", 2).capacity(20);
+        let run = run(source, settings, &GrantsTheLast::default(), job);
+        for _ in 0..20 {
+            settle().await;
+        }
+        assert_eq!(started.load(SeqCst), 10, "a granted item waits (with pauses: {pauses})");
+        drop(run);
+    }
+}
+
+/// The permit of another task is handed to a held item, and the run is stopped before the run notices.
+#[tokio::test]
+async fn permit_granted_to_a_held_item_is_back_after_a_stop() {
+    type Stop = fn(Run<u32>, &Scope) -> Option<Run<u32>>;
+    let stops: [(&str, Stop); 3] = [
+        ("the run is cancelled", |run, _| {
+            run.cancel();
+            Some(run)
+        }),
+        ("the scope is cancelled", |run, scope| {
+            scope.cancel();
+            Some(run)
+        }),
+        ("the run is dropped", |_, _| None),
+    ];
+    for (what, stop) in stops {
+        let limiter = keys(|_| 0);
+        let other = limiter.of(0).acquire_owned().await.unwrap();
+        let (source, kept) = Source::new(0..9).kept();
+        let scope = Scope::new("granted");
+        let limits = LimitedBy::new((), &limiter);
+        let settings = Settings::new("granted", 2).capacity(3);
+        let job = Arc::new(|n| async move { Ok(n) });
+        let run = Run::spawn_limited(scope.clone(), source, settings, &limits, job);
+        settle().await;
+        assert_eq!(run.report().last().waiting(), 5);
+        drop(other);
+        let stopped = stop(run, &scope);
+        if let Some(run) = stopped {
+            assert_eq!(run.finish().await.last().never_started, 5, "{what}");
+        }
+        scope.wait().await.unwrap();
+        assert!(limiter.are_free(), "{what}, and a held item keeps its permit");
+        assert!(rest(&kept).await.into_iter().eq(0..9), "{what}");
+    }
+}
