@@ -189,6 +189,22 @@ async fn full_stage_of_held_items_continues_with_a_grant() {
     assert!(run.collect().await.unwrap().into_iter().eq(0..50));
 }
 
+/// Items 0 and 5 wait for a permit that another task has, and the outputs of the other items fill the stage.
+#[tokio::test]
+async fn full_stage_with_held_items_continues_with_room() {
+    let limiter = keys(|n| u32::from(n % 5 > 0) * n);
+    let other = limiter.of(0).acquire_owned().await.unwrap();
+    let settings = Settings::new("full", 1).capacity(3);
+    let mut run =
+        run(Source::new([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), settings, &limiter, |n| async move { Ok(n) });
+    for n in [1, 2, 3, 4, 6, 7, 8, 9] {
+        settle().await;
+        assert_eq!(run.next().await.expect("an output").expect("no failure"), n);
+    }
+    drop(other);
+    assert_eq!(run.collect().await.unwrap(), [0, 5]);
+}
+
 /// Which items a stopped run gives back, in which order.
 async fn rest(kept: &towpath_pattern::Kept<u32>) -> Vec<u32> {
     let mut rest = kept.take().expect("the run is over");

@@ -14,6 +14,7 @@ pub mod jobs;
 #[path = "../../../../crates/pattern/src/util"]
 mod util {
     pub mod batch_size;
+    pub mod budget;
     pub mod cache_padded;
     pub mod mutex;
     pub mod panic;
