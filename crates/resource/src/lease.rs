@@ -67,7 +67,11 @@ impl<'a, R: Resource> Lease<'a, R> {
     }
 
     /// Waits for the end of the scope of the resource, ends the lease, and returns the final result of a job with `result`.
-    pub(crate) async fn complete_after<T>(self, scope: Scope, result: anyhow::Result<T>) -> anyhow::Result<T> {
+    pub(crate) async fn complete_after<T>(
+        self,
+        scope: Scope,
+        result: anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let result = self.wait_for_scope(scope, result).await;
         self.complete(outcome_of(&result));
         result
@@ -75,11 +79,7 @@ impl<'a, R: Resource> Lease<'a, R> {
 
     /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
     /// scope.
-    async fn wait_for_scope<T>(
-        &self,
-        scope: Scope,
-        result: anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+    async fn wait_for_scope<T>(&self, scope: Scope, result: anyhow::Result<T>) -> anyhow::Result<T> {
         if result.is_err() {
             scope.cancel();
         }

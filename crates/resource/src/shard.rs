@@ -163,7 +163,8 @@ impl<S> Shard<S> {
             places.vacant = vacant.next;
             return index;
         }
-        let index = PlaceIndex::try_from(places.all.len()).expect("fewer places than waiting jobs fit into memory");
+        let index =
+            PlaceIndex::try_from(places.all.len()).expect("fewer places than waiting jobs fit into memory");
         places.all.push(Place { state: None, outcome: None, discarded: false, scope: None, next: END });
         index
     }
@@ -211,7 +212,8 @@ impl<S> Shard<S> {
         let mut places = self.lock();
         let next = places.complete_job(index, outcome);
         // One locked section: later, the place may be at a different job.
-        let scope = if matches!(next, NextStep::Wait) { places.all[index as usize].scope.clone() } else { None };
+        let scope =
+            if matches!(next, NextStep::Wait) { places.all[index as usize].scope.clone() } else { None };
         (next, scope)
     }
 

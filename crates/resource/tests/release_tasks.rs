@@ -38,7 +38,11 @@ impl Count {
 }
 
 /// Runs `jobs` jobs at once on two threads, so that all resources are idle at the end of the run.
-fn run<S, R, Fut>(jobs: usize, state: impl Fn() -> S + Send + Sync + 'static, release: R) -> anyhow::Result<()>
+fn run<S, R, Fut>(
+    jobs: usize,
+    state: impl Fn() -> S + Send + Sync + 'static,
+    release: R,
+) -> anyhow::Result<()>
 where
     S: Send + 'static,
     R: Fn(S) -> Fut + Send + Sync + 'static,
