@@ -30,9 +30,9 @@ impl Count {
     /// Blocks the thread until the count is `wanted`.
     fn wait_for(&self, wanted: usize) -> anyhow::Result<()> {
         let count = self.count.lock().unwrap();
-        let (_count, waited) =
+        let (_guard, timeout) =
             self.changed.wait_timeout_while(count, PATIENCE, |count| *count < wanted).unwrap();
-        anyhow::ensure!(!waited.timed_out(), "{wanted} releases did not start");
+        anyhow::ensure!(!timeout.timed_out(), "{wanted} releases did not start");
         Ok(())
     }
 }
@@ -86,7 +86,10 @@ fn release_that_blocks_holds_up_no_free_thread() {
             let (started, unblocked) = (Arc::clone(&started), Arc::clone(&unblocked));
             async move {
                 match started.add() {
-                    1 => Ok(unblocked.notified().await),
+                    1 => {
+                        unblocked.notified().await;
+                        Ok(())
+                    }
                     2 => {
                         let waited = started.wait_for(3);
                         unblocked.notify_one();
