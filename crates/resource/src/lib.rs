@@ -106,7 +106,6 @@
 
 mod guard;
 mod lease;
-mod leased_job;
 mod pool;
 mod resource;
 mod shard;

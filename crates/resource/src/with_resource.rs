@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use towpath_pattern::{
     Cause, Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope, Settings,
-    Source, Taken, Work, builders,
+    Source, Taken, Work, builders, drive_job,
 };
 
 use crate::guard::ResourceGuard;
-use crate::leased_job::LeasedJob;
-use crate::pool::Pool;
+use crate::lease::Lease;
+use crate::pool::{CheckedOut, Pool};
 use crate::resource::Resource;
 
 /// The default time limit of a release.
@@ -170,15 +170,36 @@ where
     R: Resource,
     J: Job<(ResourceGuard<R::State>, In)>,
 {
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
         taken: Taken<In, J::Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<In, J::Out>> + Send {
-        let start = |shard: &Arc<_>, place, state, item| {
-            self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope)
-        };
-        LeasedJob::new(&self.pool, taken, start)
+        async move {
+            let (checked_out, taken) = match self.pool.check_out_idle() {
+                Some(idle) => (Ok(idle), taken),
+                // Boxed: a job with an idle resource does not pay for the size of this future.
+                None => Box::pin(taken.wait_for(self.pool.check_out())).await,
+            };
+            let CheckedOut { shard, place, state } = match checked_out {
+                Ok(checked_out) => checked_out,
+                Err(error) => return taken.start().1.complete(Err(error)),
+            };
+            let (item, running) = taken.start();
+            let mut lease = Lease::new(&self.pool, shard, place);
+            let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
+            let mut result = drive_job(job, |cause| running.report(cause)).await;
+            if result.is_ok() && lease.reuse_after_success() {
+                return running.complete(result);
+            }
+            if let Some(resource_scope) = lease.complete_without_scope(&result) {
+                // Boxed: a job without a scope does not pay for the size of this future.
+                result = Box::pin(lease.complete_after(resource_scope, result)).await;
+            }
+            running.complete(result)
+        }
     }
 
     async fn shutdown(&self) -> Vec<Cause> {

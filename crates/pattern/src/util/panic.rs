@@ -72,7 +72,7 @@ pub(crate) fn message_of(payload: Payload) -> String {
 /// A future that returned an error completes with the error, and `also` gets the panic of the drop. A future that
 /// returned a value and panics in its drop counts as panicked: the payload is returned as `Err`.
 #[inline]
-pub fn poll_then_drop<F, T, E>(
+pub(crate) fn poll_then_drop<F, T, E>(
     mut future: Pin<&mut Option<F>>,
     cx: &mut Context<'_>,
     also: impl Fn(Payload),
