@@ -188,9 +188,8 @@ impl<In, Out> State<In, Out> {
             if let Some((slot, behind)) = self.jobs.pop_woken() {
                 return Next::Resume(slot, behind);
             }
-            // Only a full stage whose source holds items polls without room.
-            let for_room = self.admission.room() == 0;
-            let listening = if for_room { Listening::SourceAndRoom } else { Listening::Source };
+            // Only a full stage whose source holds items polls without room. The source wakes the worker, too.
+            let listening = if self.admission.room() == 0 { Listening::Room } else { Listening::Source };
             self.workers.listen(request.id, listening, take_waker(request));
             return Next::Park;
         }
