@@ -93,8 +93,11 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
         let requests = Arc::new(Requests::new(scope.name(), capacity));
         let source = RequestSource::new(Arc::clone(&requests), scope.clone());
         let run = start(Source::of(source), scope.clone());
-        let service =
-            Arc::new(Service { requests: Arc::clone(&requests), scope: scope.clone(), monitor: run.monitor() });
+        let service = Arc::new(Service {
+            requests: Arc::clone(&requests),
+            scope: scope.clone(),
+            monitor: run.monitor(),
+        });
         let replies = Replies { requests, scope: scope.clone(), ended: Ended::Service };
         scope.spawn("service", reply_to_all(run.indexed(), replies));
         Self { service }
@@ -121,15 +124,45 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     /// If the future is dropped before a stage has taken the item, the item is withdrawn, and the place in the queue is
     /// free. A taken item completes: its output is dropped, and its failure is recorded in the scope.
     pub async fn call(&self, item: In) -> Result<Out, Failure> {
-        let Service { requests, scope, .. } = &*self.service;
-        let ended = || requests.failure(Ended::Service, scope);
-        let Ok(place) = Arc::clone(requests.places()).acquire_owned().await else { return Err(ended()) };
-        match self.submit(item, place) {
-            Ok(call) => call.await,
-            Err(item) => {
-                drop(item);
-                Err(ended())
-            }
+        self.reserve().await?.call(item).await
+    }
+
+    /// Waits for a place in the queue, without an item.
+    ///
+    /// The place counts as taken until the drop of the [`Place`]. Many places without a call keep other callers waiting.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the service has ended, as [`Client::call`] does.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe. A dropped future loses its turn among the callers that wait for a place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::{Pattern, PatternExt, Run, Scope, Settings, Source};
+    /// # struct Double;
+    /// # impl Pattern<u64> for Double {
+    /// #     type Out = u64;
+    /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+    /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// # }
+    /// let client = Double.serve(&Scope::new("server"), 8);
+    /// let place = client.reserve().await?;
+    /// // The item is made only once there is a place.
+    /// assert_eq!(place.call(21).await?, 42);
+    /// # Ok(()) }
+    /// ```
+    pub async fn reserve(&self) -> Result<Place<In, Out>, Failure> {
+        let service = Arc::clone(&self.service);
+        match Arc::clone(service.requests.places()).acquire_owned().await {
+            Ok(permit) => Ok(Place { service, permit }),
+            Err(_) => Err(service.ended()),
         }
     }
 
@@ -140,16 +173,13 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     /// Returns the item if the queue is full, or if the service has ended.
     pub fn try_call(&self, item: In) -> Result<Call<In, Out>, TryCallError<In>> {
         match Arc::clone(self.service.requests.places()).try_acquire_owned() {
-            Ok(place) => self.submit(item, place).map_err(TryCallError::Ended),
+            Ok(permit) => {
+                let place = Place { service: Arc::clone(&self.service), permit };
+                place.submit(item).map_err(TryCallError::Ended)
+            }
             Err(TryAcquireError::NoPermits) => Err(TryCallError::Full(item)),
             Err(TryAcquireError::Closed) => Err(TryCallError::Ended(item)),
         }
-    }
-
-    fn submit(&self, item: In, place: OwnedSemaphorePermit) -> Result<Call<In, Out>, In> {
-        let (sender, reply) = oneshot::channel();
-        let number = self.service.requests.submit(item, sender, place)?;
-        Ok(Call { service: Arc::clone(&self.service), number: Some(number), reply })
     }
 
     /// Returns a handle that reports the counts of the run. The calls in the queue are not among the counts.
@@ -178,7 +208,47 @@ impl<In, Out> fmt::Debug for Client<In, Out> {
     }
 }
 
-/// A call in progress: the future of the output. Created by [`Client::try_call`].
+impl<In, Out> Service<In, Out> {
+    /// Returns the failure of a call to a service that has ended.
+    fn ended(&self) -> Failure {
+        self.requests.failure(Ended::Service, &self.scope)
+    }
+}
+
+/// A place in the queue of a service, for one item. Created by [`Client::reserve`].
+#[must_use = "a dropped place is free again"]
+pub struct Place<In, Out> {
+    service: Arc<Service<In, Out>>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl<In: Send + 'static, Out: Send + 'static> Place<In, Out> {
+    /// Sends `item` to the service, and returns the future of the output. If the service has ended, the item is dropped,
+    /// and the future returns the failure.
+    pub fn call(self, item: In) -> Call<In, Out> {
+        let service = Arc::clone(&self.service);
+        self.submit(item).unwrap_or_else(|item| {
+            drop(item);
+            // The sender is dropped, and the call reports the end of the service.
+            Call { service, number: None, reply: oneshot::channel().1 }
+        })
+    }
+
+    fn submit(self, item: In) -> Result<Call<In, Out>, In> {
+        let Self { service, permit } = self;
+        let (sender, reply) = oneshot::channel();
+        let number = service.requests.submit(item, sender, permit)?;
+        Ok(Call { service, number: Some(number), reply })
+    }
+}
+
+impl<In, Out> fmt::Debug for Place<In, Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("scope", &self.service.scope.name()).finish_non_exhaustive()
+    }
+}
+
+/// A call in progress: the future of the output. Created by [`Client::try_call`] and [`Place::call`].
 ///
 /// # Cancel safety
 ///
@@ -197,10 +267,7 @@ impl<In, Out> Future for Call<In, Out> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let reply = ready!(Pin::new(&mut self.reply).poll(cx));
         self.number = None;
-        Poll::Ready(reply.unwrap_or_else(|_| {
-            let Service { requests, scope, .. } = &*self.service;
-            Err(requests.failure(Ended::Service, scope))
-        }))
+        Poll::Ready(reply.unwrap_or_else(|_| Err(self.service.ended())))
     }
 }
 

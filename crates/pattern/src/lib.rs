@@ -101,7 +101,7 @@ pub use anyhow;
 /// The channels of [`Source::channel`].
 pub use async_channel;
 
-pub use client::{Call, Client, TryCallError};
+pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
     ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,

@@ -75,7 +75,9 @@ impl<Out: Send + 'static> Run<Out> {
             match finished.result {
                 Ok(_) if stopped => self.discard(finished),
                 Ok(output) => {
-                    let Err((cause, also)) = apply(&mut each, output, cancelled.as_mut()).await else { continue };
+                    let Err((cause, also)) = apply(&mut each, output, cancelled.as_mut()).await else {
+                        continue;
+                    };
                     failed += 1;
                     stopped = match policy {
                         _ if matches!(cause, Cause::Cancelled(_)) => true,

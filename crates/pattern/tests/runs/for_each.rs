@@ -57,7 +57,9 @@ async fn failure_of_the_closure_stops_an_endless_run() {
 
 #[tokio::test]
 async fn failures_of_the_closure_follow_the_policy() {
-    for (policy, expected) in [(OnFailure::Continue, 10), (OnFailure::Tolerate(1), 6), (OnFailure::Tolerate(9), 10)] {
+    for (policy, expected) in
+        [(OnFailure::Continue, 10), (OnFailure::Tolerate(1), 6), (OnFailure::Tolerate(9), 10)]
+    {
         let scope = Scope::new("scope");
         let run = run_in(&scope, 0..10, settings(policy), itself);
         let mut calls = 0;
@@ -82,7 +84,10 @@ async fn panic_of_the_closure_is_a_failure() {
     // An error, and then a panic in the drop of the future.
     let scope = Scope::new("scope");
     let run = run_in(&scope, 0..10, settings(OnFailure::Stop), itself);
-    let each = |item: u64| super::Leaves { result: Some(Err(anyhow::anyhow!("no {item}"))), _later: Bomb("in the drop") };
+    let each = |item: u64| super::Leaves {
+        result: Some(Err(anyhow::anyhow!("no {item}"))),
+        _later: Bomb("in the drop"),
+    };
     let failure = run.for_each(each).await.expect_err("no 0");
     assert_eq!(failure.cause().to_string(), "no 0");
     assert!(scope.wait().await.expect_err("a panic").cause().to_string().contains("in the drop"));

@@ -51,7 +51,9 @@ async fn tolerated_failures_do_not_stop() {
 
 #[tokio::test]
 async fn panics_count_as_failures() {
-    let job = |item: u64| async move { if item.is_multiple_of(2) { panic!("no {item}") } else { thirds(item).await } };
+    let job = |item: u64| async move {
+        if item.is_multiple_of(2) { panic!("no {item}") } else { thirds(item).await }
+    };
     let (outcomes, report) = run_in(&Scope::default(), 0.., settings(2), job).outcomes().await;
     let last = outcomes.last().expect("a failure").as_ref().expect_err("the third");
     assert!(matches!(last.cause(), Cause::Panicked(_)));
