@@ -140,6 +140,8 @@ pub enum Cancelled {
     /// A drain was forced to its end: the budget was spent, or a second signal came. See
     /// [`Run::drain`](crate::Run::drain) and [`Scope::drain`](crate::Scope::drain).
     Drain,
+    /// The service of a [`Client`](crate::Client) ended before the call: the run of the service has stopped, or drains.
+    Service,
     /// The deadline of the scope passed.
     Deadline,
     /// The upstream run, which is the source of the run, had stopped, and the failure of the upstream run had already
@@ -579,6 +581,7 @@ impl fmt::Display for Cancelled {
             Self::Run => "cancelled: the run was cancelled",
             Self::Dropped => "cancelled: the run was dropped",
             Self::Scope => "cancelled: its scope was cancelled",
+            Self::Service => "cancelled: the service had ended",
             Self::Drain => "cancelled: the drain was forced to its end",
             Self::Deadline => "cancelled: the deadline passed",
             Self::Upstream => "cancelled: the run before it had been stopped",

@@ -66,6 +66,7 @@
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod failure;
 mod item;
 mod job;
@@ -100,6 +101,7 @@ pub use anyhow;
 /// The channels of [`Source::channel`].
 pub use async_channel;
 
+pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
     HoldPermits, ItemFn, Job, JobFn, JobGuard, JobResult, LimitedJob, Scoped, ScopedFn, StateFn, WithState,

@@ -1,5 +1,6 @@
 //! The trait that every pattern implements.
 
+use crate::client::Client;
 use crate::run::Run;
 use crate::scope::Scope;
 use crate::source::{IntoSource, Source};
@@ -171,6 +172,15 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     /// ```
     #[track_caller]
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
+
+    /// Returns whether a run of the pattern yields one output or failure for each input. [`PatternExt::serve`] needs such a
+    /// pattern. The default implementation returns `true`.
+    ///
+    /// A pattern that may yield no output or several outputs for an input returns `false`. A pattern around other patterns
+    /// returns `true` if all of these patterns do.
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 // The message of a pattern for other items names the box, and not its contents.
@@ -180,6 +190,10 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
         (**self).start(input, scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        (**self).is_one_to_one()
     }
 }
 
@@ -270,6 +284,38 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
         self.start(input.into_source(), scope.clone())
     }
 
+    /// Starts a service: a run in `scope` whose items are the calls of clients, and whose outputs are the replies. At most
+    /// `capacity` calls wait in the queue of the service, in addition to the items that the run has taken.
+    ///
+    /// The clients share one run, so the limit, the timeouts and the limiters of the pattern hold for all callers. The run
+    /// ends with the last client, with a cancellation of the scope, and with [`Scope::drain`]: the drain completes the
+    /// jobs that have started, and fails the other calls.
+    ///
+    /// A service continues after failures with [`OnFailure::Continue`](crate::OnFailure::Continue). Under the default
+    /// policy, the first failure ends the service, and all further calls fail. An [ordered](crate::Order::Ordered) pattern
+    /// delays the replies behind a slow job.
+    ///
+    /// A failure belongs to its call. If the caller has given up, or if the failure belongs to no call, the scope records
+    /// the failure.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the location of the caller if `capacity` is zero, and if the pattern does not yield [one output for each
+    /// input](Pattern::is_one_to_one), such as producers and consumers. Panics if there is no tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// [`Client`] has an example.
+    #[track_caller]
+    fn serve(&self, scope: &Scope, capacity: usize) -> Client<In, Self::Out> {
+        assert!(
+            self.is_one_to_one(),
+            "this pattern may yield no output or several outputs for an input, so a call would have no output of its own; \
+             serve a pattern with one output for each input"
+        );
+        Client::serve(scope, capacity, |input, scope| self.start(input, scope))
+    }
+
     /// Returns a pattern that applies `next` to every output of this pattern, as soon as the output is ready.
     ///
     /// Both patterns keep their settings. If the first pattern continues after failures and `next` stops at a failure,
@@ -314,5 +360,9 @@ where
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
         self.1.start(Source::new(self.0.start(input, scope.clone())), scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        self.0.is_one_to_one() && self.1.is_one_to_one()
     }
 }

@@ -4,6 +4,8 @@ mod as_source;
 mod awaited;
 mod collect;
 mod drain;
+mod first;
+mod for_each;
 mod indexed;
 mod limited;
 mod monitor;

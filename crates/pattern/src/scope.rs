@@ -235,7 +235,8 @@ impl Scope {
     ///
     /// With [`OnFailure::Continue`], the other tasks and runs go on, and the scope keeps the failure for [`Scope::wait`] and
     /// [`Scope::take_failures`]. A server calls [`Scope::take_failures`] regularly: the scope keeps at most
-    /// [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures.
+    /// [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures. With [`OnFailure::Tolerate`], the scope goes on as
+    /// long as the scope has recorded no more than the number of failures, and the next failure of a task cancels the scope.
     ///
     /// The policy is a property of this value and of later clones, and not of the scope. A task fails under the policy of
     /// the value that spawned the task, so two tasks of one scope may have different policies. [`Scope::with_deadline`] and
@@ -858,6 +859,11 @@ impl Scope {
     /// [`ScopeGuard::stopped_by_now`].
     pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
         self.owner.shared().cancelled_by_now()
+    }
+
+    /// Waits until the scope is cancelled, by hand or by the deadline, and returns the cause.
+    pub(crate) async fn stopped(&self) -> Cancelled {
+        self.owner.shared().cancelled().await
     }
 
     /// Keeps a failure for [`Self::wait`].

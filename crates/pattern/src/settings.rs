@@ -23,6 +23,11 @@ pub enum OnFailure {
     Stop,
     /// The run yields the failure in place of the output, and continues.
     Continue,
+    /// The run yields this number of failures in place of outputs and continues, and the next failure stops the run.
+    ///
+    /// Every stage counts its own failures: the failures of its jobs, of its source, and of the upstream stage in place of
+    /// an item. A retried attempt is no failure. A [`Scope`](crate::Scope) counts all failures that the scope has recorded.
+    Tolerate(usize),
 }
 
 /// The settings of a stage, for authors of patterns.

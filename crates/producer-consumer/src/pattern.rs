@@ -240,6 +240,11 @@ where
 {
     type Out = C::Out;
 
+    /// A producer sends any number of items.
+    fn is_one_to_one(&self) -> bool {
+        false
+    }
+
     fn start(&self, input: Source<In>, scope: Scope) -> Run<C::Out> {
         let settings = |stage: &str| match &*self.settings.name {
             "" => self.settings.clone().named(stage),

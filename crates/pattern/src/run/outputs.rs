@@ -63,7 +63,7 @@ use crate::util::panic::drop_quietly;
 #[must_use = "a run that is dropped is cancelled; `collect().await` takes all outputs, `next().await` one, and `finish().await` the report"]
 pub struct Run<Out> {
     pub(super) port: Arc<dyn OutputPort<Out>>,
-    scope: Scope,
+    pub(super) scope: Scope,
     /// Outputs taken from the stage and not yet yielded. The stage counts the outputs until their delivery.
     pub(super) held: VecDeque<Output<Out>>,
     /// The number of yielded outputs after which the stage is notified: a larger number for a quick receiver, whose

@@ -199,7 +199,17 @@ impl Shared {
     /// Records a failure, and then cancels the scope if failures stop the scope.
     pub(super) fn fail(&self, failure: Failure, on_failure: OnFailure) {
         self.record(failure);
-        if on_failure == OnFailure::Stop {
+        self.stop_by_policy(on_failure);
+    }
+
+    /// Cancels the scope if the last recorded failure stops the scope.
+    pub(super) fn stop_by_policy(&self, on_failure: OnFailure) {
+        let stops = match on_failure {
+            OnFailure::Stop => true,
+            OnFailure::Continue => false,
+            OnFailure::Tolerate(failures) => self.recorded() > failures,
+        };
+        if stops {
             self.cancel();
         }
     }

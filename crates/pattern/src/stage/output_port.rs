@@ -10,6 +10,7 @@ use super::shutdown;
 use crate::failure::{Cancelled, Failure};
 use crate::item::{ItemBatch, Output};
 use crate::report::StageReport;
+use crate::settings::OnFailure;
 use crate::source::PollBatch;
 use crate::upstream::{Upstream, Watch, poll_chain_finished};
 
@@ -44,6 +45,9 @@ pub(crate) trait OutputPort<Out>: Upstream {
     /// Returns the largest number of outputs that a receiver yields before a call of `deliver`: after more outputs,
     /// the workers would wait for the receiver.
     fn largest_portion(&self) -> usize;
+
+    /// Returns the effect of a failure on the rest of the run.
+    fn on_failure(&self) -> OnFailure;
 
     /// Takes the deliverable outputs of a run that is being closed.
     fn take_rest(&self) -> VecDeque<Output<Out>>;
@@ -125,6 +129,10 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
     fn largest_portion(&self) -> usize {
         let bound = self.settings.bound();
         (bound / 8).max((bound / 2).min(8)).clamp(1, 256)
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        self.settings.on_failure
     }
 
     fn take_rest(&self) -> VecDeque<Output<Out>> {

@@ -55,6 +55,8 @@ pub(super) struct State<In, Out> {
     live: bool,
     threads: usize,
     on_failure: OnFailure,
+    /// The number of failures that did not stop the run under [`OnFailure::Tolerate`].
+    tolerated: usize,
     delivery: Delivery,
     input: Input<In>,
     admission: Admission,
@@ -121,6 +123,7 @@ impl<In, Out> State<In, Out> {
             live: matches!(settings.limit, JobLimit::Live(_)),
             threads,
             on_failure: settings.on_failure,
+            tolerated: 0,
             delivery,
             input: Input::new(source),
             admission: Admission::new(settings.bound()),
@@ -289,19 +292,29 @@ impl<In, Out> State<In, Out> {
 
     /// Records a failure that the source yielded in place of the next item.
     fn forward(&mut self, failure: Failure) {
-        match self.on_failure {
-            OnFailure::Stop => {
-                if let Some(failure) = self.outcome.forward(failure) {
-                    self.stop(Stop::Here, Some(failure));
-                }
+        if self.failure_stops() {
+            if let Some(failure) = self.outcome.forward(failure) {
+                self.stop(Stop::Here, Some(failure));
             }
-            OnFailure::Continue => {
-                let seq = self.input.next_seq();
-                self.input.number(1);
-                self.admission.pass();
-                let index = failure.index().unwrap_or(usize::MAX);
-                self.output.push(Output { position: Position { index, seq }, result: Err(failure) });
-                self.notify_receiver();
+            return;
+        }
+        let seq = self.input.next_seq();
+        self.input.number(1);
+        self.admission.pass();
+        let index = failure.index().unwrap_or(usize::MAX);
+        self.output.push(Output { position: Position { index, seq }, result: Err(failure) });
+        self.notify_receiver();
+    }
+
+    /// Counts a failure; returns whether the failure stops the run.
+    fn failure_stops(&mut self) -> bool {
+        match self.on_failure {
+            OnFailure::Stop => true,
+            OnFailure::Continue => false,
+            OnFailure::Tolerate(failures) => {
+                let tolerates = self.tolerated < failures;
+                self.tolerated += usize::from(tolerates);
+                !tolerates
             }
         }
     }
@@ -508,7 +521,7 @@ impl<In, Out> State<In, Out> {
     /// Puts a counted output into the queue of outputs. If failures stop the run, a failure stops the run here.
     fn put(&mut self, output: Output<Out>) {
         match output {
-            Output { result: Err(failure), .. } if self.on_failure == OnFailure::Stop => {
+            Output { result: Err(failure), .. } if self.failure_stops() => {
                 self.stop(Stop::Here, Some(failure));
             }
             output => self.output.push(output),
@@ -525,12 +538,11 @@ impl<In, Out> State<In, Out> {
 
     /// Records a cause that belongs to no item. The cause stops the run if failures stop the run.
     pub(super) fn fail_by_policy(&mut self, cause: Cause) {
-        match self.on_failure {
-            OnFailure::Stop => self.fail(cause),
-            OnFailure::Continue => {
-                let failure = self.failure(cause);
-                self.record(failure);
-            }
+        if self.failure_stops() {
+            self.fail(cause);
+        } else {
+            let failure = self.failure(cause);
+            self.record(failure);
         }
     }
 

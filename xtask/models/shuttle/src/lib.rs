@@ -30,6 +30,7 @@ mod util {
 
 #[path = "../../../../crates/pattern/src"]
 mod shipped {
+    pub mod client;
     pub mod failure;
     pub mod item;
     pub mod job;
@@ -93,6 +94,7 @@ pub use producer_consumer::{ProducerConsumer, Producers};
 pub use semaphore::Semaphore;
 pub use with_permit::WithPermit;
 
+pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
     HoldPermits, ItemFn, Job, JobFn, JobGuard, JobResult, LimitedJob, Scoped, ScopedFn, StateFn, WithState,

@@ -123,6 +123,7 @@ where
         });
         drop(spare);
         struck.clear();
+        self.failed = false;
         let Some(step) = looked else {
             buffer.yield_now(cx);
             return Fetched::Pending;
