@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use towpath_pattern::queue::{self, Sender};
+use towpath_pattern::queue::{self, Receiver, Sender};
 use towpath_pattern::{
     Completed, IntoJobLimit, Job, JobLimit, Pattern, Run, Scope, Settings, Source, Taken, Work, anyhow,
     builders, drive_job,
@@ -52,7 +52,40 @@ pub struct ProducerConsumer<In, Item, Out> {
     /// name.
     settings: Settings,
     start: Arc<StartConsumers<Item, Out>>,
-    newest_first: bool,
+    order: Order<Item>,
+}
+
+/// The order in which the consumers take the items of the queue.
+enum Order<Item> {
+    OldestFirst,
+    NewestFirst,
+    MostUrgentFirst(Arc<dyn Fn(&Item) -> i64 + Send + Sync>),
+}
+
+impl<Item> Order<Item> {
+    fn queue(&self, capacity: usize) -> (Sender<Item>, Receiver<Item>)
+    where
+        Item: 'static,
+    {
+        match self {
+            Self::OldestFirst => queue::bounded(capacity),
+            Self::NewestFirst => queue::bounded_lifo(capacity),
+            Self::MostUrgentFirst(urgency) => {
+                let urgency = Arc::clone(urgency);
+                queue::bounded_by_priority(capacity, move |item| urgency(item))
+            }
+        }
+    }
+}
+
+impl<Item> Clone for Order<Item> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::OldestFirst => Self::OldestFirst,
+            Self::NewestFirst => Self::NewestFirst,
+            Self::MostUrgentFirst(urgency) => Self::MostUrgentFirst(Arc::clone(urgency)),
+        }
+    }
 }
 
 /// Holds producers without consumers: a [`ProducerConsumer`] under construction.
@@ -193,7 +226,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
             producers: self,
             settings: Settings::new("", limit),
             start: Arc::new(start),
-            newest_first: false,
+            order: Order::OldestFirst,
         }
     }
 }
@@ -221,7 +254,38 @@ impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
     /// ```
     #[must_use]
     pub fn lifo(mut self) -> Self {
-        self.newest_first = true;
+        self.order = Order::NewestFirst;
+        self
+    }
+
+    /// Takes the most urgent item of the queue first, as asyncio's `PriorityQueue` does, and of equally urgent items the
+    /// oldest. `urgency` returns the urgency of an item: an `i64`, or a smaller integer.
+    ///
+    /// The order is the order of the starts. An urgent item waits until a consumer is free, and if the queue is full, until
+    /// its producer has its turn. Items of low urgency may wait without a bound while more urgent items keep coming; see
+    /// [`bounded_by_priority`](queue::bounded_by_priority). A panic of `urgency` is a panic of the job that sends the item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_producer_consumer::{PatternExt, ProducerConsumer};
+    ///
+    /// // Best first: the consumer of a node sends the children with their scores.
+    /// let search = ProducerConsumer::items().consumers_that_send(1, |(score, node): (u32, u64), queue| async move {
+    ///     if node < 4 {
+    ///         queue.try_send((score + 1, 2 * node))?;
+    ///         queue.try_send((score + 5, 2 * node + 1))?;
+    ///     }
+    ///     Ok(node)
+    /// });
+    /// let best_first = search.capacity(10).by_priority(|(score, _)| *score);
+    /// assert_eq!(best_first.run([(0, 1)]).collect().await?, [1, 3, 7, 6, 2, 5, 4]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn by_priority<K: Into<i64>>(mut self, urgency: impl Fn(&Item) -> K + Send + Sync + 'static) -> Self {
+        self.order = Order::MostUrgentFirst(Arc::new(move |item| urgency(item).into()));
         self
     }
 }
@@ -252,8 +316,7 @@ where
         producers.limit = self.producers.limit.clone();
 
         let capacity = consumers.capacity.unwrap_or(consumers.limit.get());
-        let (sender, receiver) =
-            if self.newest_first { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) };
+        let (sender, receiver) = self.order.queue(capacity);
         let producing = (self.producers.start)(input, scope.clone(), producers, sender.clone());
         (self.start)(Source::produced(producing, receiver), scope, consumers, sender)
     }
@@ -261,12 +324,12 @@ where
 
 impl<In, Item, Out> Clone for ProducerConsumer<In, Item, Out> {
     fn clone(&self) -> Self {
-        let Self { producers, settings, start, newest_first } = self;
+        let Self { producers, settings, start, order } = self;
         Self {
             producers: producers.clone(),
             settings: settings.clone(),
             start: Arc::clone(start),
-            newest_first: *newest_first,
+            order: order.clone(),
         }
     }
 }
