@@ -209,7 +209,7 @@ impl Case {
             }
             Subject::Semaphore => {
                 let semaphore = Semaphore::new(self.limits[1]);
-                built!(WithPermit::new(&semaphore, of_first(ledger)).limit(first)).boxed()
+                built!(WithPermit::new(first, &semaphore, of_first(ledger))).boxed()
             }
             Subject::Resource => {
                 let (acquired, released) = (Arc::clone(ledger), Arc::clone(ledger));
@@ -236,7 +236,7 @@ impl Case {
             Subject::Chain => {
                 let fanout = built!(Fanout::new(first, of_first(ledger)));
                 let semaphore = Semaphore::new(self.limits[0]);
-                let permits = built!(WithPermit::new(&semaphore, of_second(ledger)).limit(second));
+                let permits = built!(WithPermit::new(second, &semaphore, of_second(ledger)));
                 let shared = Arc::clone(ledger);
                 let last = Fanout::new(2, move |item: u64| case.job(Arc::clone(&shared), item, 2));
                 fanout.then(permits).then(built!(last)).boxed()
