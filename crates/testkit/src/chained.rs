@@ -2,6 +2,7 @@
 
 use towpath_pattern::{Job, Order, Pattern, PatternExt};
 
+use crate::allowed::Allowed;
 use crate::subject::{Case, Subject};
 
 /// Two subjects as `first.then(next)`: either `first` or `next` has the job, and the remaining subject passes items on.
@@ -84,6 +85,12 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
 
     fn stages(&self) -> usize {
         self.first.stages() + self.next.stages()
+    }
+
+    fn allowed(&self) -> Allowed {
+        let (first, next) = (self.first.allowed(), self.next.allowed());
+        let job = if self.job_first { first } else { next };
+        job.delay(first.delay + next.delay)
     }
 
     fn job_stage(&self) -> usize {

@@ -118,7 +118,20 @@ pub(crate) struct Check {
     pub(crate) promise: &'static str,
     pub(crate) on: &'static [Runtime],
     applies: fn(&dyn Testable) -> bool,
+    /// The form of the check for a subject with limiters, if the form is weaker.
+    pub(crate) weakened: Option<Weakened>,
     body: Arc<Body>,
+}
+
+/// The form of a check for a subject with limiters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weakened {
+    /// The number of jobs that the limiters allow at once takes the place of the limit.
+    AtOnce,
+    /// The same; the check is left out if the limiters do not allow two jobs at once.
+    Two,
+    /// The expected times include the waits for the limiters.
+    Time,
 }
 
 impl Check {
@@ -138,7 +151,7 @@ impl Check {
             let broken = body(tested, runtime).err();
             broken.map(|what| Violation { law, what }).into_iter().collect()
         };
-        Self { law: Some(law), promise, on, applies: |_| true, body: Arc::new(body) }
+        Self { law: Some(law), promise, on, applies: |_| true, weakened: None, body: Arc::new(body) }
     }
 
     /// Creates a check of all laws at every poll.
@@ -150,7 +163,7 @@ impl Check {
         let body = move |tested: &Tested, runtime: &tokio::runtime::Runtime| {
             runtime.block_on(body(Arc::clone(tested)))
         };
-        Self { law: None, promise, on: STEPPED, applies: |_| true, body: Arc::new(body) }
+        Self { law: None, promise, on: STEPPED, applies: |_| true, weakened: None, body: Arc::new(body) }
     }
 
     /// Creates a check that plays many generated games.
@@ -164,7 +177,7 @@ impl Check {
                 let outcome = runtime.block_on(body(Arc::clone(tested), game));
                 outcome.map_err(TestCaseError::fail)
             };
-            match runner().run(&game::games(), play) {
+            match runner(&**tested).run(&game::games(), play) {
                 Ok(()) => Ok(()),
                 Err(TestError::Fail(reason, game)) => {
                     Err(format!("{reason} (with {game}{})", environment::seeded()))
@@ -179,8 +192,14 @@ impl Check {
         Self { applies, ..self }
     }
 
+    /// States that the check has a weaker form for a subject with limiters.
+    pub(crate) fn weakened(self, weakened: Weakened) -> Self {
+        Self { weakened: Some(weakened), ..self }
+    }
+
     pub(crate) fn applies(&self, tested: &dyn Testable) -> bool {
-        (self.applies)(tested)
+        let left_out = self.weakened == Some(Weakened::Two) && tested.at_once(2) < 2;
+        (self.applies)(tested) && !left_out
     }
 
     /// Makes the check under a watchdog, and returns the broken laws.
@@ -197,8 +216,8 @@ impl Check {
     }
 }
 
-fn runner() -> TestRunner {
-    let cases = if environment::is_long() { GAMES_LONG } else { GAMES };
+fn runner(tested: &dyn Testable) -> TestRunner {
+    let cases = if tested.plays_many() { GAMES_LONG } else { GAMES };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
     // XorShift, since the games are many and small: ChaCha took a sixth of the time of all tests.
     let rng = match environment::seed() {

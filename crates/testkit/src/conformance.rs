@@ -54,7 +54,10 @@ fn forms(subject: impl Subject) -> Vec<Tested> {
 fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), String> {
     let name = format!("{law}::{name}");
     let check = checks().find(|check| check.name() == name);
-    let check = check.ok_or_else(|| format!("the suite has no check `{name}`"))?;
+    breaks(forms, order, &check.ok_or_else(|| format!("the suite has no check `{name}`"))?)
+}
+
+fn breaks(forms: &[Tested], order: Order, check: &Check) -> Result<(), String> {
     for form in forms {
         if form.order() != order {
             let (subject, is) = (form.name(), form.order());
@@ -77,6 +80,28 @@ fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), S
 
 fn checks() -> impl Iterator<Item = Check> {
     laws::checks().into_iter().chain(polls::checks())
+}
+
+/// Makes every check of `subject`, in all forms and on all runtimes, and returns the observations against the laws.
+///
+/// Not for a few subjects: [`conformance!`](crate::conformance) writes a test for every check. `violations` is for subjects that
+/// a test generates, for example all pairs of limiters.
+///
+/// # Examples
+///
+/// ```
+/// # towpath_testkit::subjects! {
+/// #     fanout(case, job) -> AsCompleted => towpath_fanout::Fanout::new(case.limit, job)
+/// #         .capacity(case.capacity).on_failure(case.on_failure);
+/// # }
+/// assert_eq!(towpath_testkit::violations(fanout()), [""; 0]);
+/// ```
+pub fn violations(subject: impl Subject) -> Vec<String> {
+    panics::silence();
+    let order = Subject::order(&subject);
+    let forms = forms(subject);
+    let applying = checks().filter(|check| check.applies(&*forms[0]));
+    applying.filter_map(|check| breaks(&forms, order, &check).err()).collect()
 }
 
 /// The outcome of a check.

@@ -6,7 +6,7 @@ pub(crate) mod conservation;
 pub(crate) mod first_cause;
 mod no_added_wait;
 mod no_silence;
-mod order;
+pub(crate) mod order;
 mod progress;
 mod structure;
 

@@ -51,6 +51,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(feature = "soak"), allow(dead_code, reason = "the soak shares the probes of the checks"))]
 
+mod allowed;
 mod chained;
 mod check;
 mod conformance;
@@ -69,9 +70,10 @@ mod testable;
 mod until_poll;
 mod while_holding;
 
+pub use allowed::Allowed;
 pub use chained::Chained;
 pub use check::Law;
-pub use conformance::{Verdict, verdicts};
+pub use conformance::{Verdict, verdicts, violations};
 pub use panics::panic_of;
 #[cfg(feature = "soak")]
 /// The allocator of a [`Soak`]. The allocator counts the allocated bytes.

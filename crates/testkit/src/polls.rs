@@ -29,13 +29,13 @@ pub(crate) fn checks() -> Vec<Check> {
 }
 
 /// Returns the number of different plays of a kind.
-fn each() -> usize {
-    if environment::is_long() { 12 } else { 1 }
+fn each(tested: &dyn Testable) -> usize {
+    if tested.plays_many() { 12 } else { 1 }
 }
 
 async fn between_polls(tested: Tested) -> Vec<Violation> {
     let mut broken = Vec::new();
-    for scene in scenes(&mut Choice::for_subject(&*tested), &Stop::ALL, each()) {
+    for scene in scenes(&mut Choice::for_subject(&*tested), &Stop::ALL, each(&*tested)) {
         let mut polls = 0;
         while broken.is_empty() && plays(&*tested, &scene, Place::Poll(polls), &mut broken).await {
             polls += 1;
@@ -49,7 +49,7 @@ const MOMENTS_LEFT_OUT: usize = 10;
 
 async fn in_mid_poll(tested: Tested) -> Vec<Violation> {
     let mut broken = Vec::new();
-    for scene in scenes(&mut Choice::for_subject(&*tested), &Stop::FROM_INSIDE, each()) {
+    for scene in scenes(&mut Choice::for_subject(&*tested), &Stop::FROM_INSIDE, each(&*tested)) {
         let (mut moments, mut left_out) = (0, 0);
         while broken.is_empty() && left_out < MOMENTS_LEFT_OUT {
             let stopped = plays(&*tested, &scene, Place::Moment(moments), &mut broken).await;
@@ -107,7 +107,7 @@ async fn plays(tested: &dyn Testable, scene: &Scene, place: Place, broken: &mut 
         Ok(witness) => {
             stopped = witness.stopped.is_some();
             broken.extend(judge(tested, scene, &witness));
-            broken.extend(witness.runs_again(scene).await.err().map(hung));
+            broken.extend(witness.runs_again(tested, scene).await.err().map(hung));
         }
         Err(what) => broken.push(hung(what)),
     }

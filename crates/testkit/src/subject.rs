@@ -2,6 +2,8 @@
 
 use towpath_pattern::{Job, Limit, OnFailure, Order, Pattern, PatternExt};
 
+use crate::allowed::Allowed;
+
 /// The settings of a pattern in a check.
 ///
 /// # Examples
@@ -125,6 +127,11 @@ pub trait Subject: Clone + Send + Sync + 'static {
         self.stages() <= 2
     }
 
+    /// Returns the jobs that the limiters of the subject allow. The default is [`Allowed::ANY`]: no limiter.
+    fn allowed(&self) -> Allowed {
+        Allowed::ANY
+    }
+
     /// Creates the pattern, with the settings of `case` and with `job` in the stage [`job_stage`](Self::job_stage).
     ///
     /// Items and outputs are `Clone`, since some patterns clone items. If an output of the pattern is a collection of
@@ -154,6 +161,10 @@ impl<S: Subject> Subject for Boxed<S> {
 
     fn job_stage(&self) -> usize {
         self.0.job_stage()
+    }
+
+    fn allowed(&self) -> Allowed {
+        self.0.allowed()
     }
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static

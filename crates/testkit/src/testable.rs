@@ -1,9 +1,12 @@
 //! Subjects as a single type, so the checks are compiled once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use towpath_pattern::{Order, Pattern, PatternExt};
 
+use crate::allowed::Allowed;
+use crate::environment;
 use crate::probe::{Act, Ledger, Token};
 use crate::subject::{Case, Subject};
 
@@ -13,6 +16,7 @@ pub(crate) trait Testable: Send + Sync {
     fn order(&self) -> Order;
     fn stages(&self) -> usize;
     fn job_stage(&self) -> usize;
+    fn allowed(&self) -> Allowed;
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
 
     /// Returns the number of stages from the stage with the job to the last.
@@ -22,6 +26,32 @@ pub(crate) trait Testable: Send + Sync {
 
     fn is_ordered(&self) -> bool {
         self.order() == Order::Ordered
+    }
+
+    /// Returns the number of jobs at once that a check under `limit` may presume.
+    fn at_once(&self, limit: usize) -> usize {
+        limit.min(self.allowed().at_once)
+    }
+
+    /// Returns whether the subject has limiters.
+    fn is_limited(&self) -> bool {
+        self.allowed() != Allowed::ANY
+    }
+
+    /// Returns the longest time that the limiters delay the starts of `items` items.
+    fn delay(&self, items: usize) -> Duration {
+        self.allowed().delay.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX))
+    }
+
+    /// Returns whether the limiters delay starts, so that the clock must move.
+    fn is_delayed(&self) -> bool {
+        !self.allowed().delay.is_zero()
+    }
+
+    /// Returns whether the checks play many more games, for rare faults. The subjects with limiters are many, and play the
+    /// usual number of games.
+    fn plays_many(&self) -> bool {
+        environment::is_long() && !self.is_limited()
     }
 }
 
@@ -40,6 +70,10 @@ impl<S: Subject> Testable for S {
 
     fn job_stage(&self) -> usize {
         Subject::job_stage(self)
+    }
+
+    fn allowed(&self) -> Allowed {
+        Subject::allowed(self)
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {
@@ -73,6 +107,11 @@ impl Testable for WithItself {
     fn job_stage(&self) -> usize {
         let job_stage = self.subject.job_stage();
         if self.job_first { job_stage } else { self.subject.stages() + job_stage }
+    }
+
+    fn allowed(&self) -> Allowed {
+        let allowed = self.subject.allowed();
+        allowed.delay(2 * allowed.delay)
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {

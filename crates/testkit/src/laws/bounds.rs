@@ -28,13 +28,17 @@ pub(crate) fn checks() -> Vec<Check> {
 
 async fn jobs(tested: Tested, game: Game) -> Outcome {
     let played = play(&*tested, &game, Stop::Never).await?;
-    within_the_limit(game.case, &played)
+    within_the_limit(&*tested, game.case, &played)
 }
 
-pub(crate) fn within_the_limit(case: Case, played: &Played) -> Outcome {
+pub(crate) fn within_the_limit(tested: &dyn Testable, case: Case, played: &Played) -> Outcome {
     let (peak, limit) = (played.ledger.seen().peak, case.limit);
     if peak > limit.get() {
         return Err(format!("{peak} jobs ran at once, and the limit is {limit}"));
+    }
+    let allowed = tested.allowed().at_most;
+    if peak > allowed {
+        return Err(format!("{peak} jobs ran at once, and the limiters allow {allowed}"));
     }
     Ok(())
 }

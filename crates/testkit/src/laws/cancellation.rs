@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 use towpath_pattern::{AsIterator, Run, Scope, Source};
 
-use crate::check::{Check, Law};
+use crate::check::{Check, Law, Weakened};
 use crate::probe::{Act, Form, Ledger, Supply, Token};
 use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, is_multi_thread, settle, soon};
 use crate::subject::Case;
@@ -22,11 +22,16 @@ const MANY: usize = 100_000;
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Cancellation;
     vec![
-        Check::new(law, "a_cancelled_scope_stops_every_job", BOTH, |t| stops(t, By::Scope)),
-        Check::new(law, "a_cancelled_parent_scope_stops_every_job", BOTH, |t| stops(t, By::ParentScope)),
-        Check::new(law, "a_cancelled_run_stops_every_job", BOTH, |t| stops(t, By::Run)),
-        Check::new(law, "a_dropped_run_stops_every_job", BOTH, |t| stops(t, By::Drop)),
-        Check::new(law, "jobs_that_are_always_ready_stop_at_their_next_await", BOTH, busy_jobs),
+        Check::new(law, "a_cancelled_scope_stops_every_job", BOTH, |t| stops(t, By::Scope))
+            .weakened(Weakened::AtOnce),
+        Check::new(law, "a_cancelled_parent_scope_stops_every_job", BOTH, |t| stops(t, By::ParentScope))
+            .weakened(Weakened::AtOnce),
+        Check::new(law, "a_cancelled_run_stops_every_job", BOTH, |t| stops(t, By::Run))
+            .weakened(Weakened::AtOnce),
+        Check::new(law, "a_dropped_run_stops_every_job", BOTH, |t| stops(t, By::Drop))
+            .weakened(Weakened::AtOnce),
+        Check::new(law, "jobs_that_are_always_ready_stop_at_their_next_await", BOTH, busy_jobs)
+            .weakened(Weakened::AtOnce),
         Check::new(law, "a_passed_deadline_stops_every_job_at_once", PAUSED, deadline),
         Check::new(law, "an_endless_ready_source_stops", BOTH, endless),
         Check::new(law, "an_endless_ready_source_stops_for_the_deadline", REAL_CLOCK, endless_until_deadline),
@@ -52,7 +57,8 @@ async fn stops(tested: Tested, by: By) -> Outcome {
         let scope = parent.child("cancellation");
         let pattern = tested.pattern(Case::new(5), Act::endless(&ledger));
         let run = pattern.start(form.supply(&ledger, 100).source, scope.clone());
-        ledger.until("as many jobs as the limit", |seen| seen.live >= 5).await?;
+        let at_once = tested.at_once(5);
+        ledger.until("as many jobs as the limit", |seen| seen.live >= at_once).await?;
         settle().await;
         let started = ledger.seen().started.len();
         let mut kept: Option<Run<Token>> = Some(run);
@@ -89,7 +95,8 @@ async fn busy_jobs(tested: Tested) -> Outcome {
     let scope = Scope::new("cancellation");
     let source = Form::Iterator.supply(&ledger, 4).source;
     let run = tested.pattern(Case::new(4), job).start(source, scope.clone());
-    ledger.until("as many jobs as the limit", |seen| seen.live >= 4).await?;
+    let at_once = tested.at_once(4);
+    ledger.until("as many jobs as the limit", |seen| seen.live >= at_once).await?;
     scope.cancel();
     let report = soon("the end of the run", run.finish()).await?;
     match report.last().succeeded {

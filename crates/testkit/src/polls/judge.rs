@@ -7,7 +7,7 @@ use towpath_pattern::{Cancelled, Cause, Failure, OnFailure};
 use super::play::{Marks, Witness};
 use super::scene::{Scene, Stop, Taker};
 use crate::check::{Law, Violation};
-use crate::laws::{bounds, conservation, first_cause};
+use crate::laws::{bounds, conservation, first_cause, order};
 use crate::probe::{End, Fate, SOURCE_FAILED};
 use crate::runtime::Outcome;
 use crate::testable::Testable;
@@ -54,7 +54,7 @@ fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outc
 }
 
 fn bounds(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
-    bounds::within_the_limit(scene.case, &witness.played)?;
+    bounds::within_the_limit(tested, scene.case, &witness.played)?;
     let failed = scene.plans.iter().any(|plan| plan.end != End::Succeed) || scene.fault.is_some();
     let passes_on = scene.case.on_failure == OnFailure::Continue && failed;
     if passes_on && scene.case.capacity == 0 && tested.stages() > 1 {
@@ -244,6 +244,7 @@ fn cancellation(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
 /// stage, the order of the completions of the jobs.
 fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     let played = &witness.played;
+    order::starts_in_order(tested, played)?;
     if tested.is_ordered() {
         let index = |result: &Result<usize, Failure>| match result {
             Ok(index) => Some(*index),
@@ -276,9 +277,10 @@ fn order(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     }
 }
 
-fn no_added_wait(_: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
+fn no_added_wait(tested: &dyn Testable, _: &Scene, witness: &Witness) -> Outcome {
     match witness.waited {
         Duration::ZERO => Ok(()),
+        _ if tested.is_delayed() => Ok(()),
         waited => Err(format!("{waited:?} passed on a clock that moves only while no task can proceed")),
     }
 }

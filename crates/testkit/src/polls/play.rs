@@ -26,6 +26,8 @@ use crate::testable::Testable;
 const MOST_POLLS: usize = 5_000;
 /// After this number of polls without an event, no task proceeds without the receiver.
 const STILL: usize = 25;
+/// After this number of polls without an event, the clock moves by a millisecond if limiters delay the starts.
+const TICK: usize = 5;
 /// A late receiver is polled once in this number of polls.
 const LATE: usize = 7;
 /// The deadline of a scene with [`Stop::Deadline`].
@@ -222,7 +224,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
         });
     }
     let marked = || *marks.lock().unwrap_or_else(PoisonError::into_inner);
-    let over = step(scene, place, &ledger, &at_hand, &|| marked().is_some()).await?;
+    let over = step(tested, scene, place, &ledger, &at_hand, &|| marked().is_some()).await?;
     ledger.call_off();
     let mut stopped = marked();
     if !over && stopped.is_none() && matches!(place, Place::Poll(_)) {
@@ -281,6 +283,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
 /// Lets the runtime poll the tasks, and polls the receiver in between, up to `place`. Returns whether the run ended
 /// before `place`.
 async fn step(
+    tested: &dyn Testable,
     scene: &Scene,
     place: Place,
     ledger: &Ledger,
@@ -308,6 +311,9 @@ async fn step(
         one_poll().await;
         let now = ledger.seen().moments;
         still = if now == moments { still + 1 } else { 0 };
+        if still % TICK == TICK - 1 && tested.is_delayed() {
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
         moments = now;
         if scene.taker == Taker::Nobody && still == STILL {
             at_hand.release();
@@ -330,10 +336,10 @@ async fn tasks_left() -> usize {
 }
 
 impl Witness {
-    /// Runs the same pattern again, with as many jobs as the limit, and lets every job wait until all have started. The run
+    /// Runs the same pattern again, with as many jobs as the limit and the limiters allow, and lets every job wait until all have started. The run
     /// completes only if the first run has released all permits and resources.
-    pub(super) async fn runs_again(self, scene: &Scene) -> Result<(), String> {
-        let limit = scene.case.limit.get();
+    pub(super) async fn runs_again(self, tested: &dyn Testable, scene: &Scene) -> Result<(), String> {
+        let limit = tested.at_once(scene.case.limit.get());
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(limit)));
         let source = scene.form.supply(&Ledger::new(), limit).source;
         let run = self.pattern.start(source, Scope::new("again"));

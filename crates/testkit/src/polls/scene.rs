@@ -135,8 +135,8 @@ const PLANS: [[Plan; 6]; 4] = [
 /// Limits and capacities.
 const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
-/// A subject of several stages plays a single scene out of this number of scenes, since the plays are long. Different
-/// subjects play different scenes. With `TOWPATH_LONG=1`, all scenes are played.
+/// A subject of several stages, or with limiters, plays a single scene out of this number of scenes, since the plays are long or
+/// the subjects are many. Different subjects play different scenes. With `TOWPATH_LONG=1`, all scenes are played without limiters.
 const SHARES: u64 = 6;
 
 /// Chooses settings: the same in every run, and different for every subject.
@@ -150,7 +150,8 @@ impl Choice {
     pub(super) fn for_subject(tested: &dyn Testable) -> Self {
         let seed = environment::seed() % 1_000_003 + 7;
         let random = tested.name().bytes().fold(seed, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
-        let shares = if tested.stages() == 1 || environment::is_long() { 1 } else { SHARES };
+        let shares =
+            if tested.stages() == 1 && !tested.is_limited() || tested.plays_many() { 1 } else { SHARES };
         Self { random, share: random % shares, shares }
     }
 

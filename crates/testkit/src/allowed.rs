@@ -1,0 +1,71 @@
+//! The number of jobs that the limiters of a subject allow, for the weakened forms of the checks.
+
+use std::time::Duration;
+
+/// The jobs that the limiters of a subject allow at once, and the time that a start may wait.
+///
+/// Not for a subject without limiters: the default of [`Subject::allowed`](crate::Subject::allowed) weakens no check.
+///
+/// The checks in the table of the README have a weakened form: they use [`at_once`](Self::at_once) in place of the limit, and
+/// add the [`delay`](Self::delay) to every expected time. All further checks are the same for all subjects.
+///
+/// # Examples
+///
+/// A limiter of two permits, and a rate that delays a start by a millisecond:
+///
+/// ```
+/// use std::time::Duration;
+/// use towpath_testkit::Allowed;
+///
+/// let permits = Allowed::at_once(2);
+/// let rate = Allowed::ANY.delay(Duration::from_millis(1));
+/// assert_eq!(permits.and(rate), Allowed::at_once(2).delay(Duration::from_millis(1)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    pub(crate) at_once: usize,
+    pub(crate) at_most: usize,
+    pub(crate) delay: Duration,
+    pub(crate) is_in_order: bool,
+}
+
+impl Allowed {
+    /// No limiter: as many jobs at once as the limit of the case.
+    pub const ANY: Self =
+        Self { at_once: usize::MAX, at_most: usize::MAX, delay: Duration::ZERO, is_in_order: false };
+
+    /// Creates the number of jobs of limiters under which any `jobs` consecutive items run at once, and no more.
+    #[must_use]
+    pub const fn at_once(jobs: usize) -> Self {
+        Self { at_once: jobs, at_most: jobs, ..Self::ANY }
+    }
+
+    /// Sets the largest number of jobs at once, if some items run with more jobs than `at_once`.
+    #[must_use]
+    pub const fn at_most(self, jobs: usize) -> Self {
+        Self { at_most: jobs, ..self }
+    }
+
+    /// Sets the longest time between the start of an item and the start of the next item.
+    #[must_use]
+    pub const fn delay(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    /// States that the jobs start strictly in the order of the items.
+    #[must_use]
+    pub const fn in_order(self) -> Self {
+        Self { is_in_order: true, ..self }
+    }
+
+    /// Returns the jobs that both allow, for limiters that need no permit of each other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            at_once: self.at_once.min(other.at_once),
+            at_most: self.at_most.min(other.at_most),
+            delay: self.delay + other.delay,
+            is_in_order: self.is_in_order || other.is_in_order,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The kinds of limiters, behind one type: a pattern is compiled for two limiters, and not for all pairs of them.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use towpath_limit::{Rate, per_key};
+use towpath_pattern::{Limiter, anyhow};
+use towpath_testkit::Allowed;
+
+/// A limiter of a generated subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A rate. An item waits in its slot.
+    Rate,
+    /// A rate for each of two keys.
+    RatePerKey,
+    /// One job at a time for each of two keys.
+    PerKey,
+    /// One job at a time, in the order of the items: one key for all items.
+    HotKey,
+    /// Two permits. An item waits in its slot.
+    Permits,
+    /// Three permits, of which an item takes one or two.
+    Weights,
+    /// A limit that every job sets to 0, to 1, and back to its number.
+    Live,
+}
+
+impl Kind {
+    pub const ALL: [Self; 7] =
+        [Self::Rate, Self::RatePerKey, Self::PerKey, Self::HotKey, Self::Permits, Self::Weights, Self::Live];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::RatePerKey => "rate_per_key",
+            Self::PerKey => "per_key",
+            Self::HotKey => "hot_key",
+            Self::Permits => "permits",
+            Self::Weights => "weights",
+            Self::Live => "live",
+        }
+    }
+
+    /// Any two consecutive items have different keys, and fit into the permits.
+    pub const fn allowed(self) -> Allowed {
+        match self {
+            Self::Rate | Self::RatePerKey => Allowed::ANY.delay(Duration::from_millis(1)),
+            Self::PerKey | Self::Permits => Allowed::at_once(2),
+            Self::Weights => Allowed::at_once(2).at_most(3),
+            Self::HotKey => Allowed::at_once(1).in_order(),
+            Self::Live => Allowed::ANY,
+        }
+    }
+
+    pub const fn is_per_item(self) -> bool {
+        !matches!(self, Self::Rate | Self::Permits)
+    }
+
+    /// Creates the limiter. The key of an item is its position, since the items of a subject may be of any type.
+    pub fn limiter<In: Send + 'static, const PER_ITEM: bool>(self) -> Erased<In, PER_ITEM> {
+        let rate = Rate::per_second(5_000).burst(5);
+        let position = Positions::default();
+        match self {
+            Self::Rate => Erased::new(rate),
+            Self::RatePerKey => Erased::new(rate.per_key(move |_: &In| position.next() % 2)),
+            Self::PerKey => Erased::new(per_key(1, move |_: &In| position.next() % 2)),
+            Self::HotKey => Erased::new(per_key(1, |_: &In| "hot")),
+            Self::Permits => Erased::new(Permits(Arc::new(Semaphore::new(2)))),
+            Self::Weights => Erased::new(Weights { permits: Arc::new(Semaphore::new(3)), position }),
+            Self::Live => unreachable!("a live limit is the limit of the pattern"),
+        }
+    }
+}
+
+/// Counts the items.
+#[derive(Default)]
+pub struct Positions(AtomicUsize);
+
+impl Positions {
+    pub fn next(&self) -> usize {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// A limiter of a user: permits without a difference between items.
+pub struct Permits(pub Arc<Semaphore>);
+
+impl<In> Limiter<In> for Permits {
+    type Permit = OwnedSemaphorePermit;
+
+    fn acquire(
+        &self,
+        _: &In,
+    ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<In> {
+        let permits = Arc::clone(&self.0);
+        async move { Ok(permits.acquire_owned().await?) }
+    }
+}
+
+/// A limiter of a user: items with weights.
+struct Weights {
+    permits: Arc<Semaphore>,
+    position: Positions,
+}
+
+impl<In> Limiter<In> for Weights {
+    type Permit = OwnedSemaphorePermit;
+
+    const PER_ITEM: bool = true;
+
+    fn acquire(
+        &self,
+        _: &In,
+    ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<In> {
+        let (permits, weight) = (Arc::clone(&self.permits), self.position.next() % 2 + 1);
+        async move { Ok(permits.acquire_many_owned(u32::try_from(weight)?).await?) }
+    }
+}
+
+/// A limiter of any type.
+pub struct Erased<In, const PER_ITEM: bool>(Arc<dyn Acquire<In>>);
+
+trait Acquire<In>: Send + Sync {
+    fn acquire(&self, item: &In) -> Acquiring;
+}
+
+type Acquiring = Pin<Box<dyn Future<Output = anyhow::Result<Box<dyn Permit>>> + Send>>;
+
+pub trait Permit: Send {
+    fn started(&mut self);
+}
+
+struct Held<In, L: Limiter<In>> {
+    limiter: Arc<L>,
+    permit: L::Permit,
+    item: PhantomData<fn(In)>,
+}
+
+impl<In, L: Limiter<In>> Permit for Held<In, L> {
+    fn started(&mut self) {
+        self.limiter.started(&mut self.permit);
+    }
+}
+
+impl<In: 'static, L: Limiter<In>> Acquire<In> for Arc<L> {
+    fn acquire(&self, item: &In) -> Acquiring {
+        let (limiter, acquiring) = (Arc::clone(self), (**self).acquire(item));
+        Box::pin(async move {
+            let permit = acquiring.await?;
+            Ok(Box::new(Held { limiter, permit, item: PhantomData }) as Box<dyn Permit>)
+        })
+    }
+}
+
+impl<In: 'static, const PER_ITEM: bool> Erased<In, PER_ITEM> {
+    pub fn new<L: Limiter<In>>(limiter: L) -> Self {
+        assert_eq!(L::PER_ITEM, PER_ITEM, "the kind of the wait");
+        Self(Arc::new(Arc::new(limiter)))
+    }
+}
+
+impl<In, const PER_ITEM: bool> Clone for Erased<In, PER_ITEM> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<In: 'static, const PER_ITEM: bool> Limiter<In> for Erased<In, PER_ITEM> {
+    type Permit = Box<dyn Permit>;
+
+    const PER_ITEM: bool = PER_ITEM;
+
+    fn acquire(
+        &self,
+        item: &In,
+    ) -> impl Future<Output = anyhow::Result<Box<dyn Permit>>> + Send + 'static + use<In, PER_ITEM> {
+        self.0.acquire(item)
+    }
+
+    fn started(&self, permit: &mut Box<dyn Permit>) {
+        permit.started();
+    }
+}
