@@ -36,11 +36,11 @@ use requests::{Ended, Reply, RequestSource, Requests};
 /// #     job: Arc<J>,
 /// # }
 /// #
-/// # builders! { Each<J>: }
+/// # builders! { Each<J> }
 /// #
 /// # impl<J> Each<J> {
-/// #     fn new(limit: usize, job: J) -> Self {
-/// #         Self { settings: Settings::new("each", towpath_pattern::Limit::try_from(limit).unwrap()), job: Arc::new(job) }
+/// #     fn new(limit: impl towpath_pattern::IntoLimit, job: J) -> Self {
+/// #         Self { settings: Settings::new("each", limit), job: Arc::new(job) }
 /// #     }
 /// # }
 /// #

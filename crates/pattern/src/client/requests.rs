@@ -188,7 +188,7 @@ impl<In, Out> RequestSource<In, Out> {
 
 impl<In: Send, Out: Send> PollSource<In> for RequestSource<In, Out> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<In>) -> PollBatch {
-        let mut waker = Some(cx.waker().clone());
+        let mut own = Some(cx.waker().clone());
         let mut wakes = WakeList::default();
         let mut places = Vec::new();
         let mut state = self.requests.state.lock();
@@ -200,7 +200,7 @@ impl<In: Send, Out: Send> PollSource<In> for RequestSource<In, Out> {
                 if state.clients == 0 || state.closed {
                     break PollBatch::Exhausted;
                 }
-                state.source.register(&mut waker, &mut wakes);
+                state.source.register(&mut own, &mut wakes);
                 break PollBatch::Pending;
             };
             let Request { item, reply, place } = request;

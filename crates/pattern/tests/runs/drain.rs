@@ -321,12 +321,12 @@ async fn accepted_task_has_ended_when_the_drain_returns() {
             loop {
                 let ended = Arc::clone(&counts.1);
                 counts.0.fetch_add(1, Ordering::SeqCst);
-                let spawned = spawner.spawn("task", async move {
+                let outcome = spawner.spawn("task", async move {
                     tokio::task::yield_now().await;
                     ended.fetch_add(1, Ordering::SeqCst);
                     Ok(())
                 });
-                if spawned.is_refused() {
+                if outcome.is_refused() {
                     counts.0.fetch_sub(1, Ordering::SeqCst);
                     return;
                 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use towpath_pattern::{OnFailure, Scope, Settings, anyhow};
+use towpath_pattern::{Failure, OnFailure, Scope, Settings, anyhow};
 
 use super::{Bomb, run_in};
 
@@ -61,7 +61,7 @@ async fn first_under_continue_skips_failures() {
 
     let failure = run_in(&scope, [5, 3, 1], settings(), even).first().await.expect_err("all are odd");
     assert_eq!(failure.index(), Some(2));
-    assert_eq!(failure.later().iter().map(|failure| failure.index()).collect::<Vec<_>>(), [Some(1), Some(0)]);
+    assert_eq!(failure.later().iter().map(Failure::index).collect::<Vec<_>>(), [Some(1), Some(0)]);
 }
 
 #[tokio::test]

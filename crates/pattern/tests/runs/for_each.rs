@@ -65,7 +65,7 @@ async fn failures_of_the_closure_follow_the_policy() {
         let mut calls = 0;
         let each = |item: u64| {
             calls += 1;
-            async move { if item % 3 != 2 { Ok(()) } else { Err(anyhow::anyhow!("no space")) } }
+            async move { if item % 3 == 2 { Err(anyhow::anyhow!("no space")) } else { Ok(()) } }
         };
         let failure = run.for_each(each).await.expect_err("no space");
         assert_eq!((failure.index(), calls), (Some(2), expected));
@@ -109,7 +109,11 @@ async fn failure_of_a_job_ends_the_outputs() {
 async fn cancelled_scope_drops_a_closure_that_waits() {
     let scope = Scope::new("scope").with_timeout(Duration::from_secs(3));
     let run = run_in(&scope, [1], settings(OnFailure::Continue), itself);
-    let failure = run.for_each(|_| async { Ok(sleep(Duration::from_secs(60)).await) }).await;
+    let failure = run.for_each(|_| async {
+        sleep(Duration::from_secs(60)).await;
+        Ok(())
+    });
+    let failure = failure.await;
     let failure = failure.expect_err("the deadline passes");
     assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)));
     assert_eq!(failure.index(), Some(0));

@@ -194,7 +194,7 @@ impl Case {
                     async move {
                         let _alive = ledger.alive();
                         ledger.start(item);
-                        for part in 0..1 + item % 3 {
+                        for part in 0..=item % 3 {
                             case.wait(item + part).await;
                             queue.send(10 * item + part).await?;
                         }
