@@ -302,7 +302,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// waits in [`Taken::start_after`](crate::Taken::start_after), for a permit for instance, was never started.
     ///
     /// A source that is not kept is dropped soon after the call, before the end of the run. So a task or a job that sends
-    /// to a full channel of the source gets an error, and does not wait for ever.
+    /// to a full channel of the source gets an error, and does not wait for a place.
     ///
     /// A second call has no effect, and neither has a call after the end of the source. [`Run::drain`] sets a limit to
     /// the time of the remaining jobs.
