@@ -315,7 +315,7 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// The clients share one run, so the limit, the timeouts and the limiters of the pattern hold for all callers. The run
     /// ends with the last client, with a cancellation of the scope, and with [`Scope::drain`]: the drain completes the
-    /// jobs that have started, and fails the other calls.
+    /// jobs that have started, and fails the other calls. As a run does, the service keeps the scope alive.
     ///
     /// A service continues after failures with [`OnFailure::Continue`](crate::OnFailure::Continue). Under the default
     /// policy, the first failure ends the service, and all further calls fail. An [ordered](crate::Order::Ordered) pattern

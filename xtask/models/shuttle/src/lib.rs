@@ -14,6 +14,7 @@ pub mod jobs;
 #[path = "../../../../crates/pattern/src/util"]
 mod util {
     pub mod batch_size;
+    pub mod budget;
     pub mod cache_padded;
     pub mod mutex;
     pub mod panic;
@@ -29,6 +30,7 @@ mod util {
 
 #[path = "../../../../crates/pattern/src"]
 mod shipped {
+    pub mod client;
     pub mod failure;
     pub mod item;
     pub mod job;
@@ -91,6 +93,7 @@ pub use producer_consumer::{ProducerConsumer, Producers};
 pub use semaphore::Semaphore;
 pub use with_permit::WithPermit;
 
+pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
     ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
