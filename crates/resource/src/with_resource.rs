@@ -158,18 +158,16 @@ where
     #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
-        taken: Taken<In, J::Out>,
+        mut taken: Taken<In, J::Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<In, J::Out>> + Send {
         async move {
-            let (leased, item, running) = match self.pool.check_out_idle() {
-                Some(idle) => {
-                    let (item, running) = taken.start();
-                    (Ok(idle), item, running)
-                }
+            let leased = match self.pool.check_out_idle() {
+                Some(idle) => Ok(idle),
                 // Boxed: a job with an idle resource does not pay for the size of this future.
-                None => Box::pin(taken.start_after(self.pool.check_out())).await,
+                None => taken.before_start(Box::pin(self.pool.check_out())).await,
             };
+            let (item, running) = taken.start();
             let CheckedOut { shard, place, state } = match leased {
                 Ok(checked_out) => checked_out,
                 Err(error) => return running.complete(Err(error)),

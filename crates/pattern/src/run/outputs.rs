@@ -299,7 +299,7 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// Items that were taken and never started count as [never started](crate::Counts::never_started). With
     /// [`Source::kept`], the items come back in the order of the takes, followed by the rest of the source. An item that
-    /// waits in [`Taken::start_after`](crate::Taken::start_after), for a permit for instance, was never started.
+    /// waits in [`Taken::before_start`](crate::Taken::before_start), for a permit for instance, was never started.
     ///
     /// A source that is not kept is dropped soon after the call, before the end of the run. So a task or a job that sends
     /// to a full channel of the source gets an error, and does not wait for a place.
