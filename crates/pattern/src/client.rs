@@ -183,6 +183,25 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     }
 
     /// Returns a handle that reports the counts of the run. The calls in the queue are not among the counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::{Pattern, PatternExt, Run, Scope, Settings, Source};
+    /// # struct Double;
+    /// # impl Pattern<u64> for Double {
+    /// #     type Out = u64;
+    /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+    /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// # }
+    /// let client = Double.serve(&Scope::new("server"), 8);
+    /// client.call(1).await?;
+    /// assert_eq!(client.monitor().report().to_string(), "double: 1 taken, 1 succeeded");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         self.service.monitor.clone()
@@ -216,6 +235,29 @@ impl<In, Out> Service<In, Out> {
 }
 
 /// A place in the queue of a service, for one item. Created by [`Client::reserve`].
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// # use std::sync::Arc;
+/// # use towpath_pattern::{Pattern, PatternExt, Run, Scope, Settings, Source};
+/// # struct Double;
+/// # impl Pattern<u64> for Double {
+/// #     type Out = u64;
+/// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+/// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+/// #     }
+/// # }
+/// let client = Double.serve(&Scope::new("server"), 2);
+/// let places = [client.reserve().await?, client.reserve().await?];
+/// assert!(client.try_call(1).is_err(), "all places are reserved");
+/// let calls = places.map(|place| place.call(2));
+/// for call in calls {
+///     assert_eq!(call.await?, 4);
+/// }
+/// # Ok(()) }
+/// ```
 #[must_use = "a dropped place is free again"]
 pub struct Place<In, Out> {
     service: Arc<Service<In, Out>>,
@@ -286,6 +328,30 @@ impl<In, Out> fmt::Debug for Call<In, Out> {
 }
 
 /// The reason why a service did not accept an item at once, with the item.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// # use std::sync::Arc;
+/// # use towpath_pattern::{Pattern, PatternExt, Run, Scope, Settings, Source};
+/// # struct Double;
+/// # impl Pattern<u64> for Double {
+/// #     type Out = u64;
+/// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+/// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+/// #     }
+/// # }
+/// use towpath_pattern::TryCallError;
+///
+/// let client = Double.serve(&Scope::new("server"), 1);
+/// let first = client.try_call(1)?;
+/// let refused = client.try_call(2).expect_err("the queue is full");
+/// assert!(matches!(refused, TryCallError::Full(2)));
+/// assert_eq!(first.await?, 2);
+/// assert_eq!(client.call(refused.into_inner()).await?, 4);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TryCallError<In> {
     /// The queue is full now.

@@ -178,6 +178,32 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     ///
     /// A pattern that may yield no output or several outputs for an input returns `false`. A pattern around other patterns
     /// returns `true` if all of these patterns do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{Pattern, Run, Scope, Source};
+    ///
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::Settings;
+    /// #
+    /// struct Evens;
+    ///
+    /// impl Pattern<u64> for Evens {
+    ///     type Out = u64;
+    ///
+    ///     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+    ///         // …
+    /// #         Run::spawn(scope, input, Settings::new("evens", 1), Arc::new(|x: u64| async move { Ok(x) }))
+    ///     }
+    ///
+    ///     /// An odd number has no output.
+    ///     fn is_one_to_one(&self) -> bool {
+    ///         false
+    ///     }
+    /// }
+    /// assert!(!Evens.is_one_to_one());
+    /// ```
     fn is_one_to_one(&self) -> bool {
         true
     }
@@ -289,7 +315,7 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// The clients share one run, so the limit, the timeouts and the limiters of the pattern hold for all callers. The run
     /// ends with the last client, with a cancellation of the scope, and with [`Scope::drain`]: the drain completes the
-    /// jobs that have started, and fails the other calls.
+    /// jobs that have started, and fails the other calls. As a run does, the service keeps the scope alive.
     ///
     /// A service continues after failures with [`OnFailure::Continue`](crate::OnFailure::Continue). Under the default
     /// policy, the first failure ends the service, and all further calls fail. An [ordered](crate::Order::Ordered) pattern
@@ -305,7 +331,31 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     ///
     /// # Examples
     ///
-    /// [`Client`] has an example.
+    /// [`Client`] has an example with failures.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::{Pattern, PatternExt, Run, Scope, Settings, Source};
+    /// # struct Double;
+    /// # impl Pattern<u64> for Double {
+    /// #     type Out = u64;
+    /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+    /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// # }
+    /// let scope = Scope::new("server");
+    /// let client = Double.serve(&scope, 100);
+    /// let other = client.clone();
+    /// scope.spawn("handler", async move {
+    ///     assert_eq!(other.call(1).await?, 2);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(client.call(21).await?, 42);
+    /// drop(client); // without clients, the run ends
+    /// scope.wait().await?;
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     fn serve(&self, scope: &Scope, capacity: usize) -> Client<In, Self::Out> {
         assert!(

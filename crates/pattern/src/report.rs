@@ -52,6 +52,19 @@ impl Report {
     pub const KEPT_FAILURES: usize = 1_000;
 
     /// Returns the number of the items with a job that was dropped before its end, at all stages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{Counts, Report, StageReport};
+    ///
+    /// let mut counts = Counts::default();
+    /// (counts.taken, counts.succeeded, counts.cancelled) = (3, 1, 2);
+    /// let mut report = Report::default();
+    /// report.stages.push(StageReport::new("fetch", counts));
+    /// report.stages.push(StageReport::new("store", counts));
+    /// assert_eq!(report.cancelled(), 4);
+    /// ```
     #[must_use]
     pub fn cancelled(&self) -> usize {
         self.stages.iter().map(|stage| stage.counts.cancelled).sum()

@@ -174,14 +174,14 @@ where
     #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
-        taken: Taken<In, J::Out>,
+        mut taken: Taken<In, J::Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<In, J::Out>> + Send {
         async move {
-            let (checked_out, taken) = match self.pool.check_out_idle() {
-                Some(idle) => (Ok(idle), taken),
+            let checked_out = match self.pool.check_out_idle() {
+                Some(idle) => Ok(idle),
                 // Boxed: a job with an idle resource does not pay for the size of this future.
-                None => Box::pin(taken.wait_for(self.pool.check_out())).await,
+                None => taken.before_start(Box::pin(self.pool.check_out())).await,
             };
             let CheckedOut { shard, place, state } = match checked_out {
                 Ok(checked_out) => checked_out,

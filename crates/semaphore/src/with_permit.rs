@@ -128,15 +128,15 @@ impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
     #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
-        taken: Taken<In, J::Out>,
+        mut taken: Taken<In, J::Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<In, J::Out>> + Send {
         async move {
             // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and
             // the worker would treat the job as a waiting job.
-            let (permit, taken) = match self.semaphore.try_acquire() {
-                Ok(permit) => (Ok(permit), taken),
-                Err(_) => taken.wait_for(self.semaphore.acquire()).await,
+            let permit = match self.semaphore.try_acquire() {
+                Ok(permit) => Ok(permit),
+                Err(_) => taken.before_start(self.semaphore.acquire()).await,
             };
             let (item, running) = taken.start();
             let result = match permit {

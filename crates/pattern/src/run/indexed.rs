@@ -60,6 +60,7 @@ impl<Out: Send + 'static> Run<Out> {
 /// // The counts at the end of a cancelled run.
 /// let run = start();
 /// let monitor = run.monitor();
+/// run.stop_taking();
 /// run.cancel();
 /// let report = run.finish().await;
 /// assert!(report.failures[0].is_cancelled());

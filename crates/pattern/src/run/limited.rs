@@ -175,9 +175,7 @@ where
             if L::ANY_IN_SLOT {
                 // A free permit costs no budget: a worker without budget would treat the job as a waiting job.
                 let acquire = unconstrained(self.limits.acquire_in_slot(taken.item().value()));
-                let (acquired, waited) = taken.wait_for(acquire).await;
-                taken = waited;
-                match acquired {
+                match taken.before_start(acquire).await {
                     Ok(permits) => L::add(taken.item_mut().permits_mut(), permits),
                     Err(error) => {
                         return complete_refused(taken, Refusal { cause: Ok(error), later: Vec::new() });

@@ -299,11 +299,11 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// Items that were taken and never started count as [never started](crate::Counts::never_started). With
     /// [`Source::kept`], the items come back in the order of the takes, followed by the rest of the source. An item that
-    /// waits in [`Taken::wait_for`](crate::Taken::wait_for), for a permit for instance, was never started, and neither was an item
+    /// waits in [`Taken::before_start`](crate::Taken::before_start), for a permit for instance, was never started, and neither was an item
     /// that a limiter holds.
     ///
     /// A source that is not kept is dropped soon after the call, before the end of the run. So a task or a job that sends
-    /// to a full channel of the source gets an error, and does not wait for ever.
+    /// to a full channel of the source gets an error, and does not wait for a place.
     ///
     /// A second call has no effect, and neither has a call after the end of the source. [`Run::drain`] sets a limit to
     /// the time of the remaining jobs.

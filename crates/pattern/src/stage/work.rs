@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::thread;
 
 use pin_project_lite::pin_project;
@@ -306,16 +306,15 @@ impl<In, Out> Taken<In, Out> {
         (value, Running { ticket })
     }
 
-    /// Waits until `ready` completes, and returns the output and the item: for work that awaits a permit or a resource before
-    /// the start.
+    /// Waits until `ready` completes, for work that awaits a permit or a resource before the start.
     ///
-    /// If the run takes no more items ([`Run::stop_taking`](crate::Run::stop_taking)) or drains during the wait, the item
-    /// was never started. The item goes back, and the stage drops the work. After a plain `await` before the start, the
-    /// work continues, and the run completes the item.
+    /// If the run takes no more items during the wait ([`Run::stop_taking`](crate::Run::stop_taking), or a drain), then the
+    /// item was never started: the item goes back, and the stage drops the work at this await. After a plain `await` before
+    /// the start, the work would continue, and the run would complete the item.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the item goes back as with the drop of a `Taken`, and `ready` is dropped.
+    /// This method is as cancel safe as `ready`. The item stays in the `Taken`.
     ///
     /// # Examples
     ///
@@ -327,10 +326,10 @@ impl<In, Out> Taken<In, Out> {
     ///
     /// let permits = Arc::new(Semaphore::new(1));
     /// let shared = Arc::clone(&permits);
-    /// let double = move |taken: Taken<u64, u64>| {
+    /// let double = move |mut taken: Taken<u64, u64>| {
     ///     let permits = Arc::clone(&shared);
     ///     async move {
-    ///         let (permit, taken) = taken.wait_for(permits.acquire_owned()).await;
+    ///         let permit = taken.before_start(permits.acquire_owned()).await;
     ///         let (item, running) = taken.start();
     ///         running.complete(permit.map(|_permit| item * 2).map_err(anyhow::Error::from))
     ///     }
@@ -339,14 +338,14 @@ impl<In, Out> Taken<In, Out> {
     /// let (source, kept) = Source::new([1, 2, 3]).kept();
     /// let run = Run::spawn(Scope::default(), source, Settings::new("double", 2), double);
     /// tokio::task::yield_now().await;
-    /// run.stop_taking(); // although all items wait for the permit
+    /// run.stop_taking(); // all items wait for the permit
     /// assert!(run.collect().await?.is_empty());
     /// drop(held);
     /// assert_eq!(kept.take().expect("the run is over").next().await.transpose()?, Some(1));
     /// # Ok(()) }
     /// ```
-    pub fn wait_for<F: Future>(self, ready: F) -> impl Future<Output = (F::Output, Self)> + use<F, In, Out> {
-        WaitFor { ready, taken: Some(self) }
+    pub fn before_start<F: Future>(&mut self, ready: F) -> impl Future<Output = F::Output> {
+        BeforeStart { ready, taken: self }
     }
 
     /// Returns the scope of the jobs of the run, for a work that is a closure. If the run is over, the returned scope is
@@ -387,27 +386,25 @@ impl<In, Out> Taken<In, Out> {
 }
 
 pin_project! {
-    /// An item before its start.
-    struct WaitFor<F, In, Out> {
+    /// The wait of an item before its start.
+    struct BeforeStart<'a, F, In, Out> {
         #[pin]
         ready: F,
-        // `None` after the wait, and once the run takes no more items.
-        taken: Option<Taken<In, Out>>,
+        taken: &'a mut Taken<In, Out>,
     }
 }
 
-impl<F: Future, In, Out> Future for WaitFor<F, In, Out> {
-    type Output = (F::Output, Taken<In, Out>);
+impl<F: Future, In, Out> Future for BeforeStart<'_, F, In, Out> {
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.taken.as_ref().is_none_or(Taken::is_withdrawn) {
+        if this.taken.is_withdrawn() {
             // The worker drops a job without an item.
-            *this.taken = None;
+            this.taken.give_back();
             return Poll::Pending;
         }
-        let ready = ready!(this.ready.poll(cx));
-        Poll::Ready((ready, this.taken.take().expect("checked before")))
+        this.ready.poll(cx)
     }
 }
 

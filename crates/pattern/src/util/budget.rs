@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::coop;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 /// Waits until `budget` has passed since this call. A budget beyond the range of the clock never passes.
 ///
@@ -15,7 +15,7 @@ pub(crate) fn spent(budget: Duration) -> impl Future<Output = ()> + Send {
     let end = Instant::now().checked_add(budget);
     coop::unconstrained(async move {
         match end {
-            Some(end) => sleep_until(end).await,
+            Some(end) => drop(timeout_at(end, pending::<()>()).await),
             None => pending().await,
         }
     })

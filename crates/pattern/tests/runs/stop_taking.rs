@@ -223,7 +223,7 @@ async fn consumers_receive_the_whole_queue() {
 async fn ordered_outputs_behind_an_item_never_started_are_yielded() {
     let odd = Arc::new(Semaphore::new(0));
     let shared = Arc::clone(&odd);
-    let work = move |taken: Taken<u64, u64>| {
+    let work = move |mut taken: Taken<u64, u64>| {
         let odd = Arc::clone(&shared);
         async move {
             let index = taken.index();
@@ -232,7 +232,7 @@ async fn ordered_outputs_behind_an_item_never_started_are_yielded() {
                     drop(odd.acquire().await);
                 }
             };
-            let ((), taken) = taken.wait_for(wait).await;
+            taken.before_start(wait).await;
             let (item, running) = taken.start();
             running.complete(Ok(item))
         }

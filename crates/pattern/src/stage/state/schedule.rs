@@ -177,7 +177,7 @@ impl<In, Out> State<In, Out> {
             PollBatch::Failed(failure) => self.forward(failure),
         }
         if count > 0 {
-            let free = if self.is_stopped() || self.input.is_halted() { 0 } else { self.free() };
+            let free = if self.is_stopped() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free, request.light));
             self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {

@@ -207,11 +207,13 @@ where
                 Fetched::Pending
             }
             Next::Halt(mut source) => {
-                let stopped = catch(|| source.stop());
-                shared.with(|state| state.return_halted(source));
-                if let Err(payload) = stopped {
-                    shared.fail(Cause::from_panic(payload));
-                }
+                let panicked = catch(|| source.stop()).err().map(Cause::from_panic);
+                shared.with(|state| {
+                    state.return_halted(source);
+                    if let Some(cause) = panicked {
+                        state.fail_by_policy(cause);
+                    }
+                });
                 buffer.batch_started = None;
                 buffer.yield_now(cx);
                 Fetched::Pending
