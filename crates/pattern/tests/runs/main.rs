@@ -13,6 +13,8 @@ mod dropped_items;
 mod dropped_run;
 mod ends;
 mod error_chain;
+mod flatten;
+mod frontier;
 mod generated;
 mod inputs;
 mod job_scope;
