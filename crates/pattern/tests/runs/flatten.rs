@@ -159,7 +159,7 @@ async fn elements_between_two_stages_are_counted() {
 }
 
 /// Panics at its third element, or in its drop.
-struct Hostile(u32, Option<Bomb>);
+struct Hostile(u32, #[expect(dead_code, reason = "panics in its drop")] Option<Bomb>);
 
 impl Iterator for Hostile {
     type Item = u32;
