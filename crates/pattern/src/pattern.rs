@@ -384,6 +384,52 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
         Then(self, next)
     }
 
+    /// Returns a pattern that applies `next` to every element of every output of this pattern. An output is an `Option`, a
+    /// `Vec` or any other value that converts into an iterator, so a job of this pattern yields no item, one item or
+    /// several items for `next`. An element has the index of the first input. [`Source::flatten`] has the details.
+    ///
+    /// # Examples
+    ///
+    /// With the pattern `Each` of [`builders!`](crate::builders), which applies a job to every item:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::{Job, Pattern, Run, Scope, Settings, Source};
+    /// #
+    /// # struct Each<J>(Arc<J>);
+    /// #
+    /// # impl<J> Each<J> {
+    /// #     fn new(job: J) -> Self {
+    /// #         Self(Arc::new(job))
+    /// #     }
+    /// # }
+    /// #
+    /// # impl<In: Send + 'static, J: Job<In>> Pattern<In> for Each<J> {
+    /// #     type Out = J::Out;
+    /// #
+    /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+    /// #         Run::spawn(scope, input, Settings::new("each", 4).ordered(), Arc::clone(&self.0))
+    /// #     }
+    /// # }
+    /// #
+    /// use towpath_pattern::PatternExt;
+    ///
+    /// // As `filter_map`: a line without a number goes no further.
+    /// let numbers = Each::new(|line: &'static str| async move { Ok(line.parse::<u64>().ok()) });
+    /// let squares = numbers.then_each(Each::new(|number: u64| async move { Ok(number * number) }));
+    /// assert_eq!(squares.run(["2", "two", "3"]).collect().await?, [4, 9]);
+    /// # Ok(()) }
+    /// ```
+    fn then_each<Next>(self, next: Next) -> ThenEach<Self, Next>
+    where
+        Self: Sized,
+        Self::Out: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
+        Next: Pattern<<Self::Out as IntoIterator>::Item>,
+    {
+        ThenEach(self, next)
+    }
+
     /// Boxes the pattern, so that patterns of different types can have the same type.
     fn boxed(self) -> Box<dyn Pattern<In, Out = Self::Out>>
     where
@@ -414,5 +460,24 @@ where
 
     fn is_one_to_one(&self) -> bool {
         self.0.is_one_to_one() && self.1.is_one_to_one()
+    }
+}
+
+/// A pattern, and a second pattern on the elements of the outputs of the first. Created by [`PatternExt::then_each`].
+#[derive(Clone, Debug)]
+pub struct ThenEach<First, Next>(First, Next);
+
+#[diagnostic::do_not_recommend]
+impl<In, First, Next> Pattern<In> for ThenEach<First, Next>
+where
+    In: Send + 'static,
+    First: Pattern<In, Out: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>>,
+    Next: Pattern<<First::Out as IntoIterator>::Item>,
+{
+    type Out = Next::Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
+        let first: Source<First::Out> = Source::new(self.0.start(input, scope.clone()));
+        self.1.start(first.flatten(), scope)
     }
 }
