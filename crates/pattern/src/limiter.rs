@@ -3,8 +3,10 @@
 mod admitted;
 mod chain;
 
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 pub use admitted::Admitted;
 pub(crate) use admitted::Refusal;
@@ -193,10 +195,10 @@ where
         let (first, second) = (self.0.acquire(item), self.1.acquire(item));
         async move {
             if B::PER_ITEM && !A::PER_ITEM {
-                let second = second.await?;
-                Ok((first.await?, second))
+                let second = finish(second).await?;
+                Ok((finish(first).await?, second))
             } else {
-                Ok((first.await?, second.await?))
+                Ok((finish(first).await?, finish(second).await?))
             }
         }
     }
@@ -205,6 +207,19 @@ where
         self.0.started(&mut permit.0);
         self.1.started(&mut permit.1);
     }
+}
+
+/// Waits for the future of a permit, and drops the future before the permit moves on. With `future.await`, a panic of the drop
+/// would lose the permit: the compiler does not drop the output of an expression if a destructor of the expression panics.
+async fn finish<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(Some(future));
+    let output = poll_fn(|cx| match future.as_mut().as_pin_mut() {
+        Some(future) => future.poll(cx),
+        None => Poll::Pending,
+    });
+    let output = output.await;
+    future.set(None);
+    output
 }
 
 /// The limit of the shared limiter.

@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use super::Limiter;
+use super::{Limiter, finish};
 
 /// The limiters of a pattern: `()` without a limiter, and [`LimitedBy`] with one or more.
 ///
@@ -153,9 +153,9 @@ async fn acquire_both<P, Q>(
     before: impl Future<Output = anyhow::Result<P>>,
     last: Option<impl Future<Output = anyhow::Result<Q>>>,
 ) -> anyhow::Result<(P, Option<Q>)> {
-    let before = before.await?;
+    let before = finish(before).await?;
     let last = match last {
-        Some(last) => Some(last.await?),
+        Some(last) => Some(finish(last).await?),
         None => None,
     };
     Ok((before, last))

@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{coop, yield_now};
 use tokio::time::sleep;
-use towpath_pattern::{Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow};
+use towpath_pattern::{
+    AsStream, Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow,
+};
 
 use super::{Bomb, settle};
 
@@ -565,55 +569,43 @@ async fn grants_from_other_threads_are_not_lost() {
     }
 }
 
-/// The future of every item waits for the call of `acquire` for the next item.
-#[derive(Clone, Default)]
-struct GrantsTheLast(Arc<Mutex<Option<Arc<Semaphore>>>>);
+/// Every item waits until the number has reached the number of the item, and is woken by every change.
+#[derive(Clone)]
+struct Reaches(tokio::sync::watch::Receiver<u32>);
 
-impl Limiter<u32> for GrantsTheLast {
+impl Limiter<u32> for Reaches {
     type Permit = ();
     const PER_ITEM: bool = true;
 
-    fn acquire(&self, _: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
-        let granted = Arc::new(Semaphore::new(0));
-        let last = self.0.lock().unwrap().replace(Arc::clone(&granted));
-        if let Some(last) = last {
-            last.add_permits(1);
-        }
+    fn acquire(&self, item: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
+        let (mut number, item) = (self.0.clone(), *item);
         async move {
-            granted.acquire().await?.forget();
+            number.wait_for(|number| *number >= item).await?;
             Ok(())
         }
     }
 }
 
-/// The grant comes in a poll of the source, and so before the source stores the waker of its worker. All items come in the first
-/// poll, or each after a pause of the source. The last item waits, so the poll that grants the item before yields no item.
+/// An item is woken several times before its grant, as a limiter with a weight or a pair of limiters does.
 #[tokio::test]
-async fn grant_within_the_poll_of_the_source_starts_its_item() {
-    for pauses in [false, true] {
-        let source = Source::generate(move |out| async move {
-            for item in 0..10 {
-                if pauses {
-                    settle().await;
-                }
-                out.send(item).await;
-            }
-            pending::<()>().await;
-        });
-        let started = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&started);
-        let job = move |_: u32| {
-            count.fetch_add(1, SeqCst);
-            async { Ok(()) }
-        };
-        let settings = Settings::new("grants", 2).capacity(20);
-        let run = run(source, settings, &GrantsTheLast::default(), job);
-        for _ in 0..20 {
-            settle().await;
-        }
-        assert_eq!(started.load(SeqCst), 9, "a granted item waits (with pauses: {pauses})");
-        drop(run);
+async fn held_item_woken_before_its_grant_starts_with_the_grant() {
+    let (number, reached) = tokio::sync::watch::channel(0);
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&started);
+    let job = move |_: u32| {
+        count.fetch_add(1, SeqCst);
+        async { Ok(()) }
+    };
+    let settings = Settings::new("reaches", 2).capacity(20);
+    let run = run(Source::new(1..10), settings, &Reaches(reached), job);
+    for n in 1..10 {
+        settle().await;
+        assert_eq!(started.load(SeqCst), n - 1, "the number is {}", n - 1);
+        number.send(u32::try_from(n).unwrap()).unwrap();
     }
+    settle().await;
+    assert_eq!(started.load(SeqCst), 9, "the last item was granted");
+    assert_eq!(run.finish().await.last().succeeded, 9);
 }
 
 /// The permit of another task is handed to a held item, and the run is stopped before the run notices.
@@ -650,5 +642,56 @@ async fn permit_granted_to_a_held_item_is_back_after_a_stop() {
         scope.wait().await.unwrap();
         assert!(limiter.are_free(), "{what}, and a held item keeps its permit");
         assert!(rest(&kept).await.into_iter().eq(0..9), "{what}");
+    }
+}
+
+/// The future of a permit that is dropped after its end, and panics in the drop.
+struct DropsLate {
+    permit: Option<OwnedSemaphorePermit>,
+    _bomb: Option<Bomb>,
+}
+
+impl Future for DropsLate {
+    type Output = anyhow::Result<OwnedSemaphorePermit>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(self.permit.take().expect("polled once")))
+    }
+}
+
+#[derive(Clone)]
+struct DroppedLate {
+    permits: Arc<Semaphore>,
+    has_bomb: bool,
+}
+
+impl Limiter<u32> for DroppedLate {
+    type Permit = OwnedSemaphorePermit;
+    const PER_ITEM: bool = true;
+
+    fn acquire(
+        &self,
+        item: &u32,
+    ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<> {
+        let permit = Some(Arc::clone(&self.permits).try_acquire_owned().expect("a free permit"));
+        let bomb = (self.has_bomb && *item == 3).then(|| Bomb("in the drop of the future"));
+        DropsLate { permit, _bomb: bomb }
+    }
+}
+
+/// The permits of an item are released if the drop of a completed future of a permit panics, in a chain and in a pair.
+#[tokio::test]
+async fn permit_of_a_future_that_panics_in_its_drop_is_back() {
+    for bomb in 0..4 {
+        let limiter = |place| DroppedLate { permits: Arc::new(Semaphore::new(50)), has_bomb: place == bomb };
+        let all = [0, 1, 2, 3].map(limiter);
+        let pair = Arc::new((all[2].clone(), all[3].clone()));
+        let limits = LimitedBy::new(LimitedBy::new(LimitedBy::new((), &all[0]), &all[1]), &pair);
+        let settings = Settings::new("late", 2).capacity(20).on_failure(OnFailure::Continue);
+        let job = Arc::new(|n| async move { Ok(n) });
+        let run = Run::spawn_limited(Scope::default(), Source::new(0..20), settings, &limits, job);
+        let report = run.outcomes().await.1;
+        assert_eq!((report.last().succeeded, report.last().panicked), (19, 1), "{report}");
+        assert_eq!(all.map(|limiter| limiter.permits.available_permits()), [50; 4], "a permit is lost");
     }
 }

@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use towpath_limit::{Rate, per_key};
 use towpath_pattern::{Limiter, anyhow};
 use towpath_testkit::Allowed;
@@ -29,6 +30,12 @@ pub enum Kind {
     Weights,
     /// A limit that every job sets to 0, to 1, and back to its number.
     Live,
+    /// Broken: two permits, and the limiter promises one job at once.
+    Generous,
+    /// Broken: two permits, of which every dropped wait takes one along.
+    Leaky,
+    /// Broken: the last item that waits is the first to be granted.
+    Backwards,
 }
 
 impl Kind {
@@ -44,6 +51,9 @@ impl Kind {
             Self::Permits => "permits",
             Self::Weights => "weights",
             Self::Live => "live",
+            Self::Generous => "generous",
+            Self::Leaky => "leaky",
+            Self::Backwards => "backwards",
         }
     }
 
@@ -51,15 +61,16 @@ impl Kind {
     pub const fn allowed(self) -> Allowed {
         match self {
             Self::Rate | Self::RatePerKey => Allowed::ANY.delay(Duration::from_millis(1)),
-            Self::PerKey | Self::Permits => Allowed::at_once(2),
+            Self::PerKey | Self::Permits | Self::Leaky => Allowed::at_once(2),
+            Self::Generous => Allowed::at_once(1),
             Self::Weights => Allowed::at_once(2).at_most(3),
-            Self::HotKey => Allowed::at_once(1).in_order(),
+            Self::HotKey | Self::Backwards => Allowed::at_once(1).in_order(),
             Self::Live => Allowed::ANY,
         }
     }
 
     pub const fn is_per_item(self) -> bool {
-        !matches!(self, Self::Rate | Self::Permits)
+        !matches!(self, Self::Rate | Self::Permits | Self::Generous)
     }
 
     /// Creates the limiter. The key of an item is its position, since the items of a subject may be of any type.
@@ -71,7 +82,9 @@ impl Kind {
             Self::RatePerKey => Erased::new(rate.per_key(move |_: &In| position.next() % 2)),
             Self::PerKey => Erased::new(per_key(1, move |_: &In| position.next() % 2)),
             Self::HotKey => Erased::new(per_key(1, |_: &In| "hot")),
-            Self::Permits => Erased::new(Permits(Arc::new(Semaphore::new(2)))),
+            Self::Permits | Self::Generous => Erased::new(Permits(Arc::new(Semaphore::new(2)))),
+            Self::Leaky => Erased::new(Leaky(Arc::new(Semaphore::new(2)))),
+            Self::Backwards => Erased::new(Backwards::default()),
             Self::Weights => Erased::new(Weights { permits: Arc::new(Semaphore::new(3)), position }),
             Self::Live => unreachable!("a live limit is the limit of the pattern"),
         }
@@ -123,6 +136,99 @@ impl<In> Limiter<In> for Weights {
     }
 }
 
+/// A broken limiter: a dropped wait keeps a permit.
+struct Leaky(Arc<Semaphore>);
+
+impl<In> Limiter<In> for Leaky {
+    type Permit = OwnedSemaphorePermit;
+
+    const PER_ITEM: bool = true;
+
+    fn acquire(
+        &self,
+        _: &In,
+    ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<In> {
+        /// Takes a permit along in its drop.
+        struct Leak(Arc<Semaphore>);
+
+        impl Drop for Leak {
+            fn drop(&mut self) {
+                self.0.forget_permits(1);
+            }
+        }
+
+        let permits = Arc::clone(&self.0);
+        async move {
+            if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+                return Ok(permit);
+            }
+            let leak = Leak(Arc::clone(&permits));
+            let permit = permits.acquire_owned().await?;
+            mem::forget(leak);
+            Ok(permit)
+        }
+    }
+}
+
+/// A broken limiter: one job at a time, the last that waits first.
+#[derive(Clone, Default)]
+struct Backwards(Arc<Mutex<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    is_taken: bool,
+    senders: Vec<oneshot::Sender<Turn>>,
+}
+
+/// The permit: the next turn is handed to the last that waits.
+struct Turn(Backwards);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        loop {
+            let next = {
+                let mut waiting = self.0.0.lock().unwrap();
+                let next = waiting.senders.pop();
+                waiting.is_taken = next.is_some();
+                next
+            };
+            // The wait was dropped if the turn comes back; the drop of that turn goes on.
+            match next {
+                Some(next) => match next.send(Turn(self.0.clone())) {
+                    Ok(()) => return,
+                    Err(back) => mem::forget(back),
+                },
+                None => return,
+            }
+        }
+    }
+}
+
+impl<In> Limiter<In> for Backwards {
+    type Permit = Turn;
+
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, _: &In) -> impl Future<Output = anyhow::Result<Turn>> + Send + 'static + use<In> {
+        let turns = self.clone();
+        let waits = {
+            let mut waiting = self.0.lock().unwrap();
+            let is_taken = mem::replace(&mut waiting.is_taken, true);
+            is_taken.then(|| {
+                let (sender, receiver) = oneshot::channel();
+                waiting.senders.push(sender);
+                receiver
+            })
+        };
+        async move {
+            match waits {
+                None => Ok(Turn(turns)),
+                Some(receiver) => Ok(receiver.await?),
+            }
+        }
+    }
+}
+
 /// A limiter of any type.
 pub struct Erased<In, const PER_ITEM: bool>(Arc<dyn Acquire<In>>);
 
@@ -150,9 +256,11 @@ impl<In, L: Limiter<In>> Permit for Held<In, L> {
 
 impl<In: 'static, L: Limiter<In>> Acquire<In> for Arc<L> {
     fn acquire(&self, item: &In) -> Acquiring {
-        let (limiter, acquiring) = (Arc::clone(self), (**self).acquire(item));
+        let (limiter, mut acquiring) = (Arc::clone(self), Box::pin((**self).acquire(item)));
         Box::pin(async move {
-            let permit = acquiring.await?;
+            // The permit is in a variable of its own during the drop of its future, which may panic.
+            let permit = acquiring.as_mut().await?;
+            drop(acquiring);
             Ok(Box::new(Held { limiter, permit, item: PhantomData }) as Box<dyn Permit>)
         })
     }
