@@ -12,9 +12,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{coop, yield_now};
 use tokio::time::sleep;
-use towpath_pattern::{
-    AsStream, Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow,
-};
+use towpath_pattern::{Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow};
 
 use super::{Bomb, settle};
 

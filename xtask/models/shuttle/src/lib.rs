@@ -102,10 +102,10 @@ pub use job::{
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
 pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
-pub use pattern::{Pattern, PatternExt, Then};
+pub use pattern::{Pattern, PatternExt, Then, ThenEach};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};
 pub use scope::{Scope, Spawned, TaskHandle};
 pub use settings::{OnFailure, Order, Settings};
-pub use source::{AsIterator, AsSource, AsStream, IntoSource, Kept, Source, Yield};
+pub use source::{AsIterator, AsSource, AsStream, Frontier, IntoSource, Kept, Source, Storage, Yield};
 pub use stage::{Completed, Running, Taken, Work};
