@@ -86,7 +86,8 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// # Examples
     ///
-    /// In a program, the line is `run.drain_on(tokio::signal::ctrl_c, budget).await`. Here, the signals come from a
+    /// In a program, the line is `run.drain_on(tokio::signal::ctrl_c, budget).await`. The `signal` for SIGTERM is a closure:
+    /// `|| async { Ok::<_, io::Error>(signal(SignalKind::terminate())?.recv().await) }`. Here, the signals come from a
     /// `Notify`:
     ///
     /// ```

@@ -216,6 +216,41 @@ async fn drain_completes_started_calls_and_fails_the_others() {
     assert!(is_service(&client.call(2).await.expect_err("no service")));
 }
 
+/// The job holds the only place, so the inner call is never taken, and ends with its time limit.
+#[tokio::test(start_paused = true)]
+async fn call_from_a_job_of_the_service_ends_with_its_limit() {
+    struct Nested(Arc<std::sync::OnceLock<Client<u64, u64>>>);
+    impl Pattern<u64> for Nested {
+        type Out = u64;
+
+        fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+            let client = Arc::clone(&self.0);
+            let job = move |item: u64| {
+                let client = client.get().expect("set before the first call").clone();
+                async move {
+                    if item > 0 {
+                        timeout(Duration::from_secs(5), client.call(item - 1)).await??;
+                    }
+                    Ok(item)
+                }
+            };
+            let settings = Settings::new("nested", 1).on_failure(OnFailure::Continue);
+            Run::spawn(scope, input, settings, Arc::new(job))
+        }
+    }
+    let clients = Arc::new(std::sync::OnceLock::new());
+    let scope = Scope::new("server");
+    let client = Nested(Arc::clone(&clients)).serve(&scope, 4);
+    assert!(clients.set(client.clone()).is_ok());
+    let started = Instant::now();
+    let failure = client.call(1).await.expect_err("no free job");
+    assert!(matches!(failure.cause(), Cause::TimedOut(_)));
+    assert_eq!(started.elapsed(), Duration::from_secs(5));
+    assert_eq!(client.call(0).await.expect("the service goes on"), 0);
+    assert_eq!(client.monitor().report().last().taken, 2, "the inner call was withdrawn");
+    scope.cancel();
+}
+
 /// Sends every number that many times to a stage of consumers, and says that it does not.
 struct Several;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use towpath_pattern::{
-    Cancelled, Cause, OnFailure, PatternExt, Run, Scope, Settings, Source, Spawned, anyhow, scoped,
+    Cancelled, Cause, Completed, OnFailure, PatternExt, Run, Scope, Settings, Source, Spawned, Taken, Work,
+    anyhow, scoped,
 };
 
 use super::{run_in, settle};
@@ -160,6 +161,29 @@ async fn failure_of_a_draining_run_is_its_first_cause() {
     let report = run.drain(60 * SECOND).await;
     assert_eq!((report.last().errored, report.last().cancelled, report.forced), (1, 1, false));
     assert_eq!(report.failures[0].index(), Some(1));
+}
+
+/// The jobs are complete, and only the release of their shared values takes longer than the budget.
+#[tokio::test(start_paused = true)]
+async fn slow_shutdown_of_the_work_is_no_forced_end() {
+    struct Slow;
+    impl Work<u64, u64> for Slow {
+        async fn work(&self, taken: Taken<u64, u64>, _: &Scope) -> Completed<u64, u64> {
+            let (item, running) = taken.start();
+            running.complete(Ok(item))
+        }
+
+        async fn shutdown(&self) -> Vec<Cause> {
+            sleep(5 * SECOND).await;
+            Vec::new()
+        }
+    }
+    let run = Run::spawn(Scope::default(), Source::new([1, 2]), Settings::new("slow", 1), Slow);
+    settle().await;
+    let started = Instant::now();
+    let report = run.drain(SECOND).await;
+    assert_eq!((report.last().succeeded, report.cancelled(), report.forced), (2, 0, false));
+    assert_eq!(started.elapsed(), 5 * SECOND, "a shutdown has a limit of its own");
 }
 
 /// A run, a chain of runs, a child with a run, and tasks.
