@@ -65,9 +65,9 @@ impl Fault {
         matches!(self, Self::InHash | Self::InEq | Self::InDropOfKey)
     }
 
-    /// The job of a faulty item runs: the fault comes with the end of the job, or with the drop of a key.
+    /// The job of a faulty item may run: the fault comes with the end of the job, or only if an equal key is in use.
     fn may_start(self) -> bool {
-        matches!(self, Self::InDropOfPermit | Self::InDropOfKey)
+        matches!(self, Self::InDropOfPermit | Self::InEq | Self::InDropOfKey)
     }
 }
 
@@ -400,17 +400,18 @@ async fn conserves(
         let mut failed = failed.clone();
         failed.sort_unstable();
         failed.dedup();
-        // The drop of a key may be the last of an equal, sound item.
-        let is_right = if fault == Fault::InDropOfKey { !failed.is_empty() } else { failed == wanted };
+        let is_right = match fault {
+            // The drop of a key may come with the last permit of an equal, sound item.
+            Fault::InDropOfKey => !failed.is_empty(),
+            Fault::InEq => failed.iter().all(|item| wanted.contains(item)) && !failed.is_empty(),
+            _ => failed == wanted,
+        };
         if !is_right {
             return Err(format!("the failures are of the items {failed:?}, not {wanted:?}"));
         }
     }
     if let Some(wrong) = started.iter().find(|item| is_faulty(**item) && !limits.fault.may_start()) {
-        let late = matches!(limits.fault, Fault::InDropOfFuture);
-        if !late {
-            return Err(format!("the job of item {wrong} started without a permit"));
-        }
+        return Err(format!("the job of item {wrong} started without a permit"));
     }
     drop(closed);
     Ok(())
