@@ -15,9 +15,11 @@ pub struct Url {
     pub page: u32,
 }
 
-/// Returns all addresses, mixed as the links of pages are.
+/// Returns all addresses. As with the links of pages, 40 addresses of a host follow each other.
 pub fn urls() -> impl Iterator<Item = Url> + Clone + Send {
-    (0..PAGES).flat_map(|page| (0..HOSTS).map(move |host| Url { host, page }))
+    let of_a_host =
+        |chapter: u32, host| (40 * chapter..40 * (chapter + 1)).map(move |page| Url { host, page });
+    (0..PAGES / 40).flat_map(move |chapter| (0..HOSTS).flat_map(move |host| of_a_host(chapter, host)))
 }
 
 impl Url {
@@ -37,7 +39,8 @@ impl Url {
 
     /// Returns the time of a request that does not hang.
     pub fn takes(self) -> Duration {
-        Duration::from_millis(u64::from(60 + 2 * self.dice()))
+        let slow_host = if self.host.is_multiple_of(8) { 480 } else { 0 };
+        Duration::from_millis(u64::from(40 + self.dice() + slow_host))
     }
 }
 
