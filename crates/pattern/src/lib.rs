@@ -72,6 +72,7 @@ mod item;
 mod job;
 mod limit;
 mod limiter;
+mod observer;
 mod pattern;
 pub mod prelude;
 pub mod queue;
@@ -109,6 +110,7 @@ pub use job::{
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
 pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
+pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};
 pub use pattern::{Pattern, PatternExt, Then, ThenEach};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};

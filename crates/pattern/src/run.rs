@@ -9,6 +9,7 @@ mod for_each;
 mod indexed;
 mod limited;
 mod monitor;
+mod observed;
 mod outputs;
 
 pub use indexed::Indexed;

@@ -1,11 +1,12 @@
 //! The pattern: one job per item, with a resource for every job.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
     Cause, Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope, Settings,
-    Source, Taken, Work, builders, drive_job,
+    Source, Start, Taken, Work, builders, drive_job,
 };
 
 use crate::guard::ResourceGuard;
@@ -170,13 +171,46 @@ where
     R: Resource,
     J: Job<(ResourceGuard<R::State>, In)>,
 {
+    fn work(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        self.run(taken, scope, ready(()))
+    }
+
+    fn work_observed(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        self.run(taken, scope, start)
+    }
+
+    async fn shutdown(&self) -> Vec<Cause> {
+        self.pool.shutdown().await
+    }
+
+    fn unreported(&self) -> Vec<Cause> {
+        self.pool.take_failures()
+    }
+}
+
+impl<R: Resource, J> WithLease<R, J> {
+    /// Checks out a resource, awaits `start`, and runs the job.
     // Not an `async fn`: the future would move the item once more at its first poll.
     #[allow(clippy::manual_async_fn)]
-    fn work(
+    fn run<In>(
         &self,
         mut taken: Taken<In, J::Out>,
         scope: &Scope,
-    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        start: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send
+    where
+        In: Send + 'static,
+        J: Job<(ResourceGuard<R::State>, In)>,
+    {
         async move {
             let checked_out = match self.pool.check_out_idle() {
                 Some(idle) => Ok(idle),
@@ -187,6 +221,7 @@ where
                 Ok(checked_out) => checked_out,
                 Err(error) => return taken.start().1.complete(Err(error)),
             };
+            start.await;
             let (item, running) = taken.start();
             let mut lease = Lease::new(&self.pool, shard, place);
             let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
@@ -200,13 +235,5 @@ where
             }
             running.complete(result)
         }
-    }
-
-    async fn shutdown(&self) -> Vec<Cause> {
-        self.pool.shutdown().await
-    }
-
-    fn unreported(&self) -> Vec<Cause> {
-        self.pool.take_failures()
     }
 }

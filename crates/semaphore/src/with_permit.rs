@@ -1,10 +1,11 @@
 //! The pattern under a semaphore: one job per item, started only with a permit.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use towpath_pattern::{
     Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope, Settings, Source,
-    Taken, Work, builders, drive_job,
+    Start, Taken, Work, builders, drive_job,
 };
 
 use crate::semaphore::Semaphore;
@@ -124,13 +125,38 @@ struct UnderPermit<J> {
 }
 
 impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
+    fn work(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        self.run(taken, scope, ready(()))
+    }
+
+    fn work_observed(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        self.run(taken, scope, start)
+    }
+}
+
+impl<J> UnderPermit<J> {
+    /// Acquires a permit, awaits `start`, and runs the job.
     // Not an `async fn`: the future would move the item once more at its first poll.
     #[allow(clippy::manual_async_fn)]
-    fn work(
+    fn run<In>(
         &self,
         mut taken: Taken<In, J::Out>,
         scope: &Scope,
-    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        start: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
         async move {
             // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and
             // the worker would treat the job as a waiting job.
@@ -138,6 +164,7 @@ impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
                 Ok(permit) => Ok(permit),
                 Err(_) => taken.before_start(self.semaphore.acquire()).await,
             };
+            start.await;
             let (item, running) = taken.start();
             let result = match permit {
                 Ok(permit) => {

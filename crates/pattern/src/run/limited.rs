@@ -10,6 +10,7 @@ use super::outputs::Run;
 use crate::failure::Cause;
 use crate::job::{Job, LimitedJob};
 use crate::limiter::{Admitted, Limits, Refusal};
+use crate::observer::Start;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -161,13 +162,48 @@ where
     L: Limits<In>,
     W: Work<Admitted<In, L::Permits>, Out>,
 {
-    // Not an `async fn`: the future would move the item once more at its first poll.
-    #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
-        mut taken: Taken<Admitted<In, L::Permits>, Out>,
+        taken: Taken<Admitted<In, L::Permits>, Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send {
+        self.acquire(taken, |taken| self.work.work(taken, scope))
+    }
+
+    fn work_observed(
+        &self,
+        taken: Taken<Admitted<In, L::Permits>, Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send {
+        self.acquire(taken, |taken| self.work.work_observed(taken, scope, start))
+    }
+
+    fn shutdown(&self) -> impl Future<Output = Vec<Cause>> + Send {
+        self.work.shutdown()
+    }
+
+    fn unreported(&self) -> Vec<Cause> {
+        self.work.unreported()
+    }
+}
+
+impl<W, L> LimitedWork<W, L> {
+    /// Acquires the permits for which the item waits in its slot, and then awaits `work`.
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn acquire<In, Out, Fut>(
+        &self,
+        mut taken: Taken<Admitted<In, L::Permits>, Out>,
+        work: impl FnOnce(Taken<Admitted<In, L::Permits>, Out>) -> Fut + Send,
+    ) -> impl Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send
+    where
+        In: Send + 'static,
+        Out: Send + 'static,
+        L: Limits<In>,
+        W: Send + Sync,
+        Fut: Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send,
+    {
         async move {
             if let Some(refusal) = taken.item_mut().take_refusal() {
                 return complete_refused(taken, *refusal);
@@ -182,16 +218,8 @@ where
                     }
                 }
             }
-            self.work.work(taken, scope).await
+            work(taken).await
         }
-    }
-
-    fn shutdown(&self) -> impl Future<Output = Vec<Cause>> + Send {
-        self.work.shutdown()
-    }
-
-    fn unreported(&self) -> Vec<Cause> {
-        self.work.unreported()
     }
 }
 

@@ -13,8 +13,10 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::monitor::Monitor;
+use super::observed::Observed;
 use crate::failure::{Cancelled, Failure};
 use crate::item::Output;
+use crate::observer::RunInfo;
 use crate::report::Report;
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
@@ -196,7 +198,15 @@ impl<Out: Send + 'static> Run<Out> {
         delivery: Delivery,
         work: impl Work<In, Out>,
     ) -> Self {
-        let port = stage::start(&scope, input, settings, delivery, work);
+        let observer = settings.observers.observe(|| RunInfo {
+            stage: Arc::clone(&settings.name),
+            limit: settings.limit.get(),
+            bound: settings.bound(),
+        });
+        let port = match observer {
+            None => stage::start(&scope, input, settings, delivery, work),
+            Some(observer) => stage::start(&scope, input, settings, delivery, Observed { work, observer }),
+        };
         Self {
             port,
             scope,

@@ -11,9 +11,10 @@ use std::thread;
 use pin_project_lite::pin_project;
 
 use super::shared::StageShared;
-use crate::failure::{Cause, Failure};
+use crate::failure::{Cause, Failure, Panic, TimedOut};
 use crate::item::{Item, Position};
 use crate::job::Job;
+use crate::observer::{Outcome, Start};
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
@@ -83,6 +84,58 @@ pub trait Work<In, Out>: Send + Sync + 'static {
     /// Works on an item. Runs and tasks of the job are started in `scope` (see [`Job::call_in`]); a closure gets the
     /// scope from [`Taken::scope`].
     fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Completed<In, Out>> + Send;
+
+    /// Works on an item of an observed stage, and awaits `start` as the last step before the job. The other methods of the
+    /// trait do the same for every stage.
+    ///
+    /// The default implementation awaits `start` and then calls [`work`](Work::work). A work that waits before the start, for a
+    /// permit or a resource, overrides the method. Otherwise an [`Observer`](crate::Observer) sees the wait as a part of the
+    /// job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::{Future, ready};
+    /// use std::sync::Arc;
+    /// use tokio::sync::Semaphore;
+    /// use towpath_pattern::{Completed, Scope, Start, Taken, Work};
+    ///
+    /// struct Doubles(Arc<Semaphore>);
+    ///
+    /// impl Doubles {
+    ///     async fn double(&self, mut taken: Taken<u64, u64>, start: impl Future<Output = ()>) -> Completed<u64, u64> {
+    ///         let permit = taken.before_start(self.0.acquire()).await;
+    ///         start.await;
+    ///         let (item, running) = taken.start();
+    ///         running.complete(permit.map(|_permit| item * 2).map_err(anyhow::Error::from))
+    ///     }
+    /// }
+    ///
+    /// impl Work<u64, u64> for Doubles {
+    ///     async fn work(&self, taken: Taken<u64, u64>, _: &Scope) -> Completed<u64, u64> {
+    ///         self.double(taken, ready(())).await
+    ///     }
+    ///
+    ///     async fn work_observed(&self, taken: Taken<u64, u64>, _: &Scope, start: Start) -> Completed<u64, u64> {
+    ///         self.double(taken, start).await
+    ///     }
+    /// }
+    /// ```
+    fn work_observed(
+        &self,
+        taken: Taken<In, Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<In, Out>> + Send
+    where
+        In: Send,
+        Out: Send,
+    {
+        async move {
+            start.await;
+            self.work(taken, scope).await
+        }
+    }
 
     /// Releases the values that the jobs shared. The release may await. The default implementation does nothing.
     ///
@@ -457,5 +510,18 @@ impl<In, Out> Running<In, Out> {
     #[inline]
     pub fn complete(self, result: anyhow::Result<Out>) -> Completed<In, Out> {
         Completed { ticket: self.ticket, result }
+    }
+}
+
+impl<In, Out> Completed<In, Out> {
+    /// Returns the outcome, as the stage counts the outcome.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match &self.result {
+            Ok(_) => Outcome::Succeeded,
+            Err(error) if Panic::is_in(error) => Outcome::Panicked,
+            Err(error) if TimedOut::is_in(error) => Outcome::TimedOut,
+            Err(_) => Outcome::Errored,
+        }
     }
 }
