@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
 
+use tokio::sync::Notify;
+
 use crate::report::StageReport;
 use crate::util::mutex::Mutex;
 
@@ -34,6 +36,9 @@ pub(crate) trait Upstream: Send + Sync {
     /// too.
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool>;
 
+    /// Returns whether only outputs and failures of this stage are left.
+    fn is_finished(&self) -> bool;
+
     /// Ready once a failure or a cancellation stops this stage. The downstream stage is the only watcher.
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
@@ -45,6 +50,8 @@ pub(crate) struct Watch {
     stage: Mutex<Option<Weak<dyn Upstream>>>,
     /// The final counts. The drop of the stage writes the counts before any field of the stage is dropped.
     closed: OnceLock<StageReport>,
+    /// Notifies the waiters for the final counts.
+    ended: Arc<Notify>,
 }
 
 impl Watch {
@@ -52,7 +59,7 @@ impl Watch {
     pub(crate) fn of(stage: &Arc<dyn Upstream>) -> Arc<Self> {
         let new = || {
             let stage = Mutex::new(Some(Arc::downgrade(stage)));
-            Arc::new(Self { stage, closed: OnceLock::new() })
+            Arc::new(Self { stage, closed: OnceLock::new(), ended: Arc::default() })
         };
         Arc::clone(stage.watch().get_or_init(new))
     }
@@ -72,6 +79,18 @@ impl Watch {
         self.closed.get_or_init(|| report);
         let stage = self.stage.lock().take();
         drop(stage);
+        self.ended.notify_waiters();
+    }
+
+    /// Returns whether no job of the stage is left.
+    pub(crate) fn is_finished(&self) -> bool {
+        let stage = self.stage.lock().as_ref().and_then(Weak::upgrade);
+        stage.is_none_or(|stage| stage.is_finished())
+    }
+
+    /// Returns the place where the drop of the stage is notified.
+    pub(crate) fn ended(&self) -> &Arc<Notify> {
+        &self.ended
     }
 }
 

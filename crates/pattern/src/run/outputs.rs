@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
@@ -17,7 +18,7 @@ use super::observed::Observed;
 use crate::failure::{Cancelled, Failure};
 use crate::item::Output;
 use crate::observer::RunInfo;
-use crate::report::Report;
+use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
 use crate::source::Source;
@@ -267,6 +268,47 @@ impl<Out: Send + 'static> Run<Out> {
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         Monitor::of(&(Arc::clone(&self.port) as Arc<dyn Upstream>))
+    }
+
+    /// Returns a stream of the counts of every stage, for a progress bar: one value at once, one value every `every`, and a
+    /// last value at the end of the run. Then the stream ends.
+    ///
+    /// The time is the time of tokio's clock. A receiver that is late misses values, and gets no backlog. The stream keeps no
+    /// part of the run alive, as a [`Monitor`] does. The run has ended when no job of any stage is left: outputs that no
+    /// receiver has taken do not delay the last value. If the run is not dropped at its end, the last value comes with the
+    /// next tick.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `every` is zero, or if the runtime has no timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use futures_util::StreamExt;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let nap = Arc::new(|_: u64| async { Ok(tokio::time::sleep(Duration::from_secs(1)).await) });
+    /// let run = Run::spawn(Scope::default(), Source::new(0..4), Settings::new("nap", 1), nap);
+    /// let mut counts = run.watch(Duration::from_millis(1500));
+    /// let bar = tokio::spawn(async move {
+    ///     let mut succeeded = Vec::new();
+    ///     while let Some(stages) = counts.next().await {
+    ///         succeeded.push(stages[0].counts.succeeded);
+    ///     }
+    ///     succeeded
+    /// });
+    /// run.collect().await?;
+    /// assert_eq!(bar.await?, [0, 1, 2, 4]); // at 0 s, 1.5 s, 3 s and at the end
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn watch(&self, every: Duration) -> impl Stream<Item = Vec<StageReport>> + Send + Unpin + use<Out> {
+        self.monitor().watch(every)
     }
 
     /// Cancels the run: every job is dropped at the next await. The run still yields the completed outputs (in order: up

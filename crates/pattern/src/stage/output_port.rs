@@ -200,6 +200,10 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
         })
     }
 
+    fn is_finished(&self) -> bool {
+        self.with(|state| state.is_finished())
+    }
+
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut waker = Some(cx.waker().clone());
         if self.with(|state| state.await_stop(&mut waker)) { Poll::Pending } else { Poll::Ready(()) }
