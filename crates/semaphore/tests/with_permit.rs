@@ -283,3 +283,27 @@ async fn limit_of_a_run_bounds_its_permits() {
     let outputs = WithPermit::new(4, &semaphore, gauge.job()).run(0..20).collect().await;
     assert_eq!((outputs.expect("nothing fails").len(), gauge.most()), (20, 4));
 }
+
+/// An item without a permit was never started, so the drain does not wait for the permit.
+#[tokio::test(start_paused = true)]
+async fn drain_gives_back_the_items_that_wait_for_a_permit() {
+    let semaphore = Semaphore::new(2);
+    let held = semaphore.acquire().await.expect("it is open");
+    let job = |seconds: u64| async move {
+        sleep(Duration::from_secs(seconds)).await;
+        Ok(seconds)
+    };
+    let (source, kept) = Source::new([3, 4, 5, 6, 7]).kept();
+    let run = WithPermit::new(&semaphore, job).limit(3).run(source);
+    sleep(Duration::from_secs(1)).await;
+    let report = run.drain(Duration::from_secs(60)).await;
+    assert_eq!((report.last().succeeded, report.cancelled(), report.forced), (1, 0, false));
+    assert_eq!(report.last().taken, 1 + report.last().never_started);
+    assert!(report.last().never_started >= 2, "two items wait for the second permit");
+    let mut rest = kept.take().expect("the run is over");
+    for expected in [4, 5, 6, 7] {
+        assert_eq!(rest.next().await.expect("an item").expect("no failure"), expected);
+    }
+    drop(held);
+    assert_eq!(semaphore.available_permits(), 2);
+}
