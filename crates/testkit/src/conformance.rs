@@ -161,6 +161,7 @@ mod tests {
 
     use super::*;
     use crate::Chained;
+    use crate::check::Weakened;
 
     crate::subjects! {
         as_completed(case, job) -> AsCompleted => Fanout::new(case.limit, job).capacity(case.capacity);
@@ -193,6 +194,22 @@ mod tests {
         let problem = broken(&forms(ordered()), Order::AsCompleted, "progress", "an_empty_source_ends");
         let wanted = "the line of `ordered` has the order AsCompleted, and the subject is Ordered";
         assert_eq!(problem, Err(wanted.to_owned()));
+    }
+
+    /// The README lists the weakened checks with their forms.
+    #[test]
+    fn readme_lists_every_weakened_check() {
+        let form = |weakened| match weakened {
+            Weakened::AtOnce => "the jobs that the limiters allow at once, in place of the limit",
+            Weakened::Two => "the same; left out under limiters that do not allow two jobs at once",
+            Weakened::Time => "the expected times include the waits for the limiters",
+        };
+        let row = |check: &Check| Some(format!("| `{}` | {} |", check.name(), form(check.weakened?)));
+        let expected: BTreeSet<_> = checks().filter_map(|check| row(&check)).collect();
+        let readme = include_str!("../README.md");
+        let listed = readme.lines().filter(|line| line.starts_with("| `") && line.contains("::"));
+        let listed: BTreeSet<_> = listed.map(str::to_owned).collect();
+        assert_eq!(listed, expected, "left: the rows of the README, right: the weakened checks");
     }
 
     /// Works as fan-out, and is unordered from the given number of patterns on: a fault that is seldom.

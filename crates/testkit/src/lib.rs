@@ -37,6 +37,12 @@
 //! The checks `every_law::…` play small runs poll by poll. A run is played again and again, is stopped a poll later every
 //! time, and must keep all nine laws.
 //!
+//! # Patterns with limiters
+//!
+//! Under limiters, fewer jobs than the limit may run at once, and a start may wait. A subject states this with
+//! [`Subject::allowed`], and some checks then have a weakened form. The README lists these checks; all further checks are the same
+//! for every subject. [`violations`] makes all checks of a subject that a test generates.
+//!
 //! # The soak
 //!
 //! The feature `soak` adds `Soak`: runs of up to three patterns in a chain, with all settings chosen at random, for as long as
