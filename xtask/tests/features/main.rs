@@ -2,17 +2,32 @@
 
 #[path = "../../../docs/features"]
 mod programs {
+    mod added_items;
     mod blocking;
+    mod chunks;
     mod cpu;
+    mod deadline;
+    mod drain;
+    mod drain_on;
+    mod first;
+    mod for_each;
     mod hedge;
     mod keep_input;
+    mod kept;
     mod live_limit;
+    mod merge;
+    mod ordered;
     mod per_key;
+    mod priority;
     mod rate;
     mod rate_per_key;
+    mod refused;
     mod retry;
+    mod serve;
     mod service;
     mod shared_semaphore;
+    mod stop_taking;
     mod timeout;
+    mod tolerate;
     mod weights;
 }
