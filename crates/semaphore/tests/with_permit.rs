@@ -294,7 +294,7 @@ async fn drain_gives_back_the_items_that_wait_for_a_permit() {
         Ok(seconds)
     };
     let (source, kept) = Source::new([3, 4, 5, 6, 7]).kept();
-    let run = WithPermit::new(&semaphore, job).limit(3).run(source);
+    let run = WithPermit::new(3, &semaphore, job).run(source);
     sleep(Duration::from_secs(1)).await;
     let report = run.drain(Duration::from_secs(60)).await;
     assert_eq!((report.last().succeeded, report.cancelled(), report.forced), (1, 0, false));

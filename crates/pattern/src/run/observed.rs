@@ -69,7 +69,7 @@ impl Item<'_> {
         if self.stage == Stage::Taken {
             self.stage = Stage::Started;
             let now = Instant::now();
-            self.observer.started(&mut self.data, now - self.since);
+            self.observer.started(&mut self.data, now.duration_since(self.since));
             self.since = now;
         }
     }

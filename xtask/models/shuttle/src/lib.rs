@@ -36,6 +36,7 @@ mod shipped {
     pub mod job;
     pub mod limit;
     pub mod limiter;
+    pub mod observer;
     pub mod pattern;
     pub mod prelude;
     pub mod queue;
@@ -102,6 +103,7 @@ pub use job::{
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
 pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
+pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};
 pub use pattern::{Pattern, PatternExt, Then, ThenEach};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};

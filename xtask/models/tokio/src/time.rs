@@ -94,6 +94,38 @@ impl Future for Sleep {
     }
 }
 
+/// As tokio's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissedTickBehavior {
+    /// As tokio's.
+    Skip,
+}
+
+/// As tokio's: a tick comes after a few polls, as many as the schedule chooses.
+#[derive(Debug)]
+pub struct Interval(Pin<Box<Sleep>>);
+
+/// As tokio's.
+#[must_use]
+pub fn interval(_: Duration) -> Interval {
+    Interval(Box::pin(sleep_until(Instant::now())))
+}
+
+impl Interval {
+    /// As tokio's; no tick is missed here.
+    pub fn set_missed_tick_behavior(&mut self, _: MissedTickBehavior) {}
+
+    /// As tokio's.
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        let ticked = self.0.as_mut().poll(cx);
+        ticked.map(|()| {
+            let now = Instant::now();
+            self.0.as_mut().reset(now);
+            now
+        })
+    }
+}
+
 /// As tokio's; the deadline passes when the schedule likes.
 ///
 /// # Errors
