@@ -408,3 +408,61 @@ impl<S: Storage> Drop for FrontierSource<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use tokio::sync::Semaphore;
+
+    /// An empty storage, whose `add` waits for a permit.
+    struct Empty(Semaphore);
+
+    impl Storage for Empty {
+        type Item = u32;
+
+        async fn add(&self, _: u32) -> anyhow::Result<()> {
+            self.0.acquire().await?.forget();
+            Ok(())
+        }
+
+        async fn take(&self, _: usize) -> anyhow::Result<Vec<u32>> {
+            Ok(Vec::new())
+        }
+
+        fn give_back(&self, _: u32) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn poll(source: &mut Source<u32>) -> PollBatch {
+        source.poll_batch(&mut Context::from_waker(Waker::noop()), 1, &mut ItemBatch::default())
+    }
+
+    fn poll_add<F: Future>(add: Pin<&mut F>) -> Poll<F::Output> {
+        add.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn source_is_neither_quiescent_nor_sealed_during_an_add() {
+        let (frontier, mut source) = Source::frontier(Empty(Semaphore::new(0)));
+        let mut add = Box::pin(frontier.add(1));
+        assert!(poll_add(add.as_mut()).is_pending());
+        assert!(matches!(poll(&mut source), PollBatch::Pending));
+        assert!(!source.seal());
+    }
+
+    /// The item was added after the look into the storage.
+    #[test]
+    fn source_is_not_sealed_after_a_later_add() {
+        let (frontier, mut source) = Source::frontier(Empty(Semaphore::new(1)));
+        assert!(matches!(poll(&mut source), PollBatch::Quiescent));
+        assert!(poll_add(Box::pin(frontier.add(1)).as_mut()).is_ready());
+        assert!(!source.seal());
+        assert!(matches!(poll(&mut source), PollBatch::Quiescent));
+        assert!(source.seal());
+        let refused = poll_add(Box::pin(frontier.add(1)).as_mut());
+        assert!(matches!(refused, Poll::Ready(Err(_))), "the source has ended");
+    }
+}

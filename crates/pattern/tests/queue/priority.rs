@@ -31,6 +31,17 @@ fn most_urgent_item_comes_first_and_equals_in_order() {
 }
 
 #[test]
+fn equally_urgent_items_come_in_order() {
+    let (sender, mut receiver) = by_urgency(100);
+    for number in 0..100 {
+        sender.try_send((i32::from(number % 3 == 0), number)).expect("capacity");
+    }
+    let numbers: Vec<_> = taken(&mut receiver, 100).into_iter().map(|item| item.1).collect();
+    let (urgent, other): (Vec<_>, Vec<_>) = (0..100).partition(|number| number % 3 == 0);
+    assert_eq!(numbers, [urgent, other].concat());
+}
+
+#[test]
 fn batch_is_sent_in_parts_and_taken_by_urgency() {
     let (sender, mut receiver) = by_urgency(2);
     let mut batch = VecDeque::from([(1, 0), (3, 1), (2, 2), (9, 3)]);

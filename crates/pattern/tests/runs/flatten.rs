@@ -129,16 +129,37 @@ async fn elements_come_back_after_a_stop() {
 
 #[tokio::test]
 async fn items_without_a_taken_element_come_back() {
-    let (source, kept) = Source::new((0..10).map(|item| vec![item; 2])).kept();
-    let job = |_: u32| pending::<anyhow::Result<()>>();
-    let run = run_in(&Scope::default(), source.flatten(), Settings::new("each", 1).capacity(20), job);
-    settle().await;
-    run.cancel();
-    let report = run.finish().await;
-    let rest = rest(&kept).await;
-    let lost = 10 - rest.len();
-    assert!(rest.iter().enumerate().all(|(at, item)| *item == vec![u32::try_from(at + lost).unwrap(); 2]));
-    assert_eq!(report.last().taken, report.last().settled());
+    for capacity in [0, 3, 20, 40] {
+        let lists = Source::generate(|out| async move {
+            for item in 0..50_u32 {
+                out.send(vec![item; 2]).await;
+            }
+        });
+        let (source, kept) = lists.kept();
+        let job = |_: u32| pending::<anyhow::Result<()>>();
+        let settings = Settings::new("each", 1).capacity(capacity);
+        let run = run_in(&Scope::default(), source.flatten(), settings, job);
+        settle().await;
+        run.cancel();
+        let counts = *run.finish().await.last();
+        // The second element of an item whose first element was taken counts as taken.
+        assert_eq!((counts.taken, counts.taken % 2), (counts.settled(), 0));
+        let first = u32::try_from(counts.taken / 2).expect("few items");
+        assert_eq!(rest(&kept).await, (first..50).map(|item| vec![item; 2]).collect::<Vec<_>>());
+    }
+}
+
+/// In a batch, too.
+#[tokio::test]
+async fn failure_of_a_batch_comes_after_its_elements() {
+    let lists = (0..40)
+        .map(|item| if item < 39 { Ok(vec![item]) } else { Err(anyhow::anyhow!("the end is missing")) });
+    let source = Source::try_stream(futures_util::stream::iter(lists)).flatten();
+    let settings = Settings::new("each", 1).ordered().capacity(40).on_failure(OnFailure::Continue);
+    let run = run_in(&Scope::default(), source, settings, |item: u32| async move { Ok(item) });
+    let (outcomes, _) = run.outcomes().await;
+    assert_eq!(outcomes.len(), 40);
+    assert!(outcomes[..39].iter().all(Result::is_ok) && outcomes[39].is_err());
 }
 
 /// Elements between the two stages of a stopped chain count as cancelled.

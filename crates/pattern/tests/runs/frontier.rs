@@ -22,6 +22,8 @@ struct Memory {
     fails: Option<(usize, bool)>,
     calls: Arc<Mutex<usize>>,
     refuses: bool,
+    /// Whether `take` returns all items, although the run asks for fewer.
+    generous: bool,
 }
 
 impl Memory {
@@ -53,7 +55,7 @@ impl Storage for Memory {
     async fn take(&self, max: usize) -> anyhow::Result<Vec<u32>> {
         let taken: Vec<_> = {
             let mut items = self.items();
-            let count = max.min(items.len());
+            let count = if self.generous { items.len() } else { max.min(items.len()) };
             items.drain(..count).collect()
         };
         self.wait().await;
@@ -166,10 +168,11 @@ async fn source_stays_open_while_an_item_is_added() {
 /// After every number of polls, and with a storage that takes time, the storage has every item that was not started.
 #[tokio::test(start_paused = true)]
 async fn items_go_back_to_the_storage_after_a_stop() {
-    for takes in [0, 3] {
+    for (takes, generous) in [(0, false), (3, false), (0, true), (3, true)] {
         for polls in 0..30 {
             for drops in [false, true] {
-                let memory = Memory { takes: Duration::from_millis(takes), ..Memory::new(0..10) };
+                let takes = Duration::from_millis(takes);
+                let memory = Memory { takes, generous, ..Memory::new(0..10) };
                 let (_, source) = Source::frontier(memory.clone());
                 let started = Arc::new(Mutex::new(Vec::new()));
                 let record = Arc::clone(&started);
@@ -180,7 +183,11 @@ async fn items_go_back_to_the_storage_after_a_stop() {
                 let scope = Scope::default();
                 let run = crate::run_in(&scope, source, Settings::new("never", 4).capacity(4), job);
                 for _ in 0..polls {
-                    if takes > 0 { sleep(Duration::from_millis(1)).await } else { yield_now().await }
+                    if takes > Duration::ZERO {
+                        sleep(Duration::from_millis(1)).await
+                    } else {
+                        yield_now().await
+                    }
                 }
                 if drops {
                     drop(run);

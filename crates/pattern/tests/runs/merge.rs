@@ -379,3 +379,54 @@ async fn kept_merged_source_runs_again() {
     drop(sender);
     assert!(source.next().await.is_none());
 }
+
+/// The outputs left in a merged run count as taken and cancelled.
+#[tokio::test]
+async fn outputs_of_merged_runs_are_counted_after_a_stop() {
+    let upstream = |first: u32| {
+        let job = |item: u32| async move { Ok(item) };
+        let settings = Settings::new("upstream", 5).capacity(5);
+        Source::new(run_in(&Scope::default(), first..first + 5, settings, job))
+    };
+    let source = Source::merge([upstream(0), upstream(5)]);
+    let job = |_: u32| pending::<anyhow::Result<()>>();
+    let run = run_in(&Scope::default(), source, Settings::new("all", 1).capacity(0), job);
+    settle().await;
+    run.cancel();
+    let report = run.finish().await;
+    assert_eq!((report.last().taken, report.last().cancelled), (10, 10));
+}
+
+/// The close of a merged run is no wake-up of the member, and the resumed source polls the member again.
+#[tokio::test(start_paused = true)]
+async fn resumed_merge_of_a_stopped_run_ends() {
+    let job = |item: u32| async move {
+        sleep(Duration::from_secs(1)).await;
+        Ok(item)
+    };
+    let upstream: Source<u32> =
+        Source::new(run_in(&Scope::default(), 0.., Settings::new("upstream", 1), job));
+    let (source, kept) = Source::merge([upstream]).kept();
+    let job = |_: u32| pending::<anyhow::Result<()>>();
+    let run = run_in(&Scope::default(), source, Settings::new("none", 1), job);
+    settle().await;
+    run.cancel();
+    run.finish().await;
+    let rest = all(kept.take().expect("the run is over"));
+    let rest = tokio::time::timeout(Duration::from_secs(100), rest).await.expect("the source ends");
+    assert_eq!(rest, [0; 0]);
+}
+
+/// The seal of a member with an unfinished chunk hands the chunk on.
+#[tokio::test]
+async fn last_chunk_of_a_merged_queue_is_handed_on() {
+    let scope = Scope::default();
+    let (sender, receiver) = queue::bounded(10);
+    (0..3).for_each(|item| sender.try_send(item).expect("capacity"));
+    let nothing = Arc::new(|(): ()| async move { Ok(()) });
+    let producers = Run::spawn_discarding(scope.clone(), Source::new([]), Settings::new("none", 1), nothing);
+    let chunks = Source::produced(producers, receiver).chunks(10, Duration::MAX);
+    let job = |chunk: Vec<u32>| async move { Ok(chunk) };
+    let run = run_in(&scope, Source::merge([Source::new([]), chunks]), Settings::new("all", 1), job);
+    assert_eq!(run.collect().await.expect("no failure"), [[0, 1, 2]]);
+}
