@@ -27,7 +27,7 @@ where
 #[tokio::test(start_paused = true)]
 async fn flood_of_keys_remembers_the_items_in_the_stage() {
     const BOUND: usize = 108;
-    let keys = if std::env::var_os("TOWPATH_LONG").is_some() { 1_000_000 } else { 50_000 };
+    let keys = if std::env::var_os("TOWPATH_LONG").is_some() { 1_000_000 } else { 20_000 };
     let key = |item: &usize| if item.is_multiple_of(10) { 0 } else { *item };
     let (by_key, rate) = (per_key(1, key), Rate::per_second(1_000_000).burst(2).per_key(key));
     let limits = LimitedBy::new(LimitedBy::new((), &by_key), &rate);

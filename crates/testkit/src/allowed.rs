@@ -11,7 +11,8 @@ use std::time::Duration;
 ///
 /// # Examples
 ///
-/// A limiter of two permits, and a rate that delays a start by a millisecond:
+/// Two permits, weights under which two or three items run at once, an order of the items, and a rate that delays a start by a
+/// millisecond:
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,6 +21,11 @@ use std::time::Duration;
 /// let permits = Allowed::at_once(2);
 /// let rate = Allowed::ANY.delay(Duration::from_millis(1));
 /// assert_eq!(permits.and(rate), Allowed::at_once(2).delay(Duration::from_millis(1)));
+///
+/// let weights = Allowed::at_once(2).at_most(3);
+/// assert_eq!(permits.and(weights), permits);
+/// let one_by_one = Allowed::at_once(1).in_order();
+/// assert_eq!(weights.and(one_by_one), one_by_one);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowed {

@@ -68,7 +68,7 @@ impl Case {
 /// ```
 /// use towpath_fanout::Fanout;
 /// use towpath_pattern::{Job, Order, Pattern, PatternExt};
-/// use towpath_testkit::{Case, Subject};
+/// use towpath_testkit::{Allowed, Case, Subject};
 ///
 /// #[derive(Clone)]
 /// struct Ordered;
@@ -97,6 +97,7 @@ impl Case {
 /// assert_eq!(Ordered.order(), Order::Ordered);
 /// assert_eq!((Ordered.stages(), Ordered.job_stage()), (1, 0));
 /// assert!(Ordered.chains_with_itself());
+/// assert_eq!(Ordered.allowed(), Allowed::ANY);
 ///
 /// let double = Ordered.pattern(Case::new(2), |item: u32| async move { Ok(2 * item) });
 /// assert_eq!(double.run(0..3).collect().await?, [0, 2, 4]);

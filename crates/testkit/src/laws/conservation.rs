@@ -162,8 +162,8 @@ async fn every_moment(tested: Tested, game: Game) -> Outcome {
     Ok(())
 }
 
-/// Checks the counts of an idle run: three jobs wait, or as many as the limiters allow, and no further job can proceed. An item
-/// that waits for a limiter in its slot counts as running, although its job has not started.
+/// Checks the counts of an idle run: three jobs wait, or the number that the limiters allow, and no further job can proceed. An
+/// item in a slot counts as running during the wait for a limiter, although the job has not started.
 async fn standing_still(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let supplied = Form::Iterator.supply(&ledger, 100);
