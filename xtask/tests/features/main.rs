@@ -1,5 +1,7 @@
 //! The programs of `docs/features.md`: a file for each feature, and in the file a test for each pattern.
 
+mod page;
+
 #[path = "../../../docs/features"]
 mod programs {
     mod added_items;
