@@ -51,9 +51,9 @@ pub struct ProducerConsumer<P, C, L = ()> {
 
 /// The order in which the consumers take the items of the queue.
 enum Order<Item> {
-    OldestFirst,
-    NewestFirst,
-    MostUrgentFirst(Arc<dyn Fn(&Item) -> i64 + Send + Sync>),
+    Oldest,
+    Newest,
+    MostUrgent(Arc<dyn Fn(&Item) -> i64 + Send + Sync>),
 }
 
 impl<Item> Order<Item> {
@@ -62,9 +62,9 @@ impl<Item> Order<Item> {
         Item: 'static,
     {
         match self {
-            Self::OldestFirst => queue::bounded(capacity),
-            Self::NewestFirst => queue::bounded_lifo(capacity),
-            Self::MostUrgentFirst(urgency) => {
+            Self::Oldest => queue::bounded(capacity),
+            Self::Newest => queue::bounded_lifo(capacity),
+            Self::MostUrgent(urgency) => {
                 let urgency = Arc::clone(urgency);
                 queue::bounded_by_priority(capacity, move |item| urgency(item))
             }
@@ -75,9 +75,9 @@ impl<Item> Order<Item> {
 impl<Item> Clone for Order<Item> {
     fn clone(&self) -> Self {
         match self {
-            Self::OldestFirst => Self::OldestFirst,
-            Self::NewestFirst => Self::NewestFirst,
-            Self::MostUrgentFirst(urgency) => Self::MostUrgentFirst(Arc::clone(urgency)),
+            Self::Oldest => Self::Oldest,
+            Self::Newest => Self::Newest,
+            Self::MostUrgent(urgency) => Self::MostUrgent(Arc::clone(urgency)),
         }
     }
 }
@@ -134,7 +134,7 @@ impl ProducerConsumer<(), ()> {
         Fut: Future<Output = anyhow::Result<()>> + Send,
     {
         let limit = limit.into_job_limit();
-        Producers { limit, job: Arc::new(job), limits: (), order: Order::OldestFirst, types: PhantomData }
+        Producers { limit, job: Arc::new(job), limits: (), order: Order::Oldest, types: PhantomData }
     }
 
     /// Creates a producer that sends the inputs to the queue as items: for consumers that send.
@@ -248,7 +248,7 @@ impl<In, Item, J, M, C, L> ProducerConsumer<Producers<In, Item, J, M>, C, L> {
     /// ```
     #[must_use]
     pub fn lifo(mut self) -> Self {
-        self.producers.order = Order::NewestFirst;
+        self.producers.order = Order::Newest;
         self
     }
 
@@ -279,7 +279,7 @@ impl<In, Item, J, M, C, L> ProducerConsumer<Producers<In, Item, J, M>, C, L> {
     /// ```
     #[must_use]
     pub fn by_priority<K: Into<i64>>(mut self, urgency: impl Fn(&Item) -> K + Send + Sync + 'static) -> Self {
-        self.producers.order = Order::MostUrgentFirst(Arc::new(move |item| urgency(item).into()));
+        self.producers.order = Order::MostUrgent(Arc::new(move |item| urgency(item).into()));
         self
     }
 }

@@ -133,6 +133,7 @@ impl Run<()> {
     }
 }
 
+#[allow(clippy::type_complexity, reason = "the items and the work of the stage")]
 fn limit<In, L, W>(
     input: Source<In>,
     settings: &Settings,

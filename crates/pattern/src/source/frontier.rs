@@ -290,7 +290,7 @@ impl<S: Storage> FrontierSource<S> {
     /// Registers a task for the next added item. Returns the state of the source, or `None` if an item was added meanwhile.
     fn wait(&self, cx: &Context<'_>) -> Option<PollBatch> {
         let mut waker = Some(cx.waker().clone());
-        let mut wakes = WakeList::default();
+        let mut list = WakeList::default();
         let mut state = self.shared.state.lock();
         let waits = match (state.added == self.added, state.adding) {
             (false, _) => None,
@@ -298,10 +298,10 @@ impl<S: Storage> FrontierSource<S> {
             (true, _) => Some(PollBatch::Pending),
         };
         if waits.is_some() {
-            state.source.register(&mut waker, &mut wakes);
+            state.source.register(&mut waker, &mut list);
         }
         drop(state);
-        resume(wakes.wake_all());
+        resume(list.wake_all());
         waits
     }
 

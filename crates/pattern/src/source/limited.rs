@@ -270,6 +270,7 @@ where
 }
 
 #[cold]
+#[allow(clippy::unnecessary_box_returns, reason = "a refusal is rare, and stays in its box until the job")]
 fn refuse(cause: Result<anyhow::Error, Payload>, later: Vec<Payload>) -> Box<Refusal> {
     Box::new(Refusal { cause, later })
 }

@@ -51,8 +51,8 @@ pub(super) struct State<In, Out> {
     name: Arc<str>,
     /// The number of jobs at once. Under a limit that changes, perhaps 0, and less than the number of running jobs.
     limit: usize,
-    /// The limit may change.
-    live: bool,
+    /// The most running jobs of a report. After a change to a lower limit, more jobs than the limit run.
+    most_running: usize,
     threads: usize,
     on_failure: OnFailure,
     /// The number of failures that did not stop the run under [`OnFailure::Tolerate`].
@@ -120,7 +120,10 @@ impl<In, Out> State<In, Out> {
         Self {
             name: Arc::clone(&settings.name),
             limit: settings.limit.get(),
-            live: matches!(settings.limit, JobLimit::Live(_)),
+            most_running: match &settings.limit {
+                JobLimit::Fixed(limit) => limit.get(),
+                JobLimit::Live(_) => usize::MAX,
+            },
             threads,
             on_failure: settings.on_failure,
             tolerated: 0,
@@ -188,8 +191,7 @@ impl<In, Out> State<In, Out> {
     pub(super) fn counts(&self) -> Counts {
         // From the first wait on, all jobs of a batch may run at once.
         let jobs = if self.workers.has_waited() { self.workers.in_flight() } else { self.workers.busy() };
-        // After a change to a lower limit, more jobs than the limit run.
-        self.admission.counts(if self.live { jobs } else { jobs.min(self.limit) })
+        self.admission.counts(jobs.min(self.most_running))
     }
 
     /// Returns whether the stage is at its bound with nothing but outputs, and waits for a receiver.
