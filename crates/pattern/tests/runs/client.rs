@@ -216,6 +216,48 @@ async fn drain_completes_started_calls_and_fails_the_others() {
     assert!(is_service(&client.call(2).await.expect_err("no service")));
 }
 
+/// The started call is not over yet.
+#[tokio::test(start_paused = true)]
+async fn call_in_the_queue_fails_at_the_begin_of_a_drain() {
+    let gated = Gated::new(1, 0, OnFailure::Continue);
+    let scope = Scope::new("server");
+    let client = gated.serve(&scope, 4);
+    let [running, waiting] = [2, 4].map(|item| client.try_call(item).expect("a place"));
+    settle().await;
+    let mut drain = std::pin::pin!(scope.drain(Duration::from_secs(60)));
+    tokio::select! {
+        biased;
+        _ = &mut drain => panic!("a job runs"),
+        result = waiting => assert!(is_service(&result.expect_err("never taken"))),
+    }
+    gated.permits.add_permits(1);
+    let (drained, output) = tokio::join!(drain, running);
+    drained.expect("everything is complete");
+    assert_eq!(output.expect("no failure"), 3);
+}
+
+/// After a job that waits, and many quick calls: the source could be polled for several items at once.
+#[tokio::test]
+async fn stage_takes_no_item_before_its_job_is_free() {
+    let gated = Gated::new(1, 0, OnFailure::Continue);
+    let client = gated.serve(&Scope::new("server"), 8);
+    let first = client.try_call(2).expect("a place");
+    settle().await;
+    gated.permits.add_permits(60);
+    first.await.expect("no failure");
+    for _ in 0..59 {
+        client.call(2).await.expect("no failure");
+    }
+    let mut calls: Vec<_> = (0..4).map(|_| client.try_call(2).expect("a place")).collect();
+    settle().await;
+    let first = calls.remove(0);
+    drop(calls);
+    gated.permits.add_permits(9);
+    assert_eq!(first.await.expect("no failure"), 3);
+    settle().await;
+    assert_eq!(gated.started.load(Ordering::Relaxed), 61, "the further items were withdrawn");
+}
+
 /// The job holds the only place, so the inner call is never taken, and ends with its time limit.
 #[tokio::test(start_paused = true)]
 async fn call_from_a_job_of_the_service_ends_with_its_limit() {
