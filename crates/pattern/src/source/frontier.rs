@@ -101,6 +101,43 @@ pub trait Storage: Send + Sync + 'static {
 }
 
 /// Adds items to the storage of a [`Source::frontier`]. Clones add to the same storage.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// # use std::sync::Mutex;
+/// # use towpath_pattern::{Storage, anyhow};
+/// use towpath_pattern::Source;
+///
+/// # #[derive(Default)]
+/// # struct Stack(Mutex<Vec<u64>>);
+/// #
+/// # impl Storage for Stack {
+/// #     type Item = u64;
+/// #
+/// #     async fn add(&self, item: u64) -> anyhow::Result<()> {
+/// #         self.give_back(item)
+/// #     }
+/// #
+/// #     async fn take(&self, _: usize) -> anyhow::Result<Vec<u64>> {
+/// #         Ok(self.0.lock().expect("no panic").pop().into_iter().collect())
+/// #     }
+/// #
+/// #     fn give_back(&self, item: u64) -> anyhow::Result<()> {
+/// #         self.0.lock().expect("no panic").push(item);
+/// #         Ok(())
+/// #     }
+/// # }
+/// #
+/// // `Stack` is the storage in the example of `Source::frontier`.
+/// let (frontier, mut numbers) = Source::frontier(Stack::default());
+/// frontier.add(1).await?;
+/// frontier.add(2).await?;
+/// assert_eq!(numbers.next().await.transpose()?, Some(2));
+/// assert_eq!(frontier.storage().0.lock().expect("no panic").len(), 1);
+/// # Ok(()) }
+/// ```
 pub struct Frontier<S> {
     shared: Arc<Shared<S>>,
 }
@@ -190,7 +227,9 @@ impl<T: Send + 'static> Source<T> {
     /// Creates a source of the items of `storage`, and a handle with which jobs add items: the frontier of a crawler or of a
     /// search, in memory or on a disk.
     ///
-    /// The source ends when the storage is empty, no item is being added, and no job runs on an item of the source. The run
+    /// The source ends when the storage is empty, no item is being added, and no job runs on an item of the source. In a
+    /// chain of stages, the jobs of the first stage count: a later stage must not add items, since the source may have
+    /// ended. The run
     /// takes an item only when a job is free, so all other items are in the storage. The index of an item is its number in
     /// the order of the takes. The items that a stopped run has not started go [back](Storage::give_back) to the storage.
     ///

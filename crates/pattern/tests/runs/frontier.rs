@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::sleep;
-use towpath_pattern::{Frontier, Run, Scope, Settings, Source, Storage, anyhow};
+use towpath_pattern::{Frontier, Run, Scope, Settings, Source, Storage, Taken, anyhow};
 
 use crate::settle;
 
@@ -201,6 +201,24 @@ async fn items_go_back_to_the_storage_after_a_stop() {
                 assert_eq!(*memory.items(), (started..10).collect::<Vec<_>>(), "{polls} polls, {drops}");
             }
         }
+    }
+}
+
+/// The items that were never started come before the items that the storage has returned in addition.
+#[tokio::test]
+async fn items_that_were_never_started_go_back_in_order() {
+    for limit in 1..5 {
+        let memory = Memory { generous: true, ..Memory::new(0..10) };
+        let (_, source) = Source::frontier(memory.clone());
+        let work = |taken: Taken<u32, u32>| async move {
+            pending::<()>().await;
+            taken.start().1.complete(Ok(0))
+        };
+        let run = Run::spawn(Scope::default(), source, Settings::new("never", limit_of(limit)), work);
+        settle().await;
+        run.cancel();
+        assert_eq!(run.finish().await.last().never_started, limit as usize);
+        assert_eq!(*memory.items(), (0..10).collect::<Vec<_>>());
     }
 }
 
