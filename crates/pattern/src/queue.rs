@@ -98,7 +98,7 @@ use shared::{Shared, Urgency};
 /// ```
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    queue(capacity, Order::OldestFirst, None)
+    queue(capacity, Order::Oldest, None)
 }
 
 /// Creates a queue with a capacity of `capacity` items, the newest item first: asyncio's `LifoQueue`.
@@ -117,7 +117,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// ```
 #[must_use]
 pub fn bounded_lifo<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    queue(capacity, Order::NewestFirst, None)
+    queue(capacity, Order::Newest, None)
 }
 
 /// Creates a queue with a capacity of `capacity` items, the most urgent item first: asyncio's `PriorityQueue`.
@@ -170,7 +170,7 @@ pub fn bounded_by_priority<T, K: Into<i64>>(
     capacity: usize,
     urgency: impl Fn(&T) -> K + Send + Sync + 'static,
 ) -> (Sender<T>, Receiver<T>) {
-    queue(capacity, Order::MostUrgentFirst, Some(Box::new(move |item| urgency(item).into())))
+    queue(capacity, Order::MostUrgent, Some(Box::new(move |item| urgency(item).into())))
 }
 
 fn queue<T>(capacity: usize, order: Order, urgency: Option<Box<Urgency<T>>>) -> (Sender<T>, Receiver<T>) {

@@ -55,11 +55,11 @@ pub struct ProducerConsumer<In, Item, Out> {
     order: Order<Item>,
 }
 
-/// The order in which the consumers take the items of the queue.
+/// The items that consumers take first.
 enum Order<Item> {
-    OldestFirst,
-    NewestFirst,
-    MostUrgentFirst(Arc<dyn Fn(&Item) -> i64 + Send + Sync>),
+    Oldest,
+    Newest,
+    MostUrgent(Arc<dyn Fn(&Item) -> i64 + Send + Sync>),
 }
 
 impl<Item> Order<Item> {
@@ -68,9 +68,9 @@ impl<Item> Order<Item> {
         Item: 'static,
     {
         match self {
-            Self::OldestFirst => queue::bounded(capacity),
-            Self::NewestFirst => queue::bounded_lifo(capacity),
-            Self::MostUrgentFirst(urgency) => {
+            Self::Oldest => queue::bounded(capacity),
+            Self::Newest => queue::bounded_lifo(capacity),
+            Self::MostUrgent(urgency) => {
                 let urgency = Arc::clone(urgency);
                 queue::bounded_by_priority(capacity, move |item| urgency(item))
             }
@@ -81,9 +81,9 @@ impl<Item> Order<Item> {
 impl<Item> Clone for Order<Item> {
     fn clone(&self) -> Self {
         match self {
-            Self::OldestFirst => Self::OldestFirst,
-            Self::NewestFirst => Self::NewestFirst,
-            Self::MostUrgentFirst(urgency) => Self::MostUrgentFirst(Arc::clone(urgency)),
+            Self::Oldest => Self::Oldest,
+            Self::Newest => Self::Newest,
+            Self::MostUrgent(urgency) => Self::MostUrgent(Arc::clone(urgency)),
         }
     }
 }
@@ -226,7 +226,7 @@ impl<In: Send + 'static, Item: Send + 'static> Producers<In, Item> {
             producers: self,
             settings: Settings::new("", limit),
             start: Arc::new(start),
-            order: Order::OldestFirst,
+            order: Order::Oldest,
         }
     }
 }
@@ -254,7 +254,7 @@ impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
     /// ```
     #[must_use]
     pub fn lifo(mut self) -> Self {
-        self.order = Order::NewestFirst;
+        self.order = Order::Newest;
         self
     }
 
@@ -285,7 +285,7 @@ impl<In, Item, Out> ProducerConsumer<In, Item, Out> {
     /// ```
     #[must_use]
     pub fn by_priority<K: Into<i64>>(mut self, urgency: impl Fn(&Item) -> K + Send + Sync + 'static) -> Self {
-        self.order = Order::MostUrgentFirst(Arc::new(move |item| urgency(item).into()));
+        self.order = Order::MostUrgent(Arc::new(move |item| urgency(item).into()));
         self
     }
 }

@@ -113,7 +113,7 @@ mod tests {
 
     /// Admits up to `room` items; returns the items, and the calls of `admitted`.
     fn admit(deposits: &mut Deposits<u32>, room: usize) -> (Vec<u32>, Vec<(Ticket, usize)>) {
-        let (mut items, mut admitted) = (Items::new(Order::OldestFirst), Vec::new());
+        let (mut items, mut admitted) = (Items::new(Order::Oldest), Vec::new());
         deposits.admit(room, &mut items, |ticket, left| admitted.push((ticket, left)));
         (std::iter::from_fn(|| items.pop()).map(|(_, item)| item).collect(), admitted)
     }
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn admitted_item_has_the_index_of_its_input() {
-        let (mut deposits, mut items) = (Deposits::default(), Items::new(Order::OldestFirst));
+        let (mut deposits, mut items) = (Deposits::default(), Items::new(Order::Oldest));
         deposits.deposit(0, 2, Some(7), &mut &mut VecDeque::from(["a", "b"]));
         deposits.deposit(1, 1, None, &mut &mut VecDeque::from(["c"]));
         items.send(1, None, &mut Single { item: Some("before"), urgency: 0 });

@@ -9,12 +9,12 @@
 
 use std::collections::VecDeque;
 
-/// The order in which receivers take the items.
+/// The items that receivers take first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    OldestFirst,
-    NewestFirst,
-    MostUrgentFirst,
+    Oldest,
+    Newest,
+    MostUrgent,
 }
 
 pub(crate) struct Items<T> {
@@ -76,7 +76,7 @@ pub(super) struct Batch<'a, T> {
 
 impl<T> Items<T> {
     pub(super) fn new(order: Order) -> Self {
-        let indices = (order != Order::OldestFirst).then(VecDeque::new);
+        let indices = (order != Order::Oldest).then(VecDeque::new);
         Self { values: VecDeque::new(), taken: 0, indices, order, ranks: Vec::new() }
     }
 
@@ -90,7 +90,7 @@ impl<T> Items<T> {
     }
 
     pub(super) fn is_oldest_first(&self) -> bool {
-        self.order == Order::OldestFirst
+        self.order == Order::Oldest
     }
 
     /// Moves the first `count` items of `outgoing` into the queue.
@@ -107,7 +107,7 @@ impl<T> Items<T> {
         let (first, sent) = (self.len(), self.taken + self.len());
         self.extend_indices(count, index);
         outgoing.move_to(count, &mut self.values);
-        if self.order == Order::MostUrgentFirst {
+        if self.order == Order::MostUrgent {
             for (at, number) in (first..self.len()).zip(sent..) {
                 self.ranks.push(Rank { urgency: outgoing.next_urgency(), number });
                 self.sift_up(at);
@@ -135,14 +135,12 @@ impl<T> Items<T> {
     /// Takes an item and the index of the item.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(usize, T)> {
-        if self.order == Order::MostUrgentFirst {
+        if self.order == Order::MostUrgent {
             self.move_first_to_back();
         }
         let (value, index) = match &mut self.indices {
             None => (self.values.pop_front()?, self.taken),
-            Some(indices) if self.order == Order::OldestFirst => {
-                (self.values.pop_front()?, indices.pop_front()?)
-            }
+            Some(indices) if self.order == Order::Oldest => (self.values.pop_front()?, indices.pop_front()?),
             Some(indices) => (self.values.pop_back()?, indices.pop_back()?),
         };
         self.taken += 1;
@@ -199,7 +197,7 @@ impl<T> Items<T> {
 
     /// Takes `count` items, at most all, and adds the items to the end of `into`.
     pub(super) fn pop_many(&mut self, count: usize, into: &mut Vec<T>) {
-        if self.order != Order::OldestFirst || count == 1 {
+        if self.order != Order::Oldest || count == 1 {
             return into.extend((0..count).map_while(|_| self.pop()).map(|(_, value)| value));
         }
         if count == self.values.len() && into.is_empty() && into.capacity() >= count {
@@ -308,7 +306,7 @@ mod tests {
 
     #[test]
     fn items_are_numbered_until_one_comes_from_an_input() {
-        let mut items = Items::new(Order::OldestFirst);
+        let mut items = Items::new(Order::Oldest);
         items.send(3, None, &mut &mut VecDeque::from([10, 11, 12]));
         assert_eq!(items.pop(), Some((0, 10)));
         items.send(1, Some(70), &mut single(13));
@@ -319,7 +317,7 @@ mod tests {
 
     #[test]
     fn newest_item_keeps_its_number() {
-        let mut items = Items::new(Order::NewestFirst);
+        let mut items = Items::new(Order::Newest);
         items.send(2, None, &mut &mut VecDeque::from([10, 11]));
         assert_eq!(items.pop(), Some((1, 11)));
         items.send(1, None, &mut single(12));
@@ -328,7 +326,7 @@ mod tests {
 
     #[test]
     fn batch_enters_in_parts_and_the_rest_stays_in_order() {
-        let (mut items, mut batch) = (Items::new(Order::OldestFirst), (0..5).collect::<VecDeque<u32>>());
+        let (mut items, mut batch) = (Items::new(Order::Oldest), (0..5).collect::<VecDeque<u32>>());
         items.send(2, None, &mut &mut batch);
         assert_eq!((items.len(), &batch), (2, &VecDeque::from([2, 3, 4])));
         (&mut batch).take_back(VecDeque::from([8, 9]));
@@ -339,7 +337,7 @@ mod tests {
     fn many_are_popped_in_order_with_and_without_spare_memory() {
         for spare in [0, 8] {
             for indexed in [None, Some(3)] {
-                let mut items = Items::new(Order::OldestFirst);
+                let mut items = Items::new(Order::Oldest);
                 items.send(4, indexed, &mut &mut (0..4).collect());
                 let mut into = Vec::with_capacity(spare);
                 items.pop_many(4, &mut into);
@@ -353,7 +351,7 @@ mod tests {
 
     #[test]
     fn discarded_items_count_as_taken() {
-        let mut items = Items::new(Order::NewestFirst);
+        let mut items = Items::new(Order::Newest);
         items.send(3, Some(1), &mut &mut VecDeque::from([1, 2, 3]));
         assert_eq!((items.discard().len(), items.len(), items.taken()), (3, 0, 3));
         items.send(1, None, &mut single(4));
@@ -363,7 +361,7 @@ mod tests {
     /// Against a sorted list, with takes in between.
     #[test]
     fn most_urgent_item_comes_first_and_keeps_its_index() {
-        let (mut items, mut model) = (Items::new(Order::MostUrgentFirst), Vec::new());
+        let (mut items, mut model) = (Items::new(Order::MostUrgent), Vec::new());
         let mut random = 7_u64;
         for round in 0..300 {
             let batch = usize::try_from(round % 7).expect("small");
@@ -386,7 +384,7 @@ mod tests {
 
     #[test]
     fn urgent_items_are_popped_in_order_and_discarded() {
-        let mut items = Items::new(Order::MostUrgentFirst);
+        let mut items = Items::new(Order::MostUrgent);
         let mut send = |urgency, item, index| {
             items.send(1, index, &mut Single { item: Some(item), urgency });
         };

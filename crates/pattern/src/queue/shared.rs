@@ -62,7 +62,7 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn is_oldest_first(&self) -> bool {
-        self.order == Order::OldestFirst
+        self.order == Order::Oldest
     }
 
     /// Makes an item ready to be sent.
@@ -74,7 +74,7 @@ impl<T> Shared<T> {
     /// Makes a batch ready to be sent. After a panic of the function of the urgency, all items are still there.
     pub(super) fn batch<'a>(&self, items: &'a mut VecDeque<T>) -> Batch<'a, T> {
         let urgencies = match &self.urgency {
-            Some(urgency) => items.iter().map(|item| urgency(item)).collect(),
+            Some(urgency) => items.iter().map(urgency).collect(),
             None => VecDeque::new(),
         };
         Batch { items, urgencies }

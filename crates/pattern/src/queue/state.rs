@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn single_item_is_refused_if_full_closed_or_behind_deposits() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(2, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default());
         assert_eq!((state.send_single(0, None), state.send_single(1, None)), (Ok(()), Ok(())));
         assert_eq!(state.send_single(8, None), Err(8), "full");
         assert!(sender.send(&mut state, &mut &mut VecDeque::from([2])).is_pending());
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn single_item_notifies_and_counts_as_the_general_path_does() {
-        let (mut state, mut receiver) = (State::new(1, Order::OldestFirst), Party::default());
+        let (mut state, mut receiver) = (State::new(1, Order::Oldest), Party::default());
         let (mut sender, mut waiting, mut ticket) = (Party::default(), Party::default(), None);
         assert_eq!((waiting.recv(&mut state, 1), notifies(&mut state)), (None, false));
         assert_eq!((state.send_single(1, None), notifies(&mut state)), (Ok(()), true));
@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn deposit_is_admitted_when_the_queue_is_empty() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(2, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default());
         let mut batch = (0..5).collect::<VecDeque<_>>();
         assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Pending);
         assert_eq!((state.len(), state.total(), batch.len()), (2, 4, 1));
@@ -453,7 +453,7 @@ mod tests {
     #[test]
     fn cancelled_sender_gets_back_what_was_not_admitted() {
         let (mut state, mut sender, mut other, mut receiver) =
-            (State::new(2, Order::OldestFirst), Party::default(), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default(), Party::default());
         let (mut batch, mut others) = ((0..5).collect::<VecDeque<_>>(), VecDeque::from([7, 8]));
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert!(other.send(&mut state, &mut &mut others).is_pending());
@@ -468,7 +468,7 @@ mod tests {
     #[test]
     fn single_item_is_sent_by_its_sender_only() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
         assert_eq!(sender.send(&mut state, &mut single(1)), Poll::Ready(true));
         let mut item = single(2);
         assert!(sender.send(&mut state, &mut item).is_pending());
@@ -480,7 +480,7 @@ mod tests {
 
     #[test]
     fn lifo_queue_takes_no_deposit() {
-        let (mut state, mut sender) = (State::new(1, Order::NewestFirst), Party::default());
+        let (mut state, mut sender) = (State::new(1, Order::Newest), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert_eq!((state.total(), batch), (1, VecDeque::from([2])));
@@ -489,7 +489,7 @@ mod tests {
     #[test]
     fn queue_without_capacity_has_room_for_what_receivers_want() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(0, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(0, Order::Oldest), Party::default(), Party::default());
         let mut item = single(1);
         assert!(sender.send(&mut state, &mut item).is_pending());
         assert_eq!((receiver.recv(&mut state, 5), notifies(&mut state)), (None, true));
@@ -504,7 +504,7 @@ mod tests {
     #[test]
     fn closed_queue_refuses_items_and_yields_the_rest() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         state.close();
@@ -521,7 +521,7 @@ mod tests {
     #[test]
     fn batch_admitted_before_the_close_counts_as_sent() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert_eq!(
@@ -535,7 +535,7 @@ mod tests {
     #[test]
     fn only_an_empty_queue_without_deposits_closes_if_empty() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert_eq!((receiver.recv(&mut state, 1), state.len()), (Some(vec![1]), 0));
@@ -547,7 +547,7 @@ mod tests {
     #[test]
     fn joiners_are_released_when_the_last_item_is_finished() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(2, Order::OldestFirst), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default());
         let mut ticket = None;
         assert_eq!(state.join(&mut ticket), Poll::Ready(true), "nothing was sent");
         assert_eq!(sender.send(&mut state, &mut &mut VecDeque::from([1, 2])), Poll::Ready(true));
@@ -561,7 +561,7 @@ mod tests {
 
     #[test]
     fn abandoned_queue_fails_its_joiners_and_senders() {
-        let (mut state, mut sender) = (State::new(1, Order::OldestFirst), Party::default());
+        let (mut state, mut sender) = (State::new(1, Order::Oldest), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         let mut ticket = None;

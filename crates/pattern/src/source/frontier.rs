@@ -328,7 +328,7 @@ impl<S: Storage> FrontierSource<S> {
 
     /// Registers a task for the next added item. Returns the state of the source, or `None` if an item was added meanwhile.
     fn wait(&self, cx: &Context<'_>) -> Option<PollBatch> {
-        let mut waker = Some(cx.waker().clone());
+        let mut own = Some(cx.waker().clone());
         let mut wakes = WakeList::default();
         let mut state = self.shared.state.lock();
         let waits = match (state.added == self.added, state.adding) {
@@ -337,7 +337,7 @@ impl<S: Storage> FrontierSource<S> {
             (true, _) => Some(PollBatch::Pending),
         };
         if waits.is_some() {
-            state.source.register(&mut waker, &mut wakes);
+            state.source.register(&mut own, &mut wakes);
         }
         drop(state);
         resume(wakes.wake_all());

@@ -48,7 +48,7 @@ impl<T> Closed<T> {
         // A cancellation does not mask the failure of another source, and adds no information to a first cause.
         match (&self.cause, cause) {
             (Some(first), Some(cause)) if first.is_cancelled() && !cause.is_cancelled() => {
-                self.cause = Some(cause)
+                self.cause = Some(cause);
             }
             (Some(_), Some(cause)) if !cause.is_cancelled() => self.failures.push(cause),
             (None, cause) => self.cause = cause,
