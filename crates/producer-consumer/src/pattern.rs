@@ -49,7 +49,7 @@ pub struct ProducerConsumer<P, C, L = ()> {
     limits: L,
 }
 
-/// The order in which the consumers take the items of the queue.
+/// The items that consumers take first.
 enum Order<Item> {
     Oldest,
     Newest,

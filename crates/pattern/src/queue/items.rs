@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-/// The order in which receivers take the items.
+/// The items that receivers take first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Oldest,

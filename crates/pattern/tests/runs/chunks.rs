@@ -352,11 +352,11 @@ async fn last_chunk_of_a_queue_is_handed_on_when_no_job_is_left() {
         Run::spawn_discarding(scope.clone(), Source::new([10, 11, 12]), Settings::new("producers", 1), send);
     // The job of a chunk sends a smaller item for every item.
     let job = Arc::new(move |chunk: Vec<u32>| {
-        let sent: Vec<_> =
+        let results: Vec<_> =
             chunk.iter().filter(|item| **item > 9).map(|item| more.try_send(item - 9)).collect();
         async move {
             sleep(SECOND).await;
-            sent.into_iter().collect::<Result<Vec<()>, _>>().map_err(|_| anyhow::anyhow!("full"))?;
+            results.into_iter().collect::<Result<Vec<()>, _>>().map_err(|_| anyhow::anyhow!("full"))?;
             Ok(chunk)
         }
     });

@@ -184,9 +184,9 @@ async fn items_go_back_to_the_storage_after_a_stop() {
                 let run = crate::run_in(&scope, source, Settings::new("never", 4).capacity(4), job);
                 for _ in 0..polls {
                     if takes > Duration::ZERO {
-                        sleep(Duration::from_millis(1)).await
+                        sleep(Duration::from_millis(1)).await;
                     } else {
-                        yield_now().await
+                        yield_now().await;
                     }
                 }
                 if drops {
