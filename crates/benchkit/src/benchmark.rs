@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde_json::json;
 use towpath_testkit::Subject;
@@ -134,6 +135,27 @@ impl Benchmark {
             subject: subject.to_owned(),
             peak: false,
             measure: Box::new(move |items| workloads::run_alone(work(items))),
+        });
+        self
+    }
+
+    /// Adds a workload of the crate of the benchmark only, with times of single items.
+    ///
+    /// `work` receives the number of items, runs once in a task of the runtime, and returns the answer and the times.
+    pub fn with_times<Fut>(
+        mut self,
+        workload: &str,
+        subject: &str,
+        work: impl Fn(u64) -> Fut + 'static,
+    ) -> Self
+    where
+        Fut: Future<Output = anyhow::Result<(u64, Vec<Duration>)>> + Send + 'static,
+    {
+        self.tasks.push(Task {
+            workload: workload.to_owned(),
+            subject: subject.to_owned(),
+            peak: false,
+            measure: Box::new(move |items| workloads::run_with_times(work(items))),
         });
         self
     }

@@ -18,6 +18,7 @@ use crate::latency::{Arrivals, in_flight, latency};
 use crate::measured::{Measured, milliseconds};
 use crate::mixed::mixed;
 use crate::process::memory_kib;
+use crate::times::Times;
 use towpath_testkit::{Case, Subject};
 
 /// A workload of the uniform benchmark.
@@ -92,6 +93,24 @@ pub(crate) fn run_alone(
         let began = Instant::now();
         let answer = work.await?;
         Ok(Measured { answer, ms: Some(milliseconds(began.elapsed())), ..Measured::default() })
+    });
+    runtime.block_on(measured).context("the workload panicked")?
+}
+
+/// Measures the time of `work` in a task of the runtime, the answer, and the percentiles of the times of single items.
+pub(crate) fn run_with_times(
+    work: impl Future<Output = anyhow::Result<(u64, Vec<Duration>)>> + Send + 'static,
+) -> anyhow::Result<Measured> {
+    let runtime = Runtime::new().context("no tokio runtime")?;
+    let measured = runtime.spawn(async move {
+        let began = Instant::now();
+        let (answer, times_of_items) = work.await?;
+        let ms = Some(milliseconds(began.elapsed()));
+        let mut times = Times::new()?;
+        for time in times_of_items {
+            times.record(time)?;
+        }
+        Ok(Measured { answer, ms, latency: times.points(), ..Measured::default() })
     });
     runtime.block_on(measured).context("the workload panicked")?
 }

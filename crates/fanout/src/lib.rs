@@ -113,11 +113,27 @@ pub struct Fanout<J, L = ()> {
 impl<J> Fanout<J> {
     /// Creates a pattern that applies `job` to each item, with at most `limit` jobs at once.
     ///
-    /// The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number that may be zero.
+    /// The limit is a literal, a [`Limit`], or a reference to a [`LiveLimit`], which changes while the run goes on.
+    /// `Limit::try_from(n)?` checks a number that may be zero.
     ///
     /// # Panics
     ///
-    /// Panics at the caller's location if `limit` is zero.
+    /// Panics at the caller's location if `limit` is the number zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_fanout::{Fanout, LiveLimit, PatternExt};
+    ///
+    /// let limit = LiveLimit::new(0); // the run begins with a pause
+    /// let run = Fanout::new(&limit, |n: u64| async move { Ok(n * 2) }).ordered().run([1, 2, 3]);
+    /// tokio::task::yield_now().await;
+    /// assert_eq!(run.report().last().succeeded, 0);
+    /// limit.set(8);
+    /// assert_eq!(run.collect().await?, [2, 4, 6]);
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn new<In>(limit: impl IntoJobLimit, job: J) -> Self

@@ -52,7 +52,7 @@
 //! | `retry` | `JobExt::retry`, `Attempts`, the re-export of backon | backon |
 //! | `blocking` | `blocking` | |
 //! | `rayon` | `cpu` | rayon |
-//! | `tower` | `service` | tower-service |
+//! | `tower` | `service`, `ClientService` | tower-service |
 //!
 //! No feature is on by default.
 //!
@@ -83,6 +83,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod budget;
+#[cfg(feature = "tower")]
+mod client_service;
 mod ext;
 mod hedge;
 mod keep_input;
@@ -99,6 +101,8 @@ mod timeout;
 pub use backon;
 
 pub use budget::RetryBudget;
+#[cfg(feature = "tower")]
+pub use client_service::ClientService;
 pub use ext::JobExt;
 pub use hedge::{Hedge, HedgeFailed};
 pub use keep_input::{FailureExt, Input, KeepInput};

@@ -17,33 +17,50 @@
 //! | [`per_key`] | the jobs at once with equal keys, in input order | the same |
 //! | a pair `(A, B)` | both | without a slot, if either does |
 //!
-//! A limiter of one's own implements [`Limiter`], for example a limit of the bytes in memory. A limiter by key combines with a
-//! rate as a pair. The order of the pair: limiters by key or by weight first, then permits, then rates.
+//! The semaphore of `towpath-semaphore` is a limiter, too: a permit for each item, or `semaphore.weighted(|item| cost)`. A
+//! limiter of one's own implements [`Limiter`] in twenty lines: the folder `examples/memory` has a limit of the bytes in memory.
 //!
 //! # Example
 //!
-//! The engine acquires a permit for every item, reports the start of the job, and drops the permit at the end of the job. By
-//! hand:
+//! Every pattern takes any number of limiters, by reference:
 //!
 //! ```
-//! use towpath_limit::{Limiter, Rate, per_key};
+//! use towpath_fanout::{Fanout, PatternExt};
+//! use towpath_limit::{Rate, per_key};
 //!
 //! struct Page {
 //!     host: &'static str,
 //! }
 //!
+//! # async fn fetch(page: Page) -> anyhow::Result<usize> { Ok(page.host.len()) }
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
-//! // One request at a time for every host, and 20 starts per second in all.
-//! let polite = (per_key(1, |page: &Page| page.host), Rate::per_second(20));
-//! for host in ["a.example", "b.example", "a.example"] {
-//!     let page = Page { host };
-//!     let mut permit = polite.acquire(&page).await?;
-//!     polite.started(&mut permit);
-//!     // The job runs with the permit.
-//!     drop(permit);
-//! }
+//! // 50 requests at once, two to a host, 20 starts per second for each host, and 100 in all.
+//! let host = |page: &Page| page.host;
+//! let crawl = Fanout::new(50, |page: Page| async move { fetch(page).await })
+//!     .capacity(1_000)
+//!     .limited_by(&per_key(2, host))
+//!     .limited_by(&Rate::per_second(20).per_key(host))
+//!     .limited_by(&Rate::per_second(100));
+//!
+//! let pages = ["a.example", "b.example", "a.example"].map(|host| Page { host });
+//! assert_eq!(crawl.run(pages).collect().await?, [9, 9, 9]);
 //! # Ok(()) }
 //! ```
+//!
+//! # Rules
+//!
+//! - **The capacity is the look-ahead.** An item that waits without a slot has a place in the stage, and the places are the limit
+//!   plus the capacity. If the items of a frequent key fill the stage, all other keys stop. The default capacity is the limit,
+//!   which shows little of the gain.
+//! - **The order of the limiters**: by key first, then weights, then permits, then rates. An item holds the permits of the
+//!   earlier limiters during the wait for a later limiter, and a granted start that is not used yet occupies the rate.
+//! - **Two runs with the same two limiters** name the limiters in the same order. In opposite orders, the runs deadlock.
+//! - **A job may wait for the job of a later item**, unless the later item needs the permit of this job.
+//!
+//! A limit inside the job is no replacement. The job waits in its slot, so the items of a single slow host fill all slots, and a
+//! crawler of 25 hosts takes the time of the hosts one after another. In addition, all these jobs have started: a stopped run
+//! cannot return the items. A fair lock for each key inside the job does not keep the order either, because the jobs reach the
+//! lock in any order.
 //!
 //! # Comparison with governor
 //!

@@ -134,8 +134,14 @@ pub enum Cancelled {
     Run,
     /// The run was dropped before its end.
     Dropped,
-    /// The [`Scope`](crate::Scope) of the run, or an ancestor of the scope, was cancelled.
+    /// The [`Scope`](crate::Scope) of the run, or an ancestor of the scope, was cancelled. Or the scope was
+    /// [draining](crate::Scope::drain) at the start of the run or the task, and has refused the run or the task.
     Scope,
+    /// A drain was forced to its end: the budget was spent, or a second signal came. See
+    /// [`Run::drain`](crate::Run::drain) and [`Scope::drain`](crate::Scope::drain).
+    Drain,
+    /// The service of a [`Client`](crate::Client) ended before the call: the run of the service has stopped, or drains.
+    Service,
     /// The deadline of the scope passed.
     Deadline,
     /// The upstream run, which is the source of the run, had stopped, and the failure of the upstream run had already
@@ -244,6 +250,12 @@ impl Failure {
         if let Cause::Cancelled(Cancelled::Deadline) = self.0.cause {
             self.0.deadline_of = scope.cloned();
         }
+        self
+    }
+
+    /// Replaces the index of the failed input, if there is an index.
+    pub(crate) fn map_index(mut self, map: impl Fn(usize) -> usize) -> Self {
+        self.0.index = self.0.index.map(map);
         self
     }
 
@@ -569,6 +581,8 @@ impl fmt::Display for Cancelled {
             Self::Run => "cancelled: the run was cancelled",
             Self::Dropped => "cancelled: the run was dropped",
             Self::Scope => "cancelled: its scope was cancelled",
+            Self::Service => "cancelled: the service had ended",
+            Self::Drain => "cancelled: the drain was forced to its end",
             Self::Deadline => "cancelled: the deadline passed",
             Self::Upstream => "cancelled: the run before it had been stopped",
             Self::Runtime => "cancelled: the runtime was shut down",

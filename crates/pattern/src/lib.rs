@@ -66,11 +66,13 @@
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod failure;
 mod item;
 mod job;
 mod limit;
 mod limiter;
+mod observer;
 mod pattern;
 pub mod prelude;
 pub mod queue;
@@ -100,6 +102,7 @@ pub use anyhow;
 /// The channels of [`Source::channel`].
 pub use async_channel;
 
+pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
     HoldPermits, ItemFn, Job, JobFn, JobGuard, JobResult, LimitedJob, Scoped, ScopedFn, StateFn, WithState,
@@ -107,12 +110,13 @@ pub use job::{
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
 pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
-pub use pattern::{Pattern, PatternExt, Then};
+pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};
+pub use pattern::{Pattern, PatternExt, Then, ThenEach};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};
 pub use scope::{Scope, Spawned, TaskHandle};
 pub use settings::{OnFailure, Order, Settings};
-pub use source::{AsIterator, AsSource, AsStream, IntoSource, Kept, Source, Yield};
+pub use source::{AsIterator, AsSource, AsStream, Frontier, IntoSource, Kept, Source, Storage, Yield};
 pub use stage::{Completed, Running, Taken, Work};
 
 #[cfg(doctest)]

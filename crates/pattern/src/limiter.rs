@@ -14,14 +14,22 @@ pub use chain::{LimitedBy, Limits};
 
 /// A limit in addition to the number of jobs at once: permits, a rate, an order for equal keys, bytes in memory.
 ///
-/// No pattern of this version takes a limiter: the job calls [`acquire`](Limiter::acquire) and
-/// [`started`](Limiter::started), and drops the permit. In the contract below, the caller is called the engine.
+/// A pattern takes any number of limiters: `Fanout::new(8, job).limited_by(&first).limited_by(&second)`. The pattern keeps a
+/// clone of each, and clones share the limit. So two patterns with the same limiter are limited together.
 ///
 /// # When not to use it
 ///
 /// - For a number of jobs at once in a single run: the limit of the pattern, its first argument.
 /// - For a value that every job needs, such as a connection: `towpath-resource`.
 /// - To refuse an item: the job returns an error. A limiter delays items, and an error of a limiter is a failure of the item.
+/// - For a limit around a part of a job, for example around one of five requests: a semaphore in the job. The job then waits in
+///   its slot.
+///
+/// # The capacity is the look-ahead
+///
+/// An item that waits without a slot has a place in the stage. The items in the stage are at most the limit plus the capacity,
+/// so this number is the look-ahead. If the items of a frequent key fill the stage, all other keys stop. The default capacity
+/// is the limit, which shows little of the gain. A run of 50 jobs at once over a hundred hosts has a capacity of some thousands.
 ///
 /// # Contract
 ///
@@ -48,14 +56,25 @@ pub use chain::{LimitedBy, Limits};
 ///
 /// # Several limiters
 ///
-/// A pair `(A, B)` is a limiter: the item holds the permit of `A` during the wait for `B`. A limiter with `PER_ITEM` comes
-/// first in any case, so that the first polls are in input order. For two such limiters, only the first has the items in input
-/// order: a limiter with an order of its own comes first, for example an order for equal keys.
+/// An item acquires the permits in the order of the calls of `limited_by`, and holds the permits of the earlier limiters during
+/// the wait for a later limiter. The limiters with `PER_ITEM` come first in any case, so that the first polls are in input
+/// order. For two such limiters, only the first has the items in input order. So the order is:
 ///
-/// Two runs with the same two limiters name the limiters in the same order. Otherwise a job of a run may hold the last permit
-/// of the first limiter and wait for the second, while a job of the other run does the opposite, and no wait ends.
+/// 1. an order for equal keys, and other limiters by key;
+/// 2. weights;
+/// 3. permits;
+/// 4. rates: a granted start that is not used yet occupies the rate.
 ///
-/// A rate comes last: a granted start that is not used yet occupies the rate.
+/// A pair `(A, B)` is a limiter with the same meaning, for a function that returns both.
+///
+/// # Deadlocks
+///
+/// - Two runs with the same two limiters name the limiters in the same order. Otherwise an item of a run may hold the last
+///   permit of the first limiter and wait for the second, while an item of the other run does the opposite. No wait ends, and
+///   no error is reported.
+/// - A job may wait for the job of a later item, unless the later item needs the permit of this job.
+/// - A job does not acquire a further permit of its own limiter: all permits may be with jobs that wait for one more.
+/// - An output that is not taken needs no permit. So two stages of a pipeline may share a limiter.
 ///
 /// # Examples
 ///

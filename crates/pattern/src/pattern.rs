@@ -1,5 +1,6 @@
 //! The trait that every pattern implements.
 
+use crate::client::Client;
 use crate::run::Run;
 use crate::scope::Scope;
 use crate::source::{IntoSource, Source};
@@ -171,6 +172,41 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     /// ```
     #[track_caller]
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
+
+    /// Returns whether a run of the pattern yields one output or failure for each input. [`PatternExt::serve`] needs such a
+    /// pattern. The default implementation returns `true`.
+    ///
+    /// A pattern that may yield no output or several outputs for an input returns `false`. A pattern around other patterns
+    /// returns `true` if all of these patterns do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{Pattern, Run, Scope, Source};
+    ///
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::Settings;
+    /// #
+    /// struct Evens;
+    ///
+    /// impl Pattern<u64> for Evens {
+    ///     type Out = u64;
+    ///
+    ///     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+    ///         // …
+    /// #         Run::spawn(scope, input, Settings::new("evens", 1), Arc::new(|x: u64| async move { Ok(x) }))
+    ///     }
+    ///
+    ///     /// An odd number has no output.
+    ///     fn is_one_to_one(&self) -> bool {
+    ///         false
+    ///     }
+    /// }
+    /// assert!(!Evens.is_one_to_one());
+    /// ```
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 // The message of a pattern for other items names the box, and not its contents.
@@ -180,6 +216,10 @@ impl<In: Send + 'static, P: Pattern<In> + ?Sized> Pattern<In> for Box<P> {
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
         (**self).start(input, scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        (**self).is_one_to_one()
     }
 }
 
@@ -270,6 +310,62 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
         self.start(input.into_source(), scope.clone())
     }
 
+    /// Starts a service: a run in `scope` whose items are the calls of clients, and whose outputs are the replies. At most
+    /// `capacity` calls wait in the queue of the service, in addition to the items that the run has taken.
+    ///
+    /// The clients share one run, so the limit, the timeouts and the limiters of the pattern hold for all callers. The run
+    /// ends with the last client, with a cancellation of the scope, and with [`Scope::drain`]: the drain completes the
+    /// jobs that have started, and fails the other calls. As a run does, the service keeps the scope alive.
+    ///
+    /// A service continues after failures with [`OnFailure::Continue`](crate::OnFailure::Continue). Under the default
+    /// policy, the first failure ends the service, and all further calls fail. An [ordered](crate::Order::Ordered) pattern
+    /// delays the replies behind a slow job.
+    ///
+    /// A failure belongs to its call. If the caller has given up, or if the failure belongs to no call, the scope records
+    /// the failure.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the location of the caller if `capacity` is zero, and if the pattern does not yield [one output for each
+    /// input](Pattern::is_one_to_one), such as producers and consumers. Panics if there is no tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// [`Client`] has an example with failures.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::{Pattern, PatternExt, Run, Scope, Settings, Source};
+    /// # struct Double;
+    /// # impl Pattern<u64> for Double {
+    /// #     type Out = u64;
+    /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
+    /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// # }
+    /// let scope = Scope::new("server");
+    /// let client = Double.serve(&scope, 100);
+    /// let other = client.clone();
+    /// scope.spawn("handler", async move {
+    ///     assert_eq!(other.call(1).await?, 2);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(client.call(21).await?, 42);
+    /// drop(client); // without clients, the run ends
+    /// scope.wait().await?;
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    fn serve(&self, scope: &Scope, capacity: usize) -> Client<In, Self::Out> {
+        assert!(
+            self.is_one_to_one(),
+            "this pattern may yield no output or several outputs for an input, so a call would have no output of its own; \
+             serve a pattern with one output for each input"
+        );
+        Client::serve(scope, capacity, |input, scope| self.start(input, scope))
+    }
+
     /// Returns a pattern that applies `next` to every output of this pattern, as soon as the output is ready.
     ///
     /// Both patterns keep their settings. If the first pattern continues after failures and `next` stops at a failure,
@@ -286,6 +382,52 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
         Next: Pattern<Self::Out>,
     {
         Then(self, next)
+    }
+
+    /// Returns a pattern that applies `next` to every element of every output of this pattern. An output is an `Option`, a
+    /// `Vec` or any other value that converts into an iterator, so a job of this pattern yields no item, one item or
+    /// several items for `next`. An element has the index of the first input. [`Source::flatten`] has the details.
+    ///
+    /// # Examples
+    ///
+    /// With the pattern `Each` of [`builders!`](crate::builders), which applies a job to every item:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::{Job, Pattern, Run, Scope, Settings, Source};
+    /// #
+    /// # struct Each<J>(Arc<J>);
+    /// #
+    /// # impl<J> Each<J> {
+    /// #     fn new(job: J) -> Self {
+    /// #         Self(Arc::new(job))
+    /// #     }
+    /// # }
+    /// #
+    /// # impl<In: Send + 'static, J: Job<In>> Pattern<In> for Each<J> {
+    /// #     type Out = J::Out;
+    /// #
+    /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+    /// #         Run::spawn(scope, input, Settings::new("each", 4).ordered(), Arc::clone(&self.0))
+    /// #     }
+    /// # }
+    /// #
+    /// use towpath_pattern::PatternExt;
+    ///
+    /// // As `filter_map`: a line without a number goes no further.
+    /// let numbers = Each::new(|line: &'static str| async move { Ok(line.parse::<u64>().ok()) });
+    /// let squares = numbers.then_each(Each::new(|number: u64| async move { Ok(number * number) }));
+    /// assert_eq!(squares.run(["2", "two", "3"]).collect().await?, [4, 9]);
+    /// # Ok(()) }
+    /// ```
+    fn then_each<Next>(self, next: Next) -> ThenEach<Self, Next>
+    where
+        Self: Sized,
+        Self::Out: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
+        Next: Pattern<<Self::Out as IntoIterator>::Item>,
+    {
+        ThenEach(self, next)
     }
 
     /// Boxes the pattern, so that patterns of different types can have the same type.
@@ -314,5 +456,28 @@ where
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
         self.1.start(Source::new(self.0.start(input, scope.clone())), scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        self.0.is_one_to_one() && self.1.is_one_to_one()
+    }
+}
+
+/// A pattern, and a second pattern on the elements of the outputs of the first. Created by [`PatternExt::then_each`].
+#[derive(Clone, Debug)]
+pub struct ThenEach<First, Next>(First, Next);
+
+#[diagnostic::do_not_recommend]
+impl<In, First, Next> Pattern<In> for ThenEach<First, Next>
+where
+    In: Send + 'static,
+    First: Pattern<In, Out: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>>,
+    Next: Pattern<<First::Out as IntoIterator>::Item>,
+{
+    type Out = Next::Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
+        let first: Source<First::Out> = Source::new(self.0.start(input, scope.clone()));
+        self.1.start(first.flatten(), scope)
     }
 }

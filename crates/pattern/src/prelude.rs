@@ -7,8 +7,8 @@
 //! The prelude has no names for authors of patterns, for example [`Settings`](crate::Settings).
 
 pub use crate::{
-    AsIterator, AsSource, AsStream, Cancelled, Cause, Counts, Failure, Indexed, IntoJobLimit, IntoLimit,
-    IntoSource, Job, Kept, Limit, Limiter, LiveLimit, Monitor, OnFailure, Order, Panic, Pattern, PatternExt,
-    Report, Run, Scope, Source, Spawned, StageReport, TaskHandle, Then, TimedOut, Yield, anyhow,
-    async_channel, job_fn, scoped, with_state,
+    AsIterator, AsSource, AsStream, Call, Cancelled, Cause, Client, Counts, Failure, Frontier, Indexed,
+    IntoJobLimit, IntoLimit, IntoSource, Job, Kept, Limit, Limiter, LiveLimit, Monitor, OnFailure, Order,
+    Panic, Pattern, PatternExt, Place, Report, Run, Scope, Source, Spawned, StageReport, Storage, TaskHandle,
+    Then, ThenEach, TimedOut, TryCallError, Yield, anyhow, async_channel, job_fn, scoped, with_state,
 };

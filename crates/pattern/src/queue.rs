@@ -75,9 +75,10 @@ mod wait_list;
 use std::sync::Arc;
 
 pub(crate) use items::Items;
+use items::Order;
 pub use receiver::{Receiver, TryRecvError};
 pub use sender::{SendError, Sender, TrySendError};
-use shared::Shared;
+use shared::{Shared, Urgency};
 
 /// Creates a queue with a capacity of `capacity` items, the oldest item first.
 ///
@@ -97,7 +98,7 @@ use shared::Shared;
 /// ```
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    queue(capacity, false)
+    queue(capacity, Order::Oldest, None)
 }
 
 /// Creates a queue with a capacity of `capacity` items, the newest item first: asyncio's `LifoQueue`.
@@ -116,10 +117,63 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// ```
 #[must_use]
 pub fn bounded_lifo<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    queue(capacity, true)
+    queue(capacity, Order::Newest, None)
 }
 
-fn queue<T>(capacity: usize, newest_first: bool) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Shared::new(capacity, newest_first));
+/// Creates a queue with a capacity of `capacity` items, the most urgent item first: asyncio's `PriorityQueue`.
+///
+/// `urgency` returns the urgency of an item: an `i64`, or a smaller integer. The item with the largest urgency comes first,
+/// and of equally urgent items the oldest. Every send calls `urgency` once for an item, without a lock. A panic of
+/// `urgency` is a panic of the send, which has then sent nothing; a batch is still with the caller.
+///
+/// # When not to use it
+///
+/// - If items of high urgency may come without a pause: items of lower urgency then wait without a bound. A deadline as the
+///   urgency rules that out, as in the second example.
+/// - If the queue is often full: the urgency orders the items in the queue, and not the senders that wait for capacity. An
+///   urgent item waits for as many takes as senders wait before it.
+/// - For two or three kinds of items: a queue for each kind, and `tokio::select!` with `biased`.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use towpath_pattern::queue;
+///
+/// let (sender, mut receiver) = queue::bounded_by_priority(8, |(urgency, _): &(u8, &str)| *urgency);
+/// for item in [(1, "mail"), (9, "alarm"), (1, "log")] {
+///     sender.send(item).await?;
+/// }
+/// let mut order = Vec::new();
+/// receiver.recv_many(8, &mut order).await;
+/// assert_eq!(order, [(9, "alarm"), (1, "mail"), (1, "log")]);
+/// # Ok(()) }
+/// ```
+///
+/// With the earliest deadline first, no item waits without a bound: later items have later deadlines.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::time::{Duration, Instant};
+/// use towpath_pattern::queue;
+///
+/// let start = Instant::now();
+/// let urgency = move |(due, _): &(Instant, &str)| -i64::try_from((*due - start).as_millis()).unwrap_or(i64::MAX);
+/// let (sender, mut receiver) = queue::bounded_by_priority(8, urgency);
+/// sender.send((start + Duration::from_secs(60), "report")).await?;
+/// sender.send((start + Duration::from_secs(2), "page")).await?;
+/// assert_eq!(receiver.recv().await.map(|item| item.1), Some("page"));
+/// # Ok(()) }
+/// ```
+#[must_use]
+pub fn bounded_by_priority<T, K: Into<i64>>(
+    capacity: usize,
+    urgency: impl Fn(&T) -> K + Send + Sync + 'static,
+) -> (Sender<T>, Receiver<T>) {
+    queue(capacity, Order::MostUrgent, Some(Box::new(move |item| urgency(item).into())))
+}
+
+fn queue<T>(capacity: usize, order: Order, urgency: Option<Box<Urgency<T>>>) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared::new(capacity, order, urgency));
     (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
 }

@@ -42,11 +42,33 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// The first [`Report::KEPT_FAILURES`] of the failures that were not yielded. The counts include all failures.
     pub failures: Vec<Failure>,
+    /// Whether a [drain](crate::Run::drain) was forced to its end: the budget was spent, or a second signal came, before
+    /// everything that had started was complete.
+    pub forced: bool,
 }
 
 impl Report {
     /// The number of failures that a report keeps.
     pub const KEPT_FAILURES: usize = 1_000;
+
+    /// Returns the number of the items with a job that was dropped before its end, at all stages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{Counts, Report, StageReport};
+    ///
+    /// let mut counts = Counts::default();
+    /// (counts.taken, counts.succeeded, counts.cancelled) = (3, 1, 2);
+    /// let mut report = Report::default();
+    /// report.stages.push(StageReport::new("fetch", counts));
+    /// report.stages.push(StageReport::new("store", counts));
+    /// assert_eq!(report.cancelled(), 4);
+    /// ```
+    #[must_use]
+    pub fn cancelled(&self) -> usize {
+        self.stages.iter().map(|stage| stage.counts.cancelled).sum()
+    }
 
     /// Returns the counts of the last stage, whose outputs the run yields.
     ///
@@ -213,6 +235,9 @@ impl fmt::Display for Report {
         for (position, stage) in self.stages.iter().enumerate() {
             let separator = if position == 0 { "" } else { "; " };
             write!(f, "{separator}{stage}")?;
+        }
+        if self.forced {
+            f.write_str("; the drain was forced")?;
         }
         match self.failures.first() {
             Some(first) => write!(f, "; first failure not taken: {first:#}"),

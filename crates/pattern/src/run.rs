@@ -3,9 +3,13 @@
 mod as_source;
 mod awaited;
 mod collect;
+mod drain;
+mod first;
+mod for_each;
 mod indexed;
 mod limited;
 mod monitor;
+mod observed;
 mod outputs;
 
 pub use indexed::Indexed;

@@ -20,6 +20,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::failure::{Cancelled, Cause, Failure};
 use crate::settings::OnFailure;
+use crate::util::budget::{first_of, spent};
 use crate::util::mutex::Mutex;
 use crate::util::panic::drop_caught;
 pub(crate) use guard::ScopeGuard;
@@ -234,7 +235,8 @@ impl Scope {
     ///
     /// With [`OnFailure::Continue`], the other tasks and runs go on, and the scope keeps the failure for [`Scope::wait`] and
     /// [`Scope::take_failures`]. A server calls [`Scope::take_failures`] regularly: the scope keeps at most
-    /// [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures.
+    /// [`Report::KEPT_FAILURES`](crate::Report::KEPT_FAILURES) failures. With [`OnFailure::Tolerate`], the scope goes on as
+    /// long as the scope has recorded no more than the number of failures, and the next failure of a task cancels the scope.
     ///
     /// The policy is a property of this value and of later clones, and not of the scope. A task fails under the policy of
     /// the value that spawned the task, so two tasks of one scope may have different policies. [`Scope::with_deadline`] and
@@ -555,6 +557,10 @@ impl Scope {
             );
         };
         let shared = self.owner.shared();
+        let guard = self.enter();
+        if shared.is_draining() {
+            return self.refuse_for_drain(name.into(), task, handle, guard);
+        }
         if let Some(by) = shared.cancelled_by_now() {
             let dropped = drop_caught(task).map(Cause::from_panic);
             if handle.is_some() || dropped.is_some() || by != Cancelled::Scope {
@@ -563,10 +569,24 @@ impl Scope {
             }
             return Spawned::Refused(by);
         }
-        let guard = self.enter();
         let end = End { name: name.into(), on_failure: self.on_failure, handle };
         runtime.spawn(Task::new(task, guard, end).run());
         Spawned::Accepted
+    }
+
+    /// Refuses a task of a draining scope. The refusal is no failure.
+    fn refuse_for_drain<T, F>(
+        &self,
+        name: Arc<str>,
+        task: F,
+        handle: Option<oneshot::Sender<Ended<T>>>,
+        guard: ScopeGuard,
+    ) -> Spawned {
+        let dropped = drop_caught(task).map(Cause::from_panic);
+        let end = End { name, on_failure: self.on_failure, handle };
+        end.report(self.owner.shared(), Err(Cause::Cancelled(Cancelled::Scope)), dropped);
+        drop(guard);
+        Spawned::Refused(Cancelled::Scope)
     }
 
     /// Waits until no run and no task is left in the scope and in its children.
@@ -611,12 +631,171 @@ impl Scope {
     /// ```
     pub async fn wait(&self) -> Result<(), Failure> {
         let Some(shared) = self.owner.shared.get() else { return Ok(()) };
-        let tracker = shared.tracker();
-        // A new task may have come after the end reported by the wait.
-        while !tracker.is_empty() {
-            tracker.wait().await;
-        }
+        shared.emptied().await;
         shared.take_unreported().map_or(Ok(()), Err)
+    }
+
+    /// Accepts no further run and no further task, waits within `budget` until the scope is empty, and then cancels the
+    /// scope.
+    ///
+    /// The drain includes the children of the scope:
+    ///
+    /// - Every run takes no more items, as after [`Run::stop_taking`](crate::Run::stop_taking). The receiver of the run
+    ///   still gets the outputs, and has to take them.
+    /// - Every task goes on to its end. A task that would never end, such as a loop that accepts connections, waits for
+    ///   [`Scope::draining`] as well.
+    /// - A task that is spawned during the drain is [refused](Spawned::Refused), with [`Cancelled::Scope`] and without a
+    ///   failure. A run that is started during the drain is cancelled in the same way, before it takes an item.
+    ///
+    /// The runs and tasks of a job, in the [scope of the jobs](crate::Job::call_in), belong to the job. They end as without
+    /// a drain, and a job still starts runs and tasks.
+    ///
+    /// One budget holds for all runs and tasks. After the budget, the scope is cancelled with [`Cancelled::Drain`] as the
+    /// cause, and this method waits until the scope is empty. The scope stays closed after the drain.
+    ///
+    /// A call in a task of the scope would wait for the task itself until the end of the budget.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first recorded failure that no call has returned yet, as [`Scope::wait`] does. A task that the end of the
+    /// budget stops has failed, with [`Cancelled::Drain`] as the cause. If the budget was spent and no failure was recorded,
+    /// this method returns a failure with this cause and the name of the scope. So `Ok` means that everything that had
+    /// started is complete.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has no timers.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe. If the future is dropped, the scope remains closed, nothing is cancelled, and a second
+    /// call continues the wait with a budget of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    /// use tokio::time::sleep;
+    /// use towpath_pattern::{Cancelled, Cause, Scope};
+    ///
+    /// let server = Scope::new("server");
+    /// server.spawn("request 1", async { Ok(sleep(Duration::from_secs(1)).await) });
+    /// server.drain(Duration::from_secs(10)).await?;
+    /// assert!(server.spawn("request 2", async { Ok(()) }).is_refused());
+    ///
+    /// let server = Scope::new("server");
+    /// server.spawn("request 3", async { Ok(sleep(Duration::from_secs(60)).await) });
+    /// let failure = server.drain(Duration::from_secs(10)).await.expect_err("too long");
+    /// assert_eq!(failure.stage(), "request 3");
+    /// assert!(matches!(failure.cause(), Cause::Cancelled(Cancelled::Drain)));
+    /// # Ok(()) }
+    /// ```
+    pub async fn drain(&self, budget: Duration) -> Result<(), Failure> {
+        self.drain_until(spent(budget)).await
+    }
+
+    /// Waits for a signal, and then drains the scope as [`Scope::drain`] does. A second signal ends the drain before the end
+    /// of the budget.
+    ///
+    /// Every call of `signal` returns a future that completes with the next signal, such as `tokio::signal::ctrl_c`. The
+    /// output of the future does not count: an error of `ctrl_c` also begins the drain. If the scope is empty before the
+    /// first signal, this method returns as [`Scope::wait`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure as [`Scope::drain`] does.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has no timers.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe, as [`Scope::drain`] is.
+    ///
+    /// # Examples
+    ///
+    /// In a program, the line is `server.drain_on(tokio::signal::ctrl_c, budget).await?`. Here, the signal comes from a
+    /// `Notify`:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use tokio::sync::Notify;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let sigterm = Arc::new(Notify::new());
+    /// let server = Scope::new("server");
+    /// let closing = server.clone();
+    /// server.spawn("accept", async move { Ok(closing.draining().await) });
+    /// sigterm.notify_one();
+    /// server.drain_on(|| sigterm.notified(), Duration::from_secs(10)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn drain_on<S, Signal>(&self, mut signal: S, budget: Duration) -> Result<(), Failure>
+    where
+        S: FnMut() -> Signal,
+        Signal: Future,
+    {
+        if first_of(self.owner.shared().emptied(), signal()).await {
+            return self.wait().await;
+        }
+        self.drain_until(first_of(spent(budget), signal())).await
+    }
+
+    async fn drain_until(&self, force: impl Future) -> Result<(), Failure> {
+        let shared = self.owner.shared();
+        shared.drain();
+        let forced = !first_of(shared.emptied(), force).await;
+        if forced {
+            shared.cancel_drain();
+            shared.emptied().await;
+        }
+        match shared.take_unreported() {
+            Some(first) => Err(first),
+            None if forced => Err(Failure::new(None, &self.owner.name, Cause::Cancelled(Cancelled::Drain))),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the scope accepts no run and no task: a [drain](Scope::drain) of the scope or of a parent has begun, or
+    /// the scope is cancelled.
+    ///
+    /// A task that has no end waits for its work and for this method, for example a loop that accepts connections. In the
+    /// scope of the jobs of a run, only a drain of that scope counts: a job completes.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    /// use tokio::sync::mpsc;
+    /// use towpath_pattern::Scope;
+    ///
+    /// let (client, mut connections) = mpsc::channel::<&str>(4);
+    /// let server = Scope::new("server");
+    /// let scope = server.clone();
+    /// server.spawn("accept", async move {
+    ///     loop {
+    ///         tokio::select! {
+    ///             () = scope.draining() => return Ok(()),
+    ///             Some(connection) = connections.recv() => scope.spawn(connection, async { Ok(()) }),
+    ///         };
+    ///     }
+    /// });
+    /// client.send("first").await?;
+    /// server.drain(Duration::from_secs(10)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn draining(&self) {
+        let shared = self.owner.shared();
+        first_of(shared.draining(), shared.cancelled()).await;
     }
 
     /// Returns the failures that no call has returned yet, in the order of recording, without a wait.
@@ -680,6 +859,11 @@ impl Scope {
     /// [`ScopeGuard::stopped_by_now`].
     pub(crate) fn stopped_by_now(&self) -> Option<Cancelled> {
         self.owner.shared().cancelled_by_now()
+    }
+
+    /// Waits until the scope is cancelled, by hand or by the deadline, and returns the cause.
+    pub(crate) async fn stopped(&self) -> Cancelled {
+        self.owner.shared().cancelled().await
     }
 
     /// Keeps a failure for [`Self::wait`].

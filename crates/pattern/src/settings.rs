@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::limit::{IntoJobLimit, JobLimit};
+use crate::observer::Observers;
 
 /// The order in which a stage yields its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,6 +24,11 @@ pub enum OnFailure {
     Stop,
     /// The run yields the failure in place of the output, and continues.
     Continue,
+    /// The run yields this number of failures in place of outputs and continues, and the next failure stops the run.
+    ///
+    /// Every stage counts its own failures: the failures of its jobs, of its source, and of the upstream stage in place of
+    /// an item. A retried attempt is no failure. A [`Scope`](crate::Scope) counts all failures that the scope has recorded.
+    Tolerate(usize),
 }
 
 /// The settings of a stage, for authors of patterns.
@@ -52,6 +58,8 @@ pub struct Settings {
     pub order: Order,
     /// The effect of a failure on the rest of the run.
     pub on_failure: OnFailure,
+    /// The observers of the stage.
+    pub observers: Observers,
 }
 
 impl Settings {
@@ -69,6 +77,7 @@ impl Settings {
             capacity: None,
             order: Order::default(),
             on_failure: OnFailure::default(),
+            observers: Observers::default(),
         }
     }
 
@@ -97,6 +106,7 @@ macro_rules! builder {
         $crate::builder!(capacity $($at)*);
         $crate::builder!(on_failure $($at)*);
         $crate::builder!(named $($at)*);
+        $crate::builder!(observed $($at)*);
     };
     (ordered $($at:tt)*) => {
         /// Sets the order of the outputs to the order of the inputs. By default, an output is yielded as soon as the
@@ -137,9 +147,20 @@ macro_rules! builder {
             self
         }
     };
+    (observed $($at:tt)*) => {
+        /// Adds an observer of the items, for example for spans, metrics or a limit that adapts. A second observer is called
+        /// after the first one.
+        ///
+        /// An observer has no influence on its run, and a run without an observer pays nothing.
+        #[must_use]
+        pub fn observed(mut self, observer: impl $crate::Observer) -> Self {
+            self $($at)* .observers.add(observer);
+            self
+        }
+    };
 }
 
-/// Writes the builders of a pattern: `capacity`, `on_failure` and `named`, and the builders named after a colon.
+/// Writes the builders of a pattern: `capacity`, `on_failure`, `named` and `observed`, and the builders named after a colon.
 ///
 /// The pattern is a type with a field `settings: `[`Settings`]. The type parameters are written without bounds.
 /// The only builder to name is `ordered`, for patterns with an order of inputs. The docs of the builders are the same
@@ -213,12 +234,12 @@ mod tests {
     #[test]
     fn builder_changes_its_own_setting_alone() {
         let plain = Settings::new("stage", 2);
-        let Settings { name, limit, capacity, order, on_failure } = plain.clone();
+        let Settings { name, limit, capacity, order, on_failure, .. } = plain.clone();
         assert_eq!((&*name, limit.get(), capacity), ("stage", 2, None));
         assert_eq!((order, on_failure), (Order::AsCompleted, OnFailure::Stop));
 
         let settings = plain.ordered().capacity(5).on_failure(OnFailure::Continue).named("other");
-        let Settings { name, limit, capacity, order, on_failure } = settings;
+        let Settings { name, limit, capacity, order, on_failure, .. } = settings;
         assert_eq!((&*name, limit.get(), capacity), ("other", 2, Some(5)));
         assert_eq!((order, on_failure), (Order::Ordered, OnFailure::Continue));
     }

@@ -1,14 +1,19 @@
 //! Sources: the inputs of a run.
 
 mod adapters;
+mod chunks;
 mod erased;
+mod flatten;
+mod frontier;
 mod generator;
 mod into_source;
 mod limited;
+mod merge;
 mod poll_source;
 mod resume;
 
 pub use erased::Source;
+pub use frontier::{Frontier, Storage};
 pub use generator::Yield;
 pub use into_source::{AsIterator, AsSource, AsStream, IntoSource};
 pub(crate) use poll_source::{Closed, PollBatch, PollSource};

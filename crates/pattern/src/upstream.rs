@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
 
+use tokio::sync::Notify;
+
 use crate::report::StageReport;
 use crate::util::mutex::Mutex;
 
@@ -27,9 +29,15 @@ pub(crate) trait Upstream: Send + Sync {
     /// upstream stages have stopped or finished before, or are being stopped.
     fn stop(&self) -> bool;
 
+    /// Takes no more items from the source, and completes the jobs that have started.
+    fn stop_taking(&self);
+
     /// Ready when only outputs and failures of this stage are left; with `true` if all upstream stages have finished,
     /// too.
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool>;
+
+    /// Returns whether only outputs and failures of this stage are left.
+    fn is_finished(&self) -> bool;
 
     /// Ready once a failure or a cancellation stops this stage. The downstream stage is the only watcher.
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
@@ -42,6 +50,8 @@ pub(crate) struct Watch {
     stage: Mutex<Option<Weak<dyn Upstream>>>,
     /// The final counts. The drop of the stage writes the counts before any field of the stage is dropped.
     closed: OnceLock<StageReport>,
+    /// Notifies the waiters for the final counts.
+    ended: Arc<Notify>,
 }
 
 impl Watch {
@@ -49,7 +59,7 @@ impl Watch {
     pub(crate) fn of(stage: &Arc<dyn Upstream>) -> Arc<Self> {
         let new = || {
             let stage = Mutex::new(Some(Arc::downgrade(stage)));
-            Arc::new(Self { stage, closed: OnceLock::new() })
+            Arc::new(Self { stage, closed: OnceLock::new(), ended: Arc::default() })
         };
         Arc::clone(stage.watch().get_or_init(new))
     }
@@ -69,6 +79,18 @@ impl Watch {
         self.closed.get_or_init(|| report);
         let stage = self.stage.lock().take();
         drop(stage);
+        self.ended.notify_waiters();
+    }
+
+    /// Returns whether no job of the stage is left.
+    pub(crate) fn is_finished(&self) -> bool {
+        let stage = self.stage.lock().as_ref().and_then(Weak::upgrade);
+        stage.is_none_or(|stage| stage.is_finished())
+    }
+
+    /// Returns the place where the drop of the stage is notified.
+    pub(crate) fn ended(&self) -> &Arc<Notify> {
+        &self.ended
     }
 }
 
@@ -90,6 +112,15 @@ pub(crate) fn stop_chain(stage: &dyn Upstream) {
     {
         next = stage.upstream().map(|stage| &**stage);
     }
+}
+
+/// Ends the taking of the first stage upstream of `stage`, or of `stage`. The later stages complete the items in the chain.
+pub(crate) fn stop_taking_chain(stage: &dyn Upstream) {
+    let mut first = stage;
+    while let Some(upstream) = first.upstream() {
+        first = &**upstream;
+    }
+    first.stop_taking();
 }
 
 /// Ready when only outputs and failures are left of `stage` and all upstream stages.

@@ -91,12 +91,12 @@ use std::sync::Arc;
 pub use towpath_pattern::prelude::*;
 use towpath_pattern::{LimitedBy, Limits, Settings, builders};
 
-pub use upstream::Input;
 use upstream::Upstream;
+pub use upstream::{Each, Input};
 
 /// Applies the jobs of several stages to every item, with all stages at work at once.
 ///
-/// The type parameters are the [`Input`] or the pipeline of the stages before, and the job of the last stage. A pipeline
+/// The type parameters are the [`Input`] or the pipeline of the stages before (in [`Each`] if the stage takes elements), and the job of the last stage. A pipeline
 /// is a description: it can be run any number of times, also at the same time, and every run has limits of its own. Clones
 /// share the jobs.
 ///
@@ -171,6 +171,51 @@ impl<Before, J, L> Pipeline<Before, J, L> {
         let number = self.number + 1;
         let settings = Settings::new(format!("stage {number}"), limit).on_failure(self.settings.on_failure);
         Pipeline { before: self, number, settings, job: Arc::new(job), limits: () }
+    }
+
+    /// Adds a stage, which applies `job` to every element of every output of the stage before, with at most `limit` jobs at
+    /// once. An output is an `Option`, a `Vec` or any other value that converts into an iterator: so the stage before
+    /// yields no item, one item or several items for an input, as `filter_map` and `flat_map` of an iterator do.
+    ///
+    /// The stage before counts outputs, and the new stage counts elements. An element has the index of the first input. If
+    /// both stages are ordered, the outputs of the pipeline are in the order of the elements. The [capacity](Self::capacity)
+    /// of the stage before counts outputs, and the elements of an output leave it as the new stage takes them.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the caller's location if `limit` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pipeline::{PatternExt, Pipeline};
+    ///
+    /// let lengths = Pipeline::new(4, |line: &'static str| async move {
+    ///     let words: Vec<_> = line.split_whitespace().collect();
+    ///     Ok(words) // several items, or none
+    /// })
+    /// .ordered()
+    /// .then_each_stage(4, |word: &'static str| async move {
+    ///     Ok((word.len() > 2).then_some(word)) // an item, or none
+    /// })
+    /// .ordered()
+    /// .then_each_stage(1, |word: &'static str| async move { Ok(word.len()) });
+    /// assert_eq!(lengths.run(["the tow path", "", "to it"]).collect().await?, [3, 3, 4]);
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn then_each_stage<In, Next>(self, limit: impl IntoJobLimit, job: Next) -> Pipeline<Each<Self>, Next>
+    where
+        Before: Upstream<In>,
+        J: Job<Before::Out, Out: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>>,
+        Next: Job<<J::Out as IntoIterator>::Item>,
+        L: Limits<Before::Out>,
+    {
+        let number = self.number + 1;
+        let settings = Settings::new(format!("stage {number}"), limit).on_failure(self.settings.on_failure);
+        Pipeline { before: Each(self), number, settings, job: Arc::new(job), limits: () }
     }
 
     /// Adds a limiter to the last stage so far, for example a rate, a semaphore or an order for equal keys. Every job of the

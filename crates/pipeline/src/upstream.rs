@@ -23,3 +23,19 @@ impl<In: Send + 'static> Upstream<In> for Input {
         input
     }
 }
+
+/// The stages before a stage that takes the elements of their outputs. Created by
+/// [`Pipeline::then_each_stage`](crate::Pipeline::then_each_stage).
+#[derive(Clone, Copy, Debug)]
+pub struct Each<Before>(pub(crate) Before);
+
+impl<In, Before> Upstream<In> for Each<Before>
+where
+    Before: Upstream<In, Out: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>>,
+{
+    type Out = <Before::Out as IntoIterator>::Item;
+
+    fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<Self::Out> {
+        self.0.open(input, scope, on_failure).flatten()
+    }
+}

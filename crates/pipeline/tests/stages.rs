@@ -273,3 +273,58 @@ async fn job_fn_is_the_job_of_any_stage() {
     let failure = pipeline.run(["1", "256"]).collect().await.expect_err("256 is no u8");
     assert_eq!((failure.stage(), failure.index()), ("stage 2", Some(1)));
 }
+
+/// As `filter_map` and `flat_map`: the elements of the outputs are the items of the next stage.
+#[tokio::test]
+async fn stage_takes_the_elements_of_the_outputs_in_order() {
+    let words = |line: &'static str| async move { Ok(line.split_whitespace().collect::<Vec<_>>()) };
+    let numbers = |word: &'static str| async move { Ok(word.parse::<u64>().ok()) };
+    let pipeline = Pipeline::new(3, words)
+        .ordered()
+        .then_each_stage(3, numbers)
+        .ordered()
+        .capacity(1)
+        .then_each_stage(1, |number: u64| async move { Ok(number + 1) })
+        .named("last");
+    let mut run = pipeline.run(["1 a 2", "", "b", "3 4 5 c"]).indexed();
+    let mut outputs = Vec::new();
+    while let Some(output) = run.next().await {
+        outputs.push(output.expect("nothing fails"));
+    }
+    assert_eq!(outputs, [(0, 2), (0, 3), (3, 4), (3, 5), (3, 6)]);
+    let report = run.finish().await;
+    let counts: Vec<_> = report.stages.iter().map(|stage| (&*stage.stage, stage.counts.taken)).collect();
+    assert_eq!(counts, [("stage 1", 4), ("stage 2", 8), ("last", 5)]);
+}
+
+/// After every number of outputs, each element is counted, and the stages before are stopped.
+#[tokio::test]
+async fn stopped_pipeline_counts_the_elements_between_its_stages() {
+    for outputs in 0..20 {
+        let pipeline = Pipeline::new(2, |item: u64| async move { Ok(vec![item; 3]) })
+            .capacity(4)
+            .then_each_stage(1, |item: u64| async move { Ok(Some(item)) })
+            .capacity(0);
+        let mut run = pipeline.run(0..1_000);
+        for _ in 0..outputs {
+            run.next().await.expect("an output").expect("nothing fails");
+        }
+        run.cancel();
+        let report = run.finish().await;
+        let [first, second] = [report.stages[0].counts, report.stages[1].counts];
+        assert_eq!((first.taken, second.taken), (first.settled(), second.settled()));
+        assert_eq!(second.taken, 3 * first.succeeded);
+    }
+}
+
+/// A failure of the first stage stops the second.
+#[tokio::test]
+async fn failure_before_a_stage_of_elements_stops_the_pipeline() {
+    let fails = |item: u64| async move { if item == 5 { anyhow::bail!("five") } else { Ok(vec![item]) } };
+    let pipeline = Pipeline::new(1, fails).then_each_stage(1, pass);
+    let failure = pipeline.run(0..).collect().await.expect_err("item 5 fails");
+    assert_eq!((failure.index(), failure.stage()), (Some(5), "stage 1"));
+    let lenient = pipeline.on_failure(OnFailure::Continue);
+    let (outcomes, report) = lenient.run(0..10).outcomes().await;
+    assert_eq!((outcomes.len(), report.stages[1].counts.succeeded), (10, 9));
+}

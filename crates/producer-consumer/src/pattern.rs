@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use towpath_pattern::queue;
+use towpath_pattern::queue::{self, Receiver, Sender};
 use towpath_pattern::{
     IntoJobLimit, Job, JobLimit, LimitedBy, Limits, Pattern, Run, Scope, Settings, Source, anyhow, builders,
 };
@@ -47,7 +47,39 @@ pub struct ProducerConsumer<P, C, L = ()> {
     settings: Settings,
     consumers: C,
     limits: L,
-    newest_first: bool,
+}
+
+/// The order in which the consumers take the items of the queue.
+enum Order<Item> {
+    Oldest,
+    Newest,
+    MostUrgent(Arc<dyn Fn(&Item) -> i64 + Send + Sync>),
+}
+
+impl<Item> Order<Item> {
+    fn queue(&self, capacity: usize) -> (Sender<Item>, Receiver<Item>)
+    where
+        Item: 'static,
+    {
+        match self {
+            Self::Oldest => queue::bounded(capacity),
+            Self::Newest => queue::bounded_lifo(capacity),
+            Self::MostUrgent(urgency) => {
+                let urgency = Arc::clone(urgency);
+                queue::bounded_by_priority(capacity, move |item| urgency(item))
+            }
+        }
+    }
+}
+
+impl<Item> Clone for Order<Item> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Oldest => Self::Oldest,
+            Self::Newest => Self::Newest,
+            Self::MostUrgent(urgency) => Self::MostUrgent(Arc::clone(urgency)),
+        }
+    }
 }
 
 /// Holds producers without consumers: a [`ProducerConsumer`] under construction.
@@ -82,7 +114,8 @@ pub struct Producers<In, Item, J, L = ()> {
     limit: JobLimit,
     job: Arc<J>,
     limits: L,
-    types: PhantomData<fn(In) -> Item>,
+    order: Order<Item>,
+    types: PhantomData<fn(In)>,
 }
 
 impl ProducerConsumer<(), ()> {
@@ -101,7 +134,7 @@ impl ProducerConsumer<(), ()> {
         Fut: Future<Output = anyhow::Result<()>> + Send,
     {
         let limit = limit.into_job_limit();
-        Producers { limit, job: Arc::new(job), limits: (), types: PhantomData }
+        Producers { limit, job: Arc::new(job), limits: (), order: Order::Oldest, types: PhantomData }
     }
 
     /// Creates a producer that sends the inputs to the queue as items: for consumers that send.
@@ -133,8 +166,8 @@ impl<In, Item, J, L> Producers<In, Item, J, L> {
     /// Adds a limiter to the producers. The job of an input then runs with a permit of every limiter of the producers. See
     /// [`Limiter`](crate::Limiter).
     pub fn limited_by<M: Clone>(self, limiter: &M) -> Producers<In, Item, J, LimitedBy<L, M>> {
-        let Self { limit, job, limits, types } = self;
-        Producers { limit, job, limits: LimitedBy::new(limits, limiter), types }
+        let Self { limit, job, limits, order, types } = self;
+        Producers { limit, job, limits: LimitedBy::new(limits, limiter), order, types }
     }
 
     /// Adds consumers, which apply `job` to each item of the queue, with at most `limit` jobs at once.
@@ -175,7 +208,7 @@ impl<In, Item, J, L> Producers<In, Item, J, L> {
 
     fn with_consumers<C>(self, limit: JobLimit, consumers: C) -> ProducerConsumer<Self, C> {
         let settings = Settings::new("", limit);
-        ProducerConsumer { producers: self, settings, consumers, limits: (), newest_first: false }
+        ProducerConsumer { producers: self, settings, consumers, limits: () }
     }
 }
 
@@ -187,11 +220,12 @@ impl<P, C, L> ProducerConsumer<P, C, L> {
     /// the consumers.
     #[must_use]
     pub fn limited_by<M: Clone>(self, limiter: &M) -> ProducerConsumer<P, C, LimitedBy<L, M>> {
-        let Self { producers, settings, consumers, limits, newest_first } = self;
-        let limits = LimitedBy::new(limits, limiter);
-        ProducerConsumer { producers, settings, consumers, limits, newest_first }
+        let Self { producers, settings, consumers, limits } = self;
+        ProducerConsumer { producers, settings, consumers, limits: LimitedBy::new(limits, limiter) }
     }
+}
 
+impl<In, Item, J, M, C, L> ProducerConsumer<Producers<In, Item, J, M>, C, L> {
     /// Takes the newest item of the queue first, as asyncio's `LifoQueue` does.
     ///
     /// # Examples
@@ -214,7 +248,38 @@ impl<P, C, L> ProducerConsumer<P, C, L> {
     /// ```
     #[must_use]
     pub fn lifo(mut self) -> Self {
-        self.newest_first = true;
+        self.producers.order = Order::Newest;
+        self
+    }
+
+    /// Takes the most urgent item of the queue first, as asyncio's `PriorityQueue` does, and of equally urgent items the
+    /// oldest. `urgency` returns the urgency of an item: an `i64`, or a smaller integer.
+    ///
+    /// The order is the order of the starts. An urgent item waits until a consumer is free, and if the queue is full, until
+    /// its producer has its turn. Items of low urgency may wait without a bound while more urgent items keep coming; see
+    /// [`bounded_by_priority`](queue::bounded_by_priority). A panic of `urgency` is a panic of the job that sends the item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_producer_consumer::{PatternExt, ProducerConsumer};
+    ///
+    /// // Best first: the consumer of a node sends the children with their scores.
+    /// let search = ProducerConsumer::items().consumers_that_send(1, |(score, node): (u32, u64), queue| async move {
+    ///     if node < 4 {
+    ///         queue.try_send((score + 1, 2 * node))?;
+    ///         queue.try_send((score + 5, 2 * node + 1))?;
+    ///     }
+    ///     Ok(node)
+    /// });
+    /// let best_first = search.capacity(10).by_priority(|(score, _)| *score);
+    /// assert_eq!(best_first.run([(0, 1)]).collect().await?, [1, 3, 7, 6, 2, 5, 4]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn by_priority<K: Into<i64>>(mut self, urgency: impl Fn(&Item) -> K + Send + Sync + 'static) -> Self {
+        self.producers.order = Order::MostUrgent(Arc::new(move |item| urgency(item).into()));
         self
     }
 }
@@ -240,6 +305,11 @@ where
 {
     type Out = C::Out;
 
+    /// A producer sends any number of items.
+    fn is_one_to_one(&self) -> bool {
+        false
+    }
+
     fn start(&self, input: Source<In>, scope: Scope) -> Run<C::Out> {
         let settings = |stage: &str| match &*self.settings.name {
             "" => self.settings.clone().named(stage),
@@ -250,9 +320,8 @@ where
         producers.limit = self.producers.limit.clone();
 
         let capacity = consumers.capacity.unwrap_or(consumers.limit.get());
-        let (sender, receiver) =
-            if self.newest_first { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) };
-        let Producers { job, limits, .. } = &self.producers;
+        let Producers { job, limits, order, .. } = &self.producers;
+        let (sender, receiver) = order.queue(capacity);
         let producing = crate::stages::produce(input, scope.clone(), producers, limits, job, sender.clone());
         let source = Source::produced(producing, receiver);
         self.consumers.start(source, scope, consumers, &self.limits, sender)
@@ -261,20 +330,25 @@ where
 
 impl<P: Clone, C: Clone, L: Clone> Clone for ProducerConsumer<P, C, L> {
     fn clone(&self) -> Self {
-        let Self { producers, settings, consumers, limits, newest_first } = self;
+        let Self { producers, settings, consumers, limits } = self;
         Self {
             producers: producers.clone(),
             settings: settings.clone(),
             consumers: consumers.clone(),
             limits: limits.clone(),
-            newest_first: *newest_first,
         }
     }
 }
 
 impl<In, Item, J, L: Clone> Clone for Producers<In, Item, J, L> {
     fn clone(&self) -> Self {
-        let Self { limit, job, limits, types } = self;
-        Self { limit: limit.clone(), job: Arc::clone(job), limits: limits.clone(), types: *types }
+        let Self { limit, job, limits, order, types } = self;
+        Self {
+            limit: limit.clone(),
+            job: Arc::clone(job),
+            limits: limits.clone(),
+            order: order.clone(),
+            types: *types,
+        }
     }
 }

@@ -123,3 +123,11 @@ async fn try_send_with_a_capacity_of_zero_returns_full() {
     let failure = both.capacity(0).run([1]).collect().await.expect_err("there is no room at all");
     assert_eq!(format!("{failure:#}"), "item 0 at stage `consumers` failed: the queue is full");
 }
+
+/// A producer sends any number of items, so a call would have no output of its own.
+#[tokio::test]
+async fn producers_and_consumers_are_no_service() {
+    let copy = counting(1).consumers(1, |item: u64| async move { Ok(item) });
+    let (message, _) = panic_of(|| drop(copy.serve(&Scope::default(), 1)));
+    assert!(message.contains("a call would have no output of its own"), "{message}");
+}

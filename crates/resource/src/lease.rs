@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
-use towpath_pattern::{Cause, Scope};
+use towpath_pattern::{Cause, Panic, Scope, TimedOut};
 
 use crate::pool::Pool;
 use crate::resource::{JobOutcome, Resource};
@@ -40,10 +40,9 @@ impl<'a, R: Resource> Lease<'a, R> {
         self.completed
     }
 
-    /// Ends the lease with the outcome of the job, unless the job has created the scope of the resource: then returns the
-    /// scope.
-    pub(crate) fn complete_without_scope(&mut self, outcome: JobOutcome) -> Option<Scope> {
-        match self.shard.complete_job_without_scope(self.place, outcome) {
+    /// Ends the lease of a job with `result`, unless the job has created the scope of the resource: then returns the scope.
+    pub(crate) fn complete_without_scope<T>(&mut self, result: &anyhow::Result<T>) -> Option<Scope> {
+        match self.shard.complete_job_without_scope(self.place, outcome_of(result)) {
             Err(scope) => Some(scope),
             Ok(next) => {
                 self.completed = true;
@@ -54,7 +53,7 @@ impl<'a, R: Resource> Lease<'a, R> {
     }
 
     /// Ends the lease with the outcome of the job.
-    pub(crate) fn complete(mut self, outcome: JobOutcome) {
+    fn complete(mut self, outcome: JobOutcome) {
         self.completed = true;
         self.take_next_step(self.shard.complete_job(self.place, outcome));
     }
@@ -67,13 +66,20 @@ impl<'a, R: Resource> Lease<'a, R> {
         }
     }
 
-    /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
-    /// scope.
-    pub(crate) async fn wait_for_scope<T>(
-        &self,
+    /// Waits for the end of the scope of the resource, ends the lease, and returns the final result of a job with `result`.
+    pub(crate) async fn complete_after<T>(
+        self,
         scope: Scope,
         result: anyhow::Result<T>,
     ) -> anyhow::Result<T> {
+        let result = self.wait_for_scope(scope, result).await;
+        self.complete(outcome_of(&result));
+        result
+    }
+
+    /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
+    /// scope.
+    async fn wait_for_scope<T>(&self, scope: Scope, result: anyhow::Result<T>) -> anyhow::Result<T> {
         if result.is_err() {
             scope.cancel();
         }
@@ -138,5 +144,16 @@ impl<R: Resource> Lease<'_, R> {
         // A dependent in the scope may own a guard that outlives the job.
         scope.iter().for_each(Scope::cancel);
         self.take_next_step(next);
+    }
+}
+
+/// Returns the outcome of a job with `result`.
+#[inline]
+fn outcome_of<T>(result: &anyhow::Result<T>) -> JobOutcome {
+    match result {
+        Ok(_) => JobOutcome::Success,
+        Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
+        Err(error) if Panic::is_in(error) => JobOutcome::Panic,
+        Err(_) => JobOutcome::Error,
     }
 }

@@ -12,8 +12,13 @@
 //!   with the turn takes a resource.
 //! - No wake-up is lost. A waiter counts itself in `waiting` before it searches the shards. The lock of the shard orders
 //!   the search and the return of a resource: either the search finds the resource, or the return reads the count.
+//! - The releases do not wait for each other. A release task takes one resource after the other. If a release is pending,
+//!   the task stays with the release, and a further task takes the other resources. While a task runs a release and a
+//!   resource is left, a task that has not started stands in the queue of the runtime. So a run that ends with thousands
+//!   of resources spawns a task for every release that waits, and not for a release that is ready at once.
 //! - No user code runs under the lock.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +31,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::coop::consume_budget;
 use tokio_util::task::TaskTracker;
 use towpath_pattern::{Cause, Failure, JobLimit, Report, Scope, Settings, TimedOut, drive_job};
 
@@ -45,7 +51,7 @@ pub(crate) struct Pool<R: Resource> {
     /// starts.
     runtime: Option<Handle>,
     releases: TaskTracker,
-    state: Mutex<State>,
+    state: Mutex<State<R::State>>,
     /// One for every thread of the runtime, at most one for every resource.
     shards: Box<[Arc<Shard<R::State>>]>,
     /// The number of jobs that wait for a resource.
@@ -56,9 +62,14 @@ pub(crate) struct Pool<R: Resource> {
     changed: Notify,
 }
 
-struct State {
+struct State<S> {
     alive: usize,
+    /// The number of the resources in release: unreleased, or in a release task.
     releasing: usize,
+    /// The resources that no release task has taken yet.
+    unreleased: VecDeque<Removed<S>>,
+    /// The number of release tasks that were spawned and have not started.
+    unstarted: usize,
     causes: Vec<Cause>,
     /// The run is over: a resource that is checked in from now on is dropped.
     closed: bool,
@@ -103,7 +114,7 @@ impl<R: Resource> Pool<R> {
                 name: Arc::clone(&settings.name),
                 runtime,
                 releases,
-                state: Mutex::new(State { alive: 0, releasing: 0, causes: Vec::new(), closed: false }),
+                state: Mutex::new(State::new()),
                 shards: (0..shards).map(|_| shard()).collect(),
                 waiting: AtomicUsize::new(0),
                 turn: Semaphore::new(1),
@@ -112,7 +123,7 @@ impl<R: Resource> Pool<R> {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<R::State>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -199,34 +210,89 @@ impl<R: Resource> Pool<R> {
         free.then(|| Vacancy(self))
     }
 
-    /// Releases resources, each in a task of its own. Nothing cancels these tasks.
+    /// Releases resources, in tasks of the runtime. Nothing cancels these tasks.
     pub(crate) fn release(
         self: &Arc<Self>,
         removed: impl IntoIterator<Item = Removed<R::State>, IntoIter: ExactSizeIterator>,
     ) {
-        let removed = removed.into_iter();
+        // A scope is cancelled here and not in a task: a runtime that is shut down never polls the task.
+        let removed = removed.into_iter().inspect(|removed| removed.scope.iter().for_each(Scope::cancel));
+        let removed: Vec<_> = removed.collect();
+        let tasks = removed.len().min(self.shards.len());
         let mut state = self.lock();
         if state.closed {
             drop(state);
             return drop(removed);
         }
         state.releasing += removed.len();
+        state.unreleased.extend(removed);
+        state.unstarted += tasks;
         // The token is taken under the lock: `shutdown` waits for the tasks below if no resource is checked out there.
         let _spawning = self.releases.token();
         drop(state);
-        for Removed { state, outcome, scope } in removed {
-            // The scope is cancelled here and not in the task: a runtime that is shut down never polls the task.
-            scope.iter().for_each(Scope::cancel);
-            let pool = Arc::clone(self);
-            let release = async move {
-                let _releasing = Releasing(&*pool);
-                let Some(scope) = scope else { return pool.run_release(state, outcome).await };
-                // Boxed: a release without a scope does not pay for the size of this future.
-                Box::pin(pool.release_after(&scope, state, outcome)).await;
-            };
-            if let Some(runtime) = &self.runtime {
-                self.releases.spawn_on(release, runtime);
-            }
+        for _ in 0..tasks {
+            self.spawn_release_task();
+        }
+    }
+
+    /// Spawns a task that releases resources, and that is counted as unstarted.
+    fn spawn_release_task(self: &Arc<Self>) {
+        if let Some(runtime) = &self.runtime {
+            self.releases.spawn_on(Arc::clone(self).release_all(), runtime);
+        }
+    }
+
+    /// Releases one resource after the other, until none is left.
+    async fn release_all(self: Arc<Self>) {
+        self.lock().unstarted -= 1;
+        while let Some(removed) = self.next_unreleased() {
+            let mut release = pin!(self.release_one(removed));
+            let mut polled_before = false;
+            poll_fn(|cx| {
+                let polled = release.as_mut().poll(cx);
+                // This task goes on with the release that waits, and a further task with the other resources.
+                if polled.is_pending() && !mem::replace(&mut polled_before, true) {
+                    self.continue_in_another_task();
+                }
+                polled
+            })
+            .await;
+            consume_budget().await;
+        }
+    }
+
+    /// Takes the next resource to be released, and leaves the other resources to a task in the queue of the runtime: the
+    /// release may block the thread, with `block_in_place` for example.
+    fn next_unreleased(self: &Arc<Self>) -> Option<Removed<R::State>> {
+        let mut state = self.lock();
+        let removed = state.unreleased.pop_front();
+        let spawns = state.unstarted == 0 && !state.unreleased.is_empty();
+        state.unstarted += usize::from(spawns);
+        drop(state);
+        if spawns {
+            self.spawn_release_task();
+        }
+        removed
+    }
+
+    /// Spawns a further task, if a resource is left.
+    fn continue_in_another_task(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if state.unreleased.is_empty() {
+            return;
+        }
+        state.unstarted += 1;
+        drop(state);
+        self.spawn_release_task();
+    }
+
+    async fn release_one(&self, removed: Removed<R::State>) {
+        let Removed { state, outcome, scope } = removed;
+        let _releasing = Releasing(self);
+        match scope {
+            None => self.run_release(state, outcome).await,
+            // Boxed: a release without a scope does not pay for the size of this future.
+            Some(scope) => Box::pin(self.release_after(&scope, state, outcome)).await,
         }
     }
 
@@ -350,13 +416,26 @@ impl<R: Resource> Owner<R::State> for Pool<R> {
 }
 
 /// A guard may outlive the pool, and keeps its shard: the idle resources are dropped here.
+///
+/// After a shutdown of the runtime, unreleased resources are dropped here as well. The drops are caught one by one: a second
+/// panic during the first would abort the process. No reader is left for a panic.
 impl<R: Resource> Drop for Pool<R> {
     fn drop(&mut self) {
-        drop(self.close());
+        let unreleased = mem::take(&mut self.lock().unreleased);
+        for removed in self.close().into_iter().chain(unreleased) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(removed))) {
+                drop(Cause::from_panic(payload));
+            }
+        }
     }
 }
 
-impl State {
+impl<S> State<S> {
+    fn new() -> Self {
+        let (unreleased, causes) = (VecDeque::new(), Vec::new());
+        Self { alive: 0, releasing: 0, unreleased, unstarted: 0, causes, closed: false }
+    }
+
     /// Returns the number of resources that are checked out, once no resource is idle.
     fn checked_out(&self) -> usize {
         self.alive - self.releasing

@@ -18,8 +18,8 @@ use towpath_pattern::Scope;
 
 use crate::resource::JobOutcome;
 
-/// The index of a place in its shard.
-pub(crate) type PlaceIndex = usize;
+/// The index of a place in its shard. Not a `usize`: a waiting job holds the index twice, and its place holds a further one.
+pub(crate) type PlaceIndex = u32;
 
 /// The end of a list of places. An `Option` of an index would be two words, and would be copied as one.
 const END: PlaceIndex = PlaceIndex::MAX;
@@ -89,7 +89,7 @@ pub(crate) struct Removed<S> {
 impl<S> Places<S> {
     /// Records the outcome of the job.
     fn complete_job(&mut self, index: PlaceIndex, outcome: JobOutcome) -> NextStep<S> {
-        let place = &mut self.all[index];
+        let place = &mut self.all[index as usize];
         place.outcome = Some(outcome);
         place.discarded |= outcome == JobOutcome::Panic;
         self.next_step(index)
@@ -97,7 +97,7 @@ impl<S> Places<S> {
 
     /// Takes the next step for a resource after an event.
     fn next_step(&mut self, index: PlaceIndex) -> NextStep<S> {
-        let place = &mut self.all[index];
+        let place = &mut self.all[index as usize];
         if place.state.is_none() || place.outcome.is_none() {
             return NextStep::Wait;
         }
@@ -111,7 +111,7 @@ impl<S> Places<S> {
 
     /// Removes the resource from a place that is in no list.
     fn remove(&mut self, index: PlaceIndex) -> Option<Removed<S>> {
-        let place = &mut self.all[index];
+        let place = &mut self.all[index as usize];
         let state = place.state.take()?;
         place.discarded = false;
         place.next = mem::replace(&mut self.vacant, index);
@@ -122,7 +122,7 @@ impl<S> Places<S> {
     /// Removes an idle resource.
     fn remove_idle(&mut self) -> Option<Removed<S>> {
         let index = self.idle;
-        self.idle = self.all.get(index)?.next;
+        self.idle = self.all.get(index as usize)?.next;
         self.remove(index)
     }
 }
@@ -143,7 +143,7 @@ impl<S> Shard<S> {
     pub(crate) fn check_out(&self) -> Option<(PlaceIndex, S)> {
         let mut places = self.lock();
         let index = places.idle;
-        let place = places.all.get_mut(index)?;
+        let place = places.all.get_mut(index as usize)?;
         place.outcome = None;
         let (state, next) = (place.state.take()?, place.next);
         places.idle = next;
@@ -159,12 +159,14 @@ impl<S> Shard<S> {
     pub(crate) fn add_checked_out(&self) -> PlaceIndex {
         let mut places = self.lock();
         let index = places.vacant;
-        if let Some(vacant) = places.all.get(index) {
+        if let Some(vacant) = places.all.get(index as usize) {
             places.vacant = vacant.next;
             return index;
         }
+        let index =
+            PlaceIndex::try_from(places.all.len()).expect("fewer places than waiting jobs fit into memory");
         places.all.push(Place { state: None, outcome: None, discarded: false, scope: None, next: END });
-        places.all.len() - 1
+        index
     }
 
     /// Checks a resource in. Returns whether the job has completed: then the caller takes the [next
@@ -172,7 +174,7 @@ impl<S> Shard<S> {
     #[inline]
     pub(crate) fn check_in(&self, index: PlaceIndex, state: S, discard: bool) -> bool {
         let mut places = self.lock();
-        let place = &mut places.all[index];
+        let place = &mut places.all[index as usize];
         place.state = Some(state);
         place.discarded |= discard;
         place.outcome.is_some()
@@ -189,7 +191,7 @@ impl<S> Shard<S> {
     pub(crate) fn reuse_after_success(&self, index: PlaceIndex) -> bool {
         let mut places = self.lock();
         let (first, closing) = (places.idle, places.closing);
-        let place = &mut places.all[index];
+        let place = &mut places.all[index as usize];
         let reused = place.state.is_some() && !place.discarded && place.scope.is_none() && !closing;
         if reused {
             place.outcome = Some(JobOutcome::Success);
@@ -210,7 +212,8 @@ impl<S> Shard<S> {
         let mut places = self.lock();
         let next = places.complete_job(index, outcome);
         // One locked section: later, the place may be at a different job.
-        let scope = if matches!(next, NextStep::Wait) { places.all[index].scope.clone() } else { None };
+        let scope =
+            if matches!(next, NextStep::Wait) { places.all[index as usize].scope.clone() } else { None };
         (next, scope)
     }
 
@@ -225,7 +228,7 @@ impl<S> Shard<S> {
         outcome: JobOutcome,
     ) -> Result<NextStep<S>, Scope> {
         let mut places = self.lock();
-        if let Some(scope) = &places.all[index].scope {
+        if let Some(scope) = &places.all[index as usize].scope {
             return Err(scope.clone());
         }
         Ok(places.complete_job(index, outcome))
@@ -234,7 +237,7 @@ impl<S> Shard<S> {
     /// Returns the scope of the resource. The first call creates the scope as a child of `parent`.
     pub(crate) fn scope(&self, index: PlaceIndex, parent: &Scope, name: &Arc<str>) -> Scope {
         let mut places = self.lock();
-        let place = &mut places.all[index];
+        let place = &mut places.all[index as usize];
         let scope = place.scope.get_or_insert_with(|| parent.child(Arc::clone(name))).clone();
         let stopped = matches!(place.outcome, Some(JobOutcome::Panic | JobOutcome::Cancellation));
         drop(places);
@@ -247,14 +250,14 @@ impl<S> Shard<S> {
     /// Removes a scope that has ended, unless the resource is checked out: the guard may start further runs in the scope.
     pub(crate) fn remove_scope(&self, index: PlaceIndex) {
         let mut places = self.lock();
-        let place = &mut places.all[index];
+        let place = &mut places.all[index as usize];
         let scope = if place.state.is_some() { place.scope.take() } else { None };
         drop(places);
         drop(scope);
     }
 
     pub(crate) fn is_checked_out(&self, index: PlaceIndex) -> bool {
-        self.lock().all[index].state.is_none()
+        self.lock().all[index as usize].state.is_none()
     }
 
     /// Removes all idle resources. From here on, no resource becomes idle.

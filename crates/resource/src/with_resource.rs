@@ -1,17 +1,18 @@
 //! The pattern: one job per item, with a resource for every job.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
-    Cause, Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Panic, Pattern, Run, Scope, Settings,
-    Source, Taken, TimedOut, Work, builders, drive_job,
+    Cause, Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope, Settings,
+    Source, Start, Taken, Work, builders, drive_job,
 };
 
 use crate::guard::ResourceGuard;
 use crate::lease::Lease;
 use crate::pool::{CheckedOut, Pool};
-use crate::resource::{JobOutcome, Resource};
+use crate::resource::Resource;
 
 /// The default time limit of a release.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
@@ -170,37 +171,21 @@ where
     R: Resource,
     J: Job<(ResourceGuard<R::State>, In)>,
 {
-    // Not an `async fn`: the future would move the item once more at its first poll.
-    #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
         taken: Taken<In, J::Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<In, J::Out>> + Send {
-        async move {
-            let leased = match self.pool.check_out_idle() {
-                Some(idle) => Ok(idle),
-                // Boxed: a job with an idle resource does not pay for the size of this future.
-                None => Box::pin(self.pool.check_out()).await,
-            };
-            let (item, running) = taken.start();
-            let CheckedOut { shard, place, state } = match leased {
-                Ok(checked_out) => checked_out,
-                Err(error) => return running.complete(Err(error)),
-            };
-            let mut lease = Lease::new(&self.pool, shard, place);
-            let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
-            let mut result = drive_job(job, |cause| running.report(cause)).await;
-            if result.is_ok() && lease.reuse_after_success() {
-                return running.complete(result);
-            }
-            if let Some(resource_scope) = lease.complete_without_scope(outcome_of(&result)) {
-                // Boxed: a job without a scope does not pay for the size of this future.
-                result = Box::pin(lease.wait_for_scope(resource_scope, result)).await;
-                lease.complete(outcome_of(&result));
-            }
-            running.complete(result)
-        }
+        self.run(taken, scope, ready(()))
+    }
+
+    fn work_observed(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        self.run(taken, scope, start)
     }
 
     async fn shutdown(&self) -> Vec<Cause> {
@@ -212,13 +197,43 @@ where
     }
 }
 
-/// Returns the outcome of a job with `result`.
-#[inline]
-fn outcome_of<T>(result: &anyhow::Result<T>) -> JobOutcome {
-    match result {
-        Ok(_) => JobOutcome::Success,
-        Err(error) if TimedOut::is_in(error) => JobOutcome::Timeout,
-        Err(error) if Panic::is_in(error) => JobOutcome::Panic,
-        Err(_) => JobOutcome::Error,
+impl<R: Resource, J> WithLease<R, J> {
+    /// Checks out a resource, awaits `start`, and runs the job.
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn run<In>(
+        &self,
+        mut taken: Taken<In, J::Out>,
+        scope: &Scope,
+        start: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send
+    where
+        In: Send + 'static,
+        J: Job<(ResourceGuard<R::State>, In)>,
+    {
+        async move {
+            let checked_out = match self.pool.check_out_idle() {
+                Some(idle) => Ok(idle),
+                // Boxed: a job with an idle resource does not pay for the size of this future.
+                None => taken.before_start(Box::pin(self.pool.check_out())).await,
+            };
+            let CheckedOut { shard, place, state } = match checked_out {
+                Ok(checked_out) => checked_out,
+                Err(error) => return taken.start().1.complete(Err(error)),
+            };
+            start.await;
+            let (item, running) = taken.start();
+            let mut lease = Lease::new(&self.pool, shard, place);
+            let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
+            let mut result = drive_job(job, |cause| running.report(cause)).await;
+            if result.is_ok() && lease.reuse_after_success() {
+                return running.complete(result);
+            }
+            if let Some(resource_scope) = lease.complete_without_scope(&result) {
+                // Boxed: a job without a scope does not pay for the size of this future.
+                result = Box::pin(lease.complete_after(resource_scope, result)).await;
+            }
+            running.complete(result)
+        }
     }
 }

@@ -17,7 +17,7 @@ async fn download(url: String) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let semaphore = Semaphore::new(3);
-    let downloads = WithPermit::new(&semaphore, |url: String| async move { Ok(download(url).await) });
+    let downloads = WithPermit::new(3, &semaphore, |url: String| async move { Ok(download(url).await) });
 
     let began = Instant::now();
     let urls = (0..10).map(|i| format!("url{i}"));

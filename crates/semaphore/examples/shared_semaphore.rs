@@ -26,9 +26,9 @@ async fn main() -> anyhow::Result<()> {
     let database = Database { connections: connections.clone() };
 
     let load = async |database: &Database, id: u64| database.query(format!("load user {id}")).await;
-    let load = WithPermit::new(&connections, with_state(database.clone(), load));
+    let load = WithPermit::new(4, &connections, with_state(database.clone(), load));
     let save = async |database: &Database, user: String| database.query(format!("save: {user}")).await;
-    let save = WithPermit::new(&connections, with_state(database.clone(), save));
+    let save = WithPermit::new(4, &connections, with_state(database.clone(), save));
 
     // Two stages under one semaphore: no job holds a connection while it waits for the other stage.
     let import = load.named("load").then(save.named("save")).run(0..12);

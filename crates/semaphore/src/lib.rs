@@ -19,8 +19,8 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let connections = Semaphore::new(3);
-//!     let pages = WithPermit::new(&connections, |url: &'static str| async move { get(url).await });
-//!     let health = WithPermit::new(&connections, |host: &'static str| async move { get(host).await });
+//!     let pages = WithPermit::new(3, &connections, |url: &'static str| async move { get(url).await });
+//!     let health = WithPermit::new(3, &connections, |host: &'static str| async move { get(host).await });
 //!
 //!     // Two runs and one further request: never more than three connections.
 //!     let pages = pages.ordered().run(["https://a.example", "https://bc.example"]);
@@ -58,7 +58,7 @@
 //! #[tokio::main]
 //! async fn main() -> anyhow::Result<()> {
 //!     let connections = Semaphore::new(3);
-//!     let sizes = WithPermit::new(&connections, Fetch { client: Client }).ordered();
+//!     let sizes = WithPermit::new(3, &connections, Fetch { client: Client }).ordered();
 //!     assert_eq!(sizes.run(["https://a.example", "https://bc.example"]).collect().await?, [17, 18]);
 //!     Ok(())
 //! }
@@ -98,6 +98,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod limiter;
 mod permit;
 mod permits;
 mod semaphore;
@@ -107,6 +108,7 @@ mod with_permit;
 pub use towpath_pattern::prelude::*;
 
 pub use error::{AcquireError, TryAcquireError};
+pub use limiter::Weighted;
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use semaphore::Semaphore;
 pub use with_permit::WithPermit;

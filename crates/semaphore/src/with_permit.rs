@@ -1,10 +1,11 @@
 //! The pattern under a semaphore: one job per item, started only with a permit.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use towpath_pattern::{
-    Completed, IntoJobLimit, Job, JobLimit, Limit, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope,
-    Settings, Source, Taken, Work, builders, drive_job,
+    Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope, Settings, Source,
+    Start, Taken, Work, builders, drive_job,
 };
 
 use crate::semaphore::Semaphore;
@@ -31,10 +32,11 @@ use crate::semaphore::Semaphore;
 /// use towpath_semaphore::{OnFailure, PatternExt, Semaphore, WithPermit};
 ///
 /// let connections = Semaphore::new(3);
-/// let parse = WithPermit::new(&connections, |text: &'static str| async move { Ok(text.parse::<u64>()?) });
+/// // Eight items at most wait for a permit or hold a permit, and three jobs at most run in all.
+/// let parse = WithPermit::new(8, &connections, |text: &'static str| async move { Ok(text.parse::<u64>()?) });
 ///
-/// // At most two permits of the three for a run, and the outputs in input order.
-/// let numbers = parse.clone().limit(2).ordered().capacity(16).run(["1", "2", "3"]).collect().await?;
+/// // The outputs in input order.
+/// let numbers = parse.clone().ordered().capacity(16).run(["1", "2", "3"]).collect().await?;
 /// assert_eq!(numbers, [1, 2, 3]);
 ///
 /// // The run goes on after a failure.
@@ -47,9 +49,6 @@ use crate::semaphore::Semaphore;
 #[derive(Debug)]
 pub struct WithPermit<J, L = ()> {
     semaphore: Semaphore,
-    /// `None` stands for the number of permits at the start of a run.
-    limit: Option<JobLimit>,
-    /// The limit in the settings applies if the semaphore has no permit yet.
     settings: Settings,
     job: Arc<J>,
     limits: L,
@@ -57,41 +56,35 @@ pub struct WithPermit<J, L = ()> {
 
 impl<J> WithPermit<J> {
     /// Creates a pattern that applies `job` to each item, with a permit of `semaphore` for each job.
-    #[must_use]
-    pub fn new<In>(semaphore: &Semaphore, job: J) -> Self
-    where
-        J: Job<In>,
-    {
-        let settings = Settings::new("semaphore", 1);
-        Self { semaphore: semaphore.clone(), limit: None, settings, job: Arc::new(job), limits: () }
-    }
-}
-
-impl<J, L> WithPermit<J, L> {
-    /// Limits the items of a run that wait for a permit or hold a permit at the same time: the share of the run in the
-    /// permits and in the wait list.
     ///
-    /// The default is the [number of permits](Semaphore::total_permits) at the start of the run, and 1 if the semaphore
-    /// has no permit. A run keeps its limit after a [`resize`](Semaphore::resize): for a run that uses a growth, the limit is
-    /// the largest number of permits to come. The limit is a literal or a [`Limit`]. `Limit::try_from(n)?` checks a number
-    /// that may be zero.
+    /// `limit` is the number of items of a run that wait for a permit or hold a permit at the same time: the share of the run
+    /// in the permits and in the wait list. A run with a limit of 8 uses at most 8 permits, also after a
+    /// [`resize`](Semaphore::resize).
+    ///
+    /// The limit is a literal, a [`Limit`](crate::Limit) or a reference to a [`LiveLimit`](crate::LiveLimit).
+    /// `Limit::try_from(n)?` checks a number that may be zero.
     ///
     /// # Panics
     ///
     /// Panics at the caller's location if `limit` is zero.
     #[track_caller]
     #[must_use]
-    pub fn limit(mut self, limit: impl IntoJobLimit) -> Self {
-        self.limit = Some(limit.into_job_limit());
-        self
+    pub fn new<In>(limit: impl IntoJobLimit, semaphore: &Semaphore, job: J) -> Self
+    where
+        J: Job<In>,
+    {
+        let settings = Settings::new("semaphore", limit);
+        Self { semaphore: semaphore.clone(), settings, job: Arc::new(job), limits: () }
     }
+}
 
+impl<J, L> WithPermit<J, L> {
     /// Adds a limiter, for example a rate or an order for equal keys. A job then runs with a permit of the semaphore and of
     /// every limiter; the limiters come first. See [`Limiter`](crate::Limiter).
     #[must_use]
     pub fn limited_by<M: Clone>(self, limiter: &M) -> WithPermit<J, LimitedBy<L, M>> {
-        let Self { semaphore, limit, settings, job, limits } = self;
-        WithPermit { semaphore, limit, settings, job, limits: LimitedBy::new(limits, limiter) }
+        let Self { semaphore, settings, job, limits } = self;
+        WithPermit { semaphore, settings, job, limits: LimitedBy::new(limits, limiter) }
     }
 }
 
@@ -105,7 +98,6 @@ impl<J, L: Clone> Clone for WithPermit<J, L> {
     fn clone(&self) -> Self {
         Self {
             semaphore: self.semaphore.clone(),
-            limit: self.limit.clone(),
             settings: self.settings.clone(),
             job: Arc::clone(&self.job),
             limits: self.limits.clone(),
@@ -119,13 +111,10 @@ impl<In: Send + 'static, J: Job<In>, L: Limits<In>> Pattern<In> for WithPermit<J
     type Out = J::Out;
 
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
-        let mut settings = self.settings.clone();
-        let permits = || Limit::try_from(self.semaphore.total_permits()).ok().map(JobLimit::Fixed);
-        settings.limit = self.limit.clone().or_else(permits).unwrap_or(settings.limit);
         let limited = Arc::new(LimitedJob::new(Arc::clone(&self.job), self.limits.clone()));
         let limited = UnderPermit { semaphore: self.semaphore.clone(), job: limited };
         let plain = UnderPermit { semaphore: self.semaphore.clone(), job: Arc::clone(&self.job) };
-        Run::spawn_work_limited(scope, input, settings, &self.limits, plain, limited)
+        Run::spawn_work_limited(scope, input, self.settings.clone(), &self.limits, plain, limited)
     }
 }
 
@@ -136,20 +125,46 @@ struct UnderPermit<J> {
 }
 
 impl<In: Send + 'static, J: Job<In>> Work<In, J::Out> for UnderPermit<J> {
-    // Not an `async fn`: the future would move the item once more at its first poll.
-    #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
         taken: Taken<In, J::Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        self.run(taken, scope, ready(()))
+    }
+
+    fn work_observed(
+        &self,
+        taken: Taken<In, J::Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send {
+        self.run(taken, scope, start)
+    }
+}
+
+impl<J> UnderPermit<J> {
+    /// Acquires a permit, awaits `start`, and runs the job.
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn run<In>(
+        &self,
+        mut taken: Taken<In, J::Out>,
+        scope: &Scope,
+        start: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = Completed<In, J::Out>> + Send
+    where
+        In: Send + 'static,
+        J: Job<In>,
+    {
         async move {
             // A free permit costs no budget, since every batch costs budget. Without budget left, `acquire` would wait, and
             // the worker would treat the job as a waiting job.
             let permit = match self.semaphore.try_acquire() {
                 Ok(permit) => Ok(permit),
-                Err(_) => self.semaphore.acquire().await,
+                Err(_) => taken.before_start(self.semaphore.acquire()).await,
             };
+            start.await;
             let (item, running) = taken.start();
             let result = match permit {
                 Ok(permit) => {

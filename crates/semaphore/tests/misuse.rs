@@ -15,9 +15,9 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 /// A limit of zero panics, and the location is the line of the caller.
 #[test]
 fn limit_of_zero_panics_at_the_caller() {
-    let pass = WithPermit::new(&Semaphore::new(1), |x: u64| async move { Ok(x) });
+    let semaphore = Semaphore::new(1);
     let line = line!() + 1;
-    let (message, place) = panic_of(|| pass.limit(0));
+    let (message, place) = panic_of(|| WithPermit::new(0, &semaphore, |x: u64| async move { Ok(x) }));
     assert_eq!(message, "a limit of 0 would never run a job; use 1 or more");
     let place = place.expect("a place");
     assert!(place.contains(&format!("misuse.rs:{line}:")), "the panic was at {place}");
@@ -34,7 +34,7 @@ fn limit_from_a_number_is_checked_without_a_panic() {
 /// A run outside a tokio runtime panics at the caller, and the message has the remedy.
 #[test]
 fn run_outside_a_runtime_panics_with_advice() {
-    let double = WithPermit::new(&Semaphore::new(2), |x: u64| async move { Ok(x * 2) });
+    let double = WithPermit::new(2, &Semaphore::new(2), |x: u64| async move { Ok(x * 2) });
     let line = line!() + 1;
     let (message, place) = panic_of(|| double.run([1]));
     assert!(message.starts_with("a run of `semaphore` was started outside a tokio runtime; start it"));
@@ -49,7 +49,7 @@ fn deadline_without_timers_panics_with_the_reason() {
     let (message, _) = panic_of(|| {
         runtime.block_on(async {
             let scope = Scope::new("hurried").with_timeout(Duration::from_secs(1));
-            let pass = WithPermit::new(&Semaphore::new(2), |x: u64| async move { Ok(x) });
+            let pass = WithPermit::new(2, &Semaphore::new(2), |x: u64| async move { Ok(x) });
             pass.run_in(&scope, [1]).collect().await
         })
     });
@@ -65,9 +65,9 @@ async fn largest_semaphore_limit_and_capacity_run_all_jobs() {
         (semaphore.total_permits(), semaphore.available_permits()),
         (Semaphore::MAX_PERMITS, Semaphore::MAX_PERMITS)
     );
-    let double = WithPermit::new(&semaphore, |x: u64| async move { Ok(x * 2) });
-    let limited = double.clone().limit(usize::MAX).capacity(usize::MAX);
-    for pattern in [double, limited.clone(), limited.ordered()] {
+    let double = WithPermit::new(usize::MAX, &semaphore, |x: u64| async move { Ok(x * 2) });
+    let roomy = double.clone().capacity(usize::MAX);
+    for pattern in [double, roomy.clone(), roomy.ordered()] {
         let outputs = pattern.run_in(&scope, 0..1_000).collect().await.expect("it does not fail");
         assert_eq!(outputs.iter().sum::<u64>(), 999_000);
     }
@@ -90,7 +90,7 @@ async fn add_permits_at_the_maximum_saturates() {
 /// A run without items completes without outputs, also under a semaphore without permits.
 #[tokio::test]
 async fn run_of_no_items_needs_no_permit() {
-    let pass = WithPermit::new(&Semaphore::new(0), |x: u64| async move { Ok(x) });
+    let pass = WithPermit::new(2, &Semaphore::new(0), |x: u64| async move { Ok(x) });
     let outputs = pass.run(Vec::new()).collect().await;
     assert!(outputs.expect("it does not fail").is_empty());
 }
@@ -131,7 +131,7 @@ async fn closed_semaphore_fails_calls_and_runs_with_the_reason() {
     assert_eq!(semaphore.acquire().await.expect_err("it is closed").to_string(), SAYS);
     assert_eq!(semaphore.acquire_many(0).await.expect_err("it is closed").to_string(), SAYS);
     assert_eq!(semaphore.try_acquire().expect_err("it is closed").to_string(), SAYS);
-    let failure = WithPermit::new(&semaphore, |x: u64| async move { Ok(x) }).run([1]).collect().await;
+    let failure = WithPermit::new(2, &semaphore, |x: u64| async move { Ok(x) }).run([1]).collect().await;
     assert_eq!(
         format!("{:#}", failure.expect_err("it is closed")),
         format!("item 0 at stage `semaphore` failed: {SAYS}")
@@ -143,7 +143,7 @@ async fn closed_semaphore_fails_calls_and_runs_with_the_reason() {
 async fn job_waiting_for_its_own_semaphore_waits_until_a_stop() {
     let semaphore = Semaphore::new(2);
     let own = semaphore.clone();
-    let twice = WithPermit::new(&semaphore, move |x: u64| {
+    let twice = WithPermit::new(2, &semaphore, move |x: u64| {
         let own = own.clone();
         async move {
             let _second = own.acquire_many_owned(2).await?;

@@ -189,7 +189,7 @@ async fn run_follows_the_resizes_of_its_semaphore() {
     let semaphore = Semaphore::new(4);
     let (running, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let highest = Arc::clone(&peak);
-    let work = WithPermit::new(&semaphore, move |n: u64| {
+    let work = WithPermit::new(8, &semaphore, move |n: u64| {
         let (running, highest) = (Arc::clone(&running), Arc::clone(&highest));
         async move {
             highest.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
@@ -198,7 +198,7 @@ async fn run_follows_the_resizes_of_its_semaphore() {
             Ok(n)
         }
     });
-    let run = tokio::spawn(work.limit(8).run(0..100).collect());
+    let run = tokio::spawn(work.run(0..100).collect());
     for (total, seconds) in [(4, 3), (0, 3), (8, 2), (1, 4), (3, 3)] {
         semaphore.resize(total);
         // The jobs of the earlier total are over after a second.

@@ -71,7 +71,7 @@ async fn two_stages_under_one_permit_complete() {
     let permit = Semaphore::new(1);
     for limit in [1, 3] {
         let gauge = Gauge::default();
-        let first = WithPermit::new(&permit, gauge.job()).limit(limit);
+        let first = WithPermit::new(limit, &permit, gauge.job());
         let then = first.clone().then(first.capacity(0));
         let outputs = soon(then.run(0..20).collect()).await.expect("nothing fails");
         assert_eq!((outputs.len(), gauge.most()), (20, 1));
@@ -83,7 +83,7 @@ async fn two_stages_under_one_permit_complete() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn two_stages_under_one_permit_complete_on_threads() {
     let permit = Semaphore::new(1);
-    let pass = WithPermit::new(&permit, pass).limit(4);
+    let pass = WithPermit::new(4, &permit, pass);
     let then = pass.clone().then(pass);
     let outputs = soon(then.run(0..2_000).collect()).await.expect("nothing fails");
     assert_eq!(outputs.len(), 2_000);
@@ -95,8 +95,8 @@ async fn two_stages_under_one_permit_complete_on_threads() {
 async fn runs_and_a_direct_caller_share_the_permits() {
     let semaphore = Semaphore::new(3);
     let gauge = Gauge::default();
-    let pattern = WithPermit::new(&semaphore, gauge.job());
-    let runs = [pattern.run(0..300), pattern.ordered().limit(5).run(0..300)];
+    let pattern = WithPermit::new(4, &semaphore, gauge.job());
+    let runs = [pattern.run(0..300), pattern.ordered().run(0..300)];
     let direct = async {
         for _ in 0..50 {
             let _permit = semaphore.acquire().await.expect("it is open");
@@ -121,7 +121,7 @@ async fn runs_and_a_direct_caller_share_the_permits() {
 async fn direct_caller_among_busy_runs_is_served_in_turn() {
     let semaphore = Semaphore::new(2);
     let gauge = Gauge::default();
-    let runs = [0, 1].map(|_| WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..10_000));
+    let runs = [0, 1].map(|_| WithPermit::new(4, &semaphore, gauge.job()).run(0..10_000));
     settle().await;
     let began = tokio::time::Instant::now();
     let permit = semaphore.acquire().await.expect("it is open");
@@ -134,7 +134,7 @@ async fn direct_caller_among_busy_runs_is_served_in_turn() {
 #[tokio::test(start_paused = true)]
 async fn output_of_a_job_comes_after_the_release() {
     let semaphore = Semaphore::new(1);
-    let mut run = WithPermit::new(&semaphore, pass).run(0..100);
+    let mut run = WithPermit::new(1, &semaphore, pass).run(0..100);
     let mut outputs = 0;
     while let Some(output) = soon(run.next()).await {
         output.expect("nothing fails");
@@ -148,7 +148,7 @@ async fn output_of_a_job_comes_after_the_release() {
 #[tokio::test(start_paused = true)]
 async fn permit_of_a_running_job_is_taken_until_its_end() {
     let semaphore = Semaphore::new(2);
-    let run = WithPermit::new(&semaphore, for_ever).limit(1).run([1]);
+    let run = WithPermit::new(1, &semaphore, for_ever).run([1]);
     settle().await;
     assert_eq!(semaphore.available_permits(), 1);
     drop(run);
@@ -175,7 +175,7 @@ async fn never_started(run: impl FnOnce(Source<u64>) -> Run<u64>, stop: impl FnO
 #[tokio::test(start_paused = true)]
 async fn item_waiting_for_a_permit_at_a_stop_is_kept() {
     let semaphore = Semaphore::new(1);
-    let pattern = WithPermit::new(&semaphore, for_ever).limit(3);
+    let pattern = WithPermit::new(3, &semaphore, for_ever);
     let kept = never_started(|source| pattern.run(source), Run::cancel).await;
     assert_eq!(kept, [1, 2, 3, 4], "one had the permit");
     is_whole(&semaphore);
@@ -186,7 +186,7 @@ async fn item_waiting_for_a_permit_at_a_stop_is_kept() {
     drop(taken);
     is_whole(&semaphore);
 
-    let run = WithPermit::new(&Semaphore::new(0), pass).limit(2).capacity(0).run(0..5);
+    let run = WithPermit::new(2, &Semaphore::new(0), pass).capacity(0).run(0..5);
     settle().await;
     run.cancel();
     let counts = *run.finish().await.last();
@@ -197,21 +197,21 @@ async fn item_waiting_for_a_permit_at_a_stop_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn permits_after_an_unsuccessful_run_are_all_free() {
     let semaphore = Semaphore::new(3);
-    let fails = WithPermit::new(&semaphore, |x: u64| async move {
+    let fails = WithPermit::new(5, &semaphore, |x: u64| async move {
         anyhow::ensure!(x != 4, "not {x}");
         for_ever(x).await.or(Ok(x))
     });
-    let skipping = WithPermit::new(&semaphore, |x: u64| async move {
+    let skipping = WithPermit::new(3, &semaphore, |x: u64| async move {
         anyhow::ensure!(!x.is_multiple_of(3), "not {x}");
         assert!(!x.is_multiple_of(5), "not {x}");
         Ok(x)
     });
 
-    let failure = soon(fails.limit(5).run([1, 4, 2, 3]).collect()).await.expect_err("item 1 fails");
+    let failure = soon(fails.run([1, 4, 2, 3]).collect()).await.expect_err("item 1 fails");
     assert_eq!(format!("{failure:#}"), "item 1 at stage `semaphore` failed: not 4");
     is_whole(&semaphore);
 
-    let panicked = WithPermit::new(&semaphore, |x: u64| async move {
+    let panicked = WithPermit::new(3, &semaphore, |x: u64| async move {
         assert!(x != 4, "not {x}");
         for_ever(x).await
     });
@@ -223,7 +223,7 @@ async fn permits_after_an_unsuccessful_run_are_all_free() {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 14);
     is_whole(&semaphore);
 
-    let waits = WithPermit::new(&semaphore, for_ever).limit(7);
+    let waits = WithPermit::new(7, &semaphore, for_ever);
     let scope = Scope::new("to be dropped");
     let run = waits.run_in(&scope, 0..20);
     settle().await;
@@ -249,7 +249,7 @@ async fn permits_after_an_unsuccessful_run_are_all_free() {
 async fn items_under_a_closed_semaphore_fail_with_the_reason() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.acquire().await.expect("it is open");
-    let pattern = WithPermit::new(&semaphore, pass).limit(2).named("downloads");
+    let pattern = WithPermit::new(2, &semaphore, pass).named("downloads");
     let run = pattern.clone().on_failure(OnFailure::Continue).run(0..3);
     settle().await;
     semaphore.close();
@@ -265,28 +265,13 @@ async fn items_under_a_closed_semaphore_fail_with_the_reason() {
     drop(held);
 }
 
-/// The default limit is the total number of permits at the start of the run, and at least 1.
+/// A run under a semaphore without permits takes items up to its bound, and waits.
 #[tokio::test(start_paused = true)]
-async fn default_limit_is_the_number_of_permits_at_the_start() {
-    let semaphore = Semaphore::new(2);
-    let held = semaphore.acquire().await.expect("it is open");
-    let pattern = WithPermit::new(&semaphore, for_ever).capacity(0);
-    // The bound is the limit, with a capacity of 0.
-    let taken = async |run: Run<u64>| {
-        settle().await;
-        run.cancel();
-        run.finish().await.last().taken
-    };
-    assert_eq!(taken(pattern.run(0..20)).await, 2, "as many as there are, taken ones too");
-    semaphore.add_permits(3);
-    assert_eq!(taken(pattern.run(0..20)).await, 5);
-    assert_eq!(taken(pattern.clone().limit(4).run(0..20)).await, 4);
-    drop(held);
-
+async fn run_without_permits_waits_for_the_first() {
     let none = Semaphore::new(0);
-    let run = WithPermit::new(&none, pass).run(0..20);
+    let run = WithPermit::new(2, &none, pass).capacity(0).run(0..20);
     settle().await;
-    assert_eq!(run.report().stages[0].counts.taken, 1);
+    assert_eq!(run.report().stages[0].counts.taken, 2);
     none.add_permits(1);
     assert_eq!(soon(run.collect()).await.expect("nothing fails").len(), 20);
 }
@@ -295,6 +280,30 @@ async fn default_limit_is_the_number_of_permits_at_the_start() {
 #[tokio::test(start_paused = true)]
 async fn limit_of_a_run_bounds_its_permits() {
     let (semaphore, gauge) = (Semaphore::new(10), Gauge::default());
-    let outputs = WithPermit::new(&semaphore, gauge.job()).limit(4).run(0..20).collect().await;
+    let outputs = WithPermit::new(4, &semaphore, gauge.job()).run(0..20).collect().await;
     assert_eq!((outputs.expect("nothing fails").len(), gauge.most()), (20, 4));
+}
+
+/// An item without a permit was never started, so the drain does not wait for the permit.
+#[tokio::test(start_paused = true)]
+async fn drain_gives_back_the_items_that_wait_for_a_permit() {
+    let semaphore = Semaphore::new(2);
+    let held = semaphore.acquire().await.expect("it is open");
+    let job = |seconds: u64| async move {
+        sleep(Duration::from_secs(seconds)).await;
+        Ok(seconds)
+    };
+    let (source, kept) = Source::new([3, 4, 5, 6, 7]).kept();
+    let run = WithPermit::new(3, &semaphore, job).run(source);
+    sleep(Duration::from_secs(1)).await;
+    let report = run.drain(Duration::from_secs(60)).await;
+    assert_eq!((report.last().succeeded, report.cancelled(), report.forced), (1, 0, false));
+    assert_eq!(report.last().taken, 1 + report.last().never_started);
+    assert!(report.last().never_started >= 2, "two items wait for the second permit");
+    let mut rest = kept.take().expect("the run is over");
+    for expected in [4, 5, 6, 7] {
+        assert_eq!(rest.next().await.expect("an item").expect("no failure"), expected);
+    }
+    drop(held);
+    assert_eq!(semaphore.available_permits(), 2);
 }

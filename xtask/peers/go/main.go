@@ -42,6 +42,9 @@ var subjects = []subject{
 	{"pipeline-1us", "go channels, limit 1", pipeline(10, 1, shortHash)},
 	{"pipeline-1us", "go channels, limit 2", pipeline(10, 2, shortHash)},
 	{"semaphore", "go channel", semaphoreChannel},
+	{"limit-keys", "go mutex map", keysMutexMap},
+	{"limit-rate", "go token bucket", rateBucket},
+	{"limit-weights", "go condition", weightsCond},
 }
 
 func main() {

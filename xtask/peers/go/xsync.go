@@ -19,6 +19,7 @@ func init() {
 		subject{"fanout-noop", "go errgroup", noopErrgroup},
 		subject{"cancel-10k", "go errgroup", cancelErrgroup},
 		subject{"semaphore", "go x/sync semaphore", semaphoreWeighted},
+		subject{"limit-weights", "go x/sync semaphore", weightsWeighted},
 	)
 }
 
@@ -116,4 +117,19 @@ func semaphoreWeighted(items int) outcome {
 	tasks.Wait()
 	close(acquired)
 	return timed(sum(acquired), time.Since(start))
+}
+
+// weightsWeighted runs the jobs in a pool, each while it holds its units.
+func weightsWeighted(items int) outcome {
+	start := time.Now()
+	permits := semaphore.NewWeighted(limitedPermits)
+	results := pool(poolWorkers, items, func(item uint64) uint64 {
+		weight := int64(item%8 + 1)
+		if err := permits.Acquire(context.Background(), weight); err != nil {
+			panic(err)
+		}
+		defer permits.Release(weight)
+		return noop(item)
+	})
+	return timed(sum(results), time.Since(start))
 }

@@ -63,7 +63,7 @@ impl Unit {
 }
 
 /// In the order in which they are measured and shown: first those of the document's table.
-pub const WORKLOADS: [Workload; 19] = [
+pub const WORKLOADS: [Workload; 22] = [
     Workload {
         name: "io-10k",
         about: "10,000 jobs that sleep 1 ms, all at once",
@@ -197,6 +197,27 @@ pub const WORKLOADS: [Workload; 19] = [
         items: 1_000_000,
         units: &[Unit::Ms],
         answer: |items| items,
+    },
+    Workload {
+        name: "limit-keys",
+        about: "1,000,000 jobs that return their item, of 1,000 keys: one at a time for each key",
+        items: 1_000_000,
+        units: &[Unit::Ms],
+        answer: sum,
+    },
+    Workload {
+        name: "limit-rate",
+        about: "2,000 jobs at 1,000/s and a burst of 10, so 1,990 ms at best; percentiles of how late each started",
+        items: 2_000,
+        units: &[Unit::Ms, Unit::P50, Unit::P99, Unit::Max],
+        answer: sum,
+    },
+    Workload {
+        name: "limit-weights",
+        about: "1,000,000 jobs that return their item and need 1 to 8 of 32 permits",
+        items: 1_000_000,
+        units: &[Unit::Ms],
+        answer: sum,
     },
 ];
 

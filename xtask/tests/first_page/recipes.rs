@@ -78,8 +78,8 @@ pub async fn stages() -> Result<()> {
 pub async fn shared_limit() -> Result<()> {
     // ANCHOR: shared_limit
     let connections = Semaphore::new(3);
-    let squares = WithPermit::new(&connections, square).run([2, 3]);
-    let numbers = WithPermit::new(&connections, parse).run(["1", "2"]);
+    let squares = WithPermit::new(3, &connections, square).run([2, 3]);
+    let numbers = WithPermit::new(3, &connections, parse).run(["1", "2"]);
     let (squares, numbers) = tokio::try_join!(squares.collect(), numbers.collect())?;
     // ANCHOR_END: shared_limit
     assert_eq!((squares.iter().sum::<u64>(), numbers.iter().sum::<u64>()), (13, 3));

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod budget;
+mod client_service;
 mod cpu;
 mod hedge;
 mod infer;

@@ -88,7 +88,7 @@ async fn wait_for_a_permit_does_not_count() {
         sleep(seconds(3) / 2).await;
         Ok(x)
     };
-    let pattern = WithPermit::new(&permits, job.timeout(seconds(2)));
+    let pattern = WithPermit::new(1, &permits, job.timeout(seconds(2)));
     assert_eq!(pattern.run([1, 2, 3]).collect().await.expect("all are in time").len(), 3);
 }
 

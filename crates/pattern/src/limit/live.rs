@@ -34,6 +34,10 @@ const KEPT: usize = 8;
 /// jobs continue, and no job starts until fewer than `n` run. After a change to a higher number, further jobs start at once.
 /// With 0, no job starts: the runs pause.
 ///
+/// The default capacity follows the limit. A capacity of its own stays: `Fanout::new(&limit, job).capacity(100)`.
+///
+/// An item that waits for a permit of a [`Limiter`](crate::Limiter) without a slot is no job, and goes on waiting during a pause.
+///
 /// # Examples
 ///
 /// ```

@@ -101,6 +101,7 @@ impl<T> Deposits<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::items::{Order, Single};
     use super::*;
 
     fn deposited(deposits: &mut Deposits<u32>, ticket: Ticket, items: &[u32]) {
@@ -112,7 +113,7 @@ mod tests {
 
     /// Admits up to `room` items; returns the items, and the calls of `admitted`.
     fn admit(deposits: &mut Deposits<u32>, room: usize) -> (Vec<u32>, Vec<(Ticket, usize)>) {
-        let (mut items, mut admitted) = (Items::new(false), Vec::new());
+        let (mut items, mut admitted) = (Items::new(Order::Oldest), Vec::new());
         deposits.admit(room, &mut items, |ticket, left| admitted.push((ticket, left)));
         (std::iter::from_fn(|| items.pop()).map(|(_, item)| item).collect(), admitted)
     }
@@ -144,10 +145,10 @@ mod tests {
 
     #[test]
     fn admitted_item_has_the_index_of_its_input() {
-        let (mut deposits, mut items) = (Deposits::default(), Items::new(false));
+        let (mut deposits, mut items) = (Deposits::default(), Items::new(Order::Oldest));
         deposits.deposit(0, 2, Some(7), &mut &mut VecDeque::from(["a", "b"]));
         deposits.deposit(1, 1, None, &mut &mut VecDeque::from(["c"]));
-        items.send(1, None, &mut Some("before"));
+        items.send(1, None, &mut Single { item: Some("before"), urgency: 0 });
         deposits.admit(3, &mut items, |_, _| {});
         let all: Vec<_> = std::iter::from_fn(|| items.pop()).collect();
         assert_eq!(all, [(0, "before"), (7, "a"), (7, "b"), (3, "c")]);

@@ -224,8 +224,8 @@ impl<T> Receiver<T> {
         queue.0.poll_recv(cx, &mut Receiving { ticket, unfinished, max }, take)
     }
 
-    pub(crate) fn is_newest_first(&self) -> bool {
-        self.queue.0.newest_first
+    pub(crate) fn is_oldest_first(&self) -> bool {
+        self.queue.0.is_oldest_first()
     }
 
     /// Takes all items left. No sender waits any more.

@@ -101,9 +101,9 @@ impl<T> Sender<T> {
         let due = self.pace.is_due();
         let item = if due { Err(item) } else { self.queue.0.send_single(item, self.index) };
         let Err(item) = item else { return Ok(()) };
-        let mut pending = PendingSend { sender: self, due, ticket: None, items: Some(item) };
+        let mut pending = PendingSend { sender: self, due, ticket: None, items: self.queue.0.single(item) };
         poll_fn(|cx| pending.poll(cx)).await;
-        pending.items.take().map_or(Ok(()), |item| Err(SendError(item)))
+        pending.items.item.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
 
     /// Sends all `items`, in batches as large as the free capacity, and removes the sent items from `items`.
@@ -136,6 +136,7 @@ impl<T> Sender<T> {
     /// # Ok(()) }
     /// ```
     pub async fn send_many(&self, items: &mut VecDeque<T>) -> Result<(), SendError> {
+        let items = self.queue.0.batch(items);
         let mut pending =
             PendingSend { sender: self, due: self.pace.is_due_for_batch(), ticket: None, items };
         if poll_fn(|cx| pending.poll(cx)).await { Ok(()) } else { Err(SendError(())) }
@@ -163,10 +164,10 @@ impl<T> Sender<T> {
             Ok(()) => return Ok(()),
             Err(item) => item,
         };
-        let mut item = Some(item);
+        let mut single = self.queue.0.single(item);
         let sent =
-            self.queue.0.try_send(&mut Sending { ticket: &mut None, items: &mut item, index: self.index });
-        match item {
+            self.queue.0.try_send(&mut Sending { ticket: &mut None, items: &mut single, index: self.index });
+        match single.item {
             None => Ok(()),
             Some(item) if sent.is_pending() => Err(TrySendError::Full(item)),
             Some(item) => Err(TrySendError::Closed(item)),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::items::{Items, Outgoing};
+use super::items::{Batch, Items, Order, Outgoing, Single};
 use super::state::{Receiving, Sending, State};
 use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic;
@@ -18,9 +18,16 @@ use crate::util::wake::wake_each;
 /// The turns of a spin loop before a thread waits for a taken lock: about a microsecond.
 const BACK_OFF: u32 = 50;
 
+/// Returns the urgency of an item.
+pub(super) type Urgency<T> = dyn Fn(&T) -> i64 + Send + Sync;
+
 pub(super) struct Shared<T> {
     pub(super) capacity: usize,
-    pub(super) newest_first: bool,
+    /// The capacity for the usual case of a send; 0 if a send has to know the urgency of the item.
+    single_capacity: usize,
+    order: Order,
+    /// Returns the urgency of an item. Called outside the lock.
+    urgency: Option<Box<Urgency<T>>>,
     /// The number of items, queued and deposited, after the last operation. A task that will have to wait clones the waker
     /// before the first try.
     recent_total: AtomicUsize,
@@ -48,9 +55,29 @@ impl<T> Drop for ReceiverShare<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(capacity: usize, newest_first: bool) -> Self {
-        let state = Mutex::new(State::new(capacity, newest_first));
-        Self { capacity, newest_first, recent_total: AtomicUsize::new(0), state }
+    pub(super) fn new(capacity: usize, order: Order, urgency: Option<Box<Urgency<T>>>) -> Self {
+        let state = Mutex::new(State::new(capacity, order));
+        let single_capacity = if urgency.is_some() { 0 } else { capacity };
+        Self { capacity, single_capacity, order, urgency, recent_total: AtomicUsize::new(0), state }
+    }
+
+    pub(super) fn is_oldest_first(&self) -> bool {
+        self.order == Order::Oldest
+    }
+
+    /// Makes an item ready to be sent.
+    pub(super) fn single(&self, item: T) -> Single<T> {
+        let urgency = self.urgency.as_ref().map_or(0, |urgency| urgency(&item));
+        Single { item: Some(item), urgency }
+    }
+
+    /// Makes a batch ready to be sent. After a panic of the function of the urgency, all items are still there.
+    pub(super) fn batch<'a>(&self, items: &'a mut VecDeque<T>) -> Batch<'a, T> {
+        let urgencies = match &self.urgency {
+            Some(urgency) => items.iter().map(urgency).collect(),
+            None => VecDeque::new(),
+        };
+        Batch { items, urgencies }
     }
 
     /// Changes the state under the lock, and carries out the wake-ups of the change after the unlock.
@@ -111,7 +138,7 @@ impl<T> Shared<T> {
     /// Sends a single item in the usual case: the queue is open, has free capacity and has no deposit.
     #[inline]
     pub(super) fn send_single(&self, item: T, index: Option<usize>) -> Result<(), T> {
-        if self.recent_total.load(Ordering::Relaxed) >= self.capacity {
+        if self.recent_total.load(Ordering::Relaxed) >= self.single_capacity {
             return Err(item);
         }
         self.with(|state| state.send_single(item, index))

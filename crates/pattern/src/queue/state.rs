@@ -7,8 +7,8 @@
 //! 1. While the queue has items, a notified receiver has not been polled yet, or no receiver is asleep. While the queue has
 //!    capacity left, the same holds for senders (see `wait_list.rs`).
 //! 2. A waiting sender of a batch has deposited the next items, up to the capacity (see `deposits.rs`). A single item is not
-//!    deposited: a cancelled `send` must not have sent the item. Nor is a batch in a newest-first queue: the deposit would
-//!    have to become the newest.
+//!    deposited: a cancelled `send` must not have sent the item. Nor is a batch in a
+//!    queue with another order than the oldest item first: the deposit would have to become the newest, or the most urgent.
 //! 3. Deposits are admitted in the order of the wait list, as far as there is capacity. A receiver admits deposits when the
 //!    queue is empty. A sender that finds deposits admits the deposits first. A sleeping receiver is woken when the notified
 //!    sender is polled: an earlier wake-up would be for items that an active receiver takes next.
@@ -17,7 +17,7 @@
 use std::task::{Poll, Waker};
 
 use super::deposits::Deposits;
-use super::items::{Items, Outgoing};
+use super::items::{Items, Order, Outgoing};
 use super::wait_list::WaitList;
 use crate::util::ticket_list::{Ticket, TicketList};
 use crate::util::wake::WakeList;
@@ -56,10 +56,10 @@ pub(super) struct Sending<'a, S> {
 }
 
 impl<T> State<T> {
-    pub(super) fn new(capacity: usize, newest_first: bool) -> Self {
+    pub(super) fn new(capacity: usize, order: Order) -> Self {
         Self {
             capacity,
-            items: Items::new(newest_first),
+            items: Items::new(order),
             deposits: Deposits::default(),
             finished: 0,
             closed: false,
@@ -193,7 +193,7 @@ impl<T> State<T> {
         if let Some(ticket) = *sending.ticket
             && deposited.is_none()
             && S::MAY_DEPOSIT
-            && !self.items.is_newest_first()
+            && self.items.is_oldest_first()
         {
             self.deposits.deposit(ticket, rest, sending.index, sending.items);
         }
@@ -354,7 +354,12 @@ impl<T> State<T> {
 mod tests {
     use std::collections::VecDeque;
 
+    use super::super::items::Single;
     use super::*;
+
+    fn single(item: u32) -> Single<u32> {
+        Single { item: Some(item), urgency: 0 }
+    }
 
     /// A sender or a receiver of the state, polled by hand.
     #[derive(Default)]
@@ -400,7 +405,7 @@ mod tests {
     #[test]
     fn single_item_is_refused_if_full_closed_or_behind_deposits() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(2, false), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default());
         assert_eq!((state.send_single(0, None), state.send_single(1, None)), (Ok(()), Ok(())));
         assert_eq!(state.send_single(8, None), Err(8), "full");
         assert!(sender.send(&mut state, &mut &mut VecDeque::from([2])).is_pending());
@@ -415,13 +420,13 @@ mod tests {
 
     #[test]
     fn single_item_notifies_and_counts_as_the_general_path_does() {
-        let (mut state, mut receiver) = (State::new(1, false), Party::default());
+        let (mut state, mut receiver) = (State::new(1, Order::Oldest), Party::default());
         let (mut sender, mut waiting, mut ticket) = (Party::default(), Party::default(), None);
         assert_eq!((waiting.recv(&mut state, 1), notifies(&mut state)), (None, false));
         assert_eq!((state.send_single(1, None), notifies(&mut state)), (Ok(()), true));
-        assert!(sender.send(&mut state, &mut Some(2)).is_pending());
+        assert!(sender.send(&mut state, &mut single(2)).is_pending());
         assert_eq!((state.recv_single(&mut receiver.unfinished), notifies(&mut state)), (Some(1), true));
-        assert_eq!(sender.send(&mut state, &mut Some(2)), Poll::Ready(true));
+        assert_eq!(sender.send(&mut state, &mut single(2)), Poll::Ready(true));
         assert_eq!(sender.ticket, None, "a sender without a deposit leaves the list");
         state.wait_to_join(&mut ticket, Waker::noop().clone());
         assert_eq!(state.recv_single(&mut receiver.unfinished), Some(2));
@@ -433,7 +438,7 @@ mod tests {
     #[test]
     fn deposit_is_admitted_when_the_queue_is_empty() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(2, false), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default());
         let mut batch = (0..5).collect::<VecDeque<_>>();
         assert_eq!(sender.send(&mut state, &mut &mut batch), Poll::Pending);
         assert_eq!((state.len(), state.total(), batch.len()), (2, 4, 1));
@@ -448,7 +453,7 @@ mod tests {
     #[test]
     fn cancelled_sender_gets_back_what_was_not_admitted() {
         let (mut state, mut sender, mut other, mut receiver) =
-            (State::new(2, false), Party::default(), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default(), Party::default());
         let (mut batch, mut others) = ((0..5).collect::<VecDeque<_>>(), VecDeque::from([7, 8]));
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert!(other.send(&mut state, &mut &mut others).is_pending());
@@ -463,11 +468,11 @@ mod tests {
     #[test]
     fn single_item_is_sent_by_its_sender_only() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, false), Party::default(), Party::default());
-        assert_eq!(sender.send(&mut state, &mut Some(1)), Poll::Ready(true));
-        let mut item = Some(2);
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
+        assert_eq!(sender.send(&mut state, &mut single(1)), Poll::Ready(true));
+        let mut item = single(2);
         assert!(sender.send(&mut state, &mut item).is_pending());
-        assert_eq!((state.total(), item), (1, Some(2)));
+        assert_eq!((state.total(), item.item.as_ref()), (1, Some(&2)));
         assert_eq!((receiver.recv(&mut state, 9), notifies(&mut state)), (Some(vec![1]), true));
         assert_eq!(receiver.recv(&mut state, 9), None);
         assert_eq!((sender.send(&mut state, &mut item), notifies(&mut state)), (Poll::Ready(true), true));
@@ -475,7 +480,7 @@ mod tests {
 
     #[test]
     fn lifo_queue_takes_no_deposit() {
-        let (mut state, mut sender) = (State::new(1, true), Party::default());
+        let (mut state, mut sender) = (State::new(1, Order::Newest), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert_eq!((state.total(), batch), (1, VecDeque::from([2])));
@@ -484,19 +489,22 @@ mod tests {
     #[test]
     fn queue_without_capacity_has_room_for_what_receivers_want() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(0, false), Party::default(), Party::default());
-        let mut item = Some(1);
+            (State::new(0, Order::Oldest), Party::default(), Party::default());
+        let mut item = single(1);
         assert!(sender.send(&mut state, &mut item).is_pending());
         assert_eq!((receiver.recv(&mut state, 5), notifies(&mut state)), (None, true));
         assert_eq!(sender.send(&mut state, &mut item), Poll::Ready(true));
-        assert!(sender.send(&mut state, &mut Some(2)).is_pending(), "the receiver wants one item at a time");
+        assert!(
+            sender.send(&mut state, &mut single(2)).is_pending(),
+            "the receiver wants one item at a time"
+        );
         assert_eq!(receiver.recv(&mut state, 5), Some(vec![1]));
     }
 
     #[test]
     fn closed_queue_refuses_items_and_yields_the_rest() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, false), Party::default(), Party::default());
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         state.close();
@@ -513,7 +521,7 @@ mod tests {
     #[test]
     fn batch_admitted_before_the_close_counts_as_sent() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, false), Party::default(), Party::default());
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert_eq!(
@@ -527,7 +535,7 @@ mod tests {
     #[test]
     fn only_an_empty_queue_without_deposits_closes_if_empty() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(1, false), Party::default(), Party::default());
+            (State::new(1, Order::Oldest), Party::default(), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         assert_eq!((receiver.recv(&mut state, 1), state.len()), (Some(vec![1]), 0));
@@ -539,7 +547,7 @@ mod tests {
     #[test]
     fn joiners_are_released_when_the_last_item_is_finished() {
         let (mut state, mut sender, mut receiver) =
-            (State::new(2, false), Party::default(), Party::default());
+            (State::new(2, Order::Oldest), Party::default(), Party::default());
         let mut ticket = None;
         assert_eq!(state.join(&mut ticket), Poll::Ready(true), "nothing was sent");
         assert_eq!(sender.send(&mut state, &mut &mut VecDeque::from([1, 2])), Poll::Ready(true));
@@ -553,7 +561,7 @@ mod tests {
 
     #[test]
     fn abandoned_queue_fails_its_joiners_and_senders() {
-        let (mut state, mut sender) = (State::new(1, false), Party::default());
+        let (mut state, mut sender) = (State::new(1, Order::Oldest), Party::default());
         let mut batch = VecDeque::from([1, 2]);
         assert!(sender.send(&mut state, &mut &mut batch).is_pending());
         let mut ticket = None;

@@ -155,9 +155,9 @@ impl<T> ProducedSource<T> {
 
 impl<T: Send> PollSource<T> for ProducedSource<T> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
-        // A queue may yield its newest item first. A second item of a batch would then be older than an item that the
-        // job of the first item sends.
-        let max = if self.queue.is_newest_first() { 1 } else { max };
+        // A queue may yield its newest or its most urgent item first. An item that the job of the first item sends would
+        // then come before the second item of a batch.
+        let max = if self.queue.is_oldest_first() { max } else { 1 };
         let mut take = |items: &mut Items<T>, count| {
             for (index, value) in (0..count).map_while(|_| items.pop()) {
                 into.push(index, value);

@@ -60,6 +60,7 @@ impl<Out: Send + 'static> Run<Out> {
 /// // The counts at the end of a cancelled run.
 /// let run = start();
 /// let monitor = run.monitor();
+/// run.stop_taking();
 /// run.cancel();
 /// let report = run.finish().await;
 /// assert!(report.failures[0].is_cancelled());
@@ -93,6 +94,11 @@ impl<Out: Send + 'static> Indexed<Out> {
     /// Cancels the run, as [`Run::cancel`] does.
     pub fn cancel(&self) {
         self.run.cancel();
+    }
+
+    /// Takes no more items, and completes the jobs that have started, as [`Run::stop_taking`] does.
+    pub fn stop_taking(&self) {
+        self.run.stop_taking();
     }
 
     /// Waits until the run has ended, and returns the report, as [`Run::finish`] does.

@@ -10,6 +10,7 @@ use super::outputs::Run;
 use crate::failure::Cause;
 use crate::job::{Job, LimitedJob};
 use crate::limiter::{Admitted, Limits, Refusal};
+use crate::observer::Start;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -132,6 +133,7 @@ impl Run<()> {
     }
 }
 
+#[allow(clippy::type_complexity, reason = "the items and the work of the stage")]
 fn limit<In, L, W>(
     input: Source<In>,
     settings: &Settings,
@@ -161,29 +163,21 @@ where
     L: Limits<In>,
     W: Work<Admitted<In, L::Permits>, Out>,
 {
-    // Not an `async fn`: the future would move the item once more at its first poll.
-    #[allow(clippy::manual_async_fn)]
     fn work(
         &self,
-        mut taken: Taken<Admitted<In, L::Permits>, Out>,
+        taken: Taken<Admitted<In, L::Permits>, Out>,
         scope: &Scope,
     ) -> impl Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send {
-        async move {
-            if let Some(refusal) = taken.item_mut().take_refusal() {
-                return complete_refused(taken, *refusal);
-            }
-            if L::ANY_IN_SLOT {
-                // A free permit costs no budget: a worker without budget would treat the job as a waiting job.
-                let acquire = unconstrained(self.limits.acquire_in_slot(taken.item().value()));
-                match acquire.await {
-                    Ok(permits) => L::add(taken.item_mut().permits_mut(), permits),
-                    Err(error) => {
-                        return complete_refused(taken, Refusal { cause: Ok(error), later: Vec::new() });
-                    }
-                }
-            }
-            self.work.work(taken, scope).await
-        }
+        self.acquire(taken, |taken| self.work.work(taken, scope))
+    }
+
+    fn work_observed(
+        &self,
+        taken: Taken<Admitted<In, L::Permits>, Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send {
+        self.acquire(taken, |taken| self.work.work_observed(taken, scope, start))
     }
 
     fn shutdown(&self) -> impl Future<Output = Vec<Cause>> + Send {
@@ -192,6 +186,41 @@ where
 
     fn unreported(&self) -> Vec<Cause> {
         self.work.unreported()
+    }
+}
+
+impl<W, L> LimitedWork<W, L> {
+    /// Acquires the permits for which the item waits in its slot, and then awaits `work`.
+    // Not an `async fn`: the future would move the item once more at its first poll.
+    #[allow(clippy::manual_async_fn)]
+    fn acquire<In, Out, Fut>(
+        &self,
+        mut taken: Taken<Admitted<In, L::Permits>, Out>,
+        work: impl FnOnce(Taken<Admitted<In, L::Permits>, Out>) -> Fut + Send,
+    ) -> impl Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send
+    where
+        In: Send + 'static,
+        Out: Send + 'static,
+        L: Limits<In>,
+        W: Send + Sync,
+        Fut: Future<Output = Completed<Admitted<In, L::Permits>, Out>> + Send,
+    {
+        async move {
+            if let Some(refusal) = taken.item_mut().take_refusal() {
+                return complete_refused(taken, *refusal);
+            }
+            if L::ANY_IN_SLOT {
+                // A free permit costs no budget: a worker without budget would treat the job as a waiting job.
+                let acquire = unconstrained(self.limits.acquire_in_slot(taken.item().value()));
+                match taken.before_start(acquire).await {
+                    Ok(permits) => L::add(taken.item_mut().permits_mut(), permits),
+                    Err(error) => {
+                        return complete_refused(taken, Refusal { cause: Ok(error), later: Vec::new() });
+                    }
+                }
+            }
+            work(taken).await
+        }
     }
 }
 

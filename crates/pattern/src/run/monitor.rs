@@ -1,9 +1,16 @@
 //! A view of the counts of a run from another task.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use crate::report::Report;
+use futures_core::Stream;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::report::{Report, StageReport};
 use crate::upstream::{Upstream, Watch};
 
 /// A view of the counts of a run, for any task and any thread. Created by [`Run::monitor`](crate::Run::monitor) and
@@ -56,7 +63,49 @@ impl Monitor {
     #[must_use]
     pub fn report(&self) -> Report {
         let stages = self.stages.iter().map(|stage| stage.report()).collect();
-        Report { stages, failures: Vec::new() }
+        Report { stages, ..Report::default() }
+    }
+}
+
+impl Monitor {
+    /// Returns a stream of the counts of every stage: one value at once, one value every `every`, and a last value at the end
+    /// of the run. See [`Run::watch`](crate::Run::watch).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `every` is zero, or if the runtime has no timers.
+    #[track_caller]
+    pub fn watch(&self, every: Duration) -> impl Stream<Item = Vec<StageReport>> + Send + Unpin + use<> {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let last = self.stages.last().expect("a run has a stage");
+        let ended = Box::pin(Arc::clone(last.ended()).notified_owned());
+        Watching { monitor: self.clone(), ticks, ended, over: false }
+    }
+}
+
+/// The stream of [`Monitor::watch`].
+struct Watching {
+    monitor: Monitor,
+    ticks: Interval,
+    /// Ready when the run is dropped. A run that is over and not dropped is found at the next tick.
+    ended: Pin<Box<OwnedNotified>>,
+    over: bool,
+}
+
+impl Stream for Watching {
+    type Item = Vec<StageReport>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if self.ended.as_mut().poll(cx).is_pending() && self.ticks.poll_tick(cx).is_pending() {
+            return Poll::Pending;
+        }
+        // The counts are read after the question: the last value has the final counts.
+        self.over = self.monitor.stages.iter().all(|stage| stage.is_finished());
+        Poll::Ready(Some(self.monitor.report().stages))
     }
 }
 

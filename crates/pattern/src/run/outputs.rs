@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
@@ -13,14 +14,16 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::monitor::Monitor;
+use super::observed::Observed;
 use crate::failure::{Cancelled, Failure};
 use crate::item::Output;
-use crate::report::Report;
+use crate::observer::RunInfo;
+use crate::report::{Report, StageReport};
 use crate::scope::Scope;
 use crate::settings::{Order, Settings};
 use crate::source::Source;
 use crate::stage::{self, Delivered, Delivery, OutputPort, Took, Work};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, stop_taking_chain};
 use crate::util::batch_size::BatchSize;
 use crate::util::panic::drop_quietly;
 
@@ -63,7 +66,7 @@ use crate::util::panic::drop_quietly;
 #[must_use = "a run that is dropped is cancelled; `collect().await` takes all outputs, `next().await` one, and `finish().await` the report"]
 pub struct Run<Out> {
     pub(super) port: Arc<dyn OutputPort<Out>>,
-    scope: Scope,
+    pub(super) scope: Scope,
     /// Outputs taken from the stage and not yet yielded. The stage counts the outputs until their delivery.
     pub(super) held: VecDeque<Output<Out>>,
     /// The number of yielded outputs after which the stage is notified: a larger number for a quick receiver, whose
@@ -196,7 +199,15 @@ impl<Out: Send + 'static> Run<Out> {
         delivery: Delivery,
         work: impl Work<In, Out>,
     ) -> Self {
-        let port = stage::start(&scope, input, settings, delivery, work);
+        let observer = settings.observers.observe(|| RunInfo {
+            stage: Arc::clone(&settings.name),
+            limit: settings.limit.get(),
+            bound: settings.bound(),
+        });
+        let port = match observer {
+            None => stage::start(&scope, input, settings, delivery, work),
+            Some(observer) => stage::start(&scope, input, settings, delivery, Observed { work, observer }),
+        };
         Self {
             port,
             scope,
@@ -232,7 +243,7 @@ impl<Out: Send + 'static> Run<Out> {
             upstream = stage.upstream();
         }
         stages.reverse();
-        Report { stages, failures: Vec::new() }
+        Report { stages, ..Report::default() }
     }
 
     /// Returns a handle that reports the counts of the run from another task, for example for a page of metrics.
@@ -257,6 +268,46 @@ impl<Out: Send + 'static> Run<Out> {
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         Monitor::of(&(Arc::clone(&self.port) as Arc<dyn Upstream>))
+    }
+
+    /// Returns a stream of the counts of every stage, for a progress bar: one value at once, one value every `every`, and a
+    /// last value at the end of the run. Then the stream ends.
+    ///
+    /// The time is the time of tokio's clock. A receiver that is late misses values, and gets no backlog. The stream keeps no
+    /// part of the run alive, as a [`Monitor`] does. The run has ended when no job of any stage is left: outputs that no
+    /// receiver has taken do not delay the last value. If the run is not dropped at its end, the last value comes with the
+    /// next tick.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `every` is zero, or if the runtime has no timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use futures_util::StreamExt;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let nap = Arc::new(|_: u64| async { Ok(tokio::time::sleep(Duration::from_secs(1)).await) });
+    /// let run = Run::spawn(Scope::default(), Source::new(0..4), Settings::new("nap", 1), nap);
+    /// let mut counts = run.watch(Duration::from_millis(1500));
+    /// let bar = tokio::spawn(async move {
+    ///     let mut succeeded = Vec::new();
+    ///     while let Some(stages) = counts.next().await {
+    ///         succeeded.push(stages[0].counts.succeeded);
+    ///     }
+    ///     succeeded
+    /// });
+    /// run.collect().await?;
+    /// assert_eq!(bar.await?, [0, 1, 2, 4]); // at 0 s, 1.5 s, 3 s and at the end
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn watch(&self, every: Duration) -> impl Stream<Item = Vec<StageReport>> + Send + Unpin + use<Out> {
+        self.monitor().watch(every)
     }
 
     /// Cancels the run: every job is dropped at the next await. The run still yields the completed outputs (in order: up
@@ -290,6 +341,49 @@ impl<Out: Send + 'static> Run<Out> {
         self.port.cancel(Cancelled::Run);
     }
 
+    /// Takes no more items. The run still yields the outputs of the jobs that have started, and then ends without a failure.
+    ///
+    /// In a chain of stages, the *first* stage takes no more items, also if this method is called after the run was moved
+    /// into the source of a second run and on the second run. The later stages complete all items that are in the chain.
+    /// For producers and consumers, no further producer starts, the producers that have started complete, and the consumers
+    /// receive the whole queue.
+    ///
+    /// Items that were taken and never started count as [never started](crate::Counts::never_started). With
+    /// [`Source::kept`], the items come back in the order of the takes, followed by the rest of the source. An item that
+    /// waits in [`Taken::before_start`](crate::Taken::before_start), for a permit for instance, was never started, and neither was an item
+    /// that a limiter holds.
+    ///
+    /// A source that is not kept is dropped soon after the call, before the end of the run. So a task or a job that sends
+    /// to a full channel of the source gets an error, and does not wait for a place.
+    ///
+    /// A second call has no effect, and neither has a call after the end of the source. [`Run::drain`] sets a limit to
+    /// the time of the remaining jobs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let double = Arc::new(|x: u64| async move { Ok(x * 2) });
+    /// let (numbers, kept) = Source::new(0_u64..).kept();
+    /// let mut run = Run::spawn(Scope::default(), numbers, Settings::new("double", 2).ordered(), double);
+    /// let mut outputs = Vec::new();
+    /// while let Some(output) = run.next().await {
+    ///     outputs.push(output?);
+    ///     if outputs.len() == 10 {
+    ///         run.stop_taking();
+    ///     }
+    /// }
+    /// let mut rest = kept.take().expect("the run is over");
+    /// assert_eq!(rest.next().await.transpose()?, Some(outputs.len() as u64));
+    /// # Ok(()) }
+    /// ```
+    pub fn stop_taking(&self) {
+        stop_taking_chain(&*self.port);
+    }
+
     /// Waits until the run has ended, discards the outputs, and returns the report: the counts of all items, and the
     /// failures that the run did not yield.
     ///
@@ -317,10 +411,7 @@ impl<Out: Send + 'static> Run<Out> {
     /// ```
     pub async fn finish(mut self) -> Report {
         while let Some(finished) = poll_fn(|cx| self.poll_finished(cx)).await {
-            match finished.result {
-                Ok(_) => self.port.discard(VecDeque::from([finished])),
-                Err(failure) => self.keep(failure),
-            }
+            self.discard(finished);
         }
         let (cause, others) = self.port.take_failures();
         for failure in cause.into_iter().chain(others) {
@@ -329,6 +420,14 @@ impl<Out: Send + 'static> Run<Out> {
         // The counts of the report include the failures that are not kept.
         self.unkept = 0;
         Report { failures: std::mem::take(&mut self.kept), ..self.report() }
+    }
+
+    /// Drops an output, and keeps a failure for the report.
+    pub(super) fn discard(&mut self, finished: Output<Out>) {
+        match finished.result {
+            Ok(_) => self.port.discard(VecDeque::from([finished])),
+            Err(failure) => self.keep(failure),
+        }
     }
 
     #[inline]

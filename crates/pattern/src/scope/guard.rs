@@ -44,6 +44,17 @@ impl ScopeGuard {
         self.shared.cancelled_by_now()
     }
 
+    /// Waits until a drain of the scope begins.
+    pub(crate) async fn draining(&self) {
+        self.shared.draining().await;
+    }
+
+    /// Returns the cause if the scope accepts no run: the scope is cancelled, the deadline has passed, or the scope drains.
+    /// Called after the creation of the guard: a drain then waits for the guard, or this method sees the drain.
+    pub(crate) fn refused_by_now(&self) -> Option<Cancelled> {
+        self.stopped_by_now().or_else(|| self.shared.is_draining().then_some(Cancelled::Scope))
+    }
+
     /// Waits until the token is cancelled. `Scope::cancel` wakes the waker of the last poll before the call returns. The
     /// future has no timer for the deadline; [`Self::stopped`] has.
     pub(crate) fn cancelled_owned(&self) -> WaitForCancellationFutureOwned {

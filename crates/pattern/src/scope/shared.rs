@@ -1,10 +1,11 @@
 //! The state of a scope, shared by the owners and the guards.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -15,6 +16,7 @@ use crate::failure::{Cancelled, Failure};
 use crate::settings::OnFailure;
 use crate::util::mutex::Mutex;
 use crate::util::panic::drop_quietly;
+use crate::util::sync::atomic::{AtomicBool, Ordering, fence};
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -22,6 +24,10 @@ pub(super) struct Shared {
     deadline: Option<Arc<Deadline>>,
     tracker: TaskTracker,
     parent: Option<Arc<Shared>>,
+    /// The scope accepts no run and no task any more.
+    draining: AtomicBool,
+    /// Wakes the runs of the scope and of its children after a drain of one of these scopes has begun.
+    drained: Notify,
     unreported: Mutex<Failures>,
     /// Wakes the watcher of the scope, if any.
     watched: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -49,7 +55,16 @@ impl Shared {
         let tracker = TaskTracker::new();
         tracker.close();
         let cancellation = watcher.map(|watcher| watch(signal.token(), watcher));
-        Self { signal, deadline, tracker, parent, unreported: Mutex::default(), watched: cancellation }
+        Self {
+            signal,
+            deadline,
+            tracker,
+            parent,
+            draining: AtomicBool::new(false),
+            drained: Notify::new(),
+            unreported: Mutex::default(),
+            watched: cancellation,
+        }
     }
 
     pub(super) fn token(&self) -> &CancellationToken {
@@ -79,6 +94,60 @@ impl Shared {
         if !self.cancel_if_passed() {
             self.signal.cancel(Cancelled::Scope);
         }
+    }
+
+    /// Cancels the scope at the forced end of a drain.
+    pub(super) fn cancel_drain(&self) {
+        if !self.cancel_if_passed() {
+            self.signal.cancel(Cancelled::Drain);
+        }
+    }
+
+    /// Waits until no run and no task is left in the scope and in its children.
+    pub(super) async fn emptied(&self) {
+        // A new task may have come after the end reported by the wait.
+        while !self.tracker.is_empty() {
+            self.tracker.wait().await;
+        }
+    }
+
+    /// Begins a drain: from here on, the scope and the children accept no run and no task.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        // Either a run or a task that enters the scope sees the flag, or the drain sees the guard of the run or the task.
+        fence(Ordering::SeqCst);
+        self.outermost().drained.notify_waiters();
+    }
+
+    /// Returns whether the scope, or a parent, drains. The scope of the jobs of a run is an end of the search: the runs
+    /// and tasks of a job belong to the job, and a drain lets the job complete.
+    pub(super) fn is_draining(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.drained_together().any(|scope| scope.draining.load(Ordering::Relaxed))
+    }
+
+    /// Waits until the scope or a parent drains.
+    pub(super) async fn draining(&self) {
+        let outermost = self.outermost();
+        loop {
+            let mut notified = pin!(outermost.drained.notified());
+            notified.as_mut().enable();
+            if self.is_draining() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Returns the scope and the parents whose drain includes the scope.
+    fn drained_together(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| {
+            if scope.watched.is_none() { scope.parent.as_deref() } else { None }
+        })
+    }
+
+    fn outermost(&self) -> &Self {
+        self.drained_together().last().unwrap_or(self)
     }
 
     fn cancel_if_passed(&self) -> bool {
@@ -130,7 +199,17 @@ impl Shared {
     /// Records a failure, and then cancels the scope if failures stop the scope.
     pub(super) fn fail(&self, failure: Failure, on_failure: OnFailure) {
         self.record(failure);
-        if on_failure == OnFailure::Stop {
+        self.stop_by_policy(on_failure);
+    }
+
+    /// Cancels the scope if the last recorded failure stops the scope.
+    pub(super) fn stop_by_policy(&self, on_failure: OnFailure) {
+        let stops = match on_failure {
+            OnFailure::Stop => true,
+            OnFailure::Continue => false,
+            OnFailure::Tolerate(failures) => self.recorded() > failures,
+        };
+        if stops {
             self.cancel();
         }
     }

@@ -128,15 +128,14 @@ impl<T> End<T> {
             return;
         };
         // A failure without a handle must be recorded before the stop, too.
-        let stops = self.on_failure == OnFailure::Stop || handle.is_closed();
+        // The scope counts the failures that it tolerates.
+        let records = self.on_failure != OnFailure::Continue || handle.is_closed();
         let failure = self.failure(scope, cause);
-        if by_hand || !stops {
+        if by_hand || !records {
             return self.send(scope, Ended::Failed(failure));
         }
         let recorded = scope.try_record(failure);
-        if self.on_failure == OnFailure::Stop {
-            scope.cancel();
-        }
+        scope.stop_by_policy(self.on_failure);
         self.send(scope, recorded.map_or_else(Ended::Counted, Ended::Kept));
     }
 

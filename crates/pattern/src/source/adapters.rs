@@ -41,6 +41,10 @@ impl<T, I: Iterator<Item = T> + Send> PollSource<T> for IteratorSource<I> {
         false
     }
 
+    fn stop(&mut self) {
+        self.items = None;
+    }
+
     fn release(&mut self) {
         self.items = None;
     }
@@ -93,6 +97,10 @@ where
         true
     }
 
+    fn stop(&mut self) {
+        self.stream = None;
+    }
+
     fn release(&mut self) {
         self.stream = None;
     }
@@ -134,6 +142,10 @@ impl<T: Send> PollSource<T> for ChannelSource<T> {
 
     fn needs_polling(&self) -> bool {
         false
+    }
+
+    fn stop(&mut self) {
+        self.receiver = None;
     }
 
     fn release(&mut self) {
@@ -204,6 +216,10 @@ impl<R: Receiver<T>, T: Send> PollSource<T> for ReceiverSource<R, T> {
 
     fn needs_polling(&self) -> bool {
         false
+    }
+
+    fn stop(&mut self) {
+        self.receiver = None;
     }
 
     fn release(&mut self) {

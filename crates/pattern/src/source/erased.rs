@@ -200,6 +200,8 @@ impl<T: Send + 'static> Source<T> {
                 match polled {
                     PollBatch::Pending if batch.is_empty() => return Poll::Pending,
                     PollBatch::Quiescent if batch.is_empty() && !self.seal() => {}
+                    // All items so far are held.
+                    PollBatch::Ready if batch.is_empty() => {}
                     _ => {
                         proceed.made_progress();
                         return Poll::Ready(polled);
@@ -292,15 +294,30 @@ impl<T> Source<T> {
         self.inner.held()
     }
 
+    /// Returns whether the source is in the wait list of a limiter, or holds a permit of an item that it holds.
+    pub(crate) fn waits_for_permits(&self) -> bool {
+        self.inner.waits_for_permits()
+    }
+
     /// Takes out the items that the source holds, in the order of their numbers.
     pub(crate) fn take_held(&mut self) -> VecDeque<Item<T>> {
         self.inner.take_held()
+    }
+
+    /// Ends a source that no poll follows, while the jobs of the run complete.
+    pub(crate) fn stop(&mut self) {
+        self.inner.stop();
     }
 
     /// Ends the source, and releases its value.
     pub(super) fn release(&mut self) {
         self.state = State::Exhausted;
         self.inner.release();
+    }
+
+    /// Returns whether the source keeps items that are given back.
+    pub(super) fn keeps(&self) -> bool {
+        self.inner.keeps()
     }
 
     /// Returns whether the source keeps items that are given back. If so, the source is made ready for one more run.

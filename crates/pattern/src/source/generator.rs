@@ -223,6 +223,10 @@ impl<T: Send> PollSource<T> for GeneratorSource<T> {
         true
     }
 
+    fn stop(&mut self) {
+        self.end();
+    }
+
     fn release(&mut self) {
         self.end();
     }

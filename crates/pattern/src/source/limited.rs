@@ -50,6 +50,8 @@ struct LimitedSource<In, A, F> {
     spare_waker: Option<Arc<HeldWaker>>,
     /// The inner source has no more items.
     exhausted: bool,
+    /// The run takes no more items.
+    stopped: bool,
     /// The name of the stage.
     stage: Arc<str>,
     /// Panics of the drops of permits that were not used.
@@ -63,7 +65,8 @@ type Waiting<F> = Pin<Box<Option<Unconstrained<F>>>>;
 struct Held<In, F> {
     index: usize,
     value: In,
-    future: Waiting<F>,
+    /// `None` once the run takes no more items.
+    future: Option<Waiting<F>>,
     waker: Arc<HeldWaker>,
 }
 
@@ -144,6 +147,7 @@ impl<In: Send + 'static> Source<In> {
             spares: Vec::new(),
             spare_waker: None,
             exhausted: false,
+            stopped: false,
             stage,
             panicked: Vec::new(),
         })
@@ -165,14 +169,15 @@ where
         for seq in numbers.drain(..) {
             // An item that was yielded is not held any more.
             let Some(held) = self.held.get_mut(&seq) else { continue };
+            let Some(future) = &mut held.future else { continue };
             // The swap acquires the writes of the callers that woke the item.
             held.waker.listed.swap(false, Ordering::AcqRel);
             let waker = Waker::from(Arc::clone(&held.waker));
-            let polled = poll_future(held.future.as_mut(), &mut Context::from_waker(&waker));
+            let polled = poll_future(future.as_mut(), &mut Context::from_waker(&waker));
             if let Poll::Ready(acquired) = polled
                 && let Some(held) = self.held.remove(&seq)
             {
-                self.keep_spare(held.future);
+                held.future.into_iter().for_each(|future| self.keep_spare(future));
                 let position = Position { index: held.index, seq };
                 into.push_ready(Item { position, value: Admitted::with(held.value, acquired) });
             }
@@ -188,10 +193,11 @@ where
         into: &mut ItemBatch<Admitted<In, P>>,
     ) -> PollBatch {
         let mut batch = mem::take(&mut self.batch);
+        // The inner source may hold items, too: their numbers are numbers of this stage.
+        batch.number_from(into.next_number());
         let polled = self.source.poll_batch(cx, max, &mut batch);
+        into.number_from(batch.next_number());
         while let Some(Item { position, value }) = batch.pop_front() {
-            let seq = into.take_number();
-            let position = Position { index: position.index, seq };
             if let Some(value) = self.admit(position, value) {
                 into.push_ready(Item { position, value });
             }
@@ -219,7 +225,7 @@ where
                 Some(Admitted::with(value, acquired))
             }
             Poll::Pending => {
-                let held = Held { index: position.index, value, future: waiting, waker };
+                let held = Held { index: position.index, value, future: Some(waiting), waker };
                 self.held.insert(position.seq, held);
                 None
             }
@@ -264,6 +270,7 @@ where
 }
 
 #[cold]
+#[allow(clippy::unnecessary_box_returns, reason = "a refusal is rare, and stays in its box until the job")]
 fn refuse(cause: Result<anyhow::Error, Payload>, later: Vec<Payload>) -> Box<Refusal> {
     Box::new(Refusal { cause, later })
 }
@@ -289,14 +296,14 @@ where
             if self.exhausted {
                 break PollBatch::Exhausted;
             }
-            if left == 0 {
+            if left == 0 && self.source.held() == 0 {
                 // Without room, only a grant gives the stage an item.
                 break if max == 0 && into.is_empty() { PollBatch::Pending } else { PollBatch::Ready };
             }
             match self.take_new(cx, left, into) {
                 PollBatch::Exhausted => self.exhausted = true,
                 // All items so far are held.
-                PollBatch::Ready if into.is_empty() => {}
+                PollBatch::Ready if into.is_empty() && left > 0 => {}
                 polled => break polled,
             }
         };
@@ -351,8 +358,22 @@ where
         self.source.release();
     }
 
+    /// Leaves the wait lists of the limiters, and gives granted permits back: another run may wait for a permit, while the
+    /// jobs of this run complete.
+    fn stop(&mut self) {
+        self.stopped = true;
+        for held in self.held.values_mut() {
+            self.panicked.extend(drop_caught(held.future.take()));
+        }
+        self.source.stop();
+    }
+
     fn held(&self) -> usize {
-        self.held.len()
+        self.held.len() + self.source.held()
+    }
+
+    fn waits_for_permits(&self) -> bool {
+        !self.stopped && !self.held.is_empty()
     }
 
     fn take_held(&mut self) -> VecDeque<Item<Admitted<In, P>>> {
@@ -362,7 +383,11 @@ where
             let position = Position { index: held.index, seq };
             Item { position, value: Admitted::new(held.value) }
         });
-        items.collect()
+        let mut items: VecDeque<_> = items.collect();
+        let inner = self.source.take_held().into_iter();
+        items.extend(inner.map(|Item { position, value }| Item { position, value: Admitted::new(value) }));
+        items.make_contiguous().sort_unstable_by_key(|item| item.position.seq);
+        items
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, Admitted<In, P>)>) -> VecDeque<(usize, Admitted<In, P>)> {
@@ -375,10 +400,7 @@ where
 impl<In, A, F> LimitedSource<In, A, F> {
     /// Passes the values on that were found during the close of the inner source, and the panics of permits.
     fn pass_on<P: Default>(&mut self, inner: Closed<In>, closed: &mut Closed<Admitted<In, P>>) {
-        let Closed { between, cause, failures } = inner;
-        closed.between.extend(between.into_iter().map(|(index, value)| (index, Admitted::new(value))));
-        closed.cause = closed.cause.take().or(cause);
-        closed.failures.extend(failures);
+        closed.extend(inner, Admitted::new);
         let panicked = self
             .panicked
             .drain(..)

@@ -39,6 +39,24 @@ impl<T> Default for Closed<T> {
     }
 }
 
+impl<T> Closed<T> {
+    /// Adds the values found while an inner source was closed.
+    pub(super) fn extend<U>(&mut self, inner: Closed<U>, convert: impl Fn(U) -> T) {
+        let Closed { between, cause, failures } = inner;
+        self.between.extend(between.into_iter().map(|(index, value)| (index, convert(value))));
+        self.failures.extend(failures);
+        // A cancellation does not mask the failure of another source, and adds no information to a first cause.
+        match (&self.cause, cause) {
+            (Some(first), Some(cause)) if first.is_cancelled() && !cause.is_cancelled() => {
+                self.cause = Some(cause);
+            }
+            (Some(_), Some(cause)) if !cause.is_cancelled() => self.failures.push(cause),
+            (None, cause) => self.cause = cause,
+            _ => {}
+        }
+    }
+}
+
 /// The implementation of a source.
 ///
 /// A source drops its iterator, stream or generator as soon as the value is exhausted, since a job may wait for the drop
@@ -93,6 +111,10 @@ pub(crate) trait PollSource<T>: Send {
     /// in the wait list of a queue.
     fn release(&mut self) {}
 
+    /// Ends a source that no poll follows, while the jobs of the run complete: a source without a
+    /// [`Kept`](super::Kept) drops its value, for which a job may wait. A source around another source stops that source.
+    fn stop(&mut self) {}
+
     /// Takes back items that were taken and never started. A source that keeps no such items returns the items.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
         items
@@ -103,9 +125,19 @@ pub(crate) trait PollSource<T>: Send {
         0
     }
 
+    /// Returns whether the source is in the wait list of a limiter, or holds a permit of an item that it holds.
+    fn waits_for_permits(&self) -> bool {
+        false
+    }
+
     /// Takes out the items that the source holds, in the order of their numbers.
     fn take_held(&mut self) -> VecDeque<Item<T>> {
         VecDeque::new()
+    }
+
+    /// Returns whether the source keeps items that are given back.
+    fn keeps(&self) -> bool {
+        false
     }
 
     /// Returns whether the source keeps items that are given back. If so, the source is made ready for one more run.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource};
-use crate::item::ItemBatch;
+use crate::item::{Item, ItemBatch};
 use crate::upstream::Upstream;
 use crate::util::mutex::Mutex;
 
@@ -100,6 +100,10 @@ struct Resumed<T> {
 
 impl<T: Send> PollSource<T> for Resumed<T> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        if max == 0 {
+            // Only the rest holds items.
+            return self.rest.poll_batch(cx, 0, into);
+        }
         for taken in 0..max {
             match self.never_started.pop_front() {
                 Some((index, item)) => into.push(index, item),
@@ -153,6 +157,18 @@ impl<T: Send> PollSource<T> for Resumed<T> {
             items.into_iter().rev().for_each(|item| self.never_started.push_front(item));
         }
         VecDeque::new()
+    }
+
+    fn held(&self) -> usize {
+        self.rest.held()
+    }
+
+    fn take_held(&mut self) -> VecDeque<Item<T>> {
+        self.rest.take_held()
+    }
+
+    fn keeps(&self) -> bool {
+        true
     }
 
     fn keep_again(&mut self) -> bool {
@@ -213,6 +229,18 @@ impl<T: Send + 'static> PollSource<T> for Keeper<T> {
 
     fn release(&mut self) {
         self.resumed_mut().release();
+    }
+
+    fn held(&self) -> usize {
+        self.resumed().held()
+    }
+
+    fn take_held(&mut self) -> VecDeque<Item<T>> {
+        self.resumed_mut().take_held()
+    }
+
+    fn keeps(&self) -> bool {
+        true
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {

@@ -10,6 +10,7 @@ use super::shutdown;
 use crate::failure::{Cancelled, Failure};
 use crate::item::{ItemBatch, Output};
 use crate::report::StageReport;
+use crate::settings::OnFailure;
 use crate::source::PollBatch;
 use crate::upstream::{Upstream, Watch, poll_chain_finished};
 
@@ -44,6 +45,9 @@ pub(crate) trait OutputPort<Out>: Upstream {
     /// Returns the largest number of outputs that a receiver yields before a call of `deliver`: after more outputs,
     /// the workers would wait for the receiver.
     fn largest_portion(&self) -> usize;
+
+    /// Returns the effect of a failure on the rest of the run.
+    fn on_failure(&self) -> OnFailure;
 
     /// Takes the deliverable outputs of a run that is being closed.
     fn take_rest(&self) -> VecDeque<Output<Out>>;
@@ -127,6 +131,10 @@ impl<In: Send, Out: Send> OutputPort<Out> for StageShared<In, Out> {
         (bound / 8).max((bound / 2).min(8)).clamp(1, 256)
     }
 
+    fn on_failure(&self) -> OnFailure {
+        self.settings.on_failure
+    }
+
     fn take_rest(&self) -> VecDeque<Output<Out>> {
         self.with(super::state::State::take_deliverable)
     }
@@ -177,6 +185,10 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
         self.stop_unwanted()
     }
 
+    fn stop_taking(&self) {
+        StageShared::stop_taking(self);
+    }
+
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {
@@ -186,6 +198,10 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
             state.await_output(&mut waker);
             Poll::Pending
         })
+    }
+
+    fn is_finished(&self) -> bool {
+        self.with(|state| state.is_finished())
     }
 
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {

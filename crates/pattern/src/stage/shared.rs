@@ -3,6 +3,7 @@
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Wake;
 
 use tokio::time::Instant;
 
@@ -186,17 +187,40 @@ impl<In, Out> StageShared<In, Out> {
         &self.signal
     }
 
-    /// Returns whether no more jobs may start.
+    /// Returns whether no further job starts, also if the jobs that have started complete.
+    #[inline]
+    pub(super) fn is_halted(&self) -> bool {
+        self.signal.is_halted()
+    }
+
+    /// Takes no more items, and completes the jobs that have started.
+    ///
+    /// Every waiting job is polled once: a job that waits before its start gives its item back.
+    pub(super) fn stop_taking(&self) {
+        let slots = self.with(|state| {
+            let slots = state.stop_taking();
+            if slots.is_some() {
+                // Under the lock: a worker that is woken or takes a slot afterwards sees the flag.
+                self.signal.halt();
+            }
+            slots
+        });
+        for slot in slots.into_iter().flatten() {
+            slot.wake();
+        }
+    }
+
+    /// Returns whether the run stops, or is to stop.
     #[inline]
     pub(super) fn is_stopping(&self) -> bool {
         self.signal.is_set()
     }
 
-    /// Returns whether a worker with the limit of change `seen` returns to the state before it starts a job: the run stops,
-    /// or the limit has changed.
+    /// Returns whether a worker with the limit of change `seen` returns to the state before it starts a job: no further job
+    /// starts, or the limit has changed.
     #[inline]
     pub(super) fn interrupts(&self, seen: usize) -> bool {
-        self.signal.is_any_set() && (self.signal.is_set() || self.limit_changes() != seen)
+        self.signal.is_any_set() && (self.signal.is_halted() || self.limit_changes() != seen)
     }
 
     /// Returns the number of changes of the limit.

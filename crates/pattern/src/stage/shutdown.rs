@@ -162,6 +162,9 @@ impl<In, Out> Drop for Closing<'_, In, Out> {
             {
                 stage.fail(Cause::from_panic(payload));
             }
+            for failure in self.closed.failures.drain(..) {
+                self.stage.record(failure);
+            }
             self.give_back_between();
             dispose(self.stage, self.source.take());
         }

@@ -2,7 +2,7 @@
 //!
 //! Every part of the state is a file with private fields. The file states the invariant of the part, and has the only
 //! writers of the fields. A transition stores the necessary effects in [`Effects`]; `shared.rs` carries the effects
-//! out after the unlock. The invariants I1 to I10 are in `README.md` next to this file.
+//! out after the unlock. The invariants I1 to I13 are in `README.md` next to this file.
 
 mod admission;
 mod input;
@@ -51,10 +51,12 @@ pub(super) struct State<In, Out> {
     name: Arc<str>,
     /// The number of jobs at once. Under a limit that changes, perhaps 0, and less than the number of running jobs.
     limit: usize,
-    /// The limit may change.
-    live: bool,
+    /// The most running jobs of a report. After a change to a lower limit, more jobs than the limit run.
+    most_running: usize,
     threads: usize,
     on_failure: OnFailure,
+    /// The number of failures that did not stop the run under [`OnFailure::Tolerate`].
+    tolerated: usize,
     delivery: Delivery,
     input: Input<In>,
     admission: Admission,
@@ -118,9 +120,13 @@ impl<In, Out> State<In, Out> {
         Self {
             name: Arc::clone(&settings.name),
             limit: settings.limit.get(),
-            live: matches!(settings.limit, JobLimit::Live(_)),
+            most_running: match &settings.limit {
+                JobLimit::Fixed(limit) => limit.get(),
+                JobLimit::Live(_) => usize::MAX,
+            },
             threads,
             on_failure: settings.on_failure,
+            tolerated: 0,
             delivery,
             input: Input::new(source),
             admission: Admission::new(settings.bound()),
@@ -185,8 +191,7 @@ impl<In, Out> State<In, Out> {
     pub(super) fn counts(&self) -> Counts {
         // From the first wait on, all jobs of a batch may run at once.
         let jobs = if self.workers.has_waited() { self.workers.in_flight() } else { self.workers.busy() };
-        // After a change to a lower limit, more jobs than the limit run.
-        self.admission.counts(if self.live { jobs } else { jobs.min(self.limit) })
+        self.admission.counts(jobs.min(self.most_running))
     }
 
     /// Returns whether the stage is at its bound with nothing but outputs, and waits for a receiver.
@@ -243,6 +248,17 @@ impl<In, Out> State<In, Out> {
         self.effects.stop_upstream = true;
     }
 
+    /// Takes no more items: items that have not started are never started. Returns the slots of all jobs, or `None` if the
+    /// run has stopped, all items have completed, or this is not the first call.
+    pub(super) fn stop_taking(&mut self) -> Option<Vec<Arc<Slot<Out>>>> {
+        if self.is_stopped() || self.is_over() || self.input.is_halted() {
+            return None;
+        }
+        self.input.halt();
+        self.workers.notify_parked(&mut self.effects.wakes);
+        Some(self.jobs.all())
+    }
+
     /// Stops the run for a cause that belongs to no item.
     pub(super) fn fail(&mut self, cause: Cause) {
         let failure = self.failure(cause);
@@ -278,19 +294,29 @@ impl<In, Out> State<In, Out> {
 
     /// Records a failure that the source yielded in place of the next item.
     fn forward(&mut self, failure: Failure) {
-        match self.on_failure {
-            OnFailure::Stop => {
-                if let Some(failure) = self.outcome.forward(failure) {
-                    self.stop(Stop::Here, Some(failure));
-                }
+        if self.failure_stops() {
+            if let Some(failure) = self.outcome.forward(failure) {
+                self.stop(Stop::Here, Some(failure));
             }
-            OnFailure::Continue => {
-                let seq = self.input.next_seq();
-                self.input.number(1);
-                self.admission.pass();
-                let index = failure.index().unwrap_or(usize::MAX);
-                self.output.push(Output { position: Position { index, seq }, result: Err(failure) });
-                self.notify_receiver();
+            return;
+        }
+        let seq = self.input.next_seq();
+        self.input.number(1);
+        self.admission.pass();
+        let index = failure.index().unwrap_or(usize::MAX);
+        self.output.push(Output { position: Position { index, seq }, result: Err(failure) });
+        self.notify_receiver();
+    }
+
+    /// Counts a failure; returns whether the failure stops the run.
+    fn failure_stops(&mut self) -> bool {
+        match self.on_failure {
+            OnFailure::Stop => true,
+            OnFailure::Continue => false,
+            OnFailure::Tolerate(failures) => {
+                let tolerates = self.tolerated < failures;
+                self.tolerated += usize::from(tolerates);
+                !tolerates
             }
         }
     }
@@ -497,7 +523,7 @@ impl<In, Out> State<In, Out> {
     /// Puts a counted output into the queue of outputs. If failures stop the run, a failure stops the run here.
     fn put(&mut self, output: Output<Out>) {
         match output {
-            Output { result: Err(failure), .. } if self.on_failure == OnFailure::Stop => {
+            Output { result: Err(failure), .. } if self.failure_stops() => {
                 self.stop(Stop::Here, Some(failure));
             }
             output => self.output.push(output),
@@ -514,12 +540,11 @@ impl<In, Out> State<In, Out> {
 
     /// Records a cause that belongs to no item. The cause stops the run if failures stop the run.
     pub(super) fn fail_by_policy(&mut self, cause: Cause) {
-        match self.on_failure {
-            OnFailure::Stop => self.fail(cause),
-            OnFailure::Continue => {
-                let failure = self.failure(cause);
-                self.record(failure);
-            }
+        if self.failure_stops() {
+            self.fail(cause);
+        } else {
+            let failure = self.failure(cause);
+            self.record(failure);
         }
     }
 
@@ -635,6 +660,11 @@ impl<In, Out> State<In, Out> {
     /// all outputs of an abandoned run. Failures of an abandoned run stay in the queue, ahead of later failures.
     pub(super) fn take_undeliverable(&mut self) -> VecDeque<Output<Out>> {
         if !self.abandoned {
+            if self.input.is_halted() && !self.is_stopped() {
+                // The items of the gaps were never started.
+                self.output.close_gaps();
+                self.notify_receiver();
+            }
             return self.output.take_held_back();
         }
         self.output.take_all_if(|output| output.result.is_ok())
@@ -787,7 +817,12 @@ mod tests {
                 Next::Run => (self.held, self.counted) = (self.items.len(), true),
                 Next::Park => self.mode = Mode::Parked,
                 Next::Leave => self.mode = Mode::Leaving,
-                Next::Poll(_) | Next::Seal(_) | Next::Retry | Next::Resume(..) | Next::Sweep(_) => {}
+                Next::Poll(_)
+                | Next::Seal(_)
+                | Next::Halt(_)
+                | Next::Retry
+                | Next::Resume(..)
+                | Next::Sweep(_) => {}
             }
             next
         }

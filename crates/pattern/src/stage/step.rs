@@ -67,6 +67,8 @@ pub(super) enum Next<In, Out> {
     Poll(Lease<In>),
     /// End the quiescent source, and return the source with the result.
     Seal(Source<In>),
+    /// Stop the source of a halted input or of a stopped run, and return the source.
+    Halt(Source<In>),
     /// Ask again, after other tasks of the thread have run.
     Retry,
     /// Wait until woken. The registry has the waker of the worker.

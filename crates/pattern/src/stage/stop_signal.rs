@@ -8,14 +8,16 @@ use tokio::sync::Notify;
 use crate::util::sync::atomic::{AtomicU8, Ordering};
 
 const RUNNING: u8 = 0;
+/// The run takes no more items, and completes the jobs that have started.
+const HALTED: u8 = 1;
 /// A scope was cancelled. The first task that sees the flag stops the run.
-const REQUESTED: u8 = 1;
+const REQUESTED: u8 = 2;
 /// The run has stopped, and its first cause is known.
-const CONFIRMED: u8 = 2;
+const CONFIRMED: u8 = 4;
 /// The two bits of a stop.
 const STOP: u8 = REQUESTED | CONFIRMED;
 /// The limit of the stage may change. The bit is set before the first worker, and stays.
-const LIVE: u8 = 4;
+const LIVE: u8 = 8;
 
 /// Signals the stop of a run to workers that are between two looks at the state.
 ///
@@ -36,10 +38,17 @@ impl StopSignal {
         Self { state: AtomicU8::new(if live { LIVE } else { RUNNING }), requested: Notify::new() }
     }
 
-    /// Returns whether a worker has a reason to look closer before every item: the run stops, or the limit may change.
+    /// Returns whether a worker has a reason to look closer before every item: no further job starts, or the limit may
+    /// change.
     #[inline]
     pub(super) fn is_any_set(&self) -> bool {
         self.state.load(Ordering::Relaxed) != RUNNING
+    }
+
+    /// Returns whether no further job starts: the run takes no more items, stops, or is to stop.
+    #[inline]
+    pub(super) fn is_halted(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & (HALTED | STOP) != 0
     }
 
     /// Returns whether the run stops, or is to stop.
@@ -52,6 +61,11 @@ impl StopSignal {
     #[inline]
     pub(super) fn is_requested(&self) -> bool {
         self.state.load(Ordering::Relaxed) & STOP == REQUESTED
+    }
+
+    /// Records that the run takes no more items.
+    pub(super) fn halt(&self) {
+        self.state.fetch_or(HALTED, Ordering::Relaxed);
     }
 
     /// Records that the run has stopped.

@@ -16,6 +16,7 @@ use super::worker::WorkerContext;
 use crate::failure::Cause;
 use crate::scope::{Scope, ScopeGuard};
 use crate::settings::OnFailure;
+use crate::upstream::stop_taking_chain;
 use crate::util::panic::catch;
 
 /// Runs the supervisor of a stage.
@@ -29,12 +30,18 @@ where
     let guard = supervision.guard.as_ref().expect("there until dropped");
     let mut stopped = pin!(guard.stopped());
     let mut is_stopped = false;
+    let mut draining = pin!(guard.draining());
+    let mut is_draining = false;
     let mut requested = pin!(stage.signal().requested());
     let mut is_requested = false;
     let mut watch = |cx: &mut Context<'_>| {
         if !is_stopped && let Poll::Ready(by) = stopped.as_mut().poll(cx) {
             is_stopped = true;
             stage.stop_for_scope(by);
+        }
+        if !is_draining && draining.as_mut().poll(cx).is_ready() {
+            is_draining = true;
+            stop_taking_chain(stage);
         }
         if !is_requested && requested.as_mut().poll(cx).is_ready() {
             is_requested = true;
@@ -127,7 +134,7 @@ impl<In: Send + 'static, Out: Send + 'static, W: Work<In, Out>> Supervision<In, 
         let waker = Waker::from(Arc::clone(stage.signal()));
         // `stopped_by_now` sees a cancelled token, too.
         let _ = signalled.as_mut().poll(&mut Context::from_waker(&waker));
-        if let Some(by) = guard.stopped_by_now() {
+        if let Some(by) = guard.refused_by_now() {
             stage.cancel(by);
         }
         Self { stage, context: Some(context), guard: Some(guard), shut_down: false, _signalled: signalled }

@@ -11,9 +11,10 @@ use std::thread;
 use pin_project_lite::pin_project;
 
 use super::shared::StageShared;
-use crate::failure::{Cause, Failure};
+use crate::failure::{Cause, Failure, Panic, TimedOut};
 use crate::item::{Item, Position};
 use crate::job::Job;
+use crate::observer::{Outcome, Start};
 use crate::scope::Scope;
 use crate::util::panic::poll_then_drop;
 
@@ -83,6 +84,58 @@ pub trait Work<In, Out>: Send + Sync + 'static {
     /// Works on an item. Runs and tasks of the job are started in `scope` (see [`Job::call_in`]); a closure gets the
     /// scope from [`Taken::scope`].
     fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Completed<In, Out>> + Send;
+
+    /// Works on an item of an observed stage, and awaits `start` as the last step before the job. The other methods of the
+    /// trait do the same for every stage.
+    ///
+    /// The default implementation awaits `start` and then calls [`work`](Work::work). A work that waits before the start, for a
+    /// permit or a resource, overrides the method. Otherwise an [`Observer`](crate::Observer) sees the wait as a part of the
+    /// job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::{Future, ready};
+    /// use std::sync::Arc;
+    /// use tokio::sync::Semaphore;
+    /// use towpath_pattern::{Completed, Scope, Start, Taken, Work};
+    ///
+    /// struct Doubles(Arc<Semaphore>);
+    ///
+    /// impl Doubles {
+    ///     async fn double(&self, mut taken: Taken<u64, u64>, start: impl Future<Output = ()>) -> Completed<u64, u64> {
+    ///         let permit = taken.before_start(self.0.acquire()).await;
+    ///         start.await;
+    ///         let (item, running) = taken.start();
+    ///         running.complete(permit.map(|_permit| item * 2).map_err(anyhow::Error::from))
+    ///     }
+    /// }
+    ///
+    /// impl Work<u64, u64> for Doubles {
+    ///     async fn work(&self, taken: Taken<u64, u64>, _: &Scope) -> Completed<u64, u64> {
+    ///         self.double(taken, ready(())).await
+    ///     }
+    ///
+    ///     async fn work_observed(&self, taken: Taken<u64, u64>, _: &Scope, start: Start) -> Completed<u64, u64> {
+    ///         self.double(taken, start).await
+    ///     }
+    /// }
+    /// ```
+    fn work_observed(
+        &self,
+        taken: Taken<In, Out>,
+        scope: &Scope,
+        start: Start,
+    ) -> impl Future<Output = Completed<In, Out>> + Send
+    where
+        In: Send,
+        Out: Send,
+    {
+        async move {
+            start.await;
+            self.work(taken, scope).await
+        }
+    }
 
     /// Releases the values that the jobs shared. The release may await. The default implementation does nothing.
     ///
@@ -306,6 +359,48 @@ impl<In, Out> Taken<In, Out> {
         (value, Running { ticket })
     }
 
+    /// Waits until `ready` completes, for work that awaits a permit or a resource before the start.
+    ///
+    /// If the run takes no more items during the wait ([`Run::stop_taking`](crate::Run::stop_taking), or a drain), then the
+    /// item was never started: the item goes back, and the stage drops the work at this await. After a plain `await` before
+    /// the start, the work would continue, and the run would complete the item.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is as cancel safe as `ready`. The item stays in the `Taken`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use tokio::sync::Semaphore;
+    /// use towpath_pattern::{Run, Scope, Settings, Source, Taken};
+    ///
+    /// let permits = Arc::new(Semaphore::new(1));
+    /// let shared = Arc::clone(&permits);
+    /// let double = move |mut taken: Taken<u64, u64>| {
+    ///     let permits = Arc::clone(&shared);
+    ///     async move {
+    ///         let permit = taken.before_start(permits.acquire_owned()).await;
+    ///         let (item, running) = taken.start();
+    ///         running.complete(permit.map(|_permit| item * 2).map_err(anyhow::Error::from))
+    ///     }
+    /// };
+    /// let held = permits.acquire().await?;
+    /// let (source, kept) = Source::new([1, 2, 3]).kept();
+    /// let run = Run::spawn(Scope::default(), source, Settings::new("double", 2), double);
+    /// tokio::task::yield_now().await;
+    /// run.stop_taking(); // all items wait for the permit
+    /// assert!(run.collect().await?.is_empty());
+    /// drop(held);
+    /// assert_eq!(kept.take().expect("the run is over").next().await.transpose()?, Some(1));
+    /// # Ok(()) }
+    /// ```
+    pub fn before_start<F: Future>(&mut self, ready: F) -> impl Future<Output = F::Output> {
+        BeforeStart { ready, taken: self }
+    }
+
     /// Returns the scope of the jobs of the run, for a work that is a closure. If the run is over, the returned scope is
     /// cancelled.
     #[must_use]
@@ -330,11 +425,39 @@ impl<In, Out> Taken<In, Out> {
         RunningJob { job: Some(job.call_in(item, scope)), ticket }
     }
 
+    /// Returns whether the run starts no further job.
+    fn is_withdrawn(&self) -> bool {
+        self.ticket.0.as_ref().is_none_or(|stage| stage.is_halted())
+    }
+
     #[cold]
     fn give_back(&mut self) {
         if let (Some(value), Some(stage)) = (self.value.take(), self.ticket.0.take()) {
             stage.keep_dropped(Item { position: self.position, value });
         }
+    }
+}
+
+pin_project! {
+    /// The wait of an item before its start.
+    struct BeforeStart<'a, F, In, Out> {
+        #[pin]
+        ready: F,
+        taken: &'a mut Taken<In, Out>,
+    }
+}
+
+impl<F: Future, In, Out> Future for BeforeStart<'_, F, In, Out> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.taken.is_withdrawn() {
+            // The worker drops a job without an item.
+            this.taken.give_back();
+            return Poll::Pending;
+        }
+        this.ready.poll(cx)
     }
 }
 
@@ -387,5 +510,18 @@ impl<In, Out> Running<In, Out> {
     #[inline]
     pub fn complete(self, result: anyhow::Result<Out>) -> Completed<In, Out> {
         Completed { ticket: self.ticket, result }
+    }
+}
+
+impl<In, Out> Completed<In, Out> {
+    /// Returns the outcome, as the stage counts the outcome.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match &self.result {
+            Ok(_) => Outcome::Succeeded,
+            Err(error) if Panic::is_in(error) => Outcome::Panicked,
+            Err(error) if TimedOut::is_in(error) => Outcome::TimedOut,
+            Err(_) => Outcome::Errored,
+        }
     }
 }

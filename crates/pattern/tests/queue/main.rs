@@ -8,4 +8,5 @@ mod method_names;
 mod notify;
 mod order;
 mod polls;
+mod priority;
 mod threads;

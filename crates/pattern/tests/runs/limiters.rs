@@ -10,11 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::yield_now;
+use tokio::task::{coop, yield_now};
 use tokio::time::sleep;
-use towpath_pattern::{
-    AsStream, Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow,
-};
+use towpath_pattern::{Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow};
 
 use super::{Bomb, settle};
 
@@ -105,14 +103,44 @@ fn assert_in_order(starts: &Starts) {
     }
 }
 
-/// The first polls are in input order, and without the budget of the task: 3,000 items are far more than the budget of a
-/// poll.
 #[tokio::test]
 async fn items_with_equal_keys_start_in_input_order() {
     let (mut outputs, starts) = start_by_key(Settings::new("by key", 4).capacity(500)).await;
     outputs.sort_unstable();
     assert!(outputs.into_iter().eq(0..3_000));
     assert_in_order(&starts);
+}
+
+/// Counts the first polls without budget. Every poll uses a unit, as the poll of a channel does.
+#[derive(Clone, Default)]
+struct UsesBudget(Arc<AtomicUsize>);
+
+impl Limiter<u32> for UsesBudget {
+    type Permit = ();
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, _: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
+        let denied = Arc::clone(&self.0);
+        async move {
+            denied.fetch_add(usize::from(!coop::has_budget_remaining()), SeqCst);
+            coop::consume_budget().await;
+            Ok(())
+        }
+    }
+}
+
+/// A future without budget would miss its place in a wait list.
+#[tokio::test]
+async fn first_poll_of_a_permit_has_budget() {
+    let limiter = UsesBudget::default();
+    let run = run(
+        Source::new(0..2_000),
+        Settings::new("budget", 1).capacity(2_000),
+        &limiter,
+        |n| async move { Ok(n) },
+    );
+    assert_eq!(run.collect().await.unwrap().len(), 2_000);
+    assert_eq!(limiter.0.load(SeqCst), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -163,6 +191,22 @@ async fn full_stage_of_held_items_continues_with_a_grant() {
     assert!(run.collect().await.unwrap().into_iter().eq(0..50));
 }
 
+/// Items 0 and 5 wait for a permit that another task has, and the outputs of the other items fill the stage.
+#[tokio::test]
+async fn full_stage_with_held_items_continues_with_room() {
+    let limiter = keys(|n| u32::from(n % 5 > 0) * n);
+    let other = limiter.of(0).acquire_owned().await.unwrap();
+    let settings = Settings::new("full", 1).capacity(3);
+    let mut run =
+        run(Source::new([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), settings, &limiter, |n| async move { Ok(n) });
+    for n in [1, 2, 3, 4, 6, 7, 8, 9] {
+        settle().await;
+        assert_eq!(run.next().await.expect("an output").expect("no failure"), n);
+    }
+    drop(other);
+    assert_eq!(run.collect().await.unwrap(), [0, 5]);
+}
+
 /// Which items a stopped run gives back, in which order.
 async fn rest(kept: &towpath_pattern::Kept<u32>) -> Vec<u32> {
     let mut rest = kept.take().expect("the run is over");
@@ -202,6 +246,64 @@ async fn held_items_of_a_cancelled_run_were_never_started() {
     assert!(rest.is_sorted() && rest.starts_with(&[4, 8, 12]), "{rest:?}");
     assert_eq!(rest.len(), 40 - counts.succeeded - 1);
     assert!(limiter.are_free());
+}
+
+/// A job that has started completes, and meanwhile another run uses the permits of the items that wait.
+#[tokio::test]
+async fn stop_taking_gives_the_permits_of_held_items_back() {
+    let limiter = keys(|n| n / 10);
+    let gate = Arc::new(Semaphore::new(0));
+    let wait = Arc::clone(&gate);
+    let job = move |n: u32| {
+        let gate = Arc::clone(&wait);
+        async move {
+            gate.acquire().await?.forget();
+            Ok(n)
+        }
+    };
+    for stop in [Run::stop_taking, Run::cancel] as [fn(&Run<u32>); 2] {
+        let (source, kept) = Source::new([30, 0, 1, 31, 2]).kept();
+        let first = limiter.of(0).acquire_owned().await.unwrap();
+        let run = run(source, Settings::new("held", 2).capacity(8), &limiter, job.clone());
+        settle().await;
+        stop(&run);
+        settle().await;
+        drop(first);
+        assert_eq!(limiter.of(0).available_permits(), 1, "no item of the run waits for it");
+        gate.add_permits(1);
+        let report = run.finish().await;
+        assert_eq!(report.last().succeeded + report.last().cancelled, 1, "{report}");
+        assert_eq!(rest(&kept).await, [0, 1, 31, 2]);
+        gate.forget_permits(1);
+    }
+    assert!(limiter.are_free());
+}
+
+/// A stopped run whose job blocks its thread does not keep a granted permit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_run_gives_permits_back_before_a_blocked_job_ends() {
+    let limiter = keys(|n| u32::from(*n > 0));
+    let (started, wait) = (Arc::new(Semaphore::new(0)), Arc::new(std::sync::Barrier::new(2)));
+    let (start, blocked) = (Arc::clone(&started), Arc::clone(&wait));
+    let job = move |n: u32| {
+        start.add_permits(1);
+        if n == 0 {
+            tokio::task::block_in_place(|| blocked.wait());
+        }
+        async move { Ok(n) }
+    };
+    let held = limiter.of(1).acquire_owned().await.unwrap();
+    let run = run(Source::new(0..4), Settings::new("blocked", 2).capacity(8), &limiter, job);
+    started.acquire().await.unwrap().forget();
+    while run.report().last().taken < 4 {
+        yield_now().await;
+    }
+    run.cancel();
+    drop(held);
+    // The wait lists have no item of the run any more, and a granted permit comes back.
+    drop(limiter.of(1).acquire_owned().await.unwrap());
+    wait.wait();
+    assert_eq!(run.finish().await.last().never_started, 3);
 }
 
 /// Drops the run after every number of yields.

@@ -5,7 +5,7 @@ use towpath_testkit::Case;
 
 /// Under `semaphore`, with the limit of the case.
 fn with_permit<In, J: Job<In>>(semaphore: &Semaphore, case: Case, job: J) -> WithPermit<J> {
-    let pattern = WithPermit::new(semaphore, job).limit(case.limit);
+    let pattern = WithPermit::new(case.limit, semaphore, job);
     pattern.capacity(case.capacity).on_failure(case.on_failure)
 }
 

@@ -52,6 +52,8 @@ pub enum Way {
     KeptAgain,
     Run,
     Produced,
+    Merged,
+    Chunks,
 }
 
 /// A source, and the witnesses of its value.
@@ -76,7 +78,7 @@ pub fn all() -> impl Iterator<Item = (Kind, End, Way)> {
         (Kind::Receiver, &[End::Quiet]),
         (Kind::Channel, &[End::Quiet]),
     ];
-    let ways = [Way::Direct, Way::Kept, Way::KeptAgain, Way::Run, Way::Produced];
+    let ways = [Way::Direct, Way::Kept, Way::KeptAgain, Way::Run, Way::Produced, Way::Merged, Way::Chunks];
     let ends = kinds.into_iter().flat_map(|(kind, ends)| ends.iter().map(move |&end| (kind, end)));
     ends.flat_map(move |(kind, end)| ways.map(|way| (kind, end, way)))
 }
@@ -131,6 +133,8 @@ impl Watched {
                 Source::new(passes.capacity(64).on_failure(OnFailure::Continue).run(self.source))
             }
             Way::Produced => produced(self.source),
+            Way::Merged => Source::merge([Source::new([]), self.source]),
+            Way::Chunks => self.source.chunks(2, Duration::MAX).flatten(),
         };
         self
     }

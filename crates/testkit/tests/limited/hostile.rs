@@ -278,10 +278,7 @@ fn make(
             )
         }
         Form::Semaphore => limited_by!(
-            WithPermit::new(&towpath_semaphore::Semaphore::new(4), job)
-                .limit(4)
-                .capacity(6)
-                .on_failure(on_failure),
+            WithPermit::new(4, &towpath_semaphore::Semaphore::new(4), job).capacity(6).on_failure(on_failure),
             in_slot,
             first,
             faulty

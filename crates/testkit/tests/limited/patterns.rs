@@ -162,8 +162,7 @@ impl Subject for Limited {
                 limited_by!(if is_ordered { pattern.ordered() } else { pattern }, *limiters)
             }
             Form::Semaphore => {
-                let pattern = WithPermit::new(&Semaphore::new(case.limit.get()), job)
-                    .limit(limit)
+                let pattern = WithPermit::new(limit, &Semaphore::new(case.limit.get()), job)
                     .capacity(case.capacity)
                     .on_failure(case.on_failure);
                 limited_by!(if is_ordered { pattern.ordered() } else { pattern }, *limiters)

@@ -112,7 +112,7 @@ async fn source_that_is_always_ready_lets_a_timer_fire() {
             counting.more();
             ready(Ok(item))
         };
-        let run = WithPermit::new(&Semaphore::new(2), job).run(source);
+        let run = WithPermit::new(2, &Semaphore::new(2), job).run(source);
         lets_a_timer_fire(&format!("a run under permits on {what}"), |_| run.finish()).await;
         assert!(
             jobs.get() < A_FEW,
@@ -278,9 +278,8 @@ async fn runs_under_one_semaphore_both_progress() {
         let counts = [Count::default(), Count::default()];
         let mut tasks = JoinSet::new();
         for count in counts.clone() {
-            let mut run = WithPermit::new(&semaphore, |item: usize| ready(Ok(item)))
-                .limit(2)
-                .run(Source::new(0_usize..));
+            let mut run =
+                WithPermit::new(2, &semaphore, |item: usize| ready(Ok(item))).run(Source::new(0_usize..));
             let all = counts.clone();
             tasks.spawn(async move {
                 while all.iter().map(Count::get).sum::<usize>() < ALL && run.next().await.is_some() {

@@ -43,6 +43,10 @@ enum Form {
     Channel,
     Queue,
     Produced,
+    /// Behind a source without items.
+    Merged,
+    /// In chunks of the items that are ready, and their elements.
+    Chunks,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +79,8 @@ fn cases() -> impl Strategy<Value = Case> {
         Form::Channel,
         Form::Queue,
         Form::Produced,
+        Form::Merged,
+        Form::Chunks,
     ];
     let stages = prop_oneof![3 => Just(0), 1 => Just(1), 1 => Just(2)];
     let operations = collection::vec(operation, 1..40);
@@ -125,6 +131,8 @@ fn source(case: &Case, gate: Gate) -> Source<Item> {
             Source::new((0..case.items).map(move |_| items.make(NONE_PANICS)))
         }
         Form::Stream => Source::new(gate),
+        Form::Merged => Source::merge([Source::new([]), Source::new(gate)]),
+        Form::Chunks => Source::new(gate).chunks(capacity, Duration::ZERO).flatten(),
         Form::Fallible => Source::try_stream(Failing(gate, fails)),
         Form::Generated => Source::generate(|out| async move {
             while let Some(item) = gate.next().await {

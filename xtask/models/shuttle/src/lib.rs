@@ -14,6 +14,7 @@ pub mod jobs;
 #[path = "../../../../crates/pattern/src/util"]
 mod util {
     pub mod batch_size;
+    pub mod budget;
     pub mod cache_padded;
     pub mod mutex;
     pub mod panic;
@@ -29,11 +30,13 @@ mod util {
 
 #[path = "../../../../crates/pattern/src"]
 mod shipped {
+    pub mod client;
     pub mod failure;
     pub mod item;
     pub mod job;
     pub mod limit;
     pub mod limiter;
+    pub mod observer;
     pub mod pattern;
     pub mod prelude;
     pub mod queue;
@@ -92,6 +95,7 @@ pub use producer_consumer::{ProducerConsumer, Producers};
 pub use semaphore::Semaphore;
 pub use with_permit::WithPermit;
 
+pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
     HoldPermits, ItemFn, Job, JobFn, JobGuard, JobResult, LimitedJob, Scoped, ScopedFn, StateFn, WithState,
@@ -99,10 +103,11 @@ pub use job::{
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
 pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
-pub use pattern::{Pattern, PatternExt, Then};
+pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};
+pub use pattern::{Pattern, PatternExt, Then, ThenEach};
 pub use report::{Counts, Report, StageReport};
 pub use run::{Indexed, Monitor, Run};
 pub use scope::{Scope, Spawned, TaskHandle};
 pub use settings::{OnFailure, Order, Settings};
-pub use source::{AsIterator, AsSource, AsStream, IntoSource, Kept, Source, Yield};
+pub use source::{AsIterator, AsSource, AsStream, Frontier, IntoSource, Kept, Source, Storage, Yield};
 pub use stage::{Completed, Running, Taken, Work};

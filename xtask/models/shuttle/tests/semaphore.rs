@@ -7,11 +7,10 @@ use towpath_models_shuttle::{Job, PatternExt, Scope, Semaphore, WithPermit};
 
 fn permitted(semaphore: &Semaphore, live: &Live) -> WithPermit<impl Job<usize, Out = usize> + use<>> {
     let jobs = live.clone();
-    WithPermit::new(semaphore, move |item: usize| {
+    WithPermit::new(2, semaphore, move |item: usize| {
         let jobs = jobs.clone();
         async move { Ok(jobs.job(item).await) }
     })
-    .limit(2)
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use shuttle::rand::{Rng, thread_rng};
@@ -52,6 +52,78 @@ impl Instant {
 /// As tokio's.
 pub fn sleep(_: Duration) -> impl Future<Output = ()> {
     std::future::ready(())
+}
+
+/// As tokio's: passes after a few polls, as many as the schedule chooses.
+#[derive(Debug)]
+pub struct Sleep {
+    deadline: Instant,
+    polls: u32,
+}
+
+/// As tokio's.
+#[must_use]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep { deadline, polls: thread_rng().gen_range(0..=12) }
+}
+
+impl Sleep {
+    /// As tokio's.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// As tokio's.
+    pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.set(sleep_until(deadline));
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.polls == 0 {
+            CLOCK.set(CLOCK.get().max(self.deadline.0));
+            return Poll::Ready(());
+        }
+        self.polls -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// As tokio's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissedTickBehavior {
+    /// As tokio's.
+    Skip,
+}
+
+/// As tokio's: a tick comes after a few polls, as many as the schedule chooses.
+#[derive(Debug)]
+pub struct Interval(Pin<Box<Sleep>>);
+
+/// As tokio's.
+#[must_use]
+pub fn interval(_: Duration) -> Interval {
+    Interval(Box::pin(sleep_until(Instant::now())))
+}
+
+impl Interval {
+    /// As tokio's; no tick is missed here.
+    pub fn set_missed_tick_behavior(&mut self, _: MissedTickBehavior) {}
+
+    /// As tokio's.
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        let ticked = self.0.as_mut().poll(cx);
+        ticked.map(|()| {
+            let now = Instant::now();
+            self.0.as_mut().reset(now);
+            now
+        })
+    }
 }
 
 /// As tokio's; the deadline passes when the schedule likes.

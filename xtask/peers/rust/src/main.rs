@@ -12,6 +12,7 @@ mod in_one_task;
 mod io_10k;
 mod io_1m;
 mod latency;
+mod limited;
 mod limits;
 mod memory_100k;
 mod mixed;
@@ -94,6 +95,10 @@ const SUBJECTS: &[Subject] = &[
         pipeline::mpsc(items, 10, fanout_cpu::short_hash)
     }),
     Subject::new("semaphore", "tokio Semaphore", semaphore::acquire),
+    Subject::new("limit-keys", "tokio spawn + Mutex for each key", limited::keys_in_tasks),
+    Subject::new("limit-keys", "tower ConcurrencyLimit", limited::keys_of_tower),
+    Subject::new("limit-rate", "governor in the job", limited::rate_of_governor),
+    Subject::new("limit-weights", "tokio spawn + Semaphore", limited::weights_in_tasks),
     Subject::new("io-10k", "limit: timers", timers::sleeps),
     Subject::new("ping-pong", "limit: task switches", switches::hand_overs),
     Subject::new("io-1m", "limit: timers", timers::sleeps),

@@ -15,8 +15,10 @@ pub(crate) const LARGEST_AHEAD: usize = 16;
 pub(crate) struct Input<In> {
     /// `None` while a worker holds the lease.
     source: Option<Source<In>>,
-    /// The source has no more items, or the run stops.
+    /// The source has no more items, or the run stops or takes no more items.
     ended: bool,
+    /// The run takes no more items, and the ready items are never started.
+    halted: Halted,
     /// Items without a worker and without a started job, in the order of taking.
     ready: VecDeque<Item<In>>,
     /// Items that their jobs have dropped before the start. An item stays here until the worker has returned from the
@@ -26,11 +28,22 @@ pub(crate) struct Input<In> {
     ahead: BatchSize,
 }
 
+/// Whether the run takes no more items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Halted {
+    No,
+    /// No worker has stopped the source yet.
+    Open,
+    /// A worker has stopped the source.
+    Stopped,
+}
+
 impl<In> Input<In> {
     pub(super) fn new(source: Source<In>) -> Self {
         Self {
             source: Some(source),
             ended: false,
+            halted: Halted::No,
             ready: VecDeque::new(),
             dropped: Vec::new(),
             next_seq: 0,
@@ -60,9 +73,33 @@ impl<In> Input<In> {
         self.ended = true;
     }
 
+    /// Ends the input; the ready items are never started.
+    pub(super) fn halt(&mut self) {
+        self.ended = true;
+        if self.halted == Halted::No {
+            self.halted = Halted::Open;
+        }
+    }
+
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted != Halted::No
+    }
+
+    /// Takes the source of a halted input out, once.
+    pub(super) fn take_halted(&mut self) -> Option<Source<In>> {
+        if self.halted != Halted::Open {
+            return None;
+        }
+        let source = self.source.take();
+        if source.is_some() {
+            self.halted = Halted::Stopped;
+        }
+        source
+    }
+
     /// Returns whether no job will start any more, as far as the input knows.
     pub(super) fn is_done(&self) -> bool {
-        self.ended && self.ready.is_empty()
+        self.ended && self.ready() == 0
     }
 
     /// Returns the number of the next item.
@@ -88,8 +125,9 @@ impl<In> Input<In> {
         }
     }
 
+    /// Returns the number of the items that a worker may start.
     pub(super) fn ready(&self) -> usize {
-        self.ready.len()
+        if self.is_halted() { 0 } else { self.ready.len() }
     }
 
     /// Moves the first `count` ready items into `batch`.

@@ -79,6 +79,11 @@ impl<Out> Jobs<Out> {
         }
     }
 
+    /// Returns all slots.
+    pub(super) fn all(&self) -> Vec<Arc<Slot<Out>>> {
+        self.slots.iter().flatten().cloned().collect()
+    }
+
     /// Takes all slots out of the list and the run queue.
     pub(super) fn take_all(&mut self) -> Vec<Arc<Slot<Out>>> {
         self.woken.clear();

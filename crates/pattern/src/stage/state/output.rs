@@ -115,6 +115,13 @@ impl<Out> OutputQueue<Out> {
         taken
     }
 
+    /// Makes the outputs behind a gap deliverable, in order: no output will fill a gap, and none will follow.
+    pub(super) fn close_gaps(&mut self) {
+        if let Kind::Ordered(_) = self.0 {
+            self.0 = Kind::AsCompleted(self.take_all());
+        }
+    }
+
     /// Takes out the outputs behind a gap.
     pub(super) fn take_held_back(&mut self) -> VecDeque<Output<Out>> {
         match &mut self.0 {

@@ -56,6 +56,9 @@ impl<In, Out> State<In, Out> {
         if self.is_stopped() {
             return self.next_of_stopped(request);
         }
+        if let Some(source) = self.input.take_halted() {
+            return Next::Halt(source);
+        }
         if request.turn == Turn::Jobs
             && let Some((slot, behind)) = self.jobs.pop_woken()
         {
@@ -117,6 +120,9 @@ impl<In, Out> State<In, Out> {
     fn next_of_stopped(&mut self, request: &mut Request<'_>) -> Next<In, Out> {
         if let Some((slot, behind)) = self.jobs.pop_woken() {
             return Next::Resume(slot, behind);
+        }
+        if let Some(source) = self.input.lease(Source::waits_for_permits) {
+            return Next::Halt(source);
         }
         let mut slots = Vec::new();
         self.jobs.sweep(LARGEST_SWEEP, &mut slots);
@@ -182,9 +188,8 @@ impl<In, Out> State<In, Out> {
             if let Some((slot, behind)) = self.jobs.pop_woken() {
                 return Next::Resume(slot, behind);
             }
-            // Only a full stage whose source holds items polls without room.
-            let for_room = self.admission.room() == 0;
-            let listening = if for_room { Listening::SourceAndRoom } else { Listening::Source };
+            // Only a full stage whose source holds items polls without room. The source wakes the worker, too.
+            let listening = if self.admission.room() == 0 { Listening::Room } else { Listening::Source };
             self.workers.listen(request.id, listening, take_waker(request));
             return Next::Park;
         }
@@ -197,6 +202,11 @@ impl<In, Out> State<In, Out> {
         if sealed {
             self.end_input();
         }
+    }
+
+    /// Returns the source of a halted input.
+    pub(in super::super) fn return_halted(&mut self, source: Source<In>) {
+        self.input.end_lease(source);
     }
 
     /// Records that the source has no more items.

@@ -13,10 +13,8 @@ use crate::util::wake::WakeList;
 pub(crate) enum Listening {
     /// A wake-up by the source. The last poll of the source registered the waker of the worker.
     Source,
-    /// Capacity for one more item.
+    /// Capacity for one more item. A source that holds items may wake the worker as well.
     Room,
-    /// A wake-up by the source for an item that the source holds, or capacity for one more item.
-    SourceAndRoom,
 }
 
 /// The workers of a stage.
@@ -204,7 +202,7 @@ impl WorkerRegistry {
 
     /// Wakes the listener if the listener waits for capacity.
     pub(super) fn notify_for_room(&mut self, wakes: &mut WakeList) {
-        if self.listener.as_ref().is_some_and(|listener| listener.1 != Listening::Source) {
+        if self.listener.as_ref().is_some_and(|listener| listener.1 == Listening::Room) {
             self.notify_listener(wakes);
         }
     }

@@ -107,7 +107,7 @@ where
             self.failed = true;
             return;
         }
-        self.failed = self.shared.settings.on_failure == OnFailure::Stop;
+        self.failed = self.shared.settings.on_failure != OnFailure::Continue;
         let result = Err(self.failure(Cause::from_error(error)));
         self.outputs.push_back(Output { position: self.position, result });
     }

@@ -107,7 +107,7 @@ where
             spare = state.activate(*id, previous, progress);
             state.flush(outputs);
             buffer.limit_changes = stage.limit_changes();
-            // A failed job, a stop, or a change of the limit leaves items in the buffer.
+            // A failed job, a stop, the end of taking, or a change of the limit leaves items in the buffer.
             state.make_ready(&mut buffer.items);
             for slot in &*struck {
                 state.strike(slot);
@@ -123,6 +123,7 @@ where
         });
         drop(spare);
         struck.clear();
+        self.failed = false;
         let Some(step) = looked else {
             buffer.yield_now(cx);
             return Fetched::Pending;
@@ -201,6 +202,18 @@ where
                     true
                 });
                 shared.with(|state| state.sealed(source, sealed));
+                buffer.batch_started = None;
+                buffer.yield_now(cx);
+                Fetched::Pending
+            }
+            Next::Halt(mut source) => {
+                let panicked = catch(|| source.stop()).err().map(Cause::from_panic);
+                shared.with(|state| {
+                    state.return_halted(source);
+                    if let Some(cause) = panicked {
+                        state.fail_by_policy(cause);
+                    }
+                });
                 buffer.batch_started = None;
                 buffer.yield_now(cx);
                 Fetched::Pending

@@ -54,7 +54,7 @@ pub(super) struct Worker<In, Out> {
     pub(super) step: Step,
     /// The waker of the task, present from the first poll on.
     pub(super) task: Option<Waker>,
-    /// A job has failed. The move of its output into the stage stops the run.
+    /// A job has failed. The move of its output into the stage may stop the run, and comes before the next job.
     pub(super) failed: bool,
     /// The worker is being polled. A worker that is dropped in this state was ended by a panic. Panics of jobs are caught, so
     /// the panic comes from a waker or from the engine.

@@ -89,7 +89,7 @@ where
         self.without_item = job.without_item;
         // The item counts as completed if a panic of a waker ends this worker.
         self.resumed += 1;
-        if self.shared.is_stopping() {
+        if self.shared.is_stopping() || job.without_item && self.shared.is_halted() {
             self.cancel(job);
             return self.keep_place(slot, None);
         }
@@ -100,11 +100,15 @@ where
                 self.end(end);
             }
             Poll::Pending => {
-                self.resumed -= 1;
                 if self.shared.any_dropped() {
                     self.reclaim(context);
                     job.without_item = self.without_item;
                 }
+                if job.without_item && self.shared.is_halted() {
+                    self.cancel(job);
+                    return self.keep_place(slot, None);
+                }
+                self.resumed -= 1;
                 self.store(slot, job, context);
             }
         }

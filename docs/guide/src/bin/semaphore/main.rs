@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
     let at_once = Arc::new(AtOnce::default());
     let semaphore = Semaphore::new(3);
     let download = async |at_once: &Arc<AtOnce>, url: String| Ok(download(&url, at_once).await);
-    let downloads = WithPermit::new(&semaphore, with_state(Arc::clone(&at_once), download));
+    let downloads = WithPermit::new(3, &semaphore, with_state(Arc::clone(&at_once), download));
     let urls = (0..10).map(|i| format!("url{i}"));
     let contents = downloads.ordered().run(urls).collect().await?;
     let most = at_once.most.load(Ordering::Relaxed);

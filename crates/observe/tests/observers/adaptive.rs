@@ -1,0 +1,187 @@
+//! Adaptive limits against a simulated server with a known best limit.
+//!
+//! By Little's law, a server with `s` slots and a service time of `t` completes at most `s / t` requests a second. With fewer
+//! than `s` requests at once, slots are idle; with more, the requests wait. So the best limit is `s`.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+use towpath_fanout::{Fanout, OnFailure, PatternExt};
+use towpath_observe::Adaptive;
+use towpath_pattern::Outcome;
+
+const SERVICE: Duration = Duration::from_millis(100);
+
+struct Server {
+    slots: Semaphore,
+    /// Milliseconds.
+    service: AtomicU64,
+    refuses: bool,
+}
+
+impl Server {
+    fn new(slots: usize) -> Self {
+        let service = AtomicU64::new(u64::try_from(SERVICE.as_millis()).unwrap());
+        Self { slots: Semaphore::new(slots), service, refuses: false }
+    }
+
+    async fn serve(&self, n: u64) -> anyhow::Result<()> {
+        let _slot = if self.refuses { self.slots.try_acquire()? } else { self.slots.acquire().await? };
+        // No two requests end at the same moment: a little of the time depends on the request.
+        let spread = Duration::from_micros(n * 7919 % 4_001);
+        sleep(Duration::from_millis(self.service.load(Relaxed)) + spread).await;
+        Ok(())
+    }
+}
+
+/// Sends requests under the limit, and returns the limit over time: the time of a request's start, and the limit.
+async fn limits(limit: &Adaptive, server: Arc<Server>, requests: u64) -> Vec<(Duration, usize)> {
+    let began = Instant::now();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (log, live) = (Arc::clone(&seen), limit.limit().clone());
+    let request = move |n: u64| {
+        log.lock().unwrap().push((began.elapsed(), live.get()));
+        let server = Arc::clone(&server);
+        async move { server.serve(n).await }
+    };
+    let fanout = Fanout::new(limit.limit(), request).on_failure(OnFailure::Continue).observed(limit.clone());
+    fanout.run(0..requests).finish().await;
+    let seen = seen.lock().unwrap().clone();
+    seen
+}
+
+/// Returns the mean of the limit over the time from `from` on.
+fn mean(limits: &[(Duration, usize)], from: Duration) -> f64 {
+    let (mut total, mut time) = (0.0, 0.0);
+    for pair in limits.windows(2).filter(|pair| pair[0].0 >= from) {
+        let span = (pair[1].0 - pair[0].0).as_secs_f64();
+        total += span * f64::from(u32::try_from(pair[0].1).unwrap());
+        time += span;
+    }
+    total / time
+}
+
+fn assert_near(mean: f64, best: f64) {
+    assert!((mean - best).abs() <= 0.2 * best, "the mean limit is {mean:.1}, and the best limit is {best}");
+}
+
+/// The server refuses the eleventh request.
+#[tokio::test(start_paused = true)]
+async fn aimd_under_refusals_finds_the_slots() {
+    let server = Arc::new(Server { refuses: true, ..Server::new(10) });
+    let seen = limits(&Adaptive::aimd(1..=64), server, 4_000).await;
+    assert_near(mean(&seen, Duration::from_secs(5)), 10.0);
+}
+
+/// The server has a queue, and a latency of a tenth above the service time counts as a failure.
+#[tokio::test(start_paused = true)]
+async fn aimd_with_a_threshold_finds_the_slots() {
+    let limit = Adaptive::aimd(1..=64).latency_threshold(Duration::from_millis(112));
+    let seen = limits(&limit, Arc::new(Server::new(10)), 4_000).await;
+    assert_near(mean(&seen, Duration::from_secs(5)), 10.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gradient_at_a_queue_finds_the_slots() {
+    for slots in [10_u32, 32] {
+        let limit = Adaptive::gradient(1..=64);
+        let seen = limits(&limit, Arc::new(Server::new(slots as usize)), 20_000).await;
+        assert_near(mean(&seen, Duration::from_secs(20)), f64::from(slots));
+    }
+}
+
+/// The base latency is measured again: a slower server is not a longer queue for good.
+#[tokio::test(start_paused = true)]
+async fn gradient_at_a_slower_server_finds_the_slots() {
+    let server = Arc::new(Server::new(10));
+    let limit = Adaptive::gradient(1..=64);
+    limits(&limit, Arc::clone(&server), 5_000).await;
+    server.service.store(250, Relaxed);
+    let seen = limits(&limit, server, 10_000).await;
+    assert_near(mean(&seen, Duration::from_secs(120)), 10.0);
+}
+
+/// Two requests at once never raise the limit above twice their number plus one.
+#[tokio::test(start_paused = true)]
+async fn limit_of_an_idle_run_does_not_drift() {
+    for limit in [Adaptive::aimd(1..=64), Adaptive::gradient(1..=64)] {
+        let server = Arc::new(Server::new(64));
+        let idle = Arc::new(Semaphore::new(2));
+        for _ in 0..1_000 {
+            let _two = idle.acquire().await.unwrap();
+            tokio::join!(one(&limit, &server), one(&limit, &server));
+        }
+        assert!(limit.limit().get() <= 5, "{limit:?}");
+    }
+
+    async fn one(limit: &Adaptive, server: &Server) {
+        let attempt = limit.attempt();
+        server.serve(0).await.unwrap();
+        attempt.complete(Outcome::Succeeded);
+    }
+}
+
+/// Every success of every thread counts once: after `1 + 2 + … + (n − 1)` successes, the limit is `n`.
+#[test]
+fn limit_under_threads_loses_no_update() {
+    const THREADS: usize = 4;
+    const GROWN: usize = 200;
+    let successes = GROWN * (GROWN - 1) / 2;
+    let limit = Adaptive::aimd(1..=1_000);
+    let held: Vec<_> = (0..GROWN).map(|_| limit.attempt()).collect();
+    let barrier = Barrier::new(THREADS);
+    let left = AtomicUsize::new(successes);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                barrier.wait();
+                while left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+                    limit.attempt().complete(Outcome::Succeeded);
+                }
+            });
+        }
+    });
+    drop(held);
+    assert_eq!(limit.limit().get(), GROWN);
+}
+
+/// The failures of one overload lower the limit once.
+#[tokio::test(start_paused = true)]
+async fn failures_of_one_overload_lower_the_limit_once() {
+    let limit = Adaptive::aimd(10..=64);
+    let grown: Vec<_> = (0..20).map(|_| limit.attempt()).collect();
+    for attempt in grown {
+        attempt.complete(Outcome::Succeeded);
+    }
+    let before = limit.limit().get();
+    let attempts: Vec<_> = (0..before).map(|_| limit.attempt()).collect();
+    for attempt in attempts {
+        attempt.complete(Outcome::Errored);
+    }
+    assert_eq!((before, limit.limit().get()), (11, 10));
+}
+
+/// A cancelled job says nothing about the server, and neither does a panic.
+#[tokio::test(start_paused = true)]
+async fn cancelled_and_panicked_jobs_are_not_counted() {
+    for outcome in [Outcome::Cancelled, Outcome::Panicked] {
+        let limit = Adaptive::aimd(1..=64);
+        limit.attempt().complete(Outcome::Succeeded);
+        assert_eq!(limit.limit().get(), 2);
+        for _ in 0..10 {
+            limit.attempt().complete(outcome);
+            drop(limit.attempt());
+        }
+        assert_eq!(limit.limit().get(), 2, "{outcome:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "zero jobs")]
+fn range_from_zero_panics() {
+    let _ = Adaptive::aimd(0..=4);
+}

@@ -1,0 +1,7 @@
+//! The observers, and the contract of an observer.
+
+mod adaptive;
+mod contract;
+mod metrics;
+mod spans;
+mod watch;

@@ -1,0 +1,410 @@
+//! Several sources as one source.
+//!
+//! # Invariants
+//!
+//! - A member that may have an item is in `turns` or in the list of woken members, at most once in each. Every further
+//!   member has ended, or its next item wakes the member.
+//! - No member is polled twice in a poll without an item or a failure of the member in between. So a member that wakes
+//!   itself keeps no other task from the thread.
+//! - No waker is woken, cloned or dropped under the lock.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::erased::Source;
+use super::poll_source::{Closed, PollBatch, PollSource};
+use crate::item::{Item, ItemBatch};
+use crate::util::mutex::Mutex;
+use crate::util::sync::atomic::{AtomicBool, Ordering};
+
+/// The most items of a turn.
+const LARGEST_TURN: usize = 16;
+
+impl<T: Send + 'static> Source<T> {
+    /// Creates a source of the items of all `sources`. The source ends when all `sources` have ended.
+    ///
+    /// Sources with items take turns. In a turn, a source yields an equal share of the items for which the run asks, and 16
+    /// items at most, so no source waits for more than one turn of every other source. A poll costs time only for the sources
+    /// that were woken, for any number of sources. The items of each source stay in order.
+    ///
+    /// A failure of a source is a failure of the run. If the run goes on after failures, the items of the other sources
+    /// follow.
+    ///
+    /// The index of an item is `index * sources + number`, with the index of the item in its source, the number of
+    /// sources, and the number of the source, counted from zero. So the number of the source is the remainder.
+    ///
+    /// If the run stops, [`Kept`](crate::Kept) returns the items of every source of which [`Source::kept`] was called
+    /// before the merge. If a source is a [`Run`](crate::Run), the report of the merged run does not have the stages
+    /// of that run; [`Run::monitor`](crate::Run::monitor) reports the stages.
+    ///
+    /// For two streams, `StreamExt::merge` of tokio-stream is enough.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let (urgent, channel) = Source::channel(4);
+    /// let (backlog, kept) = Source::new(["a", "b", "c"]).kept();
+    /// urgent.send("x").await?;
+    /// drop(urgent);
+    ///
+    /// let job = Arc::new(|name: &'static str| async move { Ok(name) });
+    /// let source = Source::merge([channel, backlog]);
+    /// let mut run = Run::spawn(Scope::default(), source, Settings::new("all", 1).ordered(), job).indexed();
+    /// assert_eq!(run.next().await.transpose()?, Some((0, "x")));
+    /// assert_eq!(run.next().await.transpose()?, Some((1, "a"))); // item 0 of source 1 of 2
+    ///
+    /// run.cancel();
+    /// run.finish().await;
+    /// let rest = kept.take().expect("the run is over").next().await.transpose()?;
+    /// assert!(rest.is_none() || rest == Some("b") || rest == Some("c"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn merge(sources: impl IntoIterator<Item = Self>) -> Self {
+        let woken = Arc::new(Woken::default());
+        let members: Vec<_> = sources
+            .into_iter()
+            .enumerate()
+            .map(|(number, source)| {
+                let listed = AtomicBool::new(false);
+                let waker = Arc::new(MemberWaker { woken: Arc::clone(&woken), number, listed });
+                Member { source, waker, state: State::Waiting, in_turns: true, closed: false }
+            })
+            .collect();
+        Self::of(MergedSource {
+            turns: (0..members.len()).collect(),
+            members,
+            woken,
+            polled: ItemBatch::default(),
+        })
+    }
+}
+
+struct MergedSource<T> {
+    members: Vec<Member<T>>,
+    /// The members that may have an item, in the order of their turns.
+    turns: VecDeque<usize>,
+    woken: Arc<Woken>,
+    /// The batch of a member, empty between two turns.
+    polled: ItemBatch<T>,
+}
+
+struct Member<T> {
+    source: Source<T>,
+    waker: Arc<MemberWaker>,
+    state: State,
+    in_turns: bool,
+    /// The upstream stages of the member have finished after a stop.
+    closed: bool,
+}
+
+/// The result of the last poll of a member without an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Quiescent,
+    Ended,
+}
+
+/// The woken members, and the task that waits for one of them.
+#[derive(Default)]
+struct Woken(Mutex<WokenMembers>);
+
+#[derive(Default)]
+struct WokenMembers {
+    numbers: Vec<usize>,
+    task: Option<Waker>,
+}
+
+impl Woken {
+    /// Stores the waker of a task. Returns `false` if a member was woken meanwhile.
+    fn register(&self, waker: &Waker) -> bool {
+        let mut waker = Some(waker.clone());
+        let mut members = self.0.lock();
+        let empty = members.numbers.is_empty();
+        if empty {
+            mem::swap(&mut members.task, &mut waker);
+        }
+        drop(members);
+        // The waker before is dropped after the unlock.
+        drop(waker);
+        empty
+    }
+}
+
+/// Adds a member to the list of woken members.
+struct MemberWaker {
+    woken: Arc<Woken>,
+    number: usize,
+    /// The member is in the list.
+    listed: AtomicBool,
+}
+
+impl Wake for MemberWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.listed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let task = {
+            let mut members = self.woken.0.lock();
+            members.numbers.push(self.number);
+            members.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
+
+impl<T> MergedSource<T> {
+    /// Gives a turn to every woken member.
+    fn admit_woken(&mut self) {
+        let numbers = mem::take(&mut self.woken.0.lock().numbers);
+        for number in numbers {
+            // The swap acquires the writes of the callers that woke the member.
+            self.members[number].waker.listed.swap(false, Ordering::AcqRel);
+            self.admit(number);
+        }
+    }
+
+    fn admit(&mut self, number: usize) {
+        let member = &mut self.members[number];
+        if !member.in_turns && member.state != State::Ended {
+            member.in_turns = true;
+            self.turns.push_back(number);
+        }
+    }
+
+    /// Polls a member for up to `max` items.
+    fn poll_member(&mut self, number: usize, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        let count = self.members.len();
+        let Member { source, waker, .. } = &mut self.members[number];
+        let waker = Waker::from(Arc::clone(waker));
+        self.polled.number_from(into.next_number());
+        let polled = source.poll_batch(&mut Context::from_waker(&waker), max, &mut self.polled);
+        into.number_from(self.polled.next_number());
+        while let Some(Item { mut position, value }) = self.polled.pop_front() {
+            position.index = merged_index(position.index, count, number);
+            into.push_ready(Item { position, value });
+        }
+        polled
+    }
+
+    /// Returns the state of a source without an item.
+    fn state(&self) -> PollBatch {
+        let mut ended = true;
+        for member in &self.members {
+            match member.state {
+                State::Waiting => return PollBatch::Pending,
+                State::Quiescent => ended = false,
+                State::Ended => {}
+            }
+        }
+        if ended { PollBatch::Exhausted } else { PollBatch::Quiescent }
+    }
+
+    fn pass_on(&self, number: usize, inner: Closed<T>, closed: &mut Closed<T>) {
+        let count = self.members.len();
+        let index = |index| merged_index(index, count, number);
+        let Closed { between, cause, failures } = inner;
+        let inner = Closed {
+            between: between.into_iter().map(|(own, value)| (index(own), value)).collect(),
+            cause: cause.map(|cause| cause.map_index(index)),
+            failures: failures.into_iter().map(|failure| failure.map_index(index)).collect(),
+        };
+        closed.extend(inner, |value| value);
+    }
+}
+
+fn merged_index(index: usize, count: usize, number: usize) -> usize {
+    index.saturating_mul(count).saturating_add(number)
+}
+
+impl<T: Send> PollSource<T> for MergedSource<T> {
+    fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
+        self.admit_woken();
+        let share = (max / self.turns.len().max(1)).clamp(1, LARGEST_TURN);
+        let (first, before) = (into.next_number(), into.len());
+        let mut passed_over = Vec::new();
+        let polled = loop {
+            if into.len() > before && into.len() - before >= max {
+                break PollBatch::Ready;
+            }
+            let Some(number) = self.turns.pop_front() else {
+                if !passed_over.is_empty() && max > 0 {
+                    break PollBatch::Ready;
+                }
+                let state = if passed_over.is_empty() { self.state() } else { PollBatch::Pending };
+                if !matches!(state, PollBatch::Exhausted) && !self.woken.register(cx.waker()) {
+                    // Other tasks run before the next poll of a member that wakes itself.
+                    cx.waker().wake_by_ref();
+                }
+                break state;
+            };
+            self.members[number].in_turns = false;
+            let taken = usize::try_from(into.next_number() - first).unwrap_or(max);
+            let left = max.saturating_sub(taken);
+            if left == 0 && self.members[number].source.held() == 0 {
+                passed_over.push(number);
+                continue;
+            }
+            let had = into.len();
+            match self.poll_member(number, left.min(share), into) {
+                // The items of the member so far are held.
+                PollBatch::Ready if into.len() == had => passed_over.push(number),
+                PollBatch::Ready => self.admit(number),
+                PollBatch::Failed(failure) => {
+                    self.admit(number);
+                    let count = self.members.len();
+                    break PollBatch::Failed(failure.map_index(|index| merged_index(index, count, number)));
+                }
+                PollBatch::Pending => self.members[number].state = State::Waiting,
+                PollBatch::Quiescent => self.members[number].state = State::Quiescent,
+                PollBatch::Exhausted => self.members[number].state = State::Ended,
+            }
+        };
+        for number in passed_over {
+            self.admit(number);
+        }
+        polled
+    }
+
+    fn needs_polling(&self) -> bool {
+        self.members.iter().any(|member| member.source.needs_polling())
+    }
+
+    fn computes(&self) -> bool {
+        self.members.iter().any(|member| member.source.computes())
+    }
+
+    fn is_queue(&self) -> bool {
+        self.members.iter().any(|member| member.source.is_queue())
+    }
+
+    fn seal(&mut self) -> bool {
+        let mut sealed = true;
+        for number in 0..self.members.len() {
+            let member = &mut self.members[number];
+            if member.state == State::Ended {
+                continue;
+            }
+            if member.source.seal() {
+                member.state = State::Ended;
+            } else {
+                sealed = false;
+                self.admit(number);
+            }
+        }
+        sealed
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
+        let mut all = Poll::Ready(());
+        for number in 0..self.members.len() {
+            // The close replaces the waker of the member, and a kept source may be polled again.
+            self.admit(number);
+            let member = &mut self.members[number];
+            if member.closed {
+                continue;
+            }
+            let mut inner = Closed::default();
+            let polled = member.source.poll_close(cx, &mut inner);
+            member.closed = polled.is_ready();
+            if polled.is_pending() {
+                all = Poll::Pending;
+            }
+            self.pass_on(number, inner, closed);
+        }
+        all
+    }
+
+    fn close_now(&mut self, closed: &mut Closed<T>) {
+        for number in 0..self.members.len() {
+            let mut inner = Closed::default();
+            self.members[number].source.close_now(&mut inner);
+            self.pass_on(number, inner, closed);
+        }
+    }
+
+    /// Every member ends at its failures itself.
+    fn ends_at_failure(&self) -> bool {
+        false
+    }
+
+    fn release(&mut self) {
+        for member in &mut self.members {
+            member.source.release();
+        }
+    }
+
+    fn stop(&mut self) {
+        for member in &mut self.members {
+            member.source.stop();
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.members.iter().map(|member| member.source.held()).sum()
+    }
+
+    fn take_held(&mut self) -> VecDeque<Item<T>> {
+        let count = self.members.len();
+        let mut items = VecDeque::new();
+        for (number, member) in self.members.iter_mut().enumerate() {
+            items.extend(member.source.take_held().into_iter().map(|mut item| {
+                item.position.index = merged_index(item.position.index, count, number);
+                item
+            }));
+        }
+        items.make_contiguous().sort_unstable_by_key(|item| item.position.seq);
+        items
+    }
+
+    fn keeps(&self) -> bool {
+        self.members.iter().any(|member| member.source.keeps())
+    }
+
+    /// Gives every item back to its member.
+    fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {
+        let count = self.members.len();
+        if count == 0 {
+            return items;
+        }
+        let mut own: Vec<_> = self.members.iter().map(|_| VecDeque::new()).collect();
+        for (index, item) in items {
+            own[index % count].push_back((index / count, item));
+        }
+        let mut returned = VecDeque::new();
+        for (number, items) in own.into_iter().enumerate() {
+            if items.is_empty() {
+                continue;
+            }
+            let member = &mut self.members[number];
+            let rest = member.source.give_back(items);
+            if rest.is_empty() {
+                member.state = State::Waiting;
+                self.admit(number);
+            }
+            returned.extend(rest.into_iter().map(|(index, item)| (merged_index(index, count, number), item)));
+        }
+        returned
+    }
+}
+
+impl<T> Drop for MergedSource<T> {
+    fn drop(&mut self) {
+        // A sender may keep the waker of a member for long.
+        let task = self.woken.0.lock().task.take();
+        drop(task);
+    }
+}

@@ -1,0 +1,35 @@
+//! The programs of `docs/features.md`: a file for each feature, and in the file a test for each pattern.
+
+mod page;
+
+#[path = "../../../docs/features"]
+mod programs {
+    mod added_items;
+    mod blocking;
+    mod chunks;
+    mod cpu;
+    mod deadline;
+    mod drain;
+    mod drain_on;
+    mod first;
+    mod for_each;
+    mod hedge;
+    mod keep_input;
+    mod kept;
+    mod live_limit;
+    mod merge;
+    mod ordered;
+    mod per_key;
+    mod priority;
+    mod rate;
+    mod rate_per_key;
+    mod refused;
+    mod retry;
+    mod serve;
+    mod service;
+    mod shared_semaphore;
+    mod stop_taking;
+    mod timeout;
+    mod tolerate;
+    mod weights;
+}
