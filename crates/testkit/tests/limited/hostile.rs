@@ -134,8 +134,8 @@ impl<const PER_ITEM: bool> Limiter<u32> for Faulty<PER_ITEM> {
             yield_now().await;
             assert!(!meets(Fault::InLaterPoll), "on purpose: a later poll");
             out.fetch_add(1, Ordering::SeqCst);
-            let (in_started, _bomb) = (meets(Fault::InStarted), Bomb(meets(Fault::InDropOfPermit)));
-            Ok(FaultyPermit { out, in_started, _bomb })
+            let in_started = meets(Fault::InStarted);
+            Ok(FaultyPermit { out, in_started, _bomb: Bomb(meets(Fault::InDropOfPermit)) })
         };
         DropsLate { acquiring: Box::pin(acquiring), _bomb: Bomb(meets(Fault::InDropOfFuture)) }
     }

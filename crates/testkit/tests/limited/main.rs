@@ -72,16 +72,15 @@ fn all() -> Vec<Limited> {
         .collect()
 }
 
-/// Every limiter in a pair, and every pattern.
+/// Every kind of limiter, and every pattern.
 fn some() -> Vec<Limited> {
     use Kind::{HotKey, Live, PerKey, Permits, Rate, RatePerKey, Weights};
     let limiters = [
         (PerKey, None),
         (Permits, Some(Weights)),
-        (RatePerKey, Some(Permits)),
+        (PerKey, Some(Permits)),
         (HotKey, Some(Live)),
-        (Weights, Some(PerKey)),
-        (PerKey, Some(Rate)),
+        (RatePerKey, Some(Rate)),
     ];
     let forms = Form::ALL.into_iter();
     let subjects = forms.zip(limiters);

@@ -181,7 +181,9 @@ struct Dialled<J> {
 impl<J> Dialled<J> {
     fn dial(&self) {
         if let JobLimit::Live(limit) = &self.limit {
-            [0, 1, self.jobs].into_iter().for_each(|jobs| limit.set(jobs));
+            for jobs in [0, 1, self.jobs] {
+                limit.set(jobs);
+            }
         }
     }
 }

@@ -107,18 +107,18 @@ fn all_items_complete<const PER_ITEM: bool>() {
 /// A grant that no worker notices leaves its item waiting: the model then ends in a deadlock.
 #[test]
 fn held_items_are_granted_by_other_tasks() {
-    explore(2_000, all_items_complete::<true>);
+    explore(1_000, all_items_complete::<true>);
 }
 
 #[test]
 fn items_in_slots_are_granted_by_other_tasks() {
-    explore(2_000, all_items_complete::<false>);
+    explore(1_000, all_items_complete::<false>);
 }
 
 /// The scope is cancelled while items are held, granted and started. A visitor may have the permit that a held item needs.
 #[test]
 fn cancelled_run_returns_held_items_and_permits() {
-    explore(2_000, || {
+    explore(1_000, || {
         let permits = Semaphore::new(PERMITS);
         let (fanout, live) = limited::<true>(&permits, None);
         block_on(async {
@@ -148,7 +148,7 @@ fn cancelled_run_returns_held_items_and_permits() {
 /// The receiver of the run is dropped. Nothing of the run is left at the end of its scope.
 #[test]
 fn dropped_run_returns_the_permits_of_held_items() {
-    explore(2_000, || {
+    explore(1_000, || {
         let permits = Semaphore::new(PERMITS);
         let (fanout, live) = limited::<true>(&permits, None);
         block_on(async {
@@ -169,7 +169,7 @@ fn dropped_run_returns_the_permits_of_held_items() {
 /// A failure stops the run while items are held, or the run goes on.
 #[test]
 fn failure_returns_the_permits_of_held_items() {
-    explore(2_000, || {
+    explore(1_000, || {
         let permits = Semaphore::new(PERMITS);
         let (fanout, live) = limited::<true>(&permits, Some(1));
         let goes_on = once_in(2);
@@ -192,7 +192,7 @@ fn failure_returns_the_permits_of_held_items() {
 /// has counted the running jobs.
 #[test]
 fn changed_limit_bounds_every_start() {
-    explore(2_000, || {
+    explore(1_000, || {
         let limit = LiveLimit::new(any(0..=2));
         let allowed = Arc::new(AtomicUsize::new(limit.get()));
         let running = Arc::new(AtomicUsize::new(0));
@@ -246,7 +246,7 @@ fn changed_limit_bounds_every_start() {
 /// A limit that pauses a run of held items, and a cancellation.
 #[test]
 fn changed_limit_and_held_items_end_with_a_cancel() {
-    explore(2_000, || {
+    explore(1_000, || {
         let permits = Semaphore::new(PERMITS);
         let limit = LiveLimit::new(any(0..=2));
         let live = Live::at_most(2);
