@@ -36,9 +36,8 @@ use crate::util::panic::{Payload, catch, message_of};
 ///
 /// # Cost
 ///
-/// An observed item costs an allocation, two or three readings of the clock, and the calls. The item also allocates
-/// [`RunObserver::Item`], unless the type has no size. The program has the code of an observed stage in addition to the code of
-/// a plain stage.
+/// An observed item costs two allocations, two or three readings of the clock, and the calls. The item also allocates
+/// [`RunObserver::Item`], unless the type has no size.
 ///
 /// # Examples
 ///

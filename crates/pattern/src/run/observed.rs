@@ -17,34 +17,81 @@ use crate::scope::Scope;
 use crate::stage::{Completed, Taken, Work};
 use crate::util::panic::{catch, resume};
 
-/// A work whose items are observed. All calls of the observer are in the poll or in the drop of the work on an item, where the
-/// worker holds no lock.
-pub(super) struct Observed<W> {
-    pub(super) work: W,
-    pub(super) observer: Arc<dyn ErasedRun>,
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A work without its type. The code of an observed stage is the same for all works with equal items and outputs: a program has
+/// the code of a stage once for each work, and not twice.
+trait ErasedWork<In, Out>: Send + Sync {
+    fn work_erased<'a>(
+        &'a self,
+        taken: Taken<In, Out>,
+        scope: &'a Scope,
+        start: Start,
+    ) -> BoxFuture<'a, Completed<In, Out>>;
+
+    fn shutdown_erased(&self) -> BoxFuture<'_, Vec<Cause>>;
+
+    fn unreported_erased(&self) -> Vec<Cause>;
 }
 
-impl<In, Out, W> Work<In, Out> for Observed<W>
+impl<In, Out, W> ErasedWork<In, Out> for W
 where
     In: Send + 'static,
     Out: Send + 'static,
     W: Work<In, Out>,
 {
-    fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> impl Future<Output = Completed<In, Out>> + Send {
+    fn work_erased<'a>(
+        &'a self,
+        taken: Taken<In, Out>,
+        scope: &'a Scope,
+        start: Start,
+    ) -> BoxFuture<'a, Completed<In, Out>> {
+        Box::pin(self.work_observed(taken, scope, start))
+    }
+
+    fn shutdown_erased(&self) -> BoxFuture<'_, Vec<Cause>> {
+        Box::pin(self.shutdown())
+    }
+
+    fn unreported_erased(&self) -> Vec<Cause> {
+        self.unreported()
+    }
+}
+
+/// A work whose items are observed. All calls of the observer are in the poll or in the drop of the work on an item, where the
+/// worker holds no lock.
+pub(super) struct Observed<In, Out> {
+    work: Box<dyn ErasedWork<In, Out>>,
+    observer: Arc<dyn ErasedRun>,
+}
+
+impl<In: Send + 'static, Out: Send + 'static> Observed<In, Out> {
+    pub(super) fn new(work: impl Work<In, Out>, observer: Arc<dyn ErasedRun>) -> Self {
+        Self { work: Box::new(work), observer }
+    }
+}
+
+impl<In, Out> Work<In, Out> for Observed<In, Out>
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    // The erased future has one lifetime, and the `async fn` has the lifetimes of both arguments.
+    async fn work(&self, taken: Taken<In, Out>, scope: &Scope) -> Completed<In, Out> {
         let (start, flag) = Start::new();
         let data = self.observer.taken(ItemInfo { index: taken.index() });
         let item = Item { observer: &*self.observer, data, since: Instant::now(), stage: Stage::Taken };
-        ObservedWork { work: Some(self.work.work_observed(taken, scope, start)), item, flag }
+        ObservedWork { work: Some(self.work.work_erased(taken, scope, start)), item, flag }.await
     }
 
     fn shutdown(&self) -> impl Future<Output = Vec<Cause>> + Send {
-        self.work.shutdown()
+        self.work.shutdown_erased()
     }
 
     fn unreported(&self) -> Vec<Cause> {
         // After the last job of the run, also if the runtime shuts down.
         self.observer.ended();
-        self.work.unreported()
+        self.work.unreported_erased()
     }
 }
 

@@ -206,7 +206,7 @@ impl<Out: Send + 'static> Run<Out> {
         });
         let port = match observer {
             None => stage::start(&scope, input, settings, delivery, work),
-            Some(observer) => stage::start(&scope, input, settings, delivery, Observed { work, observer }),
+            Some(observer) => stage::start(&scope, input, settings, delivery, Observed::new(work, observer)),
         };
         Self {
             port,
