@@ -369,7 +369,9 @@ impl ErasedRun for Both<dyn ErasedRun> {
     }
 
     fn completed(&self, item: ItemData, ended: Ended) {
-        if let Some(Ok(items)) = item.map(Box::downcast::<(ItemData, ItemData)>) {
+        if let Some(item) = item
+            && let Ok(items) = item.downcast::<(ItemData, ItemData)>()
+        {
             let (first, second) = *items;
             self.0.completed(first, ended);
             self.1.completed(second, ended);
