@@ -62,9 +62,7 @@ impl Observer for Metrics {
 
     fn observe(&self, run: &RunInfo) -> Option<RunMetrics> {
         let stage = || Arc::clone(&run.stage);
-        let completed = |outcome: Outcome| {
-            metrics::counter!(COMPLETED, "stage" => stage(), "outcome" => outcome.as_str())
-        };
+        let completed = |outcome: Outcome| metrics::counter!(COMPLETED, "stage" => stage(), "outcome" => outcome.as_str());
         Some(RunMetrics {
             in_flight: metrics::gauge!(IN_FLIGHT, "stage" => stage()),
             waiting: metrics::gauge!(WAITING, "stage" => stage()),

@@ -73,7 +73,8 @@ async fn nap(n: u64) -> anyhow::Result<u64> {
 async fn item_is_taken_started_and_completed() {
     let log = Log::default();
     Fanout::new(1, nap).observed(log.clone()).run([7]).collect().await.unwrap();
-    let expected = ["fanout: observe", "0 taken", "0 started after 0ns", "0 succeeded Some(1s)", "fanout: ended"];
+    let expected =
+        ["fanout: observe", "0 taken", "0 started after 0ns", "0 succeeded Some(1s)", "fanout: ended"];
     assert_eq!(log.take(), expected);
 }
 
@@ -121,7 +122,9 @@ async fn start_is_after_the_wait() {
     let one = Semaphore::new(1);
     WithPermit::new(2, &one, nap).observed(log.clone()).run(0..2).collect().await.unwrap();
     let calls = log.take();
-    for expected in ["0 started after 0ns", "0 succeeded Some(1s)", "1 started after 1s", "1 succeeded Some(1s)"] {
+    for expected in
+        ["0 started after 0ns", "0 succeeded Some(1s)", "1 started after 1s", "1 succeeded Some(1s)"]
+    {
         assert!(calls.iter().any(|call| call == expected), "{expected}: {calls:?}");
     }
 
@@ -221,7 +224,14 @@ impl RunObserver for Panics {
 #[tokio::test(start_paused = true)]
 async fn panic_of_an_observer_fails_nothing() {
     for method in [
-        "none", "observe", "taken", "started", "before the poll", "after the poll", "completed", "ended",
+        "none",
+        "observe",
+        "taken",
+        "started",
+        "before the poll",
+        "after the poll",
+        "completed",
+        "ended",
         "drop of data",
     ] {
         let calls = Arc::default();

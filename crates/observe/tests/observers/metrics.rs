@@ -33,7 +33,8 @@ fn lines(snapshotter: &Snapshotter) -> Vec<String> {
 fn metrics_have_the_times_and_the_outcomes() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
             let one = Semaphore::new(1);

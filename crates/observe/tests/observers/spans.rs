@@ -96,8 +96,18 @@ async fn every_poll_of_a_job_is_in_its_span() {
     let fetch = Fanout::new(1, job).named("fetch").on_failure(OnFailure::Continue);
     fetch.observed(Spans::new()).run([0, 1]).finish().await;
     let expected = [
-        "new job stage=\"fetch\" index=0 under none", FIRST, SECOND, DROPPED, "record outcome=\"succeeded\"", "close job",
-        "new job stage=\"fetch\" index=1 under none", FIRST, SECOND, DROPPED, "record outcome=\"errored\"", "close job",
+        "new job stage=\"fetch\" index=0 under none",
+        FIRST,
+        SECOND,
+        DROPPED,
+        "record outcome=\"succeeded\"",
+        "close job",
+        "new job stage=\"fetch\" index=1 under none",
+        FIRST,
+        SECOND,
+        DROPPED,
+        "record outcome=\"errored\"",
+        "close job",
     ];
     assert_eq!(log.take(), expected);
 }
