@@ -253,6 +253,10 @@ where
         self.source.release();
         self.drop_values();
     }
+
+    fn stop(&mut self) {
+        self.source.stop();
+    }
 }
 
 impl<I: IntoIterator> Drop for FlatSource<I> {
