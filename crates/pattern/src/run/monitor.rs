@@ -75,7 +75,6 @@ impl Monitor {
     ///
     /// Panics if `every` is zero, or if the runtime has no timers.
     #[track_caller]
-    #[must_use]
     pub fn watch(&self, every: Duration) -> impl Stream<Item = Vec<StageReport>> + Send + Unpin + use<> {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -306,7 +306,6 @@ impl<Out: Send + 'static> Run<Out> {
     /// # Ok(()) }
     /// ```
     #[track_caller]
-    #[must_use]
     pub fn watch(&self, every: Duration) -> impl Stream<Item = Vec<StageReport>> + Send + Unpin + use<Out> {
         self.monitor().watch(every)
     }
