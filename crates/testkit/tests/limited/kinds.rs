@@ -24,10 +24,12 @@ pub enum Kind {
     PerKey,
     /// One job at a time, in the order of the items: one key for all items.
     HotKey,
-    /// Two permits. An item waits in its slot.
-    Permits,
-    /// Three permits, of which an item takes one or two.
-    Weights,
+    /// Two permits of a semaphore. An item waits in its slot.
+    Semaphore,
+    /// Three permits of a semaphore, of which an item takes one or two.
+    Weighted,
+    /// A limiter of a user, with weights as before.
+    Own,
     /// A limit that every job sets to 0, to 1, and back to its number.
     Live,
     /// Broken: two permits, and the limiter promises one job at once.
@@ -39,8 +41,16 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] =
-        [Self::Rate, Self::RatePerKey, Self::PerKey, Self::HotKey, Self::Permits, Self::Weights, Self::Live];
+    pub const ALL: [Self; 8] = [
+        Self::Rate,
+        Self::RatePerKey,
+        Self::PerKey,
+        Self::HotKey,
+        Self::Semaphore,
+        Self::Weighted,
+        Self::Own,
+        Self::Live,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,8 +58,9 @@ impl Kind {
             Self::RatePerKey => "rate_per_key",
             Self::PerKey => "per_key",
             Self::HotKey => "hot_key",
-            Self::Permits => "permits",
-            Self::Weights => "weights",
+            Self::Semaphore => "semaphore",
+            Self::Weighted => "weighted",
+            Self::Own => "own",
             Self::Live => "live",
             Self::Generous => "generous",
             Self::Leaky => "leaky",
@@ -61,16 +72,16 @@ impl Kind {
     pub const fn allowed(self) -> Allowed {
         match self {
             Self::Rate | Self::RatePerKey => Allowed::ANY.delay(Duration::from_millis(1)),
-            Self::PerKey | Self::Permits | Self::Leaky => Allowed::at_once(2),
+            Self::PerKey | Self::Semaphore | Self::Leaky => Allowed::at_once(2),
             Self::Generous => Allowed::at_once(1),
-            Self::Weights => Allowed::at_once(2).at_most(3),
+            Self::Weighted | Self::Own => Allowed::at_once(2).at_most(3),
             Self::HotKey | Self::Backwards => Allowed::at_once(1).in_order(),
             Self::Live => Allowed::ANY,
         }
     }
 
     pub const fn is_per_item(self) -> bool {
-        !matches!(self, Self::Rate | Self::Permits | Self::Generous)
+        !matches!(self, Self::Rate | Self::Semaphore | Self::Generous)
     }
 
     /// Creates the limiter. The key of an item is its position, since the items of a subject may be of any type.
@@ -82,10 +93,14 @@ impl Kind {
             Self::RatePerKey => Erased::new(rate.per_key(move |_: &In| position.next() % 2)),
             Self::PerKey => Erased::new(per_key(1, move |_: &In| position.next() % 2)),
             Self::HotKey => Erased::new(per_key(1, |_: &In| "hot")),
-            Self::Permits | Self::Generous => Erased::new(Permits(Arc::new(Semaphore::new(2)))),
+            Self::Semaphore | Self::Generous => Erased::new(towpath_semaphore::Semaphore::new(2)),
+            Self::Weighted => {
+                let cost = move |_: &In| position.next() % 2 + 1;
+                Erased::new(towpath_semaphore::Semaphore::new(3).weighted(cost))
+            }
             Self::Leaky => Erased::new(Leaky(Arc::new(Semaphore::new(2)))),
             Self::Backwards => Erased::new(Backwards::default()),
-            Self::Weights => Erased::new(Weights { permits: Arc::new(Semaphore::new(3)), position }),
+            Self::Own => Erased::new(Weights { permits: Arc::new(Semaphore::new(3)), position }),
             Self::Live => unreachable!("a live limit is the limit of the pattern"),
         }
     }

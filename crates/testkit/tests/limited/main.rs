@@ -74,11 +74,11 @@ fn all() -> Vec<Limited> {
 
 /// Every kind of limiter, and every pattern.
 fn some() -> Vec<Limited> {
-    use Kind::{HotKey, Live, PerKey, Permits, Rate, RatePerKey, Weights};
+    use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Semaphore, Weighted};
     let limiters = [
         (PerKey, None),
-        (Permits, Some(Weights)),
-        (PerKey, Some(Permits)),
+        (Semaphore, Some(Weighted)),
+        (PerKey, Some(Own)),
         (HotKey, Some(Live)),
         (RatePerKey, Some(Rate)),
     ];
