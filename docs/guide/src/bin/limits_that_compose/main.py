@@ -42,7 +42,9 @@ async def host_before_the_slot(limits: Limits, web: Web, page: Page) -> None:
         await web.fetch(page)
 
 
-async def crawl(title: str, get: Callable[[Limits, Web, Page], Awaitable[None]]) -> tuple[float, Web]:
+async def crawl(
+    title: str, get: Callable[[Limits, Web, Page], Awaitable[None]]
+) -> tuple[float, Web]:
     clock = asyncio.get_running_loop().time
     begin, limits, web = clock(), Limits(), Web()
     # The pages of a host follow each other, as in a list of links.
