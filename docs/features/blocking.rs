@@ -2,7 +2,7 @@
 
 use std::thread::{self, ThreadId};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use towpath_fanout::{Fanout, PatternExt};
 use towpath_job::blocking;
 use towpath_pipeline::Pipeline;
@@ -12,7 +12,8 @@ use towpath_semaphore::{Semaphore, WithPermit};
 
 /// Returns the square, and the thread.
 fn square(number: u64) -> Result<(u64, ThreadId)> {
-    Ok((number * number, thread::current().id()))
+    let square = number.checked_mul(number).context("the number is too large")?;
+    Ok((square, thread::current().id()))
 }
 
 /// The thread is not the thread of the runtime.

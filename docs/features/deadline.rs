@@ -23,7 +23,7 @@ async fn fanout() {
     let jobs = Fanout::new(2, wait);
     let (outcomes, report) = jobs.run_in(&scope, [1, 60]).outcomes().await;
     assert_eq!((report.last().succeeded, report.cancelled()), (1, 1));
-    let failure = outcomes.into_iter().find_map(|outcome| outcome.err()).expect("a cancellation");
+    let failure = outcomes.into_iter().find_map(Result::err).expect("a cancellation");
     assert_eq!(failure.deadline_of(), Some("import"));
 }
 
@@ -33,7 +33,7 @@ async fn pipeline() {
     let jobs = Pipeline::new(2, wait).then_stage(2, |seconds: u64| async move { Ok(seconds) });
     let (outcomes, report) = jobs.run_in(&scope, [1, 60]).outcomes().await;
     assert_eq!((report.last().succeeded, report.cancelled()), (1, 1));
-    let failure = outcomes.into_iter().find_map(|outcome| outcome.err()).expect("a cancellation");
+    let failure = outcomes.into_iter().find_map(Result::err).expect("a cancellation");
     assert_eq!(failure.deadline_of(), Some("import"));
 }
 
@@ -43,7 +43,7 @@ async fn semaphore() {
     let jobs = WithPermit::new(2, &Semaphore::new(2), wait);
     let (outcomes, report) = jobs.run_in(&scope, [1, 60]).outcomes().await;
     assert_eq!((report.last().succeeded, report.cancelled()), (1, 1));
-    let failure = outcomes.into_iter().find_map(|outcome| outcome.err()).expect("a cancellation");
+    let failure = outcomes.into_iter().find_map(Result::err).expect("a cancellation");
     assert_eq!(failure.deadline_of(), Some("import"));
 }
 
@@ -55,7 +55,7 @@ async fn resource() {
     let jobs = WithResource::new(2, log, |(_log, seconds): (ResourceGuard<String>, u64)| wait(seconds));
     let (outcomes, report) = jobs.run_in(&scope, [1, 60]).outcomes().await;
     assert_eq!((report.last().succeeded, report.cancelled()), (1, 1));
-    let failure = outcomes.into_iter().find_map(|outcome| outcome.err()).expect("a cancellation");
+    let failure = outcomes.into_iter().find_map(Result::err).expect("a cancellation");
     assert_eq!(failure.deadline_of(), Some("import"));
 }
 
@@ -65,6 +65,6 @@ async fn producer_consumer() {
     let jobs = ProducerConsumer::items().consumers(2, wait);
     let (outcomes, report) = jobs.run_in(&scope, [1, 60]).outcomes().await;
     assert_eq!((report.last().succeeded, report.cancelled()), (1, 1));
-    let failure = outcomes.into_iter().find_map(|outcome| outcome.err()).expect("a cancellation");
+    let failure = outcomes.into_iter().find_map(Result::err).expect("a cancellation");
     assert_eq!(failure.deadline_of(), Some("import"));
 }

@@ -46,7 +46,10 @@ async fn semaphore() {
 /// The release of the resource gets the outcome.
 #[tokio::test(start_paused = true)]
 async fn resource() {
-    let release = |_, after| async move { Ok(assert_eq!(after, JobOutcome::Timeout)) };
+    let release = |_, after| async move {
+        assert_eq!(after, JobOutcome::Timeout);
+        Ok(())
+    };
     let log = resource_fn(|| async { Ok(String::new()) }, release);
     let job = |(_log, seconds): (ResourceGuard<String>, u64)| wait(seconds);
     let waits = WithResource::new(1, log, job.timeout(LIMIT)).on_failure(OnFailure::Continue);

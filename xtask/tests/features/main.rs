@@ -4,6 +4,7 @@ mod page;
 
 #[path = "../../../docs/features"]
 mod programs {
+    mod adaptive;
     mod added_items;
     mod blocking;
     mod chunks;
@@ -12,12 +13,14 @@ mod programs {
     mod drain;
     mod drain_on;
     mod first;
+    mod flat_map;
     mod for_each;
     mod hedge;
     mod keep_input;
     mod kept;
     mod live_limit;
     mod merge;
+    mod observer;
     mod ordered;
     mod per_key;
     mod priority;
@@ -31,5 +34,6 @@ mod programs {
     mod stop_taking;
     mod timeout;
     mod tolerate;
+    mod watch;
     mod weights;
 }
