@@ -48,6 +48,24 @@ const LOWER: f64 = 0.1;
 ///
 /// An observer sees a job with retries as one job: the time includes the failed attempts, and a success after nine errors is a
 /// success. Instead of observing the pattern, count the attempts inside the retry: see [`attempt`](Adaptive::attempt).
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+/// use std::time::Duration;
+/// use towpath_fanout::{Fanout, PatternExt};
+/// use towpath_observe::Adaptive;
+///
+/// let limit = Adaptive::aimd(1..=64).latency_threshold(Duration::from_secs(1));
+/// let fetch = Fanout::new(limit.limit(), |page: u64| async move {
+///     tokio::time::sleep(Duration::from_millis(10)).await;
+///     Ok(page)
+/// });
+/// assert_eq!(fetch.observed(limit.clone()).run(0..100).collect().await?.len(), 100);
+/// assert!(limit.limit().get() > 1);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Adaptive {
     algorithm: Algorithm,
@@ -364,6 +382,17 @@ pub struct Attempt {
 
 impl Attempt {
     /// Ends the attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_observe::Adaptive;
+    /// use towpath_pattern::Outcome;
+    ///
+    /// let limit = Adaptive::aimd(1..=8);
+    /// let attempt = limit.attempt();
+    /// attempt.complete(Outcome::Succeeded);
+    /// ```
     pub fn complete(mut self, outcome: Outcome) {
         self.ended = true;
         self.adaptive.end(self.generation, Some((outcome, self.since.elapsed())));

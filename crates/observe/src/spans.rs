@@ -45,6 +45,19 @@ impl Spans {
     ///
     /// The parent stays open until the end of the run. A long run under a short span, such as a service that a request starts,
     /// keeps the span of the request open; [`Spans::new`] avoids this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_fanout::{Fanout, PatternExt};
+    /// use towpath_observe::Spans;
+    ///
+    /// let double = Fanout::new(4, |x: u64| async move { Ok(x * 2) }).observed(Spans::inheriting());
+    /// let run = tracing::info_span!("request").in_scope(|| double.run([1]));
+    /// assert_eq!(run.collect().await?, [2]);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn inheriting() -> Self {
         Self { inherit: true }

@@ -1,7 +1,5 @@
 //! Jobs: the functions that a pattern applies to items.
 
-mod limited;
-
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
@@ -14,8 +12,6 @@ use pin_project_lite::pin_project;
 use crate::failure::{Cause, Failure, cancellation_in};
 use crate::scope::{Scope, ScopeGuard};
 use crate::util::panic::poll_then_drop;
-
-pub use limited::{HoldPermits, LimitedJob, hold_permits};
 
 /// An async function that a pattern applies to every item, and that may fail.
 ///

@@ -71,6 +71,7 @@ mod failure;
 mod item;
 mod job;
 mod limit;
+mod limited_job;
 mod limiter;
 mod observer;
 mod pattern;
@@ -105,10 +106,11 @@ pub use async_channel;
 pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
-    HoldPermits, ItemFn, Job, JobFn, JobGuard, JobResult, LimitedJob, Scoped, ScopedFn, StateFn, WithState,
-    drive_job, hold_permits, job_fn, scoped, with_state,
+    ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
+    with_state,
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
+pub use limited_job::{HoldPermits, LimitedJob, hold_permits};
 pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
 pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};
 pub use pattern::{Pattern, PatternExt, Then, ThenEach};

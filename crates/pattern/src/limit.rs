@@ -21,7 +21,7 @@ pub(crate) use live::WatchLimit;
 /// # fn main() -> anyhow::Result<()> {
 /// let from_a_file = "8".parse::<usize>()?;
 /// let settings = Settings::new("fetch", Limit::try_from(from_a_file)?);
-/// assert_eq!(settings.limit.get(), 8);
+/// assert_eq!(settings.limit.get(), Limit::new(8).get());
 /// assert!(Limit::try_from(0).is_err());
 /// # Ok(()) }
 /// ```

@@ -100,6 +100,42 @@ impl<O: Observer> Observer for Arc<O> {
 }
 
 /// Observes the items of a stage of one run. Created by [`Observer::observe`], which has the contract and an example.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use towpath_pattern::{Ended, ItemInfo, RunObserver};
+///
+/// /// Prints all events of a stage.
+/// struct Prints;
+///
+/// impl RunObserver for Prints {
+///     type Item = usize;
+///
+///     fn taken(&self, item: ItemInfo) -> usize {
+///         println!("{} taken", item.index);
+///         item.index
+///     }
+///
+///     fn started(&self, index: &mut usize, waited: Duration) {
+///         println!("{index} started after {waited:?}");
+///     }
+///
+///     fn around_poll(&self, index: &mut usize, poll: &mut dyn FnMut()) {
+///         println!("{index} is polled");
+///         poll();
+///     }
+///
+///     fn completed(&self, index: usize, ended: Ended) {
+///         println!("{index} {:?}", ended.outcome);
+///     }
+///
+///     fn ended(&self) {
+///         println!("the run has ended");
+///     }
+/// }
+/// ```
 pub trait RunObserver: Send + Sync + 'static {
     /// The observer's own data of an item, from `taken` to `completed`: `()` if there is none.
     type Item: Send + 'static;
@@ -229,6 +265,17 @@ pub struct Observers(Option<Arc<dyn ErasedObserver>>);
 
 impl Observers {
     /// Adds an observer. The observers are called in the order of their addition.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{Observer, Settings};
+    ///
+    /// /// Adds an observer to settings whose other fields are set by hand.
+    /// fn observe(settings: &mut Settings, observer: impl Observer) {
+    ///     settings.observers.add(observer);
+    /// }
+    /// ```
     pub fn add(&mut self, observer: impl Observer) {
         let observer: Arc<dyn ErasedObserver> = Arc::new(Erased(observer));
         self.0 = Some(match self.0.take() {

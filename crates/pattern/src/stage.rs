@@ -54,7 +54,7 @@ where
     let jobs = scope.watched_child(Arc::clone(&settings.name), Waker::from(Arc::clone(&signal)));
     let shared = StageShared::new(jobs.downgrade(), signal, settings, source, delivery, threads);
     let shared = Arc::new(shared);
-    shared.watch_limit();
+    worker::watch_limit(&shared);
     let context = worker::WorkerContext::new(Arc::clone(&shared), work, jobs, runtime.clone());
     let first = shared.with(state::State::first_worker);
     let supervision = supervisor::Supervision::new(Arc::clone(&context), scope.enter());

@@ -165,6 +165,24 @@ impl ProducerConsumer<(), ()> {
 impl<In, Item, J, L> Producers<In, Item, J, L> {
     /// Adds a limiter to the producers. The job of an input then runs with a permit of every limiter of the producers. See
     /// [`Limiter`](crate::Limiter).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_limit::per_key;
+    /// use towpath_producer_consumer::{PatternExt, ProducerConsumer};
+    ///
+    /// // At most one producer at a time for every host.
+    /// let crawl = ProducerConsumer::producers(4, |host: &'static str, queue| async move {
+    ///     queue.send(host.len()).await?;
+    ///     Ok(())
+    /// });
+    /// let crawl = crawl.limited_by(&per_key(1, |host: &&'static str| *host));
+    /// let sizes = crawl.consumers(2, |size: usize| async move { Ok(size) });
+    /// assert_eq!(sizes.run(["a.example"]).collect().await?, [9]);
+    /// # Ok(()) }
+    /// ```
     pub fn limited_by<M: Clone>(self, limiter: &M) -> Producers<In, Item, J, LimitedBy<L, M>> {
         let Self { limit, job, limits, order, types } = self;
         Producers { limit, job, limits: LimitedBy::new(limits, limiter), order, types }
@@ -218,6 +236,21 @@ impl<P, C, L> ProducerConsumer<P, C, L> {
     ///
     /// An item that waits for a permit without a slot is out of the queue, and counts against the limit plus the capacity of
     /// the consumers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_limit::per_key;
+    /// use towpath_producer_consumer::{PatternExt, ProducerConsumer};
+    ///
+    /// // The items with equal keys one after the other.
+    /// let apply = ProducerConsumer::items()
+    ///     .consumers(4, |item: u64| async move { Ok(item) })
+    ///     .limited_by(&per_key(1, |item: &u64| item % 10));
+    /// assert_eq!(apply.run([1, 11, 2]).collect().await?.len(), 3);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn limited_by<M: Clone>(self, limiter: &M) -> ProducerConsumer<P, C, LimitedBy<L, M>> {
         let Self { producers, settings, consumers, limits } = self;

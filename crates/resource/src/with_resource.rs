@@ -114,6 +114,21 @@ impl<R, J, L> WithResource<R, J, L> {
 
     /// Adds a limiter, for example a rate, a semaphore or an order for equal keys. A job then runs with a permit of every
     /// limiter; an item acquires the permits before the resource. See [`Limiter`](crate::Limiter).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_limit::per_key;
+    /// use towpath_resource::{PatternExt, ResourceGuard, WithResource, resource_fn};
+    ///
+    /// // One job at a time for every user.
+    /// let buffer = resource_fn(|| async { Ok(String::new()) }, |_, _| async { Ok(()) });
+    /// let job = |(_buffer, user): (ResourceGuard<String>, u64)| async move { Ok(user) };
+    /// let greet = WithResource::new(4, buffer, job).limited_by(&per_key(1, |user: &u64| *user));
+    /// assert_eq!(greet.run([7]).collect().await?, [7]);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn limited_by<M: Clone>(self, limiter: &M) -> WithResource<R, J, LimitedBy<L, M>> {
         let Self { settings, release_within, resource, job, limits } = self;

@@ -81,6 +81,20 @@ impl<J> WithPermit<J> {
 impl<J, L> WithPermit<J, L> {
     /// Adds a limiter, for example a rate or an order for equal keys. A job then runs with a permit of the semaphore and of
     /// every limiter; the limiters come first. See [`Limiter`](crate::Limiter).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_semaphore::{PatternExt, Semaphore, WithPermit};
+    ///
+    /// // The budget of a day, besides the connections.
+    /// let (connections, budget) = (Semaphore::new(3), Semaphore::new(100));
+    /// let double = WithPermit::new(8, &connections, |x: u64| async move { Ok(x * 2) }).limited_by(&budget);
+    /// assert_eq!(double.run([1]).collect().await?, [2]);
+    /// assert_eq!((connections.available_permits(), budget.available_permits()), (3, 100));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn limited_by<M: Clone>(self, limiter: &M) -> WithPermit<J, LimitedBy<L, M>> {
         let Self { semaphore, settings, job, limits } = self;

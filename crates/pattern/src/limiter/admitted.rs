@@ -3,7 +3,7 @@
 use std::mem;
 use std::panic::resume_unwind;
 
-use super::Limits;
+use super::chain::Limits;
 use crate::util::panic::{Payload, catch, drop_caught};
 
 /// An item of a run with limiters, and the permits of the item. For authors of patterns.
@@ -76,6 +76,19 @@ impl<In, P: Send + 'static> Admitted<In, P> {
     /// # Panics
     ///
     /// Panics with the panic of a limiter, after the drop of the item and the permits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{Admitted, Limits};
+    ///
+    /// /// Prints a line with its permits.
+    /// fn print<L: Limits<String>>(limits: &L, line: Admitted<String, L::Permits>) {
+    ///     let (line, permits) = line.start(limits);
+    ///     println!("{line}");
+    ///     drop(permits);
+    /// }
+    /// ```
     pub fn start<L>(self, limits: &L) -> (In, P)
     where
         L: Limits<In, Permits = P>,

@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use super::{Limiter, finish};
+use super::contract::{Limiter, finish};
 
 /// The limiters of a pattern: `()` without a limiter, and [`LimitedBy`] with one or more.
 ///

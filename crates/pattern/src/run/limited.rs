@@ -8,7 +8,8 @@ use tokio::task::coop::unconstrained;
 
 use super::outputs::Run;
 use crate::failure::Cause;
-use crate::job::{Job, LimitedJob};
+use crate::job::Job;
+use crate::limited_job::LimitedJob;
 use crate::limiter::{Admitted, Limits, Refusal};
 use crate::observer::Start;
 use crate::scope::Scope;
@@ -83,6 +84,22 @@ impl<Out: Send + 'static> Run<Out> {
     /// # Panics
     ///
     /// Panics like [`Run::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{LimitedJob, Run, Scope, Settings, Source};
+    ///
+    /// let limits = (); // of a pattern, for example
+    /// let job = Arc::new(|x: u64| async move { Ok(x * 2) });
+    /// let limited = Arc::new(LimitedJob::new(Arc::clone(&job), limits));
+    /// let settings = Settings::new("each", 2);
+    /// let run = Run::spawn_work_limited(Scope::default(), Source::new(1..=3), settings, &limits, job, limited);
+    /// assert_eq!(run.collect().await?.len(), 3);
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     pub fn spawn_work_limited<In, L>(
         scope: Scope,
@@ -111,6 +128,22 @@ impl Run<()> {
     /// # Panics
     ///
     /// Panics like [`Run::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{LimitedJob, Run, Scope, Settings, Source};
+    ///
+    /// let limits = (); // of a pattern, for example
+    /// let job = Arc::new(|x: u64| async move { Ok(println!("{x}")) });
+    /// let limited = Arc::new(LimitedJob::new(Arc::clone(&job), limits));
+    /// let settings = Settings::new("each", 2);
+    /// let run = Run::spawn_discarding_limited(Scope::default(), Source::new(1..=3), settings, &limits, job, limited);
+    /// assert_eq!(run.finish().await.last().succeeded, 3);
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     pub fn spawn_discarding_limited<In, L>(
         scope: Scope,

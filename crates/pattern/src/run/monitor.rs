@@ -74,6 +74,33 @@ impl Monitor {
     /// # Panics
     ///
     /// Panics if `every` is zero, or if the runtime has no timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use tokio_stream::StreamExt;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let nap = Arc::new(|x: u64| async move {
+    ///     tokio::time::sleep(Duration::from_secs(x)).await;
+    ///     Ok(x)
+    /// });
+    /// let run = Run::spawn(Scope::default(), Source::new([1, 2]), Settings::new("nap", 1), nap);
+    /// let mut watch = run.monitor().watch(Duration::from_secs(1));
+    /// let progress = tokio::spawn(async move {
+    ///     let mut last = 0;
+    ///     while let Some(stages) = watch.next().await {
+    ///         last = stages[0].counts.succeeded;
+    ///     }
+    ///     last
+    /// });
+    /// run.collect().await?;
+    /// assert_eq!(progress.await?, 2);
+    /// # Ok(()) }
+    /// ```
     #[track_caller]
     pub fn watch(&self, every: Duration) -> impl Stream<Item = Vec<StageReport>> + Send + Unpin + use<> {
         let mut ticks = interval(every);

@@ -7,13 +7,11 @@ use std::task::Wake;
 
 use tokio::time::Instant;
 
-use super::shutdown;
 use super::state::{Delivery, State, Stop};
 use super::step::{Another, NewWorker};
 use super::stop_signal::StopSignal;
 use crate::failure::{Cancelled, Cause, Failure, cancellation_in};
 use crate::item::Item;
-use crate::limit::{JobLimit, WatchLimit};
 use crate::report::StageReport;
 use crate::scope::{Scope, WeakScope};
 use crate::settings::Settings;
@@ -348,37 +346,18 @@ impl<In, Out> StageShared<In, Out> {
     }
 }
 
-impl<In: Send + 'static, Out: Send + 'static> StageShared<In, Out> {
-    /// Watches the limit, if the limit may change.
-    pub(super) fn watch_limit(self: &Arc<Self>) {
-        if let JobLimit::Live(limit) = &self.settings.limit {
-            let watcher: Weak<Self> = Arc::downgrade(self);
-            limit.watch(watcher);
-            // The limit may have changed between the creation of the state and the watch. There is no worker yet to start.
-            self.with(|state| state.adopt_limit(limit.get(), self.settings.bound()));
-        }
+impl<In, Out> StageShared<In, Out> {
+    /// Reads the limit again, before the first worker.
+    pub(super) fn adopt_limit(&self) {
+        self.with(|state| state.adopt_limit(self.settings.limit.get(), self.settings.bound()));
     }
-}
 
-impl<In: Send, Out: Send> WatchLimit for StageShared<In, Out> {
-    fn limit_changed(&self) {
-        let another = self.with(|state| {
+    /// Changes the limit of the running stage; returns another worker to start.
+    pub(super) fn change_limit(&self) -> Another<In> {
+        self.with(|state| {
             self.limit_changes.fetch_add(1, Ordering::Relaxed);
             state.set_limit(self.settings.limit.get(), self.settings.bound())
-        });
-        self.start(another);
-    }
-}
-
-impl<In, Out> StageShared<In, Out> {
-    /// Spawns another worker for a task that does not know the work, if the worker is a new one.
-    pub(super) fn start(&self, another: Another<In>) {
-        let Another::New(new) = another else { return };
-        match self.spawner() {
-            Some(spawner) => spawner.spawn_worker(new),
-            // The runtime has dropped the supervisor and all workers.
-            None => shutdown::refuse(self, new),
-        }
+        })
     }
 }
 

@@ -336,6 +336,23 @@ impl<In, Out> Taken<In, Out> {
     /// # Panics
     ///
     /// Never panics: a `Taken` has an item until [`start`](Taken::start) or the drop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::{Run, Scope, Settings, Source, Taken};
+    ///
+    /// let measure = |taken: Taken<String, usize>| async move {
+    ///     println!("{} comes next", taken.item());
+    ///     let (text, running) = taken.start();
+    ///     running.complete(Ok(text.len()))
+    /// };
+    /// let source = Source::new(["towpath".to_owned()]);
+    /// let run = Run::spawn(Scope::default(), source, Settings::new("measure", 1), measure);
+    /// assert_eq!(run.collect().await?, [7]);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn item(&self) -> &In {
         self.value.as_ref().expect("there until the start")
@@ -515,6 +532,23 @@ impl<In, Out> Running<In, Out> {
 
 impl<In, Out> Completed<In, Out> {
     /// Returns the outcome, as the stage counts the outcome.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use towpath_pattern::{Outcome, Run, Scope, Settings, Source, Taken};
+    ///
+    /// let pass = |taken: Taken<u64, u64>| async move {
+    ///     let (item, running) = taken.start();
+    ///     let completed = running.complete(Ok(item));
+    ///     assert_eq!(completed.outcome(), Outcome::Succeeded);
+    ///     completed
+    /// };
+    /// let run = Run::spawn(Scope::default(), Source::new([1]), Settings::new("pass", 1), pass);
+    /// assert_eq!(run.collect().await?, [1]);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match &self.result {

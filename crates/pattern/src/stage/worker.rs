@@ -15,3 +15,4 @@ mod spawn;
 mod tray;
 
 pub(super) use context::WorkerContext;
+pub(super) use spawn::watch_limit;

@@ -35,6 +35,7 @@ mod shipped {
     pub mod item;
     pub mod job;
     pub mod limit;
+    pub mod limited_job;
     pub mod limiter;
     pub mod observer;
     pub mod pattern;
@@ -98,10 +99,11 @@ pub use with_permit::WithPermit;
 pub use client::{Call, Client, Place, TryCallError};
 pub use failure::{Cancelled, Cause, Failure, Panic, TimedOut};
 pub use job::{
-    HoldPermits, ItemFn, Job, JobFn, JobGuard, JobResult, LimitedJob, Scoped, ScopedFn, StateFn, WithState,
-    drive_job, hold_permits, job_fn, scoped, with_state,
+    ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
+    with_state,
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
+pub use limited_job::{HoldPermits, LimitedJob, hold_permits};
 pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
 pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};
 pub use pattern::{Pattern, PatternExt, Then, ThenEach};

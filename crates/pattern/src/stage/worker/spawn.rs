@@ -1,14 +1,16 @@
 //! The spawn of workers, by a worker, by the supervisor, and by the waker of a job.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::super::shared::{SpawnWorker, StageShared};
+use super::super::shutdown;
 use super::super::slot::{RunQueue, Slot};
 use super::super::step::{Another, NewWorker};
 use super::super::work::Work;
 use super::context::WorkerContext;
 use super::lifecycle::Worker;
 use super::seat::WorkerTask;
+use crate::limit::{JobLimit, WatchLimit};
 
 impl<In, Out, W> WorkerContext<In, Out, W>
 where
@@ -45,6 +47,36 @@ where
 impl<In: Send, Out: Send> RunQueue<Out> for StageShared<In, Out> {
     fn push(&self, slot: Arc<Slot<Out>>) {
         let another = self.with(|state| state.wake_job(slot));
-        self.start(another);
+        start(self, another);
+    }
+}
+
+impl<In: Send, Out: Send> WatchLimit for StageShared<In, Out> {
+    fn limit_changed(&self) {
+        start(self, self.change_limit());
+    }
+}
+
+/// Watches the limit of a stage without a worker, if the limit may change.
+pub(in super::super) fn watch_limit<In, Out>(stage: &Arc<StageShared<In, Out>>)
+where
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    if let JobLimit::Live(limit) = &stage.settings.limit {
+        let watcher: Weak<StageShared<In, Out>> = Arc::downgrade(stage);
+        limit.watch(watcher);
+        // The limit may have changed between the creation of the state and the watch.
+        stage.adopt_limit();
+    }
+}
+
+/// Spawns another worker for a task that does not know the work, if the worker is a new one.
+fn start<In, Out>(stage: &StageShared<In, Out>, another: Another<In>) {
+    let Another::New(new) = another else { return };
+    match stage.spawner() {
+        Some(spawner) => spawner.spawn_worker(new),
+        // The runtime has dropped the supervisor and all workers.
+        None => shutdown::refuse(stage, new),
     }
 }

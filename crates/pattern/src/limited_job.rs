@@ -9,7 +9,7 @@ use std::{mem, thread};
 
 use pin_project_lite::pin_project;
 
-use super::Job;
+use crate::job::Job;
 use crate::limiter::{Admitted, Limits};
 use crate::scope::Scope;
 use crate::util::panic::{catch, drop_caught, resume};
@@ -28,6 +28,17 @@ pub struct LimitedJob<J, L> {
 
 impl<J, L> LimitedJob<J, L> {
     /// Creates a job under `limits`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use towpath_pattern::LimitedJob;
+    ///
+    /// let double = LimitedJob::new(Arc::new(|x: u64| async move { Ok(x * 2) }), ());
+    /// # fn is_job<In, J: towpath_pattern::Job<In>>(_: J) {}
+    /// # is_job::<towpath_pattern::Admitted<u64, ()>, _>(double);
+    /// ```
     #[must_use]
     pub fn new(job: Arc<J>, limits: L) -> Self {
         Self { job, limits }
@@ -91,6 +102,23 @@ where
 /// # Panics
 ///
 /// Panics with the panic of `job`, after the drop of the permits.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+/// use tokio::sync::Semaphore;
+/// use towpath_pattern::hold_permits;
+///
+/// let permits = Arc::new(Semaphore::new(1));
+/// let permit = Arc::clone(&permits).try_acquire_owned()?;
+/// let answer = hold_permits(permit, || async { 42 });
+/// assert_eq!(permits.available_permits(), 0);
+/// assert_eq!(answer.await, 42);
+/// assert_eq!(permits.available_permits(), 1);
+/// # Ok(()) }
+/// ```
 pub fn hold_permits<P, F>(permits: P, job: impl FnOnce() -> F) -> HoldPermits<F, P>
 where
     F: Future,
