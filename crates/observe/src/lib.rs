@@ -5,15 +5,15 @@
 //! - For the counts of a run: [`Run::report`](towpath_pattern::Run::report). For a progress bar:
 //!   [`Run::watch`](towpath_pattern::Run::watch).
 //! - For a limit that is known: a literal. An adaptive limit needs some hundred jobs to find its number.
-//! - For a span inside a job: `#[tracing::instrument]`. [`Spans`] adds the stage, the index and the outcome of the item.
+//! - For a span inside a job: `#[tracing::instrument]`. `Spans` adds the stage, the index and the outcome of the item.
 //!
 //! # The observers
 //!
 //! | observer | feature | effect |
 //! |---|---|---|
 //! | [`Adaptive`] | | sets a [`LiveLimit`](towpath_pattern::LiveLimit) after the latencies and the failures of the jobs |
-//! | [`Spans`] | `tracing` | a span for each job |
-//! | [`Metrics`] | `metrics` | jobs in flight and waiting, completed jobs by outcome, histograms of the times |
+//! | `Spans` | `tracing` | a span for each job |
+//! | `Metrics` | `metrics` | jobs in flight and waiting, completed jobs by outcome, histograms of the times |
 //!
 //! A pattern takes an observer with its builder `observed`. A second observer is called after the first one. An observer of
 //! one's own implements [`Observer`](towpath_pattern::Observer).

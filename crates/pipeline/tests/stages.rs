@@ -320,7 +320,10 @@ async fn stopped_pipeline_counts_the_elements_between_its_stages() {
 /// A failure of the first stage stops the second.
 #[tokio::test]
 async fn failure_before_a_stage_of_elements_stops_the_pipeline() {
-    let fails = |item: u64| async move { if item == 5 { anyhow::bail!("five") } else { Ok(vec![item]) } };
+    let fails = |item: u64| async move {
+        anyhow::ensure!(item != 5, "five");
+        Ok(vec![item])
+    };
     let pipeline = Pipeline::new(1, fails).then_each_stage(1, pass);
     let failure = pipeline.run(0..).collect().await.expect_err("item 5 fails");
     assert_eq!((failure.index(), failure.stage()), (Some(5), "stage 1"));

@@ -75,11 +75,12 @@ async fn item_with_a_cost_above_the_total_fails() {
 
 #[tokio::test]
 async fn item_under_a_closed_semaphore_fails_and_its_job_does_not_start() {
-    let semaphore = Semaphore::new(2);
-    semaphore.close();
     async fn never(_: usize) -> anyhow::Result<()> {
         anyhow::bail!("the job has started")
     }
+
+    let semaphore = Semaphore::new(2);
+    semaphore.close();
     let fanout = Fanout::new(1, never).on_failure(OnFailure::Continue);
     let by_one = fanout.clone().limited_by(&semaphore).run([1, 2]).finish().await;
     let weighted = fanout.limited_by(&semaphore.weighted(|cost: &usize| *cost)).run([1, 2]).finish().await;

@@ -373,7 +373,7 @@ impl Limiter<u32> for Faulty {
         &self,
         item: &u32,
     ) -> impl Future<Output = anyhow::Result<FaultyPermit>> + Send + 'static + use<> {
-        let (kind, fails) = (self.kind, item % 10 == 0);
+        let (kind, fails) = (self.kind, item.is_multiple_of(10));
         assert!(!(fails && kind == Kind::PanicInAcquire), "in acquire");
         let bomb = (fails && kind == Kind::PanicInDropOfFuture).then(|| Bomb("in the drop of the future"));
         async move {

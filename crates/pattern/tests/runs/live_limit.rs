@@ -151,7 +151,7 @@ async fn changed_limit_bounds_every_start() {
             }
             let running = Arc::clone(&running);
             async move {
-                if n % 3 == 0 {
+                if n.is_multiple_of(3) {
                     yield_now().await;
                 }
                 running.fetch_sub(1, SeqCst);

@@ -19,7 +19,7 @@ type Page = (usize, usize);
 #[derive(Default)]
 struct Fetched {
     busy: [usize; HOSTS],
-    fetched: [Vec<usize>; HOSTS],
+    by_host: [Vec<usize>; HOSTS],
     rude: bool,
 }
 
@@ -35,7 +35,7 @@ impl Web {
         let mut state = self.state();
         state.busy[host] += 1;
         state.rude |= state.busy[host] > 1;
-        state.fetched[host].push(number);
+        state.by_host[host].push(number);
     }
 
     async fn fetch(&self, page: Page) -> anyhow::Result<()> {
@@ -89,7 +89,7 @@ async fn main() -> Result<(), Failure> {
     let slow = crawl("the host in a slot", &web, host_in_a_slot(web.clone())).await?;
     let web = Web::default();
     let fast = crawl("the host before the slot", &web, host_before_the_slot(web.clone())).await?;
-    let in_order = web.state().fetched.iter().all(|numbers| numbers.iter().copied().eq(0..PAGES));
+    let in_order = web.state().by_host.iter().all(|numbers| numbers.iter().copied().eq(0..PAGES));
     if slow > 2 * fast && in_order {
         println!("more than twice as fast, and the pages of each host in order");
     }
