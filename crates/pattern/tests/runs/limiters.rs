@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -526,7 +526,7 @@ impl Limiter<u32> for Yields {
         let forever = *item == 7;
         std::future::poll_fn(move |cx| {
             cx.waker().wake_by_ref();
-            if forever { std::task::Poll::Pending } else { std::task::Poll::Ready(Ok(())) }
+            if forever { Poll::Pending } else { Poll::Ready(Ok(())) }
         })
     }
 }
@@ -541,6 +541,46 @@ async fn held_item_that_wakes_itself_lets_others_run() {
     }
     run.cancel();
     assert_eq!(run.finish().await.last().never_started, 1);
+}
+
+/// Grants all items in the first poll of the last item.
+#[derive(Clone, Default)]
+struct GrantsLast(Arc<Mutex<Vec<Waker>>>);
+
+impl GrantsLast {
+    const ITEMS: u32 = 40;
+}
+
+impl Limiter<u32> for GrantsLast {
+    type Permit = ();
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, item: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
+        let (wakers, is_last) = (Arc::clone(&self.0), item + 1 == Self::ITEMS);
+        let mut granted = false;
+        std::future::poll_fn(move |cx| {
+            if std::mem::replace(&mut granted, true) {
+                return Poll::Ready(Ok(()));
+            }
+            let mut all = wakers.lock().unwrap();
+            all.push(cx.waker().clone());
+            if is_last {
+                all.drain(..).for_each(Waker::wake);
+            }
+            Poll::Pending
+        })
+    }
+}
+
+/// The source is exhausted in the poll in which all of its items are woken.
+#[tokio::test]
+async fn grant_during_the_poll_of_the_source_is_not_lost() {
+    let settings = Settings::new("late", 2).capacity(100);
+    let run =
+        run(Source::new(0..GrantsLast::ITEMS), settings, &GrantsLast::default(), |n| async move { Ok(n) });
+    let mut outputs = run.collect().await.unwrap();
+    outputs.sort_unstable();
+    assert!(outputs.into_iter().eq(0..GrantsLast::ITEMS));
 }
 
 /// A grant that comes from a thread outside the runtime.
