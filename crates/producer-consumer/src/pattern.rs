@@ -237,6 +237,9 @@ impl<P, C, L> ProducerConsumer<P, C, L> {
     /// An item that waits for a permit without a slot is out of the queue, and counts against the limit plus the capacity of
     /// the consumers.
     ///
+    /// The order of the items is the order of the queue. Several producers send in any order, so an order for equal keys needs a
+    /// single producer for each key, for example [`ProducerConsumer::items`].
+    ///
     /// # Examples
     ///
     /// ```

@@ -148,7 +148,9 @@ impl Subject for Limited {
                 let producers = |item: In, queue: QueueSender<In>| async move {
                     queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
                 };
-                let pattern = ProducerConsumer::producers(case.limit, producers)
+                // A single producer: several producers would send in any order, and the keys are positions in the queue. Two
+                // consecutive inputs could then have one key, and a job that waits for the next input would deadlock.
+                let pattern = ProducerConsumer::producers(1, producers)
                     .consumers(limit, job)
                     .capacity(case.capacity)
                     .on_failure(case.on_failure);
