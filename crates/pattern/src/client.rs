@@ -1,5 +1,6 @@
 //! A run as a service: every call is an item, and gets its own output.
 
+mod chunks;
 mod requests;
 
 use std::fmt;
@@ -93,14 +94,15 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
         let requests = Arc::new(Requests::new(scope.name(), capacity));
         let source = RequestSource::new(Arc::clone(&requests), scope.clone());
         let run = start(Source::of(source), scope.clone());
-        let service = Arc::new(Service {
-            requests: Arc::clone(&requests),
-            scope: scope.clone(),
-            monitor: run.monitor(),
-        });
-        let replies = Replies { requests, scope: scope.clone(), ended: Ended::Service };
-        scope.spawn("service", reply_to_all(run.indexed(), replies));
-        Self { service }
+        let client = Self::of(&requests, scope, run.monitor());
+        scope.spawn("service", reply_to_all(run.indexed(), Replies::new(requests, scope)));
+        client
+    }
+
+    /// Creates the first client of a service.
+    fn of(requests: &Arc<Requests<In, Out>>, scope: &Scope, monitor: Monitor) -> Self {
+        let (requests, scope) = (Arc::clone(requests), scope.clone());
+        Self { service: Arc::new(Service { requests, scope, monitor }) }
     }
 
     /// Sends `item` to the service, and returns the output of the item. Waits for a place in the queue, for the start of
@@ -397,6 +399,10 @@ struct Replies<In, Out> {
 }
 
 impl<In, Out> Replies<In, Out> {
+    fn new(requests: Arc<Requests<In, Out>>, scope: &Scope) -> Self {
+        Self { requests, scope: scope.clone(), ended: Ended::Service }
+    }
+
     /// Sends an output to its call. Returns `false` if no call waits for the output.
     fn reply(&self, index: usize, output: Out) -> bool {
         let Some(reply) = self.requests.take_reply(index) else {
@@ -433,7 +439,20 @@ impl<In, Out> Replies<In, Out> {
         }
     }
 
-    fn drop_output(&self, output: Out) {
+    /// Ends the service after an output for no call.
+    fn end_too_many(&mut self) {
+        self.ended = Ended::TooMany;
+        self.scope.record(self.requests.failure(Ended::TooMany, &self.scope));
+    }
+
+    /// Ends the service at the end of the run. A call without an output and without a failure fails.
+    fn end(&mut self, failed: bool) {
+        if !failed && self.ended == Ended::Service && self.requests.awaits_outputs() {
+            self.ended = Ended::TooFew;
+        }
+    }
+
+    fn drop_output<T>(&self, output: T) {
         if let Some(payload) = drop_caught(output) {
             self.record(Cause::from_panic(payload));
         }
@@ -461,8 +480,7 @@ where
         match outcome {
             Ok((index, output)) => {
                 if !replies.reply(index, output) && replies.ended == Ended::Service {
-                    replies.ended = Ended::TooMany;
-                    replies.scope.record(replies.requests.failure(Ended::TooMany, &replies.scope));
+                    replies.end_too_many();
                     run.cancel();
                 }
             }
@@ -476,8 +494,6 @@ where
         failed = true;
         replies.fail(failure);
     }
-    if !failed && replies.ended == Ended::Service && replies.requests.awaits_outputs() {
-        replies.ended = Ended::TooFew;
-    }
+    replies.end(failed);
     Ok(())
 }

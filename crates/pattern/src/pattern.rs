@@ -1,5 +1,7 @@
 //! The trait that every pattern implements.
 
+use std::time::Duration;
+
 use crate::client::Client;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -358,12 +360,80 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// ```
     #[track_caller]
     fn serve(&self, scope: &Scope, capacity: usize) -> Client<In, Self::Out> {
-        assert!(
-            self.is_one_to_one(),
-            "this pattern may yield no output or several outputs for an input, so a call would have no output of its own; \
-             serve a pattern with one output for each input"
-        );
+        assert_one_to_one(self.is_one_to_one());
         Client::serve(scope, capacity, |input, scope| self.start(input, scope))
+    }
+
+    /// Starts a service of a pattern over chunks: several calls share a job, and each call gets its own output. The job gets
+    /// the items of the calls as a vector, and returns one output for each item, in order: a query for many keys, for example,
+    /// where each caller has one key.
+    ///
+    /// A chunk has up to `size` calls, and no call waits longer than `within` for its chunk, as in [`Source::chunks`]. The
+    /// first call after a pause waits for `within` if no further calls arrive. For a pattern whose jobs are as quick for
+    /// one item as the wait, use [`PatternExt::serve`]. Otherwise, the service is the service of [`PatternExt::serve`], and
+    /// its counts are the counts of chunks.
+    ///
+    /// The failure of a chunk is the failure of each of its calls. If a job returns another number of outputs than its chunk
+    /// has items, then all calls of the chunk fail.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the location of the caller if `capacity` or `size` is zero, and if the pattern does not yield [one output
+    /// for each input](Pattern::is_one_to_one). Panics if there is no tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// A loader: one query for all keys that are wanted at about the same time.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    /// # use std::sync::Arc;
+    /// # use towpath_pattern::{Job, Pattern, PatternExt, Run, Scope, Settings, Source};
+    /// #
+    /// # struct Each<J> {
+    /// #     job: Arc<J>,
+    /// # }
+    /// #
+    /// # impl<J> Each<J> {
+    /// #     fn new(job: J) -> Self {
+    /// #         Self { job: Arc::new(job) }
+    /// #     }
+    /// # }
+    /// #
+    /// # impl<In: Send + 'static, J: Job<In>> Pattern<In> for Each<J> {
+    /// #     type Out = J::Out;
+    /// #
+    /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
+    /// #         Run::spawn(scope, input, Settings::new("names", 4), Arc::clone(&self.job))
+    /// #     }
+    /// # }
+    ///
+    /// async fn names_of(keys: Vec<u64>) -> anyhow::Result<Vec<String>> {
+    ///     Ok(keys.iter().map(|key| format!("user {key}, of {} keys", keys.len())).collect())
+    /// }
+    ///
+    /// let scope = Scope::new("server");
+    /// let names = Each::new(names_of).serve_chunks(&scope, 1000, 100, Duration::from_millis(2));
+    /// let (ann, bob) = tokio::try_join!(names.call(7), names.call(8))?;
+    /// assert_eq!((&*ann, &*bob), ("user 7, of 2 keys", "user 8, of 2 keys"));
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    fn serve_chunks<T, Out>(
+        &self,
+        scope: &Scope,
+        capacity: usize,
+        size: usize,
+        within: Duration,
+    ) -> Client<T, Out>
+    where
+        T: Send + 'static,
+        Out: Send + 'static,
+        Self: Pattern<Vec<T>, Out = Vec<Out>>,
+    {
+        assert_one_to_one(Pattern::<Vec<T>>::is_one_to_one(self));
+        Client::serve_chunks(scope, capacity, size, within, |input, scope| self.start(input, scope))
     }
 
     /// Returns a pattern that applies `next` to every output of this pattern, as soon as the output is ready.
@@ -440,6 +510,15 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
 }
 
 impl<In: Send + 'static, P: Pattern<In> + ?Sized> PatternExt<In> for P {}
+
+#[track_caller]
+fn assert_one_to_one(is_one_to_one: bool) {
+    assert!(
+        is_one_to_one,
+        "this pattern may yield no output or several outputs for an input, so a call would have no output of its own; \
+         serve a pattern with one output for each input"
+    );
+}
 
 /// A pattern, and a second pattern on the outputs of the first. Created by [`PatternExt::then`].
 #[derive(Clone, Debug)]

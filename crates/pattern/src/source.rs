@@ -12,6 +12,7 @@ mod merge;
 mod poll_source;
 mod resume;
 
+pub(crate) use chunks::ChunkLog;
 pub use erased::Source;
 pub use frontier::{Frontier, Storage};
 pub use generator::Yield;

@@ -9,6 +9,7 @@ mod programs {
     mod blocking;
     mod chunks;
     mod cpu;
+    mod dataloader;
     mod deadline;
     mod drain;
     mod drain_on;

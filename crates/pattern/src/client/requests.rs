@@ -45,6 +45,8 @@ struct State<In, Out> {
     next: u64,
     /// The replies of the items that a stage has taken, by the index of the item.
     taken: HashMap<usize, Reply<Out>>,
+    /// The sizes of the chunks that a stage has taken, by the index of the chunk.
+    chunks: HashMap<usize, usize>,
     clients: usize,
     closed: bool,
     source: WakerSlot,
@@ -63,6 +65,7 @@ impl<In, Out> Requests<In, Out> {
             waiting: BTreeMap::new(),
             next: 0,
             taken: HashMap::new(),
+            chunks: HashMap::new(),
             clients: 1,
             closed: false,
             source: WakerSlot::default(),
@@ -121,6 +124,24 @@ impl<In, Out> Requests<In, Out> {
     /// Takes the reply of the item with that index.
     pub(super) fn take_reply(&self, index: usize) -> Option<Reply<Out>> {
         self.state.lock().taken.remove(&index)
+    }
+
+    /// Fails the call of an item that a stage has taken and never started.
+    pub(super) fn give_back(&self, index: usize, scope: &Scope) {
+        if let Some(reply) = self.take_reply(index) {
+            drop(reply.send(Err(self.failure(Ended::Service, scope))));
+        }
+    }
+
+    /// Adds a chunk of calls: the index of the chunk is the index of its first item, and the indices of the items follow each
+    /// other.
+    pub(super) fn add_chunk(&self, index: usize, size: usize) {
+        self.state.lock().chunks.insert(index, size);
+    }
+
+    /// Takes the size of the chunk with that index.
+    pub(super) fn take_chunk(&self, index: usize) -> Option<usize> {
+        self.state.lock().chunks.remove(&index)
     }
 
     /// Returns whether a call waits for the output of an item that a stage has taken.
@@ -241,10 +262,7 @@ impl<In: Send, Out: Send> PollSource<In> for RequestSource<In, Out> {
         items: std::collections::VecDeque<(usize, In)>,
     ) -> std::collections::VecDeque<(usize, In)> {
         for (index, _) in &items {
-            if let Some(reply) = self.requests.take_reply(*index) {
-                let failure = self.requests.failure(Ended::Service, &self.scope);
-                drop(reply.send(Err(failure)));
-            }
+            self.requests.give_back(*index, &self.scope);
         }
         items
     }

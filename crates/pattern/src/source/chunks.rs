@@ -74,9 +74,29 @@ impl<T: Send + 'static> Source<T> {
     #[track_caller]
     #[must_use]
     pub fn chunks(self, size: usize, within: Duration) -> Source<Vec<T>> {
+        Source::of(ChunkSource::new(self, size, within))
+    }
+
+    /// Returns a source of chunks as [`Source::chunks`] does, with a log of the chunks.
+    #[track_caller]
+    pub(crate) fn logged_chunks(
+        self,
+        size: usize,
+        within: Duration,
+        log: impl ChunkLog + 'static,
+    ) -> Source<Vec<T>> {
+        let mut chunks = ChunkSource::new(self, size, within);
+        chunks.log = Some(Box::new(log));
+        Source::of(chunks)
+    }
+}
+
+impl<T> ChunkSource<T> {
+    #[track_caller]
+    fn new(source: Source<T>, size: usize, within: Duration) -> Self {
         assert!(size > 0, "a chunk of 0 items would never be complete; use 1 or more");
-        Source::of(ChunkSource {
-            source: self,
+        Self {
+            source,
             size,
             within,
             chunk: Chunk::default(),
@@ -86,7 +106,8 @@ impl<T: Send + 'static> Source<T> {
             polled: ItemBatch::default(),
             poll_size: BatchSize::default(),
             handed_on: Indices::default(),
-        })
+            log: None,
+        }
     }
 }
 
@@ -105,6 +126,16 @@ struct ChunkSource<T> {
     polled: ItemBatch<T>,
     poll_size: BatchSize,
     handed_on: Indices,
+    log: Option<Box<dyn ChunkLog>>,
+}
+
+/// Learns of the chunks of a source, by the index and the size of each chunk.
+pub(crate) trait ChunkLog: Send {
+    /// A chunk is about to be handed on.
+    fn handed_on(&mut self, index: usize, size: usize);
+
+    /// A chunk came back, and no job has started on its items.
+    fn given_back(&mut self, index: usize, size: usize);
 }
 
 /// The unfinished chunk: empty, or with a number.
@@ -165,6 +196,9 @@ impl<T> ChunkSource<T> {
         (self.due, self.complete) = (None, false);
         if !indices.is_empty() {
             self.handed_on.remember(indices);
+        }
+        if let Some(log) = &mut self.log {
+            log.handed_on(position.index, items.len());
         }
         into.push_ready(Item { position, value: items });
     }
@@ -312,6 +346,9 @@ impl<T: Send> PollSource<Vec<T>> for ChunkSource<T> {
     }
 
     fn give_back(&mut self, chunks: VecDeque<(usize, Vec<T>)>) -> VecDeque<(usize, Vec<T>)> {
+        if let Some(log) = &mut self.log {
+            chunks.iter().for_each(|(index, chunk)| log.given_back(*index, chunk.len()));
+        }
         if !self.source.keeps() {
             return chunks;
         }

@@ -6,6 +6,7 @@ mod cancelled_start;
 mod cancelled_task;
 mod chunks;
 mod client;
+mod client_chunks;
 mod deadline_ready;
 mod deadline_token;
 mod display;
