@@ -62,7 +62,6 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let urls = fs::read_to_string(&args.urls)?;
     let urls = urls.lines().map(Url::parse).collect::<Result<Vec<_>, _>>()?;
-    let total = urls.len();
     fs::create_dir(&args.out)?;
 
     let client = Client::new();
@@ -74,7 +73,7 @@ async fn main() -> anyhow::Result<()> {
         .keep_input();
     let host = |url: &Url| url.host_str().map(str::to_owned);
     let fetch = Fanout::new(args.at_once, fetch)
-        .capacity(total)
+        .capacity(urls.len())
         .limited_by(&per_key(args.to_a_host, host))
         .limited_by(&Rate::per_second(args.per_second).burst(2).per_key(host))
         .on_failure(OnFailure::Continue);
@@ -86,9 +85,11 @@ async fn main() -> anyhow::Result<()> {
     });
 
     let scope = Scope::new("crawl");
-    let (urls, kept) = Source::new(urls).kept();
+    let (total, (urls, kept)) = (urls.len(), Source::new(urls).kept());
     let rows = Source::new(fetch.run_in(&scope, urls)).chunks(100, Duration::MAX);
-    let mut run = Fanout::new(1, write).run_in(&scope, rows);
+    // A failed address passes this stage, and does not stop the stage.
+    let write = Fanout::new(1, write).named("write").on_failure(OnFailure::Continue);
+    let mut run = write.run_in(&scope, rows);
     let counts = run.watch(Duration::from_millis(100));
     let mut failed = File::create(args.out.join("failed.txt"))?;
     let outcomes = async move {
