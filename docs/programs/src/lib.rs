@@ -3,4 +3,5 @@
 //! The programs themselves are the binaries `crawl`, `hash` and `worker`. Every program stands alone, and uses nothing of this
 //! library.
 
+pub mod files;
 pub mod web;

@@ -4,10 +4,16 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use tokio::signal::ctrl_c;
+use towpath_programs::files;
 use towpath_programs::web::{Answer, Web, urls};
 
 #[derive(Parser)]
 enum Args {
+    /// Write 20,000 files
+    Files {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Write 5,000 addresses of 25 hosts, and serve the hosts until Ctrl-C
     Web {
         /// The file for the addresses, one a line
@@ -28,6 +34,7 @@ fn behaviour(url: &str, attempt: usize) -> Answer {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Args::parse() {
+        Args::Files { folder } => files::create(&folder, 20_000)?,
         Args::Web { urls: file } => {
             std::fs::write(file, urls(25, 200).join("\n"))?;
             let web = Web::start(behaviour).await?;

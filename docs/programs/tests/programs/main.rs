@@ -4,4 +4,5 @@
 //! `TOWPATH_GO_PROGRAMS` to their folder; without the variable, the tests run the versions in Rust.
 
 mod crawl;
+mod hash;
 mod program;
