@@ -3,5 +3,6 @@
 //! The programs themselves are the binaries `crawl`, `hash` and `worker`. Every program stands alone, and uses nothing of this
 //! library.
 
+pub mod database;
 pub mod files;
 pub mod web;

@@ -6,3 +6,4 @@
 mod crawl;
 mod hash;
 mod program;
+mod worker;
