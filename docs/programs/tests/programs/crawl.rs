@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use towpath_programs::web::{Answer, Behaviour, Web, urls};
 
-use crate::program::{Program, Versions};
+use crate::program::{Program, Versions, within};
 
 const CRAWL: Versions = Versions {
     towpath: env!("CARGO_BIN_EXE_crawl"),
@@ -39,6 +39,10 @@ impl Crawl {
         let files = [urls.to_str().unwrap(), out.to_str().unwrap()];
         let args = settings.iter().copied().chain(files);
         Program::start(path, args, &[("http_proxy", &self.web.proxy())])
+    }
+
+    async fn arrived(&self, requests: usize) {
+        within(self.web.arrived(requests), "the crawl").await;
     }
 
     fn out(&self) -> PathBuf {
@@ -104,7 +108,7 @@ async fn crawl_reaches_its_limits_and_keeps_them() {
         let crawl = Crawl::new(25, 40, page).await;
         let limits = ["--at-once", "20", "--to-a-host", "2", "--per-second", "1000"];
         let program = crawl.start(&path, &limits);
-        crawl.web.arrived(20).await;
+        crawl.arrived(20).await;
         crawl.web.answer(ALL);
         assert_eq!(
             program.end().await.output(),
@@ -171,9 +175,9 @@ async fn crawl_after_ctrl_c_returns_every_other_address() {
     for (version, path) in CRAWL.all() {
         let crawl = Crawl::new(25, 10, page).await;
         let mut program = crawl.start(&path, &["--at-once", "10", "--per-second", "1000"]);
-        crawl.web.arrived(10).await;
+        crawl.arrived(10).await;
         crawl.web.answer(105);
-        crawl.web.arrived(115).await;
+        crawl.arrived(115).await;
         program.signal(Signal::INT);
         program.says("draining").await;
         crawl.web.answer(ALL);
@@ -195,7 +199,7 @@ async fn crawl_after_a_second_ctrl_c_ends_at_once() {
     let crawl = Crawl::new(25, 10, page).await;
     let mut program =
         crawl.start(CRAWL.towpath.as_ref(), &["--at-once", "10", "--per-second", "1000"]);
-    crawl.web.arrived(10).await;
+    crawl.arrived(10).await;
     program.signal(Signal::INT);
     program.says("draining").await;
     program.signal(Signal::INT);
@@ -213,7 +217,7 @@ async fn crawl_after_a_second_ctrl_c_ends_at_once() {
 async fn crawl_without_space_for_rows_fails() {
     let crawl = Crawl::new(25, 10, page).await;
     let program = crawl.start(CRAWL.towpath.as_ref(), &["--at-once", "10", "--per-second", "1000"]);
-    crawl.web.arrived(10).await;
+    crawl.arrived(10).await;
     fs::create_dir(crawl.out().join("rows-0000.csv")).unwrap();
     crawl.web.answer(ALL);
     let ended = program.end().await;

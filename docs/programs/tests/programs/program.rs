@@ -1,6 +1,7 @@
 //! A program that runs.
 
 use std::ffi::OsStr;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,8 +11,10 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
-/// A program that takes longer hangs, and has failed.
-pub const LIMIT: Duration = Duration::from_secs(30);
+/// Waits for a step of a program. A program that takes longer than 30 s hangs, and has failed.
+pub async fn within<T>(step: impl Future<Output = T>, of: &str) -> T {
+    timeout(Duration::from_secs(30), step).await.unwrap_or_else(|_| panic!("{of} hangs"))
+}
 
 /// The versions of a program.
 pub struct Versions {
@@ -64,7 +67,8 @@ impl Program {
 
     /// Waits until the program has written `text` to standard error, and returns the rest of the line.
     pub async fn says(&mut self, text: &str) -> String {
-        let found = timeout(LIMIT, async {
+        let name = format!("{} before {text:?}", self.path.display());
+        let found = async {
             loop {
                 let said = String::from_utf8_lossy(&self.said);
                 if let Some((_, rest)) = said.split_once(text)
@@ -79,8 +83,8 @@ impl Program {
                     );
                 }
             }
-        });
-        found.await.unwrap_or_else(|_| panic!("{} hangs before {text:?}", self.path.display()))
+        };
+        within(found, &name).await
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -92,13 +96,13 @@ impl Program {
     pub async fn end(mut self) -> Ended {
         let mut stdout = self.child.stdout.take().expect("a pipe");
         let mut stderr = String::from_utf8(self.said).unwrap();
-        let end = timeout(LIMIT, async {
+        let end = async {
             let (stdout, rest, status) =
                 tokio::join!(text(&mut stdout), text(&mut self.stderr), self.child.wait());
             stderr += &rest;
             Ended { status: status.unwrap(), stdout, stderr }
-        });
-        end.await.unwrap_or_else(|_| panic!("{} hangs", self.path.display()))
+        };
+        within(end, &self.path.display().to_string()).await
     }
 }
 

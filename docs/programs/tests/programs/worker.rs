@@ -7,10 +7,9 @@ use reqwest::{Client, StatusCode};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
-use tokio::time::timeout;
 use towpath_programs::database::{Database, Statement};
 
-use crate::program::{Ended, LIMIT, Program, Versions};
+use crate::program::{Ended, Program, Versions, within};
 
 const WORKER: Versions = Versions {
     towpath: env!("CARGO_BIN_EXE_worker"),
@@ -67,6 +66,10 @@ impl Worker {
         }
     }
 
+    async fn arrived(&self, statements: usize) {
+        within(self.database.arrived(statements), "the worker").await;
+    }
+
     async fn set_limit(&self, jobs: usize) {
         let answer =
             self.client.put(format!("{}/limit/{jobs}", self.address)).send().await.unwrap();
@@ -112,7 +115,7 @@ async fn worker_runs_the_jobs_of_a_tenant_in_order() {
         let jobs: Vec<_> = (0..40).map(|nth| job(nth % 3, nth as u64, 1)).collect();
         worker.database.answer(ALL);
         worker.post_all(&jobs).await;
-        worker.database.arrived(40).await;
+        worker.arrived(40).await;
         worker.terminate().await;
         let log = worker.database.log();
         let (ended, rest) = worker.end().await;
@@ -138,12 +141,12 @@ async fn worker_keeps_its_limit_after_a_change() {
         let mut worker = Worker::start(&path, 2).await;
         let jobs: Vec<_> = (0..40).map(|nth| job(nth, 1, 1)).collect();
         worker.post_all(&jobs).await;
-        worker.database.arrived(2).await;
+        worker.arrived(2).await;
         assert_eq!(worker.database.log().peak, 2, "{version}");
         worker.set_limit(5).await;
-        worker.database.arrived(5).await;
+        worker.arrived(5).await;
         worker.database.answer(ALL);
-        worker.database.arrived(40).await;
+        worker.arrived(40).await;
         worker.terminate().await;
         let database = worker.database.log();
         assert_eq!(database.peak, 5, "{version}");
@@ -160,9 +163,9 @@ async fn worker_keeps_the_bound_of_its_memory() {
         let mut worker = Worker::start(&path, 8).await;
         let jobs: Vec<_> = (0..12).map(|nth| job(nth, 1, 40)).collect();
         worker.post_all(&jobs).await;
-        worker.database.arrived(2).await;
+        worker.arrived(2).await;
         worker.database.answer(ALL);
-        worker.database.arrived(12).await;
+        worker.arrived(12).await;
         worker.terminate().await;
         assert_eq!(worker.database.log().peak_megabytes, 80, "{version}");
         let (ended, _) = worker.end().await;
@@ -178,9 +181,9 @@ async fn worker_after_the_panic_of_a_job_goes_on() {
         let broken = Job { amount: "none".to_owned(), ..job(0, 0, 1) };
         worker.database.answer(ALL);
         worker.post_all(&[job(0, 1, 1), broken, job(0, 3, 1)]).await;
-        worker.database.arrived(2).await;
+        worker.arrived(2).await;
         let counted = async { while worker.completed("panicked").await.as_deref() != Some("1") {} };
-        timeout(LIMIT, counted).await.expect("the panic counts");
+        within(counted, "the count of the panic").await;
         worker.terminate().await;
         let (ended, _) = worker.end().await;
         ended.output();
@@ -197,9 +200,9 @@ async fn worker_after_sigterm_returns_the_jobs_not_started() {
         let mut worker = Worker::start(&path, 3).await;
         let jobs: Vec<_> = (0..60).map(|nth| job(nth % 7, nth as u64, 30 + nth % 20)).collect();
         worker.post_all(&jobs).await;
-        worker.database.arrived(2).await;
+        worker.arrived(2).await;
         worker.database.answer(10);
-        worker.database.arrived(12).await;
+        worker.arrived(12).await;
         worker.program.signal(Signal::TERM);
         worker.program.says("draining").await;
         worker.database.answer(ALL);
@@ -211,7 +214,7 @@ async fn worker_after_sigterm_returns_the_jobs_not_started() {
         assert!(!rest.is_empty(), "{version}");
         let others = jobs.iter().filter(|job| !log.statements.contains(&statement(job)));
         assert!(rest.iter().eq(others), "{version}: {rest:?}");
-        timeout(LIMIT, worker.database.all_closed()).await.expect("every connection is closed");
+        within(worker.database.all_closed(), "the close of a connection").await;
     }
 }
 
@@ -221,7 +224,7 @@ async fn worker_after_a_second_sigterm_ends_at_once() {
     let mut worker = Worker::start(WORKER.towpath.as_ref(), 2).await;
     let jobs: Vec<_> = (0..20).map(|nth| job(nth, 1, 1)).collect();
     worker.post_all(&jobs).await;
-    worker.database.arrived(2).await;
+    worker.arrived(2).await;
     worker.program.signal(Signal::TERM);
     worker.program.says("draining").await;
     worker.program.signal(Signal::TERM);
