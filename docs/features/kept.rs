@@ -14,11 +14,7 @@ async fn job(item: u64) -> Result<u64> {
 
 /// The items, in order. They may also be the source of a further run.
 async fn rest(kept: &Kept<u64>) -> Result<Vec<u64>> {
-    let (mut source, mut items) = (kept.take().expect("the run is over"), Vec::new());
-    while let Some(item) = source.next().await {
-        items.push(item?);
-    }
-    Ok(items)
+    Ok(kept.take().expect("the run is over").collect().await?)
 }
 
 #[tokio::test(start_paused = true)]

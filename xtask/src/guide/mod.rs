@@ -2,7 +2,7 @@
 //!
 //! `topic` reads the folders, `programs` lints and builds, `runs` runs with `site` for the crawlers, `verdict`
 //! holds the outputs against the expected ones with `compare`; `pages` and `page` are about the text, `book` is
-//! what is read, and `built` checks the built topics.
+//! what is read, and `built` checks the built topics. `whole` has the whole programs of `docs/programs`.
 
 mod book;
 mod built;
@@ -14,6 +14,9 @@ mod runs;
 mod site;
 mod topic;
 mod verdict;
+mod whole;
+
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -28,9 +31,10 @@ use crate::workspace::Workspace;
 /// Each topic under docs/guide/src/bin has the same small program in Python, Go and Rust. All are linted (gofmt,
 /// go vet, ruff), built and run, and must end well, print nothing to standard error, and print the text of the
 /// expected file in the folder; so the languages print the same. Lines with a prefix that topic.toml calls unordered may change
-/// places among themselves. Checked too: that each topic's page shows its programs, that SUMMARY.md lists every
-/// page, that every include, link and anchor leads somewhere, and that neither edition has lost a row or a heading; with
-/// `--book`, that every topic of the built book has its programs under the headings of the languages.
+/// places among themselves. The whole programs of docs/programs are tested in Rust and in Go. Checked too: that each
+/// topic's page shows its programs, that SUMMARY.md lists every page, that every include, link and anchor leads somewhere,
+/// and that neither edition has lost a row or a heading; with `--book`, that every topic of the built book has its programs
+/// under the headings of the languages.
 ///
 /// Go and Python come from a virtual environment that is made under target/ from xtask/requirements.txt; where
 /// that cannot be, they are left out with one line that says why, or, with CI set in the environment, it is an
@@ -56,7 +60,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let chosen = topic::chosen(&topics, &args.only)?;
     if args.book {
         let book = Book::read(&docs)?;
-        let mut problems = of_pages(&book, &chosen, true)?;
+        let mut problems = of_pages(&book, &docs, &chosen, true)?;
         for edition in book::build(&workspace, &docs, &book)? {
             problems.extend(built::problems(&edition, &chosen)?);
         }
@@ -74,6 +78,9 @@ pub fn run(args: &Args) -> Result<bool> {
     let guide = docs.join("guide");
     if let Some(environment) = &environment {
         problems.extend(programs::lint(&guide, &chosen, environment)?);
+        if args.only.is_empty() {
+            problems.extend(whole::problems(&workspace, &docs, environment)?);
+        }
     }
     let programs = programs::build(&workspace, &guide, &chosen, environment.as_ref())?;
     let ran = runs::all(&programs, &workspace.target.join("guide-programs/said"))?;
@@ -82,16 +89,17 @@ pub fn run(args: &Args) -> Result<bool> {
     } else {
         problems.extend(verdict::problems(&ran));
     }
-    problems.extend(of_pages(&Book::read(&docs)?, &chosen, args.only.is_empty())?);
+    problems.extend(of_pages(&Book::read(&docs)?, &docs, &chosen, args.only.is_empty())?);
     let counts = format!("{}, {}", count(chosen.len(), "topic"), count(programs.len(), "program"));
     Ok(print(&problems, &counts, "all agree"))
 }
 
 /// What is wrong with the pages of these topics, or with all.
-fn of_pages(book: &Book, topics: &[&Topic], all: bool) -> Result<Problems> {
+fn of_pages(book: &Book, docs: &Path, topics: &[&Topic], all: bool) -> Result<Problems> {
     let mut problems: Vec<_> = topics.iter().flat_map(|topic| book.problems_of(topic)).collect();
     if all {
         problems.extend(book.problems()?);
+        problems.extend(whole::problems_of_pages(book, docs));
     }
     Ok(problems)
 }

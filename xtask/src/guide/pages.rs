@@ -60,8 +60,20 @@ impl Book {
                 wanted.insert(topic.expected(language));
             }
         }
+        self.missing(page, wanted)
+    }
+
+    /// Returns a line for each of the files that the page in `path` does not include.
+    pub fn problems_of_page(&self, path: &Path, files: impl IntoIterator<Item = PathBuf>) -> Problems {
+        match self.pages.get(path) {
+            Some(page) => self.missing(page, files),
+            None => vec![format!("there is no page {}", self.name(path))],
+        }
+    }
+
+    fn missing(&self, page: &Page, files: impl IntoIterator<Item = PathBuf>) -> Problems {
         let shown = |file: &PathBuf| page.includes.iter().any(|(include, _)| include == file);
-        let missing = wanted.into_iter().filter(|file| !shown(file));
+        let missing = files.into_iter().filter(|file| !shown(file));
         missing
             .map(|file| format!("{}: it does not include {}", self.name(&page.path), self.name(&file)))
             .collect()

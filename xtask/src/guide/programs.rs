@@ -68,14 +68,19 @@ pub fn lint(guide: &Path, topics: &[&Topic], environment: &Environment) -> Resul
             ruff(&["format", "--check", "--quiet", "--no-cache", "--output-format=concise"]),
         ));
     }
+    findings(guide, tools)
+}
+
+/// Runs the tools in `dir`, and returns the findings, a line each.
+pub fn findings(dir: &Path, tools: Vec<(&str, Expression)>) -> Result<Problems> {
     let mut problems = Vec::new();
     for (name, command) in tools {
-        let command = command.dir(guide).stderr_to_stdout().stdout_capture().unchecked();
+        let command = command.dir(dir).stderr_to_stdout().stdout_capture().unchecked();
         let output = command.run().with_context(|| format!("{name}: cannot be started"))?;
         let said = String::from_utf8_lossy(&output.stdout);
         let before = problems.len();
         let lines = said.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-        problems.extend(lines.map(|line| format!("{name}: {}", relative(guide, line))));
+        problems.extend(lines.map(|line| format!("{name}: {}", relative(dir, line))));
         if !output.status.success() && problems.len() == before {
             problems.push(format!("{name} failed without a word"));
         }
@@ -83,8 +88,8 @@ pub fn lint(guide: &Path, topics: &[&Topic], environment: &Environment) -> Resul
     Ok(problems)
 }
 
-fn relative(guide: &Path, line: &str) -> String {
-    line.replace(&format!("{}/", guide.display()), "")
+fn relative(dir: &Path, line: &str) -> String {
+    line.replace(&format!("{}/", dir.display()), "")
 }
 
 /// Builds the programs of these topics, all of one language at once. Without the environment those in Go and

@@ -216,6 +216,42 @@ impl<T: Send + 'static> Source<T> {
             (None, _) => None,
         }
     }
+
+    /// Returns all items until the end of the source, without a run, for example the items of
+    /// [`Kept::take`](crate::Kept::take).
+    ///
+    /// A source without an end, or with senders that never close, has no such vector: use [`Source::next`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the first failure of the source. The items before the failure are dropped, and the source takes no further
+    /// item.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is not cancel safe: dropping the future drops the items.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let (items, kept) = Source::new(0..5).kept();
+    /// let job = Arc::new(|x: u64| async move { if x == 1 { anyhow::bail!("item 1 fails") } else { Ok(x) } });
+    /// let run = Run::spawn(Scope::default(), items, Settings::new("job", 1), job);
+    /// assert!(run.collect().await.is_err());
+    /// assert_eq!(kept.take().expect("the run is over").collect().await?, [2, 3, 4]);
+    /// # Ok(()) }
+    /// ```
+    pub async fn collect(mut self) -> Result<Vec<T>, Failure> {
+        let mut items = Vec::new();
+        while let Some(item) = self.next().await {
+            items.push(item?);
+        }
+        Ok(items)
+    }
 }
 
 impl<T> Source<T> {

@@ -1,0 +1,3 @@
+module towpath/programs
+
+go 1.27
