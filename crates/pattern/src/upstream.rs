@@ -199,7 +199,9 @@ pub(crate) fn stop_taking_chain(stage: &dyn Upstream) {
         if stages.is_empty() {
             stage.stop_taking();
         }
-        sources.iter().for_each(|source| source.end_taking());
+        for source in sources {
+            source.end_taking();
+        }
         pending.extend(stages);
         next = pending.pop().map(|stage| &**stage);
     }

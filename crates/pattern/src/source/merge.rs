@@ -82,9 +82,8 @@ impl<T: Send + 'static> Source<T> {
             .map(|(number, source)| {
                 let listed = AtomicBool::new(false);
                 let waker = Arc::new(MemberWaker { woken: Arc::clone(&woken), number, listed });
-                let plain = source.upstream().is_empty();
-                let state = State::Waiting;
-                Member { source, waker, plain, state, in_turns: true, halted: false, closed: false }
+                let origin = if source.upstream().is_empty() { Origin::Plain } else { Origin::Stage };
+                Member { source, waker, origin, state: State::Waiting, in_turns: true, closed: false }
             })
             .collect();
         Self::of(MergedSource {
@@ -113,14 +112,21 @@ struct MergedSource<T> {
 struct Member<T> {
     source: Source<T>,
     waker: Arc<MemberWaker>,
-    /// No stage is behind the member.
-    plain: bool,
+    origin: Origin,
     state: State,
     in_turns: bool,
-    /// The taking has ended before the member has.
-    halted: bool,
     /// The upstream stages of the member have finished after a stop.
     closed: bool,
+}
+
+/// The stages behind a member.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Stage,
+    /// No stage is behind the member.
+    Plain,
+    /// A plain member that hands on the items that it holds, and no further items.
+    Halted,
 }
 
 /// The result of the last poll of a member without an item.
@@ -234,8 +240,8 @@ impl<T> MergedSource<T> {
     fn halt(&mut self) {
         for number in 0..self.members.len() {
             let member = &mut self.members[number];
-            if member.plain && member.state != State::Ended {
-                member.halted = true;
+            if member.origin == Origin::Plain && member.state != State::Ended {
+                member.origin = Origin::Halted;
                 member.source.complete_held();
                 self.admit(number);
             }
@@ -328,7 +334,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             self.members[number].in_turns = false;
             let taken = usize::try_from(into.next_number() - first).unwrap_or(max);
             let mut left = max.saturating_sub(taken);
-            if self.members[number].halted {
+            if self.members[number].origin == Origin::Halted {
                 if self.members[number].source.held() == 0 {
                     if let Some(failed) = self.end_halted(number) {
                         break failed;
@@ -379,7 +385,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
         for member in &self.members {
             links.append(member.source.upstream());
         }
-        if !links.is_empty() && self.members.iter().any(|member| member.plain) {
+        if !links.is_empty() && self.members.iter().any(|member| member.origin != Origin::Stage) {
             links.add_sources(Arc::clone(&self.halt) as Arc<dyn EndTaking>);
         }
         links
@@ -466,7 +472,11 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
         let mut open = false;
         for number in 0..self.members.len() {
             let member = &mut self.members[number];
-            if member.source.reopen() | mem::take(&mut member.halted) {
+            let halted = member.origin == Origin::Halted;
+            if halted {
+                member.origin = Origin::Plain;
+            }
+            if member.source.reopen() || halted {
                 member.state = State::Waiting;
                 self.admit(number);
                 open = true;

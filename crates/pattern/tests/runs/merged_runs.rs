@@ -257,7 +257,9 @@ async fn stop_taking_of_merged_runs_loses_no_item() {
             outputs.extend(rest);
         }
         let mut places = BTreeMap::new();
-        outputs.iter().for_each(|item| *places.entry(*item).or_insert(0) += 1);
+        for item in outputs {
+            *places.entry(item).or_insert(0) += 1;
+        }
         let wrong: Vec<_> = (0..5 * ITEMS).filter(|item| places.get(item) != Some(&1)).collect();
         assert!(wrong.is_empty(), "round {round}: {wrong:?}");
     }
