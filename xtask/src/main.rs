@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod bench;
+mod chart;
 mod check;
 mod counts;
 mod environment;
@@ -14,6 +15,7 @@ mod guide;
 mod marks;
 mod models;
 mod new;
+mod plot;
 mod problems;
 mod process;
 mod soak;
@@ -45,6 +47,7 @@ enum Command {
     Check(check::Args),
     Soak(soak::Args),
     Guide(guide::Args),
+    Plot(plot::Args),
     Faults(faults::Args),
 }
 
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Guide(args) => guide::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Faults(args) => faults::run(&args),
     };
     match outcome {

@@ -85,8 +85,12 @@ struct HotPath {
 impl Benchmark {
     /// Creates the benchmark of `subject`, with the name `name` in every table.
     pub fn new<S: Subject>(name: &str, subject: S) -> Self {
-        let (tasks, growths, counted, paths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { tasks, growths, counted, paths }.and(name, subject)
+        Self::without_subject().and(name, subject)
+    }
+
+    /// Creates a benchmark without a subject, for hot paths alone.
+    pub fn without_subject() -> Self {
+        Self { tasks: Vec::new(), growths: Vec::new(), counted: Vec::new(), paths: Vec::new() }
     }
 
     /// Adds another subject.

@@ -1,4 +1,4 @@
-//! The upstream stage behind a source, as its downstream stage sees the upstream stage.
+//! The upstream stages behind a source, as their downstream stage sees them.
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
@@ -10,8 +10,8 @@ use crate::util::mutex::Mutex;
 
 /// A stage whose outputs are the items of another stage.
 ///
-/// A chain of stages is a list with one link for every stage. Functions of the whole chain walk along the list with a
-/// loop, so that a chain may be longer than a stack is deep.
+/// The stages behind a stage are a tree with a link for every stage: a merge has a branch for every run. Functions of the
+/// whole tree walk along the links with a loop, so that a chain may be longer than a stack is deep.
 pub(crate) trait Upstream: Send + Sync {
     /// Returns the counts of this stage.
     fn report(&self) -> StageReport;
@@ -19,11 +19,11 @@ pub(crate) trait Upstream: Send + Sync {
     /// Returns the place for the counts of this stage, empty without a monitor.
     fn watch(&self) -> &OnceLock<Arc<Watch>>;
 
-    /// Returns the stage behind the source of this stage.
-    fn upstream(&self) -> Option<&Arc<dyn Upstream>>;
+    /// Returns the links to the stages behind the source of this stage.
+    fn upstream(&self) -> &Links;
 
-    /// Takes the link to the upstream stage out of a stage, during the drop of the stage.
-    fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>>;
+    /// Takes the links to the upstream stages out of a stage, during the drop of the stage.
+    fn take_upstream(&mut self) -> Links;
 
     /// Stops this stage and no other: the downstream stage takes no more outputs. Returns `false` if this stage and the
     /// upstream stages have stopped or finished before, or are being stopped.
@@ -41,6 +41,84 @@ pub(crate) trait Upstream: Send + Sync {
 
     /// Ready once a failure or a cancellation stops this stage. The downstream stage is the only watcher.
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// A source that stands next to a run in a merge, so that its items have no stage before the merged stage.
+pub(crate) trait EndTaking: Send + Sync {
+    /// Takes no more items from the source. The items that the merged stage has taken complete.
+    fn end_taking(&self);
+}
+
+/// The links of a stage to the stages behind its source: none without a run, one for a run, and several for a merge.
+#[derive(Default)]
+pub(crate) struct Links {
+    stages: Vec<Arc<dyn Upstream>>,
+    /// The sources next to the runs of a merge. Without a stage, there is no such source: then the stage itself is the
+    /// first one.
+    sources: Vec<Arc<dyn EndTaking>>,
+}
+
+impl Links {
+    /// Creates the link to one stage.
+    pub(crate) fn to(stage: Arc<dyn Upstream>) -> Self {
+        Self { stages: vec![stage], sources: Vec::new() }
+    }
+
+    /// Adds the links of a further branch.
+    pub(crate) fn append(&mut self, mut branch: Self) {
+        self.stages.append(&mut branch.stages);
+        self.sources.append(&mut branch.sources);
+    }
+
+    /// Adds the sources of a merge that have no stage.
+    pub(crate) fn add_sources(&mut self, sources: Arc<dyn EndTaking>) {
+        self.sources.push(sources);
+    }
+
+    /// Returns whether no stage is behind the source.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
+    /// Returns the stages behind the source, in the order in which items pass through: branch by branch, and in each
+    /// branch the first stage first.
+    pub(crate) fn stages(&self) -> Vec<&Arc<dyn Upstream>> {
+        let mut stages = Vec::new();
+        let mut pending: Vec<_> = self.stages.iter().collect();
+        while let Some(stage) = pending.pop() {
+            stages.push(stage);
+            pending.extend(&stage.upstream().stages);
+        }
+        stages.reverse();
+        stages
+    }
+
+    /// Stops all upstream stages, beginning with the nearest stages.
+    pub(crate) fn stop(&self) {
+        let mut pending: Vec<_> = self.stages.iter().rev().collect();
+        while let Some(stage) = pending.pop() {
+            if stage.stop() {
+                pending.extend(stage.upstream().stages.iter().rev());
+            }
+        }
+    }
+
+    /// Ready once a failure or a cancellation stops the nearest stage of a branch.
+    pub(crate) fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let stopped = self.stages.iter().any(|stage| stage.poll_stopped(cx).is_ready());
+        if stopped { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Drops the upstream stages with a loop: a chain may be longer than a stack is deep.
+    pub(crate) fn unlink(self) {
+        let mut pending = self.stages;
+        while let Some(mut stage) = pending.pop() {
+            close_watch(&stage);
+            if let Some(stage) = Arc::get_mut(&mut stage) {
+                pending.append(&mut stage.take_upstream().stages);
+            }
+        }
+    }
 }
 
 /// The counts of a stage for monitors, during the life of the stage and afterwards. A watch keeps no value of the stage.
@@ -96,7 +174,7 @@ impl Watch {
 
 /// Closes the watch of a stage with no other reference than `stage`: a weak reference would keep the chain from a drop in a
 /// loop.
-pub(crate) fn close_watch(stage: &Arc<dyn Upstream>) {
+fn close_watch(stage: &Arc<dyn Upstream>) {
     if let Some(watch) = stage.watch().get()
         && Arc::strong_count(stage) == 1
     {
@@ -104,33 +182,40 @@ pub(crate) fn close_watch(stage: &Arc<dyn Upstream>) {
     }
 }
 
-/// Stops `stage` and all upstream stages, beginning with the nearest stage.
+/// Stops `stage` and all upstream stages, beginning with `stage`.
 pub(crate) fn stop_chain(stage: &dyn Upstream) {
-    let mut next = Some(stage);
-    while let Some(stage) = next
-        && stage.stop()
-    {
-        next = stage.upstream().map(|stage| &**stage);
+    if stage.stop() {
+        stage.upstream().stop();
     }
 }
 
-/// Ends the taking of the first stage upstream of `stage`, or of `stage`. The later stages complete the items in the chain.
+/// Ends the taking of the first stage of every branch upstream of `stage`, or of `stage`. The later stages complete the
+/// items in the chain. A source next to the runs of a merge ends, too.
 pub(crate) fn stop_taking_chain(stage: &dyn Upstream) {
-    let mut first = stage;
-    while let Some(upstream) = first.upstream() {
-        first = &**upstream;
+    let mut pending = Vec::new();
+    let mut next = Some(stage);
+    while let Some(stage) = next {
+        let Links { stages, sources } = stage.upstream();
+        if stages.is_empty() {
+            stage.stop_taking();
+        }
+        for source in sources {
+            source.end_taking();
+        }
+        pending.extend(stages);
+        next = pending.pop().map(|stage| &**stage);
     }
-    first.stop_taking();
 }
 
 /// Ready when only outputs and failures are left of `stage` and all upstream stages.
 pub(crate) fn poll_chain_finished(stage: &dyn Upstream, cx: &mut Context<'_>) -> Poll<()> {
+    let mut pending = Vec::new();
     let mut next = Some(stage);
     while let Some(stage) = next {
-        if ready!(stage.poll_finished(cx)) {
-            break;
+        if !ready!(stage.poll_finished(cx)) {
+            pending.extend(&stage.upstream().stages);
         }
-        next = stage.upstream().map(|stage| &**stage);
+        next = pending.pop().map(|stage| &**stage);
     }
     Poll::Ready(())
 }

@@ -3,7 +3,6 @@
 //! page itself is `templates/report.html`, its looks are `templates/report.css`.
 
 mod bars;
-mod chart;
 mod figures;
 mod lines;
 

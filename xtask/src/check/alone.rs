@@ -1,16 +1,22 @@
 //! Whether a pattern crate stands alone: copied out of the workspace, and as somebody's only dependency.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
 use crate::problems::Problems;
 use crate::workspace::{Package, Workspace, cargo};
 
-/// How many crates an outside project may have that depends on one pattern and on tokio.
-const MOST_CRATES: usize = 25;
+const TREES: &str = "xtask/trees.toml";
+
+/// The numbers of crates that an outside project has, by the crate on which the project depends besides tokio.
+#[derive(Deserialize)]
+struct Trees {
+    crates: BTreeMap<String, usize>,
+}
 
 /// Copies every pattern crate out, compiles all its targets there and runs its doc tests; its other tests are the same
 /// programs as those of `cargo xtask test`. What changes in the copy is the path of its neighbours, and an empty
@@ -40,30 +46,52 @@ pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
     Ok(problems)
 }
 
-/// Counts the crates of an outside project that depends on the pattern and on tokio, itself left out.
-pub fn too_many_dependencies(workspace: &Workspace) -> Result<Problems> {
+/// Counts the crates of an outside project that depends on a published crate with its default features and on tokio, itself
+/// left out. The test kit, which is a dependency of tests, is not counted.
+pub fn grown_trees(workspace: &Workspace) -> Result<Problems> {
     let tokio = requirement(workspace, "tokio").unwrap_or("1");
+    let text =
+        fs::read_to_string(workspace.root.join(TREES)).with_context(|| format!("cannot read {TREES}"))?;
+    let Trees { crates: mut kept } = toml::from_str(&text).context(TREES)?;
     let mut problems = Vec::new();
-    for package in workspace.patterns() {
+    for package in workspace.crates().filter(|p| p.is_published() && p.name != TESTKIT) {
         let project = fresh_dir(workspace, &format!("user-of-{}", package.folder()))?;
         fs::create_dir(project.join("src"))?;
         fs::write(project.join("src/main.rs"), "fn main() {}\n")?;
         fs::write(project.join("Cargo.toml"), users_manifest(package, tokio))?;
         copy_lock(workspace, &project)?;
 
-        let tree = duct::cmd!(cargo(), "tree", "--quiet", "-e", "normal", "--prefix", "none")
-            .dir(&project)
-            .read()
-            .ok()
-            .with_context(|| format!("cargo tree failed for a user of {}", package.name))?;
+        let tree =
+            duct::cmd!(cargo(), "tree", "--quiet", "-e", "normal", "--prefix", "none", "--target", TARGET)
+                .dir(&project)
+                .read()
+                .ok()
+                .with_context(|| format!("cargo tree failed for a user of {}", package.name))?;
         let crates = crates_in(&tree);
-        println!("--> {}: {} crates with tokio, at most {MOST_CRATES}", package.name, crates.len());
-        if crates.len() > MOST_CRATES {
-            let (name, number) = (&package.name, crates.len());
-            problems.push(format!("{name}: {number} crates in a user's tree, {MOST_CRATES} are allowed"));
-        }
+        println!("--> {}: {} crates with tokio", package.name, crates.len());
+        problems.extend(changed(&package.name, crates.len(), kept.remove(&package.name)));
     }
+    problems.extend(kept.into_keys().map(|name| format!("{TREES} has {name}, which is no published crate")));
     Ok(problems)
+}
+
+/// The tree is the same on every machine.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+const TESTKIT: &str = "towpath-testkit";
+
+/// What is wrong with the tree of a user.
+fn changed(name: &str, crates: usize, kept: Option<usize>) -> Option<String> {
+    let kept = match kept {
+        None => return Some(format!("{name}: {crates} crates in a user's tree; add the number to {TREES}")),
+        Some(kept) if kept == crates => return None,
+        Some(kept) => kept,
+    };
+    let todo = if crates > kept {
+        "leave the new crate out, or give the reason in SECURITY.md"
+    } else {
+        "keep that"
+    };
+    Some(format!("{name}: {crates} crates in a user's tree, and {kept} in {TREES}; {todo}"))
 }
 
 fn alone(workspace: &Workspace) -> PathBuf {
@@ -139,6 +167,16 @@ mod tests {
         let wanted = "[dependencies]\na = { version = \"1\", path = \"/w/crates/a\" }\n\
                       b = { path = \"/w/crates/b\" }\n\n[workspace]\n";
         assert_eq!(moved(manifest, Path::new("/w/crates")), wanted);
+    }
+
+    #[test]
+    fn tree_of_another_size_is_a_problem() {
+        assert_eq!(changed("x", 25, Some(25)), None);
+        let grown = "x: 26 crates in a user's tree, and 25 in xtask/trees.toml; \
+                     leave the new crate out, or give the reason in SECURITY.md";
+        assert_eq!(changed("x", 26, Some(25)).unwrap(), grown);
+        assert!(changed("x", 24, Some(25)).unwrap().ends_with("keep that"));
+        assert!(changed("x", 24, None).unwrap().ends_with("add the number to xtask/trees.toml"));
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::workspace::Workspace;
 /// tiers of xtask/tiers.toml, and no import circle between the files of a crate; the words of docs and messages against
 /// xtask/prose.toml, and an example for every public function of a published crate; licences, sources and unwanted crates
 /// of the whole tree against deny.toml, and what published crates depend on against SECURITY.md; what would be published
-/// can be packaged; every pattern crate copied out alone still compiles with its tests and passes its doc tests; an
-/// outside project that depends on one has at most 25 crates in its tree. Every step runs even if one before it failed;
+/// can be packaged; every pattern crate copied out alone still compiles with its tests and passes its doc tests; the tree
+/// of an outside project that depends on one has the crates of xtask/trees.toml. Every step runs even if one before it failed;
 /// each problem is one line.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
@@ -38,13 +38,13 @@ type Step = fn(&Workspace) -> Result<Problems>;
 const STEPS: [(&str, Step); 10] = [
     ("format", |w| Ok(cargo_step(w, "fmt --all --check"))),
     ("clippy", |w| Ok(cargo_step(w, "clippy --workspace --all-targets -- -D warnings"))),
-    ("docs", |w| Ok(cargo_step(w, "doc --workspace --exclude towpath-guide --no-deps"))),
+    ("docs", docs),
     ("alike", tidy::problems),
     ("tiers", tiers::problems),
     ("prose", prose::problems),
     ("supply", supply::problems),
     ("packages", |w| Ok(cargo_step(w, &package(w)))),
-    ("dependencies", alone::too_many_dependencies),
+    ("dependencies", alone::grown_trees),
     ("alone", alone::broken_copies),
 ];
 
@@ -85,6 +85,13 @@ fn package(workspace: &Workspace) -> String {
         command.push_str(&package.name);
     }
     command
+}
+
+/// The docs of all crates, and once more those of the facade as docs.rs builds them: its links lead to every feature.
+fn docs(workspace: &Workspace) -> Result<Problems> {
+    let mut problems = cargo_step(workspace, "doc --workspace --exclude towpath-guide --no-deps");
+    problems.extend(cargo_step(workspace, "doc -p towpath --all-features --no-deps"));
+    Ok(problems)
 }
 
 fn cargo_step(workspace: &Workspace, line: &str) -> Problems {

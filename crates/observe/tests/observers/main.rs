@@ -3,5 +3,6 @@
 mod adaptive;
 mod contract;
 mod metrics;
+mod server;
 mod spans;
 mod watch;

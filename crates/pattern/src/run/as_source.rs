@@ -9,7 +9,7 @@ use crate::item::ItemBatch;
 use crate::queue::{self, Items};
 use crate::source::{AsSource, Closed, IntoSource, PollBatch, PollSource, Source};
 use crate::stage::Took;
-use crate::upstream::{Upstream, poll_chain_finished, stop_chain};
+use crate::upstream::{Links, Upstream, poll_chain_finished, stop_chain};
 use crate::util::wake_flag::WakeFlag;
 
 impl<T: Send + 'static> IntoSource<T, AsSource> for Run<T> {
@@ -97,8 +97,8 @@ impl<Out: Send + 'static> PollSource<Out> for Run<Out> {
         false
     }
 
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
-        Some(Arc::clone(&self.port) as Arc<dyn Upstream>)
+    fn upstream(&self) -> Links {
+        Links::to(Arc::clone(&self.port) as Arc<dyn Upstream>)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<Out>) -> Poll<()> {
@@ -199,7 +199,7 @@ impl<T: Send> PollSource<T> for ProducedSource<T> {
         false
     }
 
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+    fn upstream(&self) -> Links {
         self.producers.upstream()
     }
 

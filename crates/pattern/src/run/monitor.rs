@@ -46,14 +46,8 @@ pub struct Monitor {
 impl Monitor {
     /// Creates a monitor of the run of `stage` and of all upstream stages.
     pub(super) fn of(stage: &Arc<dyn Upstream>) -> Self {
-        let mut stages = Vec::new();
-        let mut next = Some(stage);
-        while let Some(stage) = next {
-            stages.push(Watch::of(stage));
-            next = stage.upstream();
-        }
-        stages.reverse();
-        Self { stages: stages.into() }
+        let stages = stage.upstream().stages().into_iter().chain([stage]);
+        Self { stages: stages.map(Watch::of).collect() }
     }
 
     /// Returns the counts of the items at every stage at this moment; after the end of the run, the final counts.

@@ -236,13 +236,9 @@ impl<Out: Send + 'static> Run<Out> {
     /// [`finish`](Self::finish) and [`outcomes`](Self::outcomes) return the failures.
     #[must_use]
     pub fn report(&self) -> Report {
-        let mut stages = vec![self.port.report()];
-        let mut upstream = self.port.upstream();
-        while let Some(stage) = upstream {
-            stages.push(stage.report());
-            upstream = stage.upstream();
-        }
-        stages.reverse();
+        let mut stages: Vec<_> =
+            self.port.upstream().stages().into_iter().map(|stage| stage.report()).collect();
+        stages.push(self.port.report());
         Report { stages, ..Report::default() }
     }
 
@@ -345,6 +341,7 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// In a chain of stages, the *first* stage takes no more items, also if this method is called after the run was moved
     /// into the source of a second run and on the second run. The later stages complete all items that are in the chain.
+    /// A [merge](Source::merge) of runs has a branch for every run, and the first stage of every branch takes no more items.
     /// For producers and consumers, no further producer starts, the producers that have started complete, and the consumers
     /// receive the whole queue.
     ///

@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource};
 use crate::item::{Item, ItemBatch, Position};
-use crate::upstream::Upstream;
+use crate::upstream::Links;
 use crate::util::batch_size::BatchSize;
 
 /// The most items to poll for between two looks at the clock.
@@ -293,7 +292,7 @@ impl<T: Send> PollSource<Vec<T>> for ChunkSource<T> {
         self.source.is_queue()
     }
 
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+    fn upstream(&self) -> Links {
         self.source.upstream()
     }
 
@@ -327,6 +326,18 @@ impl<T: Send> PollSource<Vec<T>> for ChunkSource<T> {
 
     fn stop(&mut self) {
         self.source.stop();
+    }
+
+    fn complete_held(&mut self) {
+        self.complete = !self.chunk.items.is_empty();
+    }
+
+    fn keep(&mut self) {
+        self.source.keep();
+    }
+
+    fn reopen(&mut self) -> bool {
+        self.source.reopen()
     }
 
     fn held(&self) -> usize {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -10,7 +9,7 @@ use tokio::task::coop;
 
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
-use crate::upstream::Upstream;
+use crate::upstream::Links;
 use crate::util::panic::catch;
 
 use super::generator::Yield;
@@ -306,8 +305,8 @@ impl<T> Source<T> {
         self.inner.is_queue()
     }
 
-    /// Returns the stage behind the source.
-    pub(crate) fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+    /// Returns the links to the stages behind the source.
+    pub(crate) fn upstream(&self) -> Links {
         self.inner.upstream()
     }
 
@@ -343,6 +342,25 @@ impl<T> Source<T> {
     /// Ends a source that no poll follows, while the jobs of the run complete.
     pub(crate) fn stop(&mut self) {
         self.inner.stop();
+    }
+
+    /// Hands the held items on at the next poll, without further items.
+    pub(super) fn complete_held(&mut self) {
+        self.inner.complete_held();
+    }
+
+    /// Records that the source is kept.
+    pub(super) fn keep(&mut self) {
+        self.inner.keep();
+    }
+
+    /// Reverts an end of the taking, after the run and before a further use; returns whether there may be more items.
+    pub(super) fn reopen(&mut self) -> bool {
+        let open = self.inner.reopen();
+        if open && self.state == State::Exhausted {
+            self.state = State::Open;
+        }
+        open
     }
 
     /// Ends the source, and releases its value.

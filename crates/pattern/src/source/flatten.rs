@@ -8,14 +8,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource, source_error};
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
-use crate::upstream::Upstream;
+use crate::upstream::Links;
 use crate::util::panic::{Payload, catch, drop_caught, message_of, resume};
 
 /// The most items of a poll. A longer poll of items without elements would keep the thread from other tasks.
@@ -223,7 +222,7 @@ where
         self.source.is_queue()
     }
 
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+    fn upstream(&self) -> Links {
         self.source.upstream()
     }
 
@@ -256,6 +255,14 @@ where
 
     fn stop(&mut self) {
         self.source.stop();
+    }
+
+    fn keep(&mut self) {
+        self.source.keep();
+    }
+
+    fn reopen(&mut self) -> bool {
+        self.source.reopen()
     }
 }
 

@@ -26,7 +26,7 @@ use super::poll_source::{Closed, PollBatch, PollSource};
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch, Position};
 use crate::limiter::{Admitted, Refusal};
-use crate::upstream::Upstream;
+use crate::upstream::Links;
 use crate::util::mutex::Mutex;
 use crate::util::panic::{Payload, catch, drop_caught, poll_then_drop};
 use crate::util::sync::atomic::{AtomicBool, Ordering};
@@ -326,7 +326,7 @@ where
         self.source.is_queue()
     }
 
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+    fn upstream(&self) -> Links {
         self.source.upstream()
     }
 

@@ -7,6 +7,8 @@
 //! - No member is polled twice in a poll without an item or a failure of the member in between. So a member that wakes
 //!   itself keeps no other task from the thread.
 //! - No waker is woken, cloned or dropped under the lock.
+//! - A member has a stage behind it, or is *plain*. An end of the taking reaches the first stages of the members with a
+//!   stage. The next poll ends the plain members, which hand on the items that they hold, and are polled no more.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -14,9 +16,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::erased::Source;
-use super::poll_source::{Closed, PollBatch, PollSource};
+use super::poll_source::{Closed, PollBatch, PollSource, source_error};
+use crate::failure::Cause;
 use crate::item::{Item, ItemBatch};
+use crate::upstream::{EndTaking, Links};
 use crate::util::mutex::Mutex;
+use crate::util::panic::catch;
 use crate::util::sync::atomic::{AtomicBool, Ordering};
 
 /// The most items of a turn.
@@ -36,8 +41,11 @@ impl<T: Send + 'static> Source<T> {
     /// sources, and the number of the source, counted from zero. So the number of the source is the remainder.
     ///
     /// If the run stops, [`Kept`](crate::Kept) returns the items of every source of which [`Source::kept`] was called
-    /// before the merge. If a source is a [`Run`](crate::Run), the report of the merged run does not have the stages
-    /// of that run; [`Run::monitor`](crate::Run::monitor) reports the stages.
+    /// before the merge.
+    ///
+    /// If sources are [runs](crate::Run), the report has the stages of every run, in the order of the sources, and
+    /// [`Run::stop_taking`](crate::Run::stop_taking) reaches the first stage of every run. A source next to a run also
+    /// ends then: the source is polled no more, and the items that the run has taken complete.
     ///
     /// For two streams, `StreamExt::merge` of tokio-stream is enough.
     ///
@@ -74,13 +82,16 @@ impl<T: Send + 'static> Source<T> {
             .map(|(number, source)| {
                 let listed = AtomicBool::new(false);
                 let waker = Arc::new(MemberWaker { woken: Arc::clone(&woken), number, listed });
-                Member { source, waker, state: State::Waiting, in_turns: true, closed: false }
+                let origin = if source.upstream().is_empty() { Origin::Plain } else { Origin::Stage };
+                Member { source, waker, origin, state: State::Waiting, in_turns: true, closed: false }
             })
             .collect();
         Self::of(MergedSource {
             turns: (0..members.len()).collect(),
             members,
+            halt: Halt::new(&woken),
             woken,
+            kept: false,
             polled: ItemBatch::default(),
         })
     }
@@ -91,6 +102,9 @@ struct MergedSource<T> {
     /// The members that may have an item, in the order of their turns.
     turns: VecDeque<usize>,
     woken: Arc<Woken>,
+    halt: Arc<Halt>,
+    /// The source is kept: the values of ended members stay.
+    kept: bool,
     /// The batch of a member, empty between two turns.
     polled: ItemBatch<T>,
 }
@@ -98,10 +112,21 @@ struct MergedSource<T> {
 struct Member<T> {
     source: Source<T>,
     waker: Arc<MemberWaker>,
+    origin: Origin,
     state: State,
     in_turns: bool,
     /// The upstream stages of the member have finished after a stop.
     closed: bool,
+}
+
+/// The stages behind a member.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Stage,
+    /// No stage is behind the member.
+    Plain,
+    /// A plain member that hands on the items that it holds, and no further items.
+    Halted,
 }
 
 /// The result of the last poll of a member without an item.
@@ -123,11 +148,12 @@ struct WokenMembers {
 }
 
 impl Woken {
-    /// Stores the waker of a task. Returns `false` if a member was woken meanwhile.
-    fn register(&self, waker: &Waker) -> bool {
+    /// Stores the waker of a task. Returns `false` if a member was woken meanwhile, or the end of the taking was requested.
+    fn register(&self, waker: &Waker, halt: &Halt) -> bool {
         let mut waker = Some(waker.clone());
         let mut members = self.0.lock();
-        let empty = members.numbers.is_empty();
+        // A request after the unlock finds the waker.
+        let empty = members.numbers.is_empty() && !halt.requested.load(Ordering::Relaxed);
         if empty {
             mem::swap(&mut members.task, &mut waker);
         }
@@ -135,6 +161,30 @@ impl Woken {
         // The waker before is dropped after the unlock.
         drop(waker);
         empty
+    }
+}
+
+/// Ends the plain members at the next poll. A source that runs once more has a new value, so a late request of an earlier
+/// run has no effect.
+struct Halt {
+    requested: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+impl Halt {
+    fn new(woken: &Arc<Woken>) -> Arc<Self> {
+        Arc::new(Self { requested: AtomicBool::new(false), woken: Arc::clone(woken) })
+    }
+}
+
+impl EndTaking for Halt {
+    fn end_taking(&self) {
+        // The lock orders the store before the load of `register`.
+        self.requested.store(true, Ordering::Relaxed);
+        let task = self.woken.0.lock().task.take();
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 }
 
@@ -185,6 +235,32 @@ impl<T> MergedSource<T> {
         }
     }
 
+    /// Gives a last turn to every plain member.
+    #[cold]
+    fn halt(&mut self) {
+        for number in 0..self.members.len() {
+            let member = &mut self.members[number];
+            if member.origin == Origin::Plain && member.state != State::Ended {
+                member.origin = Origin::Halted;
+                member.source.complete_held();
+                self.admit(number);
+            }
+        }
+    }
+
+    /// Ends a halted member that holds no items. The value of a source that is not kept is dropped: a job may wait for
+    /// the drop.
+    #[cold]
+    fn end_halted(&mut self, number: usize) -> Option<PollBatch> {
+        let member = &mut self.members[number];
+        member.state = State::Ended;
+        if self.kept {
+            return None;
+        }
+        let payload = catch(|| member.source.stop()).err()?;
+        Some(PollBatch::Failed(source_error(None, Cause::from_panic(payload))))
+    }
+
     /// Polls a member for up to `max` items.
     fn poll_member(&mut self, number: usize, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
         let count = self.members.len();
@@ -233,6 +309,10 @@ fn merged_index(index: usize, count: usize, number: usize) -> usize {
 impl<T: Send> PollSource<T> for MergedSource<T> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
         self.admit_woken();
+        if self.halt.requested.load(Ordering::Relaxed) {
+            self.halt.requested.store(false, Ordering::Relaxed);
+            self.halt();
+        }
         let share = (max / self.turns.len().max(1)).clamp(1, LARGEST_TURN);
         let (first, before) = (into.next_number(), into.len());
         let mut passed_over = Vec::new();
@@ -245,7 +325,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                     break PollBatch::Ready;
                 }
                 let state = if passed_over.is_empty() { self.state() } else { PollBatch::Pending };
-                if !matches!(state, PollBatch::Exhausted) && !self.woken.register(cx.waker()) {
+                if !matches!(state, PollBatch::Exhausted) && !self.woken.register(cx.waker(), &self.halt) {
                     // Other tasks run before the next poll of a member that wakes itself.
                     cx.waker().wake_by_ref();
                 }
@@ -253,7 +333,16 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             };
             self.members[number].in_turns = false;
             let taken = usize::try_from(into.next_number() - first).unwrap_or(max);
-            let left = max.saturating_sub(taken);
+            let mut left = max.saturating_sub(taken);
+            if self.members[number].origin == Origin::Halted {
+                if self.members[number].source.held() == 0 {
+                    if let Some(failed) = self.end_halted(number) {
+                        break failed;
+                    }
+                    continue;
+                }
+                left = 0;
+            }
             if left == 0 && self.members[number].source.held() == 0 {
                 passed_over.push(number);
                 continue;
@@ -289,6 +378,17 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
 
     fn is_queue(&self) -> bool {
         self.members.iter().any(|member| member.source.is_queue())
+    }
+
+    fn upstream(&self) -> Links {
+        let mut links = Links::default();
+        for member in &self.members {
+            links.append(member.source.upstream());
+        }
+        if !links.is_empty() && self.members.iter().any(|member| member.origin != Origin::Stage) {
+            links.add_sources(Arc::clone(&self.halt) as Arc<dyn EndTaking>);
+        }
+        links
     }
 
     fn seal(&mut self) -> bool {
@@ -351,6 +451,38 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
         for member in &mut self.members {
             member.source.stop();
         }
+    }
+
+    fn complete_held(&mut self) {
+        for number in 0..self.members.len() {
+            self.members[number].source.complete_held();
+            self.admit(number);
+        }
+    }
+
+    fn keep(&mut self) {
+        self.kept = true;
+        for member in &mut self.members {
+            member.source.keep();
+        }
+    }
+
+    fn reopen(&mut self) -> bool {
+        self.halt = Halt::new(&self.woken);
+        let mut open = false;
+        for number in 0..self.members.len() {
+            let member = &mut self.members[number];
+            let halted = member.origin == Origin::Halted;
+            if halted {
+                member.origin = Origin::Plain;
+            }
+            if member.source.reopen() || halted {
+                member.state = State::Waiting;
+                self.admit(number);
+                open = true;
+            }
+        }
+        open
     }
 
     fn held(&self) -> usize {

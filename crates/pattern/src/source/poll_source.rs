@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
-use crate::upstream::Upstream;
+use crate::upstream::Links;
 
 /// The result of polling a source for a batch. In every case, items that were pushed into the batch are valid.
 pub(crate) enum PollBatch {
@@ -81,9 +81,9 @@ pub(crate) trait PollSource<T>: Send {
         false
     }
 
-    /// Returns the stage behind the source.
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
-        None
+    /// Returns the links to the stages behind the source.
+    fn upstream(&self) -> Links {
+        Links::default()
     }
 
     /// Ends a source that was quiescent when no job ran on its items; returns `false` if there are items again.
@@ -114,6 +114,17 @@ pub(crate) trait PollSource<T>: Send {
     /// Ends a source that no poll follows, while the jobs of the run complete: a source without a
     /// [`Kept`](super::Kept) drops its value, for which a job may wait. A source around another source stops that source.
     fn stop(&mut self) {}
+
+    /// Hands the held items on at the next poll, without further items: no more items are taken from the source.
+    fn complete_held(&mut self) {}
+
+    /// Records that the source is kept: an end of the taking drops no value of the source.
+    fn keep(&mut self) {}
+
+    /// Reverts an end of the taking, after the run and before a further use; returns whether there may be more items.
+    fn reopen(&mut self) -> bool {
+        false
+    }
 
     /// Takes back items that were taken and never started. A source that keeps no such items returns the items.
     fn give_back(&mut self, items: VecDeque<(usize, T)>) -> VecDeque<(usize, T)> {

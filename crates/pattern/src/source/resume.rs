@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource};
 use crate::item::{Item, ItemBatch};
-use crate::upstream::Upstream;
+use crate::upstream::Links;
 use crate::util::mutex::Mutex;
 
 impl<T: Send + 'static> Source<T> {
@@ -76,6 +76,7 @@ impl<T: Send + 'static> Kept<T> {
 fn keep<T: Send + 'static>(mut source: Source<T>) -> (Source<T>, Kept<T>) {
     // A resumed source is not wrapped again, so that repeated resuming does not nest.
     if !source.keep_again() {
+        source.keep();
         source = Source::of(Resumed {
             never_started: VecDeque::new(),
             rest: source,
@@ -125,8 +126,8 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         self.rest.is_queue()
     }
 
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
-        if self.closed { None } else { self.rest.upstream() }
+    fn upstream(&self) -> Links {
+        if self.closed { Links::default() } else { self.rest.upstream() }
     }
 
     fn seal(&mut self) -> bool {
@@ -175,6 +176,10 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         self.given_back = false;
         true
     }
+
+    fn reopen(&mut self) -> bool {
+        self.rest.reopen()
+    }
 }
 
 /// Moves the source to its [`Kept`] when the run drops the keeper.
@@ -211,7 +216,7 @@ impl<T: Send + 'static> PollSource<T> for Keeper<T> {
         self.resumed().is_queue()
     }
 
-    fn upstream(&self) -> Option<Arc<dyn Upstream>> {
+    fn upstream(&self) -> Links {
         self.resumed().upstream()
     }
 
@@ -250,7 +255,10 @@ impl<T: Send + 'static> PollSource<T> for Keeper<T> {
 
 impl<T> Drop for Keeper<T> {
     fn drop(&mut self) {
-        let resumed = self.resumed.take();
+        let mut resumed = self.resumed.take();
+        if let Some(resumed) = &mut resumed {
+            resumed.reopen();
+        }
         // The lock is released before the previous source is dropped.
         let before = std::mem::replace(&mut *self.slot.lock(), resumed);
         drop(before);

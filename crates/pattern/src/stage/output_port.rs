@@ -12,7 +12,7 @@ use crate::item::{ItemBatch, Output};
 use crate::report::StageReport;
 use crate::settings::OnFailure;
 use crate::source::PollBatch;
-use crate::upstream::{Upstream, Watch, poll_chain_finished};
+use crate::upstream::{Links, Upstream, Watch, poll_chain_finished};
 
 /// The result of taking outputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -173,11 +173,11 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
         StageShared::watch(self)
     }
 
-    fn upstream(&self) -> Option<&Arc<dyn Upstream>> {
+    fn upstream(&self) -> &Links {
         StageShared::upstream(self)
     }
 
-    fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>> {
+    fn take_upstream(&mut self) -> Links {
         StageShared::take_upstream(self)
     }
 

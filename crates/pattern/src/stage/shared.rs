@@ -2,6 +2,7 @@
 //!
 //! This file alone locks the state (I9). No user code runs under the lock (I8): effects are carried out after the unlock.
 
+use std::mem;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Wake;
 
@@ -16,7 +17,7 @@ use crate::report::StageReport;
 use crate::scope::{Scope, WeakScope};
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::upstream::{Upstream, Watch, close_watch, stop_chain};
+use crate::upstream::{Links, Watch};
 use crate::util::cache_padded::CachePadded;
 use crate::util::mutex::{Mutex, MutexGuard};
 use crate::util::panic::{catch, drop_quietly};
@@ -30,8 +31,8 @@ pub(super) trait SpawnWorker<In>: Send + Sync {
 /// A stage of a run.
 pub(crate) struct StageShared<In, Out> {
     pub(super) settings: Settings,
-    /// The upstream stage, whose run is the source of this stage.
-    upstream: Option<Arc<dyn Upstream>>,
+    /// The upstream stages, whose runs are the source of this stage.
+    upstream: Links,
     /// The scope of the jobs: a child of the scope of the run, cancelled with the run. A cancellation of the child, by a
     /// failed task or by hand, stops the run. The owner is the context of the workers, which is gone before the run is
     /// over: a reference to the stage must not keep the failures of a scope from the parent.
@@ -121,10 +122,10 @@ impl<In, Out> StageShared<In, Out> {
         let (mut wakes, receiver, dropped) = effects.into_parts();
         dropped.into_iter().for_each(drop_quietly);
         let mut panicked = wakes.wake_all();
-        if stop_upstream && let Some(upstream) = &self.upstream {
+        if stop_upstream {
             // The upstream stages stop now, and not when the supervisor closes the source: a job of this stage may
             // compute for long.
-            stop_chain(&**upstream);
+            self.upstream.stop();
         }
         if stopped && let Some(jobs) = self.jobs() {
             jobs.cancel();
@@ -146,13 +147,13 @@ impl<In, Out> StageShared<In, Out> {
         self.spawner.get()?.upgrade()
     }
 
-    pub(super) fn upstream(&self) -> Option<&Arc<dyn Upstream>> {
-        self.upstream.as_ref()
+    pub(super) fn upstream(&self) -> &Links {
+        &self.upstream
     }
 
-    /// Takes the link to the upstream stage out of a stage, during the drop of the stage.
-    pub(super) fn take_upstream(&mut self) -> Option<Arc<dyn Upstream>> {
-        self.upstream.take()
+    /// Takes the links to the upstream stages out of a stage, during the drop of the stage.
+    pub(super) fn take_upstream(&mut self) -> Links {
+        mem::take(&mut self.upstream)
     }
 
     pub(super) fn watch(&self) -> &OnceLock<Arc<Watch>> {
@@ -362,15 +363,10 @@ impl<In, Out> StageShared<In, Out> {
 }
 
 impl<In, Out> Drop for StageShared<In, Out> {
-    /// Drops the chain of upstream stages with a loop: a chain may be longer than a stack is deep.
     fn drop(&mut self) {
         if let Some(watch) = self.watch.get() {
             watch.close(self.report());
         }
-        let mut upstream = self.upstream.take();
-        while let Some(mut stage) = upstream {
-            close_watch(&stage);
-            upstream = Arc::get_mut(&mut stage).and_then(<dyn Upstream>::take_upstream);
-        }
+        mem::take(&mut self.upstream).unlink();
     }
 }

@@ -47,10 +47,7 @@ where
             is_requested = true;
             stage.confirm_stop();
         }
-        if stage.settings.on_failure == OnFailure::Stop
-            && let Some(upstream) = stage.upstream()
-            && upstream.poll_stopped(cx).is_ready()
-        {
+        if stage.settings.on_failure == OnFailure::Stop && stage.upstream().poll_stopped(cx).is_ready() {
             stage.stop_for_upstream();
         }
     };

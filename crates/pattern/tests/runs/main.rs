@@ -32,6 +32,7 @@ mod live_limit;
 mod look_ahead;
 mod masked_failures;
 mod merge;
+mod merged_runs;
 mod method_names;
 mod monitor;
 mod progress;

@@ -4,9 +4,9 @@ use kuva::plot::BarPlot;
 use kuva::render::layout::ComputedLayout;
 use kuva::render::render::{Primitive, TextAnchor, render_multiple};
 
-use super::chart::{self, Drawing, TEXT, WIDTH};
 use crate::bench::report::Row;
 use crate::bench::table::{marked, number};
+use crate::chart::{self, Drawing, TEXT, WIDTH};
 
 /// In px.
 const ROW: f64 = 32.0;

@@ -1,12 +1,13 @@
 //! Which charts a report has, and the table next to each.
 
-use super::chart::Drawing;
+use super::bars;
 use super::lines::{self, short};
-use super::{bars, chart};
 use crate::bench::report::{Curve, Distribution, Report, Row};
 use crate::bench::spread::{self, Line, Spread};
 use crate::bench::table::{self, number};
 use crate::bench::workloads::{Unit, Workload};
+use crate::chart;
+use crate::chart::Drawing;
 
 /// One kind of figure.
 pub struct Section {

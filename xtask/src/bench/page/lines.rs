@@ -7,7 +7,7 @@ use kuva::render::layout::{AxisLabelOverlap, Layout, TickFormat};
 use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
 
-use super::chart::{self, Drawing};
+use crate::chart::{self, Drawing};
 
 const HEIGHT: f64 = 270.0;
 

@@ -1,4 +1,4 @@
-//! What all charts share: a size that is legible on a phone, and colours that are left to the page's CSS.
+//! What all charts share: a size that is legible on a phone, and colours that are left to the CSS around them.
 
 use kuva::backend::svg::SvgBackend;
 use kuva::render::layout::Layout;
