@@ -1,18 +1,19 @@
 //! A job that holds the permits of limiters until its end.
 
 use std::future::Future;
+use std::mem;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::{mem, thread};
+
 
 use pin_project_lite::pin_project;
 
 use crate::job::Job;
 use crate::limiter::{Admitted, Limits};
 use crate::scope::Scope;
-use crate::util::panic::{catch, drop_caught, resume};
+use crate::util::panic::{catch, drop_caught, drop_in_order};
 
 /// A job under limiters, for authors of patterns.
 ///
@@ -147,11 +148,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             let mut job = this.job;
-            let panicked = catch(|| job.set(None)).err();
-            let again = drop_caught(this.permits.take());
-            if !thread::panicking() {
-                resume(panicked.or(again));
-            }
+            drop_in_order(|| job.set(None), || drop(this.permits.take()));
         }
     }
 }

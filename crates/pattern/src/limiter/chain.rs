@@ -1,8 +1,14 @@
 //! The limiters of a pattern, in the order of their addition.
 
-use std::future::{Future, ready};
+use std::future::{self, Future};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use super::contract::{Limiter, finish};
+use pin_project_lite::pin_project;
+
+use super::contract::Limiter;
+use crate::util::panic::drop_in_order;
 
 /// The limiters of a pattern: `()` without a limiter, and [`LimitedBy`] with one or more.
 ///
@@ -93,11 +99,11 @@ impl<In> Limits<In> for () {
         &self,
         _: &In,
     ) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<In> {
-        ready(Ok(()))
+        future::ready(Ok(()))
     }
 
     fn acquire_in_slot(&self, _: &In) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<In> {
-        ready(Ok(()))
+        future::ready(Ok(()))
     }
 
     fn add((): &mut (), (): ()) {}
@@ -111,7 +117,7 @@ where
     B: Limits<In>,
     L: Limiter<In> + Clone,
 {
-    type Permits = (B::Permits, Option<L::Permit>);
+    type Permits = ChainPermits<B::Permits, L::Permit>;
 
     const ANY_PER_ITEM: bool = B::ANY_PER_ITEM || L::PER_ITEM;
     const ANY_IN_SLOT: bool = B::ANY_IN_SLOT || !L::PER_ITEM;
@@ -122,7 +128,7 @@ where
     ) -> impl Future<Output = anyhow::Result<Self::Permits>> + Send + 'static + use<In, B, L> {
         let before = self.before.acquire_per_item(item);
         let last = L::PER_ITEM.then(|| self.last.acquire(item));
-        acquire_both(before, last)
+        AcquireChain { before: Some(before), permits: B::Permits::default(), last }
     }
 
     fn acquire_in_slot(
@@ -131,32 +137,95 @@ where
     ) -> impl Future<Output = anyhow::Result<Self::Permits>> + Send + 'static + use<In, B, L> {
         let before = self.before.acquire_in_slot(item);
         let last = (!L::PER_ITEM).then(|| self.last.acquire(item));
-        acquire_both(before, last)
+        AcquireChain { before: Some(before), permits: B::Permits::default(), last }
     }
 
-    fn add(permits: &mut Self::Permits, in_slot: Self::Permits) {
-        B::add(&mut permits.0, in_slot.0);
-        if in_slot.1.is_some() {
-            permits.1 = in_slot.1;
+    fn add(permits: &mut Self::Permits, mut in_slot: Self::Permits) {
+        B::add(&mut permits.before, mem::take(&mut in_slot.before));
+        if let Some(permit) = in_slot.last.take() {
+            permits.last = Some(permit);
         }
     }
 
     fn started(&self, permits: &mut Self::Permits) {
-        self.before.started(&mut permits.0);
-        if let Some(permit) = &mut permits.1 {
+        self.before.started(&mut permits.before);
+        if let Some(permit) = &mut permits.last {
             self.last.started(permit);
         }
     }
 }
 
-async fn acquire_both<P, Q>(
-    before: impl Future<Output = anyhow::Result<P>>,
-    last: Option<impl Future<Output = anyhow::Result<Q>>>,
-) -> anyhow::Result<(P, Option<Q>)> {
-    let before = finish(before).await?;
-    let last = match last {
-        Some(last) => Some(finish(last).await?),
-        None => None,
-    };
-    Ok((before, last))
+/// The permits `P` of the first limiters, and the permit `Q` of the last limiter. The drop releases the permits in this order,
+/// also if the release of a permit panics.
+#[derive(Debug)]
+pub struct ChainPermits<P: Default, Q> {
+    before: P,
+    last: Option<Q>,
+}
+
+impl<P: Default, Q> Default for ChainPermits<P, Q> {
+    fn default() -> Self {
+        Self { before: P::default(), last: None }
+    }
+}
+
+impl<P: Default, Q> Drop for ChainPermits<P, Q> {
+    #[inline]
+    fn drop(&mut self) {
+        let Self { before, last } = self;
+        drop_in_order(|| drop(mem::take(before)), || drop(last.take()));
+    }
+}
+
+pin_project! {
+    /// Acquires the permits of the first limiters, and then the permit of the last limiter.
+    ///
+    /// A completed future is dropped before its permit moves on, so a panic of the drop does not lose the permit.
+    struct AcquireChain<F, P, G> {
+        // `None` once completed.
+        #[pin]
+        before: Option<F>,
+        // The output of `before`.
+        permits: P,
+        // `None` without a permit of the last limiter.
+        #[pin]
+        last: Option<G>,
+    }
+
+    impl<F, P, G> PinnedDrop for AcquireChain<F, P, G> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let (mut before, mut last) = (this.before, this.last);
+            if before.is_some() || last.is_some() {
+                drop_in_order(|| before.set(None), || last.set(None));
+            }
+        }
+    }
+}
+
+impl<F, P, G, Q> Future for AcquireChain<F, P, G>
+where
+    F: Future<Output = anyhow::Result<P>>,
+    P: Default,
+    G: Future<Output = anyhow::Result<Q>>,
+{
+    type Output = anyhow::Result<ChainPermits<P, Q>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some(before) = this.before.as_mut().as_pin_mut() {
+            let permits = ready!(before.poll(cx));
+            this.before.set(None);
+            *this.permits = permits?;
+        }
+        let mut permits = ChainPermits { before: P::default(), last: None };
+        if let Some(last) = this.last.as_mut().as_pin_mut() {
+            let permit = ready!(last.poll(cx));
+            this.last.set(None);
+            permits.last = Some(permit?);
+        }
+        permits.before = mem::take(this.permits);
+        Poll::Ready(Ok(permits))
+    }
 }

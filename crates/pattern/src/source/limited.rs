@@ -12,42 +12,45 @@
 //! - A held item whose future is woken is polled before later items are taken.
 //! - No future, permit or waker is polled, dropped or woken under the lock.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-use tokio::task::coop::{Unconstrained, unconstrained};
+use tokio::task::coop::unconstrained;
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource};
 use crate::failure::{Cause, Failure};
-use crate::item::{Item, ItemBatch, Position};
+use crate::item::{Item, ItemBatch};
 use crate::limiter::{Admitted, Refusal};
 use crate::upstream::Links;
 use crate::util::mutex::Mutex;
-use crate::util::panic::{Payload, catch, drop_caught, poll_then_drop};
-use crate::util::sync::atomic::{AtomicBool, Ordering};
+use crate::util::panic::{Payload, catch, poll_then_drop};
+use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// The most futures without a wait that the source keeps for later items.
+/// The most places that the source keeps for later items while no item is held.
 const MOST_SPARES: usize = 128;
+
+/// The most items that the source takes from the inner source between two looks at the number of held items.
+const LARGEST_PORTION: usize = 256;
 
 /// A source whose items wait for permits.
 struct LimitedSource<In, A, F> {
     source: Source<In>,
     /// Acquires the permits of an item. `None` without a limiter that an item waits for without a slot.
     acquire: Option<A>,
-    held: BTreeMap<u64, Held<In, F>>,
+    held: HeldItems<In, F>,
     woken: Arc<Woken>,
     /// The last list of woken items, empty.
-    last_woken: Vec<u64>,
+    last_woken: Vec<WokenItem>,
     /// The last batch of the inner source, empty.
     batch: ItemBatch<In>,
-    spares: Vec<Waiting<F>>,
-    /// A waker that no future refers to.
-    spare_waker: Option<Arc<HeldWaker>>,
+    /// The number of items to take from the inner source before the next look at the number of held items.
+    portion: usize,
     /// The inner source has no more items.
     exhausted: bool,
     /// The run takes no more items.
@@ -58,16 +61,22 @@ struct LimitedSource<In, A, F> {
     panicked: Vec<Payload>,
 }
 
-/// The future of a permit. Without the budget of the task: a future that is denied its first poll would miss its place in
-/// the wait list.
-type Waiting<F> = Pin<Box<Option<Unconstrained<F>>>>;
+/// The places of held items. A place is reused with its memory and its waker.
+struct HeldItems<In, F> {
+    places: Vec<Place<In, F>>,
+    /// The places without an item.
+    free: Vec<usize>,
+}
 
-struct Held<In, F> {
-    index: usize,
-    value: In,
-    /// `None` once the run takes no more items.
-    future: Option<Waiting<F>>,
-    waker: Arc<HeldWaker>,
+/// A place for an item during its wait.
+struct Place<In, F> {
+    /// The future of the permit. `None` without an item, and once the run takes no more items.
+    future: Pin<Box<Option<F>>>,
+    held_waker: Arc<HeldWaker>,
+    /// The same waker as a waker of a task.
+    waker: Waker,
+    /// `None` until the first poll of the future is pending.
+    item: Option<Item<In>>,
 }
 
 /// The held items that were woken, and the worker that waits for them.
@@ -76,36 +85,45 @@ struct Woken(Mutex<WokenItems>);
 
 #[derive(Default)]
 struct WokenItems {
-    numbers: Vec<u64>,
+    items: Vec<WokenItem>,
     worker: Option<Waker>,
+}
+
+/// A woken item, in the order of the numbers.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct WokenItem {
+    number: u64,
+    place: usize,
 }
 
 impl Woken {
     /// Exchanges the list for an empty one.
-    fn take(&self, numbers: &mut Vec<u64>) {
-        mem::swap(&mut self.0.lock().numbers, numbers);
+    fn take(&self, items: &mut Vec<WokenItem>) {
+        mem::swap(&mut self.0.lock().items, items);
     }
 
     /// Stores the waker of a worker. Returns `false` if an item was woken meanwhile.
     fn register(&self, waker: &Waker) -> bool {
         let mut waker = Some(waker.clone());
-        let mut items = self.0.lock();
-        let empty = items.numbers.is_empty();
+        let mut woken = self.0.lock();
+        let empty = woken.items.is_empty();
         if empty {
-            mem::swap(&mut items.worker, &mut waker);
+            mem::swap(&mut woken.worker, &mut waker);
         }
-        drop(items);
+        drop(woken);
         // The waker before is dropped after the unlock.
         drop(waker);
         empty
     }
 }
 
-/// The waker of a held item.
+/// The waker of a place. A clone that outlives its item wakes the next item of the place, which is then polled in vain.
 struct HeldWaker {
     woken: Arc<Woken>,
-    number: u64,
-    /// The number is in the list.
+    place: usize,
+    /// The number of the last item of the place.
+    number: AtomicU64,
+    /// The place is in the list.
     listed: AtomicBool,
 }
 
@@ -118,13 +136,61 @@ impl Wake for HeldWaker {
         if self.listed.swap(true, Ordering::AcqRel) {
             return;
         }
+        let item = WokenItem { number: self.number.load(Ordering::Relaxed), place: self.place };
         let worker = {
-            let mut items = self.woken.0.lock();
-            items.numbers.push(self.number);
-            items.worker.take()
+            let mut woken = self.woken.0.lock();
+            woken.items.push(item);
+            woken.worker.take()
         };
         if let Some(worker) = worker {
             worker.wake();
+        }
+    }
+}
+
+impl<In, F> HeldItems<In, F> {
+    /// Returns the number of held items.
+    fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the place for the next item.
+    fn next_place(&mut self, woken: &Arc<Woken>) -> &mut Place<In, F> {
+        if self.free.is_empty() {
+            let place = self.places.len();
+            let (number, listed) = (AtomicU64::new(0), AtomicBool::new(false));
+            let held_waker = Arc::new(HeldWaker { woken: Arc::clone(woken), place, number, listed });
+            let waker = Waker::from(Arc::clone(&held_waker));
+            self.places.push(Place { future: Box::pin(None), held_waker, waker, item: None });
+            self.free.push(place);
+        }
+        &mut self.places[self.free[self.free.len() - 1]]
+    }
+
+    /// Holds an item in the place of [`HeldItems::next_place`].
+    fn hold(&mut self, item: Item<In>) {
+        if let Some(place) = self.free.pop() {
+            self.places[place].item = Some(item);
+        }
+    }
+
+    /// Takes an item out of its place.
+    fn release(&mut self, place: usize) -> Option<Item<In>> {
+        let item = self.places[place].item.take()?;
+        self.free.push(place);
+        Some(item)
+    }
+
+    /// Drops most places, if all are free.
+    fn shrink(&mut self) {
+        if self.places.len() > MOST_SPARES && self.is_empty() {
+            self.places.truncate(MOST_SPARES);
+            self.places.shrink_to_fit();
+            self.free = (0..MOST_SPARES).collect();
         }
     }
 }
@@ -140,12 +206,11 @@ impl<In: Send + 'static> Source<In> {
         Source::of(LimitedSource {
             source: self,
             acquire,
-            held: BTreeMap::new(),
+            held: HeldItems { places: Vec::new(), free: Vec::new() },
             woken: Arc::default(),
             last_woken: Vec::new(),
             batch: ItemBatch::default(),
-            spares: Vec::new(),
-            spare_waker: None,
+            portion: LARGEST_PORTION,
             exhausted: false,
             stopped: false,
             stage,
@@ -163,26 +228,37 @@ where
     /// Polls the held items that were woken, in the order of their numbers. An item that wakes itself is polled again in the
     /// next poll of the source.
     fn poll_held(&mut self, into: &mut ItemBatch<Admitted<In, P>>) {
-        let mut numbers = mem::take(&mut self.last_woken);
-        self.woken.take(&mut numbers);
-        numbers.sort_unstable();
-        for seq in numbers.drain(..) {
-            // An item that was yielded is not held any more.
-            let Some(held) = self.held.get_mut(&seq) else { continue };
-            let Some(future) = &mut held.future else { continue };
-            // The swap acquires the writes of the callers that woke the item.
-            held.waker.listed.swap(false, Ordering::AcqRel);
-            let waker = Waker::from(Arc::clone(&held.waker));
-            let polled = poll_future(future.as_mut(), &mut Context::from_waker(&waker));
-            if let Poll::Ready(acquired) = polled
-                && let Some(held) = self.held.remove(&seq)
-            {
-                held.future.into_iter().for_each(|future| self.keep_spare(future));
-                let position = Position { index: held.index, seq };
-                into.push_ready(Item { position, value: Admitted::with(held.value, acquired) });
-            }
+        let mut woken = mem::take(&mut self.last_woken);
+        self.woken.take(&mut woken);
+        if woken.is_empty() {
+            self.last_woken = woken;
+            return;
         }
-        self.last_woken = numbers;
+        woken.sort_unstable();
+        without_budget(|| {
+            for WokenItem { place, .. } in woken.drain(..) {
+                if let Some(item) = self.poll_place(place) {
+                    into.push_ready(item);
+                }
+            }
+        });
+        self.last_woken = woken;
+        self.held.shrink();
+    }
+
+    /// Polls the future of the item in a place; returns the item if it waits no longer.
+    fn poll_place(&mut self, at: usize) -> Option<Item<Admitted<In, P>>> {
+        // The places of a shrunk list are gone, with their wakers.
+        let place = self.held.places.get_mut(at)?;
+        // The swap acquires the writes of the callers that woke the item.
+        place.held_waker.listed.swap(false, Ordering::AcqRel);
+        if place.item.is_none() || place.future.is_none() {
+            return None;
+        }
+        let polled = poll_future(place.future.as_mut(), &mut Context::from_waker(&place.waker));
+        let Poll::Ready(acquired) = polled else { return None };
+        let Item { position, value } = self.held.release(at)?;
+        Some(Item { position, value: Admitted::with(value, acquired) })
     }
 
     /// Takes up to `max` items from the inner source. An item that waits for its permit is held.
@@ -197,68 +273,61 @@ where
         batch.number_from(into.next_number());
         let polled = self.source.poll_batch(cx, max, &mut batch);
         into.number_from(batch.next_number());
-        while let Some(Item { position, value }) = batch.pop_front() {
-            if let Some(value) = self.admit(position, value) {
-                into.push_ready(Item { position, value });
+        without_budget(|| {
+            while let Some(item) = batch.pop_front() {
+                if let Some(item) = self.admit(item) {
+                    into.push_ready(item);
+                }
             }
-        }
+        });
         self.batch = batch;
         polled
     }
 
     /// Acquires the permits of an item; returns `None` if the item is held.
-    fn admit(&mut self, position: Position, value: In) -> Option<Admitted<In, P>> {
-        let Some(acquire) = &self.acquire else { return Some(Admitted::new(value)) };
+    fn admit(&mut self, item: Item<In>) -> Option<Item<Admitted<In, P>>> {
+        let Item { position, value } = item;
+        let Some(acquire) = &self.acquire else { return Some(Item { position, value: Admitted::new(value) }) };
         let future = match catch(|| acquire(&value)) {
-            Ok(future) => unconstrained(future),
-            Err(payload) => return Some(Admitted::with(value, Err(refuse(Err(payload), Vec::new())))),
-        };
-        let mut waiting = self.spares.pop().unwrap_or_else(|| Box::pin(None));
-        waiting.set(Some(future));
-        let waker = self.next_waker(position.seq);
-        let polled =
-            poll_future(waiting.as_mut(), &mut Context::from_waker(&Waker::from(Arc::clone(&waker))));
-        match polled {
-            Poll::Ready(acquired) => {
-                self.keep_spare(waiting);
-                self.spare_waker = Some(waker);
-                Some(Admitted::with(value, acquired))
+            Ok(future) => future,
+            Err(payload) => {
+                let refused = Err(refuse(Err(payload), Vec::new()));
+                return Some(Item { position, value: Admitted::with(value, refused) });
             }
+        };
+        let place = self.held.next_place(&self.woken);
+        place.future.set(Some(future));
+        place.held_waker.number.store(position.seq, Ordering::Relaxed);
+        match poll_future(place.future.as_mut(), &mut Context::from_waker(&place.waker)) {
+            Poll::Ready(acquired) => Some(Item { position, value: Admitted::with(value, acquired) }),
             Poll::Pending => {
-                let held = Held { index: position.index, value, future: Some(waiting), waker };
-                self.held.insert(position.seq, held);
+                self.held.hold(Item { position, value });
                 None
             }
         }
     }
+}
 
-    fn next_waker(&mut self, number: u64) -> Arc<HeldWaker> {
-        if let Some(mut waker) = self.spare_waker.take()
-            && let Some(spare) = Arc::get_mut(&mut waker)
-        {
-            (spare.number, spare.listed) = (number, AtomicBool::new(false));
-            return waker;
-        }
-        let listed = AtomicBool::new(false);
-        Arc::new(HeldWaker { woken: Arc::clone(&self.woken), number, listed })
-    }
-
-    fn keep_spare(&mut self, future: Waiting<F>) {
-        if self.spares.len() < MOST_SPARES {
-            self.spares.push(future);
-        }
-    }
+/// Calls `f` without the budget of the task: a future that is denied its first poll would miss its place in the wait list.
+fn without_budget(f: impl FnOnce()) {
+    let mut f = Some(f);
+    let call = pin!(unconstrained(poll_fn(|_| {
+        f.take().into_iter().for_each(|f| f());
+        Poll::Ready(())
+    })));
+    // The function never waits.
+    let _ = call.poll(&mut Context::from_waker(Waker::noop()));
 }
 
 /// Polls the future of a permit, and drops the completed future.
 fn poll_future<F, P>(
-    future: Pin<&mut Option<Unconstrained<F>>>,
+    future: Pin<&mut Option<F>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<P, Box<Refusal>>>
 where
     F: Future<Output = anyhow::Result<P>>,
 {
-    let later = std::cell::RefCell::new(Vec::new());
+    let later = RefCell::new(Vec::new());
     let polled = poll_then_drop(future, cx, |payload| later.borrow_mut().push(payload));
     let later = later.into_inner();
     match polled {
@@ -293,6 +362,7 @@ where
         let polled = loop {
             let taken = usize::try_from(into.next_number() - first).unwrap_or(max);
             let left = max.saturating_sub(taken);
+            let held = self.held.len();
             if self.exhausted {
                 break PollBatch::Exhausted;
             }
@@ -300,10 +370,18 @@ where
                 // Without room, only a grant gives the stage an item.
                 break if max == 0 && into.is_empty() { PollBatch::Pending } else { PollBatch::Ready };
             }
-            match self.take_new(cx, left, into) {
-                PollBatch::Exhausted => self.exhausted = true,
-                // All items so far are held.
-                PollBatch::Ready if into.is_empty() && left > 0 => {}
+            let polled = self.take_new(cx, left.min(self.portion), into);
+            self.portion = (2 * self.portion).min(LARGEST_PORTION);
+            self.exhausted = matches!(polled, PollBatch::Exhausted);
+            if self.held.len() > held && !into.is_empty() {
+                // The jobs of the batch release permits, and later items then need not be held.
+                self.portion = 1;
+                break polled;
+            }
+            match polled {
+                PollBatch::Exhausted => {}
+                // All items so far are held, or there is room for more.
+                PollBatch::Ready if left > 0 => {}
                 polled => break polled,
             }
         };
@@ -362,8 +440,8 @@ where
     /// jobs of this run complete.
     fn stop(&mut self) {
         self.stopped = true;
-        for held in self.held.values_mut() {
-            self.panicked.extend(drop_caught(held.future.take()));
+        for place in &mut self.held.places {
+            self.panicked.extend(catch(|| place.future.set(None)).err());
         }
         self.source.stop();
     }
@@ -377,15 +455,15 @@ where
     }
 
     fn take_held(&mut self) -> VecDeque<Item<Admitted<In, P>>> {
-        let held = mem::take(&mut self.held);
-        let items = held.into_iter().map(|(seq, held)| {
-            self.panicked.extend(drop_caught(held.future));
-            let position = Position { index: held.index, seq };
-            Item { position, value: Admitted::new(held.value) }
-        });
-        let mut items: VecDeque<_> = items.collect();
-        let inner = self.source.take_held().into_iter();
-        items.extend(inner.map(|Item { position, value }| Item { position, value: Admitted::new(value) }));
+        let mut items = self.source.take_held();
+        for at in 0..self.held.places.len() {
+            let Some(item) = self.held.release(at) else { continue };
+            let future = &mut self.held.places[at].future;
+            self.panicked.extend(catch(|| future.set(None)).err());
+            items.push_back(item);
+        }
+        let admitted = |Item { position, value }| Item { position, value: Admitted::new(value) };
+        let mut items: VecDeque<_> = items.into_iter().map(admitted).collect();
         items.make_contiguous().sort_unstable_by_key(|item| item.position.seq);
         items
     }

@@ -42,6 +42,43 @@ pub(crate) fn drop_caught<T>(value: T) -> Option<Payload> {
     catch(|| drop(value)).err()
 }
 
+/// Calls two functions that drop values of the user, the second one also if the first one panics.
+///
+/// # Panics
+///
+/// Panics with the first panic, unless the thread unwinds already: a further panic is ignored.
+#[inline]
+pub(crate) fn drop_in_order(first: impl FnOnce(), second: impl FnOnce()) {
+    struct Second<F: FnOnce()>(Option<F>);
+
+    impl<F: FnOnce()> Drop for Second<F> {
+        #[inline]
+        fn drop(&mut self) {
+            let Some(drop_second) = self.0.take() else { return };
+            if std::thread::panicking() {
+                call_quietly(drop_second);
+            } else {
+                drop_second();
+            }
+        }
+    }
+
+    let second = Second(Some(second));
+    if std::thread::panicking() {
+        call_quietly(first);
+    } else {
+        first();
+    }
+    drop(second);
+}
+
+#[cold]
+fn call_quietly(f: impl FnOnce()) {
+    if let Err(payload) = catch(f) {
+        message_of(payload);
+    }
+}
+
 /// Drops `value`; a panic of the drop is ignored.
 ///
 /// For a value whose panic has no reader left.
