@@ -33,12 +33,22 @@ pub struct Allowed {
     pub(crate) at_most: usize,
     pub(crate) delay: Duration,
     pub(crate) is_in_order: bool,
+    pub(crate) is_below: bool,
+    pub(crate) waits_before: bool,
+    pub(crate) is_shared: bool,
 }
 
 impl Allowed {
     /// No limiter: as many jobs at once as the limit of the case.
-    pub const ANY: Self =
-        Self { at_once: usize::MAX, at_most: usize::MAX, delay: Duration::ZERO, is_in_order: false };
+    pub const ANY: Self = Self {
+        at_once: usize::MAX,
+        at_most: usize::MAX,
+        delay: Duration::ZERO,
+        is_in_order: false,
+        is_below: false,
+        waits_before: false,
+        is_shared: false,
+    };
 
     /// Creates the number of jobs of limiters under which any `jobs` consecutive items run at once, and no more.
     #[must_use]
@@ -64,6 +74,32 @@ impl Allowed {
         Self { is_in_order: true, ..self }
     }
 
+    /// States that the limit itself may be as small as `at_once`, and the bound with the limit: a limit that adapts.
+    #[must_use]
+    pub const fn below_the_bound(self) -> Self {
+        Self { is_below: true, ..self }
+    }
+
+    /// States that a wrapper waits before the job of the suite: an item that is cancelled during the wait has started for the
+    /// pattern, and has no job.
+    #[must_use]
+    pub const fn waits_before_the_job(self) -> Self {
+        Self { waits_before: true, ..self }
+    }
+
+    /// States that a stage behind the job has the same limiters: the outputs wait for the permits of later jobs, and pass this stage
+    /// in any order.
+    #[must_use]
+    pub const fn shared_with_a_later_stage(self) -> Self {
+        Self { is_shared: true, ..self }
+    }
+
+    /// Returns the delay alone, for limiters of another stage than the stage of the job.
+    #[must_use]
+    pub const fn only_delay(self) -> Self {
+        Self::ANY.delay(self.delay)
+    }
+
     /// Returns the jobs that both allow, for limiters that need no permit of each other.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -72,6 +108,9 @@ impl Allowed {
             at_most: self.at_most.min(other.at_most),
             delay: self.delay + other.delay,
             is_in_order: self.is_in_order || other.is_in_order,
+            is_below: self.is_below || other.is_below,
+            waits_before: self.waits_before || other.waits_before,
+            is_shared: self.is_shared || other.is_shared,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A chain of two subjects: one subject has the job, and the second subject passes items on.
 
-use towpath_pattern::{Job, Order, Pattern, PatternExt};
+use towpath_pattern::{Job, Order, Pattern, PatternExt, Source};
 
 use crate::allowed::Allowed;
 use crate::subject::{Case, Subject};
@@ -87,6 +87,10 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
         self.first.stages() + self.next.stages()
     }
 
+    fn is_one_of_many(&self) -> bool {
+        self.first.is_one_of_many() || self.next.is_one_of_many()
+    }
+
     fn allowed(&self) -> Allowed {
         let (first, next) = (self.first.allowed(), self.next.allowed());
         let job = if self.job_first { first } else { next };
@@ -95,6 +99,10 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
 
     fn job_stage(&self) -> usize {
         if self.job_first { self.first.job_stage() } else { self.first.stages() + self.next.job_stage() }
+    }
+
+    fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
+        self.first.source(source)
     }
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static

@@ -14,6 +14,8 @@ use crate::testable::{Testable, Tested};
 /// The number of games of a generated check, and the number with `TOWPATH_LONG=1`.
 const GAMES: u32 = 16;
 const GAMES_LONG: u32 = 200;
+/// The number of games of a generated check for one of many subjects.
+const GAMES_FEW: u32 = 4;
 
 /// The nine laws of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +134,10 @@ pub(crate) enum Weakened {
     Two,
     /// The expected times include the waits for the limiters.
     Time,
+    /// The bound of the smallest limit, if the limit adapts.
+    Bound,
+    /// An item that is cancelled in a wrapper before its job has no job.
+    Wrapped,
 }
 
 impl Check {
@@ -217,7 +223,11 @@ impl Check {
 }
 
 fn runner(tested: &dyn Testable) -> TestRunner {
-    let cases = if tested.plays_many() { GAMES_LONG } else { GAMES };
+    let cases = match (tested.plays_many(), tested.is_one_of_many()) {
+        (true, _) => GAMES_LONG,
+        (false, true) => GAMES_FEW,
+        (false, false) => GAMES,
+    };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
     // XorShift, since the games are many and small: ChaCha took a sixth of the time of all tests.
     let rng = match environment::seed() {

@@ -203,6 +203,8 @@ mod tests {
             Weakened::AtOnce => "the jobs that the limiters allow at once, in place of the limit",
             Weakened::Two => "the same; left out under limiters that do not allow two jobs at once",
             Weakened::Time => "the expected times include the waits for the limiters",
+            Weakened::Bound => "the bound of the smallest limit, if the limit adapts",
+            Weakened::Wrapped => "an item that is cancelled in a wrapper before its job has no job",
         };
         let row = |check: &Check| Some(format!("| `{}` | {} |", check.name(), form(check.weakened?)));
         let expected: BTreeSet<_> = checks().filter_map(|check| row(&check)).collect();

@@ -61,7 +61,7 @@ pub(crate) struct Played {
 
 pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Result<Played, String> {
     let ledger = Ledger::new();
-    let supplied = game.form.supply(&ledger, game.plans.len());
+    let supplied = game.form.supply(tested, &ledger, game.plans.len());
     let plans = game.plans.clone();
     let pattern = tested.pattern(game.case, Act::planned(&ledger, move |index| plans[index]));
     let mut scope = Scope::new("game");

@@ -1,6 +1,6 @@
 //! The subject of the checks: a pattern made from any job.
 
-use towpath_pattern::{Job, Limit, OnFailure, Order, Pattern, PatternExt};
+use towpath_pattern::{Job, Limit, OnFailure, Order, Pattern, PatternExt, Source};
 
 use crate::allowed::Allowed;
 
@@ -128,9 +128,21 @@ pub trait Subject: Clone + Send + Sync + 'static {
         self.stages() <= 2
     }
 
+    /// Returns whether the subject is one of many generated subjects. The checks of such a subject play fewer games and fewer
+    /// scenes, different ones for every subject.
+    fn is_one_of_many(&self) -> bool {
+        false
+    }
+
     /// Returns the jobs that the limiters of the subject allow. The default is [`Allowed::ANY`]: no limiter.
     fn allowed(&self) -> Allowed {
         Allowed::ANY
+    }
+
+    /// Returns the source of the runs: `source`, or a source of the same items in the same order around `source`. The items that a
+    /// run never started return to the handle of [`kept`](Source::kept) outside the returned source.
+    fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
+        source
     }
 
     /// Creates the pattern, with the settings of `case` and with `job` in the stage [`job_stage`](Self::job_stage).
@@ -164,8 +176,16 @@ impl<S: Subject> Subject for Boxed<S> {
         self.0.job_stage()
     }
 
+    fn is_one_of_many(&self) -> bool {
+        self.0.is_one_of_many()
+    }
+
     fn allowed(&self) -> Allowed {
         self.0.allowed()
+    }
+
+    fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
+        self.0.source(source)
     }
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use towpath_pattern::{Order, Pattern, PatternExt};
+use towpath_pattern::{Limit, Order, Pattern, PatternExt, Source};
 
 use crate::allowed::Allowed;
 use crate::environment;
@@ -16,7 +16,9 @@ pub(crate) trait Testable: Send + Sync {
     fn order(&self) -> Order;
     fn stages(&self) -> usize;
     fn job_stage(&self) -> usize;
+    fn is_one_of_many(&self) -> bool;
     fn allowed(&self) -> Allowed;
+    fn source(&self, source: Source<Token>) -> Source<Token>;
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
 
     /// Returns the number of stages from the stage with the job to the last.
@@ -48,10 +50,15 @@ pub(crate) trait Testable: Send + Sync {
         !self.allowed().delay.is_zero()
     }
 
-    /// Returns whether the checks play many more games, for rare faults. The subjects with limiters are many, and play the
-    /// usual number of games.
+    /// Returns the case with the smallest limit that the jobs may have at a moment.
+    fn least(&self, case: Case) -> Case {
+        let limit = if self.allowed().is_below { self.at_once(case.limit.get()) } else { case.limit.get() };
+        Case { limit: Limit::new(limit), ..case }
+    }
+
+    /// Returns whether the checks play many more games, for rare faults. The subjects with limiters play the usual number of games.
     fn plays_many(&self) -> bool {
-        environment::is_long() && !self.is_limited()
+        environment::is_long() && !self.is_limited() && !self.is_one_of_many()
     }
 }
 
@@ -72,8 +79,16 @@ impl<S: Subject> Testable for S {
         Subject::job_stage(self)
     }
 
+    fn is_one_of_many(&self) -> bool {
+        Subject::is_one_of_many(self)
+    }
+
     fn allowed(&self) -> Allowed {
         Subject::allowed(self)
+    }
+
+    fn source(&self, source: Source<Token>) -> Source<Token> {
+        Subject::source(self, source)
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {
@@ -109,9 +124,17 @@ impl Testable for WithItself {
         if self.job_first { job_stage } else { self.subject.stages() + job_stage }
     }
 
+    fn is_one_of_many(&self) -> bool {
+        self.subject.is_one_of_many()
+    }
+
     fn allowed(&self) -> Allowed {
         let allowed = self.subject.allowed();
         allowed.delay(2 * allowed.delay)
+    }
+
+    fn source(&self, source: Source<Token>) -> Source<Token> {
+        self.subject.source(source)
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {

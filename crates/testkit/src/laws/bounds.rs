@@ -70,7 +70,7 @@ pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, pl
 /// Runs `job`, takes `outputs` outputs, and checks that the items taken from the source are within the bound.
 async fn takes(tested: &dyn Testable, case: Case, form: Form, plan: Plan, outputs: usize) -> Outcome {
     let ledger = Ledger::new();
-    let supplied = form.supply(&ledger, ITEMS);
+    let supplied = form.supply(tested, &ledger, ITEMS);
     let pattern = tested.pattern(case, Act::planned(&ledger, move |_| plan));
     let mut run = pattern.start(supplied.source, Scope::default());
     for _ in 0..outputs {
@@ -126,7 +126,7 @@ async fn failures(tested: Tested) -> Outcome {
 async fn huge(tested: Tested) -> Outcome {
     for (limit, capacity) in [(usize::MAX, 0), (1, usize::MAX), (usize::MAX, usize::MAX)] {
         let ledger = Ledger::new();
-        let supplied = Form::Stream.supply(&ledger, 50);
+        let supplied = Form::Stream.supply(&*tested, &ledger, 50);
         let pattern = tested.pattern(Case::new(limit).capacity(capacity), Act::nothing(&ledger));
         let run = pattern.start(supplied.source, Scope::default());
         let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;

@@ -56,7 +56,7 @@ async fn stops(tested: Tested, by: By) -> Outcome {
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");
         let pattern = tested.pattern(Case::new(5), Act::endless(&ledger));
-        let run = pattern.start(form.supply(&ledger, 100).source, scope.clone());
+        let run = pattern.start(form.supply(&*tested, &ledger, 100).source, scope.clone());
         let at_once = tested.at_once(5);
         ledger.until("as many jobs as the limit", |seen| seen.live >= at_once).await?;
         settle().await;
@@ -93,7 +93,7 @@ async fn busy_jobs(tested: Tested) -> Outcome {
         Ok(token)
     });
     let scope = Scope::new("cancellation");
-    let source = Form::Iterator.supply(&ledger, 4).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 4).source;
     let run = tested.pattern(Case::new(4), job).start(source, scope.clone());
     let at_once = tested.at_once(4);
     ledger.until("as many jobs as the limit", |seen| seen.live >= at_once).await?;
@@ -116,7 +116,7 @@ async fn deadline(tested: Tested) -> Outcome {
         tokio::time::sleep(Duration::from_secs(3_600)).await;
         Ok(token)
     });
-    let source = Form::Iterator.supply(&ledger, 100).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 100).source;
     let run = tested.pattern(Case::new(4), job).start(source, scope);
     run.finish().await;
     let took = start.elapsed();
@@ -136,7 +136,7 @@ async fn endless(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let scope = Scope::new("cancellation");
     let pattern = tested.pattern(case, Act::nothing(&ledger));
-    let mut run = pattern.start(Form::Iterator.supply(&ledger, MANY).source, scope.clone());
+    let mut run = pattern.start(Form::Iterator.supply(&*tested, &ledger, MANY).source, scope.clone());
     for _ in 0..1_000 {
         soon("the next output", run.next()).await?;
     }
@@ -162,7 +162,7 @@ async fn endless_until_deadline(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let scope = Scope::new("cancellation").with_timeout(Duration::from_millis(5));
     let pattern = tested.pattern(Case::new(4).capacity(64), Act::nothing(&ledger));
-    let mut run = pattern.start(Source::new::<AsIterator>(Supply::endless(&ledger)), scope);
+    let mut run = pattern.start(tested.source(Source::new::<AsIterator>(Supply::endless(&ledger))), scope);
     // The check has no timer: a receiver that is always ready must not keep the deadline from passing.
     let began = std::time::Instant::now();
     while run.next().await.is_some() {
@@ -178,7 +178,7 @@ async fn cancelled_before(tested: Tested) -> Outcome {
     let scope = Scope::new("cancellation");
     scope.cancel();
     let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
-    let run = pattern.start(Form::Iterator.supply(&ledger, 100).source, scope);
+    let run = pattern.start(Form::Iterator.supply(&*tested, &ledger, 100).source, scope);
     let report = soon("the end of the run", run.finish()).await?;
     match &report.failures[..] {
         [failure] if failure.is_cancelled() => {}
@@ -215,7 +215,7 @@ async fn none_starts(tested: Tested) -> Outcome {
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");
         let pattern = tested.pattern(Case::new(16).capacity(1_000), Act::nothing(&ledger));
-        let mut run = pattern.start(Form::Iterator.supply(&ledger, MANY).source, scope.clone());
+        let mut run = pattern.start(Form::Iterator.supply(&*tested, &ledger, MANY).source, scope.clone());
         for _ in 0..500 {
             soon("the next output", run.next()).await?;
         }
@@ -262,7 +262,7 @@ async fn none_starts_within(tested: Tested) -> Outcome {
             }
         });
         let pattern = tested.pattern(Case::new(1_000).capacity(1_000), job);
-        let run = pattern.start(Form::Iterator.supply(&ledger, MANY).source, scope.clone());
+        let run = pattern.start(Form::Iterator.supply(&*tested, &ledger, MANY).source, scope.clone());
         soon("the end of the run", run.finish()).await?;
         let started = started.load(Ordering::Relaxed);
         if started == usize::MAX {
@@ -280,7 +280,8 @@ async fn none_starts_within(tested: Tested) -> Outcome {
 async fn timer(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let pattern = tested.pattern(Case::new(16), Act::nothing(&ledger));
-    let mut run = pattern.start(Source::new::<AsIterator>(Supply::endless(&ledger)), Scope::default());
+    let mut run =
+        pattern.start(tested.source(Source::new::<AsIterator>(Supply::endless(&ledger))), Scope::default());
     let began = std::time::Instant::now();
     let taking = async {
         while run.next().await.is_some() {

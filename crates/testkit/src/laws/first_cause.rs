@@ -186,7 +186,7 @@ async fn finished_before(tested: Tested) -> Outcome {
             anyhow::bail!("item 3 is bad")
         }
     });
-    let source = Form::Iterator.supply(&ledger, 4).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 4).source;
     let mut run = tested.pattern(Case::new(4), job).start(source, Scope::default());
     let mut outputs = Vec::new();
     let failure = loop {
@@ -222,7 +222,7 @@ async fn later_cancel(tested: Tested) -> Outcome {
             _ => Plan::NOTHING,
         });
         // The number of items is the bound, since no outputs are taken.
-        let source = Form::Iterator.supply(&ledger, 20).source;
+        let source = Form::Iterator.supply(&*tested, &ledger, 20).source;
         let scope = Scope::new("first cause");
         let mut run = tested.pattern(Case::new(10), job).start(source, scope.clone());
         // The end of the job is too early: the worker of the job may not have recorded the failure yet.
@@ -262,7 +262,7 @@ async fn later_failure(tested: Tested) -> Outcome {
             Ok(token)
         }
     });
-    let source = Form::Iterator.supply(&ledger, 2).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 2).source;
     let mut run = tested.pattern(Case::new(2), job).start(source, Scope::default());
     let failure = first_failure(&mut run).await?;
     let stage = run.report().stages[tested.job_stage()].stage.clone();
@@ -287,7 +287,8 @@ async fn of_the_source(tested: Tested) -> Outcome {
         items.until("the end of the five", |seen| seen.ended.len() == 5).await.map_err(anyhow::Error::msg)?;
         anyhow::bail!("the source is dry")
     });
-    let mut run = tested.pattern(Case::new(8), Act::nothing(&ledger)).start(source, Scope::default());
+    let pattern = tested.pattern(Case::new(8), Act::nothing(&ledger));
+    let mut run = pattern.start(tested.source(source), Scope::default());
     // A stage behind the job may drop outputs that are on the way to that stage.
     let chained = tested.stages_from_job() > 1;
     let mut outputs = 0;
@@ -318,7 +319,7 @@ fn is_cancelled(failure: &Failure, by: Cancelled) -> Outcome {
 async fn who_cancelled(tested: Tested) -> Outcome {
     for by in [Cancelled::Run, Cancelled::Scope] {
         let ledger = Ledger::new();
-        let source = Form::Stream.supply(&ledger, 50).source;
+        let source = Form::Stream.supply(&*tested, &ledger, 50).source;
         let scope = Scope::new("first cause");
         let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
         let mut run = pattern.start(source, scope.clone());
@@ -339,7 +340,7 @@ async fn who_cancelled(tested: Tested) -> Outcome {
 
 async fn deadline(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
-    let source = Form::Stream.supply(&ledger, 50).source;
+    let source = Form::Stream.supply(&*tested, &ledger, 50).source;
     let scope = Scope::new("first cause").with_timeout(std::time::Duration::from_secs(1));
     let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
     let mut run = pattern.start(source, scope);

@@ -82,7 +82,7 @@ async fn one_sleep(tested: Tested) -> Outcome {
         for limit in [100, 1_000] {
             let ledger = Ledger::new();
             let pattern = tested.pattern(Case::new(limit), sleeper(&ledger, SLEEP));
-            let run = pattern.start(form.supply(&ledger, 100).source, Scope::default());
+            let run = pattern.start(form.supply(&*tested, &ledger, 100).source, Scope::default());
             let expected = SLEEP * rounds(&*tested, 100, limit) + tested.delay(100);
             no_longer(timed(run).await?, expected, "100 jobs that sleep, under a sufficient limit")?;
         }
@@ -95,7 +95,7 @@ async fn slots(tested: Tested) -> Outcome {
     for capacity in [0, 8, 100] {
         let ledger = Ledger::new();
         let pattern = tested.pattern(Case::new(8).capacity(capacity), sleeper(&ledger, SLEEP));
-        let run = pattern.start(Form::Iterator.supply(&ledger, 80).source, Scope::default());
+        let run = pattern.start(Form::Iterator.supply(&*tested, &ledger, 80).source, Scope::default());
         let expected = SLEEP * rounds(&*tested, 80, 8) + tested.delay(80);
         no_longer(timed(run).await?, expected, "80 jobs that sleep, 8 at once")?;
     }
@@ -115,7 +115,7 @@ async fn next_to_a_waiting_job(tested: Tested, at: usize) -> Outcome {
             Ok(token)
         });
         let case = Case::new(2).capacity(200);
-        let source = form.supply(&ledger, at + 1 + BEHIND).source;
+        let source = form.supply(&*tested, &ledger, at + 1 + BEHIND).source;
         let mut run = tested.pattern(case, job).start(source, Scope::default());
         let began = Instant::now();
         if tested.is_limited() {
@@ -154,7 +154,7 @@ async fn before_a_pause(tested: Tested) -> Outcome {
         }
     });
     let pattern = tested.pattern(Case::new(4).capacity(64), Act::nothing(&ledger));
-    let mut run = pattern.start(source, Scope::default());
+    let mut run = pattern.start(tested.source(source), Scope::default());
     let began = Instant::now();
     for index in 0..2_000_u32 {
         let pauses = (index + 1) / 777;
@@ -170,7 +170,8 @@ async fn before_a_pause(tested: Tested) -> Outcome {
 async fn arrives(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let (sender, source) = Source::channel(100);
-    let run = tested.pattern(Case::new(50), sleeper(&ledger, HOUR)).start(source, Scope::default());
+    let pattern = tested.pattern(Case::new(50), sleeper(&ledger, HOUR));
+    let run = pattern.start(tested.source(source), Scope::default());
     let arrival = Instant::now();
     let at_once = tested.at_once(50);
     for index in 0..50 {
@@ -215,7 +216,8 @@ async fn both(run: Run<Token>) -> Outcome {
 async fn computing_channel(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let (sender, source) = Source::channel(2);
-    let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
+    let pattern = tested.pattern(Case::new(2), computes(&ledger));
+    let run = pattern.start(tested.source(source), Scope::default());
     let _ = sender.try_send(ledger.hand_out(0));
     ledger.until("the first job", |seen| seen.started.len() == 1).await?;
     let _ = sender.try_send(ledger.hand_out(1));
@@ -233,7 +235,8 @@ async fn computing_generator(tested: Tested) -> Outcome {
         released.notified().await;
         out.send(items.hand_out(1)).await;
     });
-    let run = tested.pattern(Case::new(2), computes(&ledger)).start(source, Scope::default());
+    let pattern = tested.pattern(Case::new(2), computes(&ledger));
+    let run = pattern.start(tested.source(source), Scope::default());
     // The check sends the item, not the job: a task that a job wakes waits in the slot of the thread of the job.
     ledger.until("the first job", |seen| seen.started.len() == 1).await?;
     go_on.notify_one();

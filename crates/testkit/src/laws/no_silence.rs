@@ -87,7 +87,7 @@ async fn in_the_job(tested: Tested) -> Outcome {
             7 => Plan { wait, end: End::Panic },
             _ => Plan::NOTHING,
         });
-        let source = Form::Iterator.supply(&ledger, 20).source;
+        let source = Form::Iterator.supply(&*tested, &ledger, 20).source;
         let run = tested.pattern(Case::new(3), job).start(source, Scope::default());
         let stage = run.report().stages[tested.job_stage()].stage.clone();
         let failures = failures(run).await?;
@@ -110,7 +110,7 @@ async fn in_the_call(tested: Tested) -> Outcome {
         }
         async move { Ok(token) }
     });
-    let source = Form::Iterator.supply(&ledger, 20).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 20).source;
     let run = tested.pattern(Case::new(2), job).start(source, Scope::default());
     panicked(&failures(run).await?, "no future")
 }
@@ -134,7 +134,9 @@ async fn in_the_source(tested: Tested) -> Outcome {
                 }
             })
         };
-        let run = tested.pattern(Case::new(2), Act::nothing(&ledger)).start(source, Scope::default());
+        let run = tested
+            .pattern(Case::new(2), Act::nothing(&ledger))
+            .start(tested.source(source), Scope::default());
         panicked(&failures(run).await?, "the well is poisoned")?;
         let started = ledger.seen().started.len();
         if started > 5 {
@@ -155,7 +157,7 @@ async fn in_a_drop(tested: Tested) -> Outcome {
         anyhow::ensure!(token.index != 4, "the error is lost in the panic");
         Ok(token)
     });
-    let source = Form::Iterator.supply(&ledger, 20).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 20).source;
     let run = tested.pattern(Case::new(2), job).start(source, Scope::default());
     panicked(&failures(run).await?, "the drop of item 4")
 }
@@ -170,7 +172,7 @@ async fn explosive(tested: &Tested, ledger: &Arc<Ledger>, scope: Scope) -> Resul
         Ok(token)
     });
     let at_once = tested.at_once(3);
-    let source = Form::Iterator.supply(ledger, at_once).source;
+    let source = Form::Iterator.supply(&**tested, ledger, at_once).source;
     let run = tested.pattern(Case::new(3), job).start(source, scope);
     ledger.until("as many jobs as the limit", |seen| seen.live >= at_once).await?;
     settle().await;
@@ -209,7 +211,8 @@ async fn in_the_drop_of_the_source(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let items: Vec<_> = (0..5).map(|index| ledger.hand_out(index)).collect();
     let source = Source::new(Grudge(items.into_iter()));
-    let run = tested.pattern(Case::new(2), Act::nothing(&ledger)).start(source, Scope::default());
+    let run =
+        tested.pattern(Case::new(2), Act::nothing(&ledger)).start(tested.source(source), Scope::default());
     panicked(&failures(run).await?, "the source is dropped")
 }
 
@@ -220,7 +223,7 @@ async fn in_the_report(tested: Tested) -> Outcome {
             7 => Plan::ends(end),
             _ => Plan::NOTHING,
         });
-        let source = Form::Iterator.supply(&ledger, 20).source;
+        let source = Form::Iterator.supply(&*tested, &ledger, 20).source;
         let run = tested.pattern(Case::new(3), job).start(source, Scope::default());
         let report = soon("the report", run.finish()).await?;
         match &report.failures[..] {
@@ -243,7 +246,7 @@ async fn by_the_scope(tested: Tested) -> Outcome {
         _ => Plan::NOTHING,
     });
     // The number of items is the bound, since no outputs are taken.
-    let source = Form::Iterator.supply(&ledger, 6).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 6).source;
     let scope = Scope::new("no silence");
     let run = tested.pattern(Case::new(3), job).start(source, scope.clone());
     ledger.until("the panic", |seen| seen.count(Fate::Panicked) == 1).await?;
@@ -280,7 +283,7 @@ async fn runtime_shuts_down(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let mut other = Other(Builder::new_multi_thread().worker_threads(1).enable_time().build().ok());
     let entered = other.0.as_ref().ok_or("no runtime")?;
-    let source = Form::Iterator.supply(&ledger, 20).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 20).source;
     let pattern = tested.pattern(Case::new(3), Act::endless(&ledger));
     let mut run = {
         let _guard = entered.enter();

@@ -75,7 +75,7 @@ async fn reversed(tested: Tested) -> Outcome {
             Ok(token)
         }
     });
-    let source = Form::Stream.supply(&ledger, 40).source;
+    let source = Form::Stream.supply(&*tested, &ledger, 40).source;
     // The limit admits all jobs at once, since the order of the starts is not specified.
     let run = tested.pattern(Case::new(40), job).start(source, Scope::default());
     let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
@@ -94,11 +94,15 @@ async fn by_completion(tested: Tested) -> Outcome {
         tokio::time::sleep(Duration::from_millis(ms as u64)).await;
         Ok(token)
     });
-    let source = Form::Iterator.supply(&ledger, ITEMS).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, ITEMS).source;
     let run = tested.pattern(Case::new(ITEMS), job).start(source, Scope::default());
     let outputs = soon("the outputs", run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;
-    let order: Vec<_> = outputs.iter().map(|token| token.index).collect();
-    let ended: Vec<_> = ledger.seen().ended.iter().map(|ended| ended.0).collect();
+    let mut order: Vec<_> = outputs.iter().map(|token| token.index).collect();
+    let mut ended: Vec<_> = ledger.seen().ended.iter().map(|ended| ended.0).collect();
+    if tested.allowed().is_shared {
+        order.sort_unstable();
+        ended.sort_unstable();
+    }
     let all_at_once = !tested.is_limited();
     if order == ended && (!all_at_once || order.iter().rev().copied().eq(0..ITEMS)) {
         Ok(())
@@ -122,7 +126,7 @@ async fn holds_nothing_back(tested: Tested) -> Outcome {
             Ok(token)
         }
     });
-    let source = Form::Iterator.supply(&ledger, 40).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 40).source;
     // With a capacity for all items, the items that need the permit of item 0 hold up no other item.
     let (capacity, free) = if tested.is_limited() { (40, tested.at_once(2) - 1) } else { (1, 39) };
     let mut run = tested.pattern(Case::new(2).capacity(capacity), job).start(source, Scope::default());
@@ -182,7 +186,7 @@ fn mixed(ledger: &Arc<Ledger>) -> Act {
 async fn indexes(tested: Tested) -> Outcome {
     for form in Form::ALL {
         let ledger = Ledger::new();
-        let source = form.supply(&ledger, 100).source;
+        let source = form.supply(&*tested, &ledger, 100).source;
         check_indexes(&*tested, Case::new(4).going_on(), source, mixed(&ledger)).await?;
     }
     Ok(())
@@ -191,7 +195,7 @@ async fn indexes(tested: Tested) -> Outcome {
 /// Checks that the returned items of a stopped run keep their indexes in a second run.
 async fn kept_indexes(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
-    let supplied = Form::Stream.supply(&ledger, 100);
+    let supplied = Form::Stream.supply(&*tested, &ledger, 100);
     let pattern = tested.pattern(Case::new(3).capacity(5), Act::endless(&ledger));
     let run = pattern.start(supplied.source, Scope::default());
     let at_once = tested.at_once(3);

@@ -58,7 +58,7 @@ const ENDINGS: [Ending; 5] = [Ending::Finish, Ending::Collect, Ending::Fail, End
 /// Runs `job` on 50 items up to `ending`, and waits for the end.
 async fn end(tested: &Tested, ledger: &Arc<Ledger>, job: Act, ending: Ending) -> Outcome {
     let scope = Scope::new("structure");
-    let supplied = Form::Stream.supply(ledger, 50);
+    let supplied = Form::Stream.supply(&**tested, ledger, 50);
     let pattern = tested.pattern(Case::new(4), job);
     let mut run = pattern.start(supplied.source, scope.clone());
     if !matches!(ending, Ending::Finish | Ending::Collect) {
@@ -221,7 +221,7 @@ async fn no_started(tested: Tested) -> Outcome {
 
 async fn dropped(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
-    let supplied = Form::Channel.supply(&ledger, 50);
+    let supplied = Form::Channel.supply(&*tested, &ledger, 50);
     let pattern = tested.pattern(Case::new(4), Act::endless(&ledger));
     let scope = Scope::new("structure");
     let run = pattern.start(supplied.source, scope.clone());
@@ -243,7 +243,7 @@ async fn computing(tested: Tested) -> Outcome {
             Ok(token)
         }
     });
-    let supplied = Form::Iterator.supply(&ledger, 1);
+    let supplied = Form::Iterator.supply(&*tested, &ledger, 1);
     let scope = Scope::new("structure");
     let run = tested.pattern(Case::new(1), job).start(supplied.source, scope.clone());
     ledger.until("the job", |seen| seen.live >= 1).await?;

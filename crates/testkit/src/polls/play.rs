@@ -179,7 +179,7 @@ impl Stage {
 pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> Result<Witness, String> {
     let began = Instant::now();
     let ledger = Ledger::new();
-    let supplied = scene.form.supply_until(&ledger, scene.plans.len(), scene.fault);
+    let supplied = scene.form.supply_until(tested, &ledger, scene.plans.len(), scene.fault);
     let plans = scene.plans.clone();
     let gate = Gate::default();
     let gated = Arc::clone(&gate);
@@ -341,7 +341,7 @@ impl Witness {
     pub(super) async fn runs_again(self, tested: &dyn Testable, scene: &Scene) -> Result<(), String> {
         let limit = tested.at_once(scene.case.limit.get());
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(limit)));
-        let source = scene.form.supply(&Ledger::new(), limit).source;
+        let source = scene.form.supply(tested, &Ledger::new(), limit).source;
         let run = self.pattern.start(source, Scope::new("again"));
         let what = "the end of the next run of the pattern, which needs the whole limit";
         let outputs = soon(what, run.collect()).await?.map_err(|failure| format!("{failure:#}"))?;

@@ -136,8 +136,12 @@ const PLANS: [[Plan; 6]; 4] = [
 const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
 /// A subject of several stages, or with limiters, plays a single scene out of this number of scenes, since the plays are long or
-/// the subjects are many. Different subjects play different scenes. With `TOWPATH_LONG=1`, all scenes are played without limiters.
+/// the subjects are many. Different subjects play different scenes. With `TOWPATH_LONG=1`, a subject that is not one of many
+/// plays all scenes.
 const SHARES: u64 = 6;
+
+/// The same for one of many subjects.
+const SHARES_OF_MANY: u64 = 12;
 
 /// Chooses settings: the same in every run, and different for every subject.
 pub(super) struct Choice {
@@ -150,8 +154,12 @@ impl Choice {
     pub(super) fn for_subject(tested: &dyn Testable) -> Self {
         let seed = environment::seed() % 1_000_003 + 7;
         let random = tested.name().bytes().fold(seed, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
-        let shares =
-            if tested.stages() == 1 && !tested.is_limited() || tested.plays_many() { 1 } else { SHARES };
+        let shares = match (tested.plays_many(), tested.is_one_of_many()) {
+            (true, _) => 1,
+            (false, true) => SHARES_OF_MANY,
+            (false, false) if tested.stages() == 1 && !tested.is_limited() => 1,
+            (false, false) => SHARES,
+        };
         Self { random, share: random % shares, shares }
     }
 

@@ -9,6 +9,7 @@ use towpath_pattern::{AsIterator, AsStream, Kept, Source};
 
 use super::ledger::{Ledger, Token};
 use crate::panics;
+use crate::testable::Testable;
 
 /// The forms of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,21 +26,30 @@ impl Form {
     pub(crate) const ALL: [Self; 5] =
         [Self::Iterator, Self::Stream, Self::Halting, Self::Channel, Self::Generator];
 
-    /// Creates a source of this form with the items `0..items`.
-    pub(crate) fn supply(self, ledger: &Arc<Ledger>, items: usize) -> Supplied {
-        self.supply_until(ledger, items, None)
+    /// Creates a source of this form with the items `0..items`, as the subject changes the source.
+    pub(crate) fn supply(self, tested: &dyn Testable, ledger: &Arc<Ledger>, items: usize) -> Supplied {
+        self.supply_until(tested, ledger, items, None)
+    }
+
+    /// Creates the same source without a subject.
+    pub(crate) fn plain(self, ledger: &Arc<Ledger>, items: usize) -> Source<Token> {
+        self.sound(Supply::new(ledger, items), items).0
     }
 
     /// Creates the same source, with a fault. An iterator and a channel cannot return an error, so a stream replaces both.
     pub(crate) fn supply_until(
         self,
+        tested: &dyn Testable,
         ledger: &Arc<Ledger>,
         items: usize,
         fault: Option<SourceFault>,
     ) -> Supplied {
         let supply = Supply { fault, ..Supply::new(ledger, items) };
         let source = match self {
-            _ if fault.is_none() => return self.sound(ledger, supply, items),
+            _ if fault.is_none() => {
+                let (source, in_channel) = self.sound(supply, items);
+                return Supplied::of(tested.source(source), ledger, in_channel);
+            }
             Self::Generator => Source::try_generate(|out| async move {
                 for token in supply.failing() {
                     out.send(token?).await;
@@ -49,11 +59,11 @@ impl Form {
             Self::Iterator if fault.is_some_and(|fault| fault.panics) => Source::new::<AsIterator>(supply),
             _ => Source::try_stream(Failing(supply.halting(self == Self::Halting))),
         };
-        Supplied::of(source, ledger, || 0)
+        Supplied::of(tested.source(source), ledger, || 0)
     }
 
-    fn sound(self, ledger: &Arc<Ledger>, supply: Supply, items: usize) -> Supplied {
-        let mut in_channel: Box<dyn Fn() -> usize + Send> = Box::new(|| 0);
+    fn sound(self, supply: Supply, items: usize) -> (Source<Token>, InChannel) {
+        let mut in_channel: InChannel = Box::new(|| 0);
         let source = match self {
             Self::Iterator => Source::new::<AsIterator>(supply),
             Self::Stream => Source::new::<AsStream>(supply),
@@ -74,7 +84,7 @@ impl Form {
                 source
             }
         };
-        Supplied::of(source, ledger, in_channel)
+        (source, in_channel)
     }
 }
 
@@ -87,6 +97,9 @@ pub(crate) struct SourceFault {
 
 /// The message of the failure of a source.
 pub(crate) const SOURCE_FAILED: &str = "the source is dry";
+
+/// Returns the number of items in the channel of a source.
+type InChannel = Box<dyn Fn() -> usize + Send>;
 
 /// A source, the handle to the returned items, and the number of items taken.
 pub(crate) struct Supplied {
@@ -109,7 +122,7 @@ impl Supplied {
 /// The number of items taken from a source.
 pub(crate) struct Rest {
     ledger: Arc<Ledger>,
-    in_channel: Box<dyn Fn() -> usize + Send>,
+    in_channel: InChannel,
 }
 
 impl Rest {

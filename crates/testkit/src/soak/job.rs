@@ -103,7 +103,7 @@ impl Inner {
                 Ok(token)
             }),
         );
-        let source = Form::Stream.supply(&self.ledger, items).source;
+        let source = Form::Stream.plain(&self.ledger, items);
         let outputs = pattern.run_in(&self.scope.child("inner"), source).collect().await?;
         anyhow::ensure!(
             outputs.len() == items,

@@ -277,6 +277,7 @@ fn make(
                 faulty
             )
         }
+        Form::LimitedProducers | Form::SharedByStages => unreachable!("no form of this test"),
         Form::Semaphore => limited_by!(
             WithPermit::new(4, &towpath_semaphore::Semaphore::new(4), job).capacity(6).on_failure(on_failure),
             in_slot,

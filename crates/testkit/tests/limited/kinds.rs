@@ -32,6 +32,10 @@ pub enum Kind {
     Own,
     /// A limit that every job sets to 0, to 1, and back to its number.
     Live,
+    /// Two permits of a semaphore that every item resizes to 0, to 1, and back to 2.
+    Resized,
+    /// The same with weights: three permits, of which an item takes one or two.
+    ResizedWeights,
     /// Broken: two permits, and the limiter promises one job at once.
     Generous,
     /// Broken: two permits, of which every dropped wait takes one along.
@@ -41,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Rate,
         Self::RatePerKey,
         Self::PerKey,
@@ -50,6 +54,8 @@ impl Kind {
         Self::Weighted,
         Self::Own,
         Self::Live,
+        Self::Resized,
+        Self::ResizedWeights,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -62,6 +68,8 @@ impl Kind {
             Self::Weighted => "weighted",
             Self::Own => "own",
             Self::Live => "live",
+            Self::Resized => "resized",
+            Self::ResizedWeights => "resized_weights",
             Self::Generous => "generous",
             Self::Leaky => "leaky",
             Self::Backwards => "backwards",
@@ -72,16 +80,21 @@ impl Kind {
     pub const fn allowed(self) -> Allowed {
         match self {
             Self::Rate | Self::RatePerKey => Allowed::ANY.delay(Duration::from_millis(1)),
-            Self::PerKey | Self::Semaphore | Self::Leaky => Allowed::at_once(2),
+            Self::PerKey | Self::Semaphore | Self::Resized | Self::Leaky => Allowed::at_once(2),
             Self::Generous => Allowed::at_once(1),
-            Self::Weighted | Self::Own => Allowed::at_once(2).at_most(3),
+            Self::Weighted | Self::ResizedWeights | Self::Own => Allowed::at_once(2).at_most(3),
             Self::HotKey | Self::Backwards => Allowed::at_once(1).in_order(),
             Self::Live => Allowed::ANY,
         }
     }
 
     pub const fn is_per_item(self) -> bool {
-        !matches!(self, Self::Rate | Self::Semaphore | Self::Generous)
+        !matches!(self, Self::Rate | Self::Semaphore | Self::Resized | Self::Generous)
+    }
+
+    /// Returns whether the needs of an item depend on its position.
+    pub const fn is_by_position(self) -> bool {
+        matches!(self, Self::RatePerKey | Self::PerKey | Self::Weighted | Self::ResizedWeights | Self::Own)
     }
 
     /// Creates the limiter. The key of an item is its position, since the items of a subject may be of any type.
@@ -98,6 +111,15 @@ impl Kind {
                 let cost = move |_: &In| position.next() % 2 + 1;
                 Erased::new(towpath_semaphore::Semaphore::new(3).weighted(cost))
             }
+            Self::Resized => {
+                let permits = towpath_semaphore::Semaphore::new(2);
+                Erased::new(Resized { limiter: permits.clone(), permits, total: 2 })
+            }
+            Self::ResizedWeights => {
+                let permits = towpath_semaphore::Semaphore::new(3);
+                let cost = move |_: &In| position.next() % 2 + 1;
+                Erased::new(Resized { limiter: permits.weighted(cost), permits, total: 3 })
+            }
             Self::Leaky => Erased::new(Leaky(Arc::new(Semaphore::new(2)))),
             Self::Backwards => Erased::new(Backwards::default()),
             Self::Own => Erased::new(Weights { permits: Arc::new(Semaphore::new(3)), position }),
@@ -113,6 +135,31 @@ pub struct Positions(AtomicUsize);
 impl Positions {
     pub fn next(&self) -> usize {
         self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Permits of a semaphore that every item resizes.
+struct Resized<L> {
+    limiter: L,
+    permits: towpath_semaphore::Semaphore,
+    total: usize,
+}
+
+impl<In: Send + 'static, L: Limiter<In>> Limiter<In> for Resized<L> {
+    type Permit = L::Permit;
+
+    const PER_ITEM: bool = L::PER_ITEM;
+
+    fn acquire(
+        &self,
+        item: &In,
+    ) -> impl Future<Output = anyhow::Result<L::Permit>> + Send + 'static + use<In, L> {
+        let acquiring = self.limiter.acquire(item);
+        // The weight of an item is above a total of 1: the item waits for the last size.
+        for total in [0, 1, self.total] {
+            self.permits.resize(total);
+        }
+        acquiring
     }
 }
 
@@ -285,6 +332,27 @@ impl<In: 'static, const PER_ITEM: bool> Erased<In, PER_ITEM> {
     pub fn new<L: Limiter<In>>(limiter: L) -> Self {
         assert_eq!(L::PER_ITEM, PER_ITEM, "the kind of the wait");
         Self(Arc::new(Arc::new(limiter)))
+    }
+}
+
+/// A limiter that does not look at the items, for items of any type: two stages share the limiter.
+#[derive(Clone)]
+pub struct OfAny<const PER_ITEM: bool>(pub Erased<(), PER_ITEM>);
+
+impl<In, const PER_ITEM: bool> Limiter<In> for OfAny<PER_ITEM> {
+    type Permit = Box<dyn Permit>;
+
+    const PER_ITEM: bool = PER_ITEM;
+
+    fn acquire(
+        &self,
+        _: &In,
+    ) -> impl Future<Output = anyhow::Result<Box<dyn Permit>>> + Send + 'static + use<In, PER_ITEM> {
+        self.0.0.acquire(&())
+    }
+
+    fn started(&self, permit: &mut Box<dyn Permit>) {
+        permit.started();
     }
 }
 

@@ -1,9 +1,13 @@
-//! The nine laws of every pattern with every limiter, and with every pair of limiters, in both orders. With `TOWPATH_LONG=1` all
-//! of them, otherwise a subject for every pattern.
+//! Features and limiters: every pattern under every limiter, with every feature, and with every pair of them through the
+//! conformance suite. With `TOWPATH_LONG=1` all of them, otherwise a subject for every pattern.
 
+mod erased_job;
+mod features;
 mod hostile;
 mod kinds;
+mod observers;
 mod patterns;
+mod wrappers;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -11,8 +15,9 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use towpath_testkit::{Law, Runtime, Subject, verdicts, violations};
 
+use features::Feature;
 use kinds::Kind;
-use patterns::{Form, Limited};
+use patterns::{Composed, Form, Part};
 
 fn main() -> ExitCode {
     let is_long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
@@ -22,11 +27,11 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
-fn conforms(subject: Limited) -> Result<(), libtest_mimic::Failed> {
-    match &violations(subject)[..] {
-        [] => Ok(()),
-        violations => Err(violations.join("\n\n").into()),
-    }
+fn conforms(subject: Composed) -> Result<(), libtest_mimic::Failed> {
+    let observed = subject.broken.clone();
+    let mut violations = violations(subject);
+    violations.extend(observed.take());
+    if violations.is_empty() { Ok(()) } else { Err(violations.join("\n\n").into()) }
 }
 
 /// The suite names the law that a broken limiter breaks, and no law without a relation to the flaw.
@@ -37,10 +42,9 @@ fn broken() -> impl Iterator<Item = Trial> {
         (Kind::Backwards, &[Law::Order]),
     ];
     cases.into_iter().map(|(kind, laws)| {
-        let (form, order) = Form::ALL[0];
-        let subject = Limited { form, order, first: kind, second: None, chains: false };
+        let subject = Composed::new(Form::ALL[0], Part::Limiter(kind), None);
         Trial::test(format!("broken::{}", kind.name()), move || {
-            let broken = [Runtime::CurrentThread, Runtime::Stepped].map(|on| verdicts(subject, on));
+            let broken = [Runtime::CurrentThread, Runtime::Stepped].map(|on| verdicts(subject.clone(), on));
             let broken = broken.into_iter().flatten().filter(|verdict| verdict.violation.is_some());
             let broken: BTreeSet<_> = broken.map(|verdict| verdict.law).collect();
             let expected = laws.iter().copied().collect();
@@ -49,32 +53,62 @@ fn broken() -> impl Iterator<Item = Trial> {
     })
 }
 
-/// Every limiter, and every pair of different limiters in both orders. A live limit is no link of the chain of limiters, and so
-/// has no order.
-fn limiters() -> impl Iterator<Item = (Kind, Option<Kind>)> {
-    let pairs = Kind::ALL.into_iter().flat_map(|first| Kind::ALL.map(|second| (first, Some(second))));
-    let differ = |first: &Kind, second: &Kind| first != second && *first != Kind::Live;
-    let pairs = pairs.filter(move |(first, second)| second.is_some_and(|second| differ(first, &second)));
-    Kind::ALL.into_iter().map(|kind| (kind, None)).chain(pairs)
+/// Every limiter and every feature.
+fn parts() -> impl Iterator<Item = Part> {
+    let limiters = Kind::ALL.into_iter().map(Part::Limiter);
+    limiters.chain(Feature::ALL.into_iter().map(Part::Feature))
 }
 
-fn all() -> Vec<Limited> {
-    let forms = Form::ALL.into_iter();
-    let subjects = forms.flat_map(|form| limiters().map(move |limiters| (form, limiters)));
+/// Returns whether a pair is a subject of its own. Both orders of a pair are subjects if the order makes a difference.
+fn is_a_pair(first: Part, second: Part) -> bool {
+    let place = |part| parts().position(|of| of == part);
+    let in_order = place(first) < place(second);
+    match (first, second) {
+        // A live limit is no link of the chain of limiters, and so has no order.
+        (Part::Limiter(first), Part::Limiter(second)) => first != second && first != Kind::Live,
+        // A pattern has a single limit of jobs: the argument is either a live limit or the limit of `Adaptive`.
+        (Part::Limiter(Kind::Live), Part::Feature(Feature::Adaptive)) => false,
+        (Part::Feature(first), Part::Feature(second)) => {
+            first != second && (in_order || first.has_order_with(second))
+        }
+        _ => in_order,
+    }
+}
+
+/// Returns whether the pattern has the feature.
+fn is_of((form, _): (Form, towpath_pattern::Order), part: Part) -> bool {
+    match part {
+        Part::Limiter(_) => true,
+        Part::Feature(feature) => feature.is_of(form),
+    }
+}
+
+fn all() -> Vec<Composed> {
+    let one = || parts().map(|part| (part, None));
+    let pairs = || parts().flat_map(|first| parts().map(move |second| (first, second)));
+    let pairs = || pairs().filter(|(first, second)| is_a_pair(*first, *second));
+    let mut subjects = Vec::new();
+    for form in Form::ALL {
+        let all = one().chain(pairs().map(|(first, second)| (first, Some(second))));
+        let all =
+            all.filter(|(first, second)| is_of(form, *first) && second.is_none_or(|part| is_of(form, part)));
+        subjects.extend(all.map(|(first, second)| {
+            let chains = second.is_none() && matches!(first, Part::Limiter(_));
+            Composed { chains, ..Composed::new(form, first, second) }
+        }));
+    }
+    for form in Form::OF_LIMITERS {
+        // Two stages share a single limiter, so that the order of the acquisitions is the same in both.
+        let limiters = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Live).map(Part::Limiter);
+        subjects.extend(limiters.map(|limiter| Composed::new(form, limiter, None)));
+    }
     subjects
-        .map(|((form, order), (first, second))| Limited {
-            form,
-            order,
-            first,
-            second,
-            chains: second.is_none(),
-        })
-        .collect()
 }
 
-/// Every kind of limiter, and every pattern.
-fn some() -> Vec<Limited> {
-    use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Semaphore, Weighted};
+/// Every kind of limiter, every feature, and every pattern.
+fn some() -> Vec<Composed> {
+    use Feature::*;
+    use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Resized, Semaphore, Weighted};
     let limiters = [
         (PerKey, None),
         (Semaphore, Some(Weighted)),
@@ -82,9 +116,25 @@ fn some() -> Vec<Limited> {
         (HotKey, Some(Live)),
         (RatePerKey, Some(Rate)),
     ];
-    let forms = Form::ALL.into_iter();
-    let subjects = forms.zip(limiters);
+    let limiters = limiters.map(|(first, second)| (Part::Limiter(first), second.map(Part::Limiter)));
+    let mut subjects: Vec<_> = Form::ALL
+        .into_iter()
+        .zip(limiters)
+        .map(|(form, (first, second))| Composed::new(form, first, second))
+        .collect();
+    let feature = |form: usize, first, second| {
+        Composed::new(Form::ALL[form], Part::Feature(first), Some(Part::Feature(second)))
+    };
+    subjects.extend([
+        feature(0, Timeout, Retry),
+        feature(2, Priority, Observer),
+        feature(5, Hedge, KeepInput),
+        feature(1, FlatMap, Service),
+        feature(3, Chunks, PanickingObserver),
+        feature(8, Merge, Adaptive),
+        feature(2, Sending, Tolerate),
+        Composed::new(Form::OF_LIMITERS[0], Part::Limiter(Resized), None),
+        Composed::new(Form::OF_LIMITERS[1], Part::Limiter(PerKey), None),
+    ]);
     subjects
-        .map(|((form, order), (first, second))| Limited { form, order, first, second, chains: false })
-        .collect()
 }

@@ -1,16 +1,23 @@
-//! Every pattern with every limiter, as subjects of the suite.
+//! Every pattern with features and limiters, as subjects of the suite.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use towpath_fanout::Fanout;
-use towpath_pattern::{IntoJobLimit, Job, JobLimit, LiveLimit, Order, Pattern, PatternExt, Scope, anyhow};
+use towpath_observe::Adaptive;
+use towpath_pattern::{
+    IntoJobLimit, Job, JobLimit, LiveLimit, Order, Pattern, PatternExt, Scope, Source, anyhow,
+};
 use towpath_pipeline::Pipeline;
-use towpath_producer_consumer::{ProducerConsumer, QueueSender};
+use towpath_producer_consumer::{ProducerConsumer, QueueSender, QueueTrySender};
 use towpath_resource::{ResourceGuard, WithResource, resource_fn};
 use towpath_semaphore::{Semaphore, WithPermit};
 use towpath_testkit::{Allowed, Case, Subject, while_holding};
 
-use crate::kinds::Kind;
+use crate::erased_job::{ErasedJob, keeping};
+use crate::features::Feature;
+use crate::kinds::{Kind, OfAny};
+use crate::observers::{Broken, Checking, Panicking};
 
 /// A pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +27,10 @@ pub enum Form {
     ProducerConsumer,
     Resource,
     Semaphore,
+    /// Producers and consumers, with the limiters at the producers.
+    LimitedProducers,
+    /// A pipeline of two stages that share the limiters.
+    SharedByStages,
 }
 
 impl Form {
@@ -36,6 +47,13 @@ impl Form {
         (Self::Semaphore, Order::Ordered),
     ];
 
+    /// The patterns with limiters in a further place.
+    pub const OF_LIMITERS: [(Self, Order); 3] = [
+        (Self::LimitedProducers, Order::AsCompleted),
+        (Self::SharedByStages, Order::AsCompleted),
+        (Self::SharedByStages, Order::Ordered),
+    ];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Fanout => "fanout",
@@ -43,60 +61,164 @@ impl Form {
             Self::ProducerConsumer => "producer_consumer",
             Self::Resource => "resource",
             Self::Semaphore => "semaphore",
+            Self::LimitedProducers => "limited_producers",
+            Self::SharedByStages => "shared_by_stages",
+        }
+    }
+
+    pub const fn has_queue(self) -> bool {
+        matches!(self, Self::ProducerConsumer | Self::LimitedProducers)
+    }
+}
+
+/// A limiter or a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Limiter(Kind),
+    Feature(Feature),
+}
+
+impl Part {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Limiter(kind) => kind.name(),
+            Self::Feature(feature) => feature.name(),
+        }
+    }
+
+    const fn allowed(self) -> Allowed {
+        match self {
+            Self::Limiter(kind) => kind.allowed(),
+            Self::Feature(feature) => feature.allowed(),
         }
     }
 }
 
-/// A pattern with one limiter, or with two.
-#[derive(Clone, Copy, Debug)]
-pub struct Limited {
+/// A pattern with one limiter or feature, or with two.
+#[derive(Clone, Debug)]
+pub struct Composed {
     pub form: Form,
     pub order: Order,
-    pub first: Kind,
-    pub second: Option<Kind>,
+    pub first: Part,
+    pub second: Option<Part>,
     /// The suite also checks the chains of the subject with itself.
     pub chains: bool,
+    /// The observations of the observers.
+    pub broken: Broken,
 }
 
-impl Limited {
-    fn kinds(self) -> impl Iterator<Item = Kind> {
+impl Composed {
+    pub fn new((form, order): (Form, Order), first: Part, second: Option<Part>) -> Self {
+        Self { form, order, first, second, chains: false, broken: Broken::default() }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Part> + use<> {
         [Some(self.first), self.second].into_iter().flatten()
     }
+
+    fn features(&self) -> impl Iterator<Item = Feature> + use<> {
+        self.parts().filter_map(|part| if let Part::Feature(feature) = part { Some(feature) } else { None })
+    }
+
+    fn limiters(&self) -> impl Iterator<Item = Kind> + use<> {
+        self.parts().filter_map(|part| if let Part::Limiter(kind) = part { Some(kind) } else { None })
+    }
+
+    fn has(&self, feature: Feature) -> bool {
+        self.features().any(|of| of == feature)
+    }
+
+    /// Returns the limit of the jobs, which may change at run time.
+    fn limit(&self, case: Case) -> (JobLimit, Option<Adaptive>) {
+        let jobs = case.limit.get();
+        if self.has(Feature::Adaptive) {
+            let adaptive = Adaptive::aimd(jobs.min(2)..=jobs);
+            return (adaptive.limit().into_job_limit(), Some(adaptive));
+        }
+        if self.limiters().any(|kind| kind == Kind::Live) {
+            return (LiveLimit::new(jobs).into_job_limit(), None);
+        }
+        (case.limit.into_job_limit(), None)
+    }
+}
+
+/// Adds the policies, the observers and the order to a pattern.
+macro_rules! set {
+    ($composed:expr, $case:expr, $adaptive:expr, $pattern:expr) => {{
+        let mut pattern = $pattern.capacity($case.capacity).on_failure($case.on_failure);
+        for feature in $composed.features() {
+            pattern = match feature {
+                Feature::Observer => pattern.observed(Checking($composed.broken.clone())),
+                Feature::PanickingObserver => pattern.observed(Panicking::default()),
+                _ => pattern,
+            };
+        }
+        match $adaptive {
+            Some(adaptive) => pattern.observed(adaptive),
+            None => pattern,
+        }
+    }};
+}
+
+macro_rules! ordered {
+    ($composed:expr, $pattern:expr) => {{
+        let pattern = $pattern;
+        if $composed.order == Order::Ordered { pattern.ordered() } else { pattern }
+    }};
 }
 
 /// Adds the limiters to a pattern, with a type for each kind of wait.
 macro_rules! limited_by {
-    ($pattern:expr, $limiters:expr) => {{
+    ($pattern:expr, $limiters:expr) => {
+        limited_by!($pattern, $limiters, |pattern| pattern.boxed())
+    };
+    ($pattern:expr, $limiters:expr, |$of:ident| $then:expr) => {{
         let pattern = $pattern;
         match $limiters {
-            [] => pattern.boxed(),
-            [a] if a.is_per_item() => pattern.limited_by(&a.limiter::<In, true>()).boxed(),
-            [a] => pattern.limited_by(&a.limiter::<In, false>()).boxed(),
+            [] => {
+                let $of = pattern;
+                $then
+            }
+            [a] if a.is_per_item() => {
+                let $of = pattern.limited_by(&a.limiter::<In, true>());
+                $then
+            }
+            [a] => {
+                let $of = pattern.limited_by(&a.limiter::<In, false>());
+                $then
+            }
             [a, b] => match (a.is_per_item(), b.is_per_item()) {
                 (true, true) => {
-                    pattern.limited_by(&a.limiter::<In, true>()).limited_by(&b.limiter::<In, true>()).boxed()
+                    let $of =
+                        pattern.limited_by(&a.limiter::<In, true>()).limited_by(&b.limiter::<In, true>());
+                    $then
                 }
                 (true, false) => {
-                    pattern.limited_by(&a.limiter::<In, true>()).limited_by(&b.limiter::<In, false>()).boxed()
+                    let $of =
+                        pattern.limited_by(&a.limiter::<In, true>()).limited_by(&b.limiter::<In, false>());
+                    $then
                 }
                 (false, true) => {
-                    pattern.limited_by(&a.limiter::<In, false>()).limited_by(&b.limiter::<In, true>()).boxed()
+                    let $of =
+                        pattern.limited_by(&a.limiter::<In, false>()).limited_by(&b.limiter::<In, true>());
+                    $then
                 }
-                (false, false) => pattern
-                    .limited_by(&a.limiter::<In, false>())
-                    .limited_by(&b.limiter::<In, false>())
-                    .boxed(),
+                (false, false) => {
+                    let $of =
+                        pattern.limited_by(&a.limiter::<In, false>()).limited_by(&b.limiter::<In, false>());
+                    $then
+                }
             },
             _ => unreachable!("two limiters at most"),
         }
     }};
 }
 
-impl Subject for Limited {
+impl Subject for Composed {
     fn name(&self) -> String {
         let order = if self.order == Order::Ordered { "_ordered" } else { "" };
-        let kinds: Vec<_> = self.kinds().map(Kind::name).collect();
-        format!("{}{order}::{}", self.form.name(), kinds.join("_then_"))
+        let parts: Vec<_> = self.parts().map(Part::name).collect();
+        format!("{}{order}::{}", self.form.name(), parts.join("_then_"))
     }
 
     fn order(&self) -> Order {
@@ -104,19 +226,47 @@ impl Subject for Limited {
     }
 
     fn stages(&self) -> usize {
-        if matches!(self.form, Form::Pipeline | Form::ProducerConsumer) { 2 } else { 1 }
+        let stages = if matches!(self.form, Form::Fanout | Form::Resource | Form::Semaphore) { 1 } else { 2 };
+        stages + self.features().filter(|feature| *feature == Feature::FlatMap).count()
     }
 
     fn job_stage(&self) -> usize {
-        usize::from(self.form == Form::ProducerConsumer)
+        let job_stage = usize::from(self.form.has_queue());
+        job_stage + self.features().filter(|feature| *feature == Feature::FlatMap).count()
     }
 
     fn chains_with_itself(&self) -> bool {
         self.chains
     }
 
+    /// The subjects with limiters alone play the usual number of games.
+    fn is_one_of_many(&self) -> bool {
+        self.features().next().is_some()
+    }
+
     fn allowed(&self) -> Allowed {
-        self.kinds().map(Kind::allowed).fold(Allowed::ANY, Allowed::and)
+        let both = self.parts().map(Part::allowed).fold(Allowed::ANY, Allowed::and);
+        match self.form {
+            // The limiters do not limit the jobs of the consumers.
+            Form::LimitedProducers => self
+                .parts()
+                .map(|part| match part {
+                    Part::Limiter(Kind::Live) | Part::Feature(_) => part.allowed(),
+                    Part::Limiter(kind) => kind.allowed().only_delay(),
+                })
+                .fold(Allowed::ANY, Allowed::and),
+            // Two consecutive items of a stage may have equal keys. Every item has a delay in both stages.
+            Form::SharedByStages => {
+                let by_position = self.limiters().any(Kind::is_by_position);
+                let at_once = if by_position { Allowed::at_once(1).at_most(3) } else { Allowed::ANY };
+                both.and(both).and(at_once).shared_with_a_later_stage()
+            }
+            _ => both,
+        }
+    }
+
+    fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
+        self.features().fold(source, |source, feature| feature.source(source))
     }
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
@@ -124,65 +274,133 @@ impl Subject for Limited {
         In: Clone + Send + 'static,
         J: Job<In, Out: Clone>,
     {
-        let dial = self.kinds().any(|kind| kind == Kind::Live).then(|| LiveLimit::new(case.limit.get()));
-        let limit = dial.as_ref().map_or_else(|| case.limit.into_job_limit(), IntoJobLimit::into_job_limit);
-        let job = Dialled { job, limit: limit.clone(), jobs: case.limit.get() };
-        let limiters: Vec<_> = self.kinds().filter(|kind| *kind != Kind::Live).collect();
-        let is_ordered = self.order == Order::Ordered;
+        let (limit, adaptive) = self.limit(case);
+        let is_live = self.limiters().any(|kind| kind == Kind::Live);
+        let dial = if is_live { Some(limit.clone()) } else { None };
+        let job = ErasedJob::new(Dialled { job, limit: dial, jobs: case.limit.get() });
+        let job = self.features().fold(job, |job, feature| feature.wrap(job));
+        let on_failure = self.features().fold(case.on_failure, |policy, feature| feature.on_failure(policy));
+        let case = Case { on_failure, ..case };
+        let pattern = self.stages_of(case, limit, adaptive, job);
+        self.features().fold(pattern, |pattern, feature| match feature {
+            Feature::FlatMap => {
+                let alone = Fanout::new(case.limit, |item: In| async move { Ok(vec![item]) });
+                let alone = alone.capacity(case.capacity).on_failure(case.on_failure);
+                ordered!(self, alone).then_each(pattern).boxed()
+            }
+            _ => pattern,
+        })
+    }
+}
+
+impl Composed {
+    fn stages_of<In, Out>(
+        &self,
+        case: Case,
+        limit: JobLimit,
+        adaptive: Option<Adaptive>,
+        job: ErasedJob<In, Out>,
+    ) -> Box<dyn Pattern<In, Out = Out>>
+    where
+        In: Clone + Send + 'static,
+        Out: Clone + Send + 'static,
+    {
+        let limiters: Vec<_> = self.limiters().filter(|kind| *kind != Kind::Live).collect();
         match self.form {
             Form::Fanout => {
-                let pattern = Fanout::new(limit, job).capacity(case.capacity).on_failure(case.on_failure);
-                limited_by!(if is_ordered { pattern.ordered() } else { pattern }, *limiters)
+                let pattern = set!(self, case, adaptive, Fanout::new(limit, job));
+                limited_by!(ordered!(self, pattern), *limiters)
             }
             Form::Pipeline => {
-                let pattern = Pipeline::new(limit, job).capacity(case.capacity).on_failure(case.on_failure);
-                let pass = Fanout::new(case.limit, |output: J::Out| async move { Ok(output) })
-                    .capacity(case.capacity)
-                    .on_failure(case.on_failure);
-                let pass = if is_ordered { pass.ordered() } else { pass };
-                limited_by!(if is_ordered { pattern.ordered() } else { pattern }, *limiters)
-                    .then(pass)
-                    .boxed()
+                let pattern = set!(self, case, adaptive, Pipeline::new(limit, job));
+                limited_by!(ordered!(self, pattern), *limiters).then(self.pass(case)).boxed()
             }
-            Form::ProducerConsumer => {
-                let producers = |item: In, queue: QueueSender<In>| async move {
-                    queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
-                };
-                // A single producer: several producers would send in any order, and the keys are positions in the queue. Two
-                // consecutive inputs could then have one key, and a job that waits for the next input would deadlock.
-                let pattern = ProducerConsumer::producers(1, producers)
-                    .consumers(limit, job)
-                    .capacity(case.capacity)
-                    .on_failure(case.on_failure);
-                limited_by!(pattern, *limiters)
+            Form::SharedByStages => {
+                let pattern = ordered!(self, set!(self, case, adaptive, Pipeline::new(limit, job)));
+                let pass = self.pass(case);
+                match *limiters {
+                    [] => pattern.then(pass).boxed(),
+                    [kind] if kind.is_per_item() => {
+                        let shared = OfAny(kind.limiter::<(), true>());
+                        pattern.limited_by(&shared).then(pass.limited_by(&shared)).boxed()
+                    }
+                    [kind] => {
+                        let shared = OfAny(kind.limiter::<(), false>());
+                        pattern.limited_by(&shared).then(pass.limited_by(&shared)).boxed()
+                    }
+                    _ => unreachable!("one shared limiter"),
+                }
             }
+            Form::ProducerConsumer | Form::LimitedProducers => self.queue(case, limit, adaptive, job),
             Form::Resource => {
                 let nothing = resource_fn(|| async { Ok(()) }, |(), _| async { Ok(()) });
-                let pattern = WithResource::new(limit, nothing, HoldingNothing(job))
-                    .capacity(case.capacity)
-                    .on_failure(case.on_failure);
-                limited_by!(if is_ordered { pattern.ordered() } else { pattern }, *limiters)
+                let pattern = WithResource::new(limit, nothing, HoldingNothing(job));
+                limited_by!(ordered!(self, set!(self, case, adaptive, pattern)), *limiters)
             }
             Form::Semaphore => {
-                let pattern = WithPermit::new(limit, &Semaphore::new(case.limit.get()), job)
-                    .capacity(case.capacity)
-                    .on_failure(case.on_failure);
-                limited_by!(if is_ordered { pattern.ordered() } else { pattern }, *limiters)
+                let pattern = WithPermit::new(limit, &Semaphore::new(case.limit.get()), job);
+                limited_by!(ordered!(self, set!(self, case, adaptive, pattern)), *limiters)
             }
         }
+    }
+
+    /// A stage that passes outputs on.
+    fn pass<Out: Send + 'static>(&self, case: Case) -> Fanout<impl Job<Out, Out = Out> + use<Out>> {
+        let pass = Fanout::new(case.limit, |output: Out| async move { Ok(output) });
+        ordered!(self, pass.capacity(case.capacity).on_failure(case.on_failure))
+    }
+
+    /// A single producer: several producers would send in any order, and the keys are positions in the queue. Two
+    /// consecutive inputs could then have one key, and a job that waits for the next input would deadlock.
+    fn queue<In, Out>(
+        &self,
+        case: Case,
+        limit: JobLimit,
+        adaptive: Option<Adaptive>,
+        job: ErasedJob<In, Out>,
+    ) -> Box<dyn Pattern<In, Out = Out>>
+    where
+        In: Clone + Send + 'static,
+        Out: Clone + Send + 'static,
+    {
+        let limiters: Vec<_> = self.limiters().filter(|kind| *kind != Kind::Live).collect();
+        let by_priority = self.has(Feature::Priority);
+        let producers = ProducerConsumer::producers(1, |item: In, queue: QueueSender<In>| async move {
+            queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+        });
+        if self.form == Form::LimitedProducers {
+            return limited_by!(producers, *limiters, |producers| {
+                let pattern = set!(self, case, adaptive, producers.consumers(limit, job));
+                if by_priority { pattern.by_priority(|_| 0).boxed() } else { pattern.boxed() }
+            });
+        }
+        if self.has(Feature::Sending) {
+            let job = Arc::new(job);
+            let consume = move |item: In, queue: QueueTrySender<In>| {
+                let job = Arc::clone(&job);
+                keeping(move |ended| async move { ended.keep(job.start(item, queue.scope())).await })
+            };
+            let pattern = set!(self, case, adaptive, producers.consumers_that_send(limit, consume));
+            let pattern = if by_priority { pattern.by_priority(|_| 0) } else { pattern };
+            return limited_by!(pattern, *limiters);
+        }
+        let pattern = set!(self, case, adaptive, producers.consumers(limit, job));
+        let pattern = if by_priority { pattern.by_priority(|_| 0) } else { pattern };
+        limited_by!(pattern, *limiters)
     }
 }
 
 /// A job that sets a live limit to 0, to 1, and back to the number of `jobs`: every start pauses the run.
 struct Dialled<J> {
     job: J,
-    limit: JobLimit,
+    /// `None` without a live limit.
+    limit: Option<JobLimit>,
     jobs: usize,
 }
 
 impl<J> Dialled<J> {
     fn dial(&self) {
-        if let JobLimit::Live(limit) = &self.limit {
+        if let Some(JobLimit::Live(limit)) = &self.limit {
             for jobs in [0, 1, self.jobs] {
                 limit.set(jobs);
             }

@@ -38,7 +38,7 @@ pub(super) async fn masked(tested: Tested) -> Outcome {
         let job = Act::new(&ledger, move |token: Token| Leaves {
             result: Some(if fails { Err(anyhow::anyhow!("the error")) } else { Ok(token) }),
         });
-        let source = Form::Iterator.supply(&ledger, 1).source;
+        let source = Form::Iterator.supply(&*tested, &ledger, 1).source;
         let mut run = tested.pattern(Case::new(1), job).start(source, Scope::default());
         let first = first_failure(&mut run).await?;
         let stage = run.report().stages[tested.job_stage()].stage.clone();
