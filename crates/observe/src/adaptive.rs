@@ -128,7 +128,8 @@ impl Adaptive {
     /// Creates a limit that follows the ratio of two latencies: the latency of a server without a queue, and the latency of the
     /// last window. The limit has room for a short queue, a tenth of the limit.
     ///
-    /// This limit needs no threshold, and suits jobs of similar length. A window has as many jobs as the limit, and at least 16.
+    /// This limit needs no threshold, and suits jobs of similar length. For a server that refuses requests above its capacity,
+    /// use [`aimd`](Adaptive::aimd): a refusal is quick, and this limit would grow. A window has as many jobs as the limit, and at least 16.
     /// Every fiftieth window is a probe: the limit is halved, so that the queue drains, and the latency without a queue is
     /// measured again. A timeout shrinks the limit by a tenth. The latency of an error is not counted, since errors may be quick.
     ///

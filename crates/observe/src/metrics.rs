@@ -20,7 +20,7 @@ const WAIT: &str = "towpath.job.wait";
 /// | metric | kind | meaning |
 /// |---|---|---|
 /// | `towpath.jobs.in_flight` | gauge | jobs started and not ended |
-/// | `towpath.jobs.waiting` | gauge | items taken up by a worker and not started: items that wait for a permit, a rate or a resource |
+/// | `towpath.jobs.waiting` | gauge | items taken up by a worker and not started: items that wait in a slot, for a permit, a rate or a resource. Items that wait without a slot, for a key or a weight, are not counted |
 /// | `towpath.jobs.completed` | counter | ended items by `outcome`: `succeeded`, `errored`, `timed_out`, `panicked`, `cancelled`, `given_back` |
 /// | `towpath.job.duration` | histogram, s | the time of a job; a job with retries is one job |
 /// | `towpath.job.wait` | histogram, s | the wait before the start of a job |

@@ -316,9 +316,15 @@ impl<In, Out> Future for Call<In, Out> {
 }
 
 impl<In, Out> Drop for Call<In, Out> {
+    /// Withdraws the item. The failure of a job that has ended in the meantime goes to the scope.
     fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.service.requests.withdraw(number);
+        let Some(number) = self.number else { return };
+        self.service.requests.withdraw(number);
+        self.reply.close();
+        if let Ok(Err(failure)) = self.reply.try_recv()
+            && !failure.is_cancelled()
+        {
+            self.service.scope.record(failure);
         }
     }
 }

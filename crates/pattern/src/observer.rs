@@ -144,7 +144,9 @@ pub trait RunObserver: Send + Sync + 'static {
     /// more.
     fn taken(&self, item: ItemInfo) -> Self::Item;
 
-    /// Records that the job of an item starts. `waited` is the time since `taken`: the wait for a permit, a rate or a resource.
+    /// Records that the job of an item starts. `waited` is the time since `taken`: the wait of an item in its slot, for a permit, a
+    /// rate or a resource. An item that waits for a [limiter by item](crate::Limiter::PER_ITEM) has no slot, and no call of
+    /// `taken` until the end of that wait: neither `waited` nor the calls include the wait.
     fn started(&self, item: &mut Self::Item, waited: Duration) {
         let _ = (item, waited);
     }

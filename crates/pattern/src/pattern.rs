@@ -326,6 +326,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// A failure belongs to its call. If the caller has given up, or if the failure belongs to no call, the scope records
     /// the failure.
     ///
+    /// A job that owns a client of its own service keeps the service from its end: a drain or a cancellation ends such a service.
+    ///
     /// # Panics
     ///
     /// Panics at the location of the caller if `capacity` is zero, and if the pattern does not yield [one output for each

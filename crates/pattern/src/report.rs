@@ -160,7 +160,8 @@ pub struct Counts {
     pub cancelled: usize,
     /// Items taken and never started.
     pub never_started: usize,
-    /// Jobs started and not completed; zero when the run is over.
+    /// Items with a slot of the limit: the job of the item runs, or the item waits in its slot for a permit, a rate or a
+    /// resource. Zero when the run is over.
     pub running: usize,
     /// Outputs and failures of the stage, either yielded by the run or taken by the next stage.
     pub delivered: usize,

@@ -129,6 +129,10 @@ pub trait Limiter<In>: Send + Sync + 'static {
 
     /// Waits until the job of `item` may start. The future owns all that the wait needs.
     ///
+    /// This method is no `async fn`: the future outlives the call, and borrows neither the limiter nor the item. An
+    /// implementation copies this signature, clones the parts that the wait needs, and returns an `async move` block. `+ use<>`
+    /// states that the future borrows nothing; an implementation with type parameters names all of them, `+ use<K, In>`.
+    ///
     /// # Errors
     ///
     /// An error is a failure of the item, and the job does not start.

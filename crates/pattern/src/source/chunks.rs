@@ -49,6 +49,10 @@ impl<T: Send + 'static> Source<T> {
     ///
     /// The memory of a chunk grows with its items, so a large `size` costs nothing in advance.
     ///
+    /// A pattern that chunks its input in [`Pattern::start`](crate::Pattern::start) does not yield one output for each input, and
+    /// returns `false` from [`is_one_to_one`](crate::Pattern::is_one_to_one). A service whose calls share a job is
+    /// [`PatternExt::serve_chunks`](crate::PatternExt::serve_chunks).
+    ///
     /// Do not use chunks to limit the rate of jobs: a limiter does so without a wait for the first items.
     ///
     /// # Panics

@@ -10,20 +10,23 @@
 //!
 //! - An item is in exactly one place: in the storage, in `taken`, or yielded.
 //! - A future of `take` that has started is polled to its end, also by the close of the source: the future may already have
-//!   the items. Only a runtime that shuts down drops the future earlier.
+//!   the items. Only the time limit of the close, and a runtime that shuts down, drop the future earlier.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use std::{fmt, mem};
+
+use tokio::time::{Sleep, sleep};
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource, source_error};
-use crate::failure::{Cause, Failure};
+use crate::failure::{Cause, Failure, TimedOut};
 use crate::item::ItemBatch;
 use crate::util::mutex::Mutex;
-use crate::util::panic::{catch, drop_quietly, resume};
+use crate::util::panic::{catch, drop_caught, drop_quietly, resume};
 use crate::util::wake::{WakeList, WakerSlot};
 
 /// The place of the items of a [`Source::frontier`]: a table, a file, a directory, a list in memory.
@@ -80,8 +83,8 @@ pub trait Storage: Send + Sync + 'static {
     /// Takes up to `max` items; `max` is at least 1. Returns no item if the storage is empty now: the future must not wait for
     /// a later [`add`](Storage::add).
     ///
-    /// The stop of a run waits for the future. If a job must survive the process, the item stays in the storage until the job
-    /// removes the item.
+    /// The stop of a run waits for the future, at most for [`stop_within`](Storage::stop_within). If a job must survive the process,
+    /// the item stays in the storage until the job removes the item.
     ///
     /// # Errors
     ///
@@ -98,6 +101,15 @@ pub trait Storage: Send + Sync + 'static {
     ///
     /// An error is in the report of the run.
     fn give_back(&self, item: Self::Item) -> anyhow::Result<()>;
+
+    /// Returns how long the stop of a run waits for the future of a [`take`](Storage::take): 5 seconds by default. Afterwards,
+    /// the future is dropped, and the report of the run has a failure with a [`TimedOut`](crate::TimedOut). Items that the
+    /// future has taken out of the storage are then lost. On a runtime without timers, there is no time limit.
+    ///
+    /// The budget of a [drain](crate::Run::drain) does not include this time.
+    fn stop_within(&self) -> Duration {
+        Duration::from_secs(5)
+    }
 }
 
 /// Adds items to the storage of a [`Source::frontier`]. Clones add to the same storage.
@@ -279,6 +291,7 @@ impl<T: Send + 'static> Source<T> {
         let source = FrontierSource {
             shared: Arc::clone(&shared),
             taking: None,
+            stop: None,
             added: 0,
             taken: VecDeque::new(),
             next_index: 0,
@@ -292,6 +305,8 @@ type Taking<T> = Pin<Box<dyn Future<Output = anyhow::Result<Vec<T>>> + Send>>;
 struct FrontierSource<S: Storage> {
     shared: Arc<Shared<S>>,
     taking: Option<Taking<S::Item>>,
+    /// The time limit of a take during the close of the source.
+    stop: Option<Pin<Box<Sleep>>>,
     /// The number of added items before the last look into the storage.
     added: u64,
     /// Items of the storage with their indices.
@@ -316,6 +331,22 @@ impl<S: Storage> FrontierSource<S> {
         let taken = ready!(taking.as_mut().poll(cx));
         self.taking = None;
         Poll::Ready(self.add_taken(taken))
+    }
+
+    /// Ready when the stop waits no longer for a take: the future is dropped.
+    fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let after = self.shared.storage.stop_within();
+        if self.stop.is_none() {
+            self.stop = catch(|| Box::pin(sleep(after))).ok();
+        }
+        let Some(stop) = &mut self.stop else { return Poll::Pending };
+        ready!(stop.as_mut().poll(cx));
+        let dropped = drop_caught(self.taking.take()).map(Cause::from_panic);
+        let timed_out = || {
+            let error = anyhow::Error::from(TimedOut { after });
+            Cause::from_error(error.context("a take of the storage was not done in time, and was dropped"))
+        };
+        Poll::Ready(source_error(Some(self.next_index), dropped.unwrap_or_else(timed_out)))
     }
 
     fn add_taken(&mut self, taken: anyhow::Result<Vec<S::Item>>) -> Result<usize, Failure> {
@@ -411,10 +442,15 @@ impl<S: Storage> PollSource<S::Item> for FrontierSource<S> {
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<S::Item>) -> Poll<()> {
         self.close_handles();
         if let Some(taking) = &mut self.taking {
-            let taken = ready!(taking.as_mut().poll(cx));
-            self.taking = None;
-            let added = self.add_taken(taken);
-            closed.failures.extend(added.err());
+            let added = match taking.as_mut().poll(cx) {
+                Poll::Ready(taken) => {
+                    self.taking = None;
+                    self.add_taken(taken).err()
+                }
+                Poll::Pending => Some(ready!(self.poll_stop(cx))),
+            };
+            self.stop = None;
+            closed.failures.extend(added);
         }
         closed.failures.extend(self.put_back());
         Poll::Ready(())

@@ -14,6 +14,9 @@ impl<T: Send + 'static> Source<T> {
     /// Returns a source of the same items, and a handle. After the run, the handle has the items that the run never
     /// started, and the items left in the source.
     ///
+    /// The receiver of a channel stays open in the handle, so the items left in the source include all that senders send
+    /// later. For a list of the rest, first close the channel or drop all senders.
+    ///
     /// # Examples
     ///
     /// ```

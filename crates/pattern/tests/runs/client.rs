@@ -129,6 +129,20 @@ async fn started_job_of_a_dropped_call_completes() {
 }
 
 #[tokio::test]
+async fn failure_of_a_call_dropped_after_its_job_is_recorded() {
+    let scope = Scope::new("server");
+    let client = Gated::new(1, 10, OnFailure::Continue).serve(&scope, 2);
+    let call = client.try_call(3).expect("the queue is empty");
+    let other = client.call(2).await;
+    assert_eq!(other.ok(), Some(3), "the job of the first call has ended");
+    settle().await;
+    drop(call);
+    drop(client);
+    let failure = scope.wait().await.expect_err("no caller has the failure");
+    assert_eq!(failure.cause().to_string(), "3 is odd");
+}
+
+#[tokio::test]
 async fn last_client_ends_the_run_after_the_calls_in_progress() {
     let gated = Gated::new(1, 0, OnFailure::Continue);
     let scope = Scope::new("server");

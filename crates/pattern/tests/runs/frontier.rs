@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
-use tokio::time::sleep;
-use towpath_pattern::{Frontier, Run, Scope, Settings, Source, Storage, Taken, anyhow};
+use tokio::time::{Instant, sleep};
+use towpath_pattern::{Failure, Frontier, Run, Scope, Settings, Source, Storage, Taken, TimedOut, anyhow};
 
 use crate::settle;
 
@@ -202,6 +202,59 @@ async fn items_go_back_to_the_storage_after_a_stop() {
             }
         }
     }
+}
+
+/// A storage whose `take` never returns.
+struct Stuck;
+
+impl Storage for Stuck {
+    type Item = u32;
+
+    async fn add(&self, _: u32) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    async fn take(&self, _: usize) -> anyhow::Result<Vec<u32>> {
+        pending().await
+    }
+
+    fn give_back(&self, _: u32) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn stop_within(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_drops_a_take_that_does_not_return() {
+    let start = |scope: &Scope| {
+        let (_, source) = Source::frontier(Stuck);
+        let job = Arc::new(|item: u32| async move { Ok(item) });
+        Run::spawn(scope.clone(), source, Settings::new("item", limit_of(1)), job)
+    };
+    let is_late = |failure: &Failure| failure.downcast_ref::<TimedOut>().is_some();
+    let second = Duration::from_secs(1);
+    let begun = Instant::now();
+
+    let report = start(&Scope::default()).drain(second).await;
+    assert!(report.failures.iter().any(is_late), "{report}");
+    assert_eq!(begun.elapsed(), 2 * second);
+
+    let run = start(&Scope::default());
+    settle().await;
+    run.cancel();
+    let report = run.finish().await;
+    assert!(report.failures.iter().any(is_late), "{report}");
+    assert_eq!(begun.elapsed(), 4 * second);
+
+    let scope = Scope::new("pages");
+    let run = start(&scope);
+    settle().await;
+    drop(run);
+    assert!(is_late(&scope.wait().await.expect_err("the storage is stuck")));
+    assert_eq!(begun.elapsed(), 6 * second);
 }
 
 /// The items that were never started come before the items that the storage has returned in addition.
