@@ -8,7 +8,7 @@ use std::sync::Arc;
 use towpath_pattern::{IntoLimit, Limiter, anyhow};
 
 use crate::gate::{Gate, Pass, Wait};
-use crate::table::{Handle, Table};
+use crate::table::Table;
 
 /// Creates a limiter for items with keys: of the items with equal keys, at most `limit` jobs run at once. See [`PerKey`].
 ///
@@ -83,11 +83,11 @@ pub struct PerKey<F, K> {
 /// The permit of a job under [`PerKey`], released when dropped.
 #[must_use = "a permit that is dropped is released"]
 pub struct KeyPermit<K> {
-    _pass: Pass<Handle<K, Gate>>,
+    _pass: Pass<K>,
 }
 
-impl<K> From<Pass<Handle<K, Gate>>> for KeyPermit<K> {
-    fn from(pass: Pass<Handle<K, Gate>>) -> Self {
+impl<K> From<Pass<K>> for KeyPermit<K> {
+    fn from(pass: Pass<K>) -> Self {
         Self { _pass: pass }
     }
 }
@@ -147,6 +147,6 @@ where
         &self,
         item: &In,
     ) -> impl Future<Output = anyhow::Result<KeyPermit<K>>> + Send + 'static + use<In, K, F> {
-        Wait::new(self.table.enter((self.key)(item)))
+        Wait::new(Arc::clone(&self.table), (self.key)(item))
     }
 }

@@ -287,7 +287,9 @@ where
     /// Acquires the permits of an item; returns `None` if the item is held.
     fn admit(&mut self, item: Item<In>) -> Option<Item<Admitted<In, P>>> {
         let Item { position, value } = item;
-        let Some(acquire) = &self.acquire else { return Some(Item { position, value: Admitted::new(value) }) };
+        let Some(acquire) = &self.acquire else {
+            return Some(Item { position, value: Admitted::new(value) });
+        };
         let future = match catch(|| acquire(&value)) {
             Ok(future) => future,
             Err(payload) => {
@@ -320,10 +322,7 @@ fn without_budget(f: impl FnOnce()) {
 }
 
 /// Polls the future of a permit, and drops the completed future.
-fn poll_future<F, P>(
-    future: Pin<&mut Option<F>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<P, Box<Refusal>>>
+fn poll_future<F, P>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Result<P, Box<Refusal>>>
 where
     F: Future<Output = anyhow::Result<P>>,
 {
