@@ -289,11 +289,13 @@ impl<K, V: Value> Slots<K, V> {
 
     #[cold]
     fn remove_vacant(&mut self) {
-        self.by_hash.retain(|_, bucket| bucket.first.is_some());
+        let occupied = self.by_hash.len() - self.vacant;
+        let kept = KEPT.max(occupied + occupied / 2);
+        let by_hash = HashMap::with_capacity_and_hasher(kept, BuildHasherDefault::default());
+        // A removal from the map would leave a mark, and the map would grow for the marks.
+        let all = mem::replace(&mut self.by_hash, by_hash);
+        self.by_hash.extend(all.into_iter().filter(|(_, bucket)| bucket.first.is_some()));
         self.vacant = 0;
-        if self.by_hash.capacity() > KEPT.max(4 * self.by_hash.len()) {
-            self.by_hash.shrink_to(KEPT.max(2 * self.by_hash.len()));
-        }
     }
 }
 
