@@ -75,6 +75,7 @@ where
 ///
 /// A key is `Hash + Eq`, owned, and forgotten as soon as no item with the key waits or runs. The function of the key, the hash,
 /// the comparison and the drop of keys run under no lock; a panic there is a failure of the item, and loses no permit.
+/// The limiter keeps memory, without the keys, for a thousand keys.
 pub struct PerKey<F, K> {
     key: Arc<F>,
     table: Arc<Table<K, Gate>>,

@@ -232,7 +232,10 @@ impl<K, V: Value> Slots<K, V> {
             return (visited, None);
         }
         let Some(until) = slot.value.rests_until() else {
-            return (visited, self.remove(hash, id));
+            let removed = bucket.remove(id);
+            self.vacant += usize::from(bucket.first.is_none());
+            self.count_removed();
+            return (visited, removed);
         };
         slot.rests = true;
         self.resting.push(Reverse(Resting { until, hash, id }));
@@ -268,23 +271,18 @@ impl<K, V: Value> Slots<K, V> {
     }
 
     fn remove(&mut self, hash: u64, id: u64) -> Option<Slot<K, V>> {
-        let Bucket { first, others } = self.by_hash.get_mut(&hash)?;
-        self.removed += 1;
-        let removed = if let Some(others) = others {
-            if let Some(at) = others.iter().position(|slot| slot.id == id) {
-                return Some(others.swap_remove(at));
-            }
-            mem::replace(first, others.pop())
-        } else {
-            first.take()
-        };
-        if first.is_none() {
-            self.vacant += 1;
-            if self.vacant > KEPT.max(self.by_hash.len() / 2) {
-                self.remove_vacant();
-            }
-        }
+        let bucket = self.by_hash.get_mut(&hash)?;
+        let removed = bucket.remove(id);
+        self.vacant += usize::from(bucket.first.is_none());
+        self.count_removed();
         removed
+    }
+
+    fn count_removed(&mut self) {
+        self.removed += 1;
+        if self.vacant > KEPT.max(self.by_hash.len() / 2) {
+            self.remove_vacant();
+        }
     }
 
     #[cold]
@@ -300,6 +298,14 @@ impl<K, V: Value> Slots<K, V> {
 }
 
 impl<K, V> Bucket<K, V> {
+    fn remove(&mut self, id: u64) -> Option<Slot<K, V>> {
+        let Some(others) = &mut self.others else { return self.first.take() };
+        if let Some(at) = others.iter().position(|slot| slot.id == id) {
+            return Some(others.swap_remove(at));
+        }
+        mem::replace(&mut self.first, others.pop())
+    }
+
     fn find(&mut self, id: u64) -> Option<&mut Slot<K, V>> {
         self.find_where(|slot| slot.id == id)
     }

@@ -10,6 +10,7 @@
 //!   worker that waits for the source. The source stores the waker of that worker under the lock of the list, and only if
 //!   the list is empty.
 //! - A held item whose future is woken is polled before later items are taken.
+//! - A batch with an item ends at the portion of the first item that is held. Without an item, the source looks ahead.
 //! - No future, permit or waker is polled, dropped or woken under the lock.
 
 use std::cell::Cell;
