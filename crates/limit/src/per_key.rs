@@ -8,7 +8,7 @@ use std::sync::Arc;
 use towpath_pattern::{IntoLimit, Limiter, anyhow};
 
 use crate::gate::{Gate, Pass, Wait};
-use crate::table::{Handle, Table};
+use crate::table::Table;
 
 /// Creates a limiter for items with keys: of the items with equal keys, at most `limit` jobs run at once. See [`PerKey`].
 ///
@@ -75,6 +75,7 @@ where
 ///
 /// A key is `Hash + Eq`, owned, and forgotten as soon as no item with the key waits or runs. The function of the key, the hash,
 /// the comparison and the drop of keys run under no lock; a panic there is a failure of the item, and loses no permit.
+/// The limiter keeps memory, without the keys, for a thousand keys.
 pub struct PerKey<F, K> {
     key: Arc<F>,
     table: Arc<Table<K, Gate>>,
@@ -83,11 +84,11 @@ pub struct PerKey<F, K> {
 /// The permit of a job under [`PerKey`], released when dropped.
 #[must_use = "a permit that is dropped is released"]
 pub struct KeyPermit<K> {
-    _pass: Pass<Handle<K, Gate>>,
+    _pass: Pass<K>,
 }
 
-impl<K> From<Pass<Handle<K, Gate>>> for KeyPermit<K> {
-    fn from(pass: Pass<Handle<K, Gate>>) -> Self {
+impl<K> From<Pass<K>> for KeyPermit<K> {
+    fn from(pass: Pass<K>) -> Self {
         Self { _pass: pass }
     }
 }
@@ -147,6 +148,6 @@ where
         &self,
         item: &In,
     ) -> impl Future<Output = anyhow::Result<KeyPermit<K>>> + Send + 'static + use<In, K, F> {
-        Wait::new(self.table.enter((self.key)(item)))
+        Wait::new(Arc::clone(&self.table), (self.key)(item))
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -12,7 +13,7 @@ use crate::pacer::{Grant, Pacer, Wait};
 use crate::quota::Quota;
 use crate::rate::{Rate, debug};
 use crate::sync::{WakeList, panic};
-use crate::table::{Handle, Table, Value};
+use crate::table::{Share, Table, Value};
 
 /// A [`Rate`] for every key: items with equal keys share a budget. Created by [`Rate::per_key`].
 ///
@@ -37,24 +38,38 @@ use crate::table::{Handle, Table, Value};
 /// failure of the item, and loses no start.
 pub struct RatePerKey<F, K> {
     key: Arc<F>,
-    table: Arc<Table<K, Pacer>>,
+    table: Arc<Table<K, Arc<Pacer>>>,
+}
+
+/// A share in the pacer of a key, which has a lock of its own.
+struct PacerShare<K> {
+    pacer: Arc<Pacer>,
+    _share: Share<K, Arc<Pacer>>,
+}
+
+impl<K> Deref for PacerShare<K> {
+    type Target = Pacer;
+
+    fn deref(&self) -> &Pacer {
+        &self.pacer
+    }
 }
 
 /// The start of a job under a [`RatePerKey`]. The drop gives the start back, unless the job has started.
 #[must_use = "a permit that is dropped gives its start back"]
-pub struct KeyRatePermit<K>(Grant<Handle<K, Pacer>>);
+pub struct KeyRatePermit<K>(Grant<PacerShare<K>>);
 
-impl<K> From<Grant<Handle<K, Pacer>>> for KeyRatePermit<K> {
-    fn from(grant: Grant<Handle<K, Pacer>>) -> Self {
+impl<K> From<Grant<PacerShare<K>>> for KeyRatePermit<K> {
+    fn from(grant: Grant<PacerShare<K>>) -> Self {
         Self(grant)
     }
 }
 
-impl Value for Pacer {
+impl Value for Arc<Pacer> {
     type Seed = Quota;
 
     fn new(quota: &Quota) -> Self {
-        Pacer::new(*quota, Instant::now())
+        Arc::new(Pacer::new(*quota, Instant::now()))
     }
 
     fn rests_until(&self) -> Option<Instant> {
@@ -167,7 +182,8 @@ where
         &self,
         item: &In,
     ) -> impl Future<Output = anyhow::Result<KeyRatePermit<K>>> + Send + 'static + use<In, K, F> {
-        Wait::new(self.table.enter((self.key)(item)))
+        let (share, pacer) = Arc::clone(&self.table).enter((self.key)(item), |pacer| Arc::clone(pacer));
+        Wait::new(PacerShare { pacer, _share: share })
     }
 
     fn started(&self, permit: &mut KeyRatePermit<K>) {

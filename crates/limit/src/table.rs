@@ -1,24 +1,27 @@
 //! Values by keys: created for the first item with a key, shared by equal keys, and forgotten once the key is idle.
 //!
 //! The hash and the comparison of keys are user code, and so is the drop of a key. None of them runs under the lock. A key is
-//! hashed before the lock. Under the lock, the table finds an entry with the same hash and takes a share in the entry; the keys
-//! are compared after the unlock. If the keys differ, the share is dropped and the search continues with the entries that are
-//! not compared yet. An entry is inserted if all entries with the hash were compared. With 64 bits of hash and random seeds, a
+//! hashed before the lock. Under the lock, the table finds a slot with the same hash and takes a share in the slot; the keys
+//! are compared after the unlock. If the keys differ, the share is dropped and the search continues with the slots that are
+//! not compared yet. A key gets a slot if all slots with the hash were compared. With 64 bits of hash and random seeds, a
 //! second comparison is rare.
+//!
+//! A bucket of the map outlives its slots: the next key with the same hash changes the bucket, and not the map. The vacant
+//! buckets are removed together, once there are more of them than other buckets and than [`KEPT`].
 //!
 //! # Invariants
 //!
-//! 1. `shares` of a slot is the number of its [`Handle`]s. A slot with shares is never removed.
+//! 1. `shares` of a slot is the number of its [`Share`]s. A slot with shares is never removed.
 //! 2. A slot without shares is removed, or is in `resting` once, and is removed by a later [`Table::enter`] after its moment.
 //!    A slot in `resting` is removed only by the sweep.
 //! 3. No key is hashed, compared or dropped under the lock. The lock of a value may be taken under the lock of the table, and
 //!    not the other way around.
+//! 4. `vacant` is the number of buckets without a slot.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::mem;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -50,12 +53,14 @@ pub(crate) struct Table<K, V: Value> {
 
 struct Slots<K, V: Value> {
     by_hash: HashMap<u64, Bucket<K, V>, BuildHasherDefault<Hashed>>,
+    /// The number of buckets without a slot.
+    vacant: usize,
     /// The slots that were without shares and may not be forgotten before a moment, the earliest first.
     resting: BinaryHeap<Reverse<Resting>>,
     seed: V::Seed,
-    /// The number of entries created.
+    /// The number of slots created.
     created: u64,
-    /// The number of entries forgotten.
+    /// The number of slots removed.
     removed: u64,
 }
 
@@ -68,51 +73,86 @@ struct Resting {
 
 /// The slots with the same hash. A second slot is rare.
 struct Bucket<K, V> {
-    first: Slot<K, V>,
-    others: Vec<Slot<K, V>>,
+    /// `None` in a vacant bucket.
+    first: Option<Slot<K, V>>,
+    /// In a box: nearly always empty.
+    #[allow(clippy::box_collection, reason = "a bucket is small")]
+    others: Option<Box<Vec<Slot<K, V>>>>,
 }
 
 struct Slot<K, V> {
-    entry: Arc<Entry<K, V>>,
-    shares: usize,
+    id: u64,
+    key: Key<K>,
+    value: V,
+    shares: u32,
     /// Whether the slot is in `resting`.
     rests: bool,
 }
 
-struct Entry<K, V> {
-    hash: u64,
-    id: u64,
-    key: K,
-    value: V,
+/// The key of a slot; shared from the first comparison on, which is after the unlock.
+enum Key<K> {
+    Owned(K),
+    Shared(Arc<K>),
+    /// During the change of a key from owned to shared.
+    Moving,
+}
+
+impl<K> Key<K> {
+    fn share(&mut self) -> Arc<K> {
+        let shared = match mem::replace(self, Self::Moving) {
+            Self::Owned(key) => Arc::new(key),
+            Self::Shared(key) => key,
+            Self::Moving => unreachable!("a key is moved under the lock"),
+        };
+        *self = Self::Shared(Arc::clone(&shared));
+        shared
+    }
+}
+
+/// The result of a search for a key.
+enum Found<K, R> {
+    /// A new slot with the key, and the result of the visit.
+    New(u64, R),
+    /// A slot with the same hash, and its key.
+    SameHash(u64, Arc<K>),
 }
 
 impl<K: Hash + Eq, V: Value> Table<K, V> {
-    /// Returns a share in the value of `key`; the value is created for the first share.
+    /// Returns a share in the value of `key`, and the result of `visit` with the value. The value is created for the first
+    /// share. `visit` is called under the lock.
     ///
     /// # Panics
     ///
     /// Panics if the hash, the comparison or the drop of a key panics. The call then leaves no share behind.
-    pub(crate) fn enter(self: &Arc<Self>, key: K) -> Handle<K, V> {
+    pub(crate) fn enter<R>(self: Arc<Self>, key: K, visit: impl Fn(&mut V) -> R) -> (Share<K, V>, R) {
         let hash = self.hasher.hash_one(&key);
         let mut key = Some(key);
         let mut unequal = Vec::new();
-        loop {
-            let mut slots = self.slots.lock();
+        let mut slots = self.slots.lock();
+        if !slots.resting.is_empty() {
             let forgotten = slots.sweep();
-            let entry = slots.find_or_insert(hash, &unequal, &mut key);
             drop(slots);
-            let handle = Handle { table: Arc::clone(self), entry: Some(entry) };
-            let mut panicked = None;
-            for entry in forgotten {
-                panicked = panicked.or(panic::catch(|| drop(entry)).err());
-            }
-            panic::resume(panicked);
-            if key.as_ref().is_none_or(|key| handle.entry().key == *key) {
-                // The drop of the key may panic: the handle is then dropped, and not lost with the returned value.
+            let drop_each = |slot| Forgotten(Some(slot)).drop_caught();
+            panic::resume(forgotten.into_iter().filter_map(drop_each).reduce(|first, _| first));
+            slots = self.slots.lock();
+        }
+        loop {
+            let found = slots.find_or_insert(hash, &unequal, &mut key, &visit);
+            drop(slots);
+            // The key of the slot is declared last, and so dropped before the share.
+            let (share, same_hash) = match found {
+                Found::New(id, visited) => return (Share { table: Some(self), hash, id }, visited),
+                Found::SameHash(id, key) => (Share { table: Some(Arc::clone(&self)), hash, id }, key),
+            };
+            if key.as_ref() == Some(&*same_hash) {
+                // The drop of the key may panic: the share is then dropped, and no visit is lost.
                 drop(key);
-                return handle;
+                let visited = share.visit(visit);
+                return (share, visited);
             }
-            unequal.push(handle.entry().id);
+            unequal.push(share.id);
+            drop((same_hash, share));
+            slots = self.slots.lock();
         }
     }
 }
@@ -120,7 +160,7 @@ impl<K: Hash + Eq, V: Value> Table<K, V> {
 impl<K, V: Value> Table<K, V> {
     pub(crate) fn new(seed: V::Seed) -> Self {
         let (by_hash, resting) = (HashMap::default(), BinaryHeap::new());
-        let slots = Slots { by_hash, resting, seed, created: 0, removed: 0 };
+        let slots = Slots { by_hash, vacant: 0, resting, seed, created: 0, removed: 0 };
         Self { hasher: RandomState::new(), slots: Mutex::new(slots) }
     }
 
@@ -129,7 +169,11 @@ impl<K, V: Value> Table<K, V> {
         let mut slots = self.slots.lock();
         slots.seed = seed;
         for bucket in slots.by_hash.values() {
-            bucket.iter().for_each(|slot| change(&slot.entry.value));
+            bucket
+                .first
+                .iter()
+                .chain(bucket.others.iter().flat_map(|others| others.iter()))
+                .for_each(|slot| change(&slot.value));
         }
     }
 
@@ -146,47 +190,61 @@ impl<K, V: Value> Table<K, V> {
 }
 
 impl<K, V: Value> Slots<K, V> {
-    /// Takes a share in an entry with the hash that is not among the `unequal`, or in a new entry for the key.
-    fn find_or_insert(&mut self, hash: u64, unequal: &[u64], key: &mut Option<K>) -> Arc<Entry<K, V>> {
-        let mut slots = self.by_hash.get_mut(&hash).into_iter().flat_map(Bucket::iter_mut);
-        if let Some(slot) = slots.find(|slot| !unequal.contains(&slot.entry.id)) {
+    /// Takes a share in a slot with the hash that is not among the `unequal`, or in a new slot for the key.
+    fn find_or_insert<R>(
+        &mut self,
+        hash: u64,
+        unequal: &[u64],
+        key: &mut Option<K>,
+        visit: impl FnOnce(&mut V) -> R,
+    ) -> Found<K, R> {
+        let mut bucket = self.by_hash.get_mut(&hash);
+        let slot = bucket.as_mut().and_then(|bucket| bucket.find_where(|slot| !unequal.contains(&slot.id)));
+        if let Some(slot) = slot {
             slot.shares += 1;
-            return Arc::clone(&slot.entry);
+            return Found::SameHash(slot.id, slot.key.share());
         }
-        drop(slots);
-        let key = key.take().expect("the key is inserted once");
-        let (id, value) = (self.created, V::new(&self.seed));
+        let (id, mut value) = (self.created, V::new(&self.seed));
         self.created += 1;
-        let entry = Arc::new(Entry { hash, id, key, value });
-        let slot = Slot { entry: Arc::clone(&entry), shares: 1, rests: false };
-        match self.by_hash.get_mut(&hash) {
-            Some(bucket) => bucket.others.push(slot),
+        let visited = visit(&mut value);
+        let key = Key::Owned(key.take().expect("the key is inserted once"));
+        let slot = Slot { id, key, value, shares: 1, rests: false };
+        match bucket {
+            Some(Bucket { first: Some(_), others }) => others.get_or_insert_default().push(slot),
+            Some(Bucket { first, .. }) => {
+                *first = Some(slot);
+                self.vacant -= 1;
+            }
             None => {
-                self.by_hash.insert(hash, Bucket { first: slot, others: Vec::new() });
+                self.by_hash.insert(hash, Bucket { first: Some(slot), others: None });
             }
         }
-        entry
+        Found::New(id, visited)
     }
 
-    /// Drops a share, and returns the entry if it is forgotten.
-    fn leave(&mut self, hash: u64, id: u64) -> Option<Arc<Entry<K, V>>> {
-        let slot = self.by_hash.get_mut(&hash)?.find(id)?;
+    /// Drops a share, after a call of `visit`, and returns the slot if it is forgotten.
+    fn leave<R>(&mut self, hash: u64, id: u64, visit: impl FnOnce(&mut V) -> R) -> (R, Option<Slot<K, V>>) {
+        let bucket = self.by_hash.get_mut(&hash).expect("a slot with shares is in the table");
+        let slot = bucket.find(id).expect("a slot with shares is in the table");
+        let visited = visit(&mut slot.value);
         slot.shares -= 1;
         if slot.shares > 0 || slot.rests {
-            return None;
+            return (visited, None);
         }
-        let Some(until) = slot.entry.value.rests_until() else { return self.remove(hash, id) };
+        let Some(until) = slot.value.rests_until() else {
+            let removed = bucket.remove(id);
+            self.vacant += usize::from(bucket.first.is_none());
+            self.count_removed();
+            return (visited, removed);
+        };
         slot.rests = true;
         self.resting.push(Reverse(Resting { until, hash, id }));
-        None
+        (visited, None)
     }
 
-    /// Forgets resting entries whose moment has come, and returns the entries.
-    fn sweep(&mut self) -> Vec<Arc<Entry<K, V>>> {
+    /// Removes resting slots whose moment has come, and returns the slots.
+    fn sweep(&mut self) -> Vec<Slot<K, V>> {
         let mut forgotten = Vec::new();
-        if self.resting.is_empty() {
-            return forgotten;
-        }
         let now = Instant::now();
         for _ in 0..SWEPT {
             if self.resting.peek().is_none_or(|Reverse(first)| first.until > now) {
@@ -198,7 +256,7 @@ impl<K, V: Value> Slots<K, V> {
             if slot.shares > 0 {
                 continue;
             }
-            match slot.entry.value.rests_until().filter(|until| *until > now) {
+            match slot.value.rests_until().filter(|until| *until > now) {
                 Some(until) => {
                     slot.rests = true;
                     self.resting.push(Reverse(Resting { until, hash, id }));
@@ -212,64 +270,96 @@ impl<K, V: Value> Slots<K, V> {
         forgotten
     }
 
-    fn remove(&mut self, hash: u64, id: u64) -> Option<Arc<Entry<K, V>>> {
+    fn remove(&mut self, hash: u64, id: u64) -> Option<Slot<K, V>> {
         let bucket = self.by_hash.get_mut(&hash)?;
+        let removed = bucket.remove(id);
+        self.vacant += usize::from(bucket.first.is_none());
+        self.count_removed();
+        removed
+    }
+
+    fn count_removed(&mut self) {
         self.removed += 1;
-        let slot = if let Some(at) = bucket.others.iter().position(|slot| slot.entry.id == id) {
-            bucket.others.swap_remove(at)
-        } else if let Some(other) = bucket.others.pop() {
-            mem::replace(&mut bucket.first, other)
-        } else {
-            self.by_hash.remove(&hash)?.first
-        };
-        if self.by_hash.capacity() > KEPT.max(4 * self.by_hash.len()) {
-            self.by_hash.shrink_to(KEPT.max(2 * self.by_hash.len()));
+        if self.vacant > KEPT.max(self.by_hash.len() / 2) {
+            self.remove_vacant();
         }
-        Some(slot.entry)
+    }
+
+    #[cold]
+    fn remove_vacant(&mut self) {
+        let occupied = self.by_hash.len() - self.vacant;
+        let kept = KEPT.max(occupied + occupied / 2);
+        let by_hash = HashMap::with_capacity_and_hasher(kept, BuildHasherDefault::default());
+        // A removal from the map would leave a mark, and the map would grow for the marks.
+        let all = mem::replace(&mut self.by_hash, by_hash);
+        self.by_hash.extend(all.into_iter().filter(|(_, bucket)| bucket.first.is_some()));
+        self.vacant = 0;
     }
 }
 
 impl<K, V> Bucket<K, V> {
-    fn iter(&self) -> impl Iterator<Item = &Slot<K, V>> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot<K, V>> {
-        std::iter::once(&mut self.first).chain(&mut self.others)
+    fn remove(&mut self, id: u64) -> Option<Slot<K, V>> {
+        let Some(others) = &mut self.others else { return self.first.take() };
+        if let Some(at) = others.iter().position(|slot| slot.id == id) {
+            return Some(others.swap_remove(at));
+        }
+        mem::replace(&mut self.first, others.pop())
     }
 
     fn find(&mut self, id: u64) -> Option<&mut Slot<K, V>> {
-        self.iter_mut().find(|slot| slot.entry.id == id)
+        self.find_where(|slot| slot.id == id)
+    }
+
+    #[inline]
+    fn find_where(&mut self, is_wanted: impl Fn(&Slot<K, V>) -> bool) -> Option<&mut Slot<K, V>> {
+        match &mut self.first {
+            Some(first) if is_wanted(first) => Some(first),
+            _ => self.others.as_mut()?.iter_mut().find(|slot| is_wanted(slot)),
+        }
     }
 }
 
 /// A share in the value of a key.
-pub(crate) struct Handle<K, V: Value> {
-    table: Arc<Table<K, V>>,
-    /// `None` only during the drop.
-    entry: Option<Arc<Entry<K, V>>>,
+pub(crate) struct Share<K, V: Value> {
+    /// `None` once dropped.
+    table: Option<Arc<Table<K, V>>>,
+    hash: u64,
+    id: u64,
 }
 
-impl<K, V: Value> Handle<K, V> {
-    fn entry(&self) -> &Entry<K, V> {
-        self.entry.as_deref().expect("taken by the drop alone")
+impl<K, V: Value> Share<K, V> {
+    /// Calls `visit` with the value, under the lock.
+    pub(crate) fn visit<R>(&self, visit: impl FnOnce(&mut V) -> R) -> R {
+        let mut slots = self.table.as_ref().expect("not dropped").slots.lock();
+        let bucket = slots.by_hash.get_mut(&self.hash).expect("a slot with shares is in the table");
+        visit(&mut bucket.find(self.id).expect("a slot with shares is in the table").value)
+    }
+
+    /// Calls `visit` with the value, and drops the share, both under the same lock. Returns `None` for a dropped share.
+    pub(crate) fn leave<R>(&mut self, visit: impl FnOnce(&mut V) -> R) -> Option<(R, Forgotten<K, V>)> {
+        let table = self.table.take()?;
+        let (visited, slot) = table.slots.lock().leave(self.hash, self.id, visit);
+        Some((visited, Forgotten(slot)))
     }
 }
 
-impl<K, V: Value> Deref for Handle<K, V> {
-    type Target = V;
-
-    fn deref(&self) -> &V {
-        &self.entry().value
-    }
-}
-
-impl<K, V: Value> Drop for Handle<K, V> {
+impl<K, V: Value> Drop for Share<K, V> {
     fn drop(&mut self) {
-        let Some(entry) = self.entry.take() else { return };
-        let forgotten = self.table.slots.lock().leave(entry.hash, entry.id);
-        // The key is dropped after the unlock, with the last of the two. A panic of the drop during a panic would abort.
-        panic::resume(panic::catch(|| drop((forgotten, entry))).err());
+        if let Some(((), forgotten)) = self.leave(|_| ()) {
+            panic::resume(forgotten.drop_caught());
+        }
+    }
+}
+
+/// A slot without shares, perhaps. The key is dropped after the unlock.
+#[must_use = "the drop of the key may panic"]
+pub(crate) struct Forgotten<K, V>(Option<Slot<K, V>>);
+
+impl<K, V> Forgotten<K, V> {
+    /// Drops the key; returns the panic of the drop. A panic of the drop during a panic would abort.
+    pub(crate) fn drop_caught(self) -> Option<panic::Payload> {
+        let slot = self.0?;
+        panic::catch(|| drop(slot)).err()
     }
 }
 

@@ -111,7 +111,7 @@ pub use job::{
 };
 pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
 pub use limited_job::{HoldPermits, LimitedJob, hold_permits};
-pub use limiter::{Admitted, LimitedBy, Limiter, Limits};
+pub use limiter::{Admitted, BothPermits, LimitedBy, Limiter, Limits};
 pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};
 pub use pattern::{Pattern, PatternExt, Then, ThenEach};
 pub use report::{Counts, Report, StageReport};

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-
 use pin_project_lite::pin_project;
 
 use crate::job::Job;

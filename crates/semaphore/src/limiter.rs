@@ -1,11 +1,17 @@
 //! The semaphore as a limiter: a permit for each item, or as many permits as an item costs.
 
 use std::fmt;
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
+use tokio::task::coop;
 use towpath_pattern::{Limiter, anyhow};
 
+use crate::error::{AcquireError, TryAcquireError};
 use crate::permit::OwnedSemaphorePermit;
+use crate::permits::{PendingTake, Permits};
 use crate::semaphore::Semaphore;
 
 /// A permit for every job. An item waits for its permit in its slot of the limit.
@@ -105,16 +111,56 @@ where
         &self,
         item: &T,
     ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<T, F> {
-        let (semaphore, cost) = (self.semaphore.clone(), (self.cost)(item));
-        async move {
-            let total = semaphore.total_permits();
-            match u32::try_from(cost) {
-                Ok(count) if cost <= total || total == 0 || semaphore.is_closed() => {
-                    Ok(semaphore.acquire_many_owned(count).await?)
-                }
-                _ => anyhow::bail!("the item costs {cost} permits, and the semaphore has {total} in all"),
-            }
+        let cost = (self.cost)(item);
+        AcquireCost::New { permits: self.semaphore.shared(), cost }
+    }
+}
+
+/// The wait of an item for as many permits as it costs. Not an `async fn` around [`Semaphore::acquire_many_owned`]: most
+/// items do not wait, and the future would be several times as large.
+enum AcquireCost {
+    New { permits: Arc<Permits>, cost: usize },
+    Waiting(PendingTake<Arc<Permits>>),
+    Completed,
+}
+
+impl AcquireCost {
+    /// Takes the permits of a new item, or prepares the wait.
+    fn start(permits: Arc<Permits>, cost: usize) -> anyhow::Result<Result<OwnedSemaphorePermit, Self>> {
+        let total = permits.total();
+        if cost > total && total > 0 && !permits.is_closed() {
+            anyhow::bail!("the item costs {cost} permits, and the semaphore has {total} in all");
         }
+        match permits.try_take(cost) {
+            Ok(()) => Ok(Ok(OwnedSemaphorePermit::new(permits, cost))),
+            Err(TryAcquireError::NoPermits) => Ok(Err(Self::Waiting(PendingTake::new(permits, cost)))),
+            Err(TryAcquireError::Closed) => Err(AcquireError.into()),
+        }
+    }
+}
+
+impl Future for AcquireCost {
+    type Output = anyhow::Result<OwnedSemaphorePermit>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let proceed = ready!(coop::poll_proceed(cx));
+        match mem::replace(this, Self::Completed) {
+            Self::New { permits, cost } => match Self::start(permits, cost)? {
+                Ok(permit) => {
+                    proceed.made_progress();
+                    return Poll::Ready(Ok(permit));
+                }
+                Err(waiting) => *this = waiting,
+            },
+            waiting => *this = waiting,
+        }
+        let Self::Waiting(take) = this else { panic!("a future was polled after its completion") };
+        ready!(take.poll(cx))?;
+        proceed.made_progress();
+        let permit = OwnedSemaphorePermit::new(Arc::clone(take.permits()), take.count());
+        *this = Self::Completed;
+        Poll::Ready(Ok(permit))
     }
 }
 

@@ -50,6 +50,13 @@ impl<'a> SemaphorePermit<'a> {
     }
 }
 
+impl OwnedSemaphorePermit {
+    #[inline]
+    pub(crate) fn new(permits: Arc<Permits>, count: usize) -> Self {
+        Self { permits, count }
+    }
+}
+
 impl Drop for SemaphorePermit<'_> {
     #[inline]
     fn drop(&mut self) {

@@ -24,6 +24,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::hint::spin_loop;
 use std::mem;
+use std::ops::Deref;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{AcquireError, TryAcquireError};
@@ -112,7 +113,7 @@ impl Permits {
 
     /// Takes `count` permits in turn. A cancelled call leaves the wait list without permits.
     pub(crate) async fn take(&self, count: usize) -> Result<(), AcquireError> {
-        let mut pending = PendingTake { permits: self, count, ticket: None };
+        let mut pending = PendingTake::new(self, count);
         poll_fn(|cx| pending.poll(cx)).await
     }
 
@@ -251,15 +252,29 @@ fn back_off() {
 }
 
 /// A call of [`Permits::take`] under way. The drop leaves the wait list, or puts back the served permits.
-struct PendingTake<'a> {
-    permits: &'a Permits,
+pub(crate) struct PendingTake<P: Deref<Target = Permits>> {
+    permits: P,
     count: usize,
     /// The ticket in the wait list, kept until the call returns.
     ticket: Option<Ticket>,
 }
 
-impl PendingTake<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+impl<P: Deref<Target = Permits>> PendingTake<P> {
+    pub(crate) fn new(permits: P, count: usize) -> Self {
+        Self { permits, count, ticket: None }
+    }
+
+    /// Returns the semaphore.
+    pub(crate) fn permits(&self) -> &P {
+        &self.permits
+    }
+
+    /// Returns the number of permits to take.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         match self.ticket {
             None => self.take_or_wait(cx),
             Some(ticket) => self.check(ticket, cx),
@@ -310,7 +325,7 @@ impl PendingTake<'_> {
     }
 }
 
-impl Drop for PendingTake<'_> {
+impl<P: Deref<Target = Permits>> Drop for PendingTake<P> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
         let mut waiters = self.permits.waiters.lock();

@@ -329,4 +329,9 @@ impl Semaphore {
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
+
+    /// Returns the permits, for a limiter.
+    pub(crate) fn shared(&self) -> Arc<Permits> {
+        Arc::clone(&self.0)
+    }
 }

@@ -2,13 +2,9 @@
 
 use std::future::{self, Future};
 use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use pin_project_lite::pin_project;
-
+use super::both::{AcquireBoth, BothPermits, Order};
 use super::contract::Limiter;
-use crate::util::panic::drop_in_order;
 
 /// The limiters of a pattern: `()` without a limiter, and [`LimitedBy`] with one or more.
 ///
@@ -117,7 +113,7 @@ where
     B: Limits<In>,
     L: Limiter<In> + Clone,
 {
-    type Permits = ChainPermits<B::Permits, L::Permit>;
+    type Permits = BothPermits<B::Permits, Option<L::Permit>>;
 
     const ANY_PER_ITEM: bool = B::ANY_PER_ITEM || L::PER_ITEM;
     const ANY_IN_SLOT: bool = B::ANY_IN_SLOT || !L::PER_ITEM;
@@ -128,7 +124,7 @@ where
     ) -> impl Future<Output = anyhow::Result<Self::Permits>> + Send + 'static + use<In, B, L> {
         let before = self.before.acquire_per_item(item);
         let last = L::PER_ITEM.then(|| self.last.acquire(item));
-        AcquireChain { before: Some(before), permits: B::Permits::default(), last }
+        AcquireBoth::new(before, last, Order::FirstSecond)
     }
 
     fn acquire_in_slot(
@@ -137,95 +133,20 @@ where
     ) -> impl Future<Output = anyhow::Result<Self::Permits>> + Send + 'static + use<In, B, L> {
         let before = self.before.acquire_in_slot(item);
         let last = (!L::PER_ITEM).then(|| self.last.acquire(item));
-        AcquireChain { before: Some(before), permits: B::Permits::default(), last }
+        AcquireBoth::new(before, last, Order::FirstSecond)
     }
 
     fn add(permits: &mut Self::Permits, mut in_slot: Self::Permits) {
-        B::add(&mut permits.before, mem::take(&mut in_slot.before));
-        if let Some(permit) = in_slot.last.take() {
-            permits.last = Some(permit);
+        B::add(&mut permits.first, mem::take(&mut in_slot.first));
+        if let Some(permit) = in_slot.second.take() {
+            permits.second = Some(permit);
         }
     }
 
     fn started(&self, permits: &mut Self::Permits) {
-        self.before.started(&mut permits.before);
-        if let Some(permit) = &mut permits.last {
+        self.before.started(&mut permits.first);
+        if let Some(permit) = &mut permits.second {
             self.last.started(permit);
         }
-    }
-}
-
-/// The permits `P` of the first limiters, and the permit `Q` of the last limiter. The drop releases the permits in this order,
-/// also if the release of a permit panics.
-#[derive(Debug)]
-pub struct ChainPermits<P: Default, Q> {
-    before: P,
-    last: Option<Q>,
-}
-
-impl<P: Default, Q> Default for ChainPermits<P, Q> {
-    fn default() -> Self {
-        Self { before: P::default(), last: None }
-    }
-}
-
-impl<P: Default, Q> Drop for ChainPermits<P, Q> {
-    #[inline]
-    fn drop(&mut self) {
-        let Self { before, last } = self;
-        drop_in_order(|| drop(mem::take(before)), || drop(last.take()));
-    }
-}
-
-pin_project! {
-    /// Acquires the permits of the first limiters, and then the permit of the last limiter.
-    ///
-    /// A completed future is dropped before its permit moves on, so a panic of the drop does not lose the permit.
-    struct AcquireChain<F, P, G> {
-        // `None` once completed.
-        #[pin]
-        before: Option<F>,
-        // The output of `before`.
-        permits: P,
-        // `None` without a permit of the last limiter.
-        #[pin]
-        last: Option<G>,
-    }
-
-    impl<F, P, G> PinnedDrop for AcquireChain<F, P, G> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            let (mut before, mut last) = (this.before, this.last);
-            if before.is_some() || last.is_some() {
-                drop_in_order(|| before.set(None), || last.set(None));
-            }
-        }
-    }
-}
-
-impl<F, P, G, Q> Future for AcquireChain<F, P, G>
-where
-    F: Future<Output = anyhow::Result<P>>,
-    P: Default,
-    G: Future<Output = anyhow::Result<Q>>,
-{
-    type Output = anyhow::Result<ChainPermits<P, Q>>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(before) = this.before.as_mut().as_pin_mut() {
-            let permits = ready!(before.poll(cx));
-            this.before.set(None);
-            *this.permits = permits?;
-        }
-        let mut permits = ChainPermits { before: P::default(), last: None };
-        if let Some(last) = this.last.as_mut().as_pin_mut() {
-            let permit = ready!(last.poll(cx));
-            this.last.set(None);
-            permits.last = Some(permit?);
-        }
-        permits.before = mem::take(this.permits);
-        Poll::Ready(Ok(permits))
     }
 }

@@ -1,9 +1,9 @@
 //! The trait of limiters, with its contract, and pairs of limiters.
 
-use std::future::{Future, poll_fn, ready};
-use std::pin::pin;
+use std::future::{Future, ready};
 use std::sync::Arc;
-use std::task::Poll;
+
+use super::both::{AcquireBoth, BothPermits, Order};
 
 /// A limit in addition to the number of jobs at once: permits, a rate, an order for equal keys, bytes in memory.
 ///
@@ -200,7 +200,7 @@ where
     A: Limiter<In>,
     B: Limiter<In>,
 {
-    type Permit = (A::Permit, B::Permit);
+    type Permit = BothPermits<Option<A::Permit>, Option<B::Permit>>;
 
     const PER_ITEM: bool = A::PER_ITEM || B::PER_ITEM;
 
@@ -208,34 +208,18 @@ where
         &self,
         item: &In,
     ) -> impl Future<Output = anyhow::Result<Self::Permit>> + Send + 'static + use<A, B, In> {
-        let (first, second) = (self.0.acquire(item), self.1.acquire(item));
-        async move {
-            if B::PER_ITEM && !A::PER_ITEM {
-                let second = finish(second).await?;
-                Ok((finish(first).await?, second))
-            } else {
-                Ok((finish(first).await?, finish(second).await?))
-            }
-        }
+        let order = if B::PER_ITEM && !A::PER_ITEM { Order::SecondFirst } else { Order::FirstSecond };
+        AcquireBoth::new(self.0.acquire(item), Some(self.1.acquire(item)), order)
     }
 
     fn started(&self, permit: &mut Self::Permit) {
-        self.0.started(&mut permit.0);
-        self.1.started(&mut permit.1);
+        if let Some(first) = &mut permit.first {
+            self.0.started(first);
+        }
+        if let Some(second) = &mut permit.second {
+            self.1.started(second);
+        }
     }
-}
-
-/// Waits for the future of a permit, and drops the future before the permit moves on. With `future.await`, a panic of the drop
-/// would lose the permit: the compiler does not drop the output of an expression if a destructor of the expression panics.
-pub(super) async fn finish<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(Some(future));
-    let output = poll_fn(|cx| match future.as_mut().as_pin_mut() {
-        Some(future) => future.poll(cx),
-        None => Poll::Pending,
-    });
-    let output = output.await;
-    future.set(None);
-    output
 }
 
 /// The limit of the shared limiter.

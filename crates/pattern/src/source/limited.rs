@@ -10,9 +10,10 @@
 //!   worker that waits for the source. The source stores the waker of that worker under the lock of the list, and only if
 //!   the list is empty.
 //! - A held item whose future is woken is polled before later items are taken.
+//! - A batch with an item ends at the portion of the first item that is held. Without an item, the source looks ahead.
 //! - No future, permit or waker is polled, dropped or woken under the lock.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::mem;
@@ -29,7 +30,7 @@ use crate::item::{Item, ItemBatch};
 use crate::limiter::{Admitted, Refusal};
 use crate::upstream::Links;
 use crate::util::mutex::Mutex;
-use crate::util::panic::{Payload, catch, poll_then_drop};
+use crate::util::panic::{Payload, catch, start_then_poll};
 use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The most places that the source keeps for later items while no item is held.
@@ -255,7 +256,7 @@ where
         if place.item.is_none() || place.future.is_none() {
             return None;
         }
-        let polled = poll_future(place.future.as_mut(), &mut Context::from_waker(&place.waker));
+        let polled = poll_future(place.future.as_mut(), |_| (), &mut Context::from_waker(&place.waker));
         let Poll::Ready(acquired) = polled else { return None };
         let Item { position, value } = self.held.release(at)?;
         Some(Item { position, value: Admitted::with(value, acquired) })
@@ -287,18 +288,13 @@ where
     /// Acquires the permits of an item; returns `None` if the item is held.
     fn admit(&mut self, item: Item<In>) -> Option<Item<Admitted<In, P>>> {
         let Item { position, value } = item;
-        let Some(acquire) = &self.acquire else { return Some(Item { position, value: Admitted::new(value) }) };
-        let future = match catch(|| acquire(&value)) {
-            Ok(future) => future,
-            Err(payload) => {
-                let refused = Err(refuse(Err(payload), Vec::new()));
-                return Some(Item { position, value: Admitted::with(value, refused) });
-            }
+        let Some(acquire) = &self.acquire else {
+            return Some(Item { position, value: Admitted::new(value) });
         };
         let place = self.held.next_place(&self.woken);
-        place.future.set(Some(future));
         place.held_waker.number.store(position.seq, Ordering::Relaxed);
-        match poll_future(place.future.as_mut(), &mut Context::from_waker(&place.waker)) {
+        let start = |mut future: Pin<&mut Option<F>>| future.set(Some(acquire(&value)));
+        match poll_future(place.future.as_mut(), start, &mut Context::from_waker(&place.waker)) {
             Poll::Ready(acquired) => Some(Item { position, value: Admitted::with(value, acquired) }),
             Poll::Pending => {
                 self.held.hold(Item { position, value });
@@ -319,29 +315,34 @@ fn without_budget(f: impl FnOnce()) {
     let _ = call.poll(&mut Context::from_waker(Waker::noop()));
 }
 
-/// Polls the future of a permit, and drops the completed future.
+/// Polls the future of a permit, after a call of `start`, and drops the completed future.
+#[inline]
 fn poll_future<F, P>(
     future: Pin<&mut Option<F>>,
+    start: impl FnOnce(Pin<&mut Option<F>>),
     cx: &mut Context<'_>,
 ) -> Poll<Result<P, Box<Refusal>>>
 where
     F: Future<Output = anyhow::Result<P>>,
 {
-    let later = RefCell::new(Vec::new());
-    let polled = poll_then_drop(future, cx, |payload| later.borrow_mut().push(payload));
-    let later = later.into_inner();
+    let later = Cell::new(None);
+    let polled = start_then_poll(future, start, cx, |payload| {
+        let mut payloads: Vec<Payload> = later.take().unwrap_or_default();
+        payloads.push(payload);
+        later.set(Some(payloads));
+    });
     match polled {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(Ok(permits))) => Poll::Ready(Ok(permits)),
-        Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(refuse(Ok(error), later))),
-        Err(payload) => Poll::Ready(Err(refuse(Err(payload), later))),
+        Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(refuse(Ok(error), later.take()))),
+        Err(payload) => Poll::Ready(Err(refuse(Err(payload), later.take()))),
     }
 }
 
 #[cold]
 #[allow(clippy::unnecessary_box_returns, reason = "a refusal is rare, and stays in its box until the job")]
-fn refuse(cause: Result<anyhow::Error, Payload>, later: Vec<Payload>) -> Box<Refusal> {
-    Box::new(Refusal { cause, later })
+fn refuse(cause: Result<anyhow::Error, Payload>, later: Option<Vec<Payload>>) -> Box<Refusal> {
+    Box::new(Refusal { cause, later: later.unwrap_or_default() })
 }
 
 impl<In, P, A, F> PollSource<Admitted<In, P>> for LimitedSource<In, A, F>

@@ -110,7 +110,22 @@ pub(crate) fn message_of(payload: Payload) -> String {
 /// returned a value and panics in its drop counts as panicked: the payload is returned as `Err`.
 #[inline]
 pub(crate) fn poll_then_drop<F, T, E>(
+    future: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+    also: impl Fn(Payload),
+) -> Result<Poll<Result<T, E>>, Payload>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    start_then_poll(future, |_| (), cx, also)
+}
+
+/// Calls `start`, which stores a future, and then does the same as [`poll_then_drop`]. A panic of `start` counts as a panic
+/// of the future.
+#[inline]
+pub(crate) fn start_then_poll<F, T, E>(
     mut future: Pin<&mut Option<F>>,
+    start: impl FnOnce(Pin<&mut Option<F>>),
     cx: &mut Context<'_>,
     also: impl Fn(Payload),
 ) -> Result<Poll<Result<T, E>>, Payload>
@@ -118,8 +133,9 @@ where
     F: Future<Output = Result<T, E>>,
 {
     let mut completed = None;
-    // The poll and the drop share a catch: a second catch would cost as much as an empty future.
+    // The start, the poll and the drop share a catch: a further catch would cost as much as an empty future.
     let polled = catch(|| {
+        start(future.as_mut());
         let running = future.as_mut().as_pin_mut().expect("not polled after completion");
         completed = Some(ready!(running.poll(cx)));
         future.set(None);

@@ -733,3 +733,51 @@ async fn permit_of_a_future_that_panics_in_its_drop_is_back() {
         assert_eq!(all.map(|limiter| limiter.permits.available_permits()), [50; 4], "a permit is lost");
     }
 }
+
+/// The drops of both permits of an item panic, in a chain and in a pair. Without a catch of each, the process aborts.
+#[tokio::test]
+async fn permits_that_panic_in_their_drops_are_one_failure() {
+    let faulty = || Faulty { kind: Kind::PanicInDropOfPermit, ..Faulty::default() };
+    let pair = Arc::new((faulty(), faulty()));
+    let limits = LimitedBy::new(LimitedBy::new(LimitedBy::new((), &faulty()), &faulty()), &pair);
+    let settings = Settings::new("faulty", 3).on_failure(OnFailure::Continue);
+    let job = Arc::new(|n| async move { Ok(n) });
+    let run = Run::spawn_limited(Scope::default(), Source::new(0..100), settings, &limits, job);
+    let (outcomes, report) = run.outcomes().await;
+    let failures = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+    assert_eq!((report.last().succeeded, report.last().panicked, failures), (90, 10, 10), "{report}");
+}
+
+/// Waits forever. The drop of the future panics.
+#[derive(Clone)]
+struct Stuck;
+
+impl Limiter<u32> for Stuck {
+    type Permit = ();
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, _: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
+        let bomb = Bomb("in the drop of the wait");
+        async move {
+            let _bomb = bomb;
+            pending().await
+        }
+    }
+}
+
+/// The drops of both futures of an item panic, in a chain and in a pair, as the run is cancelled.
+#[tokio::test]
+async fn waits_that_panic_in_their_drops_end_with_the_run() {
+    let pair = Arc::new((Stuck, Stuck));
+    let limits = LimitedBy::new(LimitedBy::new(LimitedBy::new((), &Stuck), &Stuck), &pair);
+    let scope = Scope::default();
+    let job = Arc::new(|n: u32| async move { Ok(n) });
+    let settings = Settings::new("stuck", 2).capacity(8);
+    let run = Run::spawn_limited(scope.clone(), Source::new(0..10), settings, &limits, job);
+    settle().await;
+    scope.cancel();
+    let (outcomes, report) = run.outcomes().await;
+    assert_eq!((report.last().taken, report.last().never_started), (10, 10), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("in the drop of the wait"), "{text}, {} outcomes", outcomes.len());
+}
