@@ -51,6 +51,13 @@ async fn gradient_at_a_slower_server_finds_the_slots() {
     assert_near(mean(&seen, Duration::from_secs(120)), 10.0);
 }
 
+/// Sends a request without a run.
+async fn one(limit: &Adaptive, server: &Server) {
+    let attempt = limit.attempt();
+    server.serve(0).await.unwrap();
+    attempt.complete(Outcome::Succeeded);
+}
+
 /// Two requests at once never raise the limit above twice their number plus one.
 #[tokio::test(start_paused = true)]
 async fn limit_of_an_idle_run_does_not_drift() {
@@ -62,12 +69,6 @@ async fn limit_of_an_idle_run_does_not_drift() {
             tokio::join!(one(&limit, &server), one(&limit, &server));
         }
         assert!(limit.limit().get() <= 5, "{limit:?}");
-    }
-
-    async fn one(limit: &Adaptive, server: &Server) {
-        let attempt = limit.attempt();
-        server.serve(0).await.unwrap();
-        attempt.complete(Outcome::Succeeded);
     }
 }
 

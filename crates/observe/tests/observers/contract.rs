@@ -128,7 +128,13 @@ async fn start_is_after_the_wait() {
         assert!(calls.iter().any(|call| call == expected), "{expected}: {calls:?}");
     }
 
-    let slow = resource_fn(|| async { Ok(sleep(SECOND).await) }, |(), _| async { Ok(()) });
+    let slow = resource_fn(
+        || async {
+            sleep(SECOND).await;
+            Ok(())
+        },
+        |(), _| async { Ok(()) },
+    );
     let with = WithResource::new(1, slow, |(_, n): (_, u64)| nap(n));
     with.observed(log.clone()).run([0]).collect().await.unwrap();
     let calls = log.take();

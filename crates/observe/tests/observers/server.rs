@@ -49,15 +49,14 @@ pub async fn limits(limit: &Adaptive, server: Arc<Server>, requests: u64) -> Vec
     };
     let fanout = Fanout::new(limit.limit(), request).on_failure(OnFailure::Continue).observed(limit.clone());
     fanout.run(0..requests).finish().await;
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 /// Returns the mean of the limit over the time from `from` on.
 pub fn mean(limits: &[(Duration, usize)], from: Duration) -> f64 {
     let (mut total, mut time) = (0.0, 0.0);
     for pair in limits.windows(2).filter(|pair| pair[0].0 >= from) {
-        let span = (pair[1].0 - pair[0].0).as_secs_f64();
+        let span = pair[1].0.abs_diff(pair[0].0).as_secs_f64();
         total += span * f64::from(u32::try_from(pair[0].1).unwrap());
         time += span;
     }

@@ -1,9 +1,15 @@
 //! Runs that are merged: the report, the end of the taking, a drain and a stop reach every branch.
 
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::stream::poll_fn;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use towpath_pattern::{Kept, Run, Scope, Settings, Source, anyhow};
@@ -126,6 +132,61 @@ async fn stop_taking_ends_the_sources_next_to_a_run() {
     outputs.extend(rest_of(&kept, 20).await);
     outputs.sort_unstable();
     assert!(outputs.iter().zip(1_000..).all(|(item, expected)| *item == expected), "{outputs:?}");
+}
+
+/// The job of the first item of the channel waits for the error of the sender, so the receiver is dropped before the end.
+#[tokio::test(start_paused = true)]
+async fn channel_next_to_a_run_is_dropped_before_the_end() {
+    let scope = Scope::default();
+    let (sender, channel) = Source::channel(1);
+    let refused = Arc::new(Notify::new());
+    let notify = Arc::clone(&refused);
+    scope.spawn("sender", async move {
+        while sender.send(1_000).await.is_ok() {}
+        notify.notify_one();
+        Ok(())
+    });
+    let waits = AtomicBool::new(true);
+    let job = move |item: u64| {
+        let first = item == 1_000 && waits.swap(false, Ordering::Relaxed);
+        let refused = Arc::clone(&refused);
+        async move {
+            if first {
+                refused.notified().await;
+            }
+            Ok(item)
+        }
+    };
+    let upstream = Source::new(stage(&scope, "a", Source::new(0_u64..500)));
+    let mut run = run_in(&scope, Source::merge([channel, upstream]), Settings::new("all", 4), job);
+    run.next().await.expect("there is more").expect("no failure");
+    run.stop_taking();
+    timeout(Duration::from_secs(60), run.finish()).await.expect("the sender has an error");
+    scope.wait().await.expect("no failure");
+}
+
+/// The request comes while the merged source is polled, after the source has looked for a request. No other member wakes the
+/// source afterwards.
+#[tokio::test(start_paused = true)]
+async fn stop_taking_during_a_poll_of_a_source_is_seen() {
+    let scope = Scope::default();
+    let run = Arc::new(OnceLock::<Run<u64>>::new());
+    let called = Arc::clone(&run);
+    let (wake, woken) = oneshot::channel::<()>();
+    let mut woken = Some(woken);
+    let stops = poll_fn(move |cx| {
+        let is_woken = woken.as_mut().is_some_and(|woken| Pin::new(woken).poll(cx).is_ready());
+        if is_woken && let Some(run) = called.get() {
+            woken = None;
+            run.stop_taking();
+        }
+        Poll::<Option<u64>>::Pending
+    });
+    let upstream = Source::new(stage(&scope, "a", Source::new(0..0)));
+    assert!(run.set(stage(&scope, "all", Source::merge([upstream, Source::new(stops)]))).is_ok());
+    settle().await;
+    wake.send(()).expect("the source is open");
+    timeout(Duration::from_secs(60), scope.wait()).await.expect("the run ends").expect("no failure");
 }
 
 /// The rest of the sources comes back through the handle of the merged source, and runs again.
