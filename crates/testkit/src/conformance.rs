@@ -58,6 +58,7 @@ fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), S
 }
 
 fn breaks(forms: &[Tested], order: Order, check: &Check) -> Result<(), String> {
+    let forms = if check.is_alone { &forms[..1] } else { forms };
     for form in forms {
         if form.order() != order {
             let (subject, is) = (form.name(), form.order());

@@ -21,38 +21,35 @@ use crate::testable::{Testable, Tested};
 
 pub(crate) fn checks() -> Vec<Check> {
     vec![
-        Check::generated(
-            Law::Conservation,
-            "every_item_is_in_one_group_when_drained",
-            BOTH,
-            |tested, game| counted(tested, game, Stop::Drain),
-        )
+        Check::alone(Law::Conservation, "every_item_is_in_one_group_when_drained", BOTH, |tested, game| {
+            counted(tested, game, Stop::Drain)
+        })
         .weakened(Weakened::Wrapped),
-        Check::generated(
+        Check::alone(
             Law::Conservation,
             "every_item_is_in_one_group_of_a_drain_without_time",
             BOTH,
             |tested, game| counted(tested, game, Stop::DrainNow),
         )
         .weakened(Weakened::Wrapped),
-        Check::generated(
+        Check::alone(
             Law::Conservation,
             "every_item_is_in_one_group_of_a_run_that_stops_taking",
             BOTH,
             |tested, game| counted(tested, game, Stop::StopTaking),
         )
         .weakened(Weakened::Wrapped),
-        Check::generated(Law::Conservation, "a_watch_ends_with_the_counts_of_the_report", BOTH, watch),
-        Check::generated(Law::Progress, "a_drain_completes_every_started_job", BOTH, completes),
-        Check::generated(
+        Check::alone(Law::Conservation, "a_watch_ends_with_the_counts_of_the_report", BOTH, watch),
+        Check::alone(Law::Progress, "a_drain_completes_every_started_job", BOTH, completes),
+        Check::alone(
             Law::Progress,
             "a_run_that_stops_taking_yields_every_started_item",
             BOTH,
             yields_the_started,
         ),
-        Check::generated(Law::FirstCause, "first_returns_an_output_before_a_failure", BOTH, first),
-        Check::generated(Law::FirstCause, "the_failure_beyond_the_tolerated_stops_the_run", BOTH, tolerate),
-        Check::generated(Law::NoSilence, "for_each_passes_every_output_and_failure_on", BOTH, for_each),
+        Check::alone(Law::FirstCause, "first_returns_an_output_before_a_failure", BOTH, first),
+        Check::alone(Law::FirstCause, "the_failure_beyond_the_tolerated_stops_the_run", BOTH, tolerate),
+        Check::alone(Law::NoSilence, "for_each_passes_every_output_and_failure_on", BOTH, for_each),
         Check::new(Law::NoSilence, "every_call_of_a_service_has_its_own_reply", BOTH, serve),
     ]
 }
@@ -108,7 +105,9 @@ async fn yields_the_started(tested: Tested, game: Game) -> Outcome {
     let (outcomes, kept, items) = (played.yielded.len(), played.kept.len(), game.plans.len());
     let most = usize::from(game.stop_after) + game.case.bound() * tested.stages();
     if outcomes > most {
-        return Err(format!("{outcomes} outcomes were yielded, and {most} items could be taken before the stop"));
+        return Err(format!(
+            "{outcomes} outcomes were yielded, and {most} items could be taken before the stop"
+        ));
     }
     if outcomes + kept == items {
         Ok(())
