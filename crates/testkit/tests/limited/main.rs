@@ -7,6 +7,7 @@ mod hostile;
 mod kinds;
 mod observers;
 mod patterns;
+mod peak;
 mod wrappers;
 
 use std::collections::BTreeSet;

@@ -18,6 +18,7 @@ use crate::erased_job::{ErasedJob, keeping};
 use crate::features::Feature;
 use crate::kinds::{Kind, OfAny};
 use crate::observers::{Broken, Checking, Panicking};
+use crate::peak::{CountedJob, Peak};
 
 /// A pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -316,8 +317,18 @@ impl Composed {
                 limited_by!(ordered!(self, pattern), *limiters).then(self.pass(case)).boxed()
             }
             Form::SharedByStages => {
+                let peak = self.peak();
+                let job = CountedJob { job, peak: peak.clone() };
                 let pattern = ordered!(self, set!(self, case, adaptive, Pipeline::new(limit, job)));
-                let pass = self.pass(case);
+                let pass = move |output: Out| {
+                    let counted = peak.count();
+                    async move {
+                        let _counted = counted;
+                        Ok(output)
+                    }
+                };
+                let pass = Fanout::new(case.limit, pass).capacity(case.capacity).on_failure(case.on_failure);
+                let pass = ordered!(self, pass);
                 match *limiters {
                     [] => pattern.then(pass).boxed(),
                     [kind] if kind.is_per_item() => {
@@ -350,6 +361,11 @@ impl Composed {
         ordered!(self, pass.capacity(case.capacity).on_failure(case.on_failure))
     }
 
+    /// The jobs at once under the limiters of the subject.
+    fn peak(&self) -> Peak {
+        Peak::new(self.limiters().map(Kind::most).min().unwrap_or(usize::MAX), &self.broken)
+    }
+
     /// A single producer: several producers would send in any order, and the keys are positions in the queue. Two
     /// consecutive inputs could then have one key, and a job that waits for the next input would deadlock.
     fn queue<In, Out>(
@@ -369,6 +385,16 @@ impl Composed {
             queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
         });
         if self.form == Form::LimitedProducers {
+            // Several producers: no key is a position in the queue.
+            let peak = self.peak();
+            let producers = move |item: In, queue: QueueSender<In>| {
+                let counted = peak.count();
+                async move {
+                    let _counted = counted;
+                    queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+                }
+            };
+            let producers = ProducerConsumer::producers(case.limit, producers);
             return limited_by!(producers, *limiters, |producers| {
                 let pattern = set!(self, case, adaptive, producers.consumers(limit, job));
                 if by_priority { pattern.by_priority(|_| 0).boxed() } else { pattern.boxed() }
