@@ -205,8 +205,8 @@ impl Check {
         F: Fn(Tested, Game) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcome>,
     {
-        let half = |tested: &dyn Testable| games(tested) / 2;
-        Self { is_alone: true, ..Self::playing(half, law, promise, on, body) }
+        let fewer = |tested: &dyn Testable| (games(tested) / 2).max(GAMES_FEW);
+        Self { is_alone: true, ..Self::playing(fewer, law, promise, on, body) }
     }
 
     fn playing<F, Fut>(

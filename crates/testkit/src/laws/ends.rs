@@ -157,7 +157,11 @@ async fn first(tested: Tested, game: Game) -> Outcome {
 async fn tolerate(tested: Tested, game: Game) -> Outcome {
     const TOLERATED: usize = 2;
     let case = Case { on_failure: OnFailure::Tolerate(TOLERATED), ..game.case };
-    let game = Game { case, ..game };
+    let mut game = Game { case, ..game };
+    // Most games have fewer failures.
+    for plan in game.plans.iter_mut().skip(1).step_by(4) {
+        plan.end = End::Fail;
+    }
     let played = play(&*tested, &game, Stop::Never).await?;
     let fail = game.plans.iter().filter(|plan| plan.end != End::Succeed).count();
     if fail <= TOLERATED {

@@ -8,6 +8,7 @@ mod kinds;
 mod observers;
 mod patterns;
 mod peak;
+mod storage;
 mod wrappers;
 
 use std::collections::BTreeSet;
@@ -134,6 +135,7 @@ fn some() -> Vec<Composed> {
         feature(3, Chunks, PanickingObserver),
         feature(8, Merge, Adaptive),
         feature(2, Sending, Tolerate),
+        feature(5, Frontier, Chunks),
         Composed::new(Form::OF_LIMITERS[0], Part::Limiter(Resized), None),
         Composed::new(Form::OF_LIMITERS[1], Part::Limiter(PerKey), None),
     ]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use towpath_fanout::Fanout;
 use towpath_observe::Adaptive;
 use towpath_pattern::{
-    IntoJobLimit, Job, JobLimit, LiveLimit, Order, Pattern, PatternExt, Scope, Source, anyhow,
+    IntoJobLimit, Job, JobLimit, LiveLimit, Order, Pattern, PatternExt, Run, Scope, Source, anyhow,
 };
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, QueueSender, QueueTrySender};
@@ -123,6 +123,15 @@ impl Composed {
 
     fn limiters(&self) -> impl Iterator<Item = Kind> + use<> {
         self.parts().filter_map(|part| if let Part::Limiter(kind) = part { Some(kind) } else { None })
+    }
+
+    /// Returns the features of the source outside of a pattern, and behind these the features that return items to a source that was
+    /// kept before.
+    fn sources(&self) -> (Vec<Feature>, Vec<Feature>) {
+        let mut outside: Vec<_> = self.features().collect();
+        let last = outside.iter().rposition(|feature| feature.keeps_no_part()).map_or(0, |last| last + 1);
+        let inside = outside.split_off(last);
+        (outside, inside)
     }
 
     fn has(&self, feature: Feature) -> bool {
@@ -267,7 +276,8 @@ impl Subject for Composed {
     }
 
     fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
-        self.features().fold(source, |source, feature| feature.source(source))
+        let (features, _) = self.sources();
+        features.into_iter().fold(source, |source, feature| feature.source(source))
     }
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
@@ -283,14 +293,16 @@ impl Subject for Composed {
         let on_failure = self.features().fold(case.on_failure, |policy, feature| feature.on_failure(policy));
         let case = Case { on_failure, ..case };
         let pattern = self.stages_of(case, limit, adaptive, job);
-        self.features().fold(pattern, |pattern, feature| match feature {
+        let pattern = self.features().fold(pattern, |pattern, feature| match feature {
             Feature::FlatMap => {
                 let alone = Fanout::new(case.limit, |item: In| async move { Ok(vec![item]) });
                 let alone = alone.capacity(case.capacity).on_failure(case.on_failure);
                 ordered!(self, alone).then_each(pattern).boxed()
             }
             _ => pattern,
-        })
+        });
+        let (_, features) = self.sources();
+        FromSource { pattern, features }
     }
 }
 
@@ -413,6 +425,25 @@ impl Composed {
         let pattern = set!(self, case, adaptive, producers.consumers(limit, job));
         let pattern = if by_priority { pattern.by_priority(|_| 0) } else { pattern };
         limited_by!(pattern, *limiters)
+    }
+}
+
+/// A pattern that changes its source.
+struct FromSource<In, Out> {
+    pattern: Box<dyn Pattern<In, Out = Out>>,
+    features: Vec<Feature>,
+}
+
+impl<In: Send + 'static, Out: Send + 'static> Pattern<In> for FromSource<In, Out> {
+    type Out = Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
+        let input = self.features.iter().fold(input, |source, feature| feature.source(source));
+        self.pattern.start(input, scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        self.pattern.is_one_to_one()
     }
 }
 
