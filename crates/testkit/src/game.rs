@@ -39,7 +39,7 @@ pub(crate) enum Stop {
     Drop,
     Deadline,
     /// The run takes no more items, and the game continues.
-    StopTaking,
+    TakeNoMore,
     /// A drain with time for all jobs.
     Drain,
     /// A drain without time.
@@ -88,7 +88,7 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
                 Stop::Cancel => taken_from.cancel(),
                 Stop::CancelScope => scope.cancel(),
                 Stop::Drop => run = None,
-                Stop::StopTaking => taken_from.stop_taking(),
+                Stop::TakeNoMore => taken_from.stop_taking(),
                 Stop::Drain | Stop::DrainNow => {
                     let budget = if stop == Stop::Drain { ENOUGH } else { Duration::ZERO };
                     if let Some(run) = run.take() {

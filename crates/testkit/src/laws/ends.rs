@@ -36,7 +36,7 @@ pub(crate) fn checks() -> Vec<Check> {
             Law::Conservation,
             "every_item_is_in_one_group_of_a_run_that_stops_taking",
             BOTH,
-            |tested, game| counted(tested, game, Stop::StopTaking),
+            |tested, game| counted(tested, game, Stop::TakeNoMore),
         )
         .weakened(Weakened::Wrapped),
         Check::alone(Law::Conservation, "a_watch_ends_with_the_counts_of_the_report", BOTH, watch),
@@ -100,7 +100,7 @@ fn no_job_is_cancelled(tested: &dyn Testable, played: &Played) -> Outcome {
 /// Checks that every item is either yielded or returned.
 async fn yields_the_started(tested: Tested, game: Game) -> Outcome {
     let game = Game { case: game.case.going_on(), ..game };
-    let played = play(&*tested, &game, Stop::StopTaking).await?;
+    let played = play(&*tested, &game, Stop::TakeNoMore).await?;
     no_job_is_cancelled(&*tested, &played)?;
     let (outcomes, kept, items) = (played.yielded.len(), played.kept.len(), game.plans.len());
     let most = usize::from(game.stop_after) + game.case.bound() * tested.stages();

@@ -109,7 +109,10 @@ fn all() -> Vec<Composed> {
 
 /// Every kind of limiter, every feature, and every pattern.
 fn some() -> Vec<Composed> {
-    use Feature::*;
+    use Feature::{
+        Adaptive, Chunks, FlatMap, Frontier, Hedge, KeepInput, Merge, Observer, PanickingObserver, Priority,
+        Retry, Sending, Service, Timeout, Tolerate,
+    };
     use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Resized, Semaphore, Weighted};
     let limiters = [
         (PerKey, None),

@@ -78,7 +78,7 @@ impl RunObserver for CheckingRun {
         let (before, left) =
             (self.ended.fetch_add(1, Ordering::SeqCst), self.in_stage.load(Ordering::SeqCst));
         if before > 0 || left > 0 {
-            self.broken.push(format!("the run ended {} times before, with {left} items left", before));
+            self.broken.push(format!("the run ended {before} times before, with {left} items left"));
         }
     }
 }
