@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// The jobs that the limiters of a subject allow at once, and the time that a start may wait.
+/// The jobs that the limiters and features of a subject allow at once, and the time that a start may wait.
 ///
-/// Not for a subject without limiters: the default of [`Subject::allowed`](crate::Subject::allowed) weakens no check.
+/// Not for a subject without limiters and wrappers: the default of [`Subject::allowed`](crate::Subject::allowed) weakens no check.
 ///
 /// The checks in the table of the README have a weakened form: they use [`at_once`](Self::at_once) in place of the limit, and
 /// add the [`delay`](Self::delay) to every expected time. All further checks are the same for all subjects.
@@ -28,6 +28,7 @@ use std::time::Duration;
 /// assert_eq!(weights.and(one_by_one), one_by_one);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "statements that do not depend on each other")]
 pub struct Allowed {
     pub(crate) at_once: usize,
     pub(crate) at_most: usize,

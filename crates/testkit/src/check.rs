@@ -122,6 +122,8 @@ pub(crate) struct Check {
     applies: fn(&dyn Testable) -> bool,
     /// The form of the check for a subject with limiters, if the form is weaker.
     pub(crate) weakened: Option<Weakened>,
+    /// The check is made of the subject alone, and not of its chains.
+    pub(crate) is_alone: bool,
     body: Arc<Body>,
 }
 
@@ -157,7 +159,15 @@ impl Check {
             let broken = body(tested, runtime).err();
             broken.map(|what| Violation { law, what }).into_iter().collect()
         };
-        Self { law: Some(law), promise, on, applies: |_| true, weakened: None, body: Arc::new(body) }
+        Self {
+            law: Some(law),
+            promise,
+            on,
+            applies: |_| true,
+            weakened: None,
+            is_alone: false,
+            body: Arc::new(body),
+        }
     }
 
     /// Creates a check of all laws at every poll.
@@ -169,11 +179,43 @@ impl Check {
         let body = move |tested: &Tested, runtime: &tokio::runtime::Runtime| {
             runtime.block_on(body(Arc::clone(tested)))
         };
-        Self { law: None, promise, on: STEPPED, applies: |_| true, weakened: None, body: Arc::new(body) }
+        Self {
+            law: None,
+            promise,
+            on: STEPPED,
+            applies: |_| true,
+            weakened: None,
+            is_alone: false,
+            body: Arc::new(body),
+        }
     }
 
     /// Creates a check that plays many generated games.
     pub(crate) fn generated<F, Fut>(law: Law, promise: &'static str, on: &'static [Runtime], body: F) -> Self
+    where
+        F: Fn(Tested, Game) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcome>,
+    {
+        Self::playing(games, law, promise, on, body)
+    }
+
+    /// Creates a check that plays fewer generated games, and of the subject alone.
+    pub(crate) fn alone<F, Fut>(law: Law, promise: &'static str, on: &'static [Runtime], body: F) -> Self
+    where
+        F: Fn(Tested, Game) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcome>,
+    {
+        let fewer = |tested: &dyn Testable| (games(tested) / 2).max(GAMES_FEW);
+        Self { is_alone: true, ..Self::playing(fewer, law, promise, on, body) }
+    }
+
+    fn playing<F, Fut>(
+        games: fn(&dyn Testable) -> u32,
+        law: Law,
+        promise: &'static str,
+        on: &'static [Runtime],
+        body: F,
+    ) -> Self
     where
         F: Fn(Tested, Game) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcome>,
@@ -183,7 +225,7 @@ impl Check {
                 let outcome = runtime.block_on(body(Arc::clone(tested), game));
                 outcome.map_err(TestCaseError::fail)
             };
-            match runner(&**tested).run(&game::games(), play) {
+            match runner(games(&**tested)).run(&game::games(), play) {
                 Ok(()) => Ok(()),
                 Err(TestError::Fail(reason, game)) => {
                     Err(format!("{reason} (with {game}{})", environment::seeded()))
@@ -222,12 +264,16 @@ impl Check {
     }
 }
 
-fn runner(tested: &dyn Testable) -> TestRunner {
-    let cases = match (tested.plays_many(), tested.is_one_of_many()) {
+/// Returns the number of games of a generated check.
+fn games(tested: &dyn Testable) -> u32 {
+    match (tested.plays_many(), tested.is_one_of_many()) {
         (true, _) => GAMES_LONG,
         (false, true) => GAMES_FEW,
         (false, false) => GAMES,
-    };
+    }
+}
+
+fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
     // XorShift, since the games are many and small: ChaCha took a sixth of the time of all tests.
     let rng = match environment::seed() {

@@ -58,6 +58,7 @@ fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), S
 }
 
 fn breaks(forms: &[Tested], order: Order, check: &Check) -> Result<(), String> {
+    let forms = if check.is_alone { &forms[..1] } else { forms };
     for form in forms {
         if form.order() != order {
             let (subject, is) = (form.name(), form.order());
@@ -209,7 +210,8 @@ mod tests {
         let row = |check: &Check| Some(format!("| `{}` | {} |", check.name(), form(check.weakened?)));
         let expected: BTreeSet<_> = checks().filter_map(|check| row(&check)).collect();
         let readme = include_str!("../README.md");
-        let listed = readme.lines().filter(|line| line.starts_with("| `") && line.contains("::"));
+        let is_row = |line: &&str| line.split('`').nth(1).is_some_and(|name| name.contains("::"));
+        let listed = readme.lines().filter(|line| line.starts_with("| `") && is_row(line));
         let listed: BTreeSet<_> = listed.map(str::to_owned).collect();
         assert_eq!(listed, expected, "left: the rows of the README, right: the weakened checks");
     }

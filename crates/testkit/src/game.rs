@@ -16,6 +16,9 @@ use crate::testable::Testable;
 /// The largest number of items in the description of a game.
 const MOST_DESCRIBED: usize = 6;
 
+/// The budget of a drain with time for all jobs.
+const ENOUGH: Duration = Duration::from_secs(3_600);
+
 /// The settings of a pattern and of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Game {
@@ -35,6 +38,12 @@ pub(crate) enum Stop {
     CancelScope,
     Drop,
     Deadline,
+    /// The run takes no more items, and the game continues.
+    TakeNoMore,
+    /// A drain with time for all jobs.
+    Drain,
+    /// A drain without time.
+    DrainNow,
 }
 
 /// The observations of a game.
@@ -71,7 +80,7 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
 
     let mut run = Some(pattern.start(supplied.source, scope.clone()));
     let (mut yielded, mut live) = (Vec::new(), Vec::new());
-    let mut ended_at_stop = 0;
+    let (mut ended_at_stop, mut report) = (0, None);
     while let Some(taken_from) = &mut run {
         if yielded.len() == usize::from(game.stop_after) {
             ended_at_stop = ledger.seen().ended.len();
@@ -79,6 +88,13 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
                 Stop::Cancel => taken_from.cancel(),
                 Stop::CancelScope => scope.cancel(),
                 Stop::Drop => run = None,
+                Stop::TakeNoMore => taken_from.stop_taking(),
+                Stop::Drain | Stop::DrainNow => {
+                    let budget = if stop == Stop::Drain { ENOUGH } else { Duration::ZERO };
+                    if let Some(run) = run.take() {
+                        report = Some(soon("the end of the drain", run.drain(budget)).await?);
+                    }
+                }
                 Stop::Never | Stop::Deadline => {}
             }
         }
@@ -92,7 +108,6 @@ pub(crate) async fn play(tested: &dyn Testable, game: &Game, stop: Stop) -> Resu
     }
 
     let left_at_end = ledger.seen().live;
-    let mut report = None;
     if let Some(mut run) = run {
         if run.next().await.is_some() {
             return Err("an output came after the end; a run is fused".to_owned());

@@ -1,8 +1,9 @@
-//! The checks of the nine laws, with a file for every law.
+//! The checks of the nine laws, with a file for every law, and a file for the further ends of a run.
 
 pub(crate) mod bounds;
 mod cancellation;
 pub(crate) mod conservation;
+mod ends;
 pub(crate) mod first_cause;
 mod no_added_wait;
 mod no_silence;
@@ -24,6 +25,7 @@ pub(crate) fn checks() -> Vec<Check> {
         cancellation::checks(),
         order::checks(),
         no_added_wait::checks(),
+        ends::checks(),
     ]
     .into_iter()
     .flatten()

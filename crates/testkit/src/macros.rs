@@ -181,7 +181,11 @@ macro_rules! __checks {
                 every_item_is_in_one_group_when_the_deadline_passes
                 items_never_started_return_to_the_source
                 the_counts_add_up_at_every_moment
-                the_counts_of_an_idle_run_are_exact;
+                the_counts_of_an_idle_run_are_exact
+                every_item_is_in_one_group_when_drained
+                every_item_is_in_one_group_of_a_drain_without_time
+                every_item_is_in_one_group_of_a_run_that_stops_taking
+                a_watch_ends_with_the_counts_of_the_report;
             bounds:
                 never_more_jobs_than_the_limit
                 never_more_items_in_a_stage_than_its_bound
@@ -206,7 +210,9 @@ macro_rules! __checks {
                 two_stages_under_one_semaphore_finish
                 a_job_that_waits_for_a_later_one_finishes
                 the_next_item_may_wait_for_the_last_output
-                an_empty_source_ends;
+                an_empty_source_ends
+                a_drain_completes_every_started_job
+                a_run_that_stops_taking_yields_every_started_item;
             first_cause:
                 the_failure_yielded_last_is_the_first
                 the_failure_yielded_last_is_no_cancellation
@@ -218,7 +224,9 @@ macro_rules! __checks {
                 a_panic_in_the_drop_of_a_job_masks_nothing
                 a_failure_of_the_source_comes_after_its_items
                 a_cancellation_names_its_cause
-                a_passed_deadline_is_reported_as_a_deadline;
+                a_passed_deadline_is_reported_as_a_deadline
+                first_returns_an_output_before_a_failure
+                the_failure_beyond_the_tolerated_stops_the_run;
             no_silence:
                 every_failure_is_reported_once
                 every_failure_is_reported_once_when_cancelled
@@ -231,7 +239,9 @@ macro_rules! __checks {
                 a_failure_not_taken_is_in_the_report
                 a_failure_of_a_dropped_run_is_reported_by_the_scope
                 a_failure_of_a_drop_is_reported_by_the_scope
-                a_runtime_that_shuts_down_ends_the_run_as_cancelled;
+                a_runtime_that_shuts_down_ends_the_run_as_cancelled
+                for_each_passes_every_output_and_failure_on
+                every_call_of_a_service_has_its_own_reply;
             cancellation:
                 a_cancelled_scope_stops_every_job
                 a_cancelled_parent_scope_stops_every_job

@@ -88,6 +88,16 @@ impl Kind {
         }
     }
 
+    /// Returns the largest number of jobs at once, in all stages that share the limiter.
+    pub const fn most(self) -> usize {
+        match self {
+            Self::PerKey | Self::Semaphore | Self::Resized => 2,
+            Self::Weighted | Self::ResizedWeights | Self::Own => 3,
+            Self::HotKey => 1,
+            _ => usize::MAX,
+        }
+    }
+
     pub const fn is_per_item(self) -> bool {
         !matches!(self, Self::Rate | Self::Semaphore | Self::Resized | Self::Generous)
     }

@@ -7,6 +7,8 @@ mod hostile;
 mod kinds;
 mod observers;
 mod patterns;
+mod peak;
+mod storage;
 mod wrappers;
 
 use std::collections::BTreeSet;
@@ -107,7 +109,10 @@ fn all() -> Vec<Composed> {
 
 /// Every kind of limiter, every feature, and every pattern.
 fn some() -> Vec<Composed> {
-    use Feature::*;
+    use Feature::{
+        Adaptive, Chunks, FlatMap, Frontier, Hedge, KeepInput, Merge, Observer, PanickingObserver, Priority,
+        Retry, Sending, Service, Timeout, Tolerate,
+    };
     use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Resized, Semaphore, Weighted};
     let limiters = [
         (PerKey, None),
@@ -133,6 +138,7 @@ fn some() -> Vec<Composed> {
         feature(3, Chunks, PanickingObserver),
         feature(8, Merge, Adaptive),
         feature(2, Sending, Tolerate),
+        feature(5, Frontier, Chunks),
         Composed::new(Form::OF_LIMITERS[0], Part::Limiter(Resized), None),
         Composed::new(Form::OF_LIMITERS[1], Part::Limiter(PerKey), None),
     ]);

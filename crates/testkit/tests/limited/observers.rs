@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use towpath_pattern::{Ended, ItemInfo, Observer, Outcome, RunInfo, RunObserver};
 
-/// The observations against the contract of an observer, of all runs of a subject.
+/// The observations against the contract of an observer or of a limiter, of all runs of a subject.
 #[derive(Clone, Debug, Default)]
 pub struct Broken(Arc<Mutex<Vec<String>>>);
 
 impl Broken {
-    fn push(&self, what: String) {
+    pub fn push(&self, what: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
@@ -78,7 +78,7 @@ impl RunObserver for CheckingRun {
         let (before, left) =
             (self.ended.fetch_add(1, Ordering::SeqCst), self.in_stage.load(Ordering::SeqCst));
         if before > 0 || left > 0 {
-            self.broken.push(format!("the run ended {} times before, with {left} items left", before));
+            self.broken.push(format!("the run ended {before} times before, with {left} items left"));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use towpath_fanout::Fanout;
 use towpath_observe::Adaptive;
 use towpath_pattern::{
-    IntoJobLimit, Job, JobLimit, LiveLimit, Order, Pattern, PatternExt, Scope, Source, anyhow,
+    IntoJobLimit, Job, JobLimit, LiveLimit, Order, Pattern, PatternExt, Run, Scope, Source, anyhow,
 };
 use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, QueueSender, QueueTrySender};
@@ -18,6 +18,7 @@ use crate::erased_job::{ErasedJob, keeping};
 use crate::features::Feature;
 use crate::kinds::{Kind, OfAny};
 use crate::observers::{Broken, Checking, Panicking};
+use crate::peak::{CountedJob, Peak};
 
 /// A pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,15 @@ impl Composed {
 
     fn limiters(&self) -> impl Iterator<Item = Kind> + use<> {
         self.parts().filter_map(|part| if let Part::Limiter(kind) = part { Some(kind) } else { None })
+    }
+
+    /// Returns the features of the source outside of a pattern, and behind these the features that return items to a source that was
+    /// kept before.
+    fn sources(&self) -> (Vec<Feature>, Vec<Feature>) {
+        let mut outside: Vec<_> = self.features().collect();
+        let last = outside.iter().rposition(|feature| feature.keeps_no_part()).map_or(0, |last| last + 1);
+        let inside = outside.split_off(last);
+        (outside, inside)
     }
 
     fn has(&self, feature: Feature) -> bool {
@@ -266,7 +276,8 @@ impl Subject for Composed {
     }
 
     fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
-        self.features().fold(source, |source, feature| feature.source(source))
+        let (features, _) = self.sources();
+        features.into_iter().fold(source, |source, feature| feature.source(source))
     }
 
     fn pattern<In, J>(&self, case: Case, job: J) -> impl Pattern<In, Out = J::Out> + 'static
@@ -282,14 +293,16 @@ impl Subject for Composed {
         let on_failure = self.features().fold(case.on_failure, |policy, feature| feature.on_failure(policy));
         let case = Case { on_failure, ..case };
         let pattern = self.stages_of(case, limit, adaptive, job);
-        self.features().fold(pattern, |pattern, feature| match feature {
+        let pattern = self.features().fold(pattern, |pattern, feature| match feature {
             Feature::FlatMap => {
                 let alone = Fanout::new(case.limit, |item: In| async move { Ok(vec![item]) });
                 let alone = alone.capacity(case.capacity).on_failure(case.on_failure);
                 ordered!(self, alone).then_each(pattern).boxed()
             }
             _ => pattern,
-        })
+        });
+        let (_, features) = self.sources();
+        FromSource { pattern, features }
     }
 }
 
@@ -316,8 +329,18 @@ impl Composed {
                 limited_by!(ordered!(self, pattern), *limiters).then(self.pass(case)).boxed()
             }
             Form::SharedByStages => {
+                let peak = self.peak();
+                let job = CountedJob { job, peak: peak.clone() };
                 let pattern = ordered!(self, set!(self, case, adaptive, Pipeline::new(limit, job)));
-                let pass = self.pass(case);
+                let pass = move |output: Out| {
+                    let counted = peak.count();
+                    async move {
+                        let _counted = counted;
+                        Ok(output)
+                    }
+                };
+                let pass = Fanout::new(case.limit, pass).capacity(case.capacity).on_failure(case.on_failure);
+                let pass = ordered!(self, pass);
                 match *limiters {
                     [] => pattern.then(pass).boxed(),
                     [kind] if kind.is_per_item() => {
@@ -350,6 +373,11 @@ impl Composed {
         ordered!(self, pass.capacity(case.capacity).on_failure(case.on_failure))
     }
 
+    /// The jobs at once under the limiters of the subject.
+    fn peak(&self) -> Peak {
+        Peak::new(self.limiters().map(Kind::most).min().unwrap_or(usize::MAX), &self.broken)
+    }
+
     /// A single producer: several producers would send in any order, and the keys are positions in the queue. Two
     /// consecutive inputs could then have one key, and a job that waits for the next input would deadlock.
     fn queue<In, Out>(
@@ -369,6 +397,16 @@ impl Composed {
             queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
         });
         if self.form == Form::LimitedProducers {
+            // Several producers: no key is a position in the queue.
+            let peak = self.peak();
+            let producers = move |item: In, queue: QueueSender<In>| {
+                let counted = peak.count();
+                async move {
+                    let _counted = counted;
+                    queue.send(item).await.map_err(|_| anyhow::anyhow!("the queue is closed"))
+                }
+            };
+            let producers = ProducerConsumer::producers(case.limit, producers);
             return limited_by!(producers, *limiters, |producers| {
                 let pattern = set!(self, case, adaptive, producers.consumers(limit, job));
                 if by_priority { pattern.by_priority(|_| 0).boxed() } else { pattern.boxed() }
@@ -387,6 +425,25 @@ impl Composed {
         let pattern = set!(self, case, adaptive, producers.consumers(limit, job));
         let pattern = if by_priority { pattern.by_priority(|_| 0) } else { pattern };
         limited_by!(pattern, *limiters)
+    }
+}
+
+/// A pattern that changes its source.
+struct FromSource<In, Out> {
+    pattern: Box<dyn Pattern<In, Out = Out>>,
+    features: Vec<Feature>,
+}
+
+impl<In: Send + 'static, Out: Send + 'static> Pattern<In> for FromSource<In, Out> {
+    type Out = Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
+        let input = self.features.iter().fold(input, |source, feature| feature.source(source));
+        self.pattern.start(input, scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        self.pattern.is_one_to_one()
     }
 }
 

@@ -35,9 +35,9 @@ pub fn timeout<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
 
 /// Two attempts: the first fails before the job, and a failure of the job itself is not retried.
 pub fn retry<In: Clone + Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
-    let at_once = ConstantBuilder::new().with_delay(Duration::ZERO).with_max_times(1);
+    let at_once = ConstantBuilder::new().with_delay(Duration::ZERO).with_max_times(3);
     let attempts = OneJob { job, attempt: Which::Second };
-    let attempts = attempts.retry(at_once).without_jitter().when(|error| error.is::<TryAgain>());
+    let attempts = attempts.retry(at_once).without_jitter().when(anyhow::Error::is::<TryAgain>);
     ErasedJob::new(Attempted(attempts))
 }
 
