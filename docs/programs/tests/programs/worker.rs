@@ -113,8 +113,9 @@ async fn worker_runs_the_jobs_of_a_tenant_in_order() {
     for (version, path) in WORKER.all() {
         let mut worker = Worker::start(&path, 4).await;
         let jobs: Vec<_> = (0..40).map(|nth| job(nth % 3, nth as u64, 1)).collect();
-        worker.database.answer(ALL);
         worker.post_all(&jobs).await;
+        worker.arrived(3).await;
+        worker.database.answer(ALL);
         worker.arrived(40).await;
         worker.terminate().await;
         let log = worker.database.log();
@@ -221,15 +222,17 @@ async fn worker_after_sigterm_returns_the_jobs_not_started() {
 /// A second SIGTERM cancels the started jobs, and the jobs that were not started still come back.
 #[tokio::test]
 async fn worker_after_a_second_sigterm_ends_at_once() {
-    let mut worker = Worker::start(WORKER.towpath.as_ref(), 2).await;
-    let jobs: Vec<_> = (0..20).map(|nth| job(nth, 1, 1)).collect();
-    worker.post_all(&jobs).await;
-    worker.arrived(2).await;
-    worker.program.signal(Signal::TERM);
-    worker.program.says("draining").await;
-    worker.program.signal(Signal::TERM);
-    let (ended, rest) = worker.end().await;
-    assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.stderr.contains("drain"), "{}", ended.stderr);
-    assert_eq!(rest, jobs[2..]);
+    for (version, path) in WORKER.all() {
+        let mut worker = Worker::start(&path, 2).await;
+        let jobs: Vec<_> = (0..20).map(|nth| job(nth, 1, 1)).collect();
+        worker.post_all(&jobs).await;
+        worker.arrived(2).await;
+        worker.program.signal(Signal::TERM);
+        worker.program.says("draining").await;
+        worker.program.signal(Signal::TERM);
+        let (ended, rest) = worker.end().await;
+        assert_eq!(ended.status.code(), Some(1), "{version}");
+        assert!(ended.stderr.contains("drain"), "{version}: {}", ended.stderr);
+        assert_eq!(rest, jobs[2..], "{version}");
+    }
 }
