@@ -52,17 +52,17 @@ impl Worker {
         Self { program, database, client, address, folder }
     }
 
-    async fn post(&self, job: &Job) {
+    async fn post(&self, job: &Job) -> StatusCode {
         let body = serde_json::to_string(job).unwrap();
         let request = self.client.post(format!("{}/jobs", self.address));
         let answer =
             request.header("content-type", "application/json").body(body).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        answer.status()
     }
 
     async fn post_all(&self, jobs: &[Job]) {
         for job in jobs {
-            self.post(job).await;
+            assert_eq!(self.post(job).await, StatusCode::ACCEPTED);
         }
     }
 
@@ -171,6 +171,28 @@ async fn worker_keeps_the_bound_of_its_memory() {
         assert_eq!(worker.database.log().peak_megabytes, 80, "{version}");
         let (ended, _) = worker.end().await;
         ended.output();
+    }
+}
+
+/// A job that needs more than the memory is refused, or fails after the request, and stops no further job.
+#[tokio::test]
+async fn worker_with_a_job_above_its_memory_runs_others() {
+    for (version, path) in WORKER.all() {
+        let mut worker = Worker::start(&path, 2).await;
+        worker.database.answer(ALL);
+        let status = worker.post(&job(0, 0, 101)).await;
+        assert!(
+            [StatusCode::ACCEPTED, StatusCode::PAYLOAD_TOO_LARGE].contains(&status),
+            "{version}"
+        );
+        worker.post_all(&[job(0, 1, 100), job(1, 1, 100)]).await;
+        worker.arrived(2).await;
+        worker.terminate().await;
+        let (ended, rest) = worker.end().await;
+        ended.output();
+        assert!(rest.is_empty(), "{version}");
+        let reason = "the item costs 101 permits, and the semaphore has 100 in all";
+        assert_eq!(ended.stderr.contains(reason), status == StatusCode::ACCEPTED, "{version}");
     }
 }
 
