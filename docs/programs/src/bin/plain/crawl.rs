@@ -2,6 +2,7 @@
 //! of all.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -146,7 +147,7 @@ async fn main() -> anyhow::Result<()> {
                 }
             }
             Outcome::Failed(url, error) => {
-                failed += &format!("{url}\t{error:#}\n");
+                writeln!(failed, "{url}\t{error:#}")?;
                 failures += 1;
             }
             Outcome::NotRequested(index, url) => rest.push((index, url)),
