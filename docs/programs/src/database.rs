@@ -89,6 +89,10 @@ impl Database {
     }
 
     /// Waits until `statements` statements have arrived.
+    ///
+    /// # Panics
+    ///
+    /// Never: the sender of the number is in the database.
     pub async fn arrived(&self, statements: usize) {
         let mut arrived = self.shared.arrived.subscribe();
         arrived
@@ -98,6 +102,10 @@ impl Database {
     }
 
     /// Waits until the client has closed every connection with `quit`.
+    ///
+    /// # Panics
+    ///
+    /// Never: the sender of the number is in the database.
     pub async fn all_closed(&self) {
         let mut closed = self.shared.closed.subscribe();
         let opened = self.log().opened;

@@ -109,6 +109,10 @@ impl Web {
     }
 
     /// Waits until `requests` requests have arrived.
+    ///
+    /// # Panics
+    ///
+    /// Never: the sender of the number is in the web.
     pub async fn arrived(&self, requests: usize) {
         let mut arrived = self.shared.arrived.subscribe();
         arrived.wait_for(|arrived| *arrived >= requests).await.expect("the sender is in the web");

@@ -30,8 +30,9 @@ pub fn problems(workspace: &Workspace) -> Result<Problems> {
     }
     problems.extend(requirements(&workspace.packages));
     problems.extend(shared_examples(&workspace.packages));
-    // The programs of the guide are for reading, and their manifest forbids it for all of them.
-    for package in workspace.packages.iter().filter(|package| package.name != "towpath-guide") {
+    // The programs of the book are for reading, and their manifests forbid it for all of them.
+    let of_the_book = |package: &&Package| ["towpath-guide", "towpath-programs"].contains(&&*package.name);
+    for package in workspace.packages.iter().filter(|package| !of_the_book(package)) {
         problems.extend(roots_without_forbid(package)?);
     }
     Ok(problems)

@@ -56,6 +56,19 @@ async fn stream_and_stream_of_results_yield_their_items() {
 }
 
 #[tokio::test]
+async fn collect_of_a_source_returns_all_items_in_order() {
+    assert_eq!(Source::new(Hesitant(vec![1, 2, 3], false)).collect().await.unwrap(), [1, 2, 3]);
+}
+
+/// The items before the failure are dropped, and the items behind the failure are not taken.
+#[tokio::test]
+async fn collect_of_a_broken_source_returns_the_failure() {
+    let texts: Vec<Result<u64, std::num::ParseIntError>> = vec![Ok(1), "x".parse(), Ok(3)];
+    let failure = Source::try_stream(Hesitant(texts, false)).collect().await.unwrap_err();
+    assert_eq!(format!("{failure:#}"), "item 1 at stage `source` failed: invalid digit found in string");
+}
+
+#[tokio::test]
 async fn channel_ends_when_its_senders_are_gone() {
     let (sender, source) = Source::channel(2);
     let feeds = tokio::spawn(async move {

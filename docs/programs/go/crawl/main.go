@@ -113,13 +113,22 @@ func run(file, out string) error {
 		return err
 	}
 
-	stop, _ := signal.NotifyContext(context.Background(), os.Interrupt)
+	stop, drain := context.WithCancel(context.Background())
+	defer drain()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	context.AfterFunc(stop, func() {
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt)
+	go func() {
+		<-interrupts
 		fmt.Fprintln(os.Stderr, "draining")
-		time.AfterFunc(10*time.Second, cancel)
-	})
+		drain()
+		select {
+		case <-interrupts:
+		case <-time.After(10 * time.Second):
+		}
+		cancel()
+	}()
 	client := &http.Client{Timeout: time.Duration(*timeout) * time.Millisecond}
 	hosts := map[string]*host{}
 	all := make(chan struct{}, *atOnce)
@@ -186,6 +195,7 @@ func run(file, out string) error {
 		switch {
 		case !result.requested:
 			rest = append(rest, result)
+		case errors.Is(result.err, context.Canceled):
 		case result.err != nil:
 			failed = append(failed, fmt.Sprintf("%s\t%v\n", result.url, result.err))
 		default:

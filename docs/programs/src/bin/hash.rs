@@ -79,10 +79,13 @@ async fn main() -> anyhow::Result<()> {
 
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let files = Pipeline::new(4, blocking(move |path| read(&from, path)))
+        .named("read")
         .ordered()
         .then_stage(cores, cpu(pack))
+        .named("pack")
         .ordered()
         .then_stage(4, blocking(move |packed| write(&to, packed)))
+        .named("write")
         .ordered();
     let scope = Scope::new("hash").with_timeout(Duration::from_millis(deadline));
     let total = paths.len();

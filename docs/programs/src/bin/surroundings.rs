@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use tokio::signal::ctrl_c;
+use towpath_programs::database::Database;
 use towpath_programs::files;
 use towpath_programs::web::{Answer, Web, urls};
 
@@ -14,6 +15,8 @@ enum Args {
         /// The folder
         folder: PathBuf,
     },
+    /// Answer statements until Ctrl-C
+    Database,
     /// Write 5,000 addresses of 25 hosts, and serve the hosts until Ctrl-C
     Web {
         /// The file for the addresses, one a line
@@ -34,6 +37,14 @@ fn behaviour(url: &str, attempt: usize) -> Answer {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Args::parse() {
+        Args::Database => {
+            let database = Database::start().await?;
+            database.answer(1_000_000);
+            println!("{}", database.address());
+            ctrl_c().await?;
+            let log = database.log();
+            println!("{} statements, at most {} at once", log.statements.len(), log.peak);
+        }
         Args::Files { folder } => files::create(&folder, 20_000)?,
         Args::Web { urls: file } => {
             std::fs::write(file, urls(25, 200).join("\n"))?;

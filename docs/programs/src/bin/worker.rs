@@ -107,7 +107,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let sigterm = || async {
         signal(SignalKind::terminate())?.recv().await;
-        io::Result::Ok(tracing::info!("draining"))
+        tracing::info!("draining");
+        io::Result::Ok(())
     };
     let drained = scope.drain_on(sigterm, Duration::from_secs(10));
     let ((), drained) = tokio::join!(failures, drained);

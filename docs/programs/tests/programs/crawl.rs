@@ -196,20 +196,22 @@ async fn crawl_after_ctrl_c_returns_every_other_address() {
 /// The second Ctrl-C drops the requests, and the addresses without a request still come back.
 #[tokio::test]
 async fn crawl_after_a_second_ctrl_c_ends_at_once() {
-    let crawl = Crawl::new(25, 10, page).await;
-    let mut program =
-        crawl.start(CRAWL.towpath.as_ref(), &["--at-once", "10", "--per-second", "1000"]);
-    crawl.arrived(10).await;
-    program.signal(Signal::INT);
-    program.says("draining").await;
-    program.signal(Signal::INT);
-    let ended = program.end().await;
-    assert!(!ended.status.success());
-    assert!(ended.stderr.contains("cancelled"), "{}", ended.stderr);
-    let requested = crawl.requested();
-    assert_eq!(requested.len(), 10);
-    let others = crawl.urls.iter().filter(|url| !requested.contains(*url));
-    assert!(crawl.lines("rest.txt").iter().eq(others));
+    for (version, path) in CRAWL.all() {
+        let crawl = Crawl::new(25, 10, page).await;
+        let mut program = crawl.start(&path, &["--at-once", "10", "--per-second", "1000"]);
+        crawl.arrived(10).await;
+        program.signal(Signal::INT);
+        program.says("draining").await;
+        program.signal(Signal::INT);
+        let ended = program.end().await;
+        assert_eq!(ended.status.code(), Some(1), "{version}");
+        assert!(ended.stderr.contains("cancel"), "{version}: {}", ended.stderr);
+        assert!(crawl.failed().is_empty(), "{version}: {:?}", crawl.failed());
+        let requested = crawl.requested();
+        assert_eq!(requested.len(), 10, "{version}");
+        let others = crawl.urls.iter().filter(|url| !requested.contains(*url));
+        assert!(crawl.lines("rest.txt").iter().eq(others), "{version}");
+    }
 }
 
 /// A row that cannot be written ends the crawl with the reason.

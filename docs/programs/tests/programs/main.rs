@@ -5,5 +5,6 @@
 
 mod crawl;
 mod hash;
+mod pages;
 mod program;
 mod worker;

@@ -76,12 +76,12 @@ impl Program {
                 {
                     return line.to_owned();
                 }
-                if self.stderr.read_buf(&mut self.said).await.unwrap() == 0 {
-                    panic!(
-                        "the program ended without {text:?}: {}",
-                        String::from_utf8_lossy(&self.said)
-                    );
-                }
+                let bytes = self.stderr.read_buf(&mut self.said).await.unwrap();
+                assert!(
+                    bytes > 0,
+                    "the end before {text:?}: {}",
+                    String::from_utf8_lossy(&self.said)
+                );
             }
         };
         within(found, &name).await

@@ -52,17 +52,17 @@ impl Worker {
         Self { program, database, client, address, folder }
     }
 
-    async fn post(&self, job: &Job) {
+    async fn post(&self, job: &Job) -> StatusCode {
         let body = serde_json::to_string(job).unwrap();
         let request = self.client.post(format!("{}/jobs", self.address));
         let answer =
             request.header("content-type", "application/json").body(body).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        answer.status()
     }
 
     async fn post_all(&self, jobs: &[Job]) {
         for job in jobs {
-            self.post(job).await;
+            assert_eq!(self.post(job).await, StatusCode::ACCEPTED);
         }
     }
 
@@ -113,8 +113,9 @@ async fn worker_runs_the_jobs_of_a_tenant_in_order() {
     for (version, path) in WORKER.all() {
         let mut worker = Worker::start(&path, 4).await;
         let jobs: Vec<_> = (0..40).map(|nth| job(nth % 3, nth as u64, 1)).collect();
-        worker.database.answer(ALL);
         worker.post_all(&jobs).await;
+        worker.arrived(3).await;
+        worker.database.answer(ALL);
         worker.arrived(40).await;
         worker.terminate().await;
         let log = worker.database.log();
@@ -173,6 +174,28 @@ async fn worker_keeps_the_bound_of_its_memory() {
     }
 }
 
+/// A job that needs more than the memory is refused, or fails after the request, and stops no further job.
+#[tokio::test]
+async fn worker_with_a_job_above_its_memory_runs_others() {
+    for (version, path) in WORKER.all() {
+        let mut worker = Worker::start(&path, 2).await;
+        worker.database.answer(ALL);
+        let status = worker.post(&job(0, 0, 101)).await;
+        assert!(
+            [StatusCode::ACCEPTED, StatusCode::PAYLOAD_TOO_LARGE].contains(&status),
+            "{version}"
+        );
+        worker.post_all(&[job(0, 1, 100), job(1, 1, 100)]).await;
+        worker.arrived(2).await;
+        worker.terminate().await;
+        let (ended, rest) = worker.end().await;
+        ended.output();
+        assert!(rest.is_empty(), "{version}");
+        let reason = "the item costs 101 permits, and the semaphore has 100 in all";
+        assert_eq!(ended.stderr.contains(reason), status == StatusCode::ACCEPTED, "{version}");
+    }
+}
+
 /// The panic of a job is logged with the span of the job, and counts. The further jobs of the tenant run.
 #[tokio::test]
 async fn worker_after_the_panic_of_a_job_goes_on() {
@@ -221,15 +244,17 @@ async fn worker_after_sigterm_returns_the_jobs_not_started() {
 /// A second SIGTERM cancels the started jobs, and the jobs that were not started still come back.
 #[tokio::test]
 async fn worker_after_a_second_sigterm_ends_at_once() {
-    let mut worker = Worker::start(WORKER.towpath.as_ref(), 2).await;
-    let jobs: Vec<_> = (0..20).map(|nth| job(nth, 1, 1)).collect();
-    worker.post_all(&jobs).await;
-    worker.arrived(2).await;
-    worker.program.signal(Signal::TERM);
-    worker.program.says("draining").await;
-    worker.program.signal(Signal::TERM);
-    let (ended, rest) = worker.end().await;
-    assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.stderr.contains("drain"), "{}", ended.stderr);
-    assert_eq!(rest, jobs[2..]);
+    for (version, path) in WORKER.all() {
+        let mut worker = Worker::start(&path, 2).await;
+        let jobs: Vec<_> = (0..20).map(|nth| job(nth, 1, 1)).collect();
+        worker.post_all(&jobs).await;
+        worker.arrived(2).await;
+        worker.program.signal(Signal::TERM);
+        worker.program.says("draining").await;
+        worker.program.signal(Signal::TERM);
+        let (ended, rest) = worker.end().await;
+        assert_eq!(ended.status.code(), Some(1), "{version}");
+        assert!(ended.stderr.contains("drain"), "{version}: {}", ended.stderr);
+        assert_eq!(rest, jobs[2..], "{version}");
+    }
 }

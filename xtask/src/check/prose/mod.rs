@@ -107,7 +107,7 @@ fn sources(root: &Path, folders: impl IntoIterator<Item = PathBuf>) -> Result<Ve
 /// is history.
 fn documents(root: &Path) -> Result<Vec<File>> {
     let mut paths = Vec::new();
-    for folder in ["", "docs", "docs/topics"] {
+    for folder in ["", "docs", "docs/programs", "docs/topics"] {
         paths.extend(entries(&root.join(folder))?);
     }
     paths.retain(|path| {

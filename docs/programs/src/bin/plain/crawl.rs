@@ -2,6 +2,7 @@
 //! of all.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ enum Outcome {
     Row(String),
     Failed(Url, anyhow::Error),
     NotRequested(usize, Url),
+    Cancelled,
 }
 
 async fn get(client: &Client, url: &Url) -> anyhow::Result<String> {
@@ -81,14 +83,15 @@ async fn main() -> anyhow::Result<()> {
     let burst = NonZeroU32::new(2).context("a burst")?;
     let rate = Arc::new(RateLimiter::keyed(Quota::per_second(args.per_second).allow_burst(burst)));
     let mut hosts = HashMap::new();
-    let (client, stop, mut tasks) = (Client::new(), CancellationToken::new(), JoinSet::new());
+    let (client, mut tasks) = (Client::new(), JoinSet::new());
+    let (stop, cancel) = (CancellationToken::new(), CancellationToken::new());
     for (index, url) in urls.into_iter().enumerate() {
         let host = url.host_str().map(str::to_owned);
         let of_host = hosts.entry(host.clone());
         let of_host = of_host.or_insert_with(|| Arc::new(Semaphore::new(args.to_a_host)));
         let (of_host, at_once, rate) =
             (Arc::clone(of_host), Arc::clone(&at_once), Arc::clone(&rate));
-        let (client, stop) = (client.clone(), stop.clone());
+        let (client, stop, cancel) = (client.clone(), stop.clone(), cancel.clone());
         tasks.spawn(async move {
             let permits = async {
                 let of_host = of_host.acquire_owned().await?;
@@ -103,31 +106,40 @@ async fn main() -> anyhow::Result<()> {
             let limit = Duration::from_millis(args.timeout);
             let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
             let attempt = || async { timeout(limit, get(&client, &url)).await? };
-            let row =
-                attempt.retry(backoff.with_max_times(3).with_jitter()).when(is_transient).await;
+            let row = attempt.retry(backoff.with_max_times(3).with_jitter());
+            let row = tokio::select! {
+                () = cancel.cancelled() => return Ok(Outcome::Cancelled),
+                row = row.when(is_transient) => row,
+            };
             Ok(row.map_or_else(|error| Outcome::Failed(url.clone(), error), Outcome::Row))
         });
     }
 
     let (mut chunk, mut chunks, mut written) = (Vec::new(), 0, 0);
     let (mut failed, mut failures, mut rest) = (String::new(), 0, Vec::new());
-    let mut end: Option<Instant> = None;
+    let mut end = None;
     loop {
+        let budget = async { sleep_until(end.unwrap_or_else(Instant::now)).await };
         let outcome = tokio::select! {
             outcome = tasks.join_next() => outcome,
-            _ = interrupt.recv(), if end.is_none() => {
-                eprintln!("draining");
-                stop.cancel();
-                end = Some(Instant::now() + Duration::from_secs(10));
+            _ = interrupt.recv(), if !cancel.is_cancelled() => {
+                if end.is_none() {
+                    eprintln!("draining");
+                    end = Some(Instant::now() + Duration::from_secs(10));
+                    stop.cancel();
+                } else {
+                    cancel.cancel();
+                }
                 continue;
             }
-            () = async { sleep_until(end.unwrap_or_else(Instant::now)).await }, if end.is_some() => {
-                tasks.abort_all();
-                anyhow::bail!("some requests were not complete within 10 s");
+            () = budget, if end.is_some() && !cancel.is_cancelled() => {
+                cancel.cancel();
+                continue;
             }
         };
         let Some(outcome) = outcome else { break };
-        match outcome.context("a task has failed")?? {
+        let outcome = outcome.context("a task has failed")??;
+        match outcome {
             Outcome::Row(row) => {
                 chunk.push(row);
                 if chunk.len() == 100 {
@@ -135,10 +147,11 @@ async fn main() -> anyhow::Result<()> {
                 }
             }
             Outcome::Failed(url, error) => {
-                failed += &format!("{url}\t{error:#}\n");
+                writeln!(failed, "{url}\t{error:#}")?;
                 failures += 1;
             }
             Outcome::NotRequested(index, url) => rest.push((index, url)),
+            Outcome::Cancelled => {}
         }
         bar.inc(1);
         bar.set_message(format!("{} at once", args.at_once - at_once.available_permits()));
@@ -152,5 +165,6 @@ async fn main() -> anyhow::Result<()> {
     let lines: String = rest.iter().map(|(_, url)| format!("{url}\n")).collect();
     fs::write(args.out.join("rest.txt"), lines)?;
     println!("{written} rows, {failures} failed, {} not requested", rest.len());
+    anyhow::ensure!(!cancel.is_cancelled(), "some requests were cancelled");
     Ok(())
 }
