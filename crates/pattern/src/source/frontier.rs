@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{fmt, mem};
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource, source_error};
@@ -337,7 +337,9 @@ impl<S: Storage> FrontierSource<S> {
     fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         let after = self.shared.storage.stop_within();
         if self.stop.is_none() {
-            self.stop = catch(|| Box::pin(sleep(after))).ok();
+            // Without a due time, the limit is beyond the clock.
+            let due = Instant::now().checked_add(after);
+            self.stop = due.and_then(|due| catch(|| Box::pin(sleep_until(due))).ok());
         }
         let Some(stop) = &mut self.stop else { return Poll::Pending };
         ready!(stop.as_mut().poll(cx));
