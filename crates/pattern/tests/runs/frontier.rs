@@ -238,7 +238,9 @@ async fn stop_drops_a_take_that_does_not_return() {
     let second = Duration::from_secs(1);
     let begun = Instant::now();
 
-    let report = start(&Scope::default()).drain(second).await;
+    let run = start(&Scope::default());
+    settle().await;
+    let report = run.drain(second).await;
     assert!(report.failures.iter().any(is_late), "{report}");
     assert_eq!(begun.elapsed(), 2 * second);
 
