@@ -112,7 +112,7 @@ where
         item: &T,
     ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<T, F> {
         let cost = (self.cost)(item);
-        AcquireCost::New { permits: self.semaphore.shared(), cost }
+        AcquireCost::New { permits: Arc::clone(&self.semaphore.0), cost }
     }
 }
 
@@ -158,7 +158,7 @@ impl Future for AcquireCost {
         let Self::Waiting(take) = this else { panic!("a future was polled after its completion") };
         ready!(take.poll(cx))?;
         proceed.made_progress();
-        let permit = OwnedSemaphorePermit::new(Arc::clone(take.permits()), take.count());
+        let permit = OwnedSemaphorePermit::new(Arc::clone(&take.permits), take.count);
         *this = Self::Completed;
         Poll::Ready(Ok(permit))
     }

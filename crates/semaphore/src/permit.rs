@@ -46,7 +46,7 @@ impl<'a> SemaphorePermit<'a> {
     /// # Ok(()) }
     /// ```
     pub fn into_owned(mut self) -> OwnedSemaphorePermit {
-        OwnedSemaphorePermit { permits: Arc::clone(self.permits), count: mem::take(&mut self.count) }
+        OwnedSemaphorePermit::new(Arc::clone(self.permits), mem::take(&mut self.count))
     }
 }
 

@@ -253,8 +253,8 @@ fn back_off() {
 
 /// A call of [`Permits::take`] under way. The drop leaves the wait list, or puts back the served permits.
 pub(crate) struct PendingTake<P: Deref<Target = Permits>> {
-    permits: P,
-    count: usize,
+    pub(crate) permits: P,
+    pub(crate) count: usize,
     /// The ticket in the wait list, kept until the call returns.
     ticket: Option<Ticket>,
 }
@@ -262,16 +262,6 @@ pub(crate) struct PendingTake<P: Deref<Target = Permits>> {
 impl<P: Deref<Target = Permits>> PendingTake<P> {
     pub(crate) fn new(permits: P, count: usize) -> Self {
         Self { permits, count, ticket: None }
-    }
-
-    /// Returns the semaphore.
-    pub(crate) fn permits(&self) -> &P {
-        &self.permits
-    }
-
-    /// Returns the number of permits to take.
-    pub(crate) fn count(&self) -> usize {
-        self.count
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {

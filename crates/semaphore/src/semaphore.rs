@@ -32,7 +32,7 @@ use crate::permits::Permits;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Semaphore(Arc<Permits>);
+pub struct Semaphore(pub(crate) Arc<Permits>);
 
 impl Semaphore {
     /// The largest number of permits.
@@ -328,10 +328,5 @@ impl Semaphore {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
-    }
-
-    /// Returns the permits, for a limiter.
-    pub(crate) fn shared(&self) -> Arc<Permits> {
-        Arc::clone(&self.0)
     }
 }
