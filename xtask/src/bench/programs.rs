@@ -153,6 +153,16 @@ pub fn build_ours(workspace: &Workspace) -> Result<Vec<Executable>> {
     artifacts::build(workspace, &line_of_ours(workspace)?, "bench")
 }
 
+/// The features in use, with hot paths alone.
+pub fn build_costs(workspace: &Workspace) -> Result<Vec<Executable>> {
+    let packages = workspace.crates_with("bench", COSTS);
+    ensure!(!packages.is_empty(), "no crate under crates/ has a bench target named {COSTS}");
+    let line = format!("bench --no-run --bench {COSTS} {}", workspace::options(&packages));
+    artifacts::build(workspace, &line, "bench")
+}
+
+const COSTS: &str = "costs";
+
 fn line_of_ours(workspace: &Workspace) -> Result<String> {
     let measured = workspace.crates_with("bench", "uniform");
     ensure!(!measured.is_empty(), "no crate under crates/ has a bench target named uniform");

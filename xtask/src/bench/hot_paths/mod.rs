@@ -1,10 +1,12 @@
 //! `cargo xtask bench --counts`: what an item costs on each hot path, in instructions and allocations, held
 //! against the figures in `xtask/hot-paths.toml`. Unlike times, these do not depend on what else the machine does.
 //!
-//! `callgrind` counts, `kept` is the file, `compare` holds the one against the other, `figures` is what both are about.
+//! `callgrind` counts, `kept` is the file, `compare` holds the one against the other, `figures` is what both are about, `costs`
+//! writes the figures of the features into their page.
 
 mod callgrind;
 mod compare;
+mod costs;
 mod figures;
 mod kept;
 
@@ -34,7 +36,10 @@ pub fn run(workspace: &Workspace, accept: bool) -> Result<bool> {
     if accept {
         compare::accept(&compared, &mut kept, &compiler)?;
         kept.write(&file)?;
-        eprintln!("written: {FILE}");
+        // The tables have the rounded figures of the file.
+        let kept = Kept::read(&file)?;
+        costs::write(&workspace.root, &compiler, kept.of(&compiler).context("the figures are kept")?)?;
+        eprintln!("written: {FILE}, and the tables of docs/features.md");
         return Ok(true);
     }
     let verdict = compare::verdict(&compared, &compiler);
@@ -58,7 +63,8 @@ fn compiler() -> Result<String> {
 
 /// Every path, held against what is kept of it.
 fn count(workspace: &Workspace, kept: &Kept, compiler: &str) -> Result<Vec<Compared>> {
-    let programs = programs::build_ours(workspace)?;
+    let mut programs = programs::build_ours(workspace)?;
+    programs.extend(programs::build_costs(workspace)?);
     let folder = workspace.target.join("hot-paths");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut paths: BTreeMap<String, (&str, Callgrind)> = BTreeMap::new();
