@@ -362,7 +362,9 @@ impl<T: Send> PollSource<Vec<T>> for ChunkSource<T> {
 
     fn give_back(&mut self, chunks: VecDeque<(usize, Vec<T>)>) -> VecDeque<(usize, Vec<T>)> {
         if let Some(log) = &mut self.log {
-            chunks.iter().for_each(|(index, chunk)| log.given_back(*index, chunk.len()));
+            for (index, chunk) in &chunks {
+                log.given_back(*index, chunk.len());
+            }
         }
         if !self.source.keeps() {
             return chunks;

@@ -44,6 +44,7 @@ use crate::util::wake::{WakeList, WakerSlot};
 /// ```
 /// use std::collections::VecDeque;
 /// use std::sync::Mutex;
+/// use std::time::Duration;
 /// use towpath_pattern::{Storage, anyhow};
 ///
 /// #[derive(Default)]
@@ -66,6 +67,11 @@ use crate::util::wake::{WakeList, WakerSlot};
 ///     fn give_back(&self, item: u64) -> anyhow::Result<()> {
 ///         self.0.lock().expect("no panic").push_front(item);
 ///         Ok(())
+///     }
+///
+///     /// No method waits.
+///     fn stop_within(&self) -> Duration {
+///         Duration::from_secs(1)
 ///     }
 /// }
 /// ```
