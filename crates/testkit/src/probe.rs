@@ -6,4 +6,4 @@ mod supply;
 
 pub(crate) use act::{Act, End, Plan, Wait};
 pub(crate) use ledger::{Fate, Ledger, Token};
-pub(crate) use supply::{Form, SOURCE_FAILED, SourceFault, Supply};
+pub(crate) use supply::{ChangesSource, Form, SOURCE_FAILED, SourceFault, Supply};

@@ -7,19 +7,23 @@ use towpath_pattern::{Limit, Order, Pattern, PatternExt, Source};
 
 use crate::allowed::Allowed;
 use crate::environment;
-use crate::probe::{Act, Ledger, Token};
+use crate::probe::{Act, ChangesSource, Ledger, Token};
 use crate::subject::{Case, Subject};
 
 /// A subject with fixed types for items and jobs.
-pub(crate) trait Testable: Send + Sync {
+pub(crate) trait Testable: ChangesSource + Send + Sync {
     fn name(&self) -> String;
     fn order(&self) -> Order;
     fn stages(&self) -> usize;
     fn job_stage(&self) -> usize;
     fn is_one_of_many(&self) -> bool;
     fn allowed(&self) -> Allowed;
-    fn source(&self, source: Source<Token>) -> Source<Token>;
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
+
+    /// Returns the source of the runs.
+    fn source(&self, source: Source<Token>) -> Source<Token> {
+        self.change(source)
+    }
 
     /// Returns the number of stages from the stage with the job to the last.
     fn stages_from_job(&self) -> usize {
@@ -62,6 +66,12 @@ pub(crate) trait Testable: Send + Sync {
     }
 }
 
+impl<S: Subject> ChangesSource for S {
+    fn change(&self, source: Source<Token>) -> Source<Token> {
+        Subject::source(self, source)
+    }
+}
+
 impl<S: Subject> Testable for S {
     fn name(&self) -> String {
         Subject::name(self)
@@ -87,10 +97,6 @@ impl<S: Subject> Testable for S {
         Subject::allowed(self)
     }
 
-    fn source(&self, source: Source<Token>) -> Source<Token> {
-        Subject::source(self, source)
-    }
-
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {
         Box::new(Subject::pattern(self, case, job))
     }
@@ -103,6 +109,12 @@ pub(crate) type Tested = Arc<dyn Testable>;
 pub(crate) struct WithItself {
     pub(crate) subject: Tested,
     pub(crate) job_first: bool,
+}
+
+impl ChangesSource for WithItself {
+    fn change(&self, source: Source<Token>) -> Source<Token> {
+        self.subject.change(source)
+    }
 }
 
 impl Testable for WithItself {
@@ -131,10 +143,6 @@ impl Testable for WithItself {
     fn allowed(&self) -> Allowed {
         let allowed = self.subject.allowed();
         allowed.delay(2 * allowed.delay)
-    }
-
-    fn source(&self, source: Source<Token>) -> Source<Token> {
-        self.subject.source(source)
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {

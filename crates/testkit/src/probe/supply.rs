@@ -9,7 +9,12 @@ use towpath_pattern::{AsIterator, AsStream, Kept, Source};
 
 use super::ledger::{Ledger, Token};
 use crate::panics;
-use crate::testable::Testable;
+
+/// A subject, as a source sees the subject.
+pub(crate) trait ChangesSource {
+    /// Returns the source of the runs of the subject.
+    fn change(&self, source: Source<Token>) -> Source<Token>;
+}
 
 /// The forms of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +32,7 @@ impl Form {
         [Self::Iterator, Self::Stream, Self::Halting, Self::Channel, Self::Generator];
 
     /// Creates a source of this form with the items `0..items`, as the subject changes the source.
-    pub(crate) fn supply(self, tested: &dyn Testable, ledger: &Arc<Ledger>, items: usize) -> Supplied {
+    pub(crate) fn supply(self, tested: &dyn ChangesSource, ledger: &Arc<Ledger>, items: usize) -> Supplied {
         self.supply_until(tested, ledger, items, None)
     }
 
@@ -39,7 +44,7 @@ impl Form {
     /// Creates the same source, with a fault. An iterator and a channel cannot return an error, so a stream replaces both.
     pub(crate) fn supply_until(
         self,
-        tested: &dyn Testable,
+        tested: &dyn ChangesSource,
         ledger: &Arc<Ledger>,
         items: usize,
         fault: Option<SourceFault>,
@@ -48,7 +53,7 @@ impl Form {
         let source = match self {
             _ if fault.is_none() => {
                 let (source, in_channel) = self.sound(supply, items);
-                return Supplied::of(tested.source(source), ledger, in_channel);
+                return Supplied::of(tested.change(source), ledger, in_channel);
             }
             Self::Generator => Source::try_generate(|out| async move {
                 for token in supply.failing() {
@@ -59,7 +64,7 @@ impl Form {
             Self::Iterator if fault.is_some_and(|fault| fault.panics) => Source::new::<AsIterator>(supply),
             _ => Source::try_stream(Failing(supply.halting(self == Self::Halting))),
         };
-        Supplied::of(tested.source(source), ledger, || 0)
+        Supplied::of(tested.change(source), ledger, || 0)
     }
 
     fn sound(self, supply: Supply, items: usize) -> (Source<Token>, InChannel) {

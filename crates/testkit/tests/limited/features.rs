@@ -7,7 +7,6 @@ use towpath_testkit::Allowed;
 
 use crate::erased_job::ErasedJob;
 use crate::patterns::Form;
-use crate::storage::frontier;
 use crate::wrappers;
 
 /// The time of an unfinished chunk. The chunks are of one item, and so are never unfinished.
@@ -26,8 +25,6 @@ pub enum Feature {
     Chunks,
     /// A merged source with one member.
     Merge,
-    /// A frontier whose storage takes the items out of the source.
-    Frontier,
     /// A stage in front, with a vector for each item, and `then_each`.
     FlatMap,
     /// An observer that checks the calls.
@@ -45,7 +42,7 @@ pub enum Feature {
 }
 
 impl Feature {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Timeout,
         Self::Retry,
         Self::Hedge,
@@ -53,7 +50,6 @@ impl Feature {
         Self::Service,
         Self::Chunks,
         Self::Merge,
-        Self::Frontier,
         Self::FlatMap,
         Self::Observer,
         Self::PanickingObserver,
@@ -72,7 +68,6 @@ impl Feature {
             Self::Service => "service",
             Self::Chunks => "chunks",
             Self::Merge => "merge",
-            Self::Frontier => "frontier",
             Self::FlatMap => "flat_map",
             Self::Observer => "observer",
             Self::PanickingObserver => "panicking_observer",
@@ -101,12 +96,12 @@ impl Feature {
     }
 
     const fn is_source(self) -> bool {
-        matches!(self, Self::Chunks | Self::Merge | Self::Frontier)
+        matches!(self, Self::Chunks | Self::Merge)
     }
 
     /// Returns whether an item may come back in part, if the source was kept before this feature.
     pub const fn keeps_no_part(self) -> bool {
-        matches!(self, Self::Chunks | Self::Frontier)
+        matches!(self, Self::Chunks)
     }
 
     pub const fn allowed(self) -> Allowed {
@@ -139,7 +134,6 @@ impl Feature {
         match self {
             Self::Chunks => source.chunks(1, WITHIN).flatten(),
             Self::Merge => Source::merge([source]),
-            Self::Frontier => frontier(source),
             _ => source,
         }
     }

@@ -249,9 +249,10 @@ impl Subject for Composed {
         self.chains
     }
 
-    /// The subjects with limiters alone play the usual number of games.
+    /// The patterns with limiters alone play the usual number of games.
     fn is_one_of_many(&self) -> bool {
-        self.features().next().is_some()
+        let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
+        is_of_limiters || self.features().next().is_some()
     }
 
     fn allowed(&self) -> Allowed {
