@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Writes `count` files of up to 16 KiB, in folders of 100 files each.
+/// Writes `count` files of up to 3 KiB, in folders of 100 files each.
 ///
 /// # Errors
 ///
@@ -21,6 +21,6 @@ pub fn create(folder: &Path, count: usize) -> io::Result<()> {
 /// Returns the text of a file. The texts differ in their lengths and in their words.
 #[must_use]
 pub fn text(number: usize) -> String {
-    let words = number * 7_919 % 2_000;
+    let words = number * 7_919 % 500;
     (0..words).map(|word| format!("{} ", (number + 1) * (word + 3) % 10_007)).collect()
 }

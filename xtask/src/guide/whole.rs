@@ -33,7 +33,7 @@ pub fn problems(workspace: &Workspace, docs: &Path, environment: &Environment) -
     let built = environment.go(args).dir(&go).run();
     built.ok().context("the whole programs in Go do not build (Go's messages are above)")?;
 
-    let line = format!("test --quiet -p {PACKAGE}");
+    let line = format!("test --quiet -p {PACKAGE} --test programs");
     let tests = workspace.cargo(&line).env("TOWPATH_GO_PROGRAMS", &into).unchecked().run()?;
     if !tests.status.success() {
         problems.push(format!("`cargo {line}` failed (its messages are above)"));

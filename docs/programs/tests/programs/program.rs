@@ -11,9 +11,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
-/// Waits for a step of a program. A program that takes longer than 30 s hangs, and has failed.
+/// Waits for a step of a program. A program that takes longer than 60 s hangs, and has failed.
 pub async fn within<T>(step: impl Future<Output = T>, of: &str) -> T {
-    timeout(Duration::from_secs(30), step).await.unwrap_or_else(|_| panic!("{of} hangs"))
+    timeout(Duration::from_secs(60), step).await.unwrap_or_else(|_| panic!("{of} hangs"))
 }
 
 /// The versions of a program.
