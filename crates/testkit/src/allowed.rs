@@ -26,6 +26,14 @@ use std::time::Duration;
 /// assert_eq!(permits.and(weights), permits);
 /// let one_by_one = Allowed::at_once(1).in_order();
 /// assert_eq!(weights.and(one_by_one), one_by_one);
+///
+/// // The permits of a later stage delay this stage, and limit no job of this stage.
+/// let slow = permits.delay(Duration::from_millis(5));
+/// assert_eq!(slow.only_delay(), Allowed::ANY.delay(Duration::from_millis(5)));
+///
+/// // A limit that adapts, with jobs behind a wrapper that waits, and permits that a later stage shares.
+/// let weakest = permits.below_the_bound().waits_before_the_job().shared_with_a_later_stage();
+/// assert_ne!(weakest, permits);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "statements that do not depend on each other")]

@@ -67,7 +67,7 @@ impl Case {
 ///
 /// ```
 /// use towpath_fanout::Fanout;
-/// use towpath_pattern::{Job, Order, Pattern, PatternExt};
+/// use towpath_pattern::{Job, Order, Pattern, PatternExt, Source};
 /// use towpath_testkit::{Allowed, Case, Subject};
 ///
 /// #[derive(Clone)]
@@ -98,6 +98,9 @@ impl Case {
 /// assert_eq!((Ordered.stages(), Ordered.job_stage()), (1, 0));
 /// assert!(Ordered.chains_with_itself());
 /// assert_eq!(Ordered.allowed(), Allowed::ANY);
+/// assert!(!Ordered.is_one_of_many());
+/// let items: Vec<u32> = Ordered.source(Source::new(0..3)).collect().await?;
+/// assert_eq!(items, [0, 1, 2]);
 ///
 /// let double = Ordered.pattern(Case::new(2), |item: u32| async move { Ok(2 * item) });
 /// assert_eq!(double.run(0..3).collect().await?, [0, 2, 4]);
