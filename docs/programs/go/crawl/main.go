@@ -129,6 +129,7 @@ func run(file, out string) error {
 		}
 		cancel()
 	}()
+	fmt.Fprintln(os.Stderr, len(urls), "addresses")
 	client := &http.Client{Timeout: time.Duration(*timeout) * time.Millisecond}
 	hosts := map[string]*host{}
 	all := make(chan struct{}, *atOnce)

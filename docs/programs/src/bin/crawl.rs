@@ -54,7 +54,6 @@ async fn show(total: usize, mut counts: impl Stream<Item = Vec<StageReport>> + U
         bar.set_position(stages[0].counts.settled() as u64);
         bar.set_message(format!("{} at once", stages[0].counts.running));
     }
-    bar.abandon();
 }
 
 #[tokio::main]
@@ -93,6 +92,7 @@ async fn main() -> anyhow::Result<()> {
     let counts = run.watch(Duration::from_millis(100));
     let mut failed = File::create(args.out.join("failed.txt"))?;
     let outcomes = async move {
+        eprintln!("{total} addresses");
         let (mut rows, mut failures) = (0, 0);
         while let Some(outcome) = run.next().await {
             match outcome {
@@ -108,7 +108,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let interrupt = || async { ctrl_c().await.inspect(|()| eprintln!("draining")) };
     let drained = scope.drain_on(interrupt, Duration::from_secs(10));
-    let (outcomes, drained, ()) = tokio::join!(outcomes, drained, show(total, counts));
+    let (drained, outcomes, ()) = tokio::join!(drained, outcomes, show(total, counts));
 
     let rest = kept.take().expect("the run is over").collect().await?;
     let lines: String = rest.iter().map(|url| format!("{url}\n")).collect();

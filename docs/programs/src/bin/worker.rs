@@ -87,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/limit/{jobs}", put(move |Path(jobs): Path<usize>| async move { limit.set(jobs) }))
         .route("/metrics", get(move || async move { render.render() }));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    tracing::info!("listening on {}", listener.local_addr()?);
+    let address = listener.local_addr()?;
     let (http, upkeep) = (scope.clone(), scope.clone());
     let server = axum::serve(listener, app);
     let server = server.with_graceful_shutdown(async move { http.draining().await });
@@ -98,8 +98,8 @@ async fn main() -> anyhow::Result<()> {
         }
         Ok(())
     });
-
     let failures = async move {
+        tracing::info!("listening on {address}");
         while let Some(outcome) = run.next().await {
             outcome.unwrap_or_else(|failure| tracing::error!("{failure:#}"));
         }
@@ -111,7 +111,7 @@ async fn main() -> anyhow::Result<()> {
         io::Result::Ok(())
     };
     let drained = scope.drain_on(sigterm, Duration::from_secs(10));
-    let ((), drained) = tokio::join!(failures, drained);
+    let (drained, ()) = tokio::join!(drained, failures);
     queue.close();
     let rest = kept.take().expect("the run is over").collect().await?;
     fs::write(args.rest, serde_json::to_string(&rest)?)?;

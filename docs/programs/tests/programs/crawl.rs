@@ -178,6 +178,7 @@ async fn crawl_after_ctrl_c_returns_every_other_address() {
     for (version, path) in CRAWL.all() {
         let crawl = Crawl::new(25, 10, page).await;
         let mut program = crawl.start(&path, &["--at-once", "10", "--per-second", "1000"]);
+        program.says("250 addresses").await; // and listens for Ctrl-C
         crawl.arrived(10).await;
         crawl.web.answer(105);
         crawl.arrived(115).await;
@@ -202,6 +203,7 @@ async fn crawl_after_a_second_ctrl_c_ends_at_once() {
     for (version, path) in CRAWL.all() {
         let crawl = Crawl::new(25, 10, page).await;
         let mut program = crawl.start(&path, &["--at-once", "10", "--per-second", "1000"]);
+        program.says("250 addresses").await; // and listens for Ctrl-C
         crawl.arrived(10).await;
         program.signal(Signal::INT);
         program.says("draining").await;

@@ -77,6 +77,7 @@ async fn main() -> anyhow::Result<()> {
     // A listener for all turns of the loop: a signal between two calls of `ctrl_c` is lost.
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    eprintln!("{} addresses", urls.len());
     let bar = ProgressBar::new(urls.len() as u64);
     bar.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}")?);
     let at_once = Arc::new(Semaphore::new(args.at_once));
