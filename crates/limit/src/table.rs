@@ -144,7 +144,7 @@ impl<K: Hash + Eq, V: Value> Table<K, V> {
                 Found::New(id, visited) => return (Share { table: Some(self), hash, id }, visited),
                 Found::SameHash(id, key) => (Share { table: Some(Arc::clone(&self)), hash, id }, key),
             };
-            if key.as_ref() == Some(&*same_hash) {
+            if Some(&*same_hash) == key.as_ref() {
                 // The drop of the key may panic: the share is then dropped, and no visit is lost.
                 drop(key);
                 let visited = share.visit(visit);
