@@ -90,19 +90,34 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
         capacity: usize,
         start: impl FnOnce(Source<In>, Scope) -> Run<Out>,
     ) -> Self {
+        let (requests, source) = Self::queue(scope, capacity);
+        let run = start(source, scope.clone());
+        Self::of(requests, scope, run, Replies::reply, Replies::fail)
+    }
+
+    /// Creates the queue of a service, and the source of its run.
+    #[track_caller]
+    fn queue(scope: &Scope, capacity: usize) -> (Arc<Requests<In, Out>>, Source<In>) {
         assert!(capacity > 0, "a service with a capacity of 0 could never accept a call; use 1 or more");
         let requests = Arc::new(Requests::new(scope.name(), capacity));
         let source = RequestSource::new(Arc::clone(&requests), scope.clone());
-        let run = start(Source::of(source), scope.clone());
-        let client = Self::of(&requests, scope, run.monitor());
-        scope.spawn("service", reply_to_all(run.indexed(), Replies::new(requests, scope)));
-        client
+        (requests, Source::of(source))
     }
 
-    /// Creates the first client of a service.
-    fn of(requests: &Arc<Requests<In, Out>>, scope: &Scope, monitor: Monitor) -> Self {
-        let (requests, scope) = (Arc::clone(requests), scope.clone());
-        Self { service: Arc::new(Service { requests, scope, monitor }) }
+    /// Creates the first client of a service, and starts the task that replies. `reply` and `fail` send an output and a
+    /// failure of the run to the calls.
+    fn of<Yielded: Send + 'static>(
+        requests: Arc<Requests<In, Out>>,
+        scope: &Scope,
+        run: Run<Yielded>,
+        reply: fn(&Replies<In, Out>, usize, Yielded) -> bool,
+        fail: fn(&Replies<In, Out>, Failure),
+    ) -> Self {
+        let monitor = run.monitor();
+        let service = Service { requests: Arc::clone(&requests), scope: scope.clone(), monitor };
+        let replies = Replies { requests, scope: scope.clone(), ended: Ended::Service };
+        scope.spawn("service", reply_to_all(run.indexed(), replies, reply, fail));
+        Self { service: Arc::new(service) }
     }
 
     /// Sends `item` to the service, and returns the output of the item. Waits for a place in the queue, for the start of
@@ -405,10 +420,6 @@ struct Replies<In, Out> {
 }
 
 impl<In, Out> Replies<In, Out> {
-    fn new(requests: Arc<Requests<In, Out>>, scope: &Scope) -> Self {
-        Self { requests, scope: scope.clone(), ended: Ended::Service }
-    }
-
     /// Sends an output to its call. Returns `false` if no call waits for the output.
     fn reply(&self, index: usize, output: Out) -> bool {
         let Some(reply) = self.requests.take_reply(index) else {
@@ -445,20 +456,7 @@ impl<In, Out> Replies<In, Out> {
         }
     }
 
-    /// Ends the service after an output for no call.
-    fn end_too_many(&mut self) {
-        self.ended = Ended::TooMany;
-        self.scope.record(self.requests.failure(Ended::TooMany, &self.scope));
-    }
-
-    /// Ends the service at the end of the run. A call without an output and without a failure fails.
-    fn end(&mut self, failed: bool) {
-        if !failed && self.ended == Ended::Service && self.requests.awaits_outputs() {
-            self.ended = Ended::TooFew;
-        }
-    }
-
-    fn drop_output<T>(&self, output: T) {
+    fn drop_output(&self, output: Out) {
         if let Some(payload) = drop_caught(output) {
             self.record(Cause::from_panic(payload));
         }
@@ -476,30 +474,39 @@ impl<In, Out> Drop for Replies<In, Out> {
 }
 
 /// Replies to the calls until the end of the run.
-async fn reply_to_all<In, Out>(mut run: Indexed<Out>, mut replies: Replies<In, Out>) -> anyhow::Result<()>
+async fn reply_to_all<In, Out, Yielded>(
+    mut run: Indexed<Yielded>,
+    mut replies: Replies<In, Out>,
+    reply: fn(&Replies<In, Out>, usize, Yielded) -> bool,
+    fail: fn(&Replies<In, Out>, Failure),
+) -> anyhow::Result<()>
 where
     In: Send + 'static,
     Out: Send + 'static,
+    Yielded: Send + 'static,
 {
     let mut failed = false;
     while let Some(outcome) = run.next().await {
         match outcome {
             Ok((index, output)) => {
-                if !replies.reply(index, output) && replies.ended == Ended::Service {
-                    replies.end_too_many();
+                if !reply(&replies, index, output) && replies.ended == Ended::Service {
+                    replies.ended = Ended::TooMany;
+                    replies.scope.record(replies.requests.failure(Ended::TooMany, &replies.scope));
                     run.cancel();
                 }
             }
             Err(failure) => {
                 failed = true;
-                replies.fail(failure);
+                fail(&replies, failure);
             }
         }
     }
     for failure in run.finish().await.failures {
         failed = true;
-        replies.fail(failure);
+        fail(&replies, failure);
     }
-    replies.end(failed);
+    if !failed && replies.ended == Ended::Service && replies.requests.awaits_outputs() {
+        replies.ended = Ended::TooFew;
+    }
     Ok(())
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::requests::{Ended, RequestSource, Requests};
+use super::requests::Requests;
 use super::{Client, Replies};
 use crate::failure::{Cause, Failure};
-use crate::run::{Indexed, Run};
+use crate::run::Run;
 use crate::scope::Scope;
 use crate::source::{ChunkLog, Source};
 
@@ -26,15 +26,10 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
         within: Duration,
         start: impl FnOnce(Source<Vec<In>>, Scope) -> Run<Vec<Out>>,
     ) -> Self {
-        assert!(capacity > 0, "a service with a capacity of 0 could never accept a call; use 1 or more");
-        let requests = Arc::new(Requests::new(scope.name(), capacity));
-        let source = Source::of(RequestSource::new(Arc::clone(&requests), scope.clone()));
+        let (requests, source) = Self::queue(scope, capacity);
         let log = RequestLog { requests: Arc::clone(&requests), scope: scope.clone() };
-        let chunks = source.logged_chunks(size, within, log);
-        let run = start(chunks, scope.clone());
-        let client = Self::of(&requests, scope, run.monitor());
-        scope.spawn("service", reply_to_chunks(run.indexed(), Replies::new(requests, scope)));
-        client
+        let run = start(source.logged_chunks(size, within, log), scope.clone());
+        Self::of(requests, scope, run, Replies::reply_chunk, Replies::fail_chunk_of)
     }
 }
 
@@ -60,7 +55,10 @@ impl<In: Send, Out: Send> ChunkLog for RequestLog<In, Out> {
 impl<In, Out> Replies<In, Out> {
     /// Sends the outputs of a chunk to its calls. Returns `false` if there is no such chunk.
     fn reply_chunk(&self, index: usize, outputs: Vec<Out>) -> bool {
-        let Some(size) = self.requests.take_chunk(index) else { return false };
+        let Some(size) = self.requests.take_chunk(index) else {
+            self.drop_outputs(outputs);
+            return false;
+        };
         if outputs.len() == size {
             for (number, output) in outputs.into_iter().enumerate() {
                 self.reply(index + number, output);
@@ -70,11 +68,18 @@ impl<In, Out> Replies<In, Out> {
                 "the job has returned {} outputs for a chunk of {size} items; a chunk needs one output for each item",
                 outputs.len()
             );
-            self.drop_output(outputs);
+            self.drop_outputs(outputs);
             let failure = Failure::new(Some(index), &Arc::from("service"), Cause::from_error(error));
             self.fail_chunk(index, size, failure);
         }
         true
+    }
+
+    /// Drops each output with a catch of its own: a second panic in the drop of a vector aborts the process.
+    fn drop_outputs(&self, outputs: Vec<Out>) {
+        for output in outputs {
+            self.drop_output(output);
+        }
     }
 
     /// Sends a failure to all calls of its chunk.
@@ -129,36 +134,4 @@ impl Error for ChunkFailed {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.failure)
     }
-}
-
-/// Replies to the calls until the end of the run.
-async fn reply_to_chunks<In, Out>(
-    mut run: Indexed<Vec<Out>>,
-    mut replies: Replies<In, Out>,
-) -> anyhow::Result<()>
-where
-    In: Send + 'static,
-    Out: Send + 'static,
-{
-    let mut failed = false;
-    while let Some(outcome) = run.next().await {
-        match outcome {
-            Ok((index, outputs)) => {
-                if !replies.reply_chunk(index, outputs) && replies.ended == Ended::Service {
-                    replies.end_too_many();
-                    run.cancel();
-                }
-            }
-            Err(failure) => {
-                failed = true;
-                replies.fail_chunk_of(failure);
-            }
-        }
-    }
-    for failure in run.finish().await.failures {
-        failed = true;
-        replies.fail_chunk_of(failure);
-    }
-    replies.end(failed);
-    Ok(())
 }

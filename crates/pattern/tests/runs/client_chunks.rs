@@ -145,6 +145,34 @@ async fn drain_completes_started_chunks_and_fails_the_other_calls() {
     drained.expect("no failure");
 }
 
+/// Panics in its drop.
+#[derive(Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the drop of an output");
+    }
+}
+
+/// A second panic in the drop of a vector would abort the process.
+#[tokio::test(start_paused = true)]
+async fn superfluous_outputs_that_panic_in_their_drops_are_failures() {
+    let scope = Scope::new("server").on_failure(OnFailure::Continue);
+    let job = |_: Vec<u64>| async { Ok(vec![Bomb, Bomb, Bomb]) };
+    let client: Client<u64, Bomb> = Each::new(job).serve_chunks(&scope, 100, 1, WITHIN);
+    let text = format!("{:#}", client.call(1).await.expect_err("two outputs are too many"));
+    assert!(text.contains("3 outputs for a chunk of 1 items"), "{text}");
+    drop(client);
+    let first = scope.wait().await.expect_err("the drops panic");
+    let failures: Vec<_> = [first].into_iter().chain(scope.take_failures()).collect();
+    assert_eq!(failures.len(), 3, "{failures:?}");
+    assert!(
+        failures.iter().all(|failure| failure.to_string().contains("the drop of an output")),
+        "{failures:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn last_chunk_does_not_wait_without_clients() {
     let scope = Scope::new("server");
