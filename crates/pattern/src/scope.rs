@@ -699,8 +699,11 @@ impl Scope {
     /// of the budget.
     ///
     /// Every call of `signal` returns a future that completes with the next signal, such as `tokio::signal::ctrl_c`. The
-    /// output of the future does not count: an error of `ctrl_c` also begins the drain. If the scope is empty before the
-    /// first signal, this method returns as [`Scope::wait`] does.
+    /// output of the future does not count: an error of `ctrl_c` also begins the drain. The drain begins after the first
+    /// poll of the second future. So the second future misses no signal that follows the begin of the drain, and a message
+    /// about the drain comes from [`Scope::draining`]: a signal that follows a message of the first future may be lost.
+    ///
+    /// If the scope is empty before the first signal, this method returns as [`Scope::wait`] does.
     ///
     /// # Errors
     ///
@@ -747,8 +750,14 @@ impl Scope {
 
     async fn drain_until(&self, force: impl Future) -> Result<(), Failure> {
         let shared = self.owner.shared();
+        let drained = async {
+            shared.drain();
+            shared.emptied().await;
+        };
+        // The poll of `force` comes before the begin of the drain. A `force` that is ready at once leaves the begin out.
+        first_of(force, drained).await;
         shared.drain();
-        let forced = !first_of(shared.emptied(), force).await;
+        let forced = !shared.is_empty();
         if forced {
             shared.cancel_drain();
             shared.emptied().await;

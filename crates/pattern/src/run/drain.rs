@@ -1,6 +1,6 @@
 //! The drain of a run: no further items, then the end of the started jobs within a budget.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn, ready};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -62,7 +62,6 @@ impl<Out: Send + 'static> Run<Out> {
     /// # Ok(()) }
     /// ```
     pub async fn drain(self, budget: Duration) -> Report {
-        self.stop_taking();
         self.drain_until(spent(budget)).await
     }
 
@@ -70,8 +69,10 @@ impl<Out: Send + 'static> Run<Out> {
     /// before the end of the budget.
     ///
     /// Every call of `signal` returns a future that completes with the next signal, such as `tokio::signal::ctrl_c`. The
-    /// output of the future does not count: an error of `ctrl_c` also begins the drain. If the run ends without a signal,
-    /// this method returns the report as [`Run::finish`] does.
+    /// output of the future does not count: an error of `ctrl_c` also begins the drain. The drain begins after the first
+    /// poll of the second future. So the second future misses no signal that follows the begin of the drain.
+    ///
+    /// If the run ends without a signal, this method returns the report as [`Run::finish`] does.
     ///
     /// The outputs of a run that drains on a signal are taken by a last stage, or by [`Run::for_each`] under
     /// [`Scope::drain_on`](crate::Scope::drain_on).
@@ -119,13 +120,19 @@ impl<Out: Send + 'static> Run<Out> {
         if self.discard_until(signal()).await {
             return self.finish().await;
         }
-        self.stop_taking();
         self.drain_until(first_of(spent(budget), signal())).await
     }
 
-    /// Discards the outputs until the end, or until `force` cancels the run.
+    /// Takes no more items, and discards the outputs until the end, or until `force` cancels the run.
     async fn drain_until(mut self, force: impl Future) -> Report {
-        let forced = !self.discard_until(force).await;
+        let drained = async {
+            self.stop_taking();
+            self.discard_until(pending::<()>()).await;
+        };
+        // The poll of `force` comes before the begin of the drain. A `force` that is ready at once leaves the begin out.
+        first_of(force, drained).await;
+        self.stop_taking();
+        let forced = !self.discard_until(ready(())).await;
         if forced {
             self.port.cancel(Cancelled::Drain);
         }

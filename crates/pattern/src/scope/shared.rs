@@ -111,6 +111,11 @@ impl Shared {
         }
     }
 
+    /// Returns whether no run and no task is in the scope and in its children.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tracker.is_empty()
+    }
+
     /// Begins a drain: from here on, the scope and the children accept no run and no task.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);

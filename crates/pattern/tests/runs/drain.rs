@@ -291,6 +291,26 @@ async fn second_signal_cancels_the_scope() {
     assert_eq!(started.elapsed(), 2 * SECOND);
 }
 
+/// `notify_waiters` keeps no permit: a signal without a listener is lost, as with `tokio::signal`.
+#[tokio::test(start_paused = true)]
+async fn second_signal_at_the_begin_of_the_drain_is_not_lost() {
+    let scope = Scope::new("server");
+    scope.spawn("endless", pending());
+    let signal = Notify::new();
+    let begin = scope.draining();
+    tokio::pin!(begin);
+    let signals = async {
+        signal.notify_waiters();
+        begin.await;
+        signal.notify_waiters();
+    };
+    let drain = scope.drain_on(|| signal.notified(), 60 * SECOND);
+    let started = Instant::now();
+    let (drained, ()) = tokio::join!(drain, signals);
+    assert!(is_drain(drained.expect_err("forced").cause()));
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test(start_paused = true)]
 async fn dropped_drain_leaves_the_scope_closed_and_running() {
     let scope = Scope::new("server");

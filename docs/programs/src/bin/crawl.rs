@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, Url};
 use tokio::signal::ctrl_c;
+use tokio_util::task::AbortOnDropHandle;
 use towpath_fanout::{Fanout, OnFailure, PatternExt, Scope, Source, StageReport};
 use towpath_job::backon::ExponentialBuilder;
 use towpath_job::{FailureExt, JobExt, blocking};
@@ -106,8 +107,12 @@ async fn main() -> anyhow::Result<()> {
         }
         anyhow::Ok((rows, failures))
     };
-    let interrupt = || async { ctrl_c().await.inspect(|()| eprintln!("draining")) };
-    let drained = scope.drain_on(interrupt, Duration::from_secs(10));
+    let announced = scope.clone();
+    let _message = AbortOnDropHandle::new(tokio::spawn(async move {
+        announced.draining().await;
+        eprintln!("draining");
+    }));
+    let drained = scope.drain_on(ctrl_c, Duration::from_secs(10));
     let (drained, outcomes, ()) = tokio::join!(drained, outcomes, show(total, counts));
 
     let rest = kept.take().expect("the run is over").collect().await?;

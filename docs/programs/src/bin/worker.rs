@@ -96,6 +96,7 @@ async fn main() -> anyhow::Result<()> {
         while tokio::time::timeout(Duration::from_secs(5), upkeep.draining()).await.is_err() {
             metrics.run_upkeep();
         }
+        tracing::info!("draining");
         Ok(())
     });
     let failures = async move {
@@ -105,11 +106,7 @@ async fn main() -> anyhow::Result<()> {
         }
         tracing::info!("{}", run.report());
     };
-    let sigterm = || async {
-        signal(SignalKind::terminate())?.recv().await;
-        tracing::info!("draining");
-        io::Result::Ok(())
-    };
+    let sigterm = || async { io::Result::Ok(signal(SignalKind::terminate())?.recv().await) };
     let drained = scope.drain_on(sigterm, Duration::from_secs(10));
     let (drained, ()) = tokio::join!(drained, failures);
     queue.close();
