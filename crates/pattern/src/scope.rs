@@ -731,8 +731,8 @@ impl Scope {
     ///
     /// let sigterm = Arc::new(Notify::new());
     /// let server = Scope::new("server");
-    /// let closing = server.clone();
-    /// server.spawn("accept", async move { Ok(closing.draining().await) });
+    /// let draining = server.draining();
+    /// server.spawn("accept", async move { Ok(draining.await) });
     /// sigterm.notify_one();
     /// server.drain_on(|| sigterm.notified(), Duration::from_secs(10)).await?;
     /// # Ok(()) }
@@ -772,8 +772,10 @@ impl Scope {
     /// Waits until the scope accepts no run and no task: a [drain](Scope::drain) of the scope or of a parent has begun, or
     /// the scope is cancelled.
     ///
-    /// A task that has no end waits for its work and for this method, for example a loop that accepts connections. In the
+    /// A task that has no end waits for its work and for this future, for example a loop that accepts connections. In the
     /// scope of the jobs of a run, only a drain of that scope counts: a job completes.
+    ///
+    /// The future owns all it needs, so a task of the scope can hold it. The future does not keep the scope alive.
     ///
     /// # Cancel safety
     ///
@@ -789,12 +791,13 @@ impl Scope {
     ///
     /// let (client, mut connections) = mpsc::channel::<&str>(4);
     /// let server = Scope::new("server");
-    /// let scope = server.clone();
+    /// let (requests, draining) = (server.clone(), server.draining());
     /// server.spawn("accept", async move {
+    ///     tokio::pin!(draining);
     ///     loop {
     ///         tokio::select! {
-    ///             () = scope.draining() => return Ok(()),
-    ///             Some(connection) = connections.recv() => scope.spawn(connection, async { Ok(()) }),
+    ///             () = &mut draining => return Ok(()),
+    ///             Some(connection) = connections.recv() => requests.spawn(connection, async { Ok(()) }),
     ///         };
     ///     }
     /// });
@@ -802,9 +805,11 @@ impl Scope {
     /// server.drain(Duration::from_secs(10)).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn draining(&self) {
-        let shared = self.owner.shared();
-        first_of(shared.draining(), shared.cancelled()).await;
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(self.owner.shared());
+        async move {
+            first_of(shared.draining(), shared.cancelled()).await;
+        }
     }
 
     /// Returns the failures that no call has returned yet, in the order of recording, without a wait.

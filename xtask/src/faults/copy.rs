@@ -10,14 +10,16 @@ use crate::workspace::Workspace;
 
 pub struct Copied {
     root: PathBuf,
-    /// Where it is built: where the workspace is, too, so that what they share is built once.
+    /// Cargo knows the packages of both workspaces by the same names. In a common target folder, cargo takes a library with
+    /// a planted fault for the library of the workspace, if no file of the workspace is newer.
     pub target: PathBuf,
 }
 
 impl Copied {
     /// Brings the copy up to date. What is as it was is not written again, and so not built again.
     pub fn of(workspace: &Workspace) -> Result<Self> {
-        let root = workspace.target.join("faults");
+        let (root, target) =
+            (workspace.target.join("faults/workspace"), workspace.target.join("faults/target"));
         // New ones that are not ignored, too.
         let list = duct::cmd!("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard");
         let listed = list.dir(&workspace.root).read();
@@ -32,7 +34,7 @@ impl Copied {
             }
         }
         remove_others(&root, &kept).with_context(|| format!("cannot tidy {}", root.display()))?;
-        Ok(Self { root, target: workspace.target.clone() })
+        Ok(Self { root, target })
     }
 
     pub fn root(&self) -> &Path {

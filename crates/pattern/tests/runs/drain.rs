@@ -298,7 +298,6 @@ async fn second_signal_at_the_begin_of_the_drain_is_not_lost() {
     scope.spawn("endless", pending());
     let signal = Notify::new();
     let begin = scope.draining();
-    tokio::pin!(begin);
     let signals = async {
         signal.notify_waiters();
         begin.await;
@@ -327,9 +326,9 @@ async fn dropped_drain_leaves_the_scope_closed_and_running() {
 async fn accept_loop_ends_with_the_begin_of_a_drain() {
     let scope = Scope::new("server");
     for scope in [scope.clone(), scope.child("child")] {
-        let own = scope.clone();
+        let draining = scope.draining();
         scope.spawn("accept", async move {
-            own.draining().await;
+            draining.await;
             Ok(())
         });
     }
@@ -337,6 +336,16 @@ async fn accept_loop_ends_with_the_begin_of_a_drain() {
     let started = Instant::now();
     scope.drain(60 * SECOND).await.expect("the loops have ended");
     assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// The future holds no clone of the scope, so the drop of the last clone cancels the scope.
+#[tokio::test(start_paused = true)]
+async fn draining_does_not_keep_the_scope_alive() {
+    let scope = Scope::new("server");
+    let (draining, of_child) = (scope.draining(), scope.child("child").draining());
+    drop(scope);
+    tokio::time::timeout(SECOND, draining).await.expect("the scope is cancelled");
+    tokio::time::timeout(SECOND, of_child).await.expect("the child is cancelled");
 }
 
 /// A task in a sibling goes on, and so does a spawn in the parent.

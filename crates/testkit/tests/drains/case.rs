@@ -126,12 +126,13 @@ impl Case {
             Input::Channel => {
                 let (sender, source) = Source::channel(3);
                 // A task of the scope would keep a drain of the scope waiting, since the source is kept.
-                let feeding = scope.clone();
+                let draining = scope.draining();
                 tokio::spawn(async move {
+                    tokio::pin!(draining);
                     for item in 0.. {
                         tokio::select! {
                             sent = sender.send(item) => if sent.is_err() { break },
-                            () = feeding.draining() => break,
+                            () = &mut draining => break,
                         }
                     }
                 });

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, Url};
-use tokio::signal::ctrl_c;
 use tokio_util::task::AbortOnDropHandle;
 use towpath_fanout::{Fanout, OnFailure, PatternExt, Scope, Source, StageReport};
 use towpath_job::backon::ExponentialBuilder;
@@ -63,7 +62,6 @@ async fn main() -> anyhow::Result<()> {
     let urls = fs::read_to_string(&args.urls)?;
     let urls = urls.lines().map(Url::parse).collect::<Result<Vec<_>, _>>()?;
     fs::create_dir(&args.out)?;
-
     let client = Client::new();
     let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
     let fetch = (move |url: Url| get(client.clone(), url))
@@ -107,12 +105,9 @@ async fn main() -> anyhow::Result<()> {
         }
         anyhow::Ok((rows, failures))
     };
-    let announced = scope.clone();
-    let _message = AbortOnDropHandle::new(tokio::spawn(async move {
-        announced.draining().await;
-        eprintln!("draining");
-    }));
-    let drained = scope.drain_on(ctrl_c, Duration::from_secs(10));
+    let message = scope.draining().map(|()| eprintln!("draining"));
+    let _message = AbortOnDropHandle::new(tokio::spawn(message));
+    let drained = scope.drain_on(tokio::signal::ctrl_c, Duration::from_secs(10));
     let (drained, outcomes, ()) = tokio::join!(drained, outcomes, show(total, counts));
 
     let rest = kept.take().expect("the run is over").collect().await?;

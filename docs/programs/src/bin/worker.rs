@@ -88,9 +88,8 @@ async fn main() -> anyhow::Result<()> {
         .route("/metrics", get(move || async move { render.render() }));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let (http, upkeep) = (scope.clone(), scope.clone());
-    let server = axum::serve(listener, app);
-    let server = server.with_graceful_shutdown(async move { http.draining().await });
+    let upkeep = scope.clone();
+    let server = axum::serve(listener, app).with_graceful_shutdown(scope.draining());
     scope.spawn("http", async move { Ok(server.await?) });
     scope.spawn("upkeep", async move {
         while tokio::time::timeout(Duration::from_secs(5), upkeep.draining()).await.is_err() {
