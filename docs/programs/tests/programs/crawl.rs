@@ -214,8 +214,9 @@ async fn crawl_after_a_second_ctrl_c_ends_at_once() {
         assert!(crawl.failed().is_empty(), "{version}: {:?}", crawl.failed());
         let requested = crawl.requested();
         assert_eq!(requested.len(), 10, "{version}");
-        let others = crawl.urls.iter().filter(|url| !requested.contains(*url));
-        assert!(crawl.lines("rest.txt").iter().eq(others), "{version}");
+        let mut others = crawl.urls.clone();
+        others.retain(|url| !requested.contains(url));
+        assert_eq!(crawl.lines("rest.txt"), others, "{version}");
     }
 }
 

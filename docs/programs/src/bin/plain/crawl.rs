@@ -104,6 +104,10 @@ async fn main() -> anyhow::Result<()> {
                 () = stop.cancelled() => return anyhow::Ok(Outcome::NotRequested(index, url)),
                 permits = permits => permits?,
             };
+            // The stop may come between the polls of the two branches, and then frees permits.
+            if stop.is_cancelled() {
+                return Ok(Outcome::NotRequested(index, url));
+            }
             let limit = Duration::from_millis(args.timeout);
             let backoff = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
             let attempt = || async { timeout(limit, get(&client, &url)).await? };
