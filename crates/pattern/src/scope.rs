@@ -731,8 +731,8 @@ impl Scope {
     ///
     /// let sigterm = Arc::new(Notify::new());
     /// let server = Scope::new("server");
-    /// let closing = server.clone();
-    /// server.spawn("accept", async move { Ok(closing.draining().await) });
+    /// let closing = server.draining();
+    /// server.spawn("accept", async move { Ok(closing.await) });
     /// sigterm.notify_one();
     /// server.drain_on(|| sigterm.notified(), Duration::from_secs(10)).await?;
     /// # Ok(()) }
@@ -775,6 +775,10 @@ impl Scope {
     /// A task that has no end waits for its work and for this method, for example a loop that accepts connections. In the
     /// scope of the jobs of a run, only a drain of that scope counts: a job completes.
     ///
+    /// The future borrows nothing, so the future goes into a task or to a server as it is:
+    /// `axum::serve(listener, app).with_graceful_shutdown(scope.draining())`. The future holds no handle of the
+    /// scope: the drop of the last handle cancels the scope, and so completes the future.
+    ///
     /// # Cancel safety
     ///
     /// This method is cancel safe.
@@ -802,9 +806,11 @@ impl Scope {
     /// server.drain(Duration::from_secs(10)).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn draining(&self) {
-        let shared = self.owner.shared();
-        first_of(shared.draining(), shared.cancelled()).await;
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let shared = Arc::clone(self.owner.shared());
+        async move {
+            first_of(shared.draining(), shared.cancelled()).await;
+        }
     }
 
     /// Returns the failures that no call has returned yet, in the order of recording, without a wait.

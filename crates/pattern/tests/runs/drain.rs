@@ -327,16 +327,24 @@ async fn dropped_drain_leaves_the_scope_closed_and_running() {
 async fn accept_loop_ends_with_the_begin_of_a_drain() {
     let scope = Scope::new("server");
     for scope in [scope.clone(), scope.child("child")] {
-        let own = scope.clone();
-        scope.spawn("accept", async move {
-            own.draining().await;
-            Ok(())
-        });
+        let draining = scope.draining();
+        scope.spawn("accept", async move { Ok(draining.await) });
     }
     settle().await;
     let started = Instant::now();
     scope.drain(60 * SECOND).await.expect("the loops have ended");
     assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// The future holds no handle: the drop of the last handle cancels the scope.
+#[tokio::test(start_paused = true)]
+async fn wait_for_a_drain_ends_with_the_last_handle() {
+    let scope = Scope::new("server");
+    let draining = tokio::spawn(scope.draining());
+    settle().await;
+    assert!(!draining.is_finished());
+    drop(scope);
+    draining.await.expect("no panic");
 }
 
 /// A task in a sibling goes on, and so does a spawn in the parent.
