@@ -253,7 +253,8 @@ pub trait JobExt<In>: Job<In> + Sized {
     /// delay by a random share of the delay, at most twice as long: see [`without_jitter`](Retry::without_jitter).
     ///
     /// A waiting job counts towards the limit of the run and keeps its permit, and an ordered run waits for its output. The
-    /// failed attempt is dropped before the wait. A job with a resource of `towpath-resource` has no `retry`: the guard of
+    /// failed attempt is dropped before the wait. A limiter of the pattern counts the job, and not the attempts: a rate of
+    /// attempts is an `until_ready` inside of the job, as in the second example. A job with a resource of `towpath-resource` has no `retry`: the guard of
     /// the resource is no `Clone`, and an error may have broken the resource.
     ///
     /// # Errors
@@ -288,6 +289,32 @@ pub trait JobExt<In>: Job<In> + Sized {
     /// });
     /// let get = get.retry(ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)));
     /// assert_eq!(Fanout::new(1, get).run(["a.example"]).collect().await?, [9]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A rate of attempts: two requests per second, the retries included.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use tokio::time::Instant;
+    /// use towpath_fanout::{Fanout, OnFailure, PatternExt, anyhow, with_state};
+    /// use towpath_job::JobExt;
+    /// use towpath_job::backon::ConstantBuilder;
+    /// use towpath_limit::Rate;
+    ///
+    /// let twice = ConstantBuilder::new().with_delay(Duration::ZERO).with_max_times(1);
+    /// let get = with_state(Rate::per_second(2), async |rate: &Rate, url: &'static str| {
+    ///     rate.until_ready().await; // counts every attempt
+    ///     anyhow::ensure!(url != "void.example", "connection refused");
+    ///     Ok(url.len())
+    /// });
+    /// let begin = Instant::now();
+    /// let urls = ["void.example", "void.example"];
+    /// let get = Fanout::new(2, get.retry(twice)).on_failure(OnFailure::Continue);
+    /// assert_eq!(get.run(urls).finish().await.last().errored, 2);
+    /// assert_eq!(begin.elapsed(), Duration::from_millis(1500)); // four attempts
     /// # Ok(()) }
     /// ```
     #[cfg(feature = "retry")]
