@@ -23,7 +23,7 @@ impl<T: Clone> Item<T> {
     const IS_CLONE: bool = true;
 }
 
-/// `retry`, `hedge` and `keep_input` need items that are `Clone`. The item of a job with a resource has the guard.
+/// `retry`, `hedge`, `keep_input` and `keep_cancelled` need items that are `Clone`. The item of a job with a resource has the guard.
 #[test]
 fn resource_with_a_copy_of_the_item_is_refused() {
     const { assert!(Item::<u64>::IS_CLONE) };

@@ -164,7 +164,11 @@ impl<J, L> Fanout<J, L> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn limited_by<M: Clone>(self, limiter: &M) -> Fanout<J, LimitedBy<L, M>> {
+    pub fn limited_by<In, M>(self, limiter: &M) -> Fanout<J, LimitedBy<L, M>>
+    where
+        J: Job<In>,
+        M: Limiter<In> + Clone,
+    {
         let Self { settings, job, limits } = self;
         Fanout { settings, job, limits: LimitedBy::new(limits, limiter) }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use towpath_pattern::Job;
 
 use crate::hedge::Hedge;
+use crate::keep_cancelled::{CancelledInputs, KeepCancelled};
 use crate::keep_input::KeepInput;
 #[cfg(feature = "retry")]
 use crate::retry::Retry;
@@ -153,6 +154,7 @@ pub trait JobExt<In>: Job<In> + Sized {
     /// Not for large items in a run that continues after failures: the report keeps up to
     /// [`Report::KEPT_FAILURES`](towpath_pattern::Report::KEPT_FAILURES) failures, each with an input. Not for the items
     /// that a stopped run has not started: [`Source::kept`](towpath_pattern::Source::kept) returns these items.
+    /// Not for the jobs that a stop has cancelled: [`keep_cancelled`](JobExt::keep_cancelled) keeps the inputs of these jobs.
     ///
     /// The job clones every item. An item with an expensive clone belongs in an `Arc`.
     ///
@@ -185,6 +187,60 @@ pub trait JobExt<In>: Job<In> + Sized {
         KeepInput::new(self)
     }
 
+    /// Keeps the inputs of the jobs that are cancelled: started, and dropped before their end by a stop of the run, for
+    /// example after the budget of a [drain](towpath_pattern::Run::drain). Returns the job, and the handle with the inputs.
+    ///
+    /// Not for the items that a stopped run has not started: [`Source::kept`](towpath_pattern::Source::kept) returns these
+    /// items. With both, a drained run returns every input without an output. Not for effects that must not happen twice: a
+    /// cancelled job may have done a part of its work, or all of it.
+    ///
+    /// The job clones every item. An item with an expensive clone belongs in an `Arc`. A job that returns an output or an
+    /// error, or panics, keeps no input: [`keep_input`](JobExt::keep_input) is for errors.
+    ///
+    /// This wrapper is the last call: `fetch.timeout(limit).keep_cancelled()`. The handle then has at most as many inputs as a
+    /// run has jobs at once. Inside of a time limit or a hedge, the handle would also have the input of every attempt that
+    /// was dropped, until the inputs are taken.
+    ///
+    /// In a chain of stages, the input is the item of the stage with the wrapper. An output that waits between two stages at a
+    /// cancellation is lost: its job in the first stage has completed, and its job in the second stage has not started.
+    ///
+    /// # Cancel safety
+    ///
+    /// The wrapped job is as cancel safe as the inner job.
+    ///
+    /// # Examples
+    ///
+    /// The second job is too long for the budget of the drain:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use tokio::time::sleep;
+    /// use towpath_fanout::{Fanout, PatternExt, Source, anyhow};
+    /// use towpath_job::JobExt;
+    ///
+    /// let wait = |seconds: u64| async move { anyhow::Ok(sleep(Duration::from_secs(seconds)).await) };
+    /// let (wait, cancelled) = wait.keep_cancelled();
+    /// let (items, kept) = Source::new([1, 60, 3]).kept();
+    ///
+    /// let run = Fanout::new(2, wait).capacity(0).run(items);
+    /// sleep(Duration::from_millis(1)).await;
+    /// let report = run.drain(Duration::from_secs(10)).await;
+    /// assert_eq!((report.last().succeeded, report.cancelled()), (1, 1));
+    ///
+    /// let mut again = cancelled.take(); // started, and not completed
+    /// again.extend(kept.take().expect("the run is over").collect().await?); // never started
+    /// assert_eq!(again, [60, 3]);
+    /// # Ok(()) }
+    /// ```
+    fn keep_cancelled(self) -> (KeepCancelled<Self, In>, CancelledInputs<In>)
+    where
+        In: Clone + Send + 'static,
+    {
+        KeepCancelled::new(self)
+    }
+
     /// Tries the job again after an error, by a policy of [backon](crate::backon).
     ///
     /// Not for a job with an effect that must not happen twice. Not for a slow service: [`hedge`](JobExt::hedge) or
@@ -197,7 +253,8 @@ pub trait JobExt<In>: Job<In> + Sized {
     /// delay by a random share of the delay, at most twice as long: see [`without_jitter`](Retry::without_jitter).
     ///
     /// A waiting job counts towards the limit of the run and keeps its permit, and an ordered run waits for its output. The
-    /// failed attempt is dropped before the wait. A job with a resource of `towpath-resource` has no `retry`: the guard of
+    /// failed attempt is dropped before the wait. A limiter of the pattern counts the job, and not the attempts: a rate of
+    /// attempts is an `until_ready` inside of the job, as in the second example. A job with a resource of `towpath-resource` has no `retry`: the guard of
     /// the resource is no `Clone`, and an error may have broken the resource.
     ///
     /// # Errors
@@ -232,6 +289,32 @@ pub trait JobExt<In>: Job<In> + Sized {
     /// });
     /// let get = get.retry(ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)));
     /// assert_eq!(Fanout::new(1, get).run(["a.example"]).collect().await?, [9]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A rate of attempts: two requests per second, the retries included.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use tokio::time::Instant;
+    /// use towpath_fanout::{Fanout, OnFailure, PatternExt, anyhow, with_state};
+    /// use towpath_job::JobExt;
+    /// use towpath_job::backon::ConstantBuilder;
+    /// use towpath_limit::Rate;
+    ///
+    /// let twice = ConstantBuilder::new().with_delay(Duration::ZERO).with_max_times(1);
+    /// let get = with_state(Rate::per_second(2), async |rate: &Rate, url: &'static str| {
+    ///     rate.until_ready().await; // counts every attempt
+    ///     anyhow::ensure!(url != "void.example", "connection refused");
+    ///     Ok(url.len())
+    /// });
+    /// let begin = Instant::now();
+    /// let urls = ["void.example", "void.example"];
+    /// let get = Fanout::new(2, get.retry(twice)).on_failure(OnFailure::Continue);
+    /// assert_eq!(get.run(urls).finish().await.last().errored, 2);
+    /// assert_eq!(begin.elapsed(), Duration::from_millis(1500)); // four attempts
     /// # Ok(()) }
     /// ```
     #[cfg(feature = "retry")]

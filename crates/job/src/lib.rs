@@ -1,5 +1,5 @@
-//! Wrappers of a job: a time limit, retries with a budget, hedging, blocking and CPU work, the input of a failed job, and
-//! tower services.
+//! Wrappers of a job: a time limit, retries with a budget, hedging, blocking and CPU work, the input of a failed or cancelled
+//! job, and tower services.
 //!
 //! # When not to use it
 //!
@@ -41,6 +41,7 @@
 //! | `fetch.hedge(d).retry(policy)` | a retry after both attempts of a hedge have failed |
 //! | `fetch.retry(policy).hedge(d)` | a second series of attempts after `d` |
 //! | `fetch.retry(policy).keep_input()` | the input of a job whose attempts have all failed |
+//! | `fetch.timeout(s).keep_cancelled()` | the inputs of the jobs that a stop has cancelled; a timeout cancels no job |
 //! | `fetch.keep_input().timeout(s)` | no input after a timeout: the inner job has not returned an error |
 //! | `blocking(f).timeout(s)` | the item times out after `s`, and the closure goes on |
 //!
@@ -48,7 +49,7 @@
 //!
 //! | feature | items | dependency |
 //! |---|---|---|
-//! | | [`timeout`](JobExt::timeout), [`hedge`](JobExt::hedge), [`keep_input`](JobExt::keep_input), [`RetryBudget`] | |
+//! | | [`timeout`](JobExt::timeout), [`hedge`](JobExt::hedge), [`keep_input`](JobExt::keep_input), [`keep_cancelled`](JobExt::keep_cancelled), [`RetryBudget`] | |
 //! | `retry` | `JobExt::retry`, `Attempts`, the re-export of backon | backon |
 //! | `blocking` | `blocking` | |
 //! | `rayon` | `cpu` | rayon |
@@ -77,6 +78,7 @@
 //! | `retry` | the item, and 56; one allocation more after the first error |
 //! | `hedge` | the item, and 168; the second attempt is allocated at its start |
 //! | `keep_input` | the item, and 8 |
+//! | `keep_cancelled` | the item, and 32 |
 //! | `blocking`, `cpu` | in place of a job: two allocations, and 88 |
 
 #![forbid(unsafe_code)]
@@ -87,6 +89,7 @@ mod budget;
 mod client_service;
 mod ext;
 mod hedge;
+mod keep_cancelled;
 mod keep_input;
 #[cfg(any(feature = "blocking", feature = "rayon"))]
 mod offload;
@@ -105,6 +108,7 @@ pub use budget::RetryBudget;
 pub use client_service::ClientService;
 pub use ext::JobExt;
 pub use hedge::{Hedge, HedgeFailed};
+pub use keep_cancelled::{CancelledInputs, KeepCancelled};
 pub use keep_input::{FailureExt, Input, KeepInput};
 #[cfg(feature = "blocking")]
 pub use offload::blocking::{Blocking, blocking};

@@ -40,6 +40,13 @@ use crate::sync::{WakeList, panic};
 /// With a burst of 1, a timer that fires late delays all later starts. The loss is about a millisecond per start, for example
 /// 2 % at 20 per second; a burst of 2 makes up for late timers.
 ///
+/// # Jobs and attempts
+///
+/// Under `limited_by`, a rate counts jobs. A job with `retry` or `hedge` of `towpath-job` starts once, and its further attempts
+/// do not count. To count every attempt, the job calls [`until_ready`](Rate::until_ready) itself, inside of the `retry`:
+/// `with_state(rate, async |rate: &Rate, url| { rate.until_ready().await; get(url).await }).retry(policy)`. The wait is then a
+/// part of the job: the item has started, and waits in its slot. The example of `JobExt::retry` has both.
+///
 /// # With further limits
 ///
 /// A rate comes last: `(semaphore, rate)`, and not `(rate, semaphore)`. A granted start occupies a place of the burst until

@@ -20,6 +20,8 @@ use crate::util::panic::{Payload, catch, message_of};
 /// - For the counts of a run: [`Run::report`](crate::Run::report), or [`Run::monitor`](crate::Run::monitor) from a different
 ///   task. A progress bar polls the stream of [`Run::watch`](crate::Run::watch).
 /// - For an action with the input or the output: the job, or a wrapper of the job. An observer sees neither.
+/// - For the wait of an item without a slot, under a [limiter by item](crate::Limiter::PER_ITEM): the item is not taken up by a
+///   worker yet. A limiter around the limiter measures the wait: see the example of [`Limiter`](crate::Limiter#examples).
 /// - To stop a run or to change the result of a job: an observer has no influence on its run.
 ///
 /// # Contract

@@ -43,7 +43,13 @@ pub struct Report {
     /// The first [`Report::KEPT_FAILURES`] of the failures that were not yielded. The counts include all failures.
     pub failures: Vec<Failure>,
     /// Whether a [drain](crate::Run::drain) was forced to its end: the budget was spent, or a second signal came, before
-    /// everything that had started was complete.
+    /// all started jobs were complete, with the runs and tasks of these jobs.
+    ///
+    /// The end of the run after the last job does not count: the [shutdown](crate::Work::shutdown) of the work, for example the
+    /// release of a resource, and a [take](crate::Storage::take) of a storage. The drain waits for both beyond its budget, and
+    /// each has a time limit of its own: `release_within` of a pattern with resources, and
+    /// [`Storage::stop_within`](crate::Storage::stop_within). A passed time limit is a failure with a
+    /// [`TimedOut`](crate::TimedOut) in `failures`.
     pub forced: bool,
 }
 

@@ -775,7 +775,9 @@ impl Scope {
     /// A task that has no end waits for its work and for this future, for example a loop that accepts connections. In the
     /// scope of the jobs of a run, only a drain of that scope counts: a job completes.
     ///
-    /// The future owns all it needs, so a task of the scope can hold it. The future does not keep the scope alive.
+    /// The future borrows nothing, so the future goes into a task or to a server as it is:
+    /// `axum::serve(listener, app).with_graceful_shutdown(scope.draining())`. The future holds no clone of the
+    /// scope: the drop of the last clone cancels the scope, and so completes the future.
     ///
     /// # Cancel safety
     ///
@@ -805,7 +807,7 @@ impl Scope {
     /// server.drain(Duration::from_secs(10)).await?;
     /// # Ok(()) }
     /// ```
-    pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let shared = Arc::clone(self.owner.shared());
         async move {
             first_of(shared.draining(), shared.cancelled()).await;

@@ -17,6 +17,9 @@ pub enum Order {
 }
 
 /// The effect of a failure on the rest of the run.
+///
+/// In a chain of stages, every stage has its own policy: [`IntoSource`](crate::IntoSource#a-run-as-the-input-failures-in-a-chain)
+/// has the effect of a failure on the next stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnFailure {
     /// The first failure stops the run. The run yields the completed outputs, then the failure, then the end.

@@ -69,7 +69,7 @@
 //! | [`ordered`](Pipeline::ordered) | the stage before the call | outputs as jobs complete |
 //! | [`capacity`](Pipeline::capacity) | the stage before the call | as many items as the limit |
 //! | [`named`](Pipeline::named) | the stage before the call | `stage 1`, `stage 2`, … |
-//! | [`on_failure`](Pipeline::on_failure) | all stages, wherever the call is | the first failure stops the run |
+//! | [`on_failure`](Pipeline::on_failure) | all stages, wherever the call is | the first failure, of any stage, stops all stages and is the failure of the run |
 //!
 //! A stage takes items in the order in which the stage before yields outputs. So the outputs of a pipeline come in input
 //! order if every stage is ordered or has a limit of 1.
@@ -235,7 +235,11 @@ impl<Before, J, L> Pipeline<Before, J, L> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn limited_by<M: Clone>(self, limiter: &M) -> Pipeline<Before, J, LimitedBy<L, M>> {
+    pub fn limited_by<In, M>(self, limiter: &M) -> Pipeline<Before, J, LimitedBy<L, M>>
+    where
+        J: Job<In>,
+        M: Limiter<In> + Clone,
+    {
         let Self { before, number, settings, job, limits } = self;
         Pipeline { before, number, settings, job, limits: LimitedBy::new(limits, limiter) }
     }

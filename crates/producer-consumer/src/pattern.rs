@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use towpath_pattern::queue::{self, Receiver, Sender};
 use towpath_pattern::{
-    IntoJobLimit, Job, JobLimit, LimitedBy, Limits, Pattern, Run, Scope, Settings, Source, anyhow, builders,
+    IntoJobLimit, Job, JobLimit, LimitedBy, Limiter, Limits, Pattern, Run, Scope, Settings, Source, anyhow,
+    builders,
 };
 
 use crate::handles::{QueueSender, QueueTrySender};
@@ -183,7 +184,10 @@ impl<In, Item, J, L> Producers<In, Item, J, L> {
     /// assert_eq!(sizes.run(["a.example"]).collect().await?, [9]);
     /// # Ok(()) }
     /// ```
-    pub fn limited_by<M: Clone>(self, limiter: &M) -> Producers<In, Item, J, LimitedBy<L, M>> {
+    pub fn limited_by<M>(self, limiter: &M) -> Producers<In, Item, J, LimitedBy<L, M>>
+    where
+        M: Limiter<In> + Clone,
+    {
         let Self { limit, job, limits, order, types } = self;
         Producers { limit, job, limits: LimitedBy::new(limits, limiter), order, types }
     }
@@ -230,7 +234,7 @@ impl<In, Item, J, L> Producers<In, Item, J, L> {
     }
 }
 
-impl<P, C, L> ProducerConsumer<P, C, L> {
+impl<In, Item, J, M, C, L> ProducerConsumer<Producers<In, Item, J, M>, C, L> {
     /// Adds a limiter to the consumers, for example a rate, a semaphore or an order for equal keys. The job of an item then
     /// runs with a permit of every limiter of the consumers. See [`Limiter`](crate::Limiter).
     ///
@@ -255,13 +259,13 @@ impl<P, C, L> ProducerConsumer<P, C, L> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn limited_by<M: Clone>(self, limiter: &M) -> ProducerConsumer<P, C, LimitedBy<L, M>> {
+    pub fn limited_by<N>(self, limiter: &N) -> ProducerConsumer<Producers<In, Item, J, M>, C, LimitedBy<L, N>>
+    where
+        N: Limiter<Item> + Clone,
+    {
         let Self { producers, settings, consumers, limits } = self;
         ProducerConsumer { producers, settings, consumers, limits: LimitedBy::new(limits, limiter) }
     }
-}
-
-impl<In, Item, J, M, C, L> ProducerConsumer<Producers<In, Item, J, M>, C, L> {
     /// Takes the newest item of the queue first, as asyncio's `LifoQueue` does.
     ///
     /// # Examples

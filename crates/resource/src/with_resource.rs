@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use towpath_pattern::{
-    Cause, Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope, Settings,
-    Source, Start, Taken, Work, builders, drive_job,
+    Cause, Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limiter, Limits, Pattern, Run, Scope,
+    Settings, Source, Start, Taken, Work, builders, drive_job,
 };
 
 use crate::guard::ResourceGuard;
@@ -130,7 +130,12 @@ impl<R, J, L> WithResource<R, J, L> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn limited_by<M: Clone>(self, limiter: &M) -> WithResource<R, J, LimitedBy<L, M>> {
+    pub fn limited_by<In, M>(self, limiter: &M) -> WithResource<R, J, LimitedBy<L, M>>
+    where
+        R: Resource,
+        J: Job<(ResourceGuard<R::State>, In)>,
+        M: Limiter<In> + Clone,
+    {
         let Self { settings, release_within, resource, job, limits } = self;
         WithResource { settings, release_within, resource, job, limits: LimitedBy::new(limits, limiter) }
     }

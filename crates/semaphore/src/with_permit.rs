@@ -4,8 +4,8 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use towpath_pattern::{
-    Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limits, Pattern, Run, Scope, Settings, Source,
-    Start, Taken, Work, builders, drive_job,
+    Completed, IntoJobLimit, Job, LimitedBy, LimitedJob, Limiter, Limits, Pattern, Run, Scope, Settings,
+    Source, Start, Taken, Work, builders, drive_job,
 };
 
 use crate::semaphore::Semaphore;
@@ -96,7 +96,11 @@ impl<J, L> WithPermit<J, L> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn limited_by<M: Clone>(self, limiter: &M) -> WithPermit<J, LimitedBy<L, M>> {
+    pub fn limited_by<In, M>(self, limiter: &M) -> WithPermit<J, LimitedBy<L, M>>
+    where
+        J: Job<In>,
+        M: Limiter<In> + Clone,
+    {
         let Self { semaphore, settings, job, limits } = self;
         WithPermit { semaphore, settings, job, limits: LimitedBy::new(limits, limiter) }
     }

@@ -17,6 +17,7 @@ mod programs {
     mod flat_map;
     mod for_each;
     mod hedge;
+    mod keep_cancelled;
     mod keep_input;
     mod kept;
     mod live_limit;

@@ -6,6 +6,7 @@ mod client_service;
 mod cpu;
 mod hedge;
 mod infer;
+mod keep_cancelled;
 mod keep_input;
 mod order;
 mod retry;

@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, advance, sleep};
-use towpath_fanout::{Cause, Fanout, Job, OnFailure, PatternExt, Scope, anyhow};
+use towpath_fanout::{Cause, Fanout, Job, OnFailure, PatternExt, Scope, anyhow, with_state};
 use towpath_job::backon::{ConstantBuilder, ExponentialBuilder, FibonacciBuilder};
 use towpath_job::{Attempts, JobExt, RetryStop};
+use towpath_limit::Rate;
 
 use crate::{SetOnDrop, calls, error, flag, flaky, scripted, seconds, settle};
 
@@ -395,4 +396,25 @@ async fn policy_starts_again_for_every_item() {
         assert_eq!(stop_of(&job.call(0).await.unwrap_err()).0, 3);
     }
     assert_eq!(calls(&counter), 9);
+}
+
+/// A rate of the pattern counts the two jobs; a rate inside of the job counts the four attempts.
+#[tokio::test(start_paused = true)]
+async fn rate_counts_jobs_outside_and_attempts_inside() {
+    let at_once = || ConstantBuilder::new().with_delay(Duration::ZERO).with_max_times(1);
+    let elapsed = async |rate: &Rate, inside: Option<Rate>| {
+        let started = Instant::now();
+        let job = with_state(inside, async |inside: &Option<Rate>, _: u64| {
+            if let Some(rate) = inside {
+                rate.until_ready().await;
+            }
+            Err::<(), _>(error(0))
+        });
+        let pattern = Fanout::new(2, job.retry(at_once())).on_failure(OnFailure::Continue).limited_by(rate);
+        assert_eq!(pattern.run([1, 2]).finish().await.last().errored, 2);
+        started.elapsed()
+    };
+    assert_eq!(elapsed(&Rate::per_second(1), None).await, seconds(1));
+    let often = Rate::per_second(1000).burst(9);
+    assert_eq!(elapsed(&often, Some(Rate::per_second(1))).await, seconds(3));
 }

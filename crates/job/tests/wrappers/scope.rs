@@ -25,6 +25,7 @@ async fn wrappers_pass_the_scope_of_the_jobs() {
     assert_eq!(name_in(name().timeout(seconds(1))).await, of_the_run);
     assert_eq!(name_in(name().hedge(seconds(1))).await, of_the_run);
     assert_eq!(name_in(name().keep_input()).await, of_the_run);
+    assert_eq!(name_in(name().keep_cancelled().0).await, of_the_run);
     assert_eq!(name_in(name().retry(ConstantBuilder::default())).await, of_the_run);
 }
 

@@ -27,5 +27,6 @@ async fn waiting_jobs_have_the_documented_sizes() {
     assert_eq!(added(&bare.retry(ExponentialBuilder::default()), inner, item), 56);
     assert_eq!(added(&bare.hedge(seconds(1)), inner, item), 168);
     assert_eq!(added(&bare.keep_input(), inner, item), 8);
+    assert_eq!(added(&bare.keep_cancelled().0, inner, item), 32);
     assert_eq!(added(&blocking(|_: u64| Ok(())), 0, 0), 88);
 }

@@ -60,11 +60,10 @@ impl<In, P: Default> Admitted<In, P> {
         &mut self.permits
     }
 
-    /// Gives the permits back, and returns the item. The list gets the panics of the drops.
-    pub(crate) fn release(self, panicked: &mut Vec<Payload>) -> In {
+    /// Gives the permits back, and returns the item. The panics of the drops go to `panicked`.
+    pub(crate) fn release(self, panicked: impl FnMut(Payload)) -> In {
         let Self { value, permits, refusal } = self;
-        panicked.extend(drop_caught(permits));
-        panicked.extend(drop_caught(refusal));
+        [drop_caught(permits), drop_caught(refusal)].into_iter().flatten().for_each(panicked);
         value
     }
 }

@@ -60,7 +60,7 @@ impl<B, L: Clone> LimitedBy<B, L> {
     /// # Examples
     ///
     /// ```
-    /// use towpath_pattern::LimitedBy;
+    /// use towpath_pattern::{Job, LimitedBy, Limiter};
     ///
     /// struct Each<J, L = ()> {
     ///     job: J,
@@ -68,7 +68,11 @@ impl<B, L: Clone> LimitedBy<B, L> {
     /// }
     ///
     /// impl<J, L> Each<J, L> {
-    ///     fn limited_by<M: Clone>(self, limiter: &M) -> Each<J, LimitedBy<L, M>> {
+    ///     fn limited_by<In, M>(self, limiter: &M) -> Each<J, LimitedBy<L, M>>
+    ///     where
+    ///         J: Job<In>, // the compiler infers the items
+    ///         M: Limiter<In> + Clone,
+    ///     {
     ///         Each { job: self.job, limits: LimitedBy::new(self.limits, limiter) }
     ///     }
     /// }

@@ -8,7 +8,8 @@ use super::both::{AcquireBoth, BothPermits, Order};
 /// A limit in addition to the number of jobs at once: permits, a rate, an order for equal keys, bytes in memory.
 ///
 /// A pattern takes any number of limiters: `Fanout::new(8, job).limited_by(&first).limited_by(&second)`. The pattern keeps a
-/// clone of each, and clones share the limit. So two patterns with the same limiter are limited together.
+/// clone of each, and clones share the limit. So two patterns with the same limiter are limited together. A job for several
+/// types of items names the type, as for `new`: `limited_by::<u64, _>(&rate)`.
 ///
 /// # When not to use it
 ///
@@ -109,6 +110,61 @@ use super::both::{AcquireBoth, BothPermits, Order};
 /// # Ok(()) }
 /// ```
 ///
+/// A limiter that measures the waits for another limiter, for example for a histogram. An [`Observer`](crate::Observer) does not
+/// see the wait of an item without a slot:
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use tokio::time::{Duration, Instant, sleep};
+/// use towpath_pattern::{Limiter, anyhow};
+///
+/// #[derive(Clone)]
+/// struct Measured<L> {
+///     limiter: L,
+///     waits: Arc<Mutex<Vec<Duration>>>,
+/// }
+///
+/// impl<In, L: Limiter<In>> Limiter<In> for Measured<L> {
+///     type Permit = L::Permit;
+///     const PER_ITEM: bool = L::PER_ITEM;
+///
+///     fn acquire(
+///         &self,
+///         item: &In,
+///     ) -> impl Future<Output = anyhow::Result<L::Permit>> + Send + 'static + use<In, L> {
+///         let (wait, waits) = (self.limiter.acquire(item), Arc::clone(&self.waits));
+///         let begin = Instant::now();
+///         async move {
+///             let permit = wait.await?;
+///             waits.lock().expect("no panic").push(begin.elapsed());
+///             Ok(permit)
+///         }
+///     }
+///
+///     fn started(&self, permit: &mut L::Permit) {
+///         self.limiter.started(permit);
+///     }
+/// }
+///
+/// # struct Slow;
+/// #
+/// # impl Limiter<u32> for Slow {
+/// #     type Permit = ();
+/// #     const PER_ITEM: bool = true;
+/// #
+/// #     fn acquire(&self, _: &u32) -> impl Future<Output = anyhow::Result<()>> + Send + 'static + use<> {
+/// #         async { Ok(sleep(Duration::from_secs(1)).await) }
+/// #     }
+/// # }
+/// #
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+/// // `Slow` is a limiter that waits for a second.
+/// let measured = Measured { limiter: Slow, waits: Arc::default() };
+/// measured.acquire(&7).await?;
+/// assert_eq!(*measured.waits.lock().expect("no panic"), [Duration::from_secs(1)]);
+/// # Ok(()) }
+/// ```
+///
 /// The future outlives the call, and so borrows neither the limiter nor the item: `acquire` copies or clones what the wait
 /// needs. `+ use<>` states that. Without `use<>`, an `impl Future` of edition 2024 counts as a borrow of every reference in
 /// the arguments, and the compiler rejects the `'static`. A limiter with type parameters names all of them, and the type of
@@ -116,6 +172,7 @@ use super::both::{AcquireBoth, BothPermits, Order};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a limiter of items of type `{In}`",
     label = "does not implement `Limiter<{In}>`",
+    note = "a limiter is a `Rate`, a `Semaphore`, `per_key(…)`, `semaphore.weighted(…)`, or a type that implements `Limiter<{In}>`; the number of jobs at once is the first argument of the pattern",
     note = "a limiter by key or by weight names the type of the items: `per_key(1, |item: &{In}| item.key)`",
     note = "two limiters are a pair: `(first, second)`"
 )]

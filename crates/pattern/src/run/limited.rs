@@ -33,7 +33,7 @@ impl<Out: Send + 'static> Run<Out> {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use towpath_pattern::{Job, LimitedBy, Limits, Pattern, PatternExt, Run, Scope, Settings, Source};
+    /// use towpath_pattern::{Job, LimitedBy, Limiter, Limits, Pattern, PatternExt, Run, Scope, Settings, Source};
     ///
     /// struct Each<J, L = ()> {
     ///     job: Arc<J>,
@@ -41,7 +41,11 @@ impl<Out: Send + 'static> Run<Out> {
     /// }
     ///
     /// impl<J, L> Each<J, L> {
-    ///     fn limited_by<M: Clone>(self, limiter: &M) -> Each<J, LimitedBy<L, M>> {
+    ///     fn limited_by<In, M>(self, limiter: &M) -> Each<J, LimitedBy<L, M>>
+    ///     where
+    ///         J: Job<In>,
+    ///         M: Limiter<In> + Clone,
+    ///     {
     ///         Each { job: self.job, limits: LimitedBy::new(self.limits, limiter) }
     ///     }
     /// }

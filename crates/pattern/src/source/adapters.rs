@@ -144,6 +144,12 @@ impl<T: Send> PollSource<T> for ChannelSource<T> {
         false
     }
 
+    fn close_channels(&mut self) {
+        if let Some(receiver) = &self.receiver {
+            receiver.close();
+        }
+    }
+
     fn stop(&mut self) {
         self.receiver = None;
     }
@@ -157,17 +163,28 @@ impl<T: Send> PollSource<T> for ChannelSource<T> {
 pub(super) trait Receiver<T>: Send {
     /// Appends up to `max` items; the number of items is zero once the channel is closed and empty.
     fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<T>, max: usize) -> Poll<usize>;
+
+    /// Refuses further items; the items in the channel remain.
+    fn close(&mut self);
 }
 
 impl<T: Send> Receiver<T> for mpsc::Receiver<T> {
     fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<T>, max: usize) -> Poll<usize> {
         self.poll_recv_many(cx, into, max)
     }
+
+    fn close(&mut self) {
+        self.close();
+    }
 }
 
 impl<T: Send> Receiver<T> for mpsc::UnboundedReceiver<T> {
     fn poll_recv_many(&mut self, cx: &mut Context<'_>, into: &mut Vec<T>, max: usize) -> Poll<usize> {
         self.poll_recv_many(cx, into, max)
+    }
+
+    fn close(&mut self) {
+        self.close();
     }
 }
 
@@ -216,6 +233,12 @@ impl<R: Receiver<T>, T: Send> PollSource<T> for ReceiverSource<R, T> {
 
     fn needs_polling(&self) -> bool {
         false
+    }
+
+    fn close_channels(&mut self) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.close();
+        }
     }
 
     fn stop(&mut self) {

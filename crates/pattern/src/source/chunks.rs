@@ -324,6 +324,10 @@ impl<T: Send> PollSource<Vec<T>> for ChunkSource<T> {
         false
     }
 
+    fn close_channels(&mut self) {
+        self.source.close_channels();
+    }
+
     fn release(&mut self) {
         self.source.release();
     }

@@ -216,10 +216,49 @@ impl<T: Send + 'static> Source<T> {
         }
     }
 
+    /// Closes the channel of the source: a later `send` returns its item as an error, and the items in the channel remain. So
+    /// the source ends, although senders live.
+    ///
+    /// The source may also be a merge, chunks or elements of sources, or the source of a [`Kept`](crate::Kept). Sources without
+    /// a channel stay as they are: an iterator, a generator, and a stream, even if the stream has a receiver inside.
+    ///
+    /// # Examples
+    ///
+    /// The items that a drained run has not started, while a sender lives:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use tokio::time::sleep;
+    /// use towpath_pattern::{Run, Scope, Settings, Source};
+    ///
+    /// let (sender, source) = Source::channel(4);
+    /// let (source, kept) = source.kept();
+    /// let nap = Arc::new(|_: u64| async move { Ok(sleep(Duration::from_secs(1)).await) });
+    /// let run = Run::spawn(Scope::default(), source, Settings::new("nap", 1).capacity(0), nap);
+    /// for item in 0..4 {
+    ///     sender.send(item).await?;
+    /// }
+    /// sleep(Duration::from_millis(1)).await;
+    /// run.drain(Duration::from_secs(10)).await;
+    ///
+    /// let rest = kept.take().expect("the run is over").close().collect().await?;
+    /// assert_eq!(rest, [1, 2, 3]);
+    /// assert!(sender.send(4).await.is_err());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn close(mut self) -> Self {
+        self.close_channels();
+        self
+    }
+
     /// Returns all items until the end of the source, without a run, for example the items of
     /// [`Kept::take`](crate::Kept::take).
     ///
-    /// A source without an end, or with senders that never close, has no such vector: use [`Source::next`].
+    /// A source without an end has no such vector: use [`Source::next`]. The source of a channel ends when no sender lives, or
+    /// after [`Source::close`].
     ///
     /// # Errors
     ///
@@ -322,6 +361,10 @@ impl<T> Source<T> {
     /// Closes a source that is about to be dropped before the upstream stage has finished.
     pub(crate) fn close_now(&mut self, closed: &mut Closed<T>) {
         self.inner.close_now(closed);
+    }
+
+    pub(super) fn close_channels(&mut self) {
+        self.inner.close_channels();
     }
 
     /// Returns the number of items that the source has taken and holds.

@@ -248,6 +248,10 @@ where
         false
     }
 
+    fn close_channels(&mut self) {
+        self.source.close_channels();
+    }
+
     fn release(&mut self) {
         self.source.release();
         self.drop_values();

@@ -6,6 +6,9 @@
 //! A stage seals a quiescent source when no job runs on its items. The seal fails if an item is being added, or was added
 //! after the last look into the storage. After the seal, the handles refuse items.
 //!
+//! A storage with an item that is due later is not empty: the source is pending until the due time, or until an item is
+//! added.
+//!
 //! # Invariants
 //!
 //! - An item is in exactly one place: in the storage, in `taken`, or yielded.
@@ -13,6 +16,7 @@
 //!   the items. Only the time limit of the close, and a runtime that shuts down, drop the future earlier.
 
 use std::collections::VecDeque;
+use std::future::ready as ready_future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -86,8 +90,9 @@ pub trait Storage: Send + Sync + 'static {
     /// An error is the result of [`Frontier::add`].
     fn add(&self, item: Self::Item) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Takes up to `max` items; `max` is at least 1. Returns no item if the storage is empty now: the future must not wait for
-    /// a later [`add`](Storage::add).
+    /// Takes up to `max` items; `max` is at least 1. Returns no item if the storage has no item now: the future must not wait
+    /// for a later [`add`](Storage::add), and must not sleep until an item is due. During such a wait, the run would not see an
+    /// item that a job adds, and a stop would wait as well. [`next_due`](Storage::next_due) has the time of the next item.
     ///
     /// The stop of a run waits for the future, at most for [`stop_within`](Storage::stop_within). If a job must survive the process,
     /// the item stays in the storage until the job removes the item.
@@ -96,6 +101,93 @@ pub trait Storage: Send + Sync + 'static {
     ///
     /// An error is a failure of the source, and ends the source.
     fn take(&self, max: usize) -> impl Future<Output = anyhow::Result<Vec<Self::Item>>> + Send;
+
+    /// Returns the time from which [`take`](Storage::take) will find an item, if the storage has an item that must not be taken
+    /// yet: a retry after a delay, or the next request to a host. The call follows a `take` that has returned no item. The
+    /// default implementation returns `None`: without an item, the storage is empty.
+    ///
+    /// Until the time, the run stays open without a job, and takes again as soon as a job [adds](Frontier::add) an item. A stop
+    /// and a drain do not wait for the time: the item stays in the storage. A time in the past leads to a further `take` at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// An error is a failure of the source, and ends the source. On a runtime without timers, a time is a failure as well.
+    ///
+    /// # Cancel safety
+    ///
+    /// The stop of a run waits for the future as for the future of `take`, and drops the future after
+    /// [`stop_within`](Storage::stop_within).
+    ///
+    /// # Examples
+    ///
+    /// A job that fails adds its item once more, for a minute later:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> anyhow::Result<()> {
+    /// use std::collections::BTreeMap;
+    /// use std::sync::{Arc, Mutex};
+    /// use tokio::time::{Duration, Instant};
+    /// use towpath_pattern::{Run, Scope, Settings, Source, Storage, anyhow};
+    ///
+    /// const MINUTE: Duration = Duration::from_secs(60);
+    ///
+    /// struct Page {
+    ///     url: &'static str,
+    ///     due: Instant,
+    ///     attempt: u32,
+    /// }
+    ///
+    /// /// The pages in the order of their due times.
+    /// #[derive(Default)]
+    /// struct Pages(Mutex<BTreeMap<(Instant, &'static str), Page>>);
+    ///
+    /// impl Storage for Pages {
+    ///     type Item = Page;
+    ///
+    ///     async fn add(&self, page: Page) -> anyhow::Result<()> {
+    ///         self.give_back(page)
+    ///     }
+    ///
+    ///     async fn take(&self, _: usize) -> anyhow::Result<Vec<Page>> {
+    ///         let mut pages = self.0.lock().expect("no panic");
+    ///         let first = pages.first_entry().filter(|page| page.key().0 <= Instant::now());
+    ///         Ok(first.map(|page| page.remove()).into_iter().collect())
+    ///     }
+    ///
+    ///     async fn next_due(&self) -> anyhow::Result<Option<Instant>> {
+    ///         Ok(self.0.lock().expect("no panic").keys().next().map(|(due, _)| *due))
+    ///     }
+    ///
+    ///     fn give_back(&self, page: Page) -> anyhow::Result<()> {
+    ///         self.0.lock().expect("no panic").insert((page.due, page.url), page);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let begin = Instant::now();
+    /// let (frontier, pages) = Source::frontier(Pages::default());
+    /// for url in ["a.example", "b.example"] {
+    ///     frontier.add(Page { url, due: begin, attempt: 1 }).await?;
+    /// }
+    /// let fetch = Arc::new(move |page: Page| {
+    ///     let frontier = frontier.clone();
+    ///     async move {
+    ///         // The first attempt at `a.example` fails.
+    ///         if page.url == "a.example" && page.attempt == 1 {
+    ///             frontier.add(Page { due: page.due + MINUTE, attempt: 2, ..page }).await?;
+    ///         }
+    ///         Ok((page.url, page.attempt))
+    ///     }
+    /// });
+    /// let fetched = Run::spawn(Scope::default(), pages, Settings::new("fetch", 1), fetch).collect().await?;
+    /// assert_eq!(fetched, [("a.example", 1), ("b.example", 1), ("a.example", 2)]);
+    /// assert_eq!(begin.elapsed(), MINUTE);
+    /// # Ok(()) }
+    /// ```
+    fn next_due(&self) -> impl Future<Output = anyhow::Result<Option<Instant>>> + Send {
+        ready_future(Ok(None))
+    }
 
     /// Takes back an item that a stopped run has taken and never started. The items come in the reverse order of the takes, so a
     /// queue puts each item at its front.
@@ -108,7 +200,8 @@ pub trait Storage: Send + Sync + 'static {
     /// An error is in the report of the run.
     fn give_back(&self, item: Self::Item) -> anyhow::Result<()>;
 
-    /// Returns how long the stop of a run waits for the future of a [`take`](Storage::take): 5 seconds by default. Afterwards,
+    /// Returns how long the stop of a run waits for the future of a [`take`](Storage::take), which includes a following
+    /// [`next_due`](Storage::next_due): 5 seconds by default. Afterwards,
     /// the future is dropped, and the report of the run has a failure with a [`TimedOut`](crate::TimedOut). Items that the
     /// future has taken out of the storage are then lost. On a runtime without timers, there is no time limit.
     ///
@@ -245,8 +338,8 @@ impl<T: Send + 'static> Source<T> {
     /// Creates a source of the items of `storage`, and a handle with which jobs add items: the frontier of a crawler or of a
     /// search, in memory or on a disk.
     ///
-    /// The source ends when the storage is empty, no item is being added, and no job runs on an item of the source. In a
-    /// chain of stages, the jobs of the first stage count: a later stage must not add items, since the source may have
+    /// The source ends when the storage is empty, no item is being added, and no job runs on an item of the source. An item that
+    /// is [due later](Storage::next_due) keeps the source open. In a chain of stages, the jobs of the first stage count: a later stage must not add items, since the source may have
     /// ended. The run
     /// takes an item only when a job is free, so all other items are in the storage. The index of an item is its number in
     /// the order of the takes. The items that a stopped run has not started go [back](Storage::give_back) to the storage.
@@ -297,6 +390,8 @@ impl<T: Send + 'static> Source<T> {
         let source = FrontierSource {
             shared: Arc::clone(&shared),
             taking: None,
+            due: None,
+            timer: None,
             stop: None,
             added: 0,
             taken: VecDeque::new(),
@@ -306,11 +401,18 @@ impl<T: Send + 'static> Source<T> {
     }
 }
 
-type Taking<T> = Pin<Box<dyn Future<Output = anyhow::Result<Vec<T>>> + Send>>;
+/// The items of a take; without an item, the time of the next item.
+type Taken<T> = (Vec<T>, Option<Instant>);
+
+type Taking<T> = Pin<Box<dyn Future<Output = anyhow::Result<Taken<T>>> + Send>>;
 
 struct FrontierSource<S: Storage> {
     shared: Arc<Shared<S>>,
     taking: Option<Taking<S::Item>>,
+    /// The time of the next item, as of the last look into the storage.
+    due: Option<Instant>,
+    /// The timer of the last wait for a due time.
+    timer: Option<Pin<Box<Sleep>>>,
     /// The time limit of a take during the close of the source.
     stop: Option<Pin<Box<Sleep>>>,
     /// The number of added items before the last look into the storage.
@@ -331,7 +433,11 @@ impl<S: Storage> FrontierSource<S> {
                 self.added = state.added;
             }
             let shared = Arc::clone(&self.shared);
-            self.taking = Some(Box::pin(async move { shared.storage.take(max).await }));
+            self.taking = Some(Box::pin(async move {
+                let items = shared.storage.take(max).await?;
+                let due = if items.is_empty() { shared.storage.next_due().await? } else { None };
+                Ok((items, due))
+            }));
         }
         let taking = self.taking.as_mut().expect("set before");
         let taken = ready!(taking.as_mut().poll(cx));
@@ -357,9 +463,12 @@ impl<S: Storage> FrontierSource<S> {
         Poll::Ready(source_error(Some(self.next_index), dropped.unwrap_or_else(timed_out)))
     }
 
-    fn add_taken(&mut self, taken: anyhow::Result<Vec<S::Item>>) -> Result<usize, Failure> {
-        let items = taken.map_err(|error| source_error(Some(self.next_index), Cause::from_error(error)))?;
+    fn add_taken(&mut self, taken: anyhow::Result<Taken<S::Item>>) -> Result<usize, Failure> {
+        self.due = None;
+        let (items, due) =
+            taken.map_err(|error| source_error(Some(self.next_index), Cause::from_error(error)))?;
         let count = items.len();
+        self.due = due;
         self.taken.extend((self.next_index..).zip(items));
         self.next_index += count;
         Ok(count)
@@ -372,7 +481,7 @@ impl<S: Storage> FrontierSource<S> {
         let mut state = self.shared.state.lock();
         let waits = match (state.added == self.added, state.adding) {
             (false, _) => None,
-            (true, 0) => Some(PollBatch::Quiescent),
+            (true, 0) if self.due.is_none() => Some(PollBatch::Quiescent),
             (true, _) => Some(PollBatch::Pending),
         };
         if waits.is_some() {
@@ -381,6 +490,20 @@ impl<S: Storage> FrontierSource<S> {
         drop(state);
         resume(list.wake_all());
         waits
+    }
+
+    /// Wakes the task of the poll at the due time of the next item.
+    fn wake_when_due(&mut self, cx: &mut Context<'_>) {
+        let Some(due) = self.due else { return };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+        if timer.as_mut().poll(cx).is_ready() {
+            // The next look is in the next poll: a storage may return a past time more than once, and other tasks run between.
+            self.timer = None;
+            cx.waker().wake_by_ref();
+        }
     }
 
     /// Closes the handles. Returns `false` if an item is being added, or was added after the last look.
@@ -426,6 +549,7 @@ impl<S: Storage> PollSource<S::Item> for FrontierSource<S> {
                 Poll::Ready(Err(failure)) => return PollBatch::Failed(failure),
                 Poll::Ready(Ok(0)) => {
                     if let Some(waits) = self.wait(cx) {
+                        self.wake_when_due(cx);
                         return waits;
                     }
                 }
@@ -449,6 +573,7 @@ impl<S: Storage> PollSource<S::Item> for FrontierSource<S> {
 
     fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<S::Item>) -> Poll<()> {
         self.close_handles();
+        self.timer = None;
         if let Some(taking) = &mut self.taking {
             let added = match taking.as_mut().poll(cx) {
                 Poll::Ready(taken) => {
@@ -471,6 +596,7 @@ impl<S: Storage> PollSource<S::Item> for FrontierSource<S> {
 
     fn release(&mut self) {
         self.taking = None;
+        self.timer = None;
         self.close_handles();
     }
 

@@ -17,7 +17,7 @@ use super::erased::Source;
 /// | any `IntoIterator` | the items of the iterator |
 /// | any `Stream` | the items of the stream; for a stream of `Result`s, see [`Source::try_stream`] |
 /// | the receivers of `tokio::sync::mpsc` and of [`async_channel`] | the received items, until the channel is closed and empty |
-/// | a [`Run`](crate::Run) | the outputs of the run |
+/// | a [`Run`](crate::Run) | the outputs of the run; [failures](#a-run-as-the-input-failures-in-a-chain) come in place of items |
 /// | a [`Source`] | the items of the source |
 ///
 /// # Blocking inputs
@@ -26,6 +26,47 @@ use super::erased::Source;
 /// implement `IntoIterator`, so `run(receiver)` compiles, and blocks a thread whenever the channel is empty. Use a
 /// [`Source::channel`] in place of such a channel. An iterator that blocks sends its items to a [`Source::channel`] from
 /// `tokio::task::spawn_blocking`.
+///
+/// # A run as the input: failures in a chain
+///
+/// An item that fails in a stage goes no further. The failure goes to the next stage in place of the item, keeps the name of its
+/// stage and the index of its input, and comes out at the end of the chain. Every stage follows its own
+/// [`OnFailure`](crate::OnFailure):
+///
+/// | the stage of the failure | the next stage | effect |
+/// |---|---|---|
+/// | `Stop` | `Stop` | both stages stop at once. The jobs of the next stage are cancelled, and the last run yields the failure |
+/// | `Stop` | `Continue` | the next stage completes the items that it gets, then yields the failure, and ends |
+/// | `Continue` | `Stop` | the next stage stops when the failure comes in place of an item, and so does the stage before |
+/// | `Continue` | `Continue` | the last run yields the failure in place of an output, and both stages go on |
+///
+/// [`Tolerate`](crate::OnFailure::Tolerate) is `Continue` for its number of failures, and then `Stop`. A failure from the stage before counts
+/// as one.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use std::sync::Arc;
+/// use towpath_pattern::{OnFailure, Run, Scope, Settings, Source};
+///
+/// let parse = Arc::new(|line: &'static str| async move { Ok(line.parse::<u64>()?) });
+/// let double = Arc::new(|x: u64| async move { Ok(2 * x) });
+/// let start = |on_failure| {
+///     let settings = |name: &str| Settings::new(name, 1).on_failure(on_failure);
+///     let lines = Source::new(["1", "two", "3"]);
+///     let parsed = Run::spawn(Scope::default(), lines, settings("parse"), Arc::clone(&parse));
+///     Run::spawn(Scope::default(), Source::new(parsed), settings("double"), Arc::clone(&double))
+/// };
+///
+/// // The failure of the first stage is the failure of the last run.
+/// let failure = start(OnFailure::Stop).collect().await.expect_err("no number");
+/// assert_eq!((failure.stage(), failure.index()), ("parse", Some(1)));
+///
+/// let (outcomes, report) = start(OnFailure::Continue).outcomes().await;
+/// let outputs: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+/// assert_eq!((outputs, outcomes.len()), (vec![&2, &6], 3));
+/// assert_eq!(report.to_string(), "parse: 3 taken, 2 succeeded, 1 errored; double: 2 taken, 2 succeeded");
+/// # Ok(()) }
+/// ```
 ///
 /// # The kind
 ///

@@ -58,8 +58,8 @@ struct LimitedSource<In, A, F> {
     stopped: bool,
     /// The name of the stage.
     stage: Arc<str>,
-    /// Panics of the drops of permits that were not used.
-    panicked: Vec<Payload>,
+    /// Panics of the drops of permits that were not used, and of waits, with the indices of the items.
+    panicked: Vec<(usize, Payload)>,
 }
 
 /// The places of held items. A place is reused with its memory and its waker.
@@ -442,7 +442,9 @@ where
     fn stop(&mut self) {
         self.stopped = true;
         for place in &mut self.held.places {
-            self.panicked.extend(catch(|| place.future.set(None)).err());
+            let dropped = catch(|| place.future.set(None)).err();
+            let index = place.item.as_ref().map(|item| item.position.index);
+            self.panicked.extend(index.zip(dropped));
         }
         self.source.stop();
     }
@@ -460,7 +462,8 @@ where
         for at in 0..self.held.places.len() {
             let Some(item) = self.held.release(at) else { continue };
             let future = &mut self.held.places[at].future;
-            self.panicked.extend(catch(|| future.set(None)).err());
+            let dropped = catch(|| future.set(None)).err();
+            self.panicked.extend(dropped.map(|payload| (item.position.index, payload)));
             items.push_back(item);
         }
         let admitted = |Item { position, value }| Item { position, value: Admitted::new(value) };
@@ -470,8 +473,12 @@ where
     }
 
     fn give_back(&mut self, items: VecDeque<(usize, Admitted<In, P>)>) -> VecDeque<(usize, Admitted<In, P>)> {
-        let released = items.into_iter().map(|(index, item)| (index, item.release(&mut self.panicked)));
-        let returned = self.source.give_back(released.collect());
+        let mut released = VecDeque::with_capacity(items.len());
+        for (index, item) in items {
+            let value = item.release(|payload| self.panicked.push((index, payload)));
+            released.push_back((index, value));
+        }
+        let returned = self.source.give_back(released);
         returned.into_iter().map(|(index, value)| (index, Admitted::new(value))).collect()
     }
 }
@@ -483,7 +490,7 @@ impl<In, A, F> LimitedSource<In, A, F> {
         let panicked = self
             .panicked
             .drain(..)
-            .map(|payload| Failure::new(None, &self.stage, Cause::from_panic(payload)));
+            .map(|(index, payload)| Failure::new(Some(index), &self.stage, Cause::from_panic(payload)));
         closed.failures.extend(panicked);
     }
 }

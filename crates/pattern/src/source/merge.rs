@@ -441,6 +441,14 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
         false
     }
 
+    fn close_channels(&mut self) {
+        for number in 0..self.members.len() {
+            self.members[number].source.close_channels();
+            // A closed receiver of tokio wakes no task.
+            self.admit(number);
+        }
+    }
+
     fn release(&mut self) {
         for member in &mut self.members {
             member.source.release();

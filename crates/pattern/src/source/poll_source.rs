@@ -101,6 +101,9 @@ pub(crate) trait PollSource<T>: Send {
     /// `closed` gets the items left in the source. The source of a [`Kept`](super::Kept) keeps the items instead.
     fn close_now(&mut self, _closed: &mut Closed<T>) {}
 
+    /// Closes the channels of the source: senders get their items back, and the items in the channels remain.
+    fn close_channels(&mut self) {}
+
     /// Returns whether a failure ends the source. A source with an upstream stage, or with items
     /// given back, may continue after a failure.
     fn ends_at_failure(&self) -> bool {

@@ -14,8 +14,8 @@ impl<T: Send + 'static> Source<T> {
     /// Returns a source of the same items, and a handle. After the run, the handle has the items that the run never
     /// started, and the items left in the source.
     ///
-    /// The receiver of a channel stays open in the handle, so the items left in the source include all that senders send
-    /// later. For a list of the rest, first close the channel or drop all senders.
+    /// The receiver of a channel stays open in the handle, so the items left in the source include the items that senders send
+    /// later. For a list of the rest, close the channel: `kept.take()?.close().collect().await`, see [`Source::close`].
     ///
     /// # Examples
     ///
@@ -42,7 +42,8 @@ pub struct Kept<T> {
 
 impl<T: Send + 'static> Kept<T> {
     /// Takes the items that were never started, as a source for another run or for [`Source::next`]. The items that the
-    /// run had taken come first, with their indices; the items still in the source follow.
+    /// run had taken come first, with their indices; the items still in the source follow. A channel stays open until
+    /// [`Source::close`].
     ///
     /// Returns `Some` once the run is over: after [`Run::next`](crate::Run::next) has returned `None`, or after
     /// [`Scope::wait`](crate::Scope::wait) has returned. The method may return `Some` a little earlier, while the work
@@ -148,6 +149,10 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         false
     }
 
+    fn close_channels(&mut self) {
+        self.rest.close_channels();
+    }
+
     fn release(&mut self) {
         self.rest.release();
     }
@@ -233,6 +238,10 @@ impl<T: Send + 'static> PollSource<T> for Keeper<T> {
 
     fn ends_at_failure(&self) -> bool {
         false
+    }
+
+    fn close_channels(&mut self) {
+        self.resumed_mut().close_channels();
     }
 
     fn release(&mut self) {

@@ -12,7 +12,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{coop, yield_now};
 use tokio::time::sleep;
-use towpath_pattern::{Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow};
+use towpath_pattern::{
+    Cause, Failure, Job, LimitedBy, Limiter, Limits, OnFailure, Report, Run, Scope, Settings, Source, anyhow,
+};
 
 use super::{Bomb, settle};
 
@@ -763,6 +765,76 @@ impl Limiter<u32> for Stuck {
             pending().await
         }
     }
+}
+
+/// Grants after a wait, so further items are granted during the first job. The drop of the permit panics.
+#[derive(Clone)]
+struct Fragile;
+
+impl Limiter<u32> for Fragile {
+    type Permit = Bomb;
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, _: &u32) -> impl Future<Output = anyhow::Result<Bomb>> + Send + 'static + use<> {
+        async {
+            yield_now().await;
+            Ok(Bomb("in the drop of the permit"))
+        }
+    }
+}
+
+/// The indices of the panics in a report, in order.
+fn panicked(report: &Report) -> Vec<Option<usize>> {
+    let panicked = report.failures.iter().filter(|failure| matches!(failure.cause(), Cause::Panicked(_)));
+    let mut indices: Vec<_> = panicked.map(Failure::index).collect();
+    indices.sort_unstable();
+    indices
+}
+
+/// The wait is dropped at the end of the taking, or at the stop of the run. A granted permit is dropped with an item that goes
+/// back.
+#[tokio::test(start_paused = true)]
+async fn panic_of_a_dropped_wait_has_the_index_of_its_item() {
+    let start = || {
+        let job = |n: u32| async move { Ok(n) };
+        run(Source::new(0..4), Settings::new("stuck", 2).capacity(8), &Stuck, job)
+    };
+    let all: Vec<_> = (0..4).map(Some).collect();
+    let stopped = start();
+    settle().await;
+    stopped.cancel();
+    assert_eq!(panicked(&stopped.finish().await), all);
+    let drained = start();
+    settle().await;
+    assert_eq!(panicked(&drained.drain(Duration::from_secs(1)).await), all);
+
+    let job = |_: u32| pending::<anyhow::Result<()>>();
+    let stopped = run(Source::new(0..4), Settings::new("fragile", 1).capacity(8), &Fragile, job);
+    settle().await;
+    stopped.cancel();
+    assert_eq!(panicked(&stopped.finish().await), all);
+}
+
+/// A runtime that shuts down leaves no time for the end of the taking.
+#[test]
+fn panic_of_a_lost_wait_has_the_index_of_its_item() {
+    let scope = Scope::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let waiting = runtime.block_on(async {
+        let job = Arc::new(|n: u32| async move { Ok(n) });
+        let settings = Settings::new("stuck", 2).capacity(8);
+        let limits = LimitedBy::new((), &Stuck);
+        let run = Run::spawn_limited(scope.clone(), Source::new(0..4), settings, &limits, job);
+        settle().await;
+        run
+    });
+    drop(runtime);
+    drop(waiting);
+    let failures = scope.take_failures();
+    let panicked = failures.iter().filter(|failure| matches!(failure.cause(), Cause::Panicked(_)));
+    let mut indices: Vec<_> = panicked.map(Failure::index).collect();
+    indices.sort_unstable();
+    assert_eq!(indices, (0..4).map(Some).collect::<Vec<_>>(), "{failures:?}");
 }
 
 /// The drops of both futures of an item panic, in a chain and in a pair, as the run is cancelled.
