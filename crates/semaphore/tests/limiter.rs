@@ -159,7 +159,7 @@ async fn cost_above_the_total_after_a_pause_fails() {
     let run = load.run([5, 1, 4, 2]);
     sleep(Duration::from_secs(1)).await;
     semaphore.resize(3);
-    let report = timeout(Duration::from_secs(60), run.finish()).await.expect("no item waits for ever");
+    let report = timeout(Duration::from_secs(60), run.finish()).await.expect("no item is stuck");
     assert_eq!((report.last().succeeded, report.last().errored), (2, 2), "{report}");
     assert_eq!(semaphore.available_permits(), 3);
 }
