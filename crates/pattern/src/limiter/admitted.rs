@@ -60,6 +60,11 @@ impl<In, P: Default> Admitted<In, P> {
         &mut self.permits
     }
 
+    /// Gives the permits back. The list gets the panics of the drops.
+    pub(crate) fn release_permits(&mut self, panicked: &mut Vec<Payload>) {
+        panicked.extend(drop_caught(mem::take(&mut self.permits)));
+    }
+
     /// Gives the permits back, and returns the item. The list gets the panics of the drops.
     pub(crate) fn release(self, panicked: &mut Vec<Payload>) -> In {
         let Self { value, permits, refusal } = self;

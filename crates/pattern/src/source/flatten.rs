@@ -249,6 +249,10 @@ where
         self.source.stop();
     }
 
+    fn end_plain(&mut self) {
+        self.source.end_plain();
+    }
+
     fn keep(&mut self) {
         self.source.keep();
     }

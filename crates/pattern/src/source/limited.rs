@@ -447,12 +447,26 @@ where
         self.source.stop();
     }
 
+    fn end_plain(&mut self) {
+        self.source.end_plain();
+    }
+
     fn held(&self) -> usize {
         self.held.len() + self.source.held()
     }
 
     fn waits_for_permits(&self) -> bool {
         !self.stopped && !self.held.is_empty()
+    }
+
+    fn is_limited(&self) -> bool {
+        true
+    }
+
+    fn release_permits(&mut self, items: &mut VecDeque<Item<Admitted<In, P>>>) {
+        for item in items {
+            item.value.release_permits(&mut self.panicked);
+        }
     }
 
     fn take_held(&mut self) -> VecDeque<Item<Admitted<In, P>>> {
