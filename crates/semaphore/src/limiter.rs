@@ -56,8 +56,8 @@ impl Semaphore {
     ///
     /// An item with a cost above the [total](Semaphore::total_permits) fails, and its job does not start. If a
     /// [`resize`](Semaphore::resize) makes the total smaller than the cost of an item that waits already, the item goes on
-    /// waiting. With a total of 0, the semaphore pauses, and every item waits; the first total after the pause decides on the
-    /// costs of the items that have come meanwhile. On a closed semaphore, every item fails with
+    /// waiting. With a total of 0, the semaphore pauses, and every item with a cost waits; the first total after the pause
+    /// decides on the costs of the items that have come meanwhile. On a closed semaphore, every item fails with
     /// [`AcquireError`](crate::AcquireError).
     ///
     /// # Examples
