@@ -190,7 +190,7 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
     }
 
     fn end_plain_sources(&self) {
-        self.with(|state| state.end_plain_sources());
+        self.with(super::state::State::end_plain_sources);
     }
 
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool> {

@@ -51,7 +51,7 @@ pub fn catch_each<T>(values: impl IntoIterator<Item = T>, mut f: impl FnMut(T)) 
 }
 
 /// Returns the first of two panics. The second one is ignored, also if its payload panics in its drop.
-pub fn first_of(first: Option<Payload>, second: Option<Payload>) -> Option<Payload> {
+pub(crate) fn first_of(first: Option<Payload>, second: Option<Payload>) -> Option<Payload> {
     match (first, second) {
         (Some(first), Some(second)) => {
             message_of(second);

@@ -865,7 +865,7 @@ async fn stop_taking_of_a_limited_merge_loses_no_item() {
             sources.push(if number == 1 { source } else { branch(source) });
         }
         let job = |n: u32| async move {
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 yield_now().await;
             }
             Ok(n)

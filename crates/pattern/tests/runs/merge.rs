@@ -470,7 +470,10 @@ async fn panic_in_the_drop_of_a_source_skips_no_other_source() {
     let (sender, receiver) = mpsc::channel::<u32>(1);
     let job = move |_: u32| {
         let sender = sender.clone();
-        async move { Ok(sender.closed().await) }
+        async move {
+            sender.closed().await;
+            Ok(())
+        }
     };
     let source = Source::merge([Source::new(Fuse("broken", 0)), Source::new(receiver)]);
     let settings = Settings::new("all", 1).on_failure(OnFailure::Continue);

@@ -173,7 +173,10 @@ async fn full_stage_drops_the_receiver_next_to_a_run() {
     sender.try_send(1).expect("capacity");
     let job = move |_: u64| {
         let sender = sender.clone();
-        async move { Ok(sender.closed().await) }
+        async move {
+            sender.closed().await;
+            Ok(())
+        }
     };
     let upstream = Source::new(stage(&scope, "a", Source::new(0..0)));
     let settings = Settings::new("all", 1).capacity(0);
