@@ -107,6 +107,13 @@ impl<K: Hash + Eq, T: From<Pass<K>>> Future for Wait<K, T> {
     type Output = anyhow::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Step::Waiting(share, ticket) = &self.step {
+            // Before the step is taken out: a panic of the clone leaves the wait as it is.
+            let mut waker = cx.waker().clone();
+            if share.visit(|gate| gate.wait_again(*ticket, &mut waker)) {
+                return Poll::Pending;
+            }
+        }
         let share = match mem::replace(&mut self.step, Step::Completed) {
             Step::New(table, key) => {
                 let (share, passed) = table.enter(key, Gate::take);
@@ -123,14 +130,7 @@ impl<K: Hash + Eq, T: From<Pass<K>>> Future for Wait<K, T> {
                 }
                 share
             }
-            Step::Waiting(share, ticket) => {
-                let mut waker = cx.waker().clone();
-                if share.visit(|gate| gate.wait_again(ticket, &mut waker)) {
-                    self.step = Step::Waiting(share, ticket);
-                    return Poll::Pending;
-                }
-                share
-            }
+            Step::Waiting(share, _) => share,
             Step::Completed => panic!("the future of a limit was polled after its end"),
         };
         Poll::Ready(Ok(Pass(share).into()))

@@ -2,8 +2,8 @@
 //!
 //! The hash and the comparison of keys are user code, and so is the drop of a key. None of them runs under the lock. A key is
 //! hashed before the lock. Under the lock, the table finds a slot with the same hash and takes a share in the slot; the keys
-//! are compared after the unlock. If the keys differ, the share is dropped and the search continues with the slots that are
-//! not compared yet. A key gets a slot if all slots with the hash were compared. With 64 bits of hash and random seeds, a
+//! are compared after the unlock. If the keys differ, the share is dropped and the search continues with the next slot, in
+//! the order of creation. A key gets a slot if all slots with the hash were compared. With 64 bits of hash and random seeds, a
 //! second comparison is rare.
 //!
 //! A bucket of the map outlives its slots: the next key with the same hash changes the bucket, and not the map. The vacant
@@ -127,17 +127,16 @@ impl<K: Hash + Eq, V: Value> Table<K, V> {
     pub(crate) fn enter<R>(self: Arc<Self>, key: K, visit: impl Fn(&mut V) -> R) -> (Share<K, V>, R) {
         let hash = self.hasher.hash_one(&key);
         let mut key = Some(key);
-        let mut unequal = Vec::new();
+        let mut compared = None;
         let mut slots = self.slots.lock();
         if !slots.resting.is_empty() {
             let forgotten = slots.sweep();
             drop(slots);
-            let drop_each = |slot| Forgotten(Some(slot)).drop_caught();
-            panic::resume(forgotten.into_iter().filter_map(drop_each).reduce(|first, _| first));
+            panic::resume(panic::catch_each(forgotten, drop));
             slots = self.slots.lock();
         }
         loop {
-            let found = slots.find_or_insert(hash, &unequal, &mut key, &visit);
+            let found = slots.find_or_insert(hash, compared, &mut key, &visit);
             drop(slots);
             // The key of the slot is declared last, and so dropped before the share.
             let (share, same_hash) = match found {
@@ -150,7 +149,7 @@ impl<K: Hash + Eq, V: Value> Table<K, V> {
                 let visited = share.visit(visit);
                 return (share, visited);
             }
-            unequal.push(share.id);
+            compared = Some(share.id);
             drop((same_hash, share));
             slots = self.slots.lock();
         }
@@ -175,6 +174,7 @@ impl<K, V: Value> Table<K, V> {
                 .chain(bucket.others.iter().flat_map(|others| others.iter()))
                 .for_each(|slot| change(&slot.value));
         }
+        slots.reschedule();
     }
 
     /// Calls `read` with the seed, under the lock.
@@ -190,16 +190,16 @@ impl<K, V: Value> Table<K, V> {
 }
 
 impl<K, V: Value> Slots<K, V> {
-    /// Takes a share in a slot with the hash that is not among the `unequal`, or in a new slot for the key.
+    /// Takes a share in the first slot with the hash that was created after the slot `compared`, or in a new slot for the key.
     fn find_or_insert<R>(
         &mut self,
         hash: u64,
-        unequal: &[u64],
+        compared: Option<u64>,
         key: &mut Option<K>,
         visit: impl FnOnce(&mut V) -> R,
     ) -> Found<K, R> {
         let mut bucket = self.by_hash.get_mut(&hash);
-        let slot = bucket.as_mut().and_then(|bucket| bucket.find_where(|slot| !unequal.contains(&slot.id)));
+        let slot = bucket.as_mut().and_then(|bucket| bucket.find_after(compared));
         if let Some(slot) = slot {
             slot.shares += 1;
             return Found::SameHash(slot.id, slot.key.share());
@@ -240,6 +240,17 @@ impl<K, V: Value> Slots<K, V> {
         slot.rests = true;
         self.resting.push(Reverse(Resting { until, hash, id }));
         (visited, None)
+    }
+
+    /// Looks up the moments of all resting slots again.
+    fn reschedule(&mut self) {
+        let mut resting = mem::take(&mut self.resting).into_vec();
+        let now = Instant::now();
+        for Reverse(Resting { until, hash, id }) in &mut resting {
+            let slot = self.by_hash.get_mut(hash).and_then(|bucket| bucket.find(*id));
+            *until = slot.and_then(|slot| slot.value.rests_until()).unwrap_or(now);
+        }
+        self.resting = resting.into();
     }
 
     /// Removes resting slots whose moment has come, and returns the slots.
@@ -306,16 +317,21 @@ impl<K, V> Bucket<K, V> {
         mem::replace(&mut self.first, others.pop())
     }
 
+    #[inline]
     fn find(&mut self, id: u64) -> Option<&mut Slot<K, V>> {
-        self.find_where(|slot| slot.id == id)
+        match &mut self.first {
+            Some(first) if first.id == id => Some(first),
+            _ => self.others.as_mut()?.iter_mut().find(|slot| slot.id == id),
+        }
     }
 
+    /// Returns the first slot that was created after the slot `id`, or the first of all slots.
     #[inline]
-    fn find_where(&mut self, is_wanted: impl Fn(&Slot<K, V>) -> bool) -> Option<&mut Slot<K, V>> {
-        match &mut self.first {
-            Some(first) if is_wanted(first) => Some(first),
-            _ => self.others.as_mut()?.iter_mut().find(|slot| is_wanted(slot)),
-        }
+    fn find_after(&mut self, id: Option<u64>) -> Option<&mut Slot<K, V>> {
+        let is_later = |slot: &&mut Slot<K, V>| id.is_none_or(|id| slot.id > id);
+        let first = self.first.as_mut().filter(is_later);
+        let Some(others) = &mut self.others else { return first };
+        first.into_iter().chain(others.iter_mut().filter(is_later)).min_by_key(|slot| slot.id)
     }
 }
 

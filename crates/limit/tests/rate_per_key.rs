@@ -244,3 +244,20 @@ async fn long_job_keeps_no_key_remembered() {
     }
     assert_eq!(limiter.keys(), 1);
 }
+
+/// A key of a slow rate is forgotten as soon as its budget is full at the new rate.
+#[tokio::test(start_paused = true)]
+async fn key_is_forgotten_in_time_after_a_change_of_the_rate() {
+    let slow = Rate::every(Duration::from_secs(86_400));
+    let limiter = slow.clone().per_key(|key: &u32| *key);
+    assert!((0..50).all(|key| starts(&limiter, key)));
+    limiter.set(&Rate::per_second(10));
+    advance(SECOND).await;
+    for _ in 0..10 {
+        starts(&limiter, 77_777);
+    }
+    assert_eq!(limiter.keys(), 1);
+    limiter.set(&slow);
+    advance(SECOND).await;
+    assert!(!starts(&limiter, 77_777), "the key is remembered at the slow rate");
+}

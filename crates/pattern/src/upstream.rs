@@ -32,6 +32,10 @@ pub(crate) trait Upstream: Send + Sync {
     /// Takes no more items from the source, and completes the jobs that have started.
     fn stop_taking(&self);
 
+    /// Takes no more items from the sources that stand next to a run in a merge. The stage completes the items that it has
+    /// taken, and the items of the upstream stages.
+    fn end_plain_sources(&self);
+
     /// Ready when only outputs and failures of this stage are left; with `true` if all upstream stages have finished,
     /// too.
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool>;
@@ -43,36 +47,21 @@ pub(crate) trait Upstream: Send + Sync {
     fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// A source that stands next to a run in a merge, so that its items have no stage before the merged stage.
-pub(crate) trait EndTaking: Send + Sync {
-    /// Takes no more items from the source. The items that the merged stage has taken complete.
-    fn end_taking(&self);
-}
-
 /// The links of a stage to the stages behind its source: none without a run, one for a run, and several for a merge.
 #[derive(Default)]
 pub(crate) struct Links {
     stages: Vec<Arc<dyn Upstream>>,
-    /// The sources next to the runs of a merge. Without a stage, there is no such source: then the stage itself is the
-    /// first one.
-    sources: Vec<Arc<dyn EndTaking>>,
 }
 
 impl Links {
     /// Creates the link to one stage.
     pub(crate) fn to(stage: Arc<dyn Upstream>) -> Self {
-        Self { stages: vec![stage], sources: Vec::new() }
+        Self { stages: vec![stage] }
     }
 
     /// Adds the links of a further branch.
     pub(crate) fn append(&mut self, mut branch: Self) {
         self.stages.append(&mut branch.stages);
-        self.sources.append(&mut branch.sources);
-    }
-
-    /// Adds the sources of a merge that have no stage.
-    pub(crate) fn add_sources(&mut self, sources: Arc<dyn EndTaking>) {
-        self.sources.push(sources);
     }
 
     /// Returns whether no stage is behind the source.
@@ -195,12 +184,11 @@ pub(crate) fn stop_taking_chain(stage: &dyn Upstream) {
     let mut pending = Vec::new();
     let mut next = Some(stage);
     while let Some(stage) = next {
-        let Links { stages, sources } = stage.upstream();
+        let Links { stages } = stage.upstream();
         if stages.is_empty() {
             stage.stop_taking();
-        }
-        for source in sources {
-            source.end_taking();
+        } else {
+            stage.end_plain_sources();
         }
         pending.extend(stages);
         next = pending.pop().map(|stage| &**stage);

@@ -56,7 +56,9 @@ impl Semaphore {
     ///
     /// An item with a cost above the [total](Semaphore::total_permits) fails, and its job does not start. If a
     /// [`resize`](Semaphore::resize) makes the total smaller than the cost of an item that waits already, the item goes on
-    /// waiting. With a total of 0, the semaphore pauses, and every item waits. On a closed semaphore, every item fails with [`AcquireError`](crate::AcquireError).
+    /// waiting. With a total of 0, the semaphore pauses, and every item with a cost waits; the first total after the pause
+    /// decides on the costs of the items that have come meanwhile. On a closed semaphore, every item fails with
+    /// [`AcquireError`](crate::AcquireError).
     ///
     /// # Examples
     ///
@@ -120,21 +122,39 @@ where
 /// items do not wait, and the future would be several times as large.
 enum AcquireCost {
     New { permits: Arc<Permits>, cost: usize },
-    Waiting(PendingTake<Arc<Permits>>),
+    Waiting(PendingTake<Arc<Permits>>, Checked),
     Completed,
+}
+
+/// Whether a cost was compared with the total. A pause has no total.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checked {
+    No,
+    Yes,
 }
 
 impl AcquireCost {
     /// Takes the permits of a new item, or prepares the wait.
     fn start(permits: Arc<Permits>, cost: usize) -> anyhow::Result<Result<OwnedSemaphorePermit, Self>> {
-        let total = permits.total();
-        if cost > total && total > 0 && !permits.is_closed() {
-            anyhow::bail!("the item costs {cost} permits, and the semaphore has {total} in all");
-        }
+        let checked = Self::check(&permits, cost)?;
         match permits.try_take(cost) {
             Ok(()) => Ok(Ok(OwnedSemaphorePermit::new(permits, cost))),
-            Err(TryAcquireError::NoPermits) => Ok(Err(Self::Waiting(PendingTake::new(permits, cost)))),
+            Err(TryAcquireError::NoPermits) => {
+                Ok(Err(Self::Waiting(PendingTake::new(permits, cost), checked)))
+            }
             Err(TryAcquireError::Closed) => Err(AcquireError.into()),
+        }
+    }
+
+    /// Compares the cost of an item with the total.
+    fn check(permits: &Permits, cost: usize) -> anyhow::Result<Checked> {
+        match permits.total() {
+            _ if permits.is_closed() => Ok(Checked::Yes),
+            0 => Ok(Checked::No),
+            total if cost > total => {
+                anyhow::bail!("the item costs {cost} permits, and the semaphore has {total} in all")
+            }
+            _ => Ok(Checked::Yes),
         }
     }
 }
@@ -155,8 +175,15 @@ impl Future for AcquireCost {
             },
             waiting => *this = waiting,
         }
-        let Self::Waiting(take) = this else { panic!("a future was polled after its completion") };
-        ready!(take.poll(cx))?;
+        let Self::Waiting(take, checked) = this else { panic!("a future was polled after its completion") };
+        let Poll::Ready(taken) = take.poll(cx) else {
+            // In the wait list, the end of a pause wakes the item. So the look comes after the entry.
+            if *checked == Checked::No {
+                *checked = Self::check(&take.permits, take.count)?;
+            }
+            return Poll::Pending;
+        };
+        taken?;
         proceed.made_progress();
         let permit = OwnedSemaphorePermit::new(Arc::clone(&take.permits), take.count);
         *this = Self::Completed;

@@ -64,6 +64,19 @@ struct Waiter {
     waker: Waker,
 }
 
+impl Waiters {
+    /// Takes the wakers of the waiters for more than `total` permits. After a pause, such a waiter may give up.
+    #[cold]
+    fn take_wakers_above(&mut self, total: usize, wakes: &mut WakeList) {
+        for (_, waiter) in self.list.iter_mut_from(0) {
+            if waiter.count > total {
+                // The waker of nothing is no user code.
+                wakes.push(mem::replace(&mut waiter.waker, Waker::noop().clone()));
+            }
+        }
+    }
+}
+
 impl Permits {
     /// The largest number of permits, as in tokio's semaphore. Two of the three bits are flags here.
     pub(crate) const MAX: usize = usize::MAX >> 3;
@@ -137,10 +150,16 @@ impl Permits {
         } else {
             // New permits pay the debt first, as released permits do.
             let word = self.word.fetch_add((after - before) * ONE, AcqRel);
+            let mut wakes = WakeList::default();
+            if before == 0 && after > 0 {
+                waiters.take_wakers_above(after, &mut wakes);
+            }
             drop(waiters);
+            let panicked = wakes.wake_all();
             if word & WAITING != 0 {
                 self.serve();
             }
+            panic::resume(panicked);
         }
     }
 
@@ -326,7 +345,8 @@ impl<P: Deref<Target = Permits>> Drop for PendingTake<P> {
         let waiter = waiters.list.remove(ticket);
         self.permits.stop_waiting(&waiters);
         drop(waiters);
-        drop(waiter);
+        let panicked = panic::catch(|| drop(waiter)).err();
         self.permits.serve();
+        panic::resume(panicked);
     }
 }

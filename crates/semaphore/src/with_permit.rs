@@ -79,8 +79,11 @@ impl<J> WithPermit<J> {
 }
 
 impl<J, L> WithPermit<J, L> {
-    /// Adds a limiter, for example a rate or an order for equal keys. A job then runs with a permit of the semaphore and of
-    /// every limiter; the limiters come first. See [`Limiter`](crate::Limiter).
+    /// Adds a limiter, for example an order for equal keys. A job then runs with a permit of the semaphore and of every
+    /// limiter; the limiters come first. See [`Limiter`](crate::Limiter).
+    ///
+    /// Do not add a rate here: a granted start occupies the rate during the wait for the semaphore. `Fanout` takes both in the
+    /// right order, `limited_by(&semaphore).limited_by(&rate)`.
     ///
     /// # Examples
     ///

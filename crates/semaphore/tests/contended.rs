@@ -359,3 +359,31 @@ fn panicking_waker_costs_no_other_waiter_its_wake_up() {
         assert!(now(second).is_some());
     }
 }
+
+/// A waker that panics in its drop.
+struct Brittle;
+
+impl Wake for Brittle {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        panic!("a brittle bell");
+    }
+}
+
+/// The first waiter leaves, and one permit is enough for the second.
+#[test]
+fn waker_that_panics_in_its_drop_costs_no_other_a_permit() {
+    let semaphore = Semaphore::new(1);
+    let bell = Arc::new(Bell::default());
+    let mut first: Acquiring<'_> = Box::pin(semaphore.acquire_many(2));
+    assert!(poll(first.as_mut(), &Waker::from(Arc::new(Brittle))).is_none());
+    let mut second = pin!(semaphore.acquire());
+    assert!(poll(second.as_mut(), &Waker::from(Arc::clone(&bell))).is_none());
+    let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(first)));
+    assert!(left.is_err());
+    assert_eq!(bell.rings(), 1);
+    assert!(now(second).is_some());
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use towpath_fanout::{Fanout, OnFailure, PatternExt, Source};
 use towpath_semaphore::{AcquireError, Semaphore};
 
@@ -146,4 +146,20 @@ async fn resized_semaphore_goes_on_with_the_items_that_wait() {
     changes.await.unwrap();
     assert_eq!(semaphore.available_permits(), 8);
     assert!(largest.load(SeqCst) <= 8);
+}
+
+/// An item that comes while the semaphore pauses is checked at the first total after the pause.
+#[tokio::test(start_paused = true)]
+async fn cost_above_the_total_after_a_pause_fails() {
+    let semaphore = Semaphore::new(0);
+    let load = Fanout::new(2, |cost: usize| async move { Ok(cost) })
+        .capacity(8)
+        .on_failure(OnFailure::Continue)
+        .limited_by(&semaphore.weighted(|cost: &usize| *cost));
+    let run = load.run([5, 1, 4, 2]);
+    sleep(Duration::from_secs(1)).await;
+    semaphore.resize(3);
+    let report = timeout(Duration::from_secs(60), run.finish()).await.expect("no item is stuck");
+    assert_eq!((report.last().succeeded, report.last().errored), (2, 2), "{report}");
+    assert_eq!(semaphore.available_permits(), 3);
 }

@@ -60,6 +60,11 @@ impl<In, P: Default> Admitted<In, P> {
         &mut self.permits
     }
 
+    /// Gives the permits back, and returns the panic of their drop.
+    pub(crate) fn release_permits(&mut self) -> Option<Payload> {
+        drop_caught(mem::take(&mut self.permits))
+    }
+
     /// Gives the permits back, and returns the item. The panics of the drops go to `panicked`.
     pub(crate) fn release(self, panicked: impl FnMut(Payload)) -> In {
         let Self { value, permits, refusal } = self;

@@ -4,7 +4,8 @@
 //!
 //! - A panic in the drop of a permit or of a future keeps no other permit and no other future from being dropped. Two panics
 //!   in drops do not abort the process: the second one is caught.
-//! - A completed future is dropped before its permit moves on, so a panic of the drop does not lose the permit.
+//! - A permit is stored before the drop of the completed future, and moves on afterwards. So a panic of the drop does not lose
+//!   the permit, and the unwinding drops no permit.
 
 use std::future::Future;
 use std::mem;
@@ -90,7 +91,7 @@ where
     }
 }
 
-/// Polls a future, unless completed, and stores its permit after the drop of the future.
+/// Polls a future, unless completed, and stores its permit. The completed future is dropped.
 #[inline]
 fn finish<F, P, X>(
     mut future: Pin<&mut Option<F>>,
@@ -102,9 +103,9 @@ where
     P: From<X>,
 {
     if let Some(running) = future.as_mut().as_pin_mut() {
-        let acquired = ready!(running.poll(cx));
+        let acquired = ready!(running.poll(cx)).map(|acquired| *permit = acquired.into());
         future.set(None);
-        *permit = acquired?.into();
+        acquired?;
     }
     Poll::Ready(Ok(()))
 }

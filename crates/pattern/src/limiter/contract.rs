@@ -67,7 +67,10 @@ use super::both::{AcquireBoth, BothPermits, Order};
 ///   permit of the first limiter and wait for the second, while an item of the other run does the opposite. No wait ends, and
 ///   no error is reported.
 /// - A job may wait for the job of a later item, unless the later item needs the permit of this job.
-/// - A job does not acquire a further permit of its own limiter: all permits may be with jobs that wait for one more.
+/// - A run names a limiter once. With the same limiter twice, an item holds a permit during the wait for a second one: all
+///   permits may be with items that wait for one more.
+/// - A job does not acquire a further permit of its own limiter, and a run in the job does not name the limiter, for the same
+///   reason.
 /// - An output that is not taken needs no permit. So two stages of a pipeline may share a limiter.
 ///
 /// # Examples

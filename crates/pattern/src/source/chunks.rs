@@ -336,6 +336,10 @@ impl<T: Send> PollSource<Vec<T>> for ChunkSource<T> {
         self.source.stop();
     }
 
+    fn end_plain(&mut self) {
+        self.source.end_plain();
+    }
+
     fn complete_held(&mut self) {
         self.complete = !self.chunk.items.is_empty();
     }

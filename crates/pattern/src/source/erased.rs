@@ -352,8 +352,11 @@ impl<T> Source<T> {
     /// Stops the upstream stage; ready when nothing of the upstream stage is left. `closed` gets a value as soon as
     /// the value is found.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, closed: &mut Closed<T>) -> Poll<()> {
-        if self.state == State::Broken {
-            self.release();
+        if self.state == State::Broken
+            && let Err(payload) = catch(|| self.release())
+        {
+            // A source around this source goes on with the close of its other sources.
+            closed.failures.push(poll_source::source_error(None, Cause::from_panic(payload)));
         }
         self.inner.poll_close(cx, closed)
     }
@@ -377,6 +380,16 @@ impl<T> Source<T> {
         self.inner.waits_for_permits()
     }
 
+    /// Returns whether the items of the source have permits of limiters.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.inner.is_limited()
+    }
+
+    /// Releases the permits of items that are never started.
+    pub(crate) fn release_permits(&mut self, items: &mut VecDeque<Item<T>>) {
+        self.inner.release_permits(items);
+    }
+
     /// Takes out the items that the source holds, in the order of their numbers.
     pub(crate) fn take_held(&mut self) -> VecDeque<Item<T>> {
         self.inner.take_held()
@@ -385,6 +398,11 @@ impl<T> Source<T> {
     /// Ends a source that no poll follows, while the jobs of the run complete.
     pub(crate) fn stop(&mut self) {
         self.inner.stop();
+    }
+
+    /// Ends the sources next to a run: the items that these sources hold follow at later polls.
+    pub(crate) fn end_plain(&mut self) {
+        self.inner.end_plain();
     }
 
     /// Hands the held items on at the next poll, without further items.

@@ -15,7 +15,7 @@ use super::poll_source::{Closed, PollBatch, PollSource, source_error};
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
 use crate::upstream::Links;
-use crate::util::panic::{Payload, catch, drop_caught, message_of, resume};
+use crate::util::panic::{Payload, catch, catch_each, drop_caught, first_of, resume};
 
 /// The most items of a poll. A longer poll of items without elements would keep the thread from other tasks.
 const LARGEST_TURN: usize = 1_024;
@@ -113,16 +113,8 @@ impl<I: IntoIterator> FlatSource<I> {
 
     /// Drops every value separately: a panic of a drop skips no other drop.
     fn drop_values(&mut self) {
-        let mut panicked = drop_caught(self.open.take());
-        for item in self.rest.drain(..) {
-            if let Some(payload) = drop_caught(item) {
-                match panicked {
-                    None => panicked = Some(payload),
-                    Some(_) => drop(message_of(payload)),
-                }
-            }
-        }
-        resume(panicked);
+        let open = drop_caught(self.open.take());
+        resume(first_of(open, catch_each(self.rest.drain(..), drop)));
     }
 
     /// Passes the values on that were found during the close of the inner source, and the values of this source. An upstream
@@ -259,6 +251,10 @@ where
 
     fn stop(&mut self) {
         self.source.stop();
+    }
+
+    fn end_plain(&mut self) {
+        self.source.end_plain();
     }
 
     fn keep(&mut self) {

@@ -449,12 +449,27 @@ where
         self.source.stop();
     }
 
+    fn end_plain(&mut self) {
+        self.source.end_plain();
+    }
+
     fn held(&self) -> usize {
         self.held.len() + self.source.held()
     }
 
     fn waits_for_permits(&self) -> bool {
         !self.stopped && !self.held.is_empty()
+    }
+
+    fn is_limited(&self) -> bool {
+        true
+    }
+
+    fn release_permits(&mut self, items: &mut VecDeque<Item<Admitted<In, P>>>) {
+        for item in items {
+            let dropped = item.value.release_permits();
+            self.panicked.extend(dropped.map(|payload| (item.position.index, payload)));
+        }
     }
 
     fn take_held(&mut self) -> VecDeque<Item<Admitted<In, P>>> {

@@ -8,7 +8,7 @@
 //!   itself keeps no other task from the thread.
 //! - No waker is woken, cloned or dropped under the lock.
 //! - A member has a stage behind it, or is *plain*. An end of the taking reaches the first stages of the members with a
-//!   stage. The next poll ends the plain members, which hand on the items that they hold, and are polled no more.
+//!   stage, and ends the plain members, which hand on the items that they hold, and are polled no more.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -19,9 +19,9 @@ use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource, source_error};
 use crate::failure::Cause;
 use crate::item::{Item, ItemBatch};
-use crate::upstream::{EndTaking, Links};
+use crate::upstream::Links;
 use crate::util::mutex::Mutex;
-use crate::util::panic::catch;
+use crate::util::panic::{Payload, catch, catch_each, first_of, resume};
 use crate::util::sync::atomic::{AtomicBool, Ordering};
 
 /// The most items of a turn.
@@ -89,10 +89,10 @@ impl<T: Send + 'static> Source<T> {
         Self::of(MergedSource {
             turns: (0..members.len()).collect(),
             members,
-            halt: Halt::new(&woken),
             woken,
             kept: false,
             polled: ItemBatch::default(),
+            panicked: Vec::new(),
         })
     }
 }
@@ -102,11 +102,12 @@ struct MergedSource<T> {
     /// The members that may have an item, in the order of their turns.
     turns: VecDeque<usize>,
     woken: Arc<Woken>,
-    halt: Arc<Halt>,
     /// The source is kept: the values of ended members stay.
     kept: bool,
     /// The batch of a member, empty between two turns.
     polled: ItemBatch<T>,
+    /// Panics of the drops of values, for the close.
+    panicked: Vec<Payload>,
 }
 
 struct Member<T> {
@@ -148,12 +149,11 @@ struct WokenMembers {
 }
 
 impl Woken {
-    /// Stores the waker of a task. Returns `false` if a member was woken meanwhile, or the end of the taking was requested.
-    fn register(&self, waker: &Waker, halt: &Halt) -> bool {
+    /// Stores the waker of a task. Returns `false` if a member was woken meanwhile.
+    fn register(&self, waker: &Waker) -> bool {
         let mut waker = Some(waker.clone());
         let mut members = self.0.lock();
-        // A request after the unlock finds the waker.
-        let empty = members.numbers.is_empty() && !halt.requested.load(Ordering::Relaxed);
+        let empty = members.numbers.is_empty();
         if empty {
             mem::swap(&mut members.task, &mut waker);
         }
@@ -161,30 +161,6 @@ impl Woken {
         // The waker before is dropped after the unlock.
         drop(waker);
         empty
-    }
-}
-
-/// Ends the plain members at the next poll. A source that runs once more has a new value, so a late request of an earlier
-/// run has no effect.
-struct Halt {
-    requested: AtomicBool,
-    woken: Arc<Woken>,
-}
-
-impl Halt {
-    fn new(woken: &Arc<Woken>) -> Arc<Self> {
-        Arc::new(Self { requested: AtomicBool::new(false), woken: Arc::clone(woken) })
-    }
-}
-
-impl EndTaking for Halt {
-    fn end_taking(&self) {
-        // The lock orders the store before the load of `register`.
-        self.requested.store(true, Ordering::Relaxed);
-        let task = self.woken.0.lock().task.take();
-        if let Some(task) = task {
-            task.wake();
-        }
     }
 }
 
@@ -235,30 +211,13 @@ impl<T> MergedSource<T> {
         }
     }
 
-    /// Gives a last turn to every plain member.
-    #[cold]
-    fn halt(&mut self) {
-        for number in 0..self.members.len() {
-            let member = &mut self.members[number];
-            if member.origin == Origin::Plain && member.state != State::Ended {
-                member.origin = Origin::Halted;
-                member.source.complete_held();
-                self.admit(number);
-            }
-        }
-    }
-
     /// Ends a halted member that holds no items. The value of a source that is not kept is dropped: a job may wait for
     /// the drop.
     #[cold]
-    fn end_halted(&mut self, number: usize) -> Option<PollBatch> {
+    fn end_halted(&mut self, number: usize) -> Result<(), Payload> {
         let member = &mut self.members[number];
-        member.state = State::Ended;
-        if self.kept {
-            return None;
-        }
-        let payload = catch(|| member.source.stop()).err()?;
-        Some(PollBatch::Failed(source_error(None, Cause::from_panic(payload))))
+        let has_ended = mem::replace(&mut member.state, State::Ended) == State::Ended;
+        if self.kept || has_ended { Ok(()) } else { catch(|| member.source.stop()) }
     }
 
     /// Polls a member for up to `max` items.
@@ -274,6 +233,15 @@ impl<T> MergedSource<T> {
             into.push_ready(Item { position, value });
         }
         polled
+    }
+
+    /// Calls `f` for every member, also after a panic. The first panic is resumed, and the others are reported at the close.
+    fn for_each_source(&mut self, mut f: impl FnMut(&mut Source<T>)) {
+        let Self { members, panicked, .. } = self;
+        let mut payloads = members.iter_mut().filter_map(|member| catch(|| f(&mut member.source)).err());
+        let first = payloads.next();
+        panicked.extend(payloads);
+        resume(first);
     }
 
     /// Returns the state of a source without an item.
@@ -309,10 +277,6 @@ fn merged_index(index: usize, count: usize, number: usize) -> usize {
 impl<T: Send> PollSource<T> for MergedSource<T> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
         self.admit_woken();
-        if self.halt.requested.load(Ordering::Relaxed) {
-            self.halt.requested.store(false, Ordering::Relaxed);
-            self.halt();
-        }
         let share = (max / self.turns.len().max(1)).clamp(1, LARGEST_TURN);
         let (first, before) = (into.next_number(), into.len());
         let mut passed_over = Vec::new();
@@ -325,7 +289,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                     break PollBatch::Ready;
                 }
                 let state = if passed_over.is_empty() { self.state() } else { PollBatch::Pending };
-                if !matches!(state, PollBatch::Exhausted) && !self.woken.register(cx.waker(), &self.halt) {
+                if !matches!(state, PollBatch::Exhausted) && !self.woken.register(cx.waker()) {
                     // Other tasks run before the next poll of a member that wakes itself.
                     cx.waker().wake_by_ref();
                 }
@@ -336,8 +300,8 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             let mut left = max.saturating_sub(taken);
             if self.members[number].origin == Origin::Halted {
                 if self.members[number].source.held() == 0 {
-                    if let Some(failed) = self.end_halted(number) {
-                        break failed;
+                    if let Err(payload) = self.end_halted(number) {
+                        break PollBatch::Failed(source_error(None, Cause::from_panic(payload)));
                     }
                     continue;
                 }
@@ -385,9 +349,6 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
         for member in &self.members {
             links.append(member.source.upstream());
         }
-        if !links.is_empty() && self.members.iter().any(|member| member.origin != Origin::Stage) {
-            links.add_sources(Arc::clone(&self.halt) as Arc<dyn EndTaking>);
-        }
         links
     }
 
@@ -422,9 +383,14 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             member.closed = polled.is_ready();
             if polled.is_pending() {
                 all = Poll::Pending;
+            } else if !self.kept {
+                // The drop of each value is reported separately.
+                self.panicked.extend(catch(|| member.source.stop()).err());
             }
             self.pass_on(number, inner, closed);
         }
+        let panicked = self.panicked.drain(..);
+        closed.failures.extend(panicked.map(|payload| source_error(None, Cause::from_panic(payload))));
         all
     }
 
@@ -450,15 +416,36 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
     }
 
     fn release(&mut self) {
-        for member in &mut self.members {
-            member.source.release();
-        }
+        self.for_each_source(Source::release);
     }
 
     fn stop(&mut self) {
-        for member in &mut self.members {
-            member.source.stop();
+        self.for_each_source(Source::stop);
+    }
+
+    /// The first panic is resumed, and the others are reported at the close.
+    fn end_plain(&mut self) {
+        let mut first = None;
+        for number in 0..self.members.len() {
+            let member = &mut self.members[number];
+            let ended = match member.origin {
+                Origin::Stage => catch(|| member.source.end_plain()),
+                _ if member.state == State::Ended => continue,
+                _ => {
+                    member.origin = Origin::Halted;
+                    member.source.complete_held();
+                    if member.source.held() == 0 { self.end_halted(number) } else { Ok(()) }
+                }
+            };
+            // A last turn, also for a member of a member.
+            self.admit(number);
+            match (ended, &mut first) {
+                (Err(payload), None) => first = Some(payload),
+                (Err(payload), Some(_)) => self.panicked.push(payload),
+                (Ok(()), _) => {}
+            }
         }
+        resume(first);
     }
 
     fn complete_held(&mut self) {
@@ -476,7 +463,6 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
     }
 
     fn reopen(&mut self) -> bool {
-        self.halt = Halt::new(&self.woken);
         let mut open = false;
         for number in 0..self.members.len() {
             let member = &mut self.members[number];
@@ -545,6 +531,6 @@ impl<T> Drop for MergedSource<T> {
     fn drop(&mut self) {
         // A sender may keep the waker of a member for long.
         let task = self.woken.0.lock().task.take();
-        drop(task);
+        resume(first_of(catch_each(task, drop), catch_each(self.members.drain(..), drop)));
     }
 }

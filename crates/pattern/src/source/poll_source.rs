@@ -118,6 +118,9 @@ pub(crate) trait PollSource<T>: Send {
     /// [`Kept`](super::Kept) drops its value, for which a job may wait. A source around another source stops that source.
     fn stop(&mut self) {}
 
+    /// Ends the sources that stand next to a run in a merge. A source around another source passes the call on.
+    fn end_plain(&mut self) {}
+
     /// Hands the held items on at the next poll, without further items: no more items are taken from the source.
     fn complete_held(&mut self) {}
 
@@ -143,6 +146,14 @@ pub(crate) trait PollSource<T>: Send {
     fn waits_for_permits(&self) -> bool {
         false
     }
+
+    /// Returns whether the items of the source have permits of limiters.
+    fn is_limited(&self) -> bool {
+        false
+    }
+
+    /// Releases the permits of items that are never started.
+    fn release_permits(&mut self, _items: &mut VecDeque<Item<T>>) {}
 
     /// Takes out the items that the source holds, in the order of their numbers.
     fn take_held(&mut self) -> VecDeque<Item<T>> {

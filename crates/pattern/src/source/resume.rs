@@ -9,6 +9,7 @@ use super::poll_source::{Closed, PollBatch, PollSource};
 use crate::item::{Item, ItemBatch};
 use crate::upstream::Links;
 use crate::util::mutex::Mutex;
+use crate::util::panic::{catch, catch_each, first_of, resume};
 
 impl<T: Send + 'static> Source<T> {
     /// Returns a source of the same items, and a handle. After the run, the handle has the items that the run never
@@ -176,6 +177,14 @@ impl<T: Send> PollSource<T> for Resumed<T> {
         self.rest.take_held()
     }
 
+    fn end_plain(&mut self) {
+        self.rest.end_plain();
+    }
+
+    fn complete_held(&mut self) {
+        self.rest.complete_held();
+    }
+
     fn keeps(&self) -> bool {
         true
     }
@@ -187,6 +196,14 @@ impl<T: Send> PollSource<T> for Resumed<T> {
 
     fn reopen(&mut self) -> bool {
         self.rest.reopen()
+    }
+}
+
+impl<T> Drop for Resumed<T> {
+    /// Drops every item separately: a panic of a drop skips no other drop.
+    fn drop(&mut self) {
+        let items = catch_each(self.never_started.drain(..), drop);
+        resume(first_of(items, catch(|| self.rest.stop()).err()));
     }
 }
 
@@ -254,6 +271,18 @@ impl<T: Send + 'static> PollSource<T> for Keeper<T> {
 
     fn take_held(&mut self) -> VecDeque<Item<T>> {
         self.resumed_mut().take_held()
+    }
+
+    fn end_plain(&mut self) {
+        self.resumed_mut().end_plain();
+    }
+
+    fn complete_held(&mut self) {
+        self.resumed_mut().complete_held();
+    }
+
+    fn reopen(&mut self) -> bool {
+        self.resumed_mut().reopen()
     }
 
     fn keeps(&self) -> bool {

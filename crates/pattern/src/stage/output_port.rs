@@ -189,6 +189,10 @@ impl<In: Send, Out: Send> Upstream for StageShared<In, Out> {
         StageShared::stop_taking(self);
     }
 
+    fn end_plain_sources(&self) {
+        self.with(super::state::State::end_plain_sources);
+    }
+
     fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {

@@ -259,6 +259,14 @@ impl<In, Out> State<In, Out> {
         Some(self.jobs.all())
     }
 
+    /// Takes no more items from the sources next to an upstream stage: a worker ends these sources.
+    pub(super) fn end_plain_sources(&mut self) {
+        if !self.is_done() {
+            self.input.end_plain();
+            self.workers.notify_parked(&mut self.effects.wakes);
+        }
+    }
+
     /// Stops the run for a cause that belongs to no item.
     pub(super) fn fail(&mut self, cause: Cause) {
         let failure = self.failure(cause);
@@ -819,7 +827,8 @@ mod tests {
                 Next::Leave => self.mode = Mode::Leaving,
                 Next::Poll(_)
                 | Next::Seal(_)
-                | Next::Halt(_)
+                | Next::Halt(..)
+                | Next::EndPlain(_)
                 | Next::Retry
                 | Next::Resume(..)
                 | Next::Sweep(_) => {}

@@ -1,10 +1,11 @@
 //! The messages between a worker and the state of the stage.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::slot::Slot;
-use crate::item::ItemBatch;
+use crate::item::{Item, ItemBatch};
 use crate::source::Source;
 
 pub(super) type WorkerId = u64;
@@ -67,8 +68,10 @@ pub(super) enum Next<In, Out> {
     Poll(Lease<In>),
     /// End the quiescent source, and return the source with the result.
     Seal(Source<In>),
-    /// Stop the source of a halted input or of a stopped run, and return the source.
-    Halt(Source<In>),
+    /// Stop the source of a halted input or of a stopped run, release the permits of the items, and return both.
+    Halt(Source<In>, VecDeque<Item<In>>),
+    /// End the sources next to an upstream stage, and return the source.
+    EndPlain(Source<In>),
     /// Ask again, after other tasks of the thread have run.
     Retry,
     /// Wait until woken. The registry has the waker of the worker.

@@ -42,6 +42,25 @@ pub(crate) fn drop_caught<T>(value: T) -> Option<Payload> {
     catch(|| drop(value)).err()
 }
 
+/// Calls `f` with every value, also after a panic of an earlier call; returns the first panic. A further panic is ignored.
+pub fn catch_each<T>(values: impl IntoIterator<Item = T>, mut f: impl FnMut(T)) -> Option<Payload> {
+    values
+        .into_iter()
+        .filter_map(|value| catch(|| f(value)).err())
+        .fold(None, |first, later| first_of(first, Some(later)))
+}
+
+/// Returns the first of two panics. The second one is ignored, also if its payload panics in its drop.
+pub(crate) fn first_of(first: Option<Payload>, second: Option<Payload>) -> Option<Payload> {
+    match (first, second) {
+        (Some(first), Some(second)) => {
+            message_of(second);
+            Some(first)
+        }
+        (first, second) => first.or(second),
+    }
+}
+
 /// Calls two functions that drop values of the user, the second one also if the first one panics.
 ///
 /// # Panics

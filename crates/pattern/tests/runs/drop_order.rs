@@ -51,7 +51,7 @@ fn told(told: impl IntoIterator<Item = impl fmt::Display>) -> Vec<String> {
 async fn stream_error_is_reported_before_the_panic_of_its_drop() {
     let source = || Source::try_stream(FailsAndPanics);
     let stopped = report(source(), OnFailure::Stop).await;
-    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass` panicked: dropped later"]);
+    assert_eq!(told(stopped.failures), [RETURNED, "stage `source` panicked: dropped later"]);
     let went_on = report(source(), OnFailure::Continue).await;
     assert_eq!(told(went_on.failures), [RETURNED, "stage `source` panicked: dropped later"]);
 }
@@ -60,7 +60,7 @@ async fn stream_error_is_reported_before_the_panic_of_its_drop() {
 async fn generator_error_is_reported_before_the_panic_of_its_drop() {
     let source = || Source::try_generate(|_: Yield<u32>| FailsAndPanics);
     let stopped = report(source(), OnFailure::Stop).await;
-    assert_eq!(told(stopped.failures), [RETURNED, "stage `pass` panicked: dropped later"]);
+    assert_eq!(told(stopped.failures), [RETURNED, "stage `source` panicked: dropped later"]);
     let went_on = report(source(), OnFailure::Continue).await;
     assert_eq!(told(went_on.failures), [RETURNED, "stage `source` panicked: dropped later"]);
 }

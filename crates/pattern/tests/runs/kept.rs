@@ -1,11 +1,14 @@
 //! What a source that is kept promises, however often it is resumed.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
-use towpath_pattern::{Kept, Run, Scope, Settings, Source, Taken};
+use towpath_pattern::{Kept, Run, Scope, Settings, Source, Taken, anyhow};
+
+use crate::{Bomb, run_in, settle};
 
 /// The next so many outputs of a run over `source`, each with the index of its input, and what that run never began.
 async fn some_of(source: Source<u32>, count: usize) -> (Vec<(usize, u32)>, Source<u32>) {
@@ -93,4 +96,23 @@ async fn unstarted_items_precede_items_given_back_later() {
         assert_eq!(source.next().await.expect("there is more").expect("no failure"), expected);
     }
     assert!(source.next().await.is_none());
+}
+
+/// The handle is dropped before the run, so the items and the source are dropped with the run. Without a catch of each drop,
+/// the second panic aborts the process.
+#[tokio::test]
+async fn kept_items_without_a_handle_panic_in_their_drops() {
+    // A stream is polled even if no job is free.
+    let source = Source::new(tokio_stream::iter((0..).map(|_| Bomb("an item")))).kept().0;
+    let job = |item: Bomb| {
+        std::mem::forget(item);
+        pending::<anyhow::Result<()>>()
+    };
+    let run = run_in(&Scope::default(), source, Settings::new("kept", 1).capacity(5), job);
+    settle().await;
+    run.cancel();
+    let report = run.finish().await;
+    assert_eq!((report.last().cancelled, report.last().never_started), (1, 5), "{report}");
+    let failures: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
+    assert_eq!(failures[1..], ["stage `kept` panicked: an item"]);
 }

@@ -853,3 +853,108 @@ async fn waits_that_panic_in_their_drops_end_with_the_run() {
     let text = report.to_string();
     assert!(text.contains("in the drop of the wait"), "{text}, {} outcomes", outcomes.len());
 }
+
+/// The job of item 0 goes on. Item 10 has its permit and waits for a slot, or for a permit of the slot.
+#[tokio::test]
+async fn stop_taking_gives_the_permits_of_granted_items_back() {
+    for limit in [1, 2] {
+        let (limiter, permits) = (keys(|n| n / 10), Permits(Arc::new(Semaphore::new(1))));
+        let gate = Arc::new(Semaphore::new(0));
+        let wait = Arc::clone(&gate);
+        let job = move |n: u32| {
+            let gate = Arc::clone(&wait);
+            async move {
+                gate.acquire().await?.forget();
+                Ok(n)
+            }
+        };
+        // A stream is polled even if no job is free.
+        let (source, kept) = Source::new(tokio_stream::iter([0, 10, 20])).kept();
+        let limits = LimitedBy::new(LimitedBy::new((), &limiter), &permits);
+        let settings = Settings::new("granted", limit).capacity(8);
+        let run = Run::spawn_limited(Scope::default(), source, settings, &limits, Arc::new(job));
+        settle().await;
+        let granted = || [0, 1, 2].map(|key| limiter.of(key).available_permits() == 0);
+        assert_eq!(granted(), [true; 3]);
+        run.stop_taking();
+        settle().await;
+        assert_eq!(granted(), [true, false, false], "limit {limit}");
+        gate.add_permits(1);
+        assert_eq!(run.finish().await.last().succeeded, 1);
+        assert_eq!(rest(&kept).await, [10, 20]);
+        assert!(limiter.are_free());
+    }
+}
+
+/// A future that panics in its drop, and whose permit panics in its drop.
+struct WaitsForBomb(#[allow(dead_code)] Bomb);
+
+impl Future for WaitsForBomb {
+    type Output = anyhow::Result<Bomb>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(Bomb("of the permit")))
+    }
+}
+
+#[derive(Clone)]
+struct TwoBombs;
+
+impl Limiter<u32> for TwoBombs {
+    type Permit = Bomb;
+    const PER_ITEM: bool = true;
+
+    fn acquire(&self, _: &u32) -> impl Future<Output = anyhow::Result<Bomb>> + Send + 'static + use<> {
+        WaitsForBomb(Bomb("of the future"))
+    }
+}
+
+/// Without a catch of each drop, the second panic aborts the process.
+#[tokio::test]
+async fn future_and_permit_that_panic_in_their_drops_are_a_failure() {
+    let limits = LimitedBy::new(LimitedBy::new((), &TwoBombs), &Arc::new((TwoBombs, TwoBombs)));
+    let settings = Settings::new("bombs", 2).on_failure(OnFailure::Continue);
+    let job = Arc::new(|n: u32| async move { Ok(n) });
+    let run = Run::spawn_limited(Scope::default(), Source::new(0..10), settings, &limits, job);
+    let report = run.outcomes().await.1;
+    assert_eq!(report.last().panicked, 10, "{report}");
+}
+
+/// Runs and a plain source are merged in front of the limiter. Under threads, at a random moment, every item is in one place, and
+/// every permit is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn stop_taking_of_a_limited_merge_loses_no_item() {
+    for round in 0..60_u32 {
+        let limiter = keys(|n| n % 5);
+        let (mut sources, mut handles) = (Vec::new(), Vec::new());
+        for number in 0..3 {
+            let (source, kept) = Source::new(number * 1_000..(number + 1) * 1_000).kept();
+            handles.push(kept);
+            let branch = |source| {
+                let job = Arc::new(|n| async move { Ok(n) });
+                Source::new(Run::spawn(Scope::default(), source, Settings::new("branch", 2), job))
+            };
+            sources.push(if number == 1 { source } else { branch(source) });
+        }
+        let job = |n: u32| async move {
+            if n.is_multiple_of(3) {
+                yield_now().await;
+            }
+            Ok(n)
+        };
+        let mut run = run(Source::merge(sources), Settings::new("all", 3).capacity(20), &limiter, job);
+        let mut items = Vec::new();
+        while let Some(output) = run.next().await {
+            items.push(output.unwrap());
+            if items.len() == 1 + 17 * round as usize {
+                run.stop_taking();
+            }
+        }
+        assert!(limiter.are_free(), "round {round}");
+        for kept in &handles {
+            items.extend(rest(kept).await);
+        }
+        items.sort_unstable();
+        assert!(items.into_iter().eq(0..3_000), "round {round}");
+    }
+}

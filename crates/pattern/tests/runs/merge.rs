@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use towpath_pattern::{Kept, OnFailure, Run, Scope, Settings, Source, anyhow, async_channel, queue};
 
 use crate::{run_in, settle};
@@ -429,4 +430,90 @@ async fn last_chunk_of_a_merged_queue_is_handed_on() {
     let job = |chunk: Vec<u32>| async move { Ok(chunk) };
     let run = run_in(&scope, Source::merge([Source::new([]), chunks]), Settings::new("all", 1), job);
     assert_eq!(run.collect().await.expect("no failure"), [[0, 1, 2]]);
+}
+
+/// Yields items, and panics in its drop.
+struct Fuse(&'static str, u32);
+
+impl Iterator for Fuse {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        self.1 += 1;
+        Some(self.1)
+    }
+}
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        panic!("{}", self.0);
+    }
+}
+
+/// Without a catch of each drop, the second panic aborts the process.
+#[tokio::test]
+async fn merged_sources_that_panic_in_their_drops_end_the_run() {
+    let source = Source::merge([Source::new(Fuse("first", 0)), Source::new(Fuse("second", 0))]);
+    let job = |_: u32| pending::<anyhow::Result<()>>();
+    let run = run_in(&Scope::default(), source, Settings::new("all", 2), job);
+    settle().await;
+    run.cancel();
+    let report = run.finish().await;
+    assert_eq!((report.last().cancelled, report.last().taken), (2, report.last().settled()), "{report}");
+    let failures: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
+    assert_eq!(failures[1..], ["stage `source` panicked: first", "stage `source` panicked: second"]);
+}
+
+/// The job waits for the drop of the receiver, which stands behind a source with a broken drop.
+#[tokio::test(start_paused = true)]
+async fn panic_in_the_drop_of_a_source_skips_no_other_source() {
+    let (sender, receiver) = mpsc::channel::<u32>(1);
+    let job = move |_: u32| {
+        let sender = sender.clone();
+        async move {
+            sender.closed().await;
+            Ok(())
+        }
+    };
+    let source = Source::merge([Source::new(Fuse("broken", 0)), Source::new(receiver)]);
+    let settings = Settings::new("all", 1).on_failure(OnFailure::Continue);
+    let run = run_in(&Scope::default(), source, settings, job);
+    settle().await;
+    run.stop_taking();
+    let report = timeout(Duration::from_secs(60), run.finish()).await.expect("the receiver is dropped");
+    assert_eq!((report.last().succeeded, report.failures.len()), (1, 1), "{report}");
+}
+
+/// The source fails and panics in its drop. The run next to the source is closed all the same, and loses no item.
+#[tokio::test(start_paused = true)]
+async fn panic_at_the_close_of_a_source_skips_no_merged_run() {
+    let scope = Scope::default();
+    let (items, kept) = Source::new(0..20).kept();
+    let upstream = run_in(&scope, items, Settings::new("a", 3), |item: u32| async move {
+        sleep(Duration::from_millis(1)).await;
+        Ok(item)
+    });
+    let fails = Source::try_stream(Fails(Fuse("broken", 0)));
+    let job = |_: u32| async { Ok(()) };
+    let run = run_in(&scope, Source::merge([fails, Source::new(upstream)]), Settings::new("all", 1), job);
+    let report = run.finish().await;
+    let failures: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
+    assert_eq!(
+        failures,
+        ["item 0 at stage `source` failed: returned first", "stage `source` panicked: broken"]
+    );
+    let counts = report.stages[0].counts;
+    assert_eq!((counts.taken, counts.cancelled), (counts.settled(), 3), "{report}");
+    assert!(kept.take().is_some(), "the run of the branch is over");
+}
+
+/// Fails at the first poll.
+struct Fails(#[allow(dead_code)] Fuse);
+
+impl Stream for Fails {
+    type Item = anyhow::Result<u32>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(Some(Err(anyhow::anyhow!("returned first"))))
+    }
 }

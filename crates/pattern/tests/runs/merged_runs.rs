@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::stream::poll_fn;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use towpath_pattern::{Kept, Run, Scope, Settings, Source, anyhow};
@@ -163,6 +163,29 @@ async fn channel_next_to_a_run_is_dropped_before_the_end() {
     run.stop_taking();
     timeout(Duration::from_secs(60), run.finish()).await.expect("the sender has an error");
     scope.wait().await.expect("no failure");
+}
+
+/// The stage is full, and the job waits for the drop of the receiver.
+#[tokio::test(start_paused = true)]
+async fn full_stage_drops_the_receiver_next_to_a_run() {
+    let scope = Scope::default();
+    let (sender, receiver) = mpsc::channel::<u64>(1);
+    sender.try_send(1).expect("capacity");
+    let job = move |_: u64| {
+        let sender = sender.clone();
+        async move {
+            sender.closed().await;
+            Ok(())
+        }
+    };
+    let upstream = Source::new(stage(&scope, "a", Source::new(0..0)));
+    let settings = Settings::new("all", 1).capacity(0);
+    let run = run_in(&scope, Source::merge([upstream, Source::new(receiver)]), settings, job);
+    settle().await;
+    assert_eq!(run.report().last().running, 1);
+    run.stop_taking();
+    let report = timeout(Duration::from_secs(60), run.finish()).await.expect("the receiver is dropped");
+    assert_eq!(report.last().succeeded, 1);
 }
 
 /// The request comes while the merged source is polled, after the source has looked for a request. No other member wakes the
@@ -324,4 +347,56 @@ async fn stop_taking_of_merged_runs_loses_no_item() {
         let wrong: Vec<_> = (0..5 * ITEMS).filter(|item| places.get(item) != Some(&1)).collect();
         assert!(wrong.is_empty(), "round {round}: {wrong:?}");
     }
+}
+
+/// The chunk counts as taken, so the chunk completes: the handle gets the items behind the chunk.
+#[tokio::test(start_paused = true)]
+async fn unfinished_chunk_of_a_kept_source_is_completed() {
+    let scope = Scope::default();
+    let (sender, channel) = Source::channel(10);
+    let (chunks, kept) = channel.chunks(10, Duration::MAX).kept();
+    let upstream = Source::new(stage(&scope, "a", Source::new(0_u64..)));
+    let sources = [chunks, upstream.chunks(10, Duration::from_millis(5))];
+    let job = |chunk: Vec<u64>| async move { Ok(chunk) };
+    let mut run = run_in(&scope, Source::merge(sources), Settings::new("all", 2).ordered(), job);
+    for item in 1_000..1_003 {
+        sender.try_send(item).expect("capacity");
+    }
+    let mut outputs = Vec::new();
+    sleep(Duration::from_millis(20)).await;
+    run.stop_taking();
+    let rest = async {
+        while let Some(output) = run.next().await {
+            outputs.extend(output.expect("no failure"));
+        }
+    };
+    timeout(Duration::from_secs(60), rest).await.expect("the run ends");
+    outputs.retain(|item| *item >= 1_000);
+    assert_eq!(outputs, [1_000, 1_001, 1_002]);
+    sender.try_send(1_003).expect("the handle has the receiver");
+    drop(sender);
+    let rest = kept.take().expect("the run is over").collect().await.expect("no failure");
+    assert_eq!(rest, [[1_003]]);
+}
+
+/// The inner handle is not used: the outer handle alone has the rest of all sources.
+#[tokio::test(start_paused = true)]
+async fn halted_source_of_a_kept_merge_in_a_merge_runs_again() {
+    let scope = Scope::default();
+    let run_of = |source| Source::new(stage(&scope, "a", source));
+    let (inner, _) = Source::merge([run_of(Source::new(1_000..1_020)), Source::new(0_u64..500)]).kept();
+    let (source, kept) = Source::merge([inner, Source::new(2_000..2_500)]).kept();
+    let mut run = stage(&scope, "all", source);
+    let mut outputs = vec![run.next().await.expect("an output").expect("no failure")];
+    run.stop_taking();
+    while let Some(output) = run.next().await {
+        outputs.push(output.expect("no failure"));
+    }
+    outputs.retain(|item| *item < 500);
+    assert!(outputs.len() < 100);
+    let rest = kept.take().expect("the run is over");
+    outputs.extend(stage(&scope, "rest", rest).collect().await.expect("no failure"));
+    outputs.retain(|item| *item < 500);
+    outputs.sort_unstable();
+    assert!(outputs.iter().copied().eq(0..500), "{outputs:?}");
 }

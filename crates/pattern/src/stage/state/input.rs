@@ -1,6 +1,7 @@
 //! The source of a stage, and the items taken from the source that belong to no worker. Invariants I2 and I6.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use crate::item::{Item, ItemBatch};
@@ -19,8 +20,12 @@ pub(crate) struct Input<In> {
     ended: bool,
     /// The run takes no more items, and the ready items are never started.
     halted: Halted,
+    /// A worker is to end the sources next to an upstream stage.
+    ends_plain: bool,
     /// Items without a worker and without a started job, in the order of taking.
     ready: VecDeque<Item<In>>,
+    /// The number of ready items that are never started, and whose permits are released.
+    released: usize,
     /// Items that their jobs have dropped before the start. An item stays here until the worker has returned from the
     /// poll in which the job dropped the item: only then the worker knows whether a panic was the reason.
     dropped: Vec<Item<In>>,
@@ -44,7 +49,9 @@ impl<In> Input<In> {
             source: Some(source),
             ended: false,
             halted: Halted::No,
+            ends_plain: false,
             ready: VecDeque::new(),
+            released: 0,
             dropped: Vec::new(),
             next_seq: 0,
             ahead: BatchSize::default(),
@@ -85,16 +92,51 @@ impl<In> Input<In> {
         self.halted != Halted::No
     }
 
-    /// Takes the source of a halted input out, once.
-    pub(super) fn take_halted(&mut self) -> Option<Source<In>> {
-        if self.halted != Halted::Open {
-            return None;
+    /// Takes the source of a halted input out, once. Returns the source again for ready items with permits.
+    pub(super) fn take_halted(&mut self) -> Option<(Source<In>, VecDeque<Item<In>>)> {
+        match self.halted {
+            Halted::No => None,
+            Halted::Open => {
+                let source = self.source.take()?;
+                self.halted = Halted::Stopped;
+                let items = if source.is_limited() { mem::take(&mut self.ready) } else { VecDeque::new() };
+                Some((source, items))
+            }
+            Halted::Stopped => self.take_permits(),
         }
-        let source = self.source.take();
-        if source.is_some() {
-            self.halted = Halted::Stopped;
-        }
-        source
+    }
+
+    /// Ends the sources next to an upstream stage.
+    pub(super) fn end_plain(&mut self) {
+        self.ends_plain = true;
+    }
+
+    /// Returns whether a worker is to end the sources next to an upstream stage.
+    pub(super) fn is_ending_plain(&self) -> bool {
+        self.ends_plain
+    }
+
+    /// Takes the source out whose plain sources a worker is to end, once.
+    pub(super) fn take_ending(&mut self) -> Option<Source<In>> {
+        let source = self.source.take_if(|_| self.ends_plain && !self.ended)?;
+        self.ends_plain = false;
+        Some(source)
+    }
+
+    /// Takes the source of a run that starts no more items out, and the ready items, if one of them has a permit.
+    pub(super) fn take_permits(&mut self) -> Option<(Source<In>, VecDeque<Item<In>>)> {
+        let has_permits = |source: &Source<In>| {
+            source.is_limited() && (self.ready.len() > self.released || source.waits_for_permits())
+        };
+        let source = self.source.take_if(|source| has_permits(source))?;
+        Some((source, mem::take(&mut self.ready)))
+    }
+
+    /// Takes the source and the items back, after the release of the permits.
+    pub(super) fn return_halted(&mut self, source: Source<In>, items: VecDeque<Item<In>>) {
+        self.source = Some(source);
+        self.released = items.len();
+        self.make_ready(items.into_iter());
     }
 
     /// Returns whether no job will start any more, as far as the input knows.
@@ -160,10 +202,10 @@ impl<In> Input<In> {
 
     /// Ends the input; returns the source, and the items that were never started.
     pub(super) fn take_rest(&mut self) -> (Option<Source<In>>, VecDeque<Item<In>>) {
-        let dropped = std::mem::take(&mut self.dropped);
+        let dropped = mem::take(&mut self.dropped);
         self.make_ready(dropped.into_iter());
         self.ended = true;
-        (self.source.take(), std::mem::take(&mut self.ready))
+        (self.source.take(), mem::take(&mut self.ready))
     }
 }
 

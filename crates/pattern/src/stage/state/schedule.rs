@@ -1,12 +1,13 @@
 //! The next step of a worker: take ready items, poll the source, park, or leave. Invariants I2, I3 and I5.
 
+use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Duration;
 
 use super::super::step::{Another, Lease, Next, Request, Turn};
 use super::State;
 use super::workers::Listening;
-use crate::item::ItemBatch;
+use crate::item::{Item, ItemBatch};
 use crate::source::{PollBatch, Source};
 
 impl<In, Out> State<In, Out> {
@@ -56,8 +57,12 @@ impl<In, Out> State<In, Out> {
         if self.is_stopped() {
             return self.next_of_stopped(request);
         }
-        if let Some(source) = self.input.take_halted() {
-            return Next::Halt(source);
+        if let Some((source, items)) = self.input.take_halted() {
+            return Next::Halt(source, items);
+        }
+        // Without room, too: a job may wait for the drop of a source.
+        if let Some(source) = self.input.take_ending() {
+            return Next::EndPlain(source);
         }
         if request.turn == Turn::Jobs
             && let Some((slot, behind)) = self.jobs.pop_woken()
@@ -121,8 +126,8 @@ impl<In, Out> State<In, Out> {
         if let Some((slot, behind)) = self.jobs.pop_woken() {
             return Next::Resume(slot, behind);
         }
-        if let Some(source) = self.input.lease(Source::waits_for_permits) {
-            return Next::Halt(source);
+        if let Some((source, items)) = self.input.take_permits() {
+            return Next::Halt(source, items);
         }
         let mut slots = Vec::new();
         self.jobs.sweep(LARGEST_SWEEP, &mut slots);
@@ -184,7 +189,7 @@ impl<In, Out> State<In, Out> {
                 self.workers.take(batch.len());
                 return Next::Run;
             }
-        } else if waits && !self.is_stopped() && !self.input.is_ended() {
+        } else if waits && !self.is_stopped() && !self.input.is_ended() && !self.input.is_ending_plain() {
             if let Some((slot, behind)) = self.jobs.pop_woken() {
                 return Next::Resume(slot, behind);
             }
@@ -204,8 +209,13 @@ impl<In, Out> State<In, Out> {
         }
     }
 
-    /// Returns the source of a halted input.
-    pub(in super::super) fn return_halted(&mut self, source: Source<In>) {
+    /// Returns the source of a halted input or of a stopped run, and the items whose permits are released.
+    pub(in super::super) fn return_halted(&mut self, source: Source<In>, items: VecDeque<Item<In>>) {
+        self.input.return_halted(source, items);
+    }
+
+    /// Ends the lease of a source whose plain sources have ended.
+    pub(in super::super) fn return_source(&mut self, source: Source<In>) {
         self.input.end_lease(source);
     }
 

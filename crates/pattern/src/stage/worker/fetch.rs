@@ -206,10 +206,23 @@ where
                 buffer.yield_now(cx);
                 Fetched::Pending
             }
-            Next::Halt(mut source) => {
+            Next::Halt(mut source, mut items) => {
                 let panicked = catch(|| source.stop()).err().map(Cause::from_panic);
+                source.release_permits(&mut items);
                 shared.with(|state| {
-                    state.return_halted(source);
+                    state.return_halted(source, items);
+                    if let Some(cause) = panicked {
+                        state.fail_by_policy(cause);
+                    }
+                });
+                buffer.batch_started = None;
+                buffer.yield_now(cx);
+                Fetched::Pending
+            }
+            Next::EndPlain(mut source) => {
+                let panicked = catch(|| source.end_plain()).err().map(Cause::from_panic);
+                shared.with(|state| {
+                    state.return_source(source);
                     if let Some(cause) = panicked {
                         state.fail_by_policy(cause);
                     }
