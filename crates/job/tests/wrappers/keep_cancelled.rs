@@ -16,7 +16,7 @@ async fn even(x: u64) -> anyhow::Result<u64> {
 
 /// Together with `kept`, the handle has every input without an output, in order.
 #[tokio::test(start_paused = true)]
-async fn forced_drain_leaves_the_inputs_of_cancelled_jobs() {
+async fn cancelled_run_leaves_the_inputs_of_its_jobs() {
     let (job, cancelled) = even.keep_cancelled();
     let (items, kept) = Source::new(0..20).kept();
     let mut run = Fanout::new(4, job).capacity(0).run(items);
