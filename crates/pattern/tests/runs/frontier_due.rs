@@ -29,13 +29,9 @@ struct Later {
 
 impl Later {
     fn new(items: impl IntoIterator<Item = (u64, u32)>) -> Self {
-        let items = items.into_iter().map(|item| (item, ())).collect();
-        Self {
-            begin: Instant::now(),
-            items: Arc::new(Mutex::new(items)),
-            asked: Arc::default(),
-            answer: None,
-        }
+        let items = Arc::new(Mutex::new(items.into_iter().collect()));
+        Self { begin: Instant::now(), items, asked: Arc::default(), answer: None }
+    }
     }
 
     fn due(&self, seconds: u64) -> Instant {
