@@ -16,7 +16,7 @@ async fn even(x: u64) -> anyhow::Result<u64> {
 
 /// Together with `kept`, the handle has every input without an output, in order.
 #[tokio::test(start_paused = true)]
-async fn forced_drain_leaves_the_inputs_of_cancelled_jobs() {
+async fn cancelled_run_leaves_the_inputs_of_its_jobs() {
     let (job, cancelled) = even.keep_cancelled();
     let (items, kept) = Source::new(0..20).kept();
     let mut run = Fanout::new(4, job).capacity(0).run(items);
@@ -36,7 +36,10 @@ async fn forced_drain_leaves_the_inputs_of_cancelled_jobs() {
 
 #[tokio::test(start_paused = true)]
 async fn drain_within_its_budget_leaves_no_input() {
-    let job = |_: u64| async move { anyhow::Ok(sleep(seconds(1)).await) };
+    let job = |_: u64| async move {
+        sleep(seconds(1)).await;
+        anyhow::Ok(())
+    };
     let (job, cancelled) = job.keep_cancelled();
     let run = Fanout::new(4, job).run(0..20);
     sleep(seconds(2)).await;

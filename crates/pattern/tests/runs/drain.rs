@@ -327,7 +327,10 @@ async fn accept_loop_ends_with_the_begin_of_a_drain() {
     let scope = Scope::new("server");
     for scope in [scope.clone(), scope.child("child")] {
         let draining = scope.draining();
-        scope.spawn("accept", async move { Ok(draining.await) });
+        scope.spawn("accept", async move {
+            draining.await;
+            Ok(())
+        });
     }
     settle().await;
     let started = Instant::now();

@@ -1,6 +1,6 @@
 //! Items of a storage that must not be taken before a time.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,27 +12,26 @@ use crate::settle;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Returns the due time for the number of the call.
+type Answer = fn(usize) -> anyhow::Result<Option<Instant>>;
+
 /// The items with their due times.
 #[derive(Clone)]
 struct Later {
     begin: Instant,
     /// Due seconds after the begin, and the item.
-    items: Arc<Mutex<BTreeMap<(u64, u32), ()>>>,
+    items: Arc<Mutex<BTreeSet<(u64, u32)>>>,
     /// The number of calls of `next_due`.
     asked: Arc<Mutex<usize>>,
     /// The answer of `next_due` in place of the time of the first item.
-    answer: Option<fn(usize) -> anyhow::Result<Option<Instant>>>,
+    answer: Option<Answer>,
 }
 
 impl Later {
     fn new(items: impl IntoIterator<Item = (u64, u32)>) -> Self {
-        let items = items.into_iter().map(|item| (item, ())).collect();
-        Self {
-            begin: Instant::now(),
-            items: Arc::new(Mutex::new(items)),
-            asked: Arc::default(),
-            answer: None,
-        }
+        let items = Arc::new(Mutex::new(items.into_iter().collect()));
+        Self { begin: Instant::now(), items, asked: Arc::default(), answer: None }
+    }
     }
 
     fn due(&self, seconds: u64) -> Instant {
@@ -40,7 +39,7 @@ impl Later {
     }
 
     fn left(&self) -> Vec<(u64, u32)> {
-        self.items.lock().expect("no panic").keys().copied().collect()
+        self.items.lock().expect("no panic").iter().copied().collect()
     }
 }
 
@@ -53,9 +52,9 @@ impl Storage for Later {
 
     async fn take(&self, max: usize) -> anyhow::Result<Vec<(u64, u32)>> {
         let mut items = self.items.lock().expect("no panic");
-        let due = items.keys().take_while(|item| self.due(item.0) <= Instant::now());
+        let due = items.iter().take_while(|item| self.due(item.0) <= Instant::now());
         let taken: Vec<_> = due.take(max).copied().collect();
-        items.retain(|item, ()| !taken.contains(item));
+        items.retain(|item| !taken.contains(item));
         Ok(taken)
     }
 
@@ -72,17 +71,22 @@ impl Storage for Later {
     }
 
     fn give_back(&self, item: (u64, u32)) -> anyhow::Result<()> {
-        self.items.lock().expect("no panic").insert(item, ());
+        self.items.lock().expect("no panic").insert(item);
         Ok(())
     }
 }
 
-/// The items with the seconds of their starts.
-fn starts(storage: Later, limit: usize, job: impl Adds) -> (Frontier<Later>, Run<(u64, u32)>) {
+/// Starts a run of the items of a storage. An output is an item with the second of its start. The job of an item adds the item
+/// that `adds` returns.
+fn starts(
+    storage: Later,
+    limit: usize,
+    adds: impl Fn(u32) -> Option<(u64, u32)> + Send + Sync + 'static,
+) -> (Frontier<Later>, Run<(u64, u32)>) {
     let (frontier, source) = Source::frontier(storage);
     let (handle, begin) = (frontier.clone(), frontier.storage().begin);
     let job = Arc::new(move |(due, item): (u64, u32)| {
-        let (handle, added) = (handle.clone(), job(item));
+        let (handle, added) = (handle.clone(), adds(item));
         async move {
             let start = begin.elapsed().as_secs();
             assert!(start >= due, "{item} started at {start}");
@@ -95,11 +99,6 @@ fn starts(storage: Later, limit: usize, job: impl Adds) -> (Frontier<Later>, Run
     let limit = towpath_pattern::Limit::try_from(limit).expect("a limit");
     (frontier, Run::spawn(Scope::default(), source, Settings::new("later", limit), job))
 }
-
-/// Returns the item that the job of an item adds.
-trait Adds: Fn(u32) -> Option<(u64, u32)> + Send + Sync + 'static {}
-
-impl<F: Fn(u32) -> Option<(u64, u32)> + Send + Sync + 'static> Adds for F {}
 
 /// No job runs between the items: the due times alone keep the run open.
 #[tokio::test(start_paused = true)]
