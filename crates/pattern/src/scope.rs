@@ -755,9 +755,10 @@ impl Scope {
             shared.emptied().await;
         };
         // The poll of `force` comes before the begin of the drain. A `force` that is ready at once leaves the begin out.
-        first_of(force, drained).await;
+        let is_forced = first_of(force, drained).await;
         shared.drain();
-        let forced = !shared.is_empty();
+        // After the end of `drained`, the scope may hold the guard of a spawn that is about to be refused.
+        let forced = is_forced && !shared.is_empty();
         if forced {
             shared.cancel_drain();
             shared.emptied().await;

@@ -32,7 +32,6 @@ impl Later {
         let items = Arc::new(Mutex::new(items.into_iter().collect()));
         Self { begin: Instant::now(), items, asked: Arc::default(), answer: None }
     }
-    }
 
     fn due(&self, seconds: u64) -> Instant {
         self.begin + u32::try_from(seconds).expect("few") * SECOND
