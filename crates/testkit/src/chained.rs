@@ -101,6 +101,13 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
         if self.job_first { self.first.job_stage() } else { self.first.stages() + self.next.job_stage() }
     }
 
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        match stage.checked_sub(self.first.stages()) {
+            None => self.first.bound_of(stage, case),
+            Some(stage) => self.next.bound_of(stage, case),
+        }
+    }
+
     fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
         self.first.source(source)
     }

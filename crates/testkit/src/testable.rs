@@ -16,6 +16,7 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     fn order(&self) -> Order;
     fn stages(&self) -> usize;
     fn job_stage(&self) -> usize;
+    fn bound_of(&self, stage: usize, case: Case) -> usize;
     fn is_one_of_many(&self) -> bool;
     fn allowed(&self) -> Allowed;
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
@@ -28,6 +29,16 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     /// Returns the number of stages from the stage with the job to the last.
     fn stages_from_job(&self) -> usize {
         self.stages() - self.job_stage()
+    }
+
+    /// Returns the largest number of items in all stages.
+    fn bound_of_all(&self, case: Case) -> usize {
+        (0..self.stages()).map(|stage| self.bound_of(stage, case)).fold(0, usize::saturating_add)
+    }
+
+    /// Returns the largest number of items in the stages behind the stage with the job.
+    fn bound_behind_job(&self, case: Case) -> usize {
+        (self.job_stage() + 1..self.stages()).map(|stage| self.bound_of(stage, case)).sum()
     }
 
     fn is_ordered(&self) -> bool {
@@ -89,6 +100,10 @@ impl<S: Subject> Testable for S {
         Subject::job_stage(self)
     }
 
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        Subject::bound_of(self, stage, case)
+    }
+
     fn is_one_of_many(&self) -> bool {
         Subject::is_one_of_many(self)
     }
@@ -134,6 +149,10 @@ impl Testable for WithItself {
     fn job_stage(&self) -> usize {
         let job_stage = self.subject.job_stage();
         if self.job_first { job_stage } else { self.subject.stages() + job_stage }
+    }
+
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        self.subject.bound_of(stage % self.subject.stages(), case)
     }
 
     fn is_one_of_many(&self) -> bool {

@@ -13,6 +13,7 @@ use towpath_pattern::{AsIterator, Run, Scope, Source};
 use crate::check::{Check, Law, Weakened};
 use crate::probe::{Act, Form, Ledger, Supply, Token};
 use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, is_multi_thread, settle, soon};
+use crate::share::share;
 use crate::subject::Case;
 use crate::testable::Tested;
 
@@ -51,7 +52,7 @@ enum By {
 }
 
 async fn stops(tested: Tested, by: By) -> Outcome {
-    for form in Form::ALL {
+    for form in share(&*tested, 2, Form::ALL) {
         let ledger = Ledger::new();
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");
@@ -210,7 +211,7 @@ async fn none_starts(tested: Tested) -> Outcome {
         ("its token", |scope, _, _| scope.token().cancel()),
         ("the run", |_, _, run| run.cancel()),
     ];
-    for (what, cancel) in CANCELS {
+    for (what, cancel) in share(&*tested, CANCELS.len(), CANCELS) {
         let ledger = Ledger::new();
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");
@@ -241,7 +242,7 @@ async fn none_starts_within(tested: Tested) -> Outcome {
         ("its token", |scope, _, _| scope.token().cancel()),
         ("the scope of the jobs", |_, _, jobs| jobs.cancel()),
     ];
-    for (what, cancel) in CANCELS {
+    for (what, cancel) in share(&*tested, CANCELS.len(), CANCELS) {
         let ledger = Ledger::new();
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");

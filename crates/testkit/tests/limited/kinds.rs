@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -123,12 +123,17 @@ impl Kind {
             }
             Self::Resized => {
                 let permits = towpath_semaphore::Semaphore::new(2);
-                Erased::new(Resized { limiter: permits.clone(), permits, total: 2 })
+                Erased::new(Resized { limiter: permits.clone(), turn: Mutex::default(), permits, total: 2 })
             }
             Self::ResizedWeights => {
                 let permits = towpath_semaphore::Semaphore::new(3);
                 let cost = move |_: &In| position.next() % 2 + 1;
-                Erased::new(Resized { limiter: permits.weighted(cost), permits, total: 3 })
+                Erased::new(Resized {
+                    limiter: permits.weighted(cost),
+                    turn: Mutex::default(),
+                    permits,
+                    total: 3,
+                })
             }
             Self::Leaky => Erased::new(Leaky(Arc::new(Semaphore::new(2)))),
             Self::Backwards => Erased::new(Backwards::default()),
@@ -151,6 +156,8 @@ impl Positions {
 /// Permits of a semaphore that every item resizes.
 struct Resized<L> {
     limiter: L,
+    /// Held from the start of a wait to the last size: an item of another stage would meet a total below its weight, and fail.
+    turn: Mutex<()>,
     permits: towpath_semaphore::Semaphore,
     total: usize,
 }
@@ -164,6 +171,7 @@ impl<In: Send + 'static, L: Limiter<In>> Limiter<In> for Resized<L> {
         &self,
         item: &In,
     ) -> impl Future<Output = anyhow::Result<L::Permit>> + Send + 'static + use<In, L> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let acquiring = self.limiter.acquire(item);
         // The weight of an item is above a total of 1: the item waits for the last size.
         for total in [0, 1, self.total] {

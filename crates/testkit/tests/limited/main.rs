@@ -43,7 +43,8 @@ fn broken() -> impl Iterator<Item = Trial> {
         (Kind::Backwards, &[Law::Order]),
     ];
     cases.into_iter().map(|(kind, laws)| {
-        let subject = Composed::new(Form::ALL[0], Part::Limiter(kind), None);
+        // With all games and settings.
+        let subject = Composed { is_long: true, ..Composed::new(Form::ALL[0], Part::Limiter(kind), None) };
         Trial::test(format!("broken::{}", kind.name()), move || {
             let broken = [Runtime::CurrentThread, Runtime::Stepped].map(|on| verdicts(subject.clone(), on));
             let broken = broken.into_iter().flatten().filter(|verdict| verdict.violation.is_some());
@@ -94,15 +95,18 @@ fn all() -> Vec<Composed> {
         let all =
             all.filter(|(first, second)| is_of(form, *first) && second.is_none_or(|part| is_of(form, part)));
         subjects.extend(all.map(|(first, second)| {
-            // The single producer of a chain has a smaller bound than the checks of a chain assume.
-            let chains = second.is_none() && matches!(first, Part::Limiter(_)) && !form.0.has_queue();
-            Composed { chains, ..Composed::new(form, first, second) }
+            let chains = second.is_none() && matches!(first, Part::Limiter(_));
+            Composed { is_long: true, chains, ..Composed::new(form, first, second) }
         }));
     }
     for form in Form::OF_LIMITERS {
         // Two stages share a single limiter, so that the order of the acquisitions is the same in both.
         let limiters = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Live).map(Part::Limiter);
-        subjects.extend(limiters.map(|limiter| Composed::new(form, limiter, None)));
+        subjects.extend(limiters.map(|limiter| Composed {
+            is_long: true,
+            chains: true,
+            ..Composed::new(form, limiter, None)
+        }));
     }
     subjects
 }

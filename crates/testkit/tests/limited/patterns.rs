@@ -102,6 +102,8 @@ pub struct Composed {
     pub order: Order,
     pub first: Part,
     pub second: Option<Part>,
+    /// The subject is one of all subjects, and not one of a few.
+    pub is_long: bool,
     /// The suite also checks the chains of the subject with itself.
     pub chains: bool,
     /// The observations of the observers.
@@ -110,7 +112,7 @@ pub struct Composed {
 
 impl Composed {
     pub fn new((form, order): (Form, Order), first: Part, second: Option<Part>) -> Self {
-        Self { form, order, first, second, chains: false, broken: Broken::default() }
+        Self { form, order, first, second, is_long: false, chains: false, broken: Broken::default() }
     }
 
     fn parts(&self) -> impl Iterator<Item = Part> + use<> {
@@ -245,14 +247,23 @@ impl Subject for Composed {
         job_stage + self.features().filter(|feature| *feature == Feature::FlatMap).count()
     }
 
+    /// A single producer has the limit 1.
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        if self.form == Form::ProducerConsumer && stage + 1 == self.job_stage() {
+            case.capacity.saturating_add(1)
+        } else {
+            case.bound()
+        }
+    }
+
     fn chains_with_itself(&self) -> bool {
         self.chains
     }
 
-    /// The patterns with limiters alone play the usual number of games.
+    /// With `TOWPATH_LONG=1`, the patterns with limiters alone play the usual number of games.
     fn is_one_of_many(&self) -> bool {
         let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
-        is_of_limiters || self.features().next().is_some()
+        !self.is_long || is_of_limiters || self.features().next().is_some()
     }
 
     fn allowed(&self) -> Allowed {
@@ -268,8 +279,9 @@ impl Subject for Composed {
                 .fold(Allowed::ANY, Allowed::and),
             // Two consecutive items of a stage may have equal keys. Every item has a delay in both stages.
             Form::SharedByStages => {
-                let by_position = self.limiters().any(Kind::is_by_position);
-                let at_once = if by_position { Allowed::at_once(1).at_most(3) } else { Allowed::ANY };
+                let by_position = self.limiters().filter(|kind| kind.is_by_position());
+                let at_once = by_position.map(|kind| Allowed::at_once(1).at_most(kind.most()));
+                let at_once = at_once.fold(Allowed::ANY, Allowed::and);
                 both.and(both).and(at_once).shared_with_a_later_stage()
             }
             _ => both,
