@@ -34,6 +34,9 @@ use std::time::Duration;
 /// // A limit that adapts, with jobs behind a wrapper that waits, and permits that a later stage shares.
 /// let weakest = permits.below_the_bound().waits_before_the_job().shared_with_a_later_stage();
 /// assert_ne!(weakest, permits);
+///
+/// // Jobs with a closure on a thread.
+/// assert_ne!(Allowed::ANY.on_threads(), Allowed::ANY);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "statements that do not depend on each other")]
@@ -45,6 +48,7 @@ pub struct Allowed {
     pub(crate) is_below: bool,
     pub(crate) waits_before: bool,
     pub(crate) is_shared: bool,
+    pub(crate) on_threads: bool,
 }
 
 impl Allowed {
@@ -57,6 +61,7 @@ impl Allowed {
         is_below: false,
         waits_before: false,
         is_shared: false,
+        on_threads: false,
     };
 
     /// Creates the number of jobs of limiters under which any `jobs` consecutive items run at once, and no more.
@@ -103,6 +108,13 @@ impl Allowed {
         Self { is_shared: true, ..self }
     }
 
+    /// States that a part of the jobs runs on threads outside the workers of the runtime. A paused clock does not wait for such a
+    /// thread, so the checks run on the runtimes with the real clock.
+    #[must_use]
+    pub const fn on_threads(self) -> Self {
+        Self { on_threads: true, ..self }
+    }
+
     /// Returns the delay alone, for limiters of another stage than the stage of the job.
     #[must_use]
     pub const fn only_delay(self) -> Self {
@@ -120,6 +132,7 @@ impl Allowed {
             is_below: self.is_below || other.is_below,
             waits_before: self.waits_before || other.waits_before,
             is_shared: self.is_shared || other.is_shared,
+            on_threads: self.on_threads || other.on_threads,
         }
     }
 }

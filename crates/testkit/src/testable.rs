@@ -8,6 +8,7 @@ use towpath_pattern::{Limit, Order, Pattern, PatternExt, Source};
 use crate::allowed::Allowed;
 use crate::environment;
 use crate::probe::{Act, ChangesSource, Ledger, Token};
+use crate::runtime::Runtime;
 use crate::subject::{Case, Subject};
 
 /// A subject with fixed types for items and jobs.
@@ -58,6 +59,11 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     /// Returns the longest time that the limiters delay the starts of `items` items.
     fn delay(&self, items: usize) -> Duration {
         self.allowed().delay.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX))
+    }
+
+    /// Returns whether the checks of the subject run on a runtime: threads outside the runtime need the real clock.
+    fn runs_on(&self, runtime: Runtime) -> bool {
+        matches!(runtime, Runtime::RealClock | Runtime::MultiThread) || !self.allowed().on_threads
     }
 
     /// Returns whether the limiters delay starts, so that the clock must move.

@@ -63,9 +63,9 @@ pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, pl
             return Err(format!("stage `{}` had {inside} items, and the bound is {bound}", stage.stage));
         }
     }
-    // A channel is handed all items at once.
+    // A channel has all items before the run.
     let (ahead, bound) = (played.most_ahead, tested.bound_of_all(case));
-    if ahead > bound && form != Form::Channel {
+    if ahead > bound && !form.is_filled() {
         return Err(format!("{ahead} items were taken and not asked for, and the bound is {bound}"));
     }
     Ok(())

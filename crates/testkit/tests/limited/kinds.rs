@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -107,8 +107,22 @@ impl Kind {
         matches!(self, Self::RatePerKey | Self::PerKey | Self::Weighted | Self::ResizedWeights | Self::Own)
     }
 
-    /// Creates the limiter. The key of an item is its position, since the items of a subject may be of any type.
+    /// Creates the limiter of two stages. The stages acquire at the same time, and an item fails if its weight is above the total,
+    /// so the total is never below the weights.
+    pub fn shared_limiter<const PER_ITEM: bool>(self) -> OfAny<PER_ITEM> {
+        OfAny(self.limiter_with([2, 2, 3]))
+    }
+
+    /// Creates the limiter of a stage. The weight of an item is above a total of 1, and the item waits for the last size.
     pub fn limiter<In: Send + 'static, const PER_ITEM: bool>(self) -> Erased<In, PER_ITEM> {
+        self.limiter_with([0, 1, 3])
+    }
+
+    /// Creates the limiter, with the sizes for weights. The key of an item is its position, since the items of a subject may be of any type.
+    fn limiter_with<In: Send + 'static, const PER_ITEM: bool>(
+        self,
+        totals: [usize; 3],
+    ) -> Erased<In, PER_ITEM> {
         let rate = Rate::per_second(5_000).burst(5);
         let position = Positions::default();
         match self {
@@ -123,17 +137,12 @@ impl Kind {
             }
             Self::Resized => {
                 let permits = towpath_semaphore::Semaphore::new(2);
-                Erased::new(Resized { limiter: permits.clone(), turn: Mutex::default(), permits, total: 2 })
+                Erased::new(Resized { limiter: permits.clone(), permits, totals: [0, 1, 2] })
             }
             Self::ResizedWeights => {
                 let permits = towpath_semaphore::Semaphore::new(3);
                 let cost = move |_: &In| position.next() % 2 + 1;
-                Erased::new(Resized {
-                    limiter: permits.weighted(cost),
-                    turn: Mutex::default(),
-                    permits,
-                    total: 3,
-                })
+                Erased::new(Resized { limiter: permits.weighted(cost), permits, totals })
             }
             Self::Leaky => Erased::new(Leaky(Arc::new(Semaphore::new(2)))),
             Self::Backwards => Erased::new(Backwards::default()),
@@ -156,10 +165,10 @@ impl Positions {
 /// Permits of a semaphore that every item resizes.
 struct Resized<L> {
     limiter: L,
-    /// Held from the start of a wait to the last size: an item of another stage would meet a total below its weight, and fail.
-    turn: Mutex<()>,
+
     permits: towpath_semaphore::Semaphore,
-    total: usize,
+    /// The sizes of every item.
+    totals: [usize; 3],
 }
 
 impl<In: Send + 'static, L: Limiter<In>> Limiter<In> for Resized<L> {
@@ -171,10 +180,8 @@ impl<In: Send + 'static, L: Limiter<In>> Limiter<In> for Resized<L> {
         &self,
         item: &In,
     ) -> impl Future<Output = anyhow::Result<L::Permit>> + Send + 'static + use<In, L> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let acquiring = self.limiter.acquire(item);
-        // The weight of an item is above a total of 1: the item waits for the last size.
-        for total in [0, 1, self.total] {
+        for total in self.totals {
             self.permits.resize(total);
         }
         acquiring

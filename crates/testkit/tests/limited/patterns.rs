@@ -16,7 +16,7 @@ use towpath_testkit::{Allowed, Case, Subject, while_holding};
 
 use crate::erased_job::{ErasedJob, keeping};
 use crate::features::Feature;
-use crate::kinds::{Kind, OfAny};
+use crate::kinds::Kind;
 use crate::observers::{Broken, Checking, Panicking};
 use crate::peak::{CountedJob, Peak};
 
@@ -239,12 +239,12 @@ impl Subject for Composed {
 
     fn stages(&self) -> usize {
         let stages = if matches!(self.form, Form::Fanout | Form::Resource | Form::Semaphore) { 1 } else { 2 };
-        stages + self.features().filter(|feature| *feature == Feature::FlatMap).count()
+        stages + self.features().filter(|feature| feature.adds_a_stage()).count()
     }
 
     fn job_stage(&self) -> usize {
         let job_stage = usize::from(self.form.has_queue());
-        job_stage + self.features().filter(|feature| *feature == Feature::FlatMap).count()
+        job_stage + self.features().filter(|feature| feature.adds_a_stage()).count()
     }
 
     /// A single producer has the limit 1.
@@ -307,6 +307,7 @@ impl Subject for Composed {
         let case = Case { on_failure, ..case };
         let pattern = self.stages_of(case, limit, adaptive, job);
         let pattern = self.features().fold(pattern, |pattern, feature| match feature {
+            Feature::MergedRuns => MergedRuns { first: self.pass(case).boxed(), pattern }.boxed(),
             Feature::FlatMap => {
                 let alone = Fanout::new(case.limit, |item: In| async move { Ok(vec![item]) });
                 let alone = alone.capacity(case.capacity).on_failure(case.on_failure);
@@ -357,11 +358,11 @@ impl Composed {
                 match *limiters {
                     [] => pattern.then(pass).boxed(),
                     [kind] if kind.is_per_item() => {
-                        let shared = OfAny(kind.limiter::<(), true>());
+                        let shared = kind.shared_limiter::<true>();
                         pattern.limited_by(&shared).then(pass.limited_by(&shared)).boxed()
                     }
                     [kind] => {
-                        let shared = OfAny(kind.limiter::<(), false>());
+                        let shared = kind.shared_limiter::<false>();
                         pattern.limited_by(&shared).then(pass.limited_by(&shared)).boxed()
                     }
                     _ => unreachable!("one shared limiter"),
@@ -453,6 +454,25 @@ impl<In: Send + 'static, Out: Send + 'static> Pattern<In> for FromSource<In, Out
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
         let input = self.features.iter().fold(input, |source, feature| feature.source(source));
         self.pattern.start(input, scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        self.pattern.is_one_to_one()
+    }
+}
+
+/// A pattern whose source is a merged source of a run.
+struct MergedRuns<In, Out> {
+    first: Box<dyn Pattern<In, Out = In>>,
+    pattern: Box<dyn Pattern<In, Out = Out>>,
+}
+
+impl<In: Send + 'static, Out: Send + 'static> Pattern<In> for MergedRuns<In, Out> {
+    type Out = Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
+        let first = self.first.start(input, scope.clone());
+        self.pattern.start(Source::merge([Source::new(first)]), scope)
     }
 
     fn is_one_to_one(&self) -> bool {

@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tower_service::Service;
 use towpath_job::backon::ConstantBuilder;
-use towpath_job::{JobExt, service};
+use towpath_job::{JobExt, blocking, cpu, service};
 use towpath_pattern::{Job, Scope, anyhow};
 
 use crate::erased_job::ErasedJob;
@@ -54,6 +54,16 @@ pub fn keep_input<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
 /// A service in front of the job.
 pub fn behind_a_service<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
     ErasedJob::new(Behind { first: service(Echo { is_ready: false }), job })
+}
+
+/// A closure on a thread of the runtime, in front of the job.
+pub fn behind_a_blocking_closure<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
+    ErasedJob::new(Behind { first: blocking(|item: In| Ok(item)), job })
+}
+
+/// A closure on a thread of rayon, in front of the job.
+pub fn behind_a_computing_closure<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
+    ErasedJob::new(Behind { first: cpu(|item: In| Ok(item)), job })
 }
 
 /// An item with its attempts.
