@@ -124,6 +124,11 @@ impl Feature {
         matches!(self, Self::FlatMap | Self::MergedRuns)
     }
 
+    /// Returns whether a job waits before the job of the subject.
+    pub const fn waits_before_the_job(self) -> bool {
+        matches!(self, Self::Retry | Self::Service | Self::Blocking | Self::Cpu)
+    }
+
     /// Returns whether an item may come back in part, if the source was kept before this feature.
     pub const fn keeps_no_part(self) -> bool {
         matches!(self, Self::Chunks)

@@ -1,6 +1,7 @@
 //! Features and limiters: every pattern under every limiter, with every feature, and with every pair of them through the
 //! conformance suite. With `TOWPATH_LONG=1` all of them, otherwise a subject for every pattern.
 
+mod chunked;
 mod erased_job;
 mod features;
 mod hostile;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
 
 fn conforms(subject: Composed) -> Result<(), libtest_mimic::Failed> {
     let observed = subject.broken.clone();
-    let mut violations = violations(subject);
+    let mut violations = violations(subject.clone());
+    violations.extend(chunked::lost(&subject));
     violations.extend(observed.take());
     if violations.is_empty() { Ok(()) } else { Err(violations.join("\n\n").into()) }
 }

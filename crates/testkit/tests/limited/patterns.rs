@@ -136,6 +136,16 @@ impl Composed {
         (outside, inside)
     }
 
+    /// Returns whether the jobs need a runtime with the real clock.
+    pub fn needs_threads(&self) -> bool {
+        self.has(Feature::Blocking) || self.has(Feature::Cpu)
+    }
+
+    /// Returns whether every item that the first stage starts has a job.
+    pub fn starts_first(&self) -> bool {
+        self.job_stage() == 0 && !self.features().any(Feature::waits_before_the_job)
+    }
+
     fn has(&self, feature: Feature) -> bool {
         self.features().any(|of| of == feature)
     }
