@@ -1,5 +1,6 @@
 //! Features and limiters: every pattern under every limiter, with every feature, and with every pair of them through the
-//! conformance suite. With `TOWPATH_LONG=1` all of them, otherwise a subject for every pattern.
+//! conformance suite. With `TOWPATH_LONG=1` all of them, otherwise a subject for every pattern. With `TOWPATH_PART=3/16` as well,
+//! every sixteenth subject, from the third on.
 
 mod chunked;
 mod erased_job;
@@ -23,10 +24,20 @@ use patterns::{Composed, Form, Part};
 
 fn main() -> ExitCode {
     let is_long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
-    let subjects = if is_long { all() } else { some() };
+    let subjects = if is_long { part(all()) } else { some() };
     let trials = subjects.into_iter().map(|subject| Trial::test(subject.name(), move || conforms(subject)));
     let trials = trials.chain(broken()).chain(hostile::trials());
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+/// Returns the part of the subjects that `TOWPATH_PART` names, and all subjects without the variable.
+fn part(subjects: Vec<Composed>) -> Vec<Composed> {
+    let Ok(text) = std::env::var("TOWPATH_PART") else { return subjects };
+    let numbers = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((part @ 1.., of)) if part <= of => subjects.into_iter().skip(part - 1).step_by(of).collect(),
+        _ => panic!("TOWPATH_PART is `{text}`, and must be a number and the number of parts, as in 3/16"),
+    }
 }
 
 fn conforms(subject: Composed) -> Result<(), libtest_mimic::Failed> {
@@ -116,8 +127,8 @@ fn all() -> Vec<Composed> {
 /// Every kind of limiter, every feature, and every pattern.
 fn some() -> Vec<Composed> {
     use Feature::{
-        Adaptive, Chunks, FlatMap, Hedge, KeepInput, Merge, Observer, PanickingObserver, Priority, Retry,
-        Sending, Service, Timeout, Tolerate,
+        Adaptive, Blocking, Chunks, Cpu, FlatMap, Hedge, KeepInput, Merge, MergedRuns, Observer,
+        PanickingObserver, Priority, Retry, Sending, Service, Timeout, Tolerate,
     };
     use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Resized, Semaphore, Weighted};
     let limiters = [
@@ -144,6 +155,8 @@ fn some() -> Vec<Composed> {
         feature(3, Chunks, PanickingObserver),
         feature(8, Merge, Adaptive),
         feature(2, Sending, Tolerate),
+        feature(4, Blocking, Cpu),
+        Composed::new(Form::ALL[6], Part::Limiter(HotKey), Some(Part::Feature(MergedRuns))),
         Composed::new(Form::OF_LIMITERS[0], Part::Limiter(Resized), None),
         Composed::new(Form::OF_LIMITERS[1], Part::Limiter(PerKey), None),
     ]);
