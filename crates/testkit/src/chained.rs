@@ -93,7 +93,7 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
 
     fn allowed(&self) -> Allowed {
         let (first, next) = (self.first.allowed(), self.next.allowed());
-        let job = if self.job_first { first } else { next };
+        let job = if self.job_first { first } else { next.behind_a_stage(self.first.order()) };
         job.delay(first.delay + next.delay)
     }
 

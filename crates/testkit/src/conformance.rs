@@ -59,7 +59,8 @@ fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), S
 
 fn breaks(forms: &[Tested], order: Order, check: &Check) -> Result<(), String> {
     let forms = if check.is_alone { &forms[..1] } else { forms };
-    for form in forms {
+    // A chain may allow less than the subject alone.
+    for form in forms.iter().filter(|form| check.applies(&***form)) {
         if form.order() != order {
             let (subject, is) = (form.name(), form.order());
             return Err(format!(

@@ -167,7 +167,8 @@ impl Testable for WithItself {
 
     fn allowed(&self) -> Allowed {
         let allowed = self.subject.allowed();
-        allowed.delay(2 * allowed.delay)
+        let behind = if self.job_first { allowed } else { allowed.behind_a_stage(self.order()) };
+        behind.delay(2 * allowed.delay)
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {

@@ -80,9 +80,10 @@ impl Kind {
     pub const fn allowed(self) -> Allowed {
         match self {
             Self::Rate | Self::RatePerKey => Allowed::ANY.delay(Duration::from_millis(1)),
-            Self::PerKey | Self::Semaphore | Self::Resized | Self::Leaky => Allowed::at_once(2),
+            Self::PerKey => Allowed::at_once(2).by_place(),
+            Self::Semaphore | Self::Resized | Self::Leaky => Allowed::at_once(2),
             Self::Generous => Allowed::at_once(1),
-            Self::Weighted | Self::ResizedWeights | Self::Own => Allowed::at_once(2).at_most(3),
+            Self::Weighted | Self::ResizedWeights | Self::Own => Allowed::at_once(2).at_most(3).by_place(),
             Self::HotKey | Self::Backwards => Allowed::at_once(1).in_order(),
             Self::Live => Allowed::ANY,
         }
@@ -100,11 +101,6 @@ impl Kind {
 
     pub const fn is_per_item(self) -> bool {
         !matches!(self, Self::Rate | Self::Semaphore | Self::Resized | Self::Generous)
-    }
-
-    /// Returns whether the needs of an item depend on its position.
-    pub const fn is_by_position(self) -> bool {
-        matches!(self, Self::RatePerKey | Self::PerKey | Self::Weighted | Self::ResizedWeights | Self::Own)
     }
 
     /// Creates the limiter of two stages. The stages acquire at the same time, and an item fails if its weight is above the total,

@@ -289,11 +289,9 @@ impl Subject for Composed {
                 .fold(Allowed::ANY, Allowed::and),
             // Two consecutive items of a stage may have equal keys. Every item has a delay in both stages.
             Form::SharedByStages => {
-                let by_position = self.limiters().filter(|kind| kind.is_by_position());
-                let at_once = by_position.map(|kind| Allowed::at_once(1).at_most(kind.most()));
-                let at_once = at_once.fold(Allowed::ANY, Allowed::and);
-                both.and(both).and(at_once).shared_with_a_later_stage()
+                both.and(both).behind_a_stage(Order::AsCompleted).shared_with_a_later_stage()
             }
+            _ if self.features().any(|feature| feature.adds_a_stage()) => both.behind_a_stage(self.order),
             _ => both,
         }
     }
