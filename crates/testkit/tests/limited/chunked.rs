@@ -28,7 +28,7 @@ enum Stop {
     CancelScope,
     Deadline,
     Drop,
-    StopTaking,
+    TakeNoMore,
     Drain,
     DrainNow,
 }
@@ -38,7 +38,7 @@ const STOPS: [Stop; 7] = [
     Stop::CancelScope,
     Stop::Deadline,
     Stop::Drop,
-    Stop::StopTaking,
+    Stop::TakeNoMore,
     Stop::Drain,
     Stop::DrainNow,
 ];
@@ -95,10 +95,10 @@ impl Job<Vec<u64>> for Chunks {
         for _ in 0..random % 4 {
             yield_now().await;
         }
-        if random % 3 == 0 {
+        if random.is_multiple_of(3) {
             sleep(Duration::from_millis(1)).await;
         }
-        anyhow::ensure!(random % 11 != 0, "on purpose");
+        anyhow::ensure!(!random.is_multiple_of(11), "on purpose");
         Ok(items)
     }
 }
@@ -157,7 +157,7 @@ async fn ended(mut run: Run<usize>, stop: Stop, scope: &Scope) -> Option<Report>
     match stop {
         Stop::Cancel => run.cancel(),
         Stop::CancelScope => scope.cancel(),
-        Stop::StopTaking => run.stop_taking(),
+        Stop::TakeNoMore => run.stop_taking(),
         Stop::Deadline => {}
         Stop::Drop => return None,
         Stop::Drain => return Some(run.drain(HUNG).await),

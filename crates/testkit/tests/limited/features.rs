@@ -120,7 +120,7 @@ impl Feature {
     }
 
     /// Returns whether the feature adds a stage in front of the pattern.
-    pub const fn adds_a_stage(self) -> bool {
+    pub fn adds_a_stage(self) -> bool {
         matches!(self, Self::FlatMap | Self::MergedRuns)
     }
 

@@ -25,7 +25,7 @@ use patterns::{Composed, Form, Part};
 fn main() -> ExitCode {
     let is_long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
     let subjects = if is_long { part(all()) } else { some() };
-    let trials = subjects.into_iter().map(|subject| Trial::test(subject.name(), move || conforms(subject)));
+    let trials = subjects.into_iter().map(|subject| Trial::test(subject.name(), move || conforms(&subject)));
     let trials = trials.chain(broken()).chain(hostile::trials());
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
@@ -40,10 +40,10 @@ fn part(subjects: Vec<Composed>) -> Vec<Composed> {
     }
 }
 
-fn conforms(subject: Composed) -> Result<(), libtest_mimic::Failed> {
+fn conforms(subject: &Composed) -> Result<(), libtest_mimic::Failed> {
     let observed = subject.broken.clone();
     let mut violations = violations(subject.clone());
-    violations.extend(chunked::lost(&subject));
+    violations.extend(chunked::lost(subject));
     violations.extend(observed.take());
     if violations.is_empty() { Ok(()) } else { Err(violations.join("\n\n").into()) }
 }

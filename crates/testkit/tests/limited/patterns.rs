@@ -291,7 +291,7 @@ impl Subject for Composed {
             Form::SharedByStages => {
                 both.and(both).behind_a_stage(Order::AsCompleted).shared_with_a_later_stage()
             }
-            _ if self.features().any(|feature| feature.adds_a_stage()) => both.behind_a_stage(self.order),
+            _ if self.features().any(Feature::adds_a_stage) => both.behind_a_stage(self.order),
             _ => both,
         }
     }
