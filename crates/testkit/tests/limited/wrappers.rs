@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::Either;
@@ -56,14 +57,23 @@ pub fn behind_a_service<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J
     ErasedJob::new(Behind { first: service(Echo { is_ready: false }), job })
 }
 
+/// Returns the item after a while, so that a run is also stopped during a closure.
+#[allow(clippy::unnecessary_wraps, reason = "the result of a closure")]
+fn slowly<In>(item: In) -> anyhow::Result<In> {
+    for _ in 0..20 {
+        thread::yield_now();
+    }
+    Ok(item)
+}
+
 /// A closure on a thread of the runtime, in front of the job.
 pub fn behind_a_blocking_closure<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
-    ErasedJob::new(Behind { first: blocking(|item: In| Ok(item)), job })
+    ErasedJob::new(Behind { first: blocking(slowly::<In>), job })
 }
 
 /// A closure on a thread of rayon, in front of the job.
 pub fn behind_a_computing_closure<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
-    ErasedJob::new(Behind { first: cpu(|item: In| Ok(item)), job })
+    ErasedJob::new(Behind { first: cpu(slowly::<In>), job })
 }
 
 /// An item with its attempts.
