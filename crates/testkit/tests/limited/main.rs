@@ -127,7 +127,7 @@ fn all() -> Vec<Composed> {
 /// Every kind of limiter, every feature, and every pattern.
 fn some() -> Vec<Composed> {
     use Feature::{
-        Adaptive, Blocking, Chunks, Cpu, FlatMap, Hedge, KeepInput, Merge, MergedRuns, Observer,
+        Adaptive, Blocking, Chunks, FlatMap, Hedge, KeepInput, Merge, MergedRuns, Observer,
         PanickingObserver, Priority, Retry, Sending, Service, Timeout, Tolerate,
     };
     use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Resized, Semaphore, Weighted};
@@ -155,7 +155,8 @@ fn some() -> Vec<Composed> {
         feature(3, Chunks, PanickingObserver),
         feature(8, Merge, Adaptive),
         feature(2, Sending, Tolerate),
-        feature(4, Blocking, Cpu),
+        // `cpu` has the same way to a thread.
+        feature(4, Timeout, Blocking),
         Composed::new(Form::ALL[6], Part::Limiter(HotKey), Some(Part::Feature(MergedRuns))),
         Composed::new(Form::OF_LIMITERS[0], Part::Limiter(Resized), None),
         Composed::new(Form::OF_LIMITERS[1], Part::Limiter(PerKey), None),
