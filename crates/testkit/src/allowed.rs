@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use towpath_pattern::Order;
+
 /// The jobs that the limiters and features of a subject allow at once, and the time that a start may wait.
 ///
 /// Not for a subject without limiters and wrappers: the default of [`Subject::allowed`](crate::Subject::allowed) weakens no check.
@@ -16,6 +18,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
+/// use towpath_pattern::Order;
 /// use towpath_testkit::Allowed;
 ///
 /// let permits = Allowed::at_once(2);
@@ -34,6 +37,14 @@ use std::time::Duration;
 /// // A limit that adapts, with jobs behind a wrapper that waits, and permits that a later stage shares.
 /// let weakest = permits.below_the_bound().waits_before_the_job().shared_with_a_later_stage();
 /// assert_ne!(weakest, permits);
+///
+/// // Two keys in turn. Behind a stage without an order, consecutive items may have equal keys.
+/// let keys = permits.by_place();
+/// assert_eq!(keys.behind_a_stage(Order::Ordered), keys);
+/// assert_eq!(keys.behind_a_stage(Order::AsCompleted), Allowed::at_once(1).at_most(2).by_place());
+///
+/// // Jobs with a closure on a thread.
+/// assert_ne!(Allowed::ANY.on_threads(), Allowed::ANY);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "statements that do not depend on each other")]
@@ -45,6 +56,8 @@ pub struct Allowed {
     pub(crate) is_below: bool,
     pub(crate) waits_before: bool,
     pub(crate) is_shared: bool,
+    pub(crate) on_threads: bool,
+    pub(crate) is_by_place: bool,
 }
 
 impl Allowed {
@@ -57,6 +70,8 @@ impl Allowed {
         is_below: false,
         waits_before: false,
         is_shared: false,
+        on_threads: false,
+        is_by_place: false,
     };
 
     /// Creates the number of jobs of limiters under which any `jobs` consecutive items run at once, and no more.
@@ -103,6 +118,26 @@ impl Allowed {
         Self { is_shared: true, ..self }
     }
 
+    /// States that a part of the jobs runs on threads outside the workers of the runtime. A paused clock does not wait for such a
+    /// thread, so the checks run on the runtimes with the real clock.
+    #[must_use]
+    pub const fn on_threads(self) -> Self {
+        Self { on_threads: true, ..self }
+    }
+
+    /// States that the needs of an item depend on the place of the item in the stage, for example alternating keys.
+    #[must_use]
+    pub const fn by_place(self) -> Self {
+        Self { is_by_place: true, ..self }
+    }
+
+    /// Returns the jobs behind a stage whose outputs have the given order. If the outputs come as completed, then two consecutive
+    /// items may have equal needs, and only one of these items runs at once.
+    #[must_use]
+    pub fn behind_a_stage(self, order: Order) -> Self {
+        if self.is_by_place && order == Order::AsCompleted { Self { at_once: 1, ..self } } else { self }
+    }
+
     /// Returns the delay alone, for limiters of another stage than the stage of the job.
     #[must_use]
     pub const fn only_delay(self) -> Self {
@@ -120,6 +155,8 @@ impl Allowed {
             is_below: self.is_below || other.is_below,
             waits_before: self.waits_before || other.waits_before,
             is_shared: self.is_shared || other.is_shared,
+            on_threads: self.on_threads || other.on_threads,
+            is_by_place: self.is_by_place || other.is_by_place,
         }
     }
 }

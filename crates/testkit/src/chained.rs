@@ -93,12 +93,19 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
 
     fn allowed(&self) -> Allowed {
         let (first, next) = (self.first.allowed(), self.next.allowed());
-        let job = if self.job_first { first } else { next };
+        let job = if self.job_first { first } else { next.behind_a_stage(self.first.order()) };
         job.delay(first.delay + next.delay)
     }
 
     fn job_stage(&self) -> usize {
         if self.job_first { self.first.job_stage() } else { self.first.stages() + self.next.job_stage() }
+    }
+
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        match stage.checked_sub(self.first.stages()) {
+            None => self.first.bound_of(stage, case),
+            Some(stage) => self.next.bound_of(stage, case),
+        }
     }
 
     fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {

@@ -59,14 +59,15 @@ fn broken(forms: &[Tested], order: Order, law: &str, name: &str) -> Result<(), S
 
 fn breaks(forms: &[Tested], order: Order, check: &Check) -> Result<(), String> {
     let forms = if check.is_alone { &forms[..1] } else { forms };
-    for form in forms {
+    // A chain may allow less than the subject alone.
+    for form in forms.iter().filter(|form| check.applies(&***form)) {
         if form.order() != order {
             let (subject, is) = (form.name(), form.order());
             return Err(format!(
                 "the line of `{subject}` has the order {order:?}, and the subject is {is:?}"
             ));
         }
-        for runtime in check.on {
+        for runtime in check.on.iter().filter(|runtime| form.runs_on(**runtime)) {
             if let Some(violation) = check.make(form, *runtime).first() {
                 return Err(format!(
                     "{violation}\n  the law: {}\n  the subject: {}, on a {runtime} runtime",
@@ -139,7 +140,7 @@ pub fn verdicts(subject: impl Subject, runtime: Runtime) -> Vec<Verdict> {
     panics::silence();
     let subject: Tested = Arc::new(subject);
     checks()
-        .filter(|check| check.applies(&*subject) && check.on.contains(&runtime))
+        .filter(|check| check.applies(&*subject) && check.on.contains(&runtime) && subject.runs_on(runtime))
         .flat_map(|check| {
             let broken = check.make(&subject, runtime);
             let laws: Vec<_> = check.law.map_or(Law::ALL.to_vec(), |law| vec![law]);

@@ -69,6 +69,7 @@ mod panics;
 mod polls;
 mod probe;
 mod runtime;
+mod share;
 #[cfg(feature = "soak")]
 mod soak;
 mod subject;

@@ -96,6 +96,7 @@ impl Case {
 /// assert_eq!(Ordered.name(), "fanout, ordered");
 /// assert_eq!(Ordered.order(), Order::Ordered);
 /// assert_eq!((Ordered.stages(), Ordered.job_stage()), (1, 0));
+/// assert_eq!(Ordered.bound_of(0, Case::new(4).capacity(10)), 14);
 /// assert!(Ordered.chains_with_itself());
 /// assert_eq!(Ordered.allowed(), Allowed::ANY);
 /// assert!(!Ordered.is_one_of_many());
@@ -124,6 +125,14 @@ pub trait Subject: Clone + Send + Sync + 'static {
         self.stages() - 1
     }
 
+    /// Returns the bound of a stage, counted from zero: the largest number of items in the stage.
+    ///
+    /// The default is the bound of the case. A pattern with a limit of its own in a stage without the job returns the smaller bound.
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        let _ = stage;
+        case.bound()
+    }
+
     /// Returns whether the suite also checks two chains: the subject behind itself, with the job in either half.
     ///
     /// The default is true for a subject of one or two stages. The checks of a longer chain take long and find no more.
@@ -132,7 +141,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
     }
 
     /// Returns whether the subject is one of many generated subjects. The checks of such a subject play fewer games and fewer
-    /// scenes, different ones for every subject.
+    /// scenes with fewer settings, different ones for every subject.
     fn is_one_of_many(&self) -> bool {
         false
     }
@@ -177,6 +186,10 @@ impl<S: Subject> Subject for Boxed<S> {
 
     fn job_stage(&self) -> usize {
         self.0.job_stage()
+    }
+
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        self.0.bound_of(stage, case)
     }
 
     fn is_one_of_many(&self) -> bool {

@@ -8,6 +8,7 @@ use towpath_pattern::{Limit, Order, Pattern, PatternExt, Source};
 use crate::allowed::Allowed;
 use crate::environment;
 use crate::probe::{Act, ChangesSource, Ledger, Token};
+use crate::runtime::Runtime;
 use crate::subject::{Case, Subject};
 
 /// A subject with fixed types for items and jobs.
@@ -16,6 +17,7 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     fn order(&self) -> Order;
     fn stages(&self) -> usize;
     fn job_stage(&self) -> usize;
+    fn bound_of(&self, stage: usize, case: Case) -> usize;
     fn is_one_of_many(&self) -> bool;
     fn allowed(&self) -> Allowed;
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
@@ -28,6 +30,16 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     /// Returns the number of stages from the stage with the job to the last.
     fn stages_from_job(&self) -> usize {
         self.stages() - self.job_stage()
+    }
+
+    /// Returns the largest number of items in all stages.
+    fn bound_of_all(&self, case: Case) -> usize {
+        (0..self.stages()).map(|stage| self.bound_of(stage, case)).fold(0, usize::saturating_add)
+    }
+
+    /// Returns the largest number of items in the stages behind the stage with the job.
+    fn bound_behind_job(&self, case: Case) -> usize {
+        (self.job_stage() + 1..self.stages()).map(|stage| self.bound_of(stage, case)).sum()
     }
 
     fn is_ordered(&self) -> bool {
@@ -47,6 +59,11 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     /// Returns the longest time that the limiters delay the starts of `items` items.
     fn delay(&self, items: usize) -> Duration {
         self.allowed().delay.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX))
+    }
+
+    /// Returns whether the checks of the subject run on a runtime: threads outside the runtime need the real clock.
+    fn runs_on(&self, runtime: Runtime) -> bool {
+        matches!(runtime, Runtime::RealClock | Runtime::MultiThread) || !self.allowed().on_threads
     }
 
     /// Returns whether the limiters delay starts, so that the clock must move.
@@ -87,6 +104,10 @@ impl<S: Subject> Testable for S {
 
     fn job_stage(&self) -> usize {
         Subject::job_stage(self)
+    }
+
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        Subject::bound_of(self, stage, case)
     }
 
     fn is_one_of_many(&self) -> bool {
@@ -136,13 +157,18 @@ impl Testable for WithItself {
         if self.job_first { job_stage } else { self.subject.stages() + job_stage }
     }
 
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        self.subject.bound_of(stage % self.subject.stages(), case)
+    }
+
     fn is_one_of_many(&self) -> bool {
         self.subject.is_one_of_many()
     }
 
     fn allowed(&self) -> Allowed {
         let allowed = self.subject.allowed();
-        allowed.delay(2 * allowed.delay)
+        let behind = if self.job_first { allowed } else { allowed.behind_a_stage(self.order()) };
+        behind.delay(2 * allowed.delay)
     }
 
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>> {

@@ -6,6 +6,7 @@ use crate::check::{Check, Law};
 use crate::game::{Game, Played, Stop, play};
 use crate::probe::{Act, Form, Ledger, Plan};
 use crate::runtime::{BOTH, Outcome, settle, soon};
+use crate::share::share;
 use crate::subject::Case;
 use crate::testable::{Testable, Tested};
 
@@ -13,6 +14,9 @@ use crate::testable::{Testable, Tested};
 const CASES: [(usize, usize); 6] = [(1, 0), (1, 1), (2, 0), (4, 4), (1, 20), (20, 1)];
 
 const ITEMS: usize = 200;
+
+/// The share of one of many subjects. The number of forms is no multiple.
+const SHARE: usize = 7;
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Bounds;
@@ -59,9 +63,9 @@ pub(crate) fn within_the_bound(tested: &dyn Testable, case: Case, form: Form, pl
             return Err(format!("stage `{}` had {inside} items, and the bound is {bound}", stage.stage));
         }
     }
-    // A channel is handed all items at once.
-    let (ahead, bound) = (played.most_ahead, bound * tested.stages());
-    if ahead > bound && form != Form::Channel {
+    // A channel has all items before the run.
+    let (ahead, bound) = (played.most_ahead, tested.bound_of_all(case));
+    if ahead > bound && !form.is_filled() {
         return Err(format!("{ahead} items were taken and not asked for, and the bound is {bound}"));
     }
     Ok(())
@@ -76,7 +80,7 @@ async fn takes(tested: &dyn Testable, case: Case, form: Form, plan: Plan, output
     for _ in 0..outputs {
         soon("the next output", run.next()).await?;
     }
-    let most = outputs + case.bound() * tested.stages();
+    let most = outputs + tested.bound_of_all(case);
     settle().await;
     let taken = supplied.rest.taken();
     let with = format!("limit {} and capacity {}, {form:?}", case.limit, case.capacity);
@@ -100,23 +104,22 @@ fn cases() -> impl Iterator<Item = (Case, Form)> {
 }
 
 async fn without_receiver(tested: Tested) -> Outcome {
-    for (case, form) in cases() {
+    for (case, form) in share(&*tested, SHARE, cases()) {
         takes(&*tested, case, form, Plan::NOTHING, 0).await?;
     }
     Ok(())
 }
 
 async fn paused_receiver(tested: Tested) -> Outcome {
-    for (case, form) in cases() {
-        for outputs in [1, 7, 50] {
-            takes(&*tested, case, form, Plan::NOTHING, outputs).await?;
-        }
+    let settings = cases().flat_map(|(case, form)| [1, 7, 50].map(|outputs| (case, form, outputs)));
+    for (case, form, outputs) in share(&*tested, SHARE, settings) {
+        takes(&*tested, case, form, Plan::NOTHING, outputs).await?;
     }
     Ok(())
 }
 
 async fn failures(tested: Tested) -> Outcome {
-    for (case, form) in cases() {
+    for (case, form) in share(&*tested, SHARE, cases()) {
         let case = Case { on_failure: OnFailure::Continue, ..case };
         takes(&*tested, case, form, Plan::ends(crate::probe::End::Fail), 0).await?;
     }

@@ -13,6 +13,7 @@ use towpath_pattern::{AsIterator, Run, Scope, Source};
 use crate::check::{Check, Law, Weakened};
 use crate::probe::{Act, Form, Ledger, Supply, Token};
 use crate::runtime::{BOTH, Outcome, PAUSED, REAL_CLOCK, is_multi_thread, settle, soon};
+use crate::share::share;
 use crate::subject::Case;
 use crate::testable::Tested;
 
@@ -51,7 +52,7 @@ enum By {
 }
 
 async fn stops(tested: Tested, by: By) -> Outcome {
-    for form in Form::ALL {
+    for form in share(&*tested, 2, Form::ALL) {
         let ledger = Ledger::new();
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");
@@ -95,7 +96,8 @@ async fn busy_jobs(tested: Tested) -> Outcome {
     let scope = Scope::new("cancellation");
     let source = Form::Iterator.supply(&*tested, &ledger, 4).source;
     let run = tested.pattern(Case::new(4), job).start(source, scope.clone());
-    let at_once = tested.at_once(4);
+    // A paused clock stands still next to jobs that are always ready, and a rate then admits no further job.
+    let at_once = if tested.is_delayed() { 1 } else { tested.at_once(4) };
     ledger.until("as many jobs as the limit", |seen| seen.live >= at_once).await?;
     scope.cancel();
     let report = soon("the end of the run", run.finish()).await?;
@@ -210,7 +212,7 @@ async fn none_starts(tested: Tested) -> Outcome {
         ("its token", |scope, _, _| scope.token().cancel()),
         ("the run", |_, _, run| run.cancel()),
     ];
-    for (what, cancel) in CANCELS {
+    for (what, cancel) in share(&*tested, CANCELS.len(), CANCELS) {
         let ledger = Ledger::new();
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");
@@ -241,7 +243,7 @@ async fn none_starts_within(tested: Tested) -> Outcome {
         ("its token", |scope, _, _| scope.token().cancel()),
         ("the scope of the jobs", |_, _, jobs| jobs.cancel()),
     ];
-    for (what, cancel) in CANCELS {
+    for (what, cancel) in share(&*tested, CANCELS.len(), CANCELS) {
         let ledger = Ledger::new();
         let parent = Scope::new("parent");
         let scope = parent.child("cancellation");

@@ -103,7 +103,7 @@ async fn yields_the_started(tested: Tested, game: Game) -> Outcome {
     let played = play(&*tested, &game, Stop::TakeNoMore).await?;
     no_job_is_cancelled(&*tested, &played)?;
     let (outcomes, kept, items) = (played.yielded.len(), played.kept.len(), game.plans.len());
-    let most = usize::from(game.stop_after) + game.case.bound() * tested.stages();
+    let most = usize::from(game.stop_after) + tested.bound_of_all(game.case);
     if outcomes > most {
         return Err(format!(
             "{outcomes} outcomes were yielded, and {most} items could be taken before the stop"

@@ -10,6 +10,7 @@ use crate::check::{Check, Law, Weakened};
 use crate::game::{Game, Played, Stop, play};
 use crate::probe::{Act, End, Form, Ledger, Token};
 use crate::runtime::{BOTH, Outcome, PAUSED, soon};
+use crate::share::share;
 use crate::subject::Case;
 use crate::testable::{Testable, Tested};
 
@@ -184,7 +185,7 @@ fn mixed(ledger: &Arc<Ledger>) -> Act {
 }
 
 async fn indexes(tested: Tested) -> Outcome {
-    for form in Form::ALL {
+    for form in share(&*tested, 2, Form::ALL) {
         let ledger = Ledger::new();
         let source = form.supply(&*tested, &ledger, 100).source;
         check_indexes(&*tested, Case::new(4).going_on(), source, mixed(&ledger)).await?;

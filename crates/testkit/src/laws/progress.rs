@@ -8,6 +8,7 @@ use towpath_pattern::{Pattern, PatternExt, Run, Scope, Source};
 use crate::check::{Check, Law, Weakened};
 use crate::probe::{Act, Form, Ledger, Plan, Token, Wait};
 use crate::runtime::{BOTH, Outcome, soon};
+use crate::share::{share, shorter};
 use crate::subject::Case;
 use crate::testable::{Testable, Tested};
 
@@ -15,6 +16,9 @@ const CASES: [(usize, usize); 5] = [(1, 0), (1, 1), (3, 0), (4, 4), (2, 40)];
 
 /// The number of items after the bound: enough for a run to go on.
 const FURTHER: usize = 50;
+
+/// The share of one of many subjects. The number of the inner settings is no multiple.
+const SHARE: usize = 3;
 
 pub(crate) fn checks() -> Vec<Check> {
     let law = Law::Progress;
@@ -53,33 +57,32 @@ fn all(outputs: usize, expected: usize) -> Outcome {
 }
 
 async fn pausing(tested: &dyn Testable, taken: usize) -> Outcome {
-    for (limit, capacity) in CASES {
-        for wait in [Wait::Not, Wait::Polls(1)] {
-            let case = Case::new(limit).capacity(capacity);
-            let items = taken + case.bound() * tested.stages() + FURTHER;
-            let ledger = Ledger::new();
-            let plan = Plan { wait, ..Plan::NOTHING };
-            let pattern = tested.pattern(case, Act::planned(&ledger, move |_| plan));
-            let source = Form::Iterator.supply(tested, &ledger, items).source;
-            let mut run = pattern.start(source, Scope::default());
-            for _ in 0..taken {
-                soon("the next output", run.next()).await?;
-            }
-            // A stage admits items in portions while the receiver is quick: at most an eighth of the bound, or up to
-            // eight items within half of the bound.
-            let portion = if taken == 0 { 0 } else { (case.bound() / 8).max((case.bound() / 2).min(8)) };
-            let further = case.bound() * (tested.stages_from_job() - 1);
-            let reach = (taken + tested.least(case).bound() + further).saturating_sub(portion);
-            let ended = ledger.until("the bound", |seen| seen.ended.len() >= reach).await;
-            ended.map_err(|_| {
-                let ended = ledger.seen().ended.len();
-                format!(
-                    "with {taken} outputs taken, {ended} jobs have completed, not \
-                     {reach} (limit {limit}, capacity {capacity})"
-                )
-            })?;
-            all(rest(run).await?, items - taken)?;
+    let settings = CASES.into_iter().flat_map(|case| [Wait::Not, Wait::Polls(1)].map(|wait| (case, wait)));
+    for ((limit, capacity), wait) in share(tested, SHARE, settings) {
+        let case = Case::new(limit).capacity(capacity);
+        let items = taken + tested.bound_of_all(case) + FURTHER;
+        let ledger = Ledger::new();
+        let plan = Plan { wait, ..Plan::NOTHING };
+        let pattern = tested.pattern(case, Act::planned(&ledger, move |_| plan));
+        let source = Form::Iterator.supply(tested, &ledger, items).source;
+        let mut run = pattern.start(source, Scope::default());
+        for _ in 0..taken {
+            soon("the next output", run.next()).await?;
         }
+        // A stage admits items in portions while the receiver is quick: at most an eighth of the bound, or up to
+        // eight items within half of the bound.
+        let portion = if taken == 0 { 0 } else { (case.bound() / 8).max((case.bound() / 2).min(8)) };
+        let reach = taken + tested.least(case).bound() + tested.bound_behind_job(case);
+        let reach = reach.saturating_sub(portion);
+        let ended = ledger.until("the bound", |seen| seen.ended.len() >= reach).await;
+        ended.map_err(|_| {
+            let ended = ledger.seen().ended.len();
+            format!(
+                "with {taken} outputs taken, {ended} jobs have completed, not \
+                     {reach} (limit {limit}, capacity {capacity})"
+            )
+        })?;
+        all(rest(run).await?, items - taken)?;
     }
     Ok(())
 }
@@ -95,50 +98,49 @@ async fn paused_receiver(tested: Tested) -> Outcome {
 
 /// Checks that a permit is released before the output is delivered.
 async fn one_semaphore(tested: Tested) -> Outcome {
-    for (limit, capacity) in CASES {
-        for permits in [1, 2] {
-            let permits = Arc::new(Semaphore::new(permits));
-            let ledger = Ledger::new();
-            let case = Case::new(limit).capacity(capacity);
-            let part = || {
+    let settings = CASES.into_iter().flat_map(|case| [1, 2].map(|permits| (case, permits)));
+    for ((limit, capacity), permits) in share(&*tested, SHARE, settings) {
+        let permits = Arc::new(Semaphore::new(permits));
+        let ledger = Ledger::new();
+        let case = Case::new(limit).capacity(capacity);
+        let part = || {
+            let permits = Arc::clone(&permits);
+            let job = move |token| {
                 let permits = Arc::clone(&permits);
-                let job = move |token| {
-                    let permits = Arc::clone(&permits);
-                    async move {
-                        let _permit = permits.acquire_owned().await?;
-                        tokio::task::yield_now().await;
-                        Ok(token)
-                    }
-                };
-                tested.pattern(case, Act::new(&ledger, job))
+                async move {
+                    let _permit = permits.acquire_owned().await?;
+                    tokio::task::yield_now().await;
+                    Ok(token)
+                }
             };
-            let source = Form::Iterator.supply(&*tested, &ledger, 50).source;
-            let run = part().then(part()).start(source, Scope::default());
-            all(rest(run).await?, 50)?;
-        }
+            tested.pattern(case, Act::new(&ledger, job))
+        };
+        let source = Form::Iterator.supply(&*tested, &ledger, 50).source;
+        let run = part().then(part()).start(source, Scope::default());
+        all(rest(run).await?, 50)?;
     }
     Ok(())
 }
 
 /// Checks that a job can wait for the next item, after many jobs that complete at once.
 async fn waits_for_a_later_one(tested: Tested) -> Outcome {
-    const FIRST: usize = 2_000;
+    let first = shorter(&*tested, 2_000);
     let ledger = Ledger::new();
     let later = Arc::new(Notify::new());
     let job = Act::new(&ledger, move |token| {
         let later = Arc::clone(&later);
         async move {
-            match token.index {
-                FIRST => later.notified().await,
-                index if index == FIRST + 1 => later.notify_one(),
-                _ => {}
+            if token.index == first {
+                later.notified().await;
+            } else if token.index == first + 1 {
+                later.notify_one();
             }
             Ok(token)
         }
     });
-    let source = Form::Iterator.supply(&*tested, &ledger, 2 * FIRST).source;
+    let source = Form::Iterator.supply(&*tested, &ledger, 2 * first).source;
     let pattern = tested.pattern(Case::new(2).capacity(500), job);
-    all(rest(pattern.start(source, Scope::default())).await?, 2 * FIRST)
+    all(rest(pattern.start(source, Scope::default())).await?, 2 * first)
 }
 
 /// Checks that a source can wait for the output of the last item before the next item.

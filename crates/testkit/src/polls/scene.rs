@@ -4,8 +4,8 @@ use std::fmt;
 
 use towpath_pattern::OnFailure;
 
-use crate::environment;
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
+use crate::share::number_of;
 use crate::subject::Case;
 use crate::testable::Testable;
 
@@ -152,8 +152,7 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn for_subject(tested: &dyn Testable) -> Self {
-        let seed = environment::seed() % 1_000_003 + 7;
-        let random = tested.name().bytes().fold(seed, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
+        let random = number_of(tested);
         let shares = match (tested.plays_many(), tested.is_one_of_many()) {
             (true, _) => 1,
             (false, true) => SHARES_OF_MANY,

@@ -1,11 +1,13 @@
 //! The sources of the suite, in every form, recorded in the ledger.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use towpath_pattern::{AsIterator, AsStream, Kept, Source};
+use towpath_pattern::{AsIterator, AsStream, Kept, Source, Storage, anyhow, queue};
 
 use super::ledger::{Ledger, Token};
 use crate::panics;
@@ -25,11 +27,27 @@ pub(crate) enum Form {
     Halting,
     Channel,
     Generator,
+    /// A queue by priority. The items are sent in the reverse order.
+    Priority,
+    /// A storage.
+    Frontier,
 }
 
 impl Form {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Iterator, Self::Stream, Self::Halting, Self::Channel, Self::Generator];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Iterator,
+        Self::Stream,
+        Self::Halting,
+        Self::Channel,
+        Self::Generator,
+        Self::Priority,
+        Self::Frontier,
+    ];
+
+    /// Returns whether all items are made before the run.
+    pub(crate) fn is_filled(self) -> bool {
+        matches!(self, Self::Channel | Self::Priority | Self::Frontier)
+    }
 
     /// Creates a source of this form with the items `0..items`, as the subject changes the source.
     pub(crate) fn supply(self, tested: &dyn ChangesSource, ledger: &Arc<Ledger>, items: usize) -> Supplied {
@@ -41,7 +59,8 @@ impl Form {
         self.sound(Supply::new(ledger, items), items).0
     }
 
-    /// Creates the same source, with a fault. An iterator and a channel cannot return an error, so a stream replaces both.
+    /// Creates the same source, with a fault. An iterator, a channel and a queue cannot return an error, so a
+    /// stream replaces these forms.
     pub(crate) fn supply_until(
         self,
         tested: &dyn ChangesSource,
@@ -61,6 +80,7 @@ impl Form {
                 }
                 Ok(())
             }),
+            Self::Frontier => Source::frontier(Stored::new(supply)).1,
             Self::Iterator if fault.is_some_and(|fault| fault.panics) => Source::new::<AsIterator>(supply),
             _ => Source::try_stream(Failing(supply.halting(self == Self::Halting))),
         };
@@ -88,6 +108,24 @@ impl Form {
                 in_channel = Box::new(move || sender.len());
                 source
             }
+            Self::Priority => {
+                let urgency = |token: &Token| -i64::try_from(token.index).unwrap_or(i64::MAX);
+                let (sender, receiver) = queue::bounded_by_priority(items.max(1), urgency);
+                let tokens: Vec<_> = supply.collect();
+                for token in tokens.into_iter().rev() {
+                    // The capacity is the number of items.
+                    let _ = sender.try_send(token);
+                }
+                sender.close();
+                in_channel = Box::new(move || sender.len());
+                Source::new::<AsStream>(receiver)
+            }
+            Self::Frontier => {
+                let stored = Stored::new(supply);
+                let count = Arc::clone(&stored.count);
+                in_channel = Box::new(move || count.load(Ordering::SeqCst));
+                Source::frontier(stored).1
+            }
         };
         (source, in_channel)
     }
@@ -103,7 +141,7 @@ pub(crate) struct SourceFault {
 /// The message of the failure of a source.
 pub(crate) const SOURCE_FAILED: &str = "the source is dry";
 
-/// Returns the number of items in the channel of a source.
+/// Returns the number of items in the channel, the queue or the storage of a source.
 type InChannel = Box<dyn Fn() -> usize + Send>;
 
 /// A source, the handle to the returned items, and the number of items taken.
@@ -237,6 +275,50 @@ impl Stream for Failing {
             Ok(()) => self.0.poll_take(cx).map(|token| token.map(Ok)),
             Err(error) => Poll::Ready(Some(Err(error))),
         }
+    }
+}
+
+/// A storage of all items of a supply.
+struct Stored {
+    items: Mutex<VecDeque<Token>>,
+    count: Arc<AtomicUsize>,
+    /// The empty supply, which has the fault.
+    supply: Mutex<Supply>,
+}
+
+impl Stored {
+    fn new(mut supply: Supply) -> Self {
+        let items: VecDeque<_> = std::iter::from_fn(|| supply.hand_out()).collect();
+        let count = Arc::new(AtomicUsize::new(items.len()));
+        Self { items: Mutex::new(items), count, supply: Mutex::new(supply) }
+    }
+
+    fn items(&self) -> MutexGuard<'_, VecDeque<Token>> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Storage for Stored {
+    type Item = Token;
+
+    async fn add(&self, token: Token) -> anyhow::Result<()> {
+        self.items().push_back(token);
+        self.count.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn take(&self, max: usize) -> anyhow::Result<Vec<Token>> {
+        self.supply.lock().unwrap_or_else(PoisonError::into_inner).poll()?;
+        let mut items = self.items();
+        let count = max.min(items.len());
+        self.count.fetch_sub(count, Ordering::SeqCst);
+        Ok(items.drain(..count).collect())
+    }
+
+    fn give_back(&self, token: Token) -> anyhow::Result<()> {
+        self.items().push_front(token);
+        self.count.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 }
 

@@ -21,10 +21,15 @@ pub enum Feature {
     Hedge,
     KeepInput,
     Service,
+    /// A closure on a thread, in front of the job.
+    Blocking,
+    Cpu,
     /// A source of chunks of one item, and the items of these chunks.
     Chunks,
     /// A merged source with one member.
     Merge,
+    /// A stage in front, whose run is the only member of a merged source.
+    MergedRuns,
     /// A stage in front, with a vector for each item, and `then_each`.
     FlatMap,
     /// An observer that checks the calls.
@@ -42,14 +47,17 @@ pub enum Feature {
 }
 
 impl Feature {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Timeout,
         Self::Retry,
         Self::Hedge,
         Self::KeepInput,
         Self::Service,
+        Self::Blocking,
+        Self::Cpu,
         Self::Chunks,
         Self::Merge,
+        Self::MergedRuns,
         Self::FlatMap,
         Self::Observer,
         Self::PanickingObserver,
@@ -66,8 +74,11 @@ impl Feature {
             Self::Hedge => "hedge",
             Self::KeepInput => "keep_input",
             Self::Service => "service",
+            Self::Blocking => "blocking",
+            Self::Cpu => "cpu",
             Self::Chunks => "chunks",
             Self::Merge => "merge",
+            Self::MergedRuns => "merged_runs",
             Self::FlatMap => "flat_map",
             Self::Observer => "observer",
             Self::PanickingObserver => "panicking_observer",
@@ -92,11 +103,30 @@ impl Feature {
     }
 
     const fn is_wrapper(self) -> bool {
-        matches!(self, Self::Timeout | Self::Retry | Self::Hedge | Self::KeepInput | Self::Service)
+        matches!(
+            self,
+            Self::Timeout
+                | Self::Retry
+                | Self::Hedge
+                | Self::KeepInput
+                | Self::Service
+                | Self::Blocking
+                | Self::Cpu
+        )
     }
 
     const fn is_source(self) -> bool {
         matches!(self, Self::Chunks | Self::Merge)
+    }
+
+    /// Returns whether the feature adds a stage in front of the pattern.
+    pub fn adds_a_stage(self) -> bool {
+        matches!(self, Self::FlatMap | Self::MergedRuns)
+    }
+
+    /// Returns whether a job waits before the job of the subject.
+    pub const fn waits_before_the_job(self) -> bool {
+        matches!(self, Self::Retry | Self::Service | Self::Blocking | Self::Cpu)
     }
 
     /// Returns whether an item may come back in part, if the source was kept before this feature.
@@ -107,6 +137,7 @@ impl Feature {
     pub const fn allowed(self) -> Allowed {
         match self {
             Self::Retry | Self::Service => Allowed::ANY.waits_before_the_job(),
+            Self::Blocking | Self::Cpu => Allowed::ANY.waits_before_the_job().on_threads(),
             Self::Adaptive => Allowed::at_once(2).at_most(usize::MAX).below_the_bound(),
             _ => Allowed::ANY,
         }
@@ -125,6 +156,8 @@ impl Feature {
             Self::Hedge => wrappers::hedge(job),
             Self::KeepInput => wrappers::keep_input(job),
             Self::Service => wrappers::behind_a_service(job),
+            Self::Blocking => wrappers::behind_a_blocking_closure(job),
+            Self::Cpu => wrappers::behind_a_computing_closure(job),
             _ => job,
         }
     }

@@ -80,9 +80,10 @@ impl Kind {
     pub const fn allowed(self) -> Allowed {
         match self {
             Self::Rate | Self::RatePerKey => Allowed::ANY.delay(Duration::from_millis(1)),
-            Self::PerKey | Self::Semaphore | Self::Resized | Self::Leaky => Allowed::at_once(2),
+            Self::PerKey => Allowed::at_once(2).by_place(),
+            Self::Semaphore | Self::Resized | Self::Leaky => Allowed::at_once(2),
             Self::Generous => Allowed::at_once(1),
-            Self::Weighted | Self::ResizedWeights | Self::Own => Allowed::at_once(2).at_most(3),
+            Self::Weighted | Self::ResizedWeights | Self::Own => Allowed::at_once(2).at_most(3).by_place(),
             Self::HotKey | Self::Backwards => Allowed::at_once(1).in_order(),
             Self::Live => Allowed::ANY,
         }
@@ -102,13 +103,22 @@ impl Kind {
         !matches!(self, Self::Rate | Self::Semaphore | Self::Resized | Self::Generous)
     }
 
-    /// Returns whether the needs of an item depend on its position.
-    pub const fn is_by_position(self) -> bool {
-        matches!(self, Self::RatePerKey | Self::PerKey | Self::Weighted | Self::ResizedWeights | Self::Own)
+    /// Creates the limiter of two stages. The stages acquire at the same time, and an item fails if its weight is above the total,
+    /// so the total is never below the weights.
+    pub fn shared_limiter<const PER_ITEM: bool>(self) -> OfAny<PER_ITEM> {
+        OfAny(self.limiter_with([2, 2, 3]))
     }
 
-    /// Creates the limiter. The key of an item is its position, since the items of a subject may be of any type.
+    /// Creates the limiter of a stage. The weight of an item is above a total of 1, and the item waits for the last size.
     pub fn limiter<In: Send + 'static, const PER_ITEM: bool>(self) -> Erased<In, PER_ITEM> {
+        self.limiter_with([0, 1, 3])
+    }
+
+    /// Creates the limiter, with the sizes for weights. The key of an item is its position, since the items of a subject may be of any type.
+    fn limiter_with<In: Send + 'static, const PER_ITEM: bool>(
+        self,
+        totals: [usize; 3],
+    ) -> Erased<In, PER_ITEM> {
         let rate = Rate::per_second(5_000).burst(5);
         let position = Positions::default();
         match self {
@@ -123,12 +133,12 @@ impl Kind {
             }
             Self::Resized => {
                 let permits = towpath_semaphore::Semaphore::new(2);
-                Erased::new(Resized { limiter: permits.clone(), permits, total: 2 })
+                Erased::new(Resized { limiter: permits.clone(), permits, totals: [0, 1, 2] })
             }
             Self::ResizedWeights => {
                 let permits = towpath_semaphore::Semaphore::new(3);
                 let cost = move |_: &In| position.next() % 2 + 1;
-                Erased::new(Resized { limiter: permits.weighted(cost), permits, total: 3 })
+                Erased::new(Resized { limiter: permits.weighted(cost), permits, totals })
             }
             Self::Leaky => Erased::new(Leaky(Arc::new(Semaphore::new(2)))),
             Self::Backwards => Erased::new(Backwards::default()),
@@ -151,8 +161,10 @@ impl Positions {
 /// Permits of a semaphore that every item resizes.
 struct Resized<L> {
     limiter: L,
+
     permits: towpath_semaphore::Semaphore,
-    total: usize,
+    /// The sizes of every item.
+    totals: [usize; 3],
 }
 
 impl<In: Send + 'static, L: Limiter<In>> Limiter<In> for Resized<L> {
@@ -165,8 +177,7 @@ impl<In: Send + 'static, L: Limiter<In>> Limiter<In> for Resized<L> {
         item: &In,
     ) -> impl Future<Output = anyhow::Result<L::Permit>> + Send + 'static + use<In, L> {
         let acquiring = self.limiter.acquire(item);
-        // The weight of an item is above a total of 1: the item waits for the last size.
-        for total in [0, 1, self.total] {
+        for total in self.totals {
             self.permits.resize(total);
         }
         acquiring

@@ -1,6 +1,8 @@
 //! Features and limiters: every pattern under every limiter, with every feature, and with every pair of them through the
-//! conformance suite. With `TOWPATH_LONG=1` all of them, otherwise a subject for every pattern.
+//! conformance suite. With `TOWPATH_LONG=1` all of them, otherwise a subject for every pattern. With `TOWPATH_PART=3/16` as well,
+//! every sixteenth subject, from the third on.
 
+mod chunked;
 mod erased_job;
 mod features;
 mod hostile;
@@ -22,15 +24,26 @@ use patterns::{Composed, Form, Part};
 
 fn main() -> ExitCode {
     let is_long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
-    let subjects = if is_long { all() } else { some() };
-    let trials = subjects.into_iter().map(|subject| Trial::test(subject.name(), move || conforms(subject)));
+    let subjects = if is_long { part(all()) } else { some() };
+    let trials = subjects.into_iter().map(|subject| Trial::test(subject.name(), move || conforms(&subject)));
     let trials = trials.chain(broken()).chain(hostile::trials());
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
-fn conforms(subject: Composed) -> Result<(), libtest_mimic::Failed> {
+/// Returns the part of the subjects that `TOWPATH_PART` names, and all subjects without the variable.
+fn part(subjects: Vec<Composed>) -> Vec<Composed> {
+    let Ok(text) = std::env::var("TOWPATH_PART") else { return subjects };
+    let numbers = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((part @ 1.., of)) if part <= of => subjects.into_iter().skip(part - 1).step_by(of).collect(),
+        _ => panic!("TOWPATH_PART is `{text}`, and must be a number and the number of parts, as in 3/16"),
+    }
+}
+
+fn conforms(subject: &Composed) -> Result<(), libtest_mimic::Failed> {
     let observed = subject.broken.clone();
-    let mut violations = violations(subject);
+    let mut violations = violations(subject.clone());
+    violations.extend(chunked::lost(subject));
     violations.extend(observed.take());
     if violations.is_empty() { Ok(()) } else { Err(violations.join("\n\n").into()) }
 }
@@ -43,7 +56,8 @@ fn broken() -> impl Iterator<Item = Trial> {
         (Kind::Backwards, &[Law::Order]),
     ];
     cases.into_iter().map(|(kind, laws)| {
-        let subject = Composed::new(Form::ALL[0], Part::Limiter(kind), None);
+        // With all games and settings.
+        let subject = Composed { is_long: true, ..Composed::new(Form::ALL[0], Part::Limiter(kind), None) };
         Trial::test(format!("broken::{}", kind.name()), move || {
             let broken = [Runtime::CurrentThread, Runtime::Stepped].map(|on| verdicts(subject.clone(), on));
             let broken = broken.into_iter().flatten().filter(|verdict| verdict.violation.is_some());
@@ -94,15 +108,18 @@ fn all() -> Vec<Composed> {
         let all =
             all.filter(|(first, second)| is_of(form, *first) && second.is_none_or(|part| is_of(form, part)));
         subjects.extend(all.map(|(first, second)| {
-            // The single producer of a chain has a smaller bound than the checks of a chain assume.
-            let chains = second.is_none() && matches!(first, Part::Limiter(_)) && !form.0.has_queue();
-            Composed { chains, ..Composed::new(form, first, second) }
+            let chains = second.is_none() && matches!(first, Part::Limiter(_));
+            Composed { is_long: true, chains, ..Composed::new(form, first, second) }
         }));
     }
     for form in Form::OF_LIMITERS {
         // Two stages share a single limiter, so that the order of the acquisitions is the same in both.
         let limiters = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Live).map(Part::Limiter);
-        subjects.extend(limiters.map(|limiter| Composed::new(form, limiter, None)));
+        subjects.extend(limiters.map(|limiter| Composed {
+            is_long: true,
+            chains: true,
+            ..Composed::new(form, limiter, None)
+        }));
     }
     subjects
 }
@@ -110,8 +127,8 @@ fn all() -> Vec<Composed> {
 /// Every kind of limiter, every feature, and every pattern.
 fn some() -> Vec<Composed> {
     use Feature::{
-        Adaptive, Chunks, FlatMap, Hedge, KeepInput, Merge, Observer, PanickingObserver, Priority, Retry,
-        Sending, Service, Timeout, Tolerate,
+        Adaptive, Blocking, Chunks, FlatMap, Hedge, KeepInput, Merge, MergedRuns, Observer,
+        PanickingObserver, Priority, Retry, Sending, Service, Timeout, Tolerate,
     };
     use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Resized, Semaphore, Weighted};
     let limiters = [
@@ -138,6 +155,9 @@ fn some() -> Vec<Composed> {
         feature(3, Chunks, PanickingObserver),
         feature(8, Merge, Adaptive),
         feature(2, Sending, Tolerate),
+        // `cpu` has the same way to a thread.
+        feature(4, Timeout, Blocking),
+        Composed::new(Form::ALL[6], Part::Limiter(HotKey), Some(Part::Feature(MergedRuns))),
         Composed::new(Form::OF_LIMITERS[0], Part::Limiter(Resized), None),
         Composed::new(Form::OF_LIMITERS[1], Part::Limiter(PerKey), None),
     ]);

@@ -16,7 +16,7 @@ use towpath_testkit::{Allowed, Case, Subject, while_holding};
 
 use crate::erased_job::{ErasedJob, keeping};
 use crate::features::Feature;
-use crate::kinds::{Kind, OfAny};
+use crate::kinds::Kind;
 use crate::observers::{Broken, Checking, Panicking};
 use crate::peak::{CountedJob, Peak};
 
@@ -102,6 +102,8 @@ pub struct Composed {
     pub order: Order,
     pub first: Part,
     pub second: Option<Part>,
+    /// The subject is one of all subjects, and not one of a few.
+    pub is_long: bool,
     /// The suite also checks the chains of the subject with itself.
     pub chains: bool,
     /// The observations of the observers.
@@ -110,7 +112,7 @@ pub struct Composed {
 
 impl Composed {
     pub fn new((form, order): (Form, Order), first: Part, second: Option<Part>) -> Self {
-        Self { form, order, first, second, chains: false, broken: Broken::default() }
+        Self { form, order, first, second, is_long: false, chains: false, broken: Broken::default() }
     }
 
     fn parts(&self) -> impl Iterator<Item = Part> + use<> {
@@ -132,6 +134,16 @@ impl Composed {
         let last = outside.iter().rposition(|feature| feature.keeps_no_part()).map_or(0, |last| last + 1);
         let inside = outside.split_off(last);
         (outside, inside)
+    }
+
+    /// Returns whether the jobs need a runtime with the real clock.
+    pub fn needs_threads(&self) -> bool {
+        self.has(Feature::Blocking) || self.has(Feature::Cpu)
+    }
+
+    /// Returns whether every item that the first stage starts has a job.
+    pub fn starts_first(&self) -> bool {
+        self.job_stage() == 0 && !self.features().any(Feature::waits_before_the_job)
     }
 
     fn has(&self, feature: Feature) -> bool {
@@ -237,22 +249,31 @@ impl Subject for Composed {
 
     fn stages(&self) -> usize {
         let stages = if matches!(self.form, Form::Fanout | Form::Resource | Form::Semaphore) { 1 } else { 2 };
-        stages + self.features().filter(|feature| *feature == Feature::FlatMap).count()
+        stages + self.features().filter(|feature| feature.adds_a_stage()).count()
     }
 
     fn job_stage(&self) -> usize {
         let job_stage = usize::from(self.form.has_queue());
-        job_stage + self.features().filter(|feature| *feature == Feature::FlatMap).count()
+        job_stage + self.features().filter(|feature| feature.adds_a_stage()).count()
+    }
+
+    /// A single producer has the limit 1.
+    fn bound_of(&self, stage: usize, case: Case) -> usize {
+        if self.form == Form::ProducerConsumer && stage + 1 == self.job_stage() {
+            case.capacity.saturating_add(1)
+        } else {
+            case.bound()
+        }
     }
 
     fn chains_with_itself(&self) -> bool {
         self.chains
     }
 
-    /// The patterns with limiters alone play the usual number of games.
+    /// With `TOWPATH_LONG=1`, the patterns with limiters alone play the usual number of games.
     fn is_one_of_many(&self) -> bool {
         let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
-        is_of_limiters || self.features().next().is_some()
+        !self.is_long || is_of_limiters || self.features().next().is_some()
     }
 
     fn allowed(&self) -> Allowed {
@@ -268,10 +289,9 @@ impl Subject for Composed {
                 .fold(Allowed::ANY, Allowed::and),
             // Two consecutive items of a stage may have equal keys. Every item has a delay in both stages.
             Form::SharedByStages => {
-                let by_position = self.limiters().any(Kind::is_by_position);
-                let at_once = if by_position { Allowed::at_once(1).at_most(3) } else { Allowed::ANY };
-                both.and(both).and(at_once).shared_with_a_later_stage()
+                both.and(both).behind_a_stage(Order::AsCompleted).shared_with_a_later_stage()
             }
+            _ if self.features().any(Feature::adds_a_stage) => both.behind_a_stage(self.order),
             _ => both,
         }
     }
@@ -295,6 +315,7 @@ impl Subject for Composed {
         let case = Case { on_failure, ..case };
         let pattern = self.stages_of(case, limit, adaptive, job);
         let pattern = self.features().fold(pattern, |pattern, feature| match feature {
+            Feature::MergedRuns => MergedRuns { first: self.pass(case).boxed(), pattern }.boxed(),
             Feature::FlatMap => {
                 let alone = Fanout::new(case.limit, |item: In| async move { Ok(vec![item]) });
                 let alone = alone.capacity(case.capacity).on_failure(case.on_failure);
@@ -345,11 +366,11 @@ impl Composed {
                 match *limiters {
                     [] => pattern.then(pass).boxed(),
                     [kind] if kind.is_per_item() => {
-                        let shared = OfAny(kind.limiter::<(), true>());
+                        let shared = kind.shared_limiter::<true>();
                         pattern.limited_by(&shared).then(pass.limited_by(&shared)).boxed()
                     }
                     [kind] => {
-                        let shared = OfAny(kind.limiter::<(), false>());
+                        let shared = kind.shared_limiter::<false>();
                         pattern.limited_by(&shared).then(pass.limited_by(&shared)).boxed()
                     }
                     _ => unreachable!("one shared limiter"),
@@ -441,6 +462,25 @@ impl<In: Send + 'static, Out: Send + 'static> Pattern<In> for FromSource<In, Out
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
         let input = self.features.iter().fold(input, |source, feature| feature.source(source));
         self.pattern.start(input, scope)
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        self.pattern.is_one_to_one()
+    }
+}
+
+/// A pattern whose source is a merged source of a run.
+struct MergedRuns<In, Out> {
+    first: Box<dyn Pattern<In, Out = In>>,
+    pattern: Box<dyn Pattern<In, Out = Out>>,
+}
+
+impl<In: Send + 'static, Out: Send + 'static> Pattern<In> for MergedRuns<In, Out> {
+    type Out = Out;
+
+    fn start(&self, input: Source<In>, scope: Scope) -> Run<Out> {
+        let first = self.first.start(input, scope.clone());
+        self.pattern.start(Source::merge([Source::new(first)]), scope)
     }
 
     fn is_one_to_one(&self) -> bool {

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::Either;
@@ -15,7 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tower_service::Service;
 use towpath_job::backon::ConstantBuilder;
-use towpath_job::{JobExt, service};
+use towpath_job::{JobExt, blocking, cpu, service};
 use towpath_pattern::{Job, Scope, anyhow};
 
 use crate::erased_job::ErasedJob;
@@ -54,6 +55,25 @@ pub fn keep_input<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
 /// A service in front of the job.
 pub fn behind_a_service<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
     ErasedJob::new(Behind { first: service(Echo { is_ready: false }), job })
+}
+
+/// Returns the item after a while, so that a run is also stopped during a closure.
+#[allow(clippy::unnecessary_wraps, reason = "the result of a closure")]
+fn slowly<In>(item: In) -> anyhow::Result<In> {
+    for _ in 0..20 {
+        thread::yield_now();
+    }
+    Ok(item)
+}
+
+/// A closure on a thread of the runtime, in front of the job.
+pub fn behind_a_blocking_closure<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
+    ErasedJob::new(Behind { first: blocking(slowly::<In>), job })
+}
+
+/// A closure on a thread of rayon, in front of the job.
+pub fn behind_a_computing_closure<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
+    ErasedJob::new(Behind { first: cpu(slowly::<In>), job })
 }
 
 /// An item with its attempts.
