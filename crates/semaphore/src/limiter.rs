@@ -122,40 +122,33 @@ where
 /// items do not wait, and the future would be several times as large.
 enum AcquireCost {
     New { permits: Arc<Permits>, cost: usize },
-    Waiting(PendingTake<Arc<Permits>>, Checked),
+    Waiting(PendingTake<Arc<Permits>>),
     Completed,
-}
-
-/// Whether a cost was compared with the total. A pause has no total.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Checked {
-    No,
-    Yes,
 }
 
 impl AcquireCost {
     /// Takes the permits of a new item, or prepares the wait.
     fn start(permits: Arc<Permits>, cost: usize) -> anyhow::Result<Result<OwnedSemaphorePermit, Self>> {
-        let checked = Self::check(&permits, cost)?;
+        let awaits_total = Self::awaits_total(&permits, cost)?;
         match permits.try_take(cost) {
             Ok(()) => Ok(Ok(OwnedSemaphorePermit::new(permits, cost))),
             Err(TryAcquireError::NoPermits) => {
-                Ok(Err(Self::Waiting(PendingTake::new(permits, cost), checked)))
+                let mut take = PendingTake::new(permits, cost);
+                take.awaits_total = awaits_total;
+                Ok(Err(Self::Waiting(take)))
             }
             Err(TryAcquireError::Closed) => Err(AcquireError.into()),
         }
     }
 
-    /// Compares the cost of an item with the total.
-    fn check(permits: &Permits, cost: usize) -> anyhow::Result<Checked> {
-        match permits.total() {
-            _ if permits.is_closed() => Ok(Checked::Yes),
-            0 => Ok(Checked::No),
-            total if cost > total => {
-                anyhow::bail!("the item costs {cost} permits, and the semaphore has {total} in all")
-            }
-            _ => Ok(Checked::Yes),
-        }
+    /// Compares the cost of an item with the total. Returns `true` if the semaphore pauses, and so has no total.
+    fn awaits_total(permits: &Permits, cost: usize) -> anyhow::Result<bool> {
+        let total = permits.total();
+        anyhow::ensure!(
+            total == 0 || cost <= total || permits.is_closed(),
+            "the item costs {cost} permits, and the semaphore has {total} in all"
+        );
+        Ok(total == 0)
     }
 }
 
@@ -175,11 +168,11 @@ impl Future for AcquireCost {
             },
             waiting => *this = waiting,
         }
-        let Self::Waiting(take, checked) = this else { panic!("a future was polled after its completion") };
+        let Self::Waiting(take) = this else { panic!("a future was polled after its completion") };
         let Poll::Ready(taken) = take.poll(cx) else {
             // In the wait list, the end of a pause wakes the item. So the look comes after the entry.
-            if *checked == Checked::No {
-                *checked = Self::check(&take.permits, take.count)?;
+            if take.awaits_total {
+                take.awaits_total = Self::awaits_total(&take.permits, take.count)?;
             }
             return Poll::Pending;
         };

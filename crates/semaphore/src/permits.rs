@@ -61,15 +61,17 @@ struct Waiters {
 
 struct Waiter {
     count: usize,
+    /// The waiter came during a pause, and is to compare its count with the first total after the pause.
+    awaits_total: bool,
     waker: Waker,
 }
 
 impl Waiters {
-    /// Takes the wakers of the waiters for more than `total` permits. After a pause, such a waiter may give up.
+    /// Takes the wakers of the waiters that await the end of a pause.
     #[cold]
-    fn take_wakers_above(&mut self, total: usize, wakes: &mut WakeList) {
+    fn take_wakers_of_pause(&mut self, wakes: &mut WakeList) {
         for (_, waiter) in self.list.iter_mut_from(0) {
-            if waiter.count > total {
+            if mem::take(&mut waiter.awaits_total) {
                 // The waker of nothing is no user code.
                 wakes.push(mem::replace(&mut waiter.waker, Waker::noop().clone()));
             }
@@ -152,7 +154,7 @@ impl Permits {
             let word = self.word.fetch_add((after - before) * ONE, AcqRel);
             let mut wakes = WakeList::default();
             if before == 0 && after > 0 {
-                waiters.take_wakers_above(after, &mut wakes);
+                waiters.take_wakers_of_pause(&mut wakes);
             }
             drop(waiters);
             let panicked = wakes.wake_all();
@@ -274,13 +276,15 @@ fn back_off() {
 pub(crate) struct PendingTake<P: Deref<Target = Permits>> {
     pub(crate) permits: P,
     pub(crate) count: usize,
+    /// The count was not compared with a total: the semaphore pauses.
+    pub(crate) awaits_total: bool,
     /// The ticket in the wait list, kept until the call returns.
     ticket: Option<Ticket>,
 }
 
 impl<P: Deref<Target = Permits>> PendingTake<P> {
     pub(crate) fn new(permits: P, count: usize) -> Self {
-        Self { permits, count, ticket: None }
+        Self { permits, count, awaits_total: false, ticket: None }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
@@ -303,7 +307,8 @@ impl<P: Deref<Target = Permits>> PendingTake<P> {
             Err(_) => Poll::Ready(Err(AcquireError)),
             Ok(word) if without(word, self.count).is_some() => Poll::Ready(Ok(())),
             Ok(_) => {
-                self.ticket = Some(waiters.list.push(Waiter { count: self.count, waker }));
+                let (count, awaits_total) = (self.count, self.awaits_total);
+                self.ticket = Some(waiters.list.push(Waiter { count, awaits_total, waker }));
                 Poll::Pending
             }
         }

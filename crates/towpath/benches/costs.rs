@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         .path("feature: retry", |items| sum(fanout(noop.retry(ConstantBuilder::default())), items))
         .path("feature: hedge", |items| sum(fanout(noop.hedge(LONG)), items))
         .path("feature: keep_input", |items| sum(fanout(noop.keep_input()), items))
+        .path("feature: keep_cancelled", |items| sum(fanout(noop.keep_cancelled().0), items))
         .path("feature: observed", |items| sum(plain().observed(Nothing), items))
         .path("feature: tracing", traced)
         .path("feature: metrics", measured)

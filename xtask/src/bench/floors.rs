@@ -1,4 +1,8 @@
-//! The floors of `xtask/floors.toml`, held against the rows of a run. A floor informs: a missed floor fails nothing.
+//! The floors of `xtask/floors.toml`, compared with the rows of one or several runs. A floor informs: a missed floor fails
+//! nothing.
+//!
+//! The rounds of several runs are pooled. A floor is *held* if the median keeps it, and *missed* if the interval with 90 % of the
+//! rounds does not reach it. In between, the rounds do not decide.
 
 use std::fmt::Write;
 
@@ -6,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use comfy_table::CellAlignment;
 use serde::Deserialize;
 
-use super::report::{Row, percentile};
+use super::report::{Row, median, percentile};
 use super::table::{self, number};
 use super::workloads::{Unit, Workload};
 
@@ -62,9 +66,29 @@ struct Found {
     high: f64,
 }
 
-/// Returns a verdict for every subject and peer of every floor, in the order of the file.
-pub fn verdicts(rows: &[Row]) -> Result<Vec<Verdict>> {
-    Ok(parse(FLOORS)?.iter().flat_map(|floor| floor.verdicts(rows)).collect())
+/// The outcome of a comparison. The order is the order of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Missed,
+    /// The median misses the floor, and the interval reaches the floor.
+    Undecided,
+    Held,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Undecided => "undecided",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// Returns a verdict for every subject and peer of every floor, in the order of the file, from the rows of one or several
+/// runs.
+pub fn verdicts(runs: &[&[Row]]) -> Result<Vec<Verdict>> {
+    Ok(parse(FLOORS)?.iter().flat_map(|floor| floor.verdicts(runs)).collect())
 }
 
 fn parse(text: &str) -> Result<Vec<Floor>> {
@@ -82,11 +106,12 @@ fn parse(text: &str) -> Result<Vec<Floor>> {
 }
 
 impl Floor {
-    fn verdicts(&self, rows: &[Row]) -> Vec<Verdict> {
-        let row = |subject: &str| {
-            let is_it = |row: &&Row| (&row.workload, &row.unit) == (&self.workload, &self.unit);
-            rows.iter().filter(is_it).find(|row| row.subject == subject)
-        };
+    fn row<'a>(&self, rows: &'a [Row], subject: &str) -> Option<&'a Row> {
+        let is_it = |row: &&Row| (&row.workload, &row.unit) == (&self.workload, &self.unit);
+        rows.iter().filter(is_it).find(|row| row.subject == subject)
+    }
+
+    fn verdicts(&self, runs: &[&[Row]]) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
         for subject in &self.subjects {
             let mut verdict = |bound, found| {
@@ -94,11 +119,14 @@ impl Floor {
                 verdicts.push(Verdict { workload, subject, bound, found });
             };
             if let Some(value) = self.at_most {
-                verdict(Bound::AtMost { value, unit: self.unit.clone() }, row(subject).map(Found::of));
+                let rows: Vec<_> = runs.iter().filter_map(|rows| self.row(rows, subject)).collect();
+                verdict(Bound::AtMost { value, unit: self.unit.clone() }, Found::of(&rows));
             }
             if let Some(ratio) = self.at_least {
                 for peer in &self.against {
-                    let found = row(subject).zip(row(peer)).and_then(|(ours, peer)| Found::ratio(ours, peer));
+                    let pairs =
+                        runs.iter().filter_map(|rows| self.row(rows, subject).zip(self.row(rows, peer)));
+                    let found = Found::ratio(&pairs.collect::<Vec<_>>());
                     verdict(Bound::AtLeast { ratio, peer: peer.clone() }, found);
                 }
             }
@@ -108,16 +136,20 @@ impl Floor {
 }
 
 impl Found {
-    fn of(row: &Row) -> Self {
-        Self::within(row.median, &row.values)
+    fn of(rows: &[&Row]) -> Option<Self> {
+        let values: Vec<f64> = rows.iter().flat_map(|row| &row.values).copied().collect();
+        Some(Self::within(median_of(rows)?, &values))
     }
 
     /// The ratio of the medians, and the interval of the ratios of the rounds. The runs of a round are close in time,
     /// so a disturbance meets the subject and the peer of the same round.
-    fn ratio(ours: &Row, peer: &Row) -> Option<Self> {
-        let rounds = ours.values.iter().zip(&peer.values).filter(|(ours, _)| **ours > 0.0);
+    fn ratio(pairs: &[(&Row, &Row)]) -> Option<Self> {
+        let rounds = pairs.iter().flat_map(|(ours, peer)| ours.values.iter().zip(&peer.values));
+        let rounds = rounds.filter(|(ours, _)| **ours > 0.0);
         let ratios: Vec<f64> = rounds.map(|(ours, peer)| peer / ours).collect();
-        Some(Self::within(peer.times(ours)?, &ratios))
+        let (ours, peers): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+        let ours = median_of(&ours).filter(|ours| *ours > 0.0)?;
+        Some(Self::within(median_of(&peers)? / ours, &ratios))
     }
 
     fn within(median: f64, values: &[f64]) -> Self {
@@ -126,13 +158,26 @@ impl Found {
     }
 }
 
+/// Returns the median of the rounds of all rows. A file of an earlier version has rows without rounds.
+fn median_of(rows: &[&Row]) -> Option<f64> {
+    match rows {
+        [row] => Some(row.median),
+        rows => median(rows.iter().flat_map(|row| &row.values).copied()),
+    }
+}
+
 impl Verdict {
-    /// Returns whether the floor is held; `None` if it was not measured.
-    fn held(&self) -> Option<bool> {
-        let found = self.found.as_ref()?.median;
-        Some(match &self.bound {
-            Bound::AtLeast { ratio, .. } => found >= *ratio,
-            Bound::AtMost { value, .. } => found <= *value,
+    /// Returns the outcome; `None` if the figure was not measured.
+    fn outcome(&self) -> Option<Outcome> {
+        let Found { median, low, high } = self.found.as_ref()?;
+        let keeps = |figure: f64| match &self.bound {
+            Bound::AtLeast { ratio, .. } => figure >= *ratio,
+            Bound::AtMost { value, .. } => figure <= *value,
+        };
+        Some(match (keeps(*median), keeps(*low) || keeps(*high)) {
+            (true, _) => Outcome::Held,
+            (false, true) => Outcome::Undecided,
+            (false, false) => Outcome::Missed,
         })
     }
 
@@ -155,16 +200,8 @@ impl Verdict {
             wanted,
             found,
             interval,
-            self.word().to_owned(),
+            self.outcome().map_or("not measured", Outcome::word).to_owned(),
         ]
-    }
-
-    fn word(&self) -> &'static str {
-        match self.held() {
-            Some(true) => "held",
-            Some(false) => "missed",
-            None => "not measured",
-        }
     }
 }
 
@@ -185,10 +222,12 @@ pub fn text(verdicts: &[Verdict]) -> String {
     format!("floors of xtask/floors.toml: peer ÷ subject\n{table}\n{}\n", summary(verdicts))
 }
 
-/// `floors: 30 held, 4 missed, 2 not measured`
+/// `floors: 30 held, 5 undecided, 4 missed, 2 not measured`
 fn summary(verdicts: &[Verdict]) -> String {
-    let count = |held: Option<bool>| verdicts.iter().filter(|verdict| verdict.held() == held).count();
-    let mut summary = format!("floors: {} held, {} missed", count(Some(true)), count(Some(false)));
+    let count = |outcome| verdicts.iter().filter(|verdict| verdict.outcome() == outcome).count();
+    let [held, undecided, missed] =
+        [Outcome::Held, Outcome::Undecided, Outcome::Missed].map(|outcome| count(Some(outcome)));
+    let mut summary = format!("floors: {held} held, {undecided} undecided, {missed} missed");
     if count(None) > 0 {
         let _ = write!(summary, ", {} not measured", count(None));
     }
@@ -198,14 +237,14 @@ fn summary(verdicts: &[Verdict]) -> String {
 /// For a page: the floors that were measured, the missed floors first; `None` if no floor was measured.
 pub fn markdown(verdicts: &[Verdict]) -> Option<String> {
     let mut measured: Vec<_> = verdicts.iter().filter(|verdict| verdict.found.is_some()).collect();
-    measured.sort_by_key(|verdict| verdict.held());
+    measured.sort_by_key(|verdict| verdict.outcome());
     if measured.is_empty() {
         return None;
     }
     let mut text = format!("| {} |\n|---|---|--:|--:|--:|---|\n", HEADER.join(" | "));
     for verdict in measured {
         let mut cells = verdict.cells();
-        if verdict.held() == Some(false) {
+        if verdict.outcome() == Some(Outcome::Missed) {
             cells[5] = format!("**{}**", cells[5]);
         }
         let _ = writeln!(text, "| {} |", cells.join(" | "));

@@ -50,8 +50,8 @@ use crate::workspace::Workspace;
 /// Measure our patterns and their peers in Go, Python and plain Rust on the same workloads.
 ///
 /// Every round runs every subject once, in turn, each in a fresh process, and checks its answer. A subject
-/// whose first run took over 15 s gets that one round. Ratios are to the fastest of ours: above 1, ours is
-/// better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the
+/// whose first run took over 15 s gets that one round. Every subject of ours has its own ratio to every peer: above
+/// 1, ours is better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the
 /// document that this project answers comes first, its figures for asyncio and Go
 /// next to the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
 ///
@@ -110,6 +110,12 @@ pub struct Args {
     /// Hold the results against the floors of xtask/floors.toml, as every full run does; a missed floor is no error
     #[arg(long)]
     floors: bool,
+    /// Pool the rounds in this JSON file with the others for the floors; may be given several times
+    ///
+    /// With --floors, nothing runs: the floors are compared with the pooled rounds of these files. With --readme, the
+    /// floors of the page are compared with the rounds of all files.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "report", "from", "quick", "only", "growth", "rounds"])]
+    pool: Vec<PathBuf>,
     /// Measure no time: count instructions and allocations per item of our hot paths under valgrind, and hold
     /// them against xtask/hot-paths.toml
     ///
@@ -122,7 +128,8 @@ pub struct Args {
     accept: bool,
     /// Run nothing; write the results in this JSON file into README.md, docs/benchmark.md and ARCHITECTURE.md,
     /// between the marks
-    #[arg(long, value_name = "FILE", exclusive = true)]
+    #[arg(long, value_name = "FILE",
+          conflicts_with_all = ["json", "report", "from", "quick", "only", "growth", "rounds", "floors", "counts"])]
     readme: Option<PathBuf>,
 }
 
@@ -146,8 +153,17 @@ fn workload_list() -> String {
 
 pub fn run(args: &Args) -> Result<bool> {
     let workspace = Workspace::load()?;
+    let pooled = args.pool.iter().map(|file| report::read(file)).collect::<Result<Vec<_>>>()?;
     if let Some(file) = &args.readme {
-        readme::update(&workspace.root, file)?;
+        readme::update(&workspace.root, file, &pooled)?;
+        return Ok(true);
+    }
+    if !pooled.is_empty() {
+        if !args.floors {
+            bail!(Usage("--pool is of --floors and of --readme".to_owned()));
+        }
+        let runs: Vec<_> = pooled.iter().map(|run| &*run.rows).collect();
+        println!("{}", floors::text(&floors::verdicts(&runs)?));
         return Ok(true);
     }
     if args.counts {
@@ -200,7 +216,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let Growth { curves, problems } = cases.map(grow).unwrap_or_default();
 
     if args.floors || (wanted.workloads && args.only.is_empty() && !args.quick) {
-        println!("{}", floors::text(&floors::verdicts(&rows)?));
+        println!("{}", floors::text(&floors::verdicts(&[&rows])?));
     }
     let report = Report { machine, rows, distributions, curves };
     if let Some(file) = &args.json {

@@ -16,7 +16,8 @@ const DOCUMENT: &str = "“The document” is the comparison of asyncio and Go t
 
 const FLOORS: &str = "The floors are the figures that Towpath is to keep (`xtask/floors.toml`). *Measured* is the ratio of the medians, \
                       the figure of the peer divided by the figure of the subject; the interval has 90 % of the ratios of \
-                      the rounds. A missed floor is a lost comparison.";
+                      the rounds. A floor is missed if the interval does not reach it, and undecided if only the median \
+                      does not. A missed floor is a lost comparison.";
 
 const SPREAD: &str = "The rounds of this workload differ between two states of the machine. The table has the rounds of every \
                       subject, the best p90 first.";
@@ -28,8 +29,9 @@ const README: &str = "README.md";
 const BENCHMARK: &str = "docs/benchmark.md";
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
-/// Writes the results into the pages of `root`, between the marks. Writes no page if a page has no marks.
-pub fn update(root: &Path, results: &Path) -> Result<()> {
+/// Writes the results into the pages of `root`, between the marks. The floors are compared with the pooled rounds of the results
+/// and of the `pooled` runs. Writes no page if a page has no marks.
+pub fn update(root: &Path, results: &Path, pooled: &[Report]) -> Result<()> {
     let report = report::read(results)?;
     let shown = results.display();
     ensure!(
@@ -39,7 +41,7 @@ pub fn update(root: &Path, results: &Path) -> Result<()> {
     ensure!(!report.rows.is_empty(), "{shown} has no rows");
     let mut pages = vec![
         marks::filled(&root.join(README), "bench", &headline::section(&report))?,
-        marks::filled(&root.join(BENCHMARK), "bench", &section(&report)?)?,
+        marks::filled(&root.join(BENCHMARK), "bench", &section(&report, pooled)?)?,
     ];
     if let Some(section) = limits::section(&report)? {
         pages.push(marks::filled(&root.join(ARCHITECTURE), "limit", &section)?);
@@ -50,7 +52,7 @@ pub fn update(root: &Path, results: &Path) -> Result<()> {
     Ok(())
 }
 
-fn section(report: &Report) -> Result<String> {
+fn section(report: &Report, pooled: &[Report]) -> Result<String> {
     let machine = &report.machine;
     let rounds = report.rounds();
     let mut text = String::new();
@@ -58,8 +60,13 @@ fn section(report: &Report) -> Result<String> {
         let [begin, end] = ANCHOR;
         text.extend([DOCUMENT, "\n\n", begin, "\n\n", &document.markdown(), "\n", end, "\n\n"]);
     }
-    if let Some(floors) = floors::markdown(&floors::verdicts(&report.rows)?) {
-        text.extend([FLOORS, "\n\n", &floors, "\n"]);
+    let runs: Vec<_> = [report].into_iter().chain(pooled).map(|run| &*run.rows).collect();
+    if let Some(floors) = floors::markdown(&floors::verdicts(&runs)?) {
+        let runs = match runs.len() {
+            1 => String::new(),
+            runs => format!(" The rounds are those of {runs} runs."),
+        };
+        text.extend([FLOORS, &runs, "\n\n", &floors, "\n"]);
     }
     for spread in spread::of(&report.rows) {
         text.extend([SPREAD, "\n\n", &spread.markdown(), "\n"]);
@@ -142,7 +149,7 @@ mod tests {
 
     #[test]
     fn workload_and_unit_have_a_table_with_each_ratio() {
-        let text = section(&report(false)).unwrap();
+        let text = section(&report(false), &[]).unwrap();
         assert!(text.contains("A CPU, 2 cores, linux; rustc 1.95.0, go 1.27.3; commit abc."), "{text}");
         let table = "\n| `io-10k`, ms |  | **fanout** | **fanout ordered** |\n| --- | --: | --: | --: |\n\
                      | **Towpath** |  | **6.50** | **13.0** |\n| go | 13.0 | 2.0× | 1.0× |\n\
@@ -152,7 +159,7 @@ mod tests {
 
     #[test]
     fn table_of_the_document_comes_first_if_measured() {
-        let text = section(&report(false)).unwrap();
+        let text = section(&report(false), &[]).unwrap();
         let (document, all) = text.split_once("\n\nMedians of 5 rounds").unwrap();
         assert!(document.starts_with(DOCUMENT), "{text}");
         let line = "| 10,000 I/O tasks | ~2–3 s | 2080 ms, asyncio | ~0.5–1 s | 13.0 ms | 6.50 ms, fanout |";
@@ -164,7 +171,7 @@ mod tests {
         for row in &mut other.rows {
             "io-1m".clone_into(&mut row.workload);
         }
-        assert!(section(&other).unwrap().starts_with("Medians of 5 rounds"));
+        assert!(section(&other, &[]).unwrap().starts_with("Medians of 5 rounds"));
     }
 
     /// A folder with pages that have marks and nothing between the marks.
@@ -187,13 +194,13 @@ mod tests {
         let read = |page: &str| fs::read_to_string(place.path().join(page)).unwrap();
         let results = place.path().join("bench.json");
         report::write(&results, &report(true)).unwrap();
-        let problem = update(place.path(), &results).unwrap_err();
+        let problem = update(place.path(), &results, &[]).unwrap_err();
         assert!(problem.to_string().contains("quick"), "{problem}");
         assert_eq!(read(README), empty("bench"));
         assert_eq!(read(BENCHMARK), empty("bench"));
 
         report::write(&results, &report(false)).unwrap();
-        update(place.path(), &results).unwrap();
+        update(place.path(), &results, &[]).unwrap();
         assert!(read(BENCHMARK).contains("| **6.50** |"));
         assert!(read(README).contains(" | 6.50 | – | go 2.0×; asyncio 320× |\n"), "{}", read(README));
     }
@@ -207,13 +214,13 @@ mod tests {
         measured.rows.push(row("limit: timers", 3.25, 5, false));
         report::write(&file("bench.json"), &measured).unwrap();
 
-        let problem = update(place.path(), &file("bench.json")).unwrap_err();
+        let problem = update(place.path(), &file("bench.json"), &[]).unwrap_err();
         assert!(problem.to_string().contains(ARCHITECTURE), "{problem}");
         assert_eq!(read(README), empty("bench"));
         assert_eq!(read(BENCHMARK), empty("bench"));
 
         fs::write(file(ARCHITECTURE), empty("limit")).unwrap();
-        update(place.path(), &file("bench.json")).unwrap();
+        update(place.path(), &file("bench.json"), &[]).unwrap();
         assert!(!read(README).contains("limit"));
         assert!(!read(BENCHMARK).contains("limit"));
         assert!(read(ARCHITECTURE).contains(" | 3.25 | 6.50 | 2.0× | "), "{}", read(ARCHITECTURE));

@@ -100,10 +100,10 @@ pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
         for measurements in measured {
             let readings = measurements.result.as_deref().unwrap_or_default();
             let values: Vec<f64> = readings.iter().filter_map(|reading| reading.value(unit)).collect();
-            let sorted = sorted(&values);
-            let Some(median) = median(&sorted) else {
+            let Some(median) = median(values.iter().copied()) else {
                 continue;
             };
+            let sorted = sorted(&values);
             of_unit.push(Row {
                 workload: workload.name.to_owned(),
                 subject: measurements.subject.clone(),
@@ -157,7 +157,9 @@ pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     sorted(values).get(rank as usize - 1).copied()
 }
 
-fn median(sorted: &[f64]) -> Option<f64> {
+/// Returns the middle value, or the mean of both middle values.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let sorted = sorted(&values.into_iter().collect::<Vec<_>>());
     let upper = *sorted.get(sorted.len() / 2)?;
     if sorted.len() % 2 == 1 {
         return Some(upper);

@@ -17,11 +17,11 @@ fn rows_of(name: &str, measured: &[Measurements]) -> Vec<Row> {
 
 #[test]
 fn medians() {
-    assert_eq!(median(&[]), None);
-    assert_eq!(median(&[3.0]), Some(3.0));
-    assert_eq!(median(&[1.0, 2.0]), Some(1.5));
-    assert_eq!(median(&[1.0, 2.0, 9.0]), Some(2.0));
-    assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), Some(3.0));
+    assert_eq!(median([]), None);
+    assert_eq!(median([3.0]), Some(3.0));
+    assert_eq!(median([1.0, 2.0]), Some(1.5));
+    assert_eq!(median([1.0, 2.0, 9.0]), Some(2.0));
+    assert_eq!(median([1.0, 2.0, 4.0, 9.0]), Some(3.0));
 }
 
 #[test]

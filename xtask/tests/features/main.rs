@@ -16,6 +16,7 @@ mod programs {
     mod first;
     mod flat_map;
     mod for_each;
+    mod frontier;
     mod hedge;
     mod keep_cancelled;
     mod keep_input;

@@ -339,10 +339,10 @@ impl<T: Send + 'static> Source<T> {
     /// search, in memory or on a disk.
     ///
     /// The source ends when the storage is empty, no item is being added, and no job runs on an item of the source. An item that
-    /// is [due later](Storage::next_due) keeps the source open. In a chain of stages, the jobs of the first stage count: a later stage must not add items, since the source may have
-    /// ended. The run
-    /// takes an item only when a job is free, so all other items are in the storage. The index of an item is its number in
-    /// the order of the takes. The items that a stopped run has not started go [back](Storage::give_back) to the storage.
+    /// is [due later](Storage::next_due) keeps the source open. In a chain of stages, the jobs of the first stage count: a
+    /// later stage must not add items, since the source may have ended. The run takes an item only when a job is free, so all
+    /// other items are in the storage. The index of an item is its number in the order of the takes. The items that a
+    /// stopped run has not started go [back](Storage::give_back) to the storage.
     ///
     /// # Examples
     ///

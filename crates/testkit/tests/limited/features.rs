@@ -20,6 +20,7 @@ pub enum Feature {
     Retry,
     Hedge,
     KeepInput,
+    KeepCancelled,
     Service,
     /// A closure on a thread, in front of the job.
     Blocking,
@@ -47,11 +48,12 @@ pub enum Feature {
 }
 
 impl Feature {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Timeout,
         Self::Retry,
         Self::Hedge,
         Self::KeepInput,
+        Self::KeepCancelled,
         Self::Service,
         Self::Blocking,
         Self::Cpu,
@@ -73,6 +75,7 @@ impl Feature {
             Self::Retry => "retry",
             Self::Hedge => "hedge",
             Self::KeepInput => "keep_input",
+            Self::KeepCancelled => "keep_cancelled",
             Self::Service => "service",
             Self::Blocking => "blocking",
             Self::Cpu => "cpu",
@@ -109,6 +112,7 @@ impl Feature {
                 | Self::Retry
                 | Self::Hedge
                 | Self::KeepInput
+                | Self::KeepCancelled
                 | Self::Service
                 | Self::Blocking
                 | Self::Cpu
@@ -155,6 +159,7 @@ impl Feature {
             Self::Retry => wrappers::retry(job),
             Self::Hedge => wrappers::hedge(job),
             Self::KeepInput => wrappers::keep_input(job),
+            Self::KeepCancelled => wrappers::keep_cancelled(job),
             Self::Service => wrappers::behind_a_service(job),
             Self::Blocking => wrappers::behind_a_blocking_closure(job),
             Self::Cpu => wrappers::behind_a_computing_closure(job),

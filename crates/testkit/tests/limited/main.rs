@@ -127,7 +127,7 @@ fn all() -> Vec<Composed> {
 /// Every kind of limiter, every feature, and every pattern.
 fn some() -> Vec<Composed> {
     use Feature::{
-        Adaptive, Blocking, Chunks, FlatMap, Hedge, KeepInput, Merge, MergedRuns, Observer,
+        Adaptive, Blocking, Chunks, FlatMap, Hedge, KeepCancelled, KeepInput, Merge, MergedRuns, Observer,
         PanickingObserver, Priority, Retry, Sending, Service, Timeout, Tolerate,
     };
     use Kind::{HotKey, Live, Own, PerKey, Rate, RatePerKey, Resized, Semaphore, Weighted};
@@ -148,7 +148,7 @@ fn some() -> Vec<Composed> {
         Composed::new(Form::ALL[form], Part::Feature(first), Some(Part::Feature(second)))
     };
     subjects.extend([
-        feature(0, Timeout, Retry),
+        feature(0, Retry, KeepCancelled),
         feature(2, Priority, Observer),
         feature(5, Hedge, KeepInput),
         feature(0, FlatMap, Service),

@@ -52,6 +52,12 @@ pub fn keep_input<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
     ErasedJob::new(Shelled(Unshelled(job).keep_input()))
 }
 
+/// Keeps the shells of the cancelled items.
+pub fn keep_cancelled<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
+    let (job, _cancelled) = Unshelled(job).keep_cancelled();
+    ErasedJob::new(Shelled(job))
+}
+
 /// A service in front of the job.
 pub fn behind_a_service<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J> {
     ErasedJob::new(Behind { first: service(Echo { is_ready: false }), job })

@@ -21,12 +21,13 @@ const NONE: &str = "feature: none";
 const QUEUED: &str = "feature: none, through a queue";
 
 /// The row, the path with the feature, and the path without.
-const ROWS: [(&str, &str, Option<&str>); 15] = [
+const ROWS: [(&str, &str, Option<&str>); 16] = [
     ("–", NONE, None),
     ("`job.timeout(limit)`", "feature: timeout", Some(NONE)),
     ("`job.retry(policy)`", "feature: retry", Some(NONE)),
     ("`job.hedge(after)`", "feature: hedge", Some(NONE)),
     ("`job.keep_input()`", "feature: keep_input", Some(NONE)),
+    ("`job.keep_cancelled()`", "feature: keep_cancelled", Some(NONE)),
     ("`.ordered()`", "feature: ordered", Some(NONE)),
     ("`.observed(observer)`", "feature: observed", Some(NONE)),
     ("`.observed(Spans::new())`", "feature: tracing", Some(NONE)),
