@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::report::{Report, Row};
 use super::table::{number, ratio};
 
-/// What a workload cannot be without, and what ours does besides.
+/// The work that a workload cannot omit, and the further work of ours.
 struct Words {
     bound: &'static str,
     why: &'static str,
@@ -18,19 +18,19 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
     let (bound, why) = match (workload, unit) {
         ("io-10k" | "io-1m", "ms") => (
             "a tokio timer set and fired for each item, on all cores, and the tick it waits for",
-            "a job that waits is a task: a spawn, a wake and a poll more for each, and its output's way to the taker",
+            "a job that waits is in a slot: a waker of its own, a place in the run queue of the stage, and the output on its way to the receiver",
         ),
         ("io-10k" | "io-1m", "MiB") => (
             "tokio itself, and a boxed timer for each item at once",
-            "a task around each waiting job, and its waker in the registry; what finishes together waits together",
+            "a slot around each waiting job; outputs that complete together wait together",
         ),
         ("ping-pong", _) => (
             "a wake and a poll for each hand-over, on one thread",
-            "a lock on each side of the queue and a wake a hand-over; more where the two tasks are on two threads",
+            "a lock on each side of the queue, and a wake-up for each hand-over; more if the two tasks are on two threads",
         ),
         ("fanout-noop", _) => (
             "a poll for each item, on all cores",
-            "one source and one taker: a lock a batch at either end; for each item the counts, its failure and its panic",
+            "one source and one receiver: a lock for each batch at either end; for each item the counts, the failure and the panic",
         ),
         ("fanout-cpu", _) => (
             "the hashing itself, on all cores",
@@ -38,15 +38,15 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
         ),
         ("memory-100k", _) => (
             "a boxed future that waits",
-            "a task around it, with tokio's header and scheduling, the worker in it and its waker in the registry",
+            "the slot of the job: a waker, a state, the seat of a worker, and a place in the list of slots",
         ),
         ("cancel-10k", _) => (
             "the timers dropped, on all cores, which share one lock of tokio's",
-            "each job is a task, and is woken and polled to be dropped; each is counted before the run is over",
+            "each job is dropped by a worker with a catch of its panic, and is counted before the end of the run",
         ),
         ("queue-cap10" | "queue-cap1024" | "queue-mn", _) => (
             "for each fill of the queue, a task switch on one thread or cache lines between two cores",
-            "several tasks at either end: some locks and a wake a batch, and who finds nothing sleeps instead of spinning",
+            "several tasks at either end: some locks and a wake-up for each batch; a task without an item sleeps, and does not spin",
         ),
         ("pipeline-cap10" | "pipeline-cap1024" | "pipeline-limit16", _) => (
             "a poll for each item and stage, on one thread",

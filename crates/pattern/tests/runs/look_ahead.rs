@@ -104,7 +104,7 @@ async fn ahead_of(jobs: usize, source: Source<u32>) -> usize {
     counts.waiting()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn lazy_source_is_polled_up_to_the_bound_while_jobs_wait() {
     let stream = || Source::new(Numbers(0..ITEMS));
     for source in [generator(), stream(), generator().kept().0, stream().kept().0, left(generator()).await] {
@@ -112,14 +112,14 @@ async fn lazy_source_is_polled_up_to_the_bound_while_jobs_wait() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn items_in_a_channel_stay_there_while_jobs_wait() {
     for source in [channel(), channel().kept().0, left(channel()).await].into_iter().chain(receivers()) {
         assert_eq!(ahead_of(0, source).await, 0);
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn queue_source_is_taken_only_as_far_as_jobs_run() {
     for source in [queue().await, queue().await.kept().0, left(queue().await).await] {
         assert_eq!(ahead_of(10, source).await, 0);
