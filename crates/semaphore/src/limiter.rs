@@ -121,8 +121,15 @@ where
 /// The wait of an item for as many permits as it costs. Not an `async fn` around [`Semaphore::acquire_many_owned`]: most
 /// items do not wait, and the future would be several times as large.
 enum AcquireCost {
-    New { permits: Arc<Permits>, cost: usize },
-    Waiting(PendingTake<Arc<Permits>>),
+    New {
+        permits: Arc<Permits>,
+        cost: usize,
+    },
+    Waiting {
+        take: PendingTake<Arc<Permits>>,
+        /// The cost was not compared with a total: the semaphore pauses.
+        awaits_total: bool,
+    },
     Completed,
 }
 
@@ -133,9 +140,7 @@ impl AcquireCost {
         match permits.try_take(cost) {
             Ok(()) => Ok(Ok(OwnedSemaphorePermit::new(permits, cost))),
             Err(TryAcquireError::NoPermits) => {
-                let mut take = PendingTake::new(permits, cost);
-                take.awaits_total = awaits_total;
-                Ok(Err(Self::Waiting(take)))
+                Ok(Err(Self::Waiting { take: PendingTake::new(permits, cost), awaits_total }))
             }
             Err(TryAcquireError::Closed) => Err(AcquireError.into()),
         }
@@ -168,11 +173,13 @@ impl Future for AcquireCost {
             },
             waiting => *this = waiting,
         }
-        let Self::Waiting(take) = this else { panic!("a future was polled after its completion") };
-        let Poll::Ready(taken) = take.poll(cx) else {
+        let Self::Waiting { take, awaits_total } = this else {
+            panic!("a future was polled after its completion")
+        };
+        let Poll::Ready(taken) = take.poll_in_pause(*awaits_total, cx) else {
             // In the wait list, the end of a pause wakes the item. So the look comes after the entry.
-            if take.awaits_total {
-                take.awaits_total = Self::awaits_total(&take.permits, take.count)?;
+            if *awaits_total {
+                *awaits_total = Self::awaits_total(&take.permits, take.count)?;
             }
             return Poll::Pending;
         };

@@ -276,26 +276,33 @@ fn back_off() {
 pub(crate) struct PendingTake<P: Deref<Target = Permits>> {
     pub(crate) permits: P,
     pub(crate) count: usize,
-    /// The count was not compared with a total: the semaphore pauses.
-    pub(crate) awaits_total: bool,
     /// The ticket in the wait list, kept until the call returns.
     ticket: Option<Ticket>,
 }
 
 impl<P: Deref<Target = Permits>> PendingTake<P> {
     pub(crate) fn new(permits: P, count: usize) -> Self {
-        Self { permits, count, awaits_total: false, ticket: None }
+        Self { permits, count, ticket: None }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+        self.poll_in_pause(false, cx)
+    }
+
+    /// With `awaits_total`, the end of a pause wakes the task if the call enters the wait list.
+    pub(crate) fn poll_in_pause(
+        &mut self,
+        awaits_total: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AcquireError>> {
         match self.ticket {
-            None => self.take_or_wait(cx),
+            None => self.take_or_wait(awaits_total, cx),
             Some(ticket) => self.check(ticket, cx),
         }
     }
 
     /// Takes the permits, or enters the wait list.
-    fn take_or_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+    fn take_or_wait(&mut self, awaits_total: bool, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         let waker = cx.waker().clone();
         let mut waiters = self.permits.waiters.lock();
         let take_or_wait = |word| match without(word, self.count) {
@@ -307,8 +314,7 @@ impl<P: Deref<Target = Permits>> PendingTake<P> {
             Err(_) => Poll::Ready(Err(AcquireError)),
             Ok(word) if without(word, self.count).is_some() => Poll::Ready(Ok(())),
             Ok(_) => {
-                let (count, awaits_total) = (self.count, self.awaits_total);
-                self.ticket = Some(waiters.list.push(Waiter { count, awaits_total, waker }));
+                self.ticket = Some(waiters.list.push(Waiter { count: self.count, awaits_total, waker }));
                 Poll::Pending
             }
         }
