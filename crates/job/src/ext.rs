@@ -254,8 +254,8 @@ pub trait JobExt<In>: Job<In> + Sized {
     ///
     /// A waiting job counts towards the limit of the run and keeps its permit, and an ordered run waits for its output. The
     /// failed attempt is dropped before the wait. A limiter of the pattern counts the job, and not the attempts: a rate of
-    /// attempts is an `until_ready` inside of the job, as in the second example. A job with a resource of `towpath-resource` has no `retry`: the guard of
-    /// the resource is no `Clone`, and an error may have broken the resource.
+    /// attempts is an `until_ready` inside of the job, as in the second example. A job with a resource of `towpath-resource`
+    /// has no `retry`: the guard of the resource is no `Clone`, and an error may have broken the resource.
     ///
     /// # Errors
     ///

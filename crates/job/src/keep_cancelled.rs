@@ -104,13 +104,14 @@ where
     type Out = J::Out;
 
     fn call(&self, item: In) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
-        let entry = self.entry(item.clone());
-        Keeping { job: self.job.call(item), entry }
+        let input = item.clone();
+        // The entry comes after the call: a call that panics is not cancelled.
+        Keeping { job: self.job.call(item), entry: self.entry(input) }
     }
 
     fn call_in(&self, item: In, scope: &Scope) -> impl Future<Output = anyhow::Result<J::Out>> + Send {
-        let entry = self.entry(item.clone());
-        Keeping { job: self.job.call_in(item, scope), entry }
+        let input = item.clone();
+        Keeping { job: self.job.call_in(item, scope), entry: self.entry(input) }
     }
 }
 

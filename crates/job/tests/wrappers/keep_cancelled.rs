@@ -132,3 +132,16 @@ async fn input_is_kept_after_the_drop_of_its_job() {
     let cancelled = handle.lock().expect("no panic").take().expect("put back");
     assert_eq!(cancelled.take(), [1]);
 }
+
+/// A call that panics before its future exists is a failure of the job, and not a cancellation.
+#[tokio::test(start_paused = true)]
+async fn call_that_panics_leaves_no_input() {
+    let job = |x: u64| {
+        assert!(x != 1, "no job for 1");
+        async move { anyhow::Ok(x) }
+    };
+    let (job, cancelled) = job.keep_cancelled();
+    let report = Fanout::new(1, job).on_failure(OnFailure::Continue).run(0..3).finish().await;
+    assert_eq!((report.last().succeeded, report.last().panicked), (2, 1));
+    assert!(cancelled.take().is_empty());
+}

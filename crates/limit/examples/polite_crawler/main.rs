@@ -4,6 +4,7 @@
 mod crawler;
 mod web;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use crawler::crawler;
@@ -17,7 +18,9 @@ async fn main() -> anyhow::Result<()> {
     let web = Arc::new(Web::default());
     let begin = Instant::now();
     let mut pages = crawler(&web).run(urls());
-    let mut bytes = 0;
+    // One future for all turns of the loop: a signal between two calls of `ctrl_c` is lost.
+    let mut interrupt = pin!(ctrl_c());
+    let (mut bytes, mut cancelled) = (0, false);
     loop {
         tokio::select! {
             page = pages.next() => match page {
@@ -27,9 +30,10 @@ async fn main() -> anyhow::Result<()> {
                 Some(Err(_)) => {}
                 None => break,
             },
-            pressed = ctrl_c() => {
+            pressed = &mut interrupt, if !cancelled => {
                 pressed?;
                 pages.cancel();
+                cancelled = true;
             }
         }
     }
