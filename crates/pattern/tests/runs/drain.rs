@@ -1,8 +1,10 @@
 //! The drain of a run and of a scope: one budget for everything that has started, and nothing new.
 
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -291,21 +293,28 @@ async fn second_signal_cancels_the_scope() {
     assert_eq!(started.elapsed(), 2 * SECOND);
 }
 
-/// `notify_waiters` keeps no permit: a signal without a listener is lost, as with `tokio::signal`.
+/// Signals as `tokio::signal` does: a signal without a listener is lost. A wake-up is a signal.
+struct Signals(Notify);
+
+impl Wake for Signals {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_waiters();
+    }
+}
+
+/// The begin of the drain sends the second signal, before any other code of the drain runs.
 #[tokio::test(start_paused = true)]
 async fn second_signal_at_the_begin_of_the_drain_is_not_lost() {
     let scope = Scope::new("server");
     scope.spawn("endless", pending());
-    let signal = Notify::new();
-    let begin = scope.draining();
-    let signals = async {
-        signal.notify_waiters();
-        begin.await;
-        signal.notify_waiters();
-    };
-    let drain = scope.drain_on(|| signal.notified(), 60 * SECOND);
+    let signals = Arc::new(Signals(Notify::new()));
+    let waker = Waker::from(Arc::clone(&signals));
+    let mut begin = pin!(scope.draining());
+    assert!(begin.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let first = async { signals.0.notify_waiters() };
+    let drain = scope.drain_on(|| async { signals.0.notified().await }, 60 * SECOND);
     let started = Instant::now();
-    let (drained, ()) = tokio::join!(drain, signals);
+    let (drained, ()) = tokio::join!(drain, first);
     assert!(is_drain(drained.expect_err("forced").cause()));
     assert_eq!(started.elapsed(), Duration::ZERO);
 }
