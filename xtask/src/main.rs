@@ -12,6 +12,7 @@ mod environment;
 mod faults;
 mod files;
 mod guide;
+mod libtest;
 mod marks;
 mod models;
 mod new;

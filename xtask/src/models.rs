@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::artifacts::{self, Executable};
-use crate::counts::Counts;
+use crate::counts::{Counts, Tally};
 use crate::marks;
 use crate::process::{self, seconds_since};
 use crate::workspace::{self, Package, Workspace};
@@ -33,7 +33,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<bool> {
     let workspace = Workspace::load()?;
-    let (counts, schedules) = run_all(&workspace, args.long)?;
+    let (tally, schedules) = run_all(&workspace, args.long)?;
+    let counts = tally.counts();
     println!("{counts}");
     if args.record && counts.failed == 0 {
         let command = if args.long { "models --long" } else { "models" };
@@ -58,9 +59,9 @@ pub fn build(workspace: &Workspace) -> String {
 }
 
 /// Builds and runs all there are; prints how many schedules they tried, and gives that too.
-pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Counts, u64)> {
+pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Tally, u64)> {
     ensure!(!packages(workspace).is_empty(), "there is no package under xtask/models");
-    let mut counts = Counts::default();
+    let mut tally = Tally::default();
     let mut schedules = 0;
     for program in artifacts::build(workspace, &build(workspace), "test")? {
         for model in models(&program)? {
@@ -71,17 +72,14 @@ pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Counts, u64)> {
                     let s = if tried == 1 { "" } else { "s" };
                     println!("{name}: ok, {tried} schedule{s}, {}", seconds_since(start));
                     schedules += tried;
-                    counts.passed += 1;
+                    tally.pass();
                 }
-                Err(problem) => {
-                    println!("{name}: {problem}");
-                    counts.failed += 1;
-                }
+                Err(problem) => tally.fail(format!("{name}: {problem}")),
             }
         }
     }
-    println!("{}", told(schedules, counts));
-    Ok((counts, schedules))
+    println!("{}", told(schedules, tally.counts()));
+    Ok((tally, schedules))
 }
 
 fn models(program: &Executable) -> Result<Vec<String>> {

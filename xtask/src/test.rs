@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use duct::Expression;
 
 use crate::artifacts;
-use crate::counts::Counts;
+use crate::counts::Tally;
 use crate::faults;
 use crate::models;
 use crate::process::{self, seconds_since};
@@ -47,24 +47,25 @@ pub fn run(args: &Args) -> Result<bool> {
         ("orderings in release", Tester::orderings),
     ];
     if args.long {
-        steps.push(("faults", |_| faults::count(&faults::Args::default())));
+        steps.push(("faults", |_| Ok(faults::count(&faults::Args::default())?.into())));
     }
-    let mut total = Counts::default();
+    let mut total = Tally::default();
     for (name, step) in steps {
         println!("==> {name}");
         let start = Instant::now();
-        let counts = step(&tester).unwrap_or_else(|problem| {
-            println!("{name}: {problem:#}");
-            Counts { passed: 0, failed: 1 }
-        });
-        println!("<== {name}: {counts}, {}\n", seconds_since(start));
-        total += counts;
+        let tally = step(&tester).unwrap_or_else(|problem| failed(format!("{name}: {problem:#}")));
+        println!("<== {name}: {}, {}\n", tally.counts(), seconds_since(start));
+        total += tally;
     }
-    println!("{total}");
-    Ok(total.failed == 0)
+    if !total.failures().is_empty() {
+        println!("==> failures\n\n{}\n", total.failures().join("\n\n"));
+    }
+    let counts = total.counts();
+    println!("{counts}");
+    Ok(counts.failed == 0)
 }
 
-type Step = fn(&Tester) -> Result<Counts>;
+type Step = fn(&Tester) -> Result<Tally>;
 
 struct Tester {
     workspace: Workspace,
@@ -107,15 +108,14 @@ impl Tester {
         Ok(format!("test --release --no-run --test conformance {packages}"))
     }
 
-    fn tests(&self) -> Result<Counts> {
+    fn tests(&self) -> Result<Tally> {
         let build = self.build_of_tests();
         let compiled = self.cargo(&build).unchecked().run()?;
         ensure!(compiled.status.success(), "cargo {build} failed");
 
         // Not `--all-targets`: that would also start the benchmarks.
         let all = self.of_tested("test --no-fail-fast --lib --bins --tests --examples");
-        let (ok, said) = process::shown(&self.cargo(&all))?;
-        judged(ok, Counts::of_libtest(&said))
+        self.judged(&all)
     }
 
     /// The command for all packages but those that have commands of their own: the models, and the programs of the
@@ -129,19 +129,18 @@ impl Tester {
         all
     }
 
-    fn models(&self) -> Result<Counts> {
-        judged(true, models::run_all(&self.workspace, self.long)?.0)
+    fn models(&self) -> Result<Tally> {
+        not_empty(models::run_all(&self.workspace, self.long)?.0)
     }
 
-    fn doc_tests(&self) -> Result<Counts> {
+    fn doc_tests(&self) -> Result<Tally> {
         let all = self.of_tested("test --no-fail-fast --doc");
-        let (ok, said) = process::shown(&self.cargo(&all))?;
-        judged(ok, Counts::of_libtest(&said))
+        self.judged(&all)
     }
 
-    fn examples(&self) -> Result<Counts> {
+    fn examples(&self) -> Result<Tally> {
         let crates = self.workspace.root.join("crates");
-        let mut counts = Counts::default();
+        let mut tally = Tally::default();
         for example in artifacts::build(&self.workspace, &self.build_of_examples(), "example")? {
             if !example.dir.starts_with(&crates) {
                 continue;
@@ -156,28 +155,28 @@ impl Tester {
                 None => Some(format!("not over after {} s", EXAMPLE_LIMIT.as_secs())),
             };
             if let Some(problem) = problem {
-                println!("{name}: {problem}");
-                counts.failed += 1;
+                tally.fail(format!("{name}: {problem}"));
             } else {
                 println!("<-- {name}: ok, {}", seconds_since(start));
-                counts.passed += 1;
+                tally.pass();
             }
         }
-        judged(true, counts)
+        not_empty(tally)
     }
 
-    fn orderings(&self) -> Result<Counts> {
-        let mut total = Counts::default();
+    fn orderings(&self) -> Result<Tally> {
+        let mut total = Tally::default();
         for harness in artifacts::build(&self.workspace, &self.build_of_orderings()?, "test")? {
-            println!("--> {} --test conformance -- {ORDERINGS}", harness.package);
+            let name = format!("{} --test conformance -- {ORDERINGS}", harness.package);
+            println!("--> {name}");
             let command = self.passing_on(duct::cmd!(harness.path, ORDERINGS).dir(harness.dir));
-            let (ok, said) = process::shown(&command)?;
-            total += judged(ok, Counts::of_libtest(&said)).unwrap_or_else(|problem| {
-                println!("{}: {problem}", harness.package);
-                Counts { passed: 0, failed: 1 }
-            });
+            total += judged(&name, &command).unwrap_or_else(|problem| failed(format!("{name}: {problem}")));
         }
-        judged(true, total)
+        Ok(total)
+    }
+
+    fn judged(&self, line: &str) -> Result<Tally> {
+        judged(&format!("cargo {line}"), &self.cargo(line))
     }
 
     fn cargo(&self, line: &str) -> Expression {
@@ -189,13 +188,23 @@ impl Tester {
     }
 }
 
-/// A program that failed without a failed test counts as one; one that ran no test at all has failed.
-fn judged(ok: bool, mut counts: Counts) -> Result<Counts> {
-    if !ok && counts.failed == 0 {
-        counts.failed = 1;
-    }
-    ensure!(counts.total() > 0, "nothing ran");
-    Ok(counts)
+fn judged(name: &str, command: &Expression) -> Result<Tally> {
+    let (successful, output) = process::shown(command)?;
+    let mut tally = Tally::default();
+    tally.add_libtest(name, successful, &output);
+    not_empty(tally)
+}
+
+/// Refuses a step in which nothing ran.
+fn not_empty(tally: Tally) -> Result<Tally> {
+    ensure!(tally.counts().total() > 0, "nothing ran");
+    Ok(tally)
+}
+
+fn failed(failure: String) -> Tally {
+    let mut tally = Tally::default();
+    tally.fail(failure);
+    tally
 }
 
 #[cfg(test)]
@@ -204,15 +213,15 @@ mod tests {
 
     #[test]
     fn step_without_any_test_has_failed() {
-        let problem = judged(true, Counts::default()).unwrap_err();
+        let problem = not_empty(Tally::default()).unwrap_err();
         assert_eq!(problem.to_string(), "nothing ran");
     }
 
     #[test]
-    fn failed_build_counts_as_a_failure() {
-        let counts = judged(false, Counts { passed: 3, failed: 0 }).unwrap();
-        assert_eq!(counts, Counts { passed: 3, failed: 1 });
-        let counts = judged(false, Counts { passed: 3, failed: 2 }).unwrap();
-        assert_eq!(counts, Counts { passed: 3, failed: 2 });
+    #[cfg(unix)]
+    fn output_of_a_failed_test_is_kept_for_the_end() {
+        let script = r"printf '\n---- a stdout ----\nleft: 1\n\nfailures:\n    a\n\ntest result: FAILED. 3 passed; 1 failed;\n'; exit 101";
+        let tally = judged("program", &duct::cmd!("sh", "-c", script)).unwrap();
+        assert_eq!(tally.failures(), ["a: left: 1"]);
     }
 }

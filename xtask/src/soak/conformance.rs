@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::chosen::chosen;
 use super::minutely::Minutely;
 use crate::artifacts::{self, Executable};
-use crate::counts::Counts;
+use crate::libtest;
 use crate::marks;
 use crate::problems::count;
 use crate::process;
@@ -184,24 +184,16 @@ fn run_block(
         return failed(None, format!("hung: killed after {} s", limit.as_secs()));
     };
     let printed = String::from_utf8_lossy(&output.stdout);
-    if let Some((test, message)) = first_failure(&printed) {
-        return failed(Some(test.to_owned()), message.to_owned());
+    if let Some((test, message)) = libtest::failures(&printed).first() {
+        return failed(Some((*test).to_owned()), (*message).to_owned());
     }
     if !output.status.success() {
         let (ending, line) = (process::ending(output.status), process::telling_line(&output.stderr));
         return failed(None, format!("the program ended with {ending}: {line}"));
     }
-    let Counts { passed, .. } = Counts::of_libtest(&printed);
+    let passed = libtest::counts(&printed).passed;
     ensure!(passed > 0, "{}: no check ran", program.package);
     Ok(Ok(passed))
-}
-
-/// The name and the output of the first test under `failures:`. A block is `---- NAME stdout ----` and the output.
-fn first_failure(printed: &str) -> Option<(&str, &str)> {
-    let (_, block) = printed.split_once("\n---- ")?;
-    let (test, output) = block.split_once(" stdout ----\n")?;
-    let end = ["\n---- ", "\nfailures:\n"].iter().filter_map(|end| output.find(end)).min();
-    Some((test, output[..end.unwrap_or(output.len())].trim()))
 }
 
 /// A progress bar on a terminal; elsewhere a line a minute.

@@ -1,0 +1,109 @@
+//! The output of a test program, as the standard harness prints it.
+
+use crate::counts::Counts;
+
+/// Adds up the lines `test result: ok. 3 passed; 0 failed; …`, one of each test program.
+pub fn counts(output: &str) -> Counts {
+    let mut counts = Counts::default();
+    for line in output.lines() {
+        if let Some(("", result)) = line.trim().split_once("test result: ") {
+            let list = result.split_once(". ").map_or("", |(_, list)| list);
+            counts += of_list(list);
+        }
+    }
+    counts
+}
+
+fn of_list(list: &str) -> Counts {
+    let mut counts = Counts::default();
+    for part in list.split(';') {
+        let Some((number, word)) = part.trim().split_once(' ') else {
+            continue;
+        };
+        let Ok(number) = number.parse::<u64>() else {
+            continue;
+        };
+        match word {
+            "passed" => counts.passed = number,
+            "failed" => counts.failed = number,
+            _ => {}
+        }
+    }
+    counts
+}
+
+/// Lists the name and the output of every failed test, from the blocks `---- NAME stdout ----`.
+pub fn failures(output: &str) -> Vec<(&str, &str)> {
+    let blocks = output.split("\n---- ").skip(1);
+    blocks
+        .filter_map(|block| block.split_once(" stdout ----\n"))
+        .map(|(test, said)| (test, own(said)))
+        .collect()
+}
+
+/// The list of names that follows the last block belongs to no test.
+fn own(said: &str) -> &str {
+    said.split_once("\nfailures:\n").map_or(said, |(own, _)| own).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_programs_add_up() {
+        let output = "\
+running 2 tests
+test a ... ok
+test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+test result: FAILED. 5 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s
+";
+        assert_eq!(counts(output), Counts { passed: 7, failed: 3 });
+    }
+
+    #[test]
+    fn output_without_a_result_counts_nothing() {
+        assert_eq!(counts("error: could not compile"), Counts::default());
+        assert!(failures("error: could not compile").is_empty());
+    }
+
+    #[test]
+    fn failures_of_all_programs_are_listed() {
+        let output = "\
+test a::b ... FAILED
+test c ... FAILED
+
+failures:
+
+---- a::b stdout ----
+
+thread 'a::b' panicked at x.rs:1:1:
+left: 1
+
+---- c stdout ----
+Error: no such thing
+
+
+failures:
+    a::b
+    c
+
+test result: FAILED. 0 passed; 2 failed; 0 ignored
+
+failures:
+
+---- d stdout ----
+of the next program
+
+failures:
+    d
+";
+        let expected = [
+            ("a::b", "thread 'a::b' panicked at x.rs:1:1:\nleft: 1"),
+            ("c", "Error: no such thing"),
+            ("d", "of the next program"),
+        ];
+        assert_eq!(failures(output), expected);
+    }
+}
