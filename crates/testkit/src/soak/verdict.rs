@@ -241,7 +241,9 @@ fn reported(_: &Choice, seen: &Seen) -> Outcome {
     let yielded = seen.taken.yielded.iter().filter_map(|result| result.as_ref().err());
     let collected = seen.taken.collected.iter().filter_map(|collected| collected.as_ref().err());
     let in_report = seen.taken.report.iter().flat_map(|report| &report.failures);
-    let kept = in_report.clone().count().max(seen.recorded.len());
+    // The first failure of a `collect` is one of the failures that the run has kept.
+    let recorded = seen.recorded.len() + collected.clone().count();
+    let kept = in_report.clone().count().max(recorded);
     let reported = yielded.chain(collected).chain(in_report).chain(&seen.recorded);
     let reported = reported.filter(|failure| is_of_an_item(failure));
     let mut reported: Vec<_> = reported.filter_map(Failure::index).collect();
