@@ -23,7 +23,7 @@ use self::minutely::Minutely;
 
 /// Run patterns with random settings for minutes, and see that nothing is lost.
 ///
-/// Sources, jobs, failures, takers, scopes and runtimes are chosen for each run by the seed and the run's number. After
+/// Sources, jobs, failures, receivers, scopes and runtimes are chosen for each run by the seed and the run's number. After
 /// each, items are counted one by one, and no job, task or item may be left; memory may not grow. A crate under
 /// crates/ takes part through its test target `soak`; they share the time. The first failure ends it, and tells the
 /// command that makes the same run again. The last line is plain: `N runs, M items, nothing lost`.

@@ -20,10 +20,14 @@ const WAIT: &str = "towpath.job.wait";
 /// | metric | kind | meaning |
 /// |---|---|---|
 /// | `towpath.jobs.in_flight` | gauge | jobs started and not ended |
-/// | `towpath.jobs.waiting` | gauge | items taken up by a worker and not started: items that wait in a slot, for a permit, a rate or a resource. Items that wait without a slot, for a key or a weight, are not counted |
+/// | `towpath.jobs.waiting` | gauge | items taken up by a worker and not started: items that wait in a slot, for a permit, a rate or a resource |
 /// | `towpath.jobs.completed` | counter | ended items by `outcome`: `succeeded`, `errored`, `timed_out`, `panicked`, `cancelled`, `given_back` |
 /// | `towpath.job.duration` | histogram, s | the time of a job; a job with retries is one job |
-/// | `towpath.job.wait` | histogram, s | the wait before the start of a job |
+/// | `towpath.job.wait` | histogram, s | the wait of an item in its slot, before the start of the job |
+///
+/// An item that waits without a slot, for a key or a weight, is in neither `waiting` nor `wait`: see
+/// [`RunObserver::started`]. [`Counts::waiting`](towpath_pattern::Counts::waiting) includes the item, and so a gauge of all waiting
+/// items reads the counts of [`Run::watch`](towpath_pattern::Run::watch).
 ///
 /// The handles of the metrics are created at the start of a run, with the recorder of the caller. Runs of stages with the same
 /// name share their metrics.

@@ -22,6 +22,7 @@ use crate::util::panic::{Payload, catch, message_of};
 /// - For an action with the input or the output: the job, or a wrapper of the job. An observer sees neither.
 /// - For the wait of an item without a slot, under a [limiter by item](crate::Limiter::PER_ITEM): the item is not taken up by a
 ///   worker yet. A limiter around the limiter measures the wait: see the example of [`Limiter`](crate::Limiter#examples).
+///   [`Counts::waiting`](crate::Counts::waiting) includes the item.
 /// - To stop a run or to change the result of a job: an observer has no influence on its run.
 ///
 /// # Contract

@@ -181,7 +181,8 @@ impl Counts {
     }
 
     /// Returns the number of taken items that are neither running nor counted in a group: the job has not started, or has
-    /// completed and is not yet counted. When the run is over, the number is zero.
+    /// completed and is not yet counted. An item that a limiter holds without a slot is taken, and so counts as waiting. When
+    /// the run is over, the number is zero.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.taken.saturating_sub(self.settled() + self.running)

@@ -9,11 +9,11 @@ mod course;
 mod flat;
 mod job;
 mod particular;
+mod receiver;
 mod resident;
 mod round;
 mod seen;
 mod source;
-mod taker;
 mod verdict;
 mod within;
 

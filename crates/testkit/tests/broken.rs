@@ -3,7 +3,7 @@
 //! A `Run` counts what it does by construction, so some breaks cannot be written against the public
 //! interface: nothing can be counted twice, an output cannot be yielded twice or under another item's
 //! index, a panic cannot get lost between the worker and the run, and jobs cannot be made to wait for a
-//! taker. Those laws are broken around it instead: in the job that is handed to it, in the source, the
+//! receiver. Those laws are broken around it instead: in the job that is handed to it, in the source, the
 //! settings, the scope, or with tasks of the pattern's own.
 
 mod broken {

@@ -50,7 +50,7 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
         ),
         ("pipeline-cap10" | "pipeline-cap1024" | "pipeline-limit16", _) => (
             "a poll for each item and stage, on one thread",
-            "each stage is bounded and counted by itself: its items are handed over in batches, no larger than its room",
+            "each stage is bounded and counted by itself: its items are handed over in batches, no larger than its free capacity",
         ),
         ("semaphore", _) => (
             "two compare-and-swaps an acquisition, each core on a cache line of its own",

@@ -2,7 +2,7 @@
 //!
 //! `programs` builds what is measured, `course` goes through the
 //! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `spread`, `floors`,
-//! `readme`, `page` and the JSON file show them. `growth` is about how our patterns grow. `threads` and `hot_paths`, which is
+//! `limits`, `readme`, `page` and the JSON file show them. `growth` is about how our patterns grow. `threads` and `hot_paths`, which is
 //! `--counts`, count and measure no time.
 
 mod course;

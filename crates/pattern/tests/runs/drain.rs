@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use towpath_pattern::{
@@ -317,6 +318,56 @@ async fn second_signal_at_the_begin_of_the_drain_is_not_lost() {
     let (drained, ()) = tokio::join!(drain, first);
     assert!(is_drain(drained.expect_err("forced").cause()));
     assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// An output whose drop is a signal.
+struct SignalsOnDrop(Arc<Notify>);
+
+impl Drop for SignalsOnDrop {
+    fn drop(&mut self) {
+        self.0.notify_waiters();
+    }
+}
+
+/// The begin of the drain discards an output, whose drop sends the second signal. The future of the first signal runs the
+/// jobs, and then completes: the output comes neither before the first signal nor after the begin of the drain.
+#[test]
+fn second_signal_at_the_begin_of_a_drain_of_a_run_is_not_lost() {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let entered = runtime.enter();
+    let signal = Arc::new(Notify::new());
+    let output = Arc::clone(&signal);
+    let job = move |item: u64| {
+        let output = Arc::clone(&output);
+        async move {
+            match item {
+                1 => Ok(SignalsOnDrop(output)),
+                _ => pending().await,
+            }
+        }
+    };
+    let run = run_in(&Scope::default(), [1, 2], Settings::new("signals", 2), job);
+    let mut calls = 0;
+    let next_signal = || {
+        calls += 1;
+        let is_first = calls == 1;
+        let (signal, runtime) = (&signal, &runtime);
+        async move {
+            if is_first {
+                runtime.block_on(settle());
+            } else {
+                signal.notified().await;
+            }
+        }
+    };
+    let started = Instant::now();
+    let mut drain = pin!(run.drain_on(next_signal, 60 * SECOND));
+    // Outside the runtime, where the future of the first signal may run the jobs.
+    assert!(drain.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let report = runtime.block_on(drain);
+    assert_eq!((report.last().succeeded, report.cancelled(), report.forced), (1, 1, true));
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    drop(entered);
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,6 +82,15 @@ fn starts(
     limit: usize,
     adds: impl Fn(u32) -> Option<(u64, u32)> + Send + Sync + 'static,
 ) -> (Frontier<Later>, Run<(u64, u32)>) {
+    starts_in(&Scope::default(), storage, limit, adds)
+}
+
+fn starts_in(
+    scope: &Scope,
+    storage: Later,
+    limit: usize,
+    adds: impl Fn(u32) -> Option<(u64, u32)> + Send + Sync + 'static,
+) -> (Frontier<Later>, Run<(u64, u32)>) {
     let (frontier, source) = Source::frontier(storage);
     let (handle, begin) = (frontier.clone(), frontier.storage().begin);
     let job = Arc::new(move |(due, item): (u64, u32)| {
@@ -96,7 +105,7 @@ fn starts(
         }
     });
     let limit = towpath_pattern::Limit::try_from(limit).expect("a limit");
-    (frontier, Run::spawn(Scope::default(), source, Settings::new("later", limit), job))
+    (frontier, Run::spawn(scope.clone(), source, Settings::new("later", limit), job))
 }
 
 /// No job runs between the items: the due times alone keep the run open.
@@ -131,22 +140,93 @@ async fn item_added_during_the_wait_starts_at_its_own_time() {
     assert_eq!(run.collect().await.expect("no failure"), [(7, 2), (60, 0)]);
 }
 
+/// The item is due in an hour, and stays in the storage.
 #[tokio::test(start_paused = true)]
 async fn end_of_a_run_does_not_wait_for_the_due_time() {
-    for drains in [true, false] {
-        let storage = Later::new([(60, 0)]);
-        let (_, run) = starts(storage.clone(), 1, |_| None);
+    for end in
+        ["drain", "stop taking", "cancel", "drop", "drain of the scope", "cancel of the scope", "deadline"]
+    {
+        let storage = Later::new([(3_600, 0)]);
+        let mut scope = Scope::default();
+        if end == "deadline" {
+            scope = scope.with_timeout(10 * SECOND);
+        }
+        let (frontier, run) = starts_in(&scope, storage.clone(), 1, |_| None);
+        let monitor = run.monitor();
         settle().await;
-        let report = if drains {
-            run.drain(10 * SECOND).await
-        } else {
-            run.cancel();
-            run.finish().await
-        };
-        assert!(!report.forced, "{report}");
-        assert_eq!(storage.begin.elapsed(), Duration::ZERO, "{drains}");
-        assert_eq!(storage.left(), [(60, 0)]);
+        match end {
+            "drain" => assert!(!run.drain(60 * SECOND).await.forced),
+            "stop taking" => {
+                run.stop_taking();
+                assert_eq!(run.collect().await.expect("no failure"), []);
+            }
+            "cancel" => {
+                run.cancel();
+                run.finish().await;
+            }
+            "drop" => drop(run),
+            "drain of the scope" => {
+                scope.drain(60 * SECOND).await.expect("no job has started");
+                assert_eq!(run.collect().await.expect("no failure"), []);
+            }
+            "cancel of the scope" => {
+                scope.cancel();
+                run.finish().await;
+            }
+            _ => assert!(run.collect().await.expect_err("the deadline").is_cancelled()),
+        }
+        scope.wait().await.expect("no failure is left");
+        let elapsed = if end == "deadline" { 10 * SECOND } else { Duration::ZERO };
+        assert_eq!(storage.begin.elapsed(), elapsed, "{end}");
+        assert_eq!((storage.left(), monitor.report().last().taken), (vec![(3_600, 0)], 0), "{end}");
+        frontier.add((0, 1)).await.expect_err("the source has ended");
     }
+}
+
+/// The frontier stands next to a run that has ended, or behind chunks.
+#[tokio::test(start_paused = true)]
+async fn end_of_a_source_around_a_frontier_does_not_wait() {
+    for merged in [true, false] {
+        let storage = Later::new([(3_600, 0)]);
+        let (_, source) = Source::frontier(storage.clone());
+        let scope = Scope::default();
+        let report = if merged {
+            let job = |item: (u64, u32)| async move { Ok(item) };
+            let upstream = crate::run_in(&scope, [(0, 1)], Settings::new("upstream", 1), job);
+            let source = Source::merge([source, Source::new(upstream)]);
+            let run = crate::run_in(&scope, source, Settings::new("merged", 1), job);
+            settle().await;
+            run.drain(60 * SECOND).await
+        } else {
+            let job = |chunk: Vec<(u64, u32)>| async move { Ok(chunk) };
+            let source = source.chunks(10, Duration::MAX);
+            let run = crate::run_in(&scope, source, Settings::new("chunks", 1), job);
+            settle().await;
+            run.drain(60 * SECOND).await
+        };
+        assert_eq!((report.last().succeeded, report.forced), (usize::from(merged), false), "{report}");
+        assert_eq!((storage.begin.elapsed(), storage.left()), (Duration::ZERO, vec![(3_600, 0)]), "{report}");
+    }
+}
+
+/// The job has started before the end of the taking, and adds an item during the drain.
+#[tokio::test(start_paused = true)]
+async fn item_added_during_a_drain_stays_in_the_storage() {
+    let storage = Later::new([(0, 0)]);
+    let (frontier, source) = Source::frontier(storage.clone());
+    let job = move |(_, item): (u64, u32)| {
+        let frontier = frontier.clone();
+        async move {
+            sleep(5 * SECOND).await;
+            frontier.add((3_600, item + 1)).await?;
+            Ok(item)
+        }
+    };
+    let run = crate::run_in(&Scope::default(), source, Settings::new("later", 1), job);
+    sleep(SECOND).await;
+    let report = run.drain(60 * SECOND).await;
+    assert_eq!((report.last().succeeded, report.failures.len()), (1, 0), "{report}");
+    assert_eq!((storage.begin.elapsed(), storage.left()), (5 * SECOND, vec![(3_600, 1)]));
 }
 
 /// The kept source waits for the same time in the next run.

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{coop, yield_now};
 use tokio::time::sleep;
 use towpath_pattern::{
-    Cause, Failure, Job, LimitedBy, Limiter, Limits, OnFailure, Report, Run, Scope, Settings, Source, anyhow,
+    Cause, Failure, Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow,
 };
 
 use super::{Bomb, settle};
@@ -783,9 +783,9 @@ impl Limiter<u32> for Fragile {
     }
 }
 
-/// The indices of the panics in a report, in order.
-fn panicked(report: &Report) -> Vec<Option<usize>> {
-    let panicked = report.failures.iter().filter(|failure| matches!(failure.cause(), Cause::Panicked(_)));
+/// The indices of the panics among the failures, in order.
+fn panicked(failures: &[Failure]) -> Vec<Option<usize>> {
+    let panicked = failures.iter().filter(|failure| matches!(failure.cause(), Cause::Panicked(_)));
     let mut indices: Vec<_> = panicked.map(Failure::index).collect();
     indices.sort_unstable();
     indices
@@ -803,16 +803,16 @@ async fn panic_of_a_dropped_wait_has_the_index_of_its_item() {
     let stopped = start();
     settle().await;
     stopped.cancel();
-    assert_eq!(panicked(&stopped.finish().await), all);
+    assert_eq!(panicked(&stopped.finish().await.failures), all);
     let drained = start();
     settle().await;
-    assert_eq!(panicked(&drained.drain(Duration::from_secs(1)).await), all);
+    assert_eq!(panicked(&drained.drain(Duration::from_secs(1)).await.failures), all);
 
     let job = |_: u32| pending::<anyhow::Result<()>>();
     let stopped = run(Source::new(0..4), Settings::new("fragile", 1).capacity(8), &Fragile, job);
     settle().await;
     stopped.cancel();
-    assert_eq!(panicked(&stopped.finish().await), all);
+    assert_eq!(panicked(&stopped.finish().await.failures), all);
 }
 
 /// A runtime that shuts down leaves no time for the end of the taking.
@@ -831,10 +831,7 @@ fn panic_of_a_lost_wait_has_the_index_of_its_item() {
     drop(runtime);
     drop(waiting);
     let failures = scope.take_failures();
-    let panicked = failures.iter().filter(|failure| matches!(failure.cause(), Cause::Panicked(_)));
-    let mut indices: Vec<_> = panicked.map(Failure::index).collect();
-    indices.sort_unstable();
-    assert_eq!(indices, (0..4).map(Some).collect::<Vec<_>>(), "{failures:?}");
+    assert_eq!(panicked(&failures), (0..4).map(Some).collect::<Vec<_>>(), "{failures:?}");
 }
 
 /// The drops of both futures of an item panic, in a chain and in a pair, as the run is cancelled.

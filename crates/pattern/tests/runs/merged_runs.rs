@@ -238,13 +238,15 @@ async fn kept_merge_of_a_run_and_a_source_yields_the_rest() {
     assert!(outputs.iter().copied().eq(0..500), "{outputs:?}");
 }
 
-/// The time of the chunk is never up, and the channel stays open.
-#[tokio::test(start_paused = true)]
-async fn unfinished_chunk_next_to_a_run_is_completed() {
+/// Merges the chunks of a channel with the chunks of a run, and ends the taking after three items of the channel. Returns the
+/// run at its end. The outputs have the three items.
+async fn stopped_within_a_chunk(
+    sender: &async_channel::Sender<u64>,
+    chunks: Source<Vec<u64>>,
+) -> Run<Vec<u64>> {
     let scope = Scope::default();
-    let (sender, channel) = Source::channel(10);
     let upstream = Source::new(stage(&scope, "a", Source::new(0_u64..)));
-    let sources = [channel.chunks(10, Duration::MAX), upstream.chunks(10, Duration::from_millis(5))];
+    let sources = [chunks, upstream.chunks(10, Duration::from_millis(5))];
     let job = |chunk: Vec<u64>| async move { Ok(chunk) };
     let mut run = run_in(&scope, Source::merge(sources), Settings::new("all", 2).ordered(), job);
     for item in 1_000..1_003 {
@@ -261,6 +263,14 @@ async fn unfinished_chunk_next_to_a_run_is_completed() {
     timeout(Duration::from_secs(60), rest).await.expect("the run ends");
     outputs.retain(|item| *item >= 1_000);
     assert_eq!(outputs, [1_000, 1_001, 1_002]);
+    run
+}
+
+/// The time of the chunk is never up, and the channel stays open.
+#[tokio::test(start_paused = true)]
+async fn unfinished_chunk_next_to_a_run_is_completed() {
+    let (sender, channel) = Source::channel(10);
+    let run = stopped_within_a_chunk(&sender, channel.chunks(10, Duration::MAX)).await;
     assert_eq!(run.report().last().never_started, 0);
 }
 
@@ -352,27 +362,9 @@ async fn stop_taking_of_merged_runs_loses_no_item() {
 /// The chunk counts as taken, so the chunk completes: the handle gets the items behind the chunk.
 #[tokio::test(start_paused = true)]
 async fn unfinished_chunk_of_a_kept_source_is_completed() {
-    let scope = Scope::default();
     let (sender, channel) = Source::channel(10);
     let (chunks, kept) = channel.chunks(10, Duration::MAX).kept();
-    let upstream = Source::new(stage(&scope, "a", Source::new(0_u64..)));
-    let sources = [chunks, upstream.chunks(10, Duration::from_millis(5))];
-    let job = |chunk: Vec<u64>| async move { Ok(chunk) };
-    let mut run = run_in(&scope, Source::merge(sources), Settings::new("all", 2).ordered(), job);
-    for item in 1_000..1_003 {
-        sender.try_send(item).expect("capacity");
-    }
-    let mut outputs = Vec::new();
-    sleep(Duration::from_millis(20)).await;
-    run.stop_taking();
-    let rest = async {
-        while let Some(output) = run.next().await {
-            outputs.extend(output.expect("no failure"));
-        }
-    };
-    timeout(Duration::from_secs(60), rest).await.expect("the run ends");
-    outputs.retain(|item| *item >= 1_000);
-    assert_eq!(outputs, [1_000, 1_001, 1_002]);
+    let _run = stopped_within_a_chunk(&sender, chunks).await;
     sender.try_send(1_003).expect("the handle has the receiver");
     drop(sender);
     let rest = kept.take().expect("the run is over").collect().await.expect("no failure");

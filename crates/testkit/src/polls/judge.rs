@@ -5,7 +5,7 @@ use std::time::Duration;
 use towpath_pattern::{Cancelled, Cause, Failure, OnFailure};
 
 use super::play::{Marks, Witness};
-use super::scene::{Scene, Stop, Taker};
+use super::scene::{Receiver, Scene, Stop};
 use crate::check::{Law, Violation};
 use crate::laws::{bounds, conservation, first_cause, order};
 use crate::probe::{End, Fate, SOURCE_FAILED};
@@ -99,10 +99,10 @@ fn first_cause(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outco
     let ended = played.ledger.seen().ended.clone();
     let is_stopped = witness.stopped.is_some() && scene.stop != Stop::Release;
     if scene.case.on_failure == OnFailure::Continue {
-        let all = !is_stopped && !source_failed && scene.taker == Taker::Next;
+        let all = !is_stopped && !source_failed && scene.receiver == Receiver::Next;
         return if all { first_cause::every_outcome(tested, &scene.plans, played) } else { Ok(()) };
     }
-    if scene.taker == Taker::Next {
+    if scene.receiver == Receiver::Next {
         first_cause::shape(tested, played)?;
     }
     let reported = reported(witness);

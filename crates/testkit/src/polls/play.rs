@@ -15,7 +15,7 @@ use tokio::sync::Barrier;
 use tokio::time::Instant;
 use towpath_pattern::{Failure, Pattern, Scope};
 
-use super::scene::{Pace, Place, Scene, Stop, Taker};
+use super::scene::{Pace, Place, Receiver, Scene, Stop};
 use super::taking::{Notes, Orders, take};
 use crate::game::{Played, drain_to_failure};
 use crate::probe::{Act, Ledger, Token};
@@ -208,7 +208,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
     let stage = run.report().stages[tested.job_stage()].stage.to_string();
     let orders = Arc::new(Orders::default());
     let notes = Arc::new(Mutex::new(Notes::default()));
-    let taking = take(run, scene.taker, Arc::clone(&orders), (Arc::clone(&ledger), Arc::clone(&notes)));
+    let taking = take(run, scene.receiver, Arc::clone(&orders), (Arc::clone(&ledger), Arc::clone(&notes)));
     let slot = Slot(Arc::new(Mutex::new(Some(Box::pin(taking)))));
     let at_hand = Arc::new(Stage { parent: parent.clone(), scope: scope.clone(), slot, orders });
 
@@ -234,7 +234,7 @@ pub(super) async fn play(tested: &dyn Testable, scene: &Scene, place: Place) -> 
             tokio::time::advance(PAST_THE_DEADLINE).await;
         }
     }
-    if stopped.is_some() && scene.taker == Taker::Nobody {
+    if stopped.is_some() && scene.receiver == Receiver::Nobody {
         at_hand.release();
     }
     let moved =
@@ -315,7 +315,7 @@ async fn step(
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         moments = now;
-        if scene.taker == Taker::Nobody && still == STILL {
+        if scene.receiver == Receiver::Nobody && still == STILL {
             at_hand.release();
             return Ok(true);
         }

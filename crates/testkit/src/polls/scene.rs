@@ -11,7 +11,7 @@ use crate::testable::Testable;
 
 /// The calls of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taker {
+pub(super) enum Receiver {
     /// Calls `next` until the end, then `finish`.
     Next,
     Collect,
@@ -63,12 +63,12 @@ pub(super) struct Scene {
     pub(super) form: Form,
     pub(super) fault: Option<SourceFault>,
     pub(super) plans: Vec<Plan>,
-    pub(super) taker: Taker,
+    pub(super) receiver: Receiver,
     pub(super) pace: Pace,
     pub(super) stop: Stop,
 }
 
-impl Taker {
+impl Receiver {
     const ALL: [Self; 5] = [Self::Next, Self::Collect, Self::Outcomes, Self::Finish, Self::Nobody];
 
     /// Returns whether the receiver still has the run at the stop.
@@ -178,27 +178,37 @@ impl Choice {
 
     /// Returns a scene without a stop, with any receiver.
     pub(super) fn unstopped(&mut self, on_failure: OnFailure) -> Scene {
-        let taker = self.of(&Taker::ALL);
-        self.scene(taker, Stop::Release, on_failure)
+        let receiver = self.of(&Receiver::ALL);
+        self.scene(receiver, Stop::Release, on_failure)
     }
 
     /// Returns a scene with the given receiver, stop and failure policy. All further settings are chosen.
-    pub(super) fn scene(&mut self, taker: Taker, stop: Stop, on_failure: OnFailure) -> Scene {
+    pub(super) fn scene(&mut self, receiver: Receiver, stop: Stop, on_failure: OnFailure) -> Scene {
         let (limit, capacity) = self.of(&CASES);
         let case = Case { on_failure, ..Case::new(limit).capacity(capacity) };
         let plans = self.of(&PLANS).to_vec();
-        Scene { case, form: self.of(&Form::ALL), fault: None, plans, taker, pace: self.of(&Pace::ALL), stop }
+        Scene {
+            case,
+            form: self.of(&Form::ALL),
+            fault: None,
+            plans,
+            receiver,
+            pace: self.of(&Pace::ALL),
+            stop,
+        }
     }
 }
 
 /// Returns `each` different scenes for every receiver, every possible stop and every failure policy.
 pub(super) fn scenes(choice: &mut Choice, stops: &[Stop], each: usize) -> Vec<Scene> {
     let mut scenes = Vec::new();
-    for (taker, stop) in Taker::ALL.iter().flat_map(|taker| stops.iter().map(move |stop| (*taker, *stop))) {
-        if taker.can(stop) {
+    for (receiver, stop) in
+        Receiver::ALL.iter().flat_map(|receiver| stops.iter().map(move |stop| (*receiver, *stop)))
+    {
+        if receiver.can(stop) {
             for on_failure in [OnFailure::Stop, OnFailure::Continue] {
                 if choice.is_next() {
-                    scenes.extend((0..each).map(|_| choice.scene(taker, stop, on_failure)));
+                    scenes.extend((0..each).map(|_| choice.scene(receiver, stop, on_failure)));
                 }
             }
         }
@@ -225,7 +235,7 @@ impl fmt::Display for Scene {
                 (Wait::Not | Wait::Ms(_), _) => write!(f, ", item {index}: {end:?}")?,
             }
         }
-        write!(f, ", receiver {:?} polled {:?}", self.taker, self.pace)
+        write!(f, ", receiver {:?} polled {:?}", self.receiver, self.pace)
     }
 }
 

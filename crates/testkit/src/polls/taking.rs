@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use towpath_pattern::{Failure, Report, Run, StageReport};
 
-use super::scene::Taker;
+use super::scene::Receiver;
 use crate::probe::{Ledger, Token};
 
 /// The observations of the receiver.
@@ -47,7 +47,7 @@ pub(super) struct Orders {
 /// Takes the outputs of the run.
 pub(super) async fn take(
     mut run: Run<Token>,
-    taker: Taker,
+    receiver: Receiver,
     orders: Arc<Orders>,
     (ledger, notes): (Arc<Ledger>, Arc<Mutex<Notes>>),
 ) {
@@ -58,11 +58,11 @@ pub(super) async fn take(
     };
     let note = || notes.lock().unwrap_or_else(PoisonError::into_inner);
     let index = |token: Token| token.index;
-    if taker != Taker::Next && taker != Taker::Nobody {
+    if receiver != Receiver::Next && receiver != Receiver::Nobody {
         ledger.ask_for_all();
     }
-    match taker {
-        Taker::Next => loop {
+    match receiver {
+        Receiver::Next => loop {
             let live = run.report().stages;
             note().live.push(live);
             ledger.ask();
@@ -72,7 +72,7 @@ pub(super) async fn take(
                 Some(None) => break,
             }
         },
-        Taker::Outcomes => {
+        Receiver::Outcomes => {
             let (outcomes, report) = run.outcomes().await;
             let left = ledger.seen().live;
             let mut notes = note();
@@ -80,7 +80,7 @@ pub(super) async fn take(
             (notes.left, notes.report) = (left, Some(report));
             return;
         }
-        Taker::Collect => {
+        Receiver::Collect => {
             let outputs = run.collect().await;
             let left = ledger.seen().live;
             let mut notes = note();
@@ -90,14 +90,14 @@ pub(super) async fn take(
                 Err(failure) => notes.yielded.push(Err(failure)),
             };
         }
-        Taker::Finish => {}
-        Taker::Nobody => {
+        Receiver::Finish => {}
+        Receiver::Nobody => {
             unless_released(&orders.release, std::future::pending::<()>()).await;
             cancel_if_ordered(&run);
             ledger.ask_for_all();
         }
     }
-    if taker == Taker::Next {
+    if receiver == Receiver::Next {
         let left = ledger.seen().live;
         let after = run.next().await.is_some();
         let mut notes = note();

@@ -38,7 +38,7 @@ pub(super) enum On {
 pub(super) struct Choice {
     pub(super) parts: Vec<Part>,
     pub(super) supplying: Supplying,
-    pub(super) taker: Taker,
+    pub(super) receiver: Receiver,
     pub(super) stop: Stop,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Part {
 
 /// The calls of the receiver.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Taker {
+pub(super) struct Receiver {
     pub(super) with: With,
     /// The receiver pauses before the first output of every group with this number of outputs.
     pub(super) pauses: Option<(usize, Pause)>,
@@ -161,7 +161,7 @@ impl Choice {
         let stop = stop(rng, items);
         // A source that is always ready fills a stage without a bound before the stop.
         let may_be_endless = is_sure(on, stop) && parts.iter().all(|part| part.case.bound() < ENDLESS_BOUND);
-        Self { parts, supplying: supplying(rng, items, may_be_endless), taker: taker(rng, items), stop }
+        Self { parts, supplying: supplying(rng, items, may_be_endless), receiver: receiver(rng, items), stop }
     }
 
     /// Returns whether a failure of an item may stop the run.
@@ -274,7 +274,7 @@ fn is_sure(on: On, stop: Stop) -> bool {
     }
 }
 
-fn taker(rng: &mut Rng, items: usize) -> Taker {
+fn receiver(rng: &mut Rng, items: usize) -> Receiver {
     let by_hand = rng.usize(..=items);
     let with = one_of(
         rng,
@@ -293,7 +293,7 @@ fn taker(rng: &mut Rng, items: usize) -> Taker {
         1 => Some((every, Pause::Ms(1))),
         _ => None,
     };
-    Taker { with, pauses, fickle: (rng.u32(..4) == 0).then(|| rng.usize(2..5)) }
+    Receiver { with, pauses, fickle: (rng.u32(..4) == 0).then(|| rng.usize(2..5)) }
 }
 
 impl fmt::Display for Round {
@@ -324,7 +324,7 @@ impl fmt::Display for On {
 
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { parts, supplying: Supplying { feeding, ends, items }, taker, stop, .. } = self;
+        let Self { parts, supplying: Supplying { feeding, ends, items }, receiver, stop, .. } = self;
         write!(f, "{items} items from {feeding:?} ending {ends:?} through ")?;
         for (position, Part { tested, case, mood }) in parts.iter().enumerate() {
             let then = if position == 0 { "" } else { ", then " };
@@ -332,11 +332,11 @@ impl fmt::Display for Choice {
             write!(f, "{then}{} (limit {limit}, capacity {capacity}, ", tested.name())?;
             write!(f, "{on_failure:?}, {:?}, {}‰ fail)", mood.waits, mood.fails)?;
         }
-        write!(f, ", taken with {:?}", taker.with)?;
-        if let Some((every, pause)) = taker.pauses {
+        write!(f, ", taken with {:?}", receiver.with)?;
+        if let Some((every, pause)) = receiver.pauses {
             write!(f, ", {pause:?} before one of {every}")?;
         }
-        if let Some(polls) = taker.fickle {
+        if let Some(polls) = receiver.fickle {
             write!(f, ", every first wait dropped at poll {polls}")?;
         }
         if *stop != Stop::Never {

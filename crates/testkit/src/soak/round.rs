@@ -9,9 +9,9 @@ use towpath_pattern::{Pattern, PatternExt, Scope, Source};
 
 use super::choice::{Choice, Round, ScopeStop, Stop};
 use super::job::Inner;
+use super::receiver;
 use super::seen::Seen;
 use super::source::Ends;
-use super::taker;
 use super::verdict;
 use super::within::within;
 use crate::probe::{Ledger, Token};
@@ -96,7 +96,7 @@ async fn play(choice: Choice, parent: Scope, outside: bool) -> Result<usize, Str
     let run = composed(parts.collect()).run_in(&scope, supplied.source);
     drop(inner);
 
-    let taken = taker::take(run, &choice, &ledgers).await?;
+    let taken = receiver::take(run, &choice, &ledgers).await?;
     let ended = within("the end of the run's scope", scope.wait()).await?;
     let recorded = ended.err().into_iter().chain(scope.take_failures()).collect();
     let outside = outside || choice.stop != Stop::Never;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use towpath_pattern::Failure;
 
-use super::taker::Taken;
+use super::receiver::Taken;
 use crate::probe::Ledger;
 
 /// The observations of a run.

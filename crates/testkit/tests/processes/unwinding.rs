@@ -46,11 +46,11 @@ fn receiver_that_panics_with_panicking_outputs_does_not_abort() {
                         while run.report().stages.last().is_some_and(|stage| stage.counts.succeeded < ITEMS) {
                             tokio::task::yield_now().await;
                         }
-                        panic!("the taker");
+                        panic!("the receiver");
                     });
                 }));
-                let panic = taking.expect_err("the taker panics");
-                assert_eq!(panic.downcast_ref(), Some(&"the taker"), "{name}");
+                let panic = taking.expect_err("the receiver panics");
+                assert_eq!(panic.downcast_ref(), Some(&"the receiver"), "{name}");
                 let told = runtime.block_on(scope.wait()).expect_err("the grenades exploded");
                 let is_grenade =
                     matches!(told.cause(), Cause::Panicked(panic) if panic.message().contains("grenade"));

@@ -47,7 +47,7 @@ async fn take_to_the_end(
     ledgers: &[Arc<Ledger>],
     taken: &mut Taken,
 ) -> Outcome {
-    let with = choice.taker.with;
+    let with = choice.receiver.with;
     let cancel_after = if let Stop::Cancel(outputs) = choice.stop { Some(outputs) } else { None };
     let by_hand = match with {
         With::Next | With::Indexed => usize::MAX,
@@ -61,7 +61,7 @@ async fn take_to_the_end(
         if cancel_after == Some(outputs) {
             hand.cancel();
         }
-        if let Some((every, pause)) = choice.taker.pauses
+        if let Some((every, pause)) = choice.receiver.pauses
             && outputs.is_multiple_of(every)
         {
             match pause {
@@ -73,7 +73,7 @@ async fn take_to_the_end(
             taken.live.extend(hand.report());
         }
         ledgers[0].ask();
-        match hand.next(choice.taker.fickle).await {
+        match hand.next(choice.receiver.fickle).await {
             Some(Ok((index, output))) => {
                 is_index_of(index, output.index)?;
                 taken.yielded.push(Ok(output.index));
