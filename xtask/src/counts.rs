@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::AddAssign;
 
-use crate::libtest;
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub passed: u64,
@@ -38,6 +36,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// The failures are already in `counts`.
+    pub fn new(counts: Counts, failures: Vec<String>) -> Self {
+        Self { counts, failures }
+    }
+
     pub fn pass(&mut self) {
         self.counts.passed += 1;
     }
@@ -47,17 +50,6 @@ impl Tally {
         println!("{failure}");
         self.counts.failed += 1;
         self.failures.push(failure);
-    }
-
-    /// Adds what test programs printed. An unsuccessful end without a failed test counts as one.
-    pub fn add_libtest(&mut self, command: &str, successful: bool, output: &str) {
-        let counts = libtest::counts(output);
-        let failures = libtest::failures(output);
-        self.counts += counts;
-        self.failures.extend(failures.into_iter().map(|(test, said)| format!("{test}: {said}")));
-        if !successful && counts.failed == 0 {
-            self.fail(format!("{command} failed, without a failed test"));
-        }
     }
 
     pub fn counts(&self) -> Counts {
@@ -76,12 +68,6 @@ impl AddAssign for Tally {
     }
 }
 
-impl From<Counts> for Tally {
-    fn from(counts: Counts) -> Self {
-        Self { counts, failures: Vec::new() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,24 +75,5 @@ mod tests {
     #[test]
     fn last_line_is_plain() {
         assert_eq!(Counts { passed: 41, failed: 0 }.to_string(), "41 passed, 0 failed");
-    }
-
-    #[test]
-    fn program_that_ends_badly_counts_as_a_failure() {
-        let output = "test result: ok. 3 passed; 0 failed;";
-        let mut tally = Tally::default();
-        tally.add_libtest("cargo test", false, output);
-        assert_eq!(tally.counts(), Counts { passed: 3, failed: 1 });
-        assert_eq!(tally.failures(), ["cargo test failed, without a failed test"]);
-    }
-
-    #[test]
-    fn failed_test_counts_once_and_keeps_its_output() {
-        let output =
-            "\n---- a stdout ----\nleft: 1\n\nfailures:\n    a\n\ntest result: FAILED. 3 passed; 1 failed;";
-        let mut tally = Tally::default();
-        tally.add_libtest("cargo test", false, output);
-        assert_eq!(tally.counts(), Counts { passed: 3, failed: 1 });
-        assert_eq!(tally.failures(), ["a: left: 1"]);
     }
 }

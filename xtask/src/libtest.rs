@@ -1,6 +1,17 @@
 //! The output of a test program, as the standard harness prints it.
 
-use crate::counts::Counts;
+use crate::counts::{Counts, Tally};
+
+/// Counts what the test programs of `command` printed. An unsuccessful end without a failed test is one failure.
+pub fn tally(command: &str, successful: bool, output: &str) -> Tally {
+    let counts = counts(output);
+    let failures = failures(output).into_iter().map(|(test, said)| format!("{test}: {said}")).collect();
+    let mut tally = Tally::new(counts, failures);
+    if !successful && counts.failed == 0 {
+        tally.fail(format!("{command} failed, without a failed test"));
+    }
+    tally
+}
 
 /// Adds up the lines `test result: ok. 3 passed; 0 failed; …`, one of each test program.
 pub fn counts(output: &str) -> Counts {
@@ -105,5 +116,21 @@ failures:
             ("d", "of the next program"),
         ];
         assert_eq!(failures(output), expected);
+    }
+
+    #[test]
+    fn program_that_ends_badly_counts_as_a_failure() {
+        let tally = tally("cargo test", false, "test result: ok. 3 passed; 0 failed;");
+        assert_eq!(tally.counts(), Counts { passed: 3, failed: 1 });
+        assert_eq!(tally.failures(), ["cargo test failed, without a failed test"]);
+    }
+
+    #[test]
+    fn failed_test_counts_once_and_keeps_its_output() {
+        let output =
+            "\n---- a stdout ----\nleft: 1\n\nfailures:\n    a\n\ntest result: FAILED. 3 passed; 1 failed;";
+        let tally = tally("cargo test", false, output);
+        assert_eq!(tally.counts(), Counts { passed: 3, failed: 1 });
+        assert_eq!(tally.failures(), ["a: left: 1"]);
     }
 }

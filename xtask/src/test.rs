@@ -8,6 +8,7 @@ use duct::Expression;
 use crate::artifacts;
 use crate::counts::Tally;
 use crate::faults;
+use crate::libtest;
 use crate::models;
 use crate::process::{self, seconds_since};
 use crate::workspace::{self, Workspace};
@@ -47,7 +48,7 @@ pub fn run(args: &Args) -> Result<bool> {
         ("orderings in release", Tester::orderings),
     ];
     if args.long {
-        steps.push(("faults", |_| Ok(faults::count(&faults::Args::default())?.into())));
+        steps.push(("faults", |_| Ok(Tally::new(faults::count(&faults::Args::default())?, Vec::new()))));
     }
     let mut total = Tally::default();
     for (name, step) in steps {
@@ -190,9 +191,7 @@ impl Tester {
 
 fn judged(name: &str, command: &Expression) -> Result<Tally> {
     let (successful, output) = process::shown(command)?;
-    let mut tally = Tally::default();
-    tally.add_libtest(name, successful, &output);
-    not_empty(tally)
+    not_empty(libtest::tally(name, successful, &output))
 }
 
 /// Refuses a step in which nothing ran.
