@@ -86,6 +86,7 @@ pub use panics::panic_of;
 /// The allocator of a [`Soak`]. The allocator counts the allocated bytes.
 pub use peak_alloc::PeakAlloc;
 pub use runtime::Runtime;
+pub use share::Share;
 #[cfg(feature = "soak")]
 pub use soak::Soak;
 pub use subject::{Boxed, Case, Subject};

@@ -12,7 +12,7 @@ use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, QueueSender, QueueTrySender};
 use towpath_resource::{ResourceGuard, WithResource, resource_fn};
 use towpath_semaphore::{Semaphore, WithPermit};
-use towpath_testkit::{Allowed, Case, Subject, while_holding};
+use towpath_testkit::{Allowed, Case, Share, Subject, while_holding};
 
 use crate::erased_job::{ErasedJob, keeping};
 use crate::features::Feature;
@@ -270,10 +270,13 @@ impl Subject for Composed {
         self.chains
     }
 
-    /// With `TOWPATH_LONG=1`, the patterns with limiters alone play the usual number of games.
-    fn is_one_of_many(&self) -> bool {
-        let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
-        !self.is_long || is_of_limiters || self.features().next().is_some()
+    /// With `TOWPATH_LONG=1`, a pattern with a single limiter or feature plays all settings.
+    fn share(&self) -> Share {
+        match (self.is_long, self.second) {
+            (false, _) => Share::Small,
+            (true, Some(_)) => Share::Large,
+            (true, None) => Share::All,
+        }
     }
 
     fn allowed(&self) -> Allowed {
