@@ -3,8 +3,7 @@
 use towpath_pattern::{Job, Order, Pattern, PatternExt, Source};
 
 use crate::allowed::Allowed;
-use crate::share::Share;
-use crate::subject::{Case, Subject};
+use crate::subject::{Case, Share, Subject};
 
 /// Two subjects as `first.then(next)`: either `first` or `next` has the job, and the remaining subject passes items on.
 ///

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::environment;
 use crate::game::{self, Game};
 use crate::runtime::{Outcome, Runtime, STEPPED};
-use crate::share::Share;
+use crate::subject::Share;
 use crate::testable::{Testable, Tested};
 
 /// The number of games of a generated check, and the number with `TOWPATH_LONG=1`.

@@ -86,10 +86,9 @@ pub use panics::panic_of;
 /// The allocator of a [`Soak`]. The allocator counts the allocated bytes.
 pub use peak_alloc::PeakAlloc;
 pub use runtime::Runtime;
-pub use share::Share;
 #[cfg(feature = "soak")]
 pub use soak::Soak;
-pub use subject::{Boxed, Case, Subject};
+pub use subject::{Boxed, Case, Share, Subject};
 pub use until_poll::until_poll;
 pub use while_holding::while_holding;
 

@@ -2,26 +2,8 @@
 //! settings.
 
 use crate::environment;
+use crate::subject::Share;
 use crate::testable::Testable;
-
-/// The part of the settings of a check that a subject plays.
-///
-/// # Examples
-///
-/// ```
-/// use towpath_testkit::Share;
-///
-/// assert!(Share::Small < Share::Large && Share::Large < Share::All);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Share {
-    /// For one of many subjects in a short run: a single setting of a group.
-    Small,
-    /// For one of many subjects in a long run: about a third of the settings of a group.
-    Large,
-    /// All settings.
-    All,
-}
 
 impl Share {
     /// Returns the number of settings to play of a group of settings.

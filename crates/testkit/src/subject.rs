@@ -3,7 +3,6 @@
 use towpath_pattern::{Job, Limit, OnFailure, Order, Pattern, PatternExt, Source};
 
 use crate::allowed::Allowed;
-use crate::share::Share;
 
 /// The settings of a pattern in a check.
 ///
@@ -57,6 +56,25 @@ impl Case {
     pub fn bound(&self) -> usize {
         self.limit.get().saturating_add(self.capacity)
     }
+}
+
+/// The part of the settings of a check that a subject plays.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_testkit::Share;
+///
+/// assert!(Share::Small < Share::Large && Share::Large < Share::All);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Share {
+    /// For one of many subjects in a short run: a single setting of a group.
+    Small,
+    /// For one of many subjects in a long run: about a third of the settings of a group.
+    Large,
+    /// All settings.
+    All,
 }
 
 /// A pattern made from any job.

@@ -9,8 +9,7 @@ use crate::allowed::Allowed;
 use crate::environment;
 use crate::probe::{Act, ChangesSource, Ledger, Token};
 use crate::runtime::Runtime;
-use crate::share::Share;
-use crate::subject::{Case, Subject};
+use crate::subject::{Case, Share, Subject};
 
 /// A subject with fixed types for items and jobs.
 pub(crate) trait Testable: ChangesSource + Send + Sync {

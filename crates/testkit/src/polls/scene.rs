@@ -5,8 +5,8 @@ use std::fmt;
 use towpath_pattern::OnFailure;
 
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
-use crate::share::{Share, Turns, number_of};
-use crate::subject::Case;
+use crate::share::{Turns, number_of};
+use crate::subject::{Case, Share};
 use crate::testable::Testable;
 
 /// The calls of the receiver.
