@@ -270,12 +270,14 @@ impl Subject for Composed {
         self.chains
     }
 
-    /// With `TOWPATH_LONG=1`, a pattern with a single limiter or feature plays all settings.
+    /// With `TOWPATH_LONG=1`, a pattern with a single limiter or feature plays all settings. The patterns with limiters in a further
+    /// place play fewer: their chains have four stages, and take ten minutes each.
     fn share(&self) -> Share {
+        let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
         match (self.is_long, self.second) {
             (false, _) => Share::Small,
-            (true, Some(_)) => Share::Large,
-            (true, None) => Share::All,
+            (true, None) if !is_of_limiters => Share::All,
+            (true, _) => Share::Large,
         }
     }
 
