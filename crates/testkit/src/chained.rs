@@ -3,7 +3,7 @@
 use towpath_pattern::{Job, Order, Pattern, PatternExt, Source};
 
 use crate::allowed::Allowed;
-use crate::subject::{Case, Subject};
+use crate::subject::{Case, Share, Subject};
 
 /// Two subjects as `first.then(next)`: either `first` or `next` has the job, and the remaining subject passes items on.
 ///
@@ -87,8 +87,8 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
         self.first.stages() + self.next.stages()
     }
 
-    fn is_one_of_many(&self) -> bool {
-        self.first.is_one_of_many() || self.next.is_one_of_many()
+    fn share(&self) -> Share {
+        self.first.share().min(self.next.share())
     }
 
     fn allowed(&self) -> Allowed {

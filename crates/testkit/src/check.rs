@@ -9,12 +9,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::environment;
 use crate::game::{self, Game};
 use crate::runtime::{Outcome, Runtime, STEPPED};
+use crate::subject::Share;
 use crate::testable::{Testable, Tested};
 
 /// The number of games of a generated check, and the number with `TOWPATH_LONG=1`.
 const GAMES: u32 = 16;
 const GAMES_LONG: u32 = 200;
-/// The number of games of a generated check for one of many subjects.
+/// The numbers of games of a generated check for one of many subjects, with a large and with a small share.
+const GAMES_SOME: u32 = 8;
 const GAMES_FEW: u32 = 4;
 
 /// The nine laws of a pattern.
@@ -266,10 +268,11 @@ impl Check {
 
 /// Returns the number of games of a generated check.
 fn games(tested: &dyn Testable) -> u32 {
-    match (tested.plays_many(), tested.is_one_of_many()) {
-        (true, _) => GAMES_LONG,
-        (false, true) => GAMES_FEW,
-        (false, false) => GAMES,
+    match tested.share() {
+        Share::All if tested.plays_many() => GAMES_LONG,
+        Share::All => GAMES,
+        Share::Large => GAMES_SOME,
+        Share::Small => GAMES_FEW,
     }
 }
 

@@ -88,7 +88,7 @@ pub use peak_alloc::PeakAlloc;
 pub use runtime::Runtime;
 #[cfg(feature = "soak")]
 pub use soak::Soak;
-pub use subject::{Boxed, Case, Subject};
+pub use subject::{Boxed, Case, Share, Subject};
 pub use until_poll::until_poll;
 pub use while_holding::while_holding;
 

@@ -58,6 +58,25 @@ impl Case {
     }
 }
 
+/// The part of the settings of a check that a subject plays.
+///
+/// # Examples
+///
+/// ```
+/// use towpath_testkit::Share;
+///
+/// assert!(Share::Small < Share::Large && Share::Large < Share::All);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Share {
+    /// For one of many subjects in a short run: a single setting of a group.
+    Small,
+    /// For one of many subjects in a long run: about a third of the settings of a group.
+    Large,
+    /// All settings.
+    All,
+}
+
 /// A pattern made from any job.
 ///
 /// Not for most patterns: [`conformance!`](crate::conformance) and [`subjects!`](crate::subjects) write the implementation.
@@ -68,7 +87,7 @@ impl Case {
 /// ```
 /// use towpath_fanout::Fanout;
 /// use towpath_pattern::{Job, Order, Pattern, PatternExt, Source};
-/// use towpath_testkit::{Allowed, Case, Subject};
+/// use towpath_testkit::{Allowed, Case, Share, Subject};
 ///
 /// #[derive(Clone)]
 /// struct Ordered;
@@ -99,7 +118,7 @@ impl Case {
 /// assert_eq!(Ordered.bound_of(0, Case::new(4).capacity(10)), 14);
 /// assert!(Ordered.chains_with_itself());
 /// assert_eq!(Ordered.allowed(), Allowed::ANY);
-/// assert!(!Ordered.is_one_of_many());
+/// assert_eq!(Ordered.share(), Share::All);
 /// let items: Vec<u32> = Ordered.source(Source::new(0..3)).collect().await?;
 /// assert_eq!(items, [0, 1, 2]);
 ///
@@ -140,10 +159,10 @@ pub trait Subject: Clone + Send + Sync + 'static {
         self.stages() <= 2
     }
 
-    /// Returns whether the subject is one of many generated subjects. The checks of such a subject play fewer games and fewer
-    /// scenes with fewer settings, different ones for every subject.
-    fn is_one_of_many(&self) -> bool {
-        false
+    /// Returns the share of the settings, games and scenes that the checks of the subject play. The default is all of them.
+    /// One of many generated subjects plays a smaller share, and different subjects play different shares.
+    fn share(&self) -> Share {
+        Share::All
     }
 
     /// Returns the jobs that the limiters of the subject allow. The default is [`Allowed::ANY`]: no limiter.
@@ -192,8 +211,8 @@ impl<S: Subject> Subject for Boxed<S> {
         self.0.bound_of(stage, case)
     }
 
-    fn is_one_of_many(&self) -> bool {
-        self.0.is_one_of_many()
+    fn share(&self) -> Share {
+        self.0.share()
     }
 
     fn allowed(&self) -> Allowed {

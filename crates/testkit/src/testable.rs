@@ -9,7 +9,7 @@ use crate::allowed::Allowed;
 use crate::environment;
 use crate::probe::{Act, ChangesSource, Ledger, Token};
 use crate::runtime::Runtime;
-use crate::subject::{Case, Subject};
+use crate::subject::{Case, Share, Subject};
 
 /// A subject with fixed types for items and jobs.
 pub(crate) trait Testable: ChangesSource + Send + Sync {
@@ -18,7 +18,7 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     fn stages(&self) -> usize;
     fn job_stage(&self) -> usize;
     fn bound_of(&self, stage: usize, case: Case) -> usize;
-    fn is_one_of_many(&self) -> bool;
+    fn share(&self) -> Share;
     fn allowed(&self) -> Allowed;
     fn pattern(&self, case: Case, job: Act) -> Box<dyn Pattern<Token, Out = Token>>;
 
@@ -79,7 +79,7 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
 
     /// Returns whether the checks play many more games, for rare faults. The subjects with limiters play the usual number of games.
     fn plays_many(&self) -> bool {
-        environment::is_long() && !self.is_limited() && !self.is_one_of_many()
+        environment::is_long() && !self.is_limited() && self.share() == Share::All
     }
 }
 
@@ -110,8 +110,8 @@ impl<S: Subject> Testable for S {
         Subject::bound_of(self, stage, case)
     }
 
-    fn is_one_of_many(&self) -> bool {
-        Subject::is_one_of_many(self)
+    fn share(&self) -> Share {
+        Subject::share(self)
     }
 
     fn allowed(&self) -> Allowed {
@@ -161,8 +161,8 @@ impl Testable for WithItself {
         self.subject.bound_of(stage % self.subject.stages(), case)
     }
 
-    fn is_one_of_many(&self) -> bool {
-        self.subject.is_one_of_many()
+    fn share(&self) -> Share {
+        self.subject.share()
     }
 
     fn allowed(&self) -> Allowed {

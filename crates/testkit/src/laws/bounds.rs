@@ -15,7 +15,7 @@ const CASES: [(usize, usize); 6] = [(1, 0), (1, 1), (2, 0), (4, 4), (1, 20), (20
 
 const ITEMS: usize = 200;
 
-/// The share of one of many subjects. The number of forms is no multiple.
+/// One of many subjects plays a share of every group of this number of settings.
 const SHARE: usize = 7;
 
 pub(crate) fn checks() -> Vec<Check> {

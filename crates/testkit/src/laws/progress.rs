@@ -17,7 +17,7 @@ const CASES: [(usize, usize); 5] = [(1, 0), (1, 1), (3, 0), (4, 4), (2, 40)];
 /// The number of items after the bound: enough for a run to go on.
 const FURTHER: usize = 50;
 
-/// The share of one of many subjects. The number of the inner settings is no multiple.
+/// One of many subjects plays a share of every group of this number of settings.
 const SHARE: usize = 3;
 
 pub(crate) fn checks() -> Vec<Check> {

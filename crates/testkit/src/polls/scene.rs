@@ -5,8 +5,8 @@ use std::fmt;
 use towpath_pattern::OnFailure;
 
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
-use crate::share::number_of;
-use crate::subject::Case;
+use crate::share::{Turns, number_of};
+use crate::subject::{Case, Share};
 use crate::testable::Testable;
 
 /// The calls of the receiver.
@@ -135,37 +135,35 @@ const PLANS: [[Plan; 6]; 4] = [
 /// Limits and capacities.
 const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
-/// A subject of several stages, or with limiters, plays a single scene out of this number of scenes, since the plays are long or
-/// the subjects are many. Different subjects play different scenes. With `TOWPATH_LONG=1`, a subject that is not one of many
-/// plays all scenes.
-const SHARES: u64 = 6;
+/// A subject of several stages, or with limiters, plays a single scene out of this number of scenes, since the plays are long.
+/// Different subjects play different scenes. With `TOWPATH_LONG=1`, a subject without limiters plays all scenes.
+const SHARES: usize = 6;
 
-/// The same for one of many subjects.
-const SHARES_OF_MANY: u64 = 12;
+/// The same for one of many subjects, with a large and with a small share.
+const SHARES_IF_LARGE: usize = 8;
+const SHARES_IF_SMALL: usize = 12;
 
 /// Chooses settings: the same in every run, and different for every subject.
 pub(super) struct Choice {
     random: u64,
-    share: u64,
-    shares: u64,
+    turns: Turns,
 }
 
 impl Choice {
     pub(super) fn for_subject(tested: &dyn Testable) -> Self {
-        let random = number_of(tested);
-        let shares = match (tested.plays_many(), tested.is_one_of_many()) {
-            (true, _) => 1,
-            (false, true) => SHARES_OF_MANY,
-            (false, false) if tested.stages() == 1 && !tested.is_limited() => 1,
-            (false, false) => SHARES,
+        let shares = match tested.share() {
+            Share::All if tested.plays_many() => 1,
+            Share::All if tested.stages() == 1 && !tested.is_limited() => 1,
+            Share::All => SHARES,
+            Share::Large => SHARES_IF_LARGE,
+            Share::Small => SHARES_IF_SMALL,
         };
-        Self { random, share: random % shares, shares }
+        Self { random: number_of(tested), turns: Turns::new(tested, 1, shares) }
     }
 
     /// Returns whether the next scene is in the share of the subject.
     pub(super) fn is_next(&mut self) -> bool {
-        self.share = (self.share + 1) % self.shares;
-        self.share == 0
+        self.turns.is_next()
     }
 
     fn of<T: Clone>(&mut self, all: &[T]) -> T {

@@ -12,7 +12,7 @@ use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{ProducerConsumer, QueueSender, QueueTrySender};
 use towpath_resource::{ResourceGuard, WithResource, resource_fn};
 use towpath_semaphore::{Semaphore, WithPermit};
-use towpath_testkit::{Allowed, Case, Subject, while_holding};
+use towpath_testkit::{Allowed, Case, Share, Subject, while_holding};
 
 use crate::erased_job::{ErasedJob, keeping};
 use crate::features::Feature;
@@ -270,10 +270,15 @@ impl Subject for Composed {
         self.chains
     }
 
-    /// With `TOWPATH_LONG=1`, the patterns with limiters alone play the usual number of games.
-    fn is_one_of_many(&self) -> bool {
+    /// With `TOWPATH_LONG=1`, a pattern with a single limiter or feature plays all settings. The patterns with limiters in a further
+    /// place play fewer: their chains have four stages, and take ten minutes each.
+    fn share(&self) -> Share {
         let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
-        !self.is_long || is_of_limiters || self.features().next().is_some()
+        match (self.is_long, self.second) {
+            (false, _) => Share::Small,
+            (true, None) if !is_of_limiters => Share::All,
+            (true, _) => Share::Large,
+        }
     }
 
     fn allowed(&self) -> Allowed {
