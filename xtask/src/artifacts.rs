@@ -20,6 +20,20 @@ pub struct Executable {
     pub path: PathBuf,
 }
 
+#[cfg(test)]
+impl Executable {
+    /// A shell script in `dir` that stands for a program.
+    ///
+    /// Another process writes it: a file that this process has open for writing is open in every child that another
+    /// thread starts meanwhile, until the child executes its program, and no open file can be executed ("text file busy").
+    pub fn script(dir: &std::path::Path, target: &str, script: &str) -> Self {
+        let path = dir.join(target);
+        let write = duct::cmd!("sh", "-c", r#"cat > "$0" && chmod +x "$0""#, &path);
+        write.stdin_bytes(format!("#!/bin/sh\n{script}\n")).run().unwrap();
+        Self { package: "towpath-x".to_owned(), dir: dir.to_owned(), target: target.to_owned(), path }
+    }
+}
+
 #[derive(Deserialize)]
 struct Message {
     reason: String,

@@ -240,16 +240,7 @@ mod tests {
 
     fn script(script: &str) -> Result<Said, Failed> {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("soak");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        #[cfg(unix)]
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let program = Executable {
-            package: "towpath-x".to_owned(),
-            dir: dir.path().to_owned(),
-            target: "soak".to_owned(),
-            path,
-        };
+        let program = Executable::script(dir.path(), "soak", script);
         let soaking = Soaking { folder: "x", program: &program, seed: 7, run: None, seconds: 1.0 };
         soaking.run(&Said::default()).unwrap()
     }

@@ -4,17 +4,8 @@ use super::*;
 
 /// A program that appends its repetitions, its seed and its filters to `log`.
 fn script(dir: &tempfile::TempDir, script: &str) -> Executable {
-    let path = dir.path().join("conformance");
     let log = "echo \"$TOWPATH_REPEAT times, seed $TOWPATH_SEED: $*\" >> log";
-    std::fs::write(&path, format!("#!/bin/sh\n{log}\n{script}\n")).unwrap();
-    #[cfg(unix)]
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    Executable {
-        package: "towpath-x".to_owned(),
-        dir: dir.path().to_owned(),
-        target: "conformance".to_owned(),
-        path,
-    }
+    Executable::script(dir.path(), "conformance", &format!("{log}\n{script}"))
 }
 
 const THREE: &str = "echo 'test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 80 filtered out'";
