@@ -35,8 +35,7 @@ pub(crate) fn checks() -> Vec<Check> {
     ]
 }
 
-/// Takes the outputs. Each output has a time limit of its own: under a rate, thousands of outputs wait for a real timer one after
-/// another.
+/// Takes the outputs, with a time limit for each: under a rate, thousands of outputs wait for real timers in a row.
 async fn rest(mut run: Run<Token>) -> Result<usize, String> {
     let mut outputs = 0;
     while let Some(output) =
