@@ -41,6 +41,13 @@ impl Tally {
         Self { counts, failures }
     }
 
+    /// A single failure, which is printed.
+    pub fn of_failure(failure: String) -> Self {
+        let mut tally = Self::default();
+        tally.fail(failure);
+        tally
+    }
+
     pub fn pass(&mut self) {
         self.counts.passed += 1;
     }

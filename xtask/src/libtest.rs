@@ -2,7 +2,7 @@
 
 use crate::counts::{Counts, Tally};
 
-/// Counts what the test programs of `command` printed. An unsuccessful end without a failed test is one failure.
+/// Counts the results that the test programs of `command` printed. An unsuccessful end without a failed test is one failure.
 pub fn tally(command: &str, successful: bool, output: &str) -> Tally {
     let counts = counts(output);
     let failures = failures(output).into_iter().map(|(test, said)| format!("{test}: {said}")).collect();

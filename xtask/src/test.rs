@@ -54,7 +54,8 @@ pub fn run(args: &Args) -> Result<bool> {
     for (name, step) in steps {
         println!("==> {name}");
         let start = Instant::now();
-        let tally = step(&tester).unwrap_or_else(|problem| failed(format!("{name}: {problem:#}")));
+        let tally = step(&tester).and_then(not_empty);
+        let tally = tally.unwrap_or_else(|problem| Tally::of_failure(format!("{name}: {problem:#}")));
         println!("<== {name}: {}, {}\n", tally.counts(), seconds_since(start));
         total += tally;
     }
@@ -116,7 +117,7 @@ impl Tester {
 
         // Not `--all-targets`: that would also start the benchmarks.
         let all = self.of_tested("test --no-fail-fast --lib --bins --tests --examples");
-        self.judged(&all)
+        self.tally_of(&all)
     }
 
     /// The command for all packages but those that have commands of their own: the models, and the programs of the
@@ -131,12 +132,12 @@ impl Tester {
     }
 
     fn models(&self) -> Result<Tally> {
-        not_empty(models::run_all(&self.workspace, self.long)?.0)
+        Ok(models::run_all(&self.workspace, self.long)?.0)
     }
 
     fn doc_tests(&self) -> Result<Tally> {
         let all = self.of_tested("test --no-fail-fast --doc");
-        self.judged(&all)
+        self.tally_of(&all)
     }
 
     fn examples(&self) -> Result<Tally> {
@@ -162,7 +163,7 @@ impl Tester {
                 tally.pass();
             }
         }
-        not_empty(tally)
+        Ok(tally)
     }
 
     fn orderings(&self) -> Result<Tally> {
@@ -171,13 +172,14 @@ impl Tester {
             let name = format!("{} --test conformance -- {ORDERINGS}", harness.package);
             println!("--> {name}");
             let command = self.passing_on(duct::cmd!(harness.path, ORDERINGS).dir(harness.dir));
-            total += judged(&name, &command).unwrap_or_else(|problem| failed(format!("{name}: {problem}")));
+            let tally = tally_of(&name, &command).and_then(not_empty);
+            total += tally.unwrap_or_else(|problem| Tally::of_failure(format!("{name}: {problem:#}")));
         }
         Ok(total)
     }
 
-    fn judged(&self, line: &str) -> Result<Tally> {
-        judged(&format!("cargo {line}"), &self.cargo(line))
+    fn tally_of(&self, line: &str) -> Result<Tally> {
+        tally_of(&format!("cargo {line}"), &self.cargo(line))
     }
 
     fn cargo(&self, line: &str) -> Expression {
@@ -189,21 +191,16 @@ impl Tester {
     }
 }
 
-fn judged(name: &str, command: &Expression) -> Result<Tally> {
+/// Runs test programs, and counts their results.
+fn tally_of(name: &str, command: &Expression) -> Result<Tally> {
     let (successful, output) = process::shown(command)?;
-    not_empty(libtest::tally(name, successful, &output))
+    Ok(libtest::tally(name, successful, &output))
 }
 
 /// Refuses a step in which nothing ran.
 fn not_empty(tally: Tally) -> Result<Tally> {
     ensure!(tally.counts().total() > 0, "nothing ran");
     Ok(tally)
-}
-
-fn failed(failure: String) -> Tally {
-    let mut tally = Tally::default();
-    tally.fail(failure);
-    tally
 }
 
 #[cfg(test)]
@@ -220,7 +217,7 @@ mod tests {
     #[cfg(unix)]
     fn output_of_a_failed_test_is_kept_for_the_end() {
         let script = r"printf '\n---- a stdout ----\nleft: 1\n\nfailures:\n    a\n\ntest result: FAILED. 3 passed; 1 failed;\n'; exit 101";
-        let tally = judged("program", &duct::cmd!("sh", "-c", script)).unwrap();
+        let tally = tally_of("program", &duct::cmd!("sh", "-c", script)).unwrap();
         assert_eq!(tally.failures(), ["a: left: 1"]);
     }
 }

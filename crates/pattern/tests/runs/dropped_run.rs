@@ -29,8 +29,8 @@ async fn waits_gives_fails(item: u32) -> anyhow::Result<Bomb> {
     }
 }
 
-/// What the scope hears of a run that is dropped.
-async fn heard_of<Out: Send + 'static>(run: Run<Out>, scope: Scope) -> String {
+/// Drops the run, and returns the failure that the scope reports.
+async fn reported_after_drop<Out: Send + 'static>(run: Run<Out>, scope: Scope) -> String {
     drop(run);
     format!("{:#}", scope.wait().await.expect_err("a job failed"))
 }
@@ -44,21 +44,25 @@ async fn error_is_recorded_before_the_panic_of_an_output() {
     };
     let run = run_in(&scope, 0..2, roomy(1, Order::AsCompleted), job);
     settle().await;
-    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped` failed: the error");
+    assert_eq!(reported_after_drop(run, scope).await, "item 0 at stage `dropped` failed: the error");
 }
 
 #[tokio::test]
-async fn nor_does_it_hear_an_output_first_where_jobs_are_left() {
+async fn error_precedes_an_output_next_to_waiting_jobs() {
     for order in [Order::AsCompleted, Order::Ordered] {
         let scope = Scope::new("around");
         let run = run_in(&scope, 0..3, roomy(2, order), waits_gives_fails);
         settle().await;
-        assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped` failed: the error", "{order:?}");
+        assert_eq!(
+            reported_after_drop(run, scope).await,
+            "item 2 at stage `dropped` failed: the error",
+            "{order:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn nor_where_the_taker_holds_both_already() {
+async fn error_precedes_an_output_if_the_run_holds_both() {
     let scope = Scope::new("around");
     let job = |item: u32| async move {
         match item {
@@ -71,11 +75,11 @@ async fn nor_where_the_taker_holds_both_already() {
     let mut run = run_in(&scope, 0..4, roomy(2, Order::AsCompleted), job);
     settle().await;
     assert!(run.next().await.is_some());
-    assert_eq!(heard_of(run, scope).await, "item 2 at stage `dropped` failed: the error");
+    assert_eq!(reported_after_drop(run, scope).await, "item 2 at stage `dropped` failed: the error");
 }
 
 #[tokio::test]
-async fn nor_does_it_hear_first_what_the_job_left_behind() {
+async fn error_precedes_the_panic_of_the_dropped_job() {
     for (takes_one, is_over) in [(false, true), (false, false), (true, false)] {
         let scope = Scope::new("around");
         let job = |item: u32| -> Pin<Box<dyn Future<Output = anyhow::Result<u32>> + Send>> {
@@ -91,8 +95,8 @@ async fn nor_does_it_hear_first_what_the_job_left_behind() {
         if takes_one {
             assert!(run.next().await.is_some());
         }
-        let heard = heard_of(run, scope).await;
-        assert_eq!(heard, "item 1 at stage `dropped` failed: the error", "{takes_one} {is_over}");
+        let reported = reported_after_drop(run, scope).await;
+        assert_eq!(reported, "item 1 at stage `dropped` failed: the error", "{takes_one} {is_over}");
     }
 }
 
@@ -110,11 +114,11 @@ impl Work<u32, u32> for ClosesBadly {
 }
 
 #[tokio::test]
-async fn nor_how_its_work_closed() {
+async fn error_precedes_the_failure_of_the_shutdown() {
     let scope = Scope::new("around");
     let run = Run::spawn(scope.clone(), Source::new(vec![0]), roomy(1, Order::AsCompleted), ClosesBadly);
     settle().await;
-    assert_eq!(heard_of(run, scope).await, "item 0 at stage `dropped` failed: the error");
+    assert_eq!(reported_after_drop(run, scope).await, "item 0 at stage `dropped` failed: the error");
 }
 
 #[tokio::test]
@@ -124,11 +128,11 @@ async fn panic_of_an_output_held_by_the_run_is_recorded() {
     let mut run = run_in(&scope, 0..2, roomy(2, Order::AsCompleted), job);
     settle().await;
     assert!(run.next().await.is_some());
-    assert_eq!(heard_of(run, scope).await, "stage `dropped` panicked: of the output");
+    assert_eq!(reported_after_drop(run, scope).await, "stage `dropped` panicked: of the output");
 }
 
 #[test]
-fn nor_an_output_before_what_a_collect_had_met() {
+fn error_of_a_dropped_collect_precedes_an_output() {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     for round in 0..1_000 {
         let scope = Scope::new("around");
@@ -139,7 +143,7 @@ fn nor_an_output_before_what_a_collect_had_met() {
                 _ => pending().await,
             }
         };
-        let heard = runtime.block_on(async {
+        let reported = runtime.block_on(async {
             let run = run_in(&scope, 0..3, roomy(1, Order::AsCompleted), job);
             while run.report().stages[0].counts.errored == 0 {
                 yield_now().await;
@@ -150,7 +154,7 @@ fn nor_an_output_before_what_a_collect_had_met() {
             }
             scope.wait().await.expect_err("a job failed")
         });
-        assert_eq!(format!("{heard:#}"), "item 0 at stage `dropped` failed: the error", "round {round}");
+        assert_eq!(format!("{reported:#}"), "item 0 at stage `dropped` failed: the error", "round {round}");
     }
 }
 

@@ -292,7 +292,7 @@ impl Job<u32> for KeepsItsScope {
     }
 }
 
-/// A task of a job that waits until its output is taken; the taker takes it.
+/// A task of a job waits until the output is taken, and the receiver takes the output.
 #[tokio::test(start_paused = true)]
 async fn task_that_waits_for_its_output_to_be_taken_ends() {
     let job = scoped(async |scope: &Scope, _: u32| {

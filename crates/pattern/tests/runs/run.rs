@@ -1,4 +1,4 @@
-//! What a run gives to its taker: which failure, until when, and with which index.
+//! The results of a run for its receiver: the failure, the end, and the index of an output.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ async fn run_is_terminated_after_its_last_output() {
     let mut run = going_on(&scope, 2, |item: u32| async move { Ok(item) });
     assert!(!run.is_terminated());
     assert!(run.next().await.is_some());
-    // What was taken for the taker already is not yielded yet.
+    // The outputs in the buffer of the receiver are not yielded yet.
     while run.report().stages[0].counts.running > 0 {
         yield_now().await;
     }

@@ -49,18 +49,18 @@ fn run_whose_workers_vanish_first_does_not_end_as_complete() {
         yield_now().await;
         Ok(item)
     };
-    assert_eq!(silent(2_000, job), 0, "so many of 8,000 runs ended well with too few outputs");
+    assert_eq!(silent(2_000, job), 0, "the number of 8,000 runs that ended well with too few outputs");
 }
 
 #[test]
-fn nor_does_one_whose_source_has_ended() {
+fn run_at_the_end_of_its_source_does_not_end_as_complete() {
     let job = |item: usize| async move {
         for _ in 0..1_000 {
             yield_now().await;
         }
         Ok(item)
     };
-    assert_eq!(silent(2, job), 0, "so many of 8,000 runs ended well with too few outputs");
+    assert_eq!(silent(2, job), 0, "the number of 8,000 runs that ended well with too few outputs");
 }
 
 /// Captured by a work; tells whether the scope was closed before it was gone, and panics.

@@ -271,7 +271,7 @@ impl Subject for Composed {
     }
 
     /// With `TOWPATH_LONG=1`, a pattern with a single limiter or feature plays all settings. The patterns with limiters in a further
-    /// place play fewer: their chains have four stages, and take ten minutes each.
+    /// place play fewer, since their chains have four stages.
     fn share(&self) -> Share {
         let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
         match (self.is_long, self.second) {

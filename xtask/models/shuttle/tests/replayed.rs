@@ -12,14 +12,14 @@ use towpath_models_shuttle::explore::{again, explore, replay};
 #[derive(Default)]
 struct Broken {
     item: Mutex<Option<u32>>,
-    taker: Mutex<Option<Waker>>,
+    receiver: Mutex<Option<Waker>>,
 }
 
 impl Broken {
     fn give(&self, item: u32) {
         *self.item.lock().unwrap() = Some(item);
-        if let Some(taker) = self.taker.lock().unwrap().take() {
-            taker.wake();
+        if let Some(receiver) = self.receiver.lock().unwrap().take() {
+            receiver.wake();
         }
     }
 
@@ -28,7 +28,7 @@ impl Broken {
             if let Some(item) = self.item.lock().unwrap().take() {
                 return Poll::Ready(item);
             }
-            *self.taker.lock().unwrap() = Some(cx.waker().clone());
+            *self.receiver.lock().unwrap() = Some(cx.waker().clone());
             Poll::Pending
         })
         .await

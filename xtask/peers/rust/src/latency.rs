@@ -50,7 +50,7 @@ pub async fn mpsc(items: u32, arrivals: Arrivals) -> Outcome {
         }
     });
 
-    let taker = tokio::spawn(async move {
+    let receiver = tokio::spawn(async move {
         let (mut sum, mut times) = (0, Times::new());
         while let Some(item) = outputs.recv().await {
             times.record(arrivals.due(first, item).elapsed());
@@ -58,14 +58,14 @@ pub async fn mpsc(items: u32, arrivals: Arrivals) -> Outcome {
         }
         Outcome::of_times(sum, &times)
     });
-    taker.await.unwrap()
+    receiver.await.unwrap()
 }
 
 /// The same workers; each output sends the next item, so that this number of items is in flight.
 #[tokio::main]
 pub async fn in_flight(items: u32, in_flight: usize) -> Outcome {
     let (jobs, mut outputs) = workers();
-    let taker = tokio::spawn(async move {
+    let receiver = tokio::spawn(async move {
         let (mut sum, mut times) = (0, Times::new());
         let mut unsent = 0..u64::from(items);
         for item in unsent.by_ref().take(in_flight) {
@@ -81,7 +81,7 @@ pub async fn in_flight(items: u32, in_flight: usize) -> Outcome {
         }
         Outcome::of_times(sum, &times)
     });
-    taker.await.unwrap()
+    receiver.await.unwrap()
 }
 
 /// The channel to the workers, and the channel from them.
