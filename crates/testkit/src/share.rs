@@ -1,6 +1,8 @@
 //! The share of the settings that a subject plays. Different subjects play different shares, and all subjects together play all
 //! settings.
 
+use fastrand::Rng;
+
 use crate::environment;
 use crate::subject::Share;
 use crate::testable::Testable;
@@ -29,25 +31,29 @@ impl Share {
 /// depends on the subject and on the group. A fixed step would have the same inner setting in every group, if the step and the
 /// number of inner settings had a common divisor.
 pub(crate) struct Turns {
-    number: u64,
+    random: Rng,
     group: usize,
     chosen: usize,
+    /// The place of the next setting in its group.
     place: usize,
+    /// The place of the first chosen setting of the group.
+    first: usize,
 }
 
 impl Turns {
     /// Creates the choice of a subject: `chosen` settings of every `group` settings.
     pub(crate) fn new(tested: &dyn Testable, chosen: usize, group: usize) -> Self {
-        Self { number: number_of(tested), group, chosen, place: 0 }
+        Self { random: Rng::with_seed(number_of(tested)), group, chosen, place: 0, first: 0 }
     }
 
     /// Returns whether the next setting is chosen.
     pub(crate) fn is_next(&mut self) -> bool {
-        let (block, place) = (self.place / self.group, self.place % self.group);
-        self.place += 1;
-        let first = mixed(self.number.wrapping_add((block as u64) << 32)) % self.group as u64;
-        let behind = (place as u64 + self.group as u64 - first) % self.group as u64;
-        behind < self.chosen as u64
+        if self.place == 0 {
+            self.first = self.random.usize(..self.group);
+        }
+        let behind = (self.place + self.group - self.first) % self.group;
+        self.place = (self.place + 1) % self.group;
+        behind < self.chosen
     }
 }
 
@@ -55,14 +61,6 @@ impl Turns {
 pub(crate) fn number_of(tested: &dyn Testable) -> u64 {
     let seed = environment::seed() % 1_000_003 + 7;
     tested.name().bytes().fold(seed, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte))
-}
-
-/// The step of `SplitMix64`.
-fn mixed(number: u64) -> u64 {
-    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 /// Returns the settings in the share of the subject, with groups of the given number of settings.

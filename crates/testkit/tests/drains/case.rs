@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 use towpath_fanout::{Fanout, Limit, OnFailure, Pattern, PatternExt, Scope, Source, anyhow};
@@ -63,55 +64,32 @@ pub struct Case {
     longest: u64,
 }
 
-/// A small generator of random numbers (`SplitMix64`).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn size(&mut self, from: usize, to: usize) -> usize {
-        from + usize::try_from(self.below((to - from + 1) as u64)).expect("small")
-    }
-
-    fn of<T: Copy, const N: usize>(&mut self, values: [T; N]) -> T {
-        values[self.size(0, N - 1)]
-    }
+fn one_of<T: Copy, const N: usize>(random: &mut Rng, values: [T; N]) -> T {
+    values[random.usize(..N)]
 }
 
 impl Case {
     pub fn new(subject: Subject, seed: u64, on_threads: bool) -> Self {
-        let mut random = Random(seed ^ (subject as u64) << 32);
-        let tolerated = random.size(0, 3);
+        let mut random = Rng::with_seed(seed ^ (subject as u64) << 32);
+        let tolerated = random.usize(..=3);
         Self {
             subject,
             seed,
             on_threads,
-            limits: [random.size(1, 6), random.size(1, 6)],
-            capacity: random.size(0, 12),
-            ordered: random.below(2) == 0,
-            on_failure: random.of([
-                OnFailure::Continue,
-                OnFailure::Continue,
-                OnFailure::Stop,
-                OnFailure::Tolerate(tolerated),
-            ]),
-            input: random.of([Input::Endless, Input::Endless, Input::Channel, Input::Waits]),
-            outputs_before: random.size(0, 40),
-            pause: random.below(20),
-            budget: Duration::from_millis(random.below(60)),
-            end: random.of([End::Run, End::Run, End::Outputs, End::Scope, End::Signal]),
-            fails: random.of([10, 50, u64::MAX]),
-            longest: random.of([1, 4, 30]),
+            limits: [random.usize(1..=6), random.usize(1..=6)],
+            capacity: random.usize(..=12),
+            ordered: random.bool(),
+            on_failure: one_of(
+                &mut random,
+                [OnFailure::Continue, OnFailure::Continue, OnFailure::Stop, OnFailure::Tolerate(tolerated)],
+            ),
+            input: one_of(&mut random, [Input::Endless, Input::Endless, Input::Channel, Input::Waits]),
+            outputs_before: random.usize(..=40),
+            pause: random.u64(..20),
+            budget: Duration::from_millis(random.u64(..60)),
+            end: one_of(&mut random, [End::Run, End::Run, End::Outputs, End::Scope, End::Signal]),
+            fails: one_of(&mut random, [10, 50, u64::MAX]),
+            longest: one_of(&mut random, [1, 4, 30]),
         }
     }
 
@@ -252,10 +230,10 @@ impl Case {
 
     async fn job(self, ledger: Arc<Ledger>, item: u64, stage: u64) -> anyhow::Result<u64> {
         let _alive = ledger.alive();
-        let mut random = Random(self.seed ^ item << 8 ^ stage);
-        self.wait(random.next()).await;
-        if random.next() % self.fails == 1 {
-            assert!(random.below(4) > 0, "on purpose");
+        let mut random = Rng::with_seed(self.seed ^ item << 8 ^ stage);
+        self.wait(random.u64(..)).await;
+        if random.u64(..self.fails) == 0 {
+            assert!(random.u32(..4) > 0, "on purpose");
             anyhow::bail!("on purpose");
         }
         Ok(item)

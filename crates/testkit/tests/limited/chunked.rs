@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
@@ -52,30 +53,23 @@ struct Settings {
     within: Duration,
     /// The number of outputs before the stop.
     outputs: u64,
-    random: u64,
+    /// The seed of the jobs.
+    seed: u64,
 }
 
 impl Settings {
     fn new(stop: Stop, seed: u64) -> Self {
-        let of = |place: u32, end: u64| (mixed(seed) >> (8 * place)) % end;
-        let number = |place, end| usize::try_from(of(place, end)).expect("small");
-        let case = Case::new(1 + number(0, 3)).capacity(number(1, 4));
+        let mut random = Rng::with_seed(seed);
+        let case = Case::new(random.usize(1..=3)).capacity(random.usize(..4));
         Self {
             stop,
-            case: if of(2, 2) == 0 { case } else { case.going_on() },
-            size: 2 + number(3, 3),
-            within: if of(4, 2) == 0 { Duration::MAX } else { Duration::from_millis(2) },
-            outputs: of(5, 6),
-            random: mixed(seed + 1),
+            case: if random.bool() { case } else { case.going_on() },
+            size: random.usize(2..=4),
+            within: if random.bool() { Duration::MAX } else { Duration::from_millis(2) },
+            outputs: random.u64(..6),
+            seed: random.u64(..),
         }
     }
-}
-
-/// The step of `SplitMix64`.
-fn mixed(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed ^ (mixed >> 27)
 }
 
 /// Records every started chunk.
@@ -89,23 +83,23 @@ impl Job<Vec<u64>> for Chunks {
     type Out = usize;
 
     async fn call(&self, chunk: Vec<u64>) -> anyhow::Result<usize> {
-        let random = mixed(self.settings.random ^ chunk[0]);
+        let mut random = Rng::with_seed(self.settings.seed ^ chunk[0]);
         let items = chunk.len();
         self.started.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
-        for _ in 0..random % 4 {
+        for _ in 0..random.u32(..4) {
             yield_now().await;
         }
-        if random.is_multiple_of(3) {
+        if random.u32(..3) == 0 {
             sleep(Duration::from_millis(1)).await;
         }
-        anyhow::ensure!(!random.is_multiple_of(11), "on purpose");
+        anyhow::ensure!(random.u32(..11) > 0, "on purpose");
         Ok(items)
     }
 }
 
 /// Returns the observations against the conservation of the items.
 pub fn lost(subject: &Composed) -> Vec<String> {
-    let seed = subject.name().bytes().fold(0, |sum, byte| mixed(sum ^ u64::from(byte)));
+    let seed = subject.name().bytes().fold(0, |sum, byte| Rng::with_seed(sum ^ u64::from(byte)).u64(..));
     let runs = STOPS.into_iter().flat_map(|stop| (0..RUNS).map(move |run| (stop, run)));
     let lost = runs.filter_map(|(stop, run)| {
         let settings = Settings::new(stop, seed.wrapping_add(run));
