@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use towpath_pattern::Scope;
 
-use crate::shard::{NextStep, PlaceIndex, Removed, Shard};
+use crate::shard::{PlaceIndex, Shard};
 
 /// Holds a resource for a job. The drop of the guard checks the resource in, at the end of the job at the latest.
 ///
@@ -124,18 +124,7 @@ impl<S: Send + 'static> ResourceGuard<S> {
     fn check_in(&mut self, discard: bool) {
         let Some(state) = self.state.take() else { return };
         if self.shard.check_in(self.place, state, discard) {
-            self.take_next_step();
-        }
-    }
-
-    /// Takes the next step for a resource that is checked in after the end of its job.
-    #[cold]
-    fn take_next_step(&self) {
-        match (self.shard.next_step(self.place), self.shard.owner.upgrade()) {
-            (NextStep::Reused, Some(pool)) => pool.notify_of_idle(),
-            (NextStep::Release(removed), Some(pool)) => pool.release_removed(removed),
-            (NextStep::Release(Removed { scope: Some(scope), .. }), None) => scope.cancel(),
-            _ => {}
+            self.shard.take_next_step(self.place);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The lease of a resource to a job, which lasts until the job and the dependents of the resource have ended.
 
+use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,82 +10,100 @@ use std::thread;
 
 use towpath_pattern::{Cause, Panic, Scope, TimedOut};
 
+use crate::guard::ResourceGuard;
 use crate::pool::Pool;
 use crate::resource::{JobOutcome, Resource};
-use crate::shard::{NextStep, PlaceIndex, Shard};
+use crate::shard::{PlaceIndex, Shard};
 use crate::time::poll_once;
 
-/// The lease of a resource to a job. The drop of a lease that is not [complete](Lease::complete) stands for a job that was
-/// stopped or has panicked.
-pub(crate) struct Lease<'a, R: Resource> {
-    pool: &'a Arc<Pool<R>>,
-    shard: &'a Arc<Shard<R::State>>,
+/// The lease of a resource to a job. The drop of a lease that has not [ended](Lease::end) stands for a job that was stopped
+/// or has panicked.
+///
+/// A waiting job holds its lease. So the lease holds no pool: the pool is an argument of the end.
+pub(crate) struct Lease<'a, S: Send + 'static> {
+    shard: &'a Arc<Shard<S>>,
     place: PlaceIndex,
-    completed: bool,
 }
 
-impl<'a, R: Resource> Lease<'a, R> {
+impl<'a, S: Send + 'static> Lease<'a, S> {
     /// Leases a resource that is checked out.
     #[inline]
-    pub(crate) fn new(pool: &'a Arc<Pool<R>>, shard: &'a Arc<Shard<R::State>>, place: PlaceIndex) -> Self {
-        Self { pool, shard, place, completed: false }
+    pub(crate) fn new(shard: &'a Arc<Shard<S>>, place: PlaceIndex) -> Self {
+        Self { shard, place }
     }
 
-    /// Ends the lease of a job that has succeeded, if the resource can be reused at once. Otherwise returns `false`, and the
-    /// lease goes on.
+    /// Returns the guard of the resource, for the job.
     #[inline]
-    pub(crate) fn reuse_after_success(&mut self) -> bool {
-        self.completed = self.shard.reuse_after_success(self.place);
-        if self.completed {
-            self.pool.notify_of_idle();
-        }
-        self.completed
+    pub(crate) fn guard(&self, state: S) -> ResourceGuard<S> {
+        ResourceGuard::new(state, Arc::clone(self.shard), self.place)
     }
 
-    /// Ends the lease of a job with `result`, unless the job has created the scope of the resource: then returns the scope.
-    pub(crate) fn complete_without_scope<T>(&mut self, result: &anyhow::Result<T>) -> Option<Scope> {
-        match self.shard.complete_job_without_scope(self.place, outcome_of(result)) {
-            Err(scope) => Some(scope),
+    /// Ends the lease of a job with `result`, and returns the final result of the job.
+    ///
+    /// # Errors
+    ///
+    /// Returns a future of the final result if the job has created the scope of the resource. The future waits for the end
+    /// of the scope, and then ends the lease.
+    #[inline]
+    pub(crate) fn end<R, T>(
+        self,
+        pool: &'a Pool<R>,
+        result: anyhow::Result<T>,
+    ) -> Result<anyhow::Result<T>, impl Future<Output = anyhow::Result<T>> + Send + use<'a, R, S, T>>
+    where
+        R: Resource<State = S>,
+        T: Send,
+    {
+        let shard = self.shard;
+        if result.is_ok() && shard.reuse_after_success(self.place) {
+            mem::forget(self);
+            pool.notify_of_idle();
+            return Ok(result);
+        }
+        match shard.complete_job_without_scope(self.place, outcome_of(&result)) {
             Ok(next) => {
-                self.completed = true;
-                self.take_next_step(next);
-                None
+                mem::forget(self);
+                shard.carry_out(next);
+                Ok(result)
             }
-        }
-    }
-
-    /// Ends the lease with the outcome of the job.
-    fn complete(mut self, outcome: JobOutcome) {
-        self.completed = true;
-        self.take_next_step(self.shard.complete_job(self.place, outcome));
-    }
-
-    fn take_next_step(&self, next: NextStep<R::State>) {
-        match next {
-            NextStep::Wait => {}
-            NextStep::Reused => self.pool.notify_of_idle(),
-            NextStep::Release(removed) => self.pool.release([removed]),
+            // Boxed: a job without a scope does not pay for the size of this future.
+            Err(scope) => Err(Box::pin(self.end_after(pool, scope, result))),
         }
     }
 
     /// Waits for the end of the scope of the resource, ends the lease, and returns the final result of a job with `result`.
-    pub(crate) async fn complete_after<T>(
+    async fn end_after<R, T>(
         self,
+        pool: &Pool<R>,
         scope: Scope,
         result: anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let result = self.wait_for_scope(scope, result).await;
-        self.complete(outcome_of(&result));
+    ) -> anyhow::Result<T>
+    where
+        R: Resource<State = S>,
+    {
+        let result = self.wait_for_scope(pool, scope, result).await;
+        let shard = self.shard;
+        let next = shard.complete_job(self.place, outcome_of(&result));
+        mem::forget(self);
+        shard.carry_out(next);
         result
     }
 
     /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
     /// scope.
-    async fn wait_for_scope<T>(&self, scope: Scope, result: anyhow::Result<T>) -> anyhow::Result<T> {
+    async fn wait_for_scope<R, T>(
+        &self,
+        pool: &Pool<R>,
+        scope: Scope,
+        result: anyhow::Result<T>,
+    ) -> anyhow::Result<T>
+    where
+        R: Resource<State = S>,
+    {
         if result.is_err() {
             scope.cancel();
         }
-        let mut pending = PendingResult { pool: self.pool, result: Some(result) };
+        let mut pending = PendingResult { pool, result: Some(result) };
         let ended = scope.wait().await;
         let result = pending.result.take().expect("present until the return");
         if !self.shard.is_checked_out(self.place) {
@@ -92,7 +112,7 @@ impl<'a, R: Resource> Lease<'a, R> {
             // taken would be lost with a cancelled await.
             match poll_once(pin!(scope.wait())).await {
                 Poll::Ready(Ok(())) => self.shard.remove_scope(self.place),
-                Poll::Ready(Err(failure)) => self.pool.record(Cause::from_error(failure.into())),
+                Poll::Ready(Err(failure)) => pool.record(Cause::from_error(failure.into())),
                 Poll::Pending => {}
             }
         }
@@ -100,12 +120,12 @@ impl<'a, R: Resource> Lease<'a, R> {
             Ok(()) => result,
             Err(failure) if result.is_ok() => {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
-                    self.pool.record(Cause::from_panic(payload));
+                    pool.record(Cause::from_panic(payload));
                 }
                 Err(failure.into())
             }
             Err(failure) => {
-                self.pool.record(Cause::from_error(failure.into()));
+                pool.record(Cause::from_error(failure.into()));
                 result
             }
         }
@@ -126,24 +146,15 @@ impl<R: Resource, T> Drop for PendingResult<'_, R, T> {
     }
 }
 
-impl<R: Resource> Drop for Lease<'_, R> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.completed {
-            self.abandon();
-        }
-    }
-}
-
-impl<R: Resource> Lease<'_, R> {
+impl<S: Send + 'static> Drop for Lease<'_, S> {
     /// Ends the lease of a job that was stopped or has panicked.
     #[cold]
-    fn abandon(&self) {
+    fn drop(&mut self) {
         let outcome = if thread::panicking() { JobOutcome::Panic } else { JobOutcome::Cancellation };
         let (next, scope) = self.shard.abandon_job(self.place, outcome);
         // A dependent in the scope may own a guard that outlives the job.
         scope.iter().for_each(Scope::cancel);
-        self.take_next_step(next);
+        self.shard.carry_out(next);
     }
 }
 

@@ -35,6 +35,7 @@ use tokio::task::coop::consume_budget;
 use tokio_util::task::TaskTracker;
 use towpath_pattern::{Cause, Failure, JobLimit, Report, Scope, Settings, TimedOut, drive_job};
 
+use crate::lease::Lease;
 use crate::resource::{JobOutcome, Resource};
 use crate::shard::{Owner, PlaceIndex, Removed, Shard};
 use crate::time::within;
@@ -75,10 +76,9 @@ struct State<S> {
     closed: bool,
 }
 
-/// A resource that is checked out, and its place.
-pub(crate) struct CheckedOut<'a, S> {
-    pub(crate) shard: &'a Arc<Shard<S>>,
-    pub(crate) place: PlaceIndex,
+/// A resource that is checked out, and its lease.
+pub(crate) struct CheckedOut<'a, S: Send + 'static> {
+    pub(crate) lease: Lease<'a, S>,
     pub(crate) state: S,
 }
 
@@ -147,7 +147,7 @@ impl<R: Resource> Pool<R> {
         }
         let shard = &self.shards[self.own_shard()];
         let (place, state) = shard.check_out()?;
-        Some(CheckedOut { shard, place, state })
+        Some(CheckedOut { lease: Lease::new(shard, place), state })
     }
 
     /// Checks out an idle resource of any thread, or else a new resource, in turn.
@@ -166,7 +166,7 @@ impl<R: Resource> Pool<R> {
             }
         };
         let shard = &self.shards[self.own_shard()];
-        Ok(CheckedOut { shard, place: shard.add_checked_out(), state })
+        Ok(CheckedOut { lease: Lease::new(shard, shard.add_checked_out()), state })
     }
 
     /// Waits for the turn, and then for a resource.
@@ -488,7 +488,6 @@ mod tests {
     use towpath_pattern::Limit;
 
     use super::*;
-    use crate::guard::ResourceGuard;
     use crate::resource::resource_fn;
     use crate::time::poll_once;
 
@@ -501,10 +500,10 @@ mod tests {
     }
 
     /// Ends a successful job with the resource.
-    fn complete<R: Resource>(pool: &Pool<R>, CheckedOut { shard, place, state }: CheckedOut<'_, R::State>) {
-        assert!(!shard.check_in(place, state, false), "the job has not ended");
-        assert!(shard.reuse_after_success(place));
-        pool.notify_of_idle();
+    fn complete<R: Resource>(pool: &Pool<R>, CheckedOut { lease, state }: CheckedOut<'_, R::State>) {
+        drop(lease.guard(state));
+        let ended = lease.end(pool, Ok(()));
+        assert!(matches!(ended, Ok(Ok(()))), "the resource has no scope");
     }
 
     /// A resource that becomes idle belongs to the first of the waiting jobs, and a later job waits behind them.
@@ -540,7 +539,7 @@ mod tests {
             let pool = pool(2, &value);
             let (idle, kept) = (pool.check_out().await.unwrap(), pool.check_out().await.unwrap());
             complete(&pool, idle);
-            ResourceGuard::new(kept.state, Arc::clone(kept.shard), kept.place)
+            kept.lease.guard(kept.state)
         });
         assert_eq!(Arc::strong_count(&value), 2, "the value, and the state in the guard");
         drop(guard);

@@ -127,7 +127,7 @@ impl<S> Places<S> {
     }
 }
 
-impl<S> Shard<S> {
+impl<S: Send + 'static> Shard<S> {
     pub(crate) fn new(owner: Weak<dyn Owner<S>>) -> Self {
         let places = Places { all: Vec::new(), idle: END, vacant: END, closing: false };
         Self { places: Mutex::new(places), owner }
@@ -169,8 +169,8 @@ impl<S> Shard<S> {
         index
     }
 
-    /// Checks a resource in. Returns whether the job has completed: then the caller takes the [next
-    /// step](Shard::next_step).
+    /// Checks a resource in. Returns whether the job has completed: then the caller [takes the next
+    /// step](Shard::take_next_step).
     #[inline]
     pub(crate) fn check_in(&self, index: PlaceIndex, state: S, discard: bool) -> bool {
         let mut places = self.lock();
@@ -181,8 +181,20 @@ impl<S> Shard<S> {
     }
 
     /// Takes the next step for a resource after the end of its job and the check-in.
-    pub(crate) fn next_step(&self, index: PlaceIndex) -> NextStep<S> {
-        self.lock().next_step(index)
+    #[cold]
+    pub(crate) fn take_next_step(&self, index: PlaceIndex) {
+        let next = self.lock().next_step(index);
+        self.carry_out(next);
+    }
+
+    /// Carries a next step out, without the lock.
+    pub(crate) fn carry_out(&self, next: NextStep<S>) {
+        match (next, self.owner.upgrade()) {
+            (NextStep::Reused, Some(pool)) => pool.notify_of_idle(),
+            (NextStep::Release(removed), Some(pool)) => pool.release_removed(removed),
+            (NextStep::Release(Removed { scope: Some(scope), .. }), None) => scope.cancel(),
+            _ => {}
+        }
     }
 
     /// Records the success of the job and makes the resource idle, if the resource is checked in and may be reused.

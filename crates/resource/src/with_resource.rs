@@ -10,7 +10,6 @@ use towpath_pattern::{
 };
 
 use crate::guard::ResourceGuard;
-use crate::lease::Lease;
 use crate::pool::{CheckedOut, Pool};
 use crate::resource::Resource;
 
@@ -232,27 +231,22 @@ impl<R: Resource, J> WithLease<R, J> {
         J: Job<(ResourceGuard<R::State>, In)>,
     {
         async move {
-            let checked_out = match self.pool.check_out_idle() {
-                Some(idle) => Ok(idle),
+            let CheckedOut { lease, state } = match self.pool.check_out_idle() {
+                Some(idle) => idle,
                 // Boxed: a job with an idle resource does not pay for the size of this future.
-                None => taken.before_start(Box::pin(self.pool.check_out())).await,
-            };
-            let CheckedOut { shard, place, state } = match checked_out {
-                Ok(checked_out) => checked_out,
-                Err(error) => return taken.start().1.complete(Err(error)),
+                None => match taken.before_start(Box::pin(self.pool.check_out())).await {
+                    Ok(checked_out) => checked_out,
+                    Err(error) => return taken.start().1.complete(Err(error)),
+                },
             };
             start.await;
             let (item, running) = taken.start();
-            let mut lease = Lease::new(&self.pool, shard, place);
-            let job = self.job.call_in((ResourceGuard::new(state, Arc::clone(shard), place), item), scope);
-            let mut result = drive_job(job, |cause| running.report(cause)).await;
-            if result.is_ok() && lease.reuse_after_success() {
-                return running.complete(result);
-            }
-            if let Some(resource_scope) = lease.complete_without_scope(&result) {
-                // Boxed: a job without a scope does not pay for the size of this future.
-                result = Box::pin(lease.complete_after(resource_scope, result)).await;
-            }
+            let job = self.job.call_in((lease.guard(state), item), scope);
+            let result = drive_job(job, |cause| running.report(cause)).await;
+            let result = match lease.end(&self.pool, result) {
+                Ok(result) => result,
+                Err(ended) => ended.await,
+            };
             running.complete(result)
         }
     }
