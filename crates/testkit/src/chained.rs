@@ -87,6 +87,10 @@ impl<First: Subject, Next: Subject> Subject for Chained<First, Next> {
         self.first.stages() + self.next.stages()
     }
 
+    fn first_stages(&self) -> usize {
+        self.first.first_stages()
+    }
+
     fn share(&self) -> Share {
         self.first.share().min(self.next.share())
     }

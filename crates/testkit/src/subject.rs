@@ -114,7 +114,7 @@ pub enum Share {
 /// # async fn main() -> anyhow::Result<()> {
 /// assert_eq!(Ordered.name(), "fanout, ordered");
 /// assert_eq!(Ordered.order(), Order::Ordered);
-/// assert_eq!((Ordered.stages(), Ordered.job_stage()), (1, 0));
+/// assert_eq!((Ordered.stages(), Ordered.first_stages(), Ordered.job_stage()), (1, 1, 0));
 /// assert_eq!(Ordered.bound_of(0, Case::new(4).capacity(10)), 14);
 /// assert!(Ordered.chains_with_itself());
 /// assert_eq!(Ordered.allowed(), Allowed::ANY);
@@ -136,6 +136,14 @@ pub trait Subject: Clone + Send + Sync + 'static {
 
     /// Returns the number of stages.
     fn stages(&self) -> usize {
+        1
+    }
+
+    /// Returns the number of stages that take items from the source. The stages come first in the report.
+    ///
+    /// The default is one. A pattern that deals its items out to several runs, and merges the outputs of the runs, has a stage
+    /// for every run. The README lists the checks with a weakened form for several stages.
+    fn first_stages(&self) -> usize {
         1
     }
 
@@ -201,6 +209,10 @@ impl<S: Subject> Subject for Boxed<S> {
 
     fn stages(&self) -> usize {
         self.0.stages()
+    }
+
+    fn first_stages(&self) -> usize {
+        self.0.first_stages()
     }
 
     fn job_stage(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use towpath_pattern::{Limit, Order, Pattern, PatternExt, Source};
+use towpath_pattern::{Limit, Order, Pattern, PatternExt, Source, StageReport};
 
 use crate::allowed::Allowed;
 use crate::environment;
@@ -16,6 +16,7 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     fn name(&self) -> String;
     fn order(&self) -> Order;
     fn stages(&self) -> usize;
+    fn first_stages(&self) -> usize;
     fn job_stage(&self) -> usize;
     fn bound_of(&self, stage: usize, case: Case) -> usize;
     fn share(&self) -> Share;
@@ -25,6 +26,22 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
     /// Returns the source of the runs.
     fn source(&self, source: Source<Token>) -> Source<Token> {
         self.change(source)
+    }
+
+    /// Returns the number of items that the first stages have taken from the source.
+    fn taken(&self, stages: &[StageReport]) -> usize {
+        stages[..self.first_stages()].iter().map(|stage| stage.counts.taken).sum()
+    }
+
+    /// Returns the number of items that the first stages have never started.
+    fn never_started(&self, stages: &[StageReport]) -> usize {
+        stages[..self.first_stages()].iter().map(|stage| stage.counts.never_started).sum()
+    }
+
+    /// Returns the number of items never started that do not return to the source: several first stages have no source to
+    /// which an item returns.
+    fn dropped(&self, stages: &[StageReport]) -> usize {
+        if self.first_stages() == 1 { 0 } else { self.never_started(stages) }
     }
 
     /// Returns the number of stages from the stage with the job to the last.
@@ -102,6 +119,10 @@ impl<S: Subject> Testable for S {
         Subject::stages(self)
     }
 
+    fn first_stages(&self) -> usize {
+        Subject::first_stages(self)
+    }
+
     fn job_stage(&self) -> usize {
         Subject::job_stage(self)
     }
@@ -150,6 +171,10 @@ impl Testable for WithItself {
 
     fn stages(&self) -> usize {
         2 * self.subject.stages()
+    }
+
+    fn first_stages(&self) -> usize {
+        self.subject.first_stages()
     }
 
     fn job_stage(&self) -> usize {

@@ -34,7 +34,7 @@ async fn every_item(tested: Tested, game: Game, stop: Stop) -> Outcome {
     let items = game.plans.len();
     if let Some(report) = &played.report {
         adds_up(&*tested, &played, report)?;
-        source(items, &played, report)?;
+        source(&*tested, items, &played, report)?;
     }
     nothing_twice(&played)?;
     if tested.stages() == 1 {
@@ -97,20 +97,20 @@ fn stage_of_the_job(tested: &dyn Testable, played: &Played, report: &Report) -> 
     Ok(())
 }
 
-/// Checks that the first stage took every item that left the source.
-pub(crate) fn source(items: usize, played: &Played, report: &Report) -> Outcome {
-    let first = &report.stages[0].counts;
-    if first.taken != played.taken {
+/// Checks that the first stages took every item that left the source, and returned the items never started.
+pub(crate) fn source(tested: &dyn Testable, items: usize, played: &Played, report: &Report) -> Outcome {
+    let taken = tested.taken(&report.stages);
+    if taken != played.taken {
         return Err(format!(
-            "the first stage reports {} items taken, and {} left the source",
-            first.taken, played.taken,
+            "the first stages report {taken} items taken, and {} left the source",
+            played.taken
         ));
     }
+    let (never_started, dropped) = (tested.never_started(&report.stages), tested.dropped(&report.stages));
     let kept = played.kept.len();
-    if kept + first.taken != items + first.never_started {
+    if kept + taken + dropped != items + never_started {
         return Err(format!(
-            "of {items} items, {} were taken, {} of the taken items were never started, and {kept} were returned",
-            first.taken, first.never_started,
+            "of {items} items, {taken} were taken, {never_started} of the taken items were never started, and {kept} were returned"
         ));
     }
     Ok(())
@@ -192,7 +192,7 @@ async fn standing_still(tested: Tested) -> Outcome {
                 "{jobs} jobs wait and no further job runs, and the live counts are: {counts}"
             ));
         }
-        let (taken, left) = (live[0].counts.taken, supplied.rest.taken());
+        let (taken, left) = (tested.taken(&live), supplied.rest.taken());
         if taken != left {
             return Err(format!("{left} items left the source, and the live counts have {taken}"));
         }

@@ -151,12 +151,19 @@ async fn holds_nothing_back(tested: Tested) -> Outcome {
     }
 }
 
-async fn check_indexes(tested: &dyn Testable, case: Case, source: Source<Token>, job: Act) -> Outcome {
+/// Checks the index of every outcome. The index of item `first` is zero.
+async fn check_indexes(
+    tested: &dyn Testable,
+    case: Case,
+    source: Source<Token>,
+    first: usize,
+    job: Act,
+) -> Outcome {
     let mut run = tested.pattern(case, job).start(source, Scope::default()).indexed();
     while let Some(result) = soon("the next output", run.next()).await? {
         let is_right = match &result {
-            Ok((index, token)) => *index == token.index,
-            Err(failure) => failure.index().is_some_and(is_unlucky),
+            Ok((index, token)) => first + *index == token.index,
+            Err(failure) => failure.index().is_some_and(|index| is_unlucky(first + index)),
         };
         if !is_right {
             let what = result.map_or_else(
@@ -188,12 +195,13 @@ async fn indexes(tested: Tested) -> Outcome {
     for form in share(&*tested, 2, Form::ALL) {
         let ledger = Ledger::new();
         let source = form.supply(&*tested, &ledger, 100).source;
-        check_indexes(&*tested, Case::new(4).going_on(), source, mixed(&ledger)).await?;
+        check_indexes(&*tested, Case::new(4).going_on(), source, 0, mixed(&ledger)).await?;
     }
     Ok(())
 }
 
-/// Checks that the returned items of a stopped run keep their indexes in a second run.
+/// Checks that the returned items of a stopped run keep their indexes in a second run. Several first stages count the indexes from
+/// the first returned item.
 async fn kept_indexes(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let supplied = Form::Stream.supply(&*tested, &ledger, 100);
@@ -204,6 +212,7 @@ async fn kept_indexes(tested: Tested) -> Outcome {
     run.cancel();
     soon("the report", run.finish()).await?;
     let rest = supplied.kept.take().ok_or("the run has ended and did not return the source")?;
+    let first = if tested.first_stages() == 1 { 0 } else { supplied.rest.taken() };
     let again = Ledger::new();
-    check_indexes(&*tested, Case::new(4).going_on(), rest, mixed(&again)).await
+    check_indexes(&*tested, Case::new(4).going_on(), rest, first, mixed(&again)).await
 }

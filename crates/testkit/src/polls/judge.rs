@@ -38,7 +38,7 @@ fn conservation(tested: &dyn Testable, scene: &Scene, witness: &Witness) -> Outc
     let items = if scene.fault.is_some() { played.ledger.seen().handed_out } else { scene.plans.len() };
     if let Some(report) = &played.report {
         conservation::adds_up(tested, played, report)?;
-        conservation::source(items, played, report)?;
+        conservation::source(tested, items, played, report)?;
     }
     conservation::nothing_twice(played)?;
     if tested.stages() == 1 {
