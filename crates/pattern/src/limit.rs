@@ -180,6 +180,15 @@ impl JobLimit {
             Self::Live(limit) => limit.get(),
         }
     }
+
+    /// Returns the highest number so far: of a job that has started, the number of jobs at once was this number at most.
+    #[must_use]
+    pub fn highest(&self) -> usize {
+        match self {
+            Self::Fixed(limit) => limit.get(),
+            Self::Live(limit) => limit.highest(),
+        }
+    }
 }
 
 /// A value that converts into a [`JobLimit`]: every [`IntoLimit`], a [`LiveLimit`], or a reference to a [`LiveLimit`].

@@ -7,7 +7,8 @@
 //! # Invariants
 //!
 //! - `alive` counts every resource from before the acquisition until after the release, wherever the resource is. The count
-//!   never exceeds the limit: so a discarded resource is gone before the next resource is acquired.
+//!   never exceeds the limit: so a discarded resource is gone before the next resource is acquired. After a change to a lower
+//!   limit, the count never exceeds the highest limit, because jobs have started under that limit, and wait for no change.
 //! - Resources are taken in the order of arrival while a job waits: all jobs then queue for the `turn`, and only the job
 //!   with the turn takes a resource.
 //! - No wake-up is lost. A waiter counts itself in `waiting` before it searches the shards. The lock of the shard orders
@@ -204,8 +205,9 @@ impl<R: Resource> Pool<R> {
     /// Takes a vacancy for a new resource, unless the pool is at its limit.
     fn take_vacancy(&self) -> Option<Vacancy<'_, R>> {
         let mut state = self.lock();
-        // A paused run has at least one resource for the jobs that have started.
-        let free = state.alive < self.limit.get().max(1);
+        let free = state.alive < self.limit.get()
+            // The job has started under a higher limit. All resources are at jobs, or idle in a shard that was searched.
+            || state.releasing == 0 && state.alive < self.limit.highest();
         state.alive += usize::from(free);
         free.then(|| Vacancy(self))
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use log::{Logged, RELEASE, Releases, State};
 use tokio::time::{Instant, sleep, timeout};
 use towpath_resource::{
-    Cancelled, Cause, JobOutcome, OnFailure, PatternExt, ResourceGuard, Scope, TimedOut, WithResource,
-    resource_fn, with, with_in,
+    Cancelled, Cause, JobOutcome, LiveLimit, OnFailure, PatternExt, ResourceGuard, Scope, TimedOut,
+    WithResource, resource_fn, with, with_in,
 };
 
 /// The action of a job on an item.
@@ -126,6 +126,23 @@ async fn discarded_resource_is_gone_before_the_next_comes() {
         assert_eq!(log.made(), (20, 2), "{broken:?}: {report}");
         assert_eq!((log.released().len(), log.alive()), (20, 0), "{broken:?}");
     }
+}
+
+/// The fourth job starts, and waits for the release of a resource. A change to a lower limit and back in the meantime
+/// leaves it a resource.
+#[tokio::test(start_paused = true)]
+async fn started_job_gets_a_resource_though_the_limit_was_lower_meanwhile() {
+    let (limit, log) = (LiveLimit::new(3), Logged::default());
+    let acts = [Act::Discard, Act::Wait, Act::Wait, Act::Pass];
+    let mut run = WithResource::new(&limit, log.clone(), act).run(acts);
+    assert_eq!(run.next().await.unwrap().unwrap(), 0);
+    sleep(RELEASE / 2).await;
+    limit.set(1);
+    sleep(RELEASE).await;
+    limit.set(3);
+    let last = timeout(2 * RELEASE, run.next()).await.expect("the last job has a resource");
+    assert_eq!(last.unwrap().unwrap(), 3);
+    assert_eq!(log.made(), (4, 3));
 }
 
 /// The resource of a job with an error is reused.

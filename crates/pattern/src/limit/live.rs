@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 use crate::util::mutex::Mutex;
 use crate::util::panic::{catch, resume};
 use crate::util::sync::atomic::AtomicUsize;
-use crate::util::sync::atomic::Ordering::{Acquire, Release};
+use crate::util::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 /// The number of watchers, dropped or alive, that the list may have in any case.
 const KEPT: usize = 8;
@@ -55,6 +55,8 @@ pub struct LiveLimit(Arc<Shared>);
 
 struct Shared {
     jobs: AtomicUsize,
+    /// The highest value of `jobs` so far.
+    highest: AtomicUsize,
     watchers: Mutex<Watchers>,
 }
 
@@ -78,7 +80,8 @@ impl LiveLimit {
     /// Creates a limit of `jobs` at once; 0 pauses.
     #[must_use]
     pub fn new(jobs: usize) -> Self {
-        Self(Arc::new(Shared { jobs: AtomicUsize::new(jobs), watchers: Mutex::default() }))
+        let [jobs, highest] = [jobs; 2].map(AtomicUsize::new);
+        Self(Arc::new(Shared { jobs, highest, watchers: Mutex::default() }))
     }
 
     /// Returns the number of jobs at once.
@@ -88,11 +91,33 @@ impl LiveLimit {
         self.0.jobs.load(Acquire)
     }
 
+    /// Returns the highest number so far.
+    ///
+    /// A job may start just before a change to a lower number. A pattern with a value for every job, for example a
+    /// connection, makes no more values than this number, and so has a value for such a job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::LiveLimit;
+    ///
+    /// let limit = LiveLimit::new(8);
+    /// limit.set(32);
+    /// limit.set(2);
+    /// assert_eq!((limit.get(), limit.highest()), (2, 32));
+    /// ```
+    #[must_use]
+    pub fn highest(&self) -> usize {
+        self.0.highest.load(Acquire)
+    }
+
     /// Sets the number of jobs at once, for all runs with this limit; 0 pauses.
     ///
     /// When the call returns, no job starts under the number before. The call may come from any thread, also outside the
     /// runtime.
     pub fn set(&self, jobs: usize) {
+        // First: a job that starts under the new number finds no lower highest number.
+        self.0.highest.fetch_max(jobs, AcqRel);
         self.0.jobs.store(jobs, Release);
         // A statement of its own: the lock is released before the loop.
         let watchers = self.0.watchers.lock().alive();

@@ -167,7 +167,7 @@ fn fanout_that_goes_on_yields_the_failure_and_the_rest() {
 }
 
 #[test]
-fn nothing_is_left_of_a_run_whose_taker_is_dropped() {
+fn nothing_is_left_of_a_run_whose_receiver_is_dropped() {
     explore(5_000, || {
         let (fanout, live) = fanout();
         block_on(async {
