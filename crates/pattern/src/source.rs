@@ -11,6 +11,7 @@ mod limited;
 mod merge;
 mod poll_source;
 mod resume;
+mod woken;
 
 pub(crate) use chunks::ChunkLog;
 pub use erased::Source;
@@ -19,3 +20,4 @@ pub use generator::Yield;
 pub use into_source::{AsIterator, AsSource, AsStream, IntoSource};
 pub(crate) use poll_source::{Closed, PollBatch, PollSource};
 pub use resume::Kept;
+pub(crate) use woken::WokenItems;

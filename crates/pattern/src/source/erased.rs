@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -14,6 +15,7 @@ use crate::util::panic::catch;
 
 use super::generator::Yield;
 use super::poll_source::{self, Closed, PollBatch, PollSource};
+use super::woken::WokenItems;
 use super::{adapters, generator};
 
 /// The largest capacity of a channel, far beyond any useful capacity.
@@ -373,6 +375,11 @@ impl<T> Source<T> {
     /// Returns the number of items that the source has taken and holds.
     pub(crate) fn held(&self) -> usize {
         self.inner.held()
+    }
+
+    /// Returns the wake-ups of the items that the source holds for limiters.
+    pub(crate) fn woken(&self) -> Option<Arc<WokenItems>> {
+        self.inner.woken()
     }
 
     /// Returns whether the source is in the wait list of a limiter, or holds a permit of an item that it holds.

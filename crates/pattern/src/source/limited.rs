@@ -6,12 +6,10 @@
 //! # Invariants
 //!
 //! - An item is in exactly one place: in the inner source, held, or yielded. A held item has its number, and counts as taken.
-//! - The wake-up of a held item is not lost. The waker of the item adds the number of the item to a list, and wakes the
-//!   worker that waits for the source. The source stores the waker of that worker under the lock of the list, and only if
-//!   the list is empty.
+//! - The wake-up of a held item is not lost: see `woken.rs`.
 //! - A held item whose future is woken is polled before later items are taken.
 //! - A batch with an item ends at the portion of the first item that is held. Without an item, the source looks ahead.
-//! - No future, permit or waker is polled, dropped or woken under the lock.
+//! - No future or permit is polled or dropped under a lock.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -19,19 +17,18 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::task::coop::unconstrained;
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource};
+use super::woken::{HeldWaker, WokenItem, WokenItems};
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
 use crate::limiter::{Admitted, Refusal};
 use crate::upstream::Links;
-use crate::util::mutex::Mutex;
 use crate::util::panic::{Payload, catch, start_then_poll};
-use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The most places that the source keeps for later items while no item is held.
 const MOST_SPARES: usize = 128;
@@ -45,7 +42,7 @@ struct LimitedSource<In, A, F> {
     /// Acquires the permits of an item. `None` without a limiter that an item waits for without a slot.
     acquire: Option<A>,
     held: HeldItems<In, F>,
-    woken: Arc<Woken>,
+    woken: Arc<WokenItems>,
     /// The last list of woken items, empty.
     last_woken: Vec<WokenItem>,
     /// The last batch of the inner source, empty.
@@ -80,75 +77,6 @@ struct Place<In, F> {
     item: Option<Item<In>>,
 }
 
-/// The held items that were woken, and the worker that waits for them.
-#[derive(Default)]
-struct Woken(Mutex<WokenItems>);
-
-#[derive(Default)]
-struct WokenItems {
-    items: Vec<WokenItem>,
-    worker: Option<Waker>,
-}
-
-/// A woken item, in the order of the numbers.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct WokenItem {
-    number: u64,
-    place: usize,
-}
-
-impl Woken {
-    /// Exchanges the list for an empty one.
-    fn take(&self, items: &mut Vec<WokenItem>) {
-        mem::swap(&mut self.0.lock().items, items);
-    }
-
-    /// Stores the waker of a worker. Returns `false` if an item was woken meanwhile.
-    fn register(&self, waker: &Waker) -> bool {
-        let mut waker = Some(waker.clone());
-        let mut woken = self.0.lock();
-        let empty = woken.items.is_empty();
-        if empty {
-            mem::swap(&mut woken.worker, &mut waker);
-        }
-        drop(woken);
-        // The waker before is dropped after the unlock.
-        drop(waker);
-        empty
-    }
-}
-
-/// The waker of a place. A clone that outlives its item wakes the next item of the place, which is then polled in vain.
-struct HeldWaker {
-    woken: Arc<Woken>,
-    place: usize,
-    /// The number of the last item of the place.
-    number: AtomicU64,
-    /// The place is in the list.
-    listed: AtomicBool,
-}
-
-impl Wake for HeldWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.listed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let item = WokenItem { number: self.number.load(Ordering::Relaxed), place: self.place };
-        let worker = {
-            let mut woken = self.woken.0.lock();
-            woken.items.push(item);
-            woken.worker.take()
-        };
-        if let Some(worker) = worker {
-            worker.wake();
-        }
-    }
-}
-
 impl<In, F> HeldItems<In, F> {
     /// Returns the number of held items.
     fn len(&self) -> usize {
@@ -160,11 +88,10 @@ impl<In, F> HeldItems<In, F> {
     }
 
     /// Returns the place for the next item.
-    fn next_place(&mut self, woken: &Arc<Woken>) -> &mut Place<In, F> {
+    fn next_place(&mut self, woken: &Arc<WokenItems>) -> &mut Place<In, F> {
         if self.free.is_empty() {
             let place = self.places.len();
-            let (number, listed) = (AtomicU64::new(0), AtomicBool::new(false));
-            let held_waker = Arc::new(HeldWaker { woken: Arc::clone(woken), place, number, listed });
+            let held_waker = Arc::new(HeldWaker::new(woken, place));
             let waker = Waker::from(Arc::clone(&held_waker));
             self.places.push(Place { future: Box::pin(None), held_waker, waker, item: None });
             self.free.push(place);
@@ -251,8 +178,7 @@ where
     fn poll_place(&mut self, at: usize) -> Option<Item<Admitted<In, P>>> {
         // The places of a shrunk list are gone, with their wakers.
         let place = self.held.places.get_mut(at)?;
-        // The swap acquires the writes of the callers that woke the item.
-        place.held_waker.listed.swap(false, Ordering::AcqRel);
+        place.held_waker.unlist();
         if place.item.is_none() || place.future.is_none() {
             return None;
         }
@@ -292,7 +218,7 @@ where
             return Some(Item { position, value: Admitted::new(value) });
         };
         let place = self.held.next_place(&self.woken);
-        place.held_waker.number.store(position.seq, Ordering::Relaxed);
+        place.held_waker.set_number(position.seq);
         let start = |mut future: Pin<&mut Option<F>>| future.set(Some(acquire(&value)));
         match poll_future(place.future.as_mut(), start, &mut Context::from_waker(&place.waker)) {
             Poll::Ready(acquired) => Some(Item { position, value: Admitted::with(value, acquired) }),
@@ -463,6 +389,10 @@ where
 
     fn is_limited(&self) -> bool {
         true
+    }
+
+    fn woken(&self) -> Option<Arc<WokenItems>> {
+        Some(Arc::clone(&self.woken))
     }
 
     fn release_permits(&mut self, items: &mut VecDeque<Item<Admitted<In, P>>>) {

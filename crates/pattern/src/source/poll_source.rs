@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::woken::WokenItems;
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
 use crate::upstream::Links;
@@ -150,6 +151,11 @@ pub(crate) trait PollSource<T>: Send {
     /// Returns whether the items of the source have permits of limiters.
     fn is_limited(&self) -> bool {
         false
+    }
+
+    /// Returns the wake-ups of the items that the source holds for limiters.
+    fn woken(&self) -> Option<Arc<WokenItems>> {
+        None
     }
 
     /// Releases the permits of items that are never started.

@@ -2,7 +2,7 @@
 //!
 //! Every part of the state is a file with private fields. The file states the invariant of the part, and has the only
 //! writers of the fields. A transition stores the necessary effects in [`Effects`]; `shared.rs` carries the effects
-//! out after the unlock. The invariants I1 to I13 are in `README.md` next to this file.
+//! out after the unlock. The invariants I1 to I14 are in `README.md` next to this file.
 
 mod admission;
 mod input;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{coop, yield_now};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use towpath_pattern::{
     Cause, Failure, Job, LimitedBy, Limiter, Limits, OnFailure, Run, Scope, Settings, Source, anyhow,
 };
@@ -176,6 +176,26 @@ async fn held_item_occupies_no_slot() {
     assert_eq!((counts.taken, counts.running, counts.waiting()), (4, 2, 2));
     gate.add_permits(4);
     assert_eq!(run.finish().await.last().succeeded, 4);
+}
+
+/// The first 20 items have one key, and each of the others has a key of its own. The jobs of the frequent key take as long as
+/// the run.
+#[tokio::test(start_paused = true)]
+async fn granted_item_starts_before_ready_items_of_higher_numbers() {
+    for capacity in [20, 30, 100, 1_000] {
+        let limiter = keys(|n| n.saturating_sub(19));
+        let starts = Arc::<Mutex<Vec<u32>>>::default();
+        let seen = Arc::clone(&starts);
+        let job = move |n: u32| {
+            seen.lock().unwrap().push(n);
+            async move { Ok(sleep(Duration::from_millis(10)).await) }
+        };
+        let begin = Instant::now();
+        let run = run(Source::new(0..80), Settings::new("by key", 4).capacity(capacity), &limiter, job);
+        assert_eq!(run.finish().await.last().succeeded, 80);
+        let starts = starts.lock().unwrap();
+        assert_eq!(begin.elapsed(), Duration::from_millis(200), "capacity {capacity}: {starts:?}");
+    }
 }
 
 /// The stage is full of held items, and another task has their permit.

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::item::{Item, ItemBatch};
-use crate::source::Source;
+use crate::source::{Source, WokenItems};
 use crate::util::batch_size::BatchSize;
 
 /// The most items to poll for ahead of need. The items that the polling worker does not run wait where all workers
@@ -16,6 +17,8 @@ pub(crate) const LARGEST_AHEAD: usize = 16;
 pub(crate) struct Input<In> {
     /// `None` while a worker holds the lease.
     source: Option<Source<In>>,
+    /// The wake-ups of the items that the source holds. `None` without limiters.
+    woken: Option<Arc<WokenItems>>,
     /// The source has no more items, or the run stops or takes no more items.
     ended: bool,
     /// The run takes no more items, and the ready items are never started.
@@ -46,6 +49,7 @@ enum Halted {
 impl<In> Input<In> {
     pub(super) fn new(source: Source<In>) -> Self {
         Self {
+            woken: source.woken(),
             source: Some(source),
             ended: false,
             halted: Halted::No,
@@ -61,6 +65,12 @@ impl<In> Input<In> {
     /// Takes the source out for the poll of a worker, if no other worker holds the source and `may_poll` agrees.
     pub(super) fn lease(&mut self, may_poll: impl FnOnce(&Source<In>) -> bool) -> Option<Source<In>> {
         self.source.take_if(|source| may_poll(source))
+    }
+
+    /// Takes the source out if an item that it holds was woken.
+    pub(super) fn lease_for_woken(&mut self) -> Option<Source<In>> {
+        let woken = self.woken.as_ref()?;
+        if woken.any() && !self.ended { self.source.take() } else { None }
     }
 
     pub(super) fn end_lease(&mut self, source: Source<In>) {

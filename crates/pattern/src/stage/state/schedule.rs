@@ -71,13 +71,14 @@ impl<In, Out> State<In, Out> {
         }
         let free = self.free();
         if free > 0 && self.input.ready() > 0 {
-            let count = request
-                .batch
-                .min(self.share(free, request.light))
-                .min(self.share(self.input.ready(), request.light));
-            self.input.take_ready(count, batch);
-            self.workers.take(count);
-            return Next::Run;
+            // A granted item starts before the ready items of higher numbers.
+            if let Some(source) = self.input.lease_for_woken() {
+                // The poll replaces the waker of the listener for the held items.
+                self.workers.retire_listener();
+                let alone = self.workers.in_flight() == 0;
+                return Next::Poll(Lease { source, max: 0, seq: self.input.next_seq(), alone });
+            }
+            return self.take_ready(free, request, batch);
         }
         if !self.is_pollable(free)
             && let Some((slot, behind)) = self.jobs.pop_woken()
@@ -118,6 +119,17 @@ impl<In, Out> State<In, Out> {
         }
         self.workers.park(request.id, take_waker(request));
         Next::Park
+    }
+
+    /// Takes the share of a worker in the ready items. There are ready items, and free jobs.
+    fn take_ready(&mut self, free: usize, request: &Request<'_>, batch: &mut ItemBatch<In>) -> Next<In, Out> {
+        let count = request
+            .batch
+            .min(self.share(free, request.light))
+            .min(self.share(self.input.ready(), request.light));
+        self.input.take_ready(count, batch);
+        self.workers.take(count);
+        Next::Run
     }
 
     /// Decides the next step of a worker of a stopped run: cancel the jobs that wait, and wait for the jobs of the other
@@ -173,6 +185,7 @@ impl<In, Out> State<In, Out> {
         {
             return Next::Seal(lease.source);
         }
+        let is_for_woken = lease.max == 0 && self.admission.room() > 0;
         self.input.end_lease(lease.source);
         match polled {
             // A worker that held an item may have put a further item between this poll and the completion of the job.
@@ -181,14 +194,22 @@ impl<In, Out> State<In, Out> {
             PollBatch::Exhausted => self.end_input(),
             PollBatch::Failed(failure) => self.forward(failure),
         }
+        let free = if self.is_stopped() { 0 } else { self.free() };
+        if free > 0 && self.input.ready() > 0 {
+            // The items of the batch and the ready items start in the order of taking.
+            self.make_ready(batch);
+            return self.take_ready(free, request, batch);
+        }
         if count > 0 {
-            let free = if self.is_stopped() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free, request.light));
             self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
                 self.workers.take(batch.len());
                 return Next::Run;
             }
+        } else if is_for_woken {
+            // The source below the held items was not polled, and does not wake this worker.
+            return Next::Retry;
         } else if waits && !self.is_stopped() && !self.input.is_ended() && !self.input.is_ending_plain() {
             if let Some((slot, behind)) = self.jobs.pop_woken() {
                 return Next::Resume(slot, behind);
