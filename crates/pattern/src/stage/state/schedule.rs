@@ -185,7 +185,7 @@ impl<In, Out> State<In, Out> {
         {
             return Next::Seal(lease.source);
         }
-        let is_for_woken = lease.max == 0 && self.admission.room() > 0;
+        let is_for_woken = lease.max == 0;
         self.input.end_lease(lease.source);
         match polled {
             // A worker that held an item may have put a further item between this poll and the completion of the job.
@@ -194,20 +194,23 @@ impl<In, Out> State<In, Out> {
             PollBatch::Exhausted => self.end_input(),
             PollBatch::Failed(failure) => self.forward(failure),
         }
-        let free = if self.is_stopped() { 0 } else { self.free() };
-        if free > 0 && self.input.ready() > 0 {
-            // The items of the batch and the ready items start in the order of taking.
-            self.make_ready(batch);
-            return self.take_ready(free, request, batch);
+        if is_for_woken && !self.is_stopped() {
+            let free = self.free();
+            if free > 0 && self.input.ready() > 0 {
+                // The granted items and the ready items start in the order of taking.
+                self.make_ready(batch);
+                return self.take_ready(free, request, batch);
+            }
         }
         if count > 0 {
+            let free = if self.is_stopped() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free, request.light));
             self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
                 self.workers.take(batch.len());
                 return Next::Run;
             }
-        } else if is_for_woken {
+        } else if is_for_woken && self.admission.room() > 0 {
             // The source below the held items was not polled, and does not wake this worker.
             return Next::Retry;
         } else if waits && !self.is_stopped() && !self.input.is_ended() && !self.input.is_ending_plain() {
