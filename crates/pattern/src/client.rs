@@ -51,6 +51,10 @@ use requests::{Ended, Reply, RequestSource, Requests};
 /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
 /// #         Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
 /// #     }
+/// #
+/// #     fn is_one_to_one(&self) -> bool {
+/// #         true
+/// #     }
 /// # }
 /// #
 /// let scope = Scope::new("server");
@@ -168,6 +172,10 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
     /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
+    /// #     }
     /// # }
     /// let client = Double.serve(&Scope::new("server"), 8);
     /// let place = client.reserve().await?;
@@ -212,6 +220,10 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     /// #     type Out = u64;
     /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
     /// #     }
     /// # }
     /// let client = Double.serve(&Scope::new("server"), 8);
@@ -264,6 +276,10 @@ impl<In, Out> Service<In, Out> {
 /// #     type Out = u64;
 /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
 /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+/// #     }
+/// #
+/// #     fn is_one_to_one(&self) -> bool {
+/// #         true
 /// #     }
 /// # }
 /// let client = Double.serve(&Scope::new("server"), 2);
@@ -363,6 +379,10 @@ impl<In, Out> fmt::Debug for Call<In, Out> {
 /// #     type Out = u64;
 /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
 /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+/// #     }
+/// #
+/// #     fn is_one_to_one(&self) -> bool {
+/// #         true
 /// #     }
 /// # }
 /// use towpath_pattern::TryCallError;

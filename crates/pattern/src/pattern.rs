@@ -164,6 +164,10 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     ///     fn start(&self, input: Source<In>, scope: Scope) -> Run<P::Out> {
     ///         self.pattern.start(input, scope.with_timeout(self.timeout))
     ///     }
+    ///
+    ///     fn is_one_to_one(&self) -> bool {
+    ///         self.pattern.is_one_to_one()
+    ///     }
     /// }
     ///
     /// let ask = Each::new("ask", |_: u64| std::future::pending::<anyhow::Result<String>>());
@@ -176,10 +180,11 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 
     /// Returns whether a run of the pattern yields one output or failure for each input. [`PatternExt::serve`] needs such a
-    /// pattern. The default implementation returns `true`.
+    /// pattern. The default implementation returns `false`, so no pattern is served by mistake: a call without an output
+    /// would wait until the end of the service.
     ///
-    /// A pattern that may yield no output or several outputs for an input returns `false`. A pattern around other patterns
-    /// returns `true` if all of these patterns do.
+    /// A pattern with a job for each input returns `true`. A pattern around other patterns returns `true` if all of these
+    /// patterns do.
     ///
     /// # Examples
     ///
@@ -189,25 +194,25 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     /// # use std::sync::Arc;
     /// # use towpath_pattern::Settings;
     /// #
-    /// struct Evens;
+    /// struct Double;
     ///
-    /// impl Pattern<u64> for Evens {
+    /// impl Pattern<u64> for Double {
     ///     type Out = u64;
     ///
     ///     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     ///         // …
-    /// #         Run::spawn(scope, input, Settings::new("evens", 1), Arc::new(|x: u64| async move { Ok(x) }))
+    /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
     ///     }
     ///
-    ///     /// An odd number has no output.
+    ///     /// Every number has one output.
     ///     fn is_one_to_one(&self) -> bool {
-    ///         false
+    ///         true
     ///     }
     /// }
-    /// assert!(!Evens.is_one_to_one());
+    /// assert!(Double.is_one_to_one());
     /// ```
     fn is_one_to_one(&self) -> bool {
-        true
+        false
     }
 }
 
@@ -331,7 +336,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// # Panics
     ///
     /// Panics at the location of the caller if `capacity` is zero, and if the pattern does not yield [one output for each
-    /// input](Pattern::is_one_to_one), such as producers and consumers. Panics if there is no tokio runtime.
+    /// input](Pattern::is_one_to_one), such as producers and consumers, [`PatternExt::then_each`], or a pattern of one's own
+    /// without the method. Panics if there is no tokio runtime.
     ///
     /// # Examples
     ///
@@ -346,6 +352,10 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// #     type Out = u64;
     /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
     /// #     }
     /// # }
     /// let scope = Scope::new("server");
@@ -408,6 +418,10 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// #
     /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
     /// #         Run::spawn(scope, input, Settings::new("names", 4), Arc::clone(&self.job))
+    /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
     /// #     }
     /// # }
     ///
@@ -518,7 +532,7 @@ fn assert_one_to_one(is_one_to_one: bool) {
     assert!(
         is_one_to_one,
         "this pattern may yield no output or several outputs for an input, so a call would have no output of its own; \
-         serve a pattern with one output for each input"
+         serve a pattern with one output for each input, whose `is_one_to_one` returns `true`"
     );
 }
 
@@ -560,5 +574,10 @@ where
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
         let first: Source<First::Out> = Source::new(self.0.start(input, scope.clone()));
         self.1.start(first.flatten(), scope)
+    }
+
+    /// An output has any number of elements.
+    fn is_one_to_one(&self) -> bool {
+        false
     }
 }

@@ -26,6 +26,10 @@ impl<In: Send + 'static, J: Job<In>> Pattern<In> for Each<J> {
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +115,14 @@ async fn chunk_without_an_output_for_each_item_fails_as_a_whole() {
         assert!(text.contains("1 outputs for a chunk of 2 items"), "{text}");
     }
     assert_eq!(client.call(4).await.ok(), Some(8));
+}
+
+/// The elements of the outputs of a job over chunks are no chunks.
+#[tokio::test]
+#[should_panic(expected = "a call would have no output of its own")]
+async fn elements_of_chunks_are_refused_as_a_service() {
+    let each = Each::new(async |chunk: Vec<u64>| Ok(vec![chunk])).then_each(Each::new(double));
+    let _client = each.serve_chunks(&Scope::new("server"), 100, 2, WITHIN);
 }
 
 #[tokio::test(start_paused = true)]
