@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::limit::{JobLimit, LiveLimit};
 use crate::util::panic::{Payload, catch, message_of};
 
 /// Observes runs, for example for traces, metrics or a limit that adapts. The builder `observed` adds an observer to a
@@ -180,6 +181,31 @@ pub struct RunInfo {
     pub limit: usize,
     /// The bound of the items in the stage, at the start of the run: limit plus capacity.
     pub bound: usize,
+    pub(crate) job_limit: JobLimit,
+}
+
+impl RunInfo {
+    /// Returns whether the limit of the stage is `limit` or a clone: a change of `limit` changes the stage. An observer that
+    /// sets a limit observes only such stages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{LiveLimit, RunInfo};
+    ///
+    /// /// Observes the stages under its own limit.
+    /// struct Dial(LiveLimit);
+    ///
+    /// impl Dial {
+    ///     fn observes(&self, run: &RunInfo) -> bool {
+    ///         run.is_limited_by(&self.0)
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_limited_by(&self, limit: &LiveLimit) -> bool {
+        matches!(&self.job_limit, JobLimit::Live(live) if live.is(limit))
+    }
 }
 
 /// An item, as a [`RunObserver`] sees the item.
