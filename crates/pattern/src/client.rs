@@ -118,8 +118,9 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
         fail: fn(&Replies<In, Out>, Failure),
     ) -> Self {
         let monitor = run.monitor();
+        let stage = monitor.report().stages.pop().expect("a run has a stage").stage;
         let service = Service { requests: Arc::clone(&requests), scope: scope.clone(), monitor };
-        let replies = Replies { requests, scope: scope.clone(), ended: Ended::Service };
+        let replies = Replies { requests, scope: scope.clone(), stage, ended: Ended::Service };
         scope.spawn("service", reply_to_all(run.indexed(), replies, reply, fail));
         Self { service: Arc::new(service) }
     }
@@ -137,6 +138,9 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     ///
     /// Returns the failure of the job. If the service has ended, the failure has the cause [`Cancelled::Service`], or the
     /// cause of the cancellation of the scope. A pattern that yields an output for no call ends the service with an error.
+    ///
+    /// If the service ends before the start of the job, the item is dropped: a failure has no item. For items that must come
+    /// back, use a run of [`Source::channel`] with [`Source::kept`] in place of a service.
     ///
     /// [`Cancelled::Service`]: crate::Cancelled::Service
     ///
@@ -436,6 +440,8 @@ impl<In> std::error::Error for TryCallError<In> {}
 struct Replies<In, Out> {
     requests: Arc<Requests<In, Out>>,
     scope: Scope,
+    /// The name of the last stage, for the failure of a wrong number of outputs.
+    stage: Arc<str>,
     ended: Ended,
 }
 

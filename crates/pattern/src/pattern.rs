@@ -329,7 +329,11 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// delays the replies behind a slow job.
     ///
     /// A failure belongs to its call. If the caller has given up, or if the failure belongs to no call, the scope records
-    /// the failure.
+    /// the failure. So the scope of a service that the policy has ended has no failure: every caller has its own.
+    ///
+    /// A run whose jobs call a service is in a different scope than the service. A drain of a common scope would end the
+    /// service before the started jobs have made their calls. The drain of the scope of the run comes first, and the drain
+    /// of the scope of the service afterwards.
     ///
     /// A job that owns a client of its own service keeps the service from its end: a drain or a cancellation ends such a service.
     ///
@@ -386,7 +390,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// its counts are the counts of chunks.
     ///
     /// The failure of a chunk is the failure of each of its calls. If a job returns another number of outputs than its chunk
-    /// has items, then all calls of the chunk fail.
+    /// has items, then all calls of the chunk fail. The chunk counts as succeeded nevertheless, since its job has returned
+    /// outputs.
     ///
     /// # Panics
     ///

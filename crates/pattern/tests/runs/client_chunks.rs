@@ -111,10 +111,14 @@ async fn chunk_without_an_output_for_each_item_fails_as_a_whole() {
     let scope = Scope::new("server");
     let client = serve(&scope, 2);
     for result in join_all([14, 1].map(|item| client.call(item))).await {
-        let text = format!("{:#}", result.expect_err("an output is missing"));
+        let failure = result.expect_err("an output is missing");
+        let text = format!("{failure:#}");
         assert!(text.contains("1 outputs for a chunk of 2 items"), "{text}");
+        assert_eq!(failure.stage(), "each");
     }
     assert_eq!(client.call(4).await.ok(), Some(8));
+    // The jobs have returned.
+    assert_eq!(client.monitor().report().to_string(), "each: 2 taken, 2 succeeded");
 }
 
 /// The elements of the outputs of a job over chunks are no chunks.
