@@ -35,6 +35,9 @@ use crate::util::panic::{Payload, catch, message_of};
 /// and then [`completed`](RunObserver::completed). The calls for an item come one after another, from the worker with the
 /// item; the calls for two items may overlap. No call comes under a lock of the engine.
 ///
+/// An item that waits without a slot for a [limiter by item](crate::Limiter::PER_ITEM) until the end of the run is in no call.
+/// [`Counts::never_started`](crate::Counts::never_started) counts the item.
+///
 /// A panic of an observer never reaches the run. The hook of the process prints the panic, and the run does not call the
 /// observer again.
 ///
@@ -226,7 +229,7 @@ pub struct Ended {
     pub ran: Option<Duration>,
 }
 
-/// The outcome of an item. Every outcome has a count in [`Counts`](crate::Counts).
+/// The outcome of an item. Every outcome except [`GivenBack`](Outcome::GivenBack) has a count in [`Counts`](crate::Counts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
