@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 
 use anyhow::Result;
+use towpath_fanout::Fanout;
+use towpath_pipeline::Pipeline;
 use towpath_producer_consumer::{PatternExt, ProducerConsumer, Scope};
 use towpath_resource::ResourceGuard;
 
@@ -51,4 +53,20 @@ fn producer_consumer_in_order_is_refused() {
 #[should_panic(expected = "this pattern may yield no output or several outputs for an input")]
 async fn producer_consumer_as_a_service_is_refused() {
     let _client = ProducerConsumer::items().consumers(2, echo).serve(&Scope::new("server"), 8);
+}
+
+/// An output has any number of elements, so a call would wait for an output without end.
+#[tokio::test]
+#[should_panic(expected = "this pattern may yield no output or several outputs for an input")]
+async fn elements_of_outputs_as_a_service_are_refused() {
+    let even = Fanout::new(2, |item: u64| async move { Ok(item.is_multiple_of(2).then_some(item)) });
+    let _client = even.then_each(Fanout::new(2, echo)).serve(&Scope::new("server"), 8);
+}
+
+/// As a pattern of elements, so a stage of elements.
+#[tokio::test]
+#[should_panic(expected = "this pattern may yield no output or several outputs for an input")]
+async fn stage_of_elements_as_a_service_is_refused() {
+    let even = Pipeline::new(2, |item: u64| async move { Ok(item.is_multiple_of(2).then_some(item)) });
+    let _client = even.then_each_stage(2, echo).serve(&Scope::new("server"), 8);
 }

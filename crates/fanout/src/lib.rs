@@ -193,6 +193,10 @@ impl<In: Send + 'static, J: Job<In>, L: Limits<In>> Pattern<In> for Fanout<J, L>
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         Run::spawn_limited(scope, input, self.settings.clone(), &self.limits, Arc::clone(&self.job))
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(doctest)]

@@ -12,6 +12,8 @@ use crate::table::Table;
 
 /// Creates a limiter for items with keys: of the items with equal keys, at most `limit` jobs run at once. See [`PerKey`].
 ///
+/// `key` returns an owned key, and no reference into the item: `|page: &Page| page.host.clone()`.
+///
 /// # Panics
 ///
 /// Panics at the caller's location if `limit` is zero.

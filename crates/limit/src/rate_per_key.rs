@@ -79,7 +79,7 @@ impl Value for Arc<Pacer> {
 
 impl Rate {
     /// Returns a limiter with this rate for every key: items with equal keys share a budget, and items with different keys do
-    /// not wait for each other. The budget of `self` is not used.
+    /// not wait for each other. The budget of `self` is not used. `key` returns an owned key, and no reference into the item.
     ///
     /// See [`RatePerKey`].
     ///

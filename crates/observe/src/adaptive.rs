@@ -29,6 +29,9 @@ const LOWER: f64 = 0.1;
 /// An `Adaptive` is an observer of the jobs, and sets a [`LiveLimit`]. The limit belongs to the pattern, and the observer
 /// also: `Fanout::new(limit.limit(), job).observed(limit.clone())`. Clones share the limit.
 ///
+/// The observer sees only the jobs of stages under its limit. In a pattern with a limit for producers and a limit for consumers,
+/// the jobs of the producers neither raise nor lower the limit of the consumers.
+///
 /// # When not to use it
 ///
 /// - For a server with a known number of connections: a literal.
@@ -411,8 +414,8 @@ impl Drop for Attempt {
 impl Observer for Adaptive {
     type Run = Self;
 
-    fn observe(&self, _: &RunInfo) -> Option<Self> {
-        Some(self.clone())
+    fn observe(&self, run: &RunInfo) -> Option<Self> {
+        run.is_limited_by(self.limit()).then(|| self.clone())
     }
 }
 

@@ -15,8 +15,9 @@
 //! | `Spans` | `tracing` | a span for each job |
 //! | `Metrics` | `metrics` | jobs in flight and waiting, completed jobs by outcome, histograms of the times |
 //!
-//! A pattern takes an observer with its builder `observed`. A second observer is called after the first one. An observer of
-//! one's own implements [`Observer`](towpath_pattern::Observer).
+//! A pattern takes an observer with its builder `observed`. A second observer is called after the first one.
+//!
+//! An observer of one's own implements [`Observer`] and [`RunObserver`], which this crate re-exports with their arguments.
 //!
 //! # Example
 //!
@@ -46,6 +47,8 @@ pub use adaptive::{Adaptive, Attempt};
 pub use metrics::Metrics;
 #[cfg(feature = "tracing")]
 pub use spans::Spans;
+/// The traits of an observer of one's own, and the arguments of their methods.
+pub use towpath_pattern::{Ended, ItemInfo, Observer, Outcome, RunInfo, RunObserver};
 
 #[cfg(all(doctest, feature = "metrics", feature = "tracing"))]
 #[doc = include_str!("../README.md")]

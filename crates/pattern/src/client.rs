@@ -51,6 +51,10 @@ use requests::{Ended, Reply, RequestSource, Requests};
 /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
 /// #         Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
 /// #     }
+/// #
+/// #     fn is_one_to_one(&self) -> bool {
+/// #         true
+/// #     }
 /// # }
 /// #
 /// let scope = Scope::new("server");
@@ -114,8 +118,9 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
         fail: fn(&Replies<In, Out>, Failure),
     ) -> Self {
         let monitor = run.monitor();
+        let stage = monitor.report().stages.pop().expect("a run has a stage").stage;
         let service = Service { requests: Arc::clone(&requests), scope: scope.clone(), monitor };
-        let replies = Replies { requests, scope: scope.clone(), ended: Ended::Service };
+        let replies = Replies { requests, scope: scope.clone(), stage, ended: Ended::Service };
         scope.spawn("service", reply_to_all(run.indexed(), replies, reply, fail));
         Self { service: Arc::new(service) }
     }
@@ -133,6 +138,9 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     ///
     /// Returns the failure of the job. If the service has ended, the failure has the cause [`Cancelled::Service`], or the
     /// cause of the cancellation of the scope. A pattern that yields an output for no call ends the service with an error.
+    ///
+    /// If the service ends before the start of the job, the item is dropped: a failure has no item. For items that must come
+    /// back, use a run of [`Source::channel`] with [`Source::kept`] in place of a service.
     ///
     /// [`Cancelled::Service`]: crate::Cancelled::Service
     ///
@@ -167,6 +175,10 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     /// #     type Out = u64;
     /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
     /// #     }
     /// # }
     /// let client = Double.serve(&Scope::new("server"), 8);
@@ -212,6 +224,10 @@ impl<In: Send + 'static, Out: Send + 'static> Client<In, Out> {
     /// #     type Out = u64;
     /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
     /// #     }
     /// # }
     /// let client = Double.serve(&Scope::new("server"), 8);
@@ -264,6 +280,10 @@ impl<In, Out> Service<In, Out> {
 /// #     type Out = u64;
 /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
 /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+/// #     }
+/// #
+/// #     fn is_one_to_one(&self) -> bool {
+/// #         true
 /// #     }
 /// # }
 /// let client = Double.serve(&Scope::new("server"), 2);
@@ -364,6 +384,10 @@ impl<In, Out> fmt::Debug for Call<In, Out> {
 /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
 /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
 /// #     }
+/// #
+/// #     fn is_one_to_one(&self) -> bool {
+/// #         true
+/// #     }
 /// # }
 /// use towpath_pattern::TryCallError;
 ///
@@ -416,6 +440,8 @@ impl<In> std::error::Error for TryCallError<In> {}
 struct Replies<In, Out> {
     requests: Arc<Requests<In, Out>>,
     scope: Scope,
+    /// The name of the last stage, for the failure of a wrong number of outputs.
+    stage: Arc<str>,
     ended: Ended,
 }
 

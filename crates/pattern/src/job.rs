@@ -82,7 +82,41 @@ use crate::util::panic::poll_then_drop;
 /// # Wrappers
 ///
 /// A wrapper adds behaviour to a job, for example a timeout or a retry. A wrapper is a type that holds a job and
-/// implements `Job`.
+/// implements `Job`, with both methods: `call` calls the inner `call`, and `call_in` calls the inner `call_in`. An extension
+/// trait gives every job the wrapper as a method:
+///
+/// ```
+/// use towpath_pattern::anyhow::{self, Context};
+/// use towpath_pattern::{Job, Scope};
+///
+/// struct Described<J>(J, &'static str);
+///
+/// impl<In: Send, J: Job<In>> Job<In> for Described<J> {
+///     type Out = J::Out;
+///
+///     async fn call(&self, item: In) -> anyhow::Result<J::Out> {
+///         self.0.call(item).await.context(self.1)
+///     }
+///
+///     async fn call_in(&self, item: In, scope: &Scope) -> anyhow::Result<J::Out> {
+///         self.0.call_in(item, scope).await.context(self.1)
+///     }
+/// }
+///
+/// trait DescribeExt<In>: Job<In> + Sized {
+///     fn described(self, text: &'static str) -> Described<Self> {
+///         Described(self, text)
+///     }
+/// }
+///
+/// impl<In, J: Job<In>> DescribeExt<In> for J {}
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+///
+/// let parse = |text: &'static str| async move { Ok(text.parse::<u64>()?) };
+/// let error = parse.described("a number is wrong").call("two").await.expect_err("no digit");
+/// assert_eq!(format!("{error:#}"), "a number is wrong: invalid digit found in string");
+/// # }
+/// ```
 ///
 /// # Blocking
 ///
@@ -109,7 +143,7 @@ use crate::util::panic::poll_then_drop;
     note = "a job is `Fn({In}) -> impl Future<Output = anyhow::Result<Out>> + Send`, itself `Send + Sync + 'static`: `|item: {In}| async move {{ … Ok(output) }}`",
     note = "a closure that moves or borrows a captured value cannot be called for every item; share the value in one of three ways:\n\
             1. a clone for each item, where the client is `Clone`, such as an `Arc`: `move |item: {In}| {{ let client = client.clone(); async move {{ client.get(item).await }} }}`\n\
-            2. a reference, by `with_state` of the pattern's crate: `with_state(client, async |client: &Client, item: {In}| client.get(item).await)`\n\
+            2. a reference, by `with_state` of the pattern's crate: `with_state(client, async |client: &Client, item: {In}| client.get(item).await)`, with both arguments annotated\n\
             3. a type with the value in a field: `impl Job<{In}> for Worker {{ type Out = …; async fn call(&self, item: {In}) -> anyhow::Result<…> {{ self.client.get(item).await }} }}`",
     note = "what it holds across an await, or captures, must be `Send`: `Arc` and not `Rc`, tokio's `Mutex` and not `RefCell`"
 )]

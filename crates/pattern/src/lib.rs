@@ -50,6 +50,11 @@
 //!         };
 //!         Run::spawn(scope, input, Settings::new("twice", 4), work)
 //!     }
+//!
+//!     /// A run yields one output or failure for each item, so the pattern may be served.
+//!     fn is_one_to_one(&self) -> bool {
+//!         true
+//!     }
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::limit::{JobLimit, LiveLimit};
 use crate::util::panic::{Payload, catch, message_of};
 
 /// Observes runs, for example for traces, metrics or a limit that adapts. The builder `observed` adds an observer to a
@@ -33,6 +34,9 @@ use crate::util::panic::{Payload, catch, message_of};
 /// For every item, the stage calls [`taken`](RunObserver::taken), then [`started`](RunObserver::started) if the job starts,
 /// and then [`completed`](RunObserver::completed). The calls for an item come one after another, from the worker with the
 /// item; the calls for two items may overlap. No call comes under a lock of the engine.
+///
+/// An item that waits without a slot for a [limiter by item](crate::Limiter::PER_ITEM) until the end of the run is in no call.
+/// [`Counts::never_started`](crate::Counts::never_started) counts the item.
 ///
 /// A panic of an observer never reaches the run. The hook of the process prints the panic, and the run does not call the
 /// observer again.
@@ -180,6 +184,31 @@ pub struct RunInfo {
     pub limit: usize,
     /// The bound of the items in the stage, at the start of the run: limit plus capacity.
     pub bound: usize,
+    pub(crate) job_limit: JobLimit,
+}
+
+impl RunInfo {
+    /// Returns whether the limit of the stage is `limit` or a clone: a change of `limit` changes the stage. An observer that
+    /// sets a limit observes only such stages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use towpath_pattern::{LiveLimit, RunInfo};
+    ///
+    /// /// Observes the stages under its own limit.
+    /// struct Dial(LiveLimit);
+    ///
+    /// impl Dial {
+    ///     fn observes(&self, run: &RunInfo) -> bool {
+    ///         run.is_limited_by(&self.0)
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_limited_by(&self, limit: &LiveLimit) -> bool {
+        matches!(&self.job_limit, JobLimit::Live(live) if live.is(limit))
+    }
 }
 
 /// An item, as a [`RunObserver`] sees the item.
@@ -200,7 +229,7 @@ pub struct Ended {
     pub ran: Option<Duration>,
 }
 
-/// The outcome of an item. Every outcome has a count in [`Counts`](crate::Counts).
+/// The outcome of an item. Every outcome except [`GivenBack`](Outcome::GivenBack) has a count in [`Counts`](crate::Counts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {

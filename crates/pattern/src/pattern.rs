@@ -164,6 +164,10 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     ///     fn start(&self, input: Source<In>, scope: Scope) -> Run<P::Out> {
     ///         self.pattern.start(input, scope.with_timeout(self.timeout))
     ///     }
+    ///
+    ///     fn is_one_to_one(&self) -> bool {
+    ///         self.pattern.is_one_to_one()
+    ///     }
     /// }
     ///
     /// let ask = Each::new("ask", |_: u64| std::future::pending::<anyhow::Result<String>>());
@@ -176,10 +180,11 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out>;
 
     /// Returns whether a run of the pattern yields one output or failure for each input. [`PatternExt::serve`] needs such a
-    /// pattern. The default implementation returns `true`.
+    /// pattern. The default implementation returns `false`, so no pattern is served by mistake: a call without an output
+    /// would wait until the end of the service.
     ///
-    /// A pattern that may yield no output or several outputs for an input returns `false`. A pattern around other patterns
-    /// returns `true` if all of these patterns do.
+    /// A pattern with a job for each input returns `true`. A pattern around other patterns returns `true` if all of these
+    /// patterns do.
     ///
     /// # Examples
     ///
@@ -189,25 +194,25 @@ pub trait Pattern<In: Send + 'static>: Send + Sync {
     /// # use std::sync::Arc;
     /// # use towpath_pattern::Settings;
     /// #
-    /// struct Evens;
+    /// struct Double;
     ///
-    /// impl Pattern<u64> for Evens {
+    /// impl Pattern<u64> for Double {
     ///     type Out = u64;
     ///
     ///     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     ///         // …
-    /// #         Run::spawn(scope, input, Settings::new("evens", 1), Arc::new(|x: u64| async move { Ok(x) }))
+    /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
     ///     }
     ///
-    ///     /// An odd number has no output.
+    ///     /// Every number has one output.
     ///     fn is_one_to_one(&self) -> bool {
-    ///         false
+    ///         true
     ///     }
     /// }
-    /// assert!(!Evens.is_one_to_one());
+    /// assert!(Double.is_one_to_one());
     /// ```
     fn is_one_to_one(&self) -> bool {
-        true
+        false
     }
 }
 
@@ -324,14 +329,19 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// delays the replies behind a slow job.
     ///
     /// A failure belongs to its call. If the caller has given up, or if the failure belongs to no call, the scope records
-    /// the failure.
+    /// the failure. So the scope of a service that the policy has ended has no failure: every caller has its own.
+    ///
+    /// A run whose jobs call a service is in a different scope than the service. A drain of a common scope would end the
+    /// service before the started jobs have made their calls. The drain of the scope of the run comes first, and the drain
+    /// of the scope of the service afterwards.
     ///
     /// A job that owns a client of its own service keeps the service from its end: a drain or a cancellation ends such a service.
     ///
     /// # Panics
     ///
     /// Panics at the location of the caller if `capacity` is zero, and if the pattern does not yield [one output for each
-    /// input](Pattern::is_one_to_one), such as producers and consumers. Panics if there is no tokio runtime.
+    /// input](Pattern::is_one_to_one), such as producers and consumers, [`PatternExt::then_each`], or a pattern of one's own
+    /// without the method. Panics if there is no tokio runtime.
     ///
     /// # Examples
     ///
@@ -346,6 +356,10 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// #     type Out = u64;
     /// #     fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
     /// #         Run::spawn(scope, input, Settings::new("double", 1), Arc::new(|x: u64| async move { Ok(2 * x) }))
+    /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
     /// #     }
     /// # }
     /// let scope = Scope::new("server");
@@ -376,7 +390,8 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// its counts are the counts of chunks.
     ///
     /// The failure of a chunk is the failure of each of its calls. If a job returns another number of outputs than its chunk
-    /// has items, then all calls of the chunk fail.
+    /// has items, then all calls of the chunk fail. The chunk counts as succeeded nevertheless, since its job has returned
+    /// outputs.
     ///
     /// # Panics
     ///
@@ -408,6 +423,10 @@ pub trait PatternExt<In: Send + 'static>: Pattern<In> {
     /// #
     /// #     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
     /// #         Run::spawn(scope, input, Settings::new("names", 4), Arc::clone(&self.job))
+    /// #     }
+    /// #
+    /// #     fn is_one_to_one(&self) -> bool {
+    /// #         true
     /// #     }
     /// # }
     ///
@@ -518,7 +537,7 @@ fn assert_one_to_one(is_one_to_one: bool) {
     assert!(
         is_one_to_one,
         "this pattern may yield no output or several outputs for an input, so a call would have no output of its own; \
-         serve a pattern with one output for each input"
+         serve a pattern with one output for each input, whose `is_one_to_one` returns `true`"
     );
 }
 
@@ -560,5 +579,10 @@ where
     fn start(&self, input: Source<In>, scope: Scope) -> Run<Self::Out> {
         let first: Source<First::Out> = Source::new(self.0.start(input, scope.clone()));
         self.1.start(first.flatten(), scope)
+    }
+
+    /// An output has any number of elements.
+    fn is_one_to_one(&self) -> bool {
+        false
     }
 }

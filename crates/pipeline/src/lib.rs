@@ -277,6 +277,11 @@ where
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         self.spawn(input, &scope, self.settings.on_failure)
     }
+
+    /// Every stage has one output for each of its items.
+    fn is_one_to_one(&self) -> bool {
+        self.before.is_one_to_one()
+    }
 }
 
 impl<In, Before, J, L> Upstream<In> for Pipeline<Before, J, L>
@@ -290,6 +295,10 @@ where
 
     fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<J::Out> {
         Source::new(self.spawn(input, scope, on_failure))
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        self.before.is_one_to_one()
     }
 }
 

@@ -10,6 +10,10 @@ pub trait Upstream<In>: Send + Sync {
     /// Starts the upstream on `input`, and returns the source of the stage.
     #[track_caller]
     fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<Self::Out>;
+
+    /// Returns whether the source has one item for each input, as [`Pattern::is_one_to_one`](crate::Pattern::is_one_to_one)
+    /// does.
+    fn is_one_to_one(&self) -> bool;
 }
 
 /// The upstream of the first stage of a [`Pipeline`](crate::Pipeline): the input of the run.
@@ -21,6 +25,10 @@ impl<In: Send + 'static> Upstream<In> for Input {
 
     fn open(&self, input: Source<In>, _: &Scope, _: OnFailure) -> Source<In> {
         input
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        true
     }
 }
 
@@ -37,5 +45,10 @@ where
 
     fn open(&self, input: Source<In>, scope: &Scope, on_failure: OnFailure) -> Source<Self::Out> {
         self.0.open(input, scope, on_failure).flatten()
+    }
+
+    /// An output has any number of elements.
+    fn is_one_to_one(&self) -> bool {
+        false
     }
 }

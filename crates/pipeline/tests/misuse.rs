@@ -81,3 +81,16 @@ async fn run_of_no_items_yields_no_outputs() {
     let outputs = Pipeline::new(1, |x: u64| async move { Ok(x) }).run(Vec::new()).collect().await;
     assert!(outputs.expect("it does not fail").is_empty());
 }
+
+/// A stage over elements may start no job or several jobs for an input, so a call would have no output of its own.
+#[tokio::test]
+async fn stage_over_elements_is_no_service() {
+    let double = |x: u64| async move { Ok(x * 2) };
+    let stages = Pipeline::new(2, double).then_stage(2, |x: u64| async move { Ok(Some(x)) });
+    drop(stages.clone().serve(&Scope::default(), 1));
+    let elements = stages.then_each_stage(2, double);
+    let (message, _) = panic_of(|| drop(elements.serve(&Scope::default(), 1)));
+    assert!(message.contains("a call would have no output of its own"), "{message}");
+    let (message, _) = panic_of(|| drop(elements.clone().then_stage(2, double).serve(&Scope::default(), 1)));
+    assert!(message.contains("a call would have no output of its own"), "{message}");
+}

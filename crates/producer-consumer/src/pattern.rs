@@ -329,6 +329,12 @@ builders! {
     /// not yet taken. With a capacity of zero, a producer sends an item only to a free consumer. The failure policy
     /// applies to producers and consumers. The names of the stages are `producers` and `consumers`, behind the
     /// [name](Self::named) if the pattern has a name.
+    ///
+    /// An [observer](Self::observed) observes producers and consumers. An adaptive limit observes only the stage under the
+    /// limit.
+    ///
+    /// The pattern has no method `ordered`: a producer sends any number of items, so the outputs have no order of inputs. A
+    /// fan-out of `Source::generate` has an order.
     ProducerConsumer<P, C, L>
 }
 

@@ -177,6 +177,10 @@ where
         let plain = WithLease { pool, job: Arc::clone(&self.job) };
         Run::spawn_work_limited(scope, input, self.settings.clone(), &self.limits, plain, limited)
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 /// The work on an item: lease a resource, and run the job.

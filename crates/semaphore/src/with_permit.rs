@@ -137,6 +137,10 @@ impl<In: Send + 'static, J: Job<In>, L: Limits<In>> Pattern<In> for WithPermit<J
         let plain = UnderPermit { semaphore: self.semaphore.clone(), job: Arc::clone(&self.job) };
         Run::spawn_work_limited(scope, input, self.settings.clone(), &self.limits, plain, limited)
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 /// The work on an item. A closure would clone the semaphore for every item.

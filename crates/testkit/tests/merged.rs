@@ -91,6 +91,11 @@ impl<In: Send + 'static, Out: Send + 'static> Pattern<In> for Merged<In, Out> {
         drop(deal);
         self.next.start(Source::merge(runs), scope)
     }
+
+    /// The parts get the items in turn, so a merged item has the number of its input.
+    fn is_one_to_one(&self) -> bool {
+        self.first.is_one_to_one() && self.next.is_one_to_one()
+    }
 }
 
 towpath_testkit::conformance! {

@@ -6,8 +6,10 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use towpath_fanout::{Fanout, OnFailure, PatternExt};
 use towpath_observe::Adaptive;
 use towpath_pattern::Outcome;
+use towpath_producer_consumer::ProducerConsumer;
 
 use crate::server::{Server, limits, mean};
 
@@ -131,4 +133,43 @@ async fn cancelled_and_panicked_jobs_are_not_counted() {
 #[should_panic(expected = "zero jobs")]
 fn range_from_zero_panics() {
     let _ = Adaptive::aimd(0..=4);
+}
+
+/// Raises the limit to ten, without a run.
+fn grown_to_ten() -> Adaptive {
+    let limit = Adaptive::aimd(1..=64);
+    let attempts: Vec<_> = (0..64).map(|_| limit.attempt()).collect();
+    for attempt in attempts.into_iter().take((1..10).sum()) {
+        attempt.complete(Outcome::Succeeded);
+    }
+    assert_eq!(limit.limit().get(), 10);
+    limit
+}
+
+/// The producers have a limit of their own, and their errors say nothing about the server of the consumers.
+#[tokio::test(start_paused = true)]
+async fn errors_of_producers_do_not_lower_the_limit() {
+    let limit = grown_to_ten();
+    let fails = |_: u64, _| async { anyhow::bail!("no page") };
+    let jobs = ProducerConsumer::producers(4, fails)
+        .consumers(limit.limit(), |item: u64| async move { Ok(item) })
+        .on_failure(OnFailure::Continue)
+        .observed(limit.clone());
+    assert_eq!(jobs.run(0..100).finish().await.stages[0].counts.errored, 100);
+    assert_eq!(limit.limit().get(), 10);
+}
+
+/// A number is no live limit, and a different live limit is not the limit of the observer.
+#[tokio::test(start_paused = true)]
+async fn stage_under_a_different_limit_is_not_observed() {
+    let limit = grown_to_ten();
+    let fails = |_: u64| async { anyhow::Result::<()>::Err(anyhow::anyhow!("busy")) };
+    let other = Adaptive::aimd(1..=64);
+    for jobs in [Fanout::new(4, fails), Fanout::new(other.limit(), fails)] {
+        let jobs = jobs.on_failure(OnFailure::Continue).observed(limit.clone());
+        assert_eq!(jobs.run(0..20).finish().await.last().errored, 20);
+        assert_eq!(limit.limit().get(), 10);
+    }
+    Fanout::new(limit.limit(), fails).observed(limit.clone()).run(0..1).finish().await;
+    assert_eq!(limit.limit().get(), 9);
 }

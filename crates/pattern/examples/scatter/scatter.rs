@@ -43,4 +43,8 @@ impl<In: Clone + Send + 'static, J: Job<In>> Pattern<In> for Scatter<J> {
         };
         Run::spawn(scope, input, self.settings.clone(), work)
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }

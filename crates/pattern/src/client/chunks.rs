@@ -69,7 +69,7 @@ impl<In, Out> Replies<In, Out> {
                 outputs.len()
             );
             self.drop_outputs(outputs);
-            let failure = Failure::new(Some(index), &Arc::from("service"), Cause::from_error(error));
+            let failure = Failure::new(Some(index), &self.stage, Cause::from_error(error));
             self.fail_chunk(index, size, failure);
         }
         true

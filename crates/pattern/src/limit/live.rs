@@ -133,6 +133,11 @@ impl LiveLimit {
         resume(panicked);
     }
 
+    /// Returns whether both are the same limit: a change of one is a change of the other.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Adds a watcher, which every later change notifies. A dropped watcher is forgotten.
     ///
     /// A watcher is added before it reads the number for the first time. Otherwise it may miss a change in between.

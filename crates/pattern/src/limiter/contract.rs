@@ -72,6 +72,8 @@ use super::both::{AcquireBoth, BothPermits, Order};
 /// - A job does not acquire a further permit of its own limiter, and a run in the job does not name the limiter, for the same
 ///   reason.
 /// - An output that is not taken needs no permit. So two stages of a pipeline may share a limiter.
+/// - Producers and consumers do not share a limiter: a producer holds its permit during the wait for a place in the queue. Once
+///   the producers have all permits and the queue is full, no consumer starts, and no place becomes free.
 ///
 /// # Examples
 ///
@@ -204,7 +206,7 @@ pub trait Limiter<In>: Send + Sync + 'static {
     fn acquire(
         &self,
         item: &In,
-    ) -> impl Future<Output = anyhow::Result<Self::Permit>> + Send + 'static + use<Self, In>;
+    ) -> impl Future<Output = anyhow::Result<Self::Permit>> + Send + 'static + use<Self, In>; // not `async fn`, but `fn acquire(&self, item: &Item) -> impl Future<Output = …> + Send + 'static + use<>`
 
     /// Records that the job of the permit starts now, perhaps long after the grant. The default implementation does nothing.
     ///

@@ -203,6 +203,7 @@ impl<Out: Send + 'static> Run<Out> {
             stage: Arc::clone(&settings.name),
             limit: settings.limit.get(),
             bound: settings.bound(),
+            job_limit: settings.limit.clone(),
         });
         let port = match observer {
             None => stage::start(&scope, input, settings, delivery, work),

@@ -341,7 +341,8 @@ impl<T: Send + 'static> Source<T> {
     /// The source ends when the storage is empty, no item is being added, and no job runs on an item of the source. An item that
     /// is [due later](Storage::next_due) keeps the source open. In a chain of stages, the jobs of the first stage count: a
     /// later stage must not add items, since the source may have ended. The run takes an item only when a job is free, so all
-    /// other items are in the storage. The index of an item is its number in the order of the takes. The items that a
+    /// other items are in the storage. With a [limiter by item](crate::Limiter::PER_ITEM), the run also takes the items that
+    /// wait without a slot: together up to the limit plus the capacity. The index of an item is its number in the order of the takes. The items that a
     /// stopped run has not started go [back](Storage::give_back) to the storage.
     ///
     /// # Examples
@@ -460,13 +461,13 @@ impl<S: Storage> FrontierSource<S> {
             let error = anyhow::Error::from(TimedOut { after });
             Cause::from_error(error.context("a take of the storage was not done in time, and was dropped"))
         };
-        Poll::Ready(source_error(Some(self.next_index), dropped.unwrap_or_else(timed_out)))
+        Poll::Ready(source_error(None, dropped.unwrap_or_else(timed_out)))
     }
 
     fn add_taken(&mut self, taken: anyhow::Result<Taken<S::Item>>) -> Result<usize, Failure> {
         self.due = None;
-        let (items, due) =
-            taken.map_err(|error| source_error(Some(self.next_index), Cause::from_error(error)))?;
+        // The failure of a look belongs to no item, as the panic of a look.
+        let (items, due) = taken.map_err(|error| source_error(None, Cause::from_error(error)))?;
         let count = items.len();
         self.due = due;
         self.taken.extend((self.next_index..).zip(items));

@@ -51,6 +51,10 @@ impl Pattern<u64> for Gated {
         };
         Run::spawn(scope, input, settings, Arc::new(job))
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 fn is_service(failure: &Failure) -> bool {
@@ -293,6 +297,10 @@ async fn call_from_a_job_of_the_service_ends_with_its_limit() {
             let settings = Settings::new("nested", 1).on_failure(OnFailure::Continue);
             Run::spawn(scope, input, settings, Arc::new(job))
         }
+
+        fn is_one_to_one(&self) -> bool {
+            true
+        }
     }
     let clients = Arc::new(std::sync::OnceLock::new());
     let scope = Scope::new("server");
@@ -307,7 +315,7 @@ async fn call_from_a_job_of_the_service_ends_with_its_limit() {
     scope.cancel();
 }
 
-/// Sends every number that many times to a stage of consumers, and says that it does not.
+/// Sends every number that many times to a stage of consumers, and claims to be one-to-one.
 struct Several;
 
 impl Pattern<u64> for Several {
@@ -330,6 +338,10 @@ impl Pattern<u64> for Several {
         let source = Source::produced(producers, receiver);
         let settings = Settings::new("consume", 1).on_failure(OnFailure::Continue);
         Run::spawn(scope, source, settings, Arc::new(|item: u64| async move { Ok(item) }))
+    }
+
+    fn is_one_to_one(&self) -> bool {
+        true
     }
 }
 
@@ -362,6 +374,7 @@ async fn service_without_a_capacity_panics() {
     let _client = Gated::new(1, 0, OnFailure::Stop).serve(&Scope::new("server"), 0);
 }
 
+/// By default, a pattern is not one-to-one.
 #[tokio::test]
 #[should_panic(expected = "a call would have no output of its own")]
 async fn pattern_that_is_not_one_to_one_is_refused() {
@@ -372,12 +385,29 @@ async fn pattern_that_is_not_one_to_one_is_refused() {
         fn start(&self, input: Source<u64>, scope: Scope) -> Run<u64> {
             Several.start(input, scope)
         }
-
-        fn is_one_to_one(&self) -> bool {
-            false
-        }
     }
     let _client = Several.then(Two).boxed().serve(&Scope::new("server"), 1);
+}
+
+/// An output has any number of elements, so a call would wait for an output without end.
+#[tokio::test]
+#[should_panic(expected = "a call would have no output of its own")]
+async fn elements_of_outputs_are_refused_as_a_service() {
+    struct Pairs;
+    impl Pattern<u64> for Pairs {
+        type Out = Vec<u64>;
+
+        fn start(&self, input: Source<u64>, scope: Scope) -> Run<Vec<u64>> {
+            let job = Arc::new(|item: u64| async move { Ok(vec![item; 2]) });
+            Run::spawn(scope, input, Settings::new("pairs", 1), job)
+        }
+
+        fn is_one_to_one(&self) -> bool {
+            true
+        }
+    }
+    let gated = Gated::new(1, 0, OnFailure::Continue);
+    let _client = Pairs.then_each(gated).boxed().serve(&Scope::new("server"), 1);
 }
 
 /// Callers on many threads, a part of which give up at once or late.

@@ -26,6 +26,10 @@ impl<In: Send + 'static, J: Job<In>> Pattern<In> for Each<J> {
     fn start(&self, input: Source<In>, scope: Scope) -> Run<J::Out> {
         Run::spawn(scope, input, self.settings.clone(), Arc::clone(&self.job))
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -107,10 +111,22 @@ async fn chunk_without_an_output_for_each_item_fails_as_a_whole() {
     let scope = Scope::new("server");
     let client = serve(&scope, 2);
     for result in join_all([14, 1].map(|item| client.call(item))).await {
-        let text = format!("{:#}", result.expect_err("an output is missing"));
+        let failure = result.expect_err("an output is missing");
+        let text = format!("{failure:#}");
         assert!(text.contains("1 outputs for a chunk of 2 items"), "{text}");
+        assert_eq!(failure.stage(), "each");
     }
     assert_eq!(client.call(4).await.ok(), Some(8));
+    // The jobs have returned.
+    assert_eq!(client.monitor().report().to_string(), "each: 2 taken, 2 succeeded");
+}
+
+/// The elements of the outputs of a job over chunks are no chunks.
+#[tokio::test]
+#[should_panic(expected = "a call would have no output of its own")]
+async fn elements_of_chunks_are_refused_as_a_service() {
+    let each = Each::new(async |chunk: Vec<u64>| Ok(vec![chunk])).then_each(Each::new(double));
+    let _client = each.serve_chunks(&Scope::new("server"), 100, 2, WITHIN);
 }
 
 #[tokio::test(start_paused = true)]

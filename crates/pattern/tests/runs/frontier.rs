@@ -242,6 +242,7 @@ async fn stop_drops_a_take_that_does_not_return() {
     settle().await;
     let report = run.drain(second).await;
     assert!(report.failures.iter().any(is_late), "{report}");
+    assert!(report.failures.iter().all(|failure| failure.index().is_none()), "{report}");
     // The budget is for the jobs alone, and all jobs were complete.
     assert!(!report.forced, "{report}");
     assert_eq!(begun.elapsed(), 2 * second);
@@ -290,6 +291,7 @@ async fn failure_of_the_storage_fails_the_run() {
             let failure = run.collect().await.expect_err("the storage fails");
             let text = format!("{failure:#}");
             assert!(text.contains(if panics { "on purpose" } else { "the disk is full" }), "{text}");
+            assert_eq!(failure.index(), None, "the failure belongs to no item");
             frontier.add(1).await.expect_err("the source has ended");
         }
     }

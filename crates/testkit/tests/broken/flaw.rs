@@ -74,4 +74,8 @@ impl<F: Flaw, In: Send + 'static, J: Job<In>> Pattern<In> for BrokenPattern<F, J
         let Self { flaw: PhantomData, case, job } = self;
         F::start(*case, Arc::clone(job), input, scope)
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }

@@ -70,4 +70,8 @@ impl<In: Send + 'static, J: Job<In>> Pattern<In> for WithPermit<J> {
         };
         Run::spawn(scope, input, settings(self.case, Order::AsCompleted), work)
     }
+
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
