@@ -15,7 +15,7 @@ pub struct Executable {
     pub package: String,
     /// The member's folder.
     pub dir: PathBuf,
-    /// What the manifest or the file calls it.
+    /// The name in the manifest, or of the file.
     pub target: String,
     pub path: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! What all charts share: a size that is legible on a phone, and colours that are left to the CSS around them.
+//! The common part of all charts: a size that is legible on a phone, and colours that the CSS of the page defines.
 
 use kuva::backend::svg::SvgBackend;
 use kuva::render::layout::Layout;

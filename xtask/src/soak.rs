@@ -39,7 +39,7 @@ pub struct Args {
     /// How long, in minutes; 1 by default, and with --run as long as one run takes
     #[arg(long, value_name = "N")]
     minutes: Option<f64>,
-    /// What is chosen; without it, another seed each time, and for --conformance the usual games first
+    /// The seed of all choices; by default another seed each time, and for --conformance the usual games first
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Only that crate: its folder under crates/
@@ -120,7 +120,7 @@ fn programs(workspace: &Workspace, only: Option<&str>) -> Result<Vec<(String, Ex
     built.into_iter().map(named).collect()
 }
 
-/// What a program says before each run, and at the end.
+/// The line that a program prints before each run, and at the end.
 #[derive(Clone, Default, Deserialize)]
 struct Said {
     runs: u64,
@@ -131,7 +131,7 @@ struct Said {
     over: bool,
 }
 
-/// What it says of a run that failed.
+/// The line that a program prints about a failed run.
 #[derive(Deserialize)]
 struct Failed {
     #[serde(rename = "failed")]

@@ -75,7 +75,7 @@ struct Tester {
 }
 
 impl Tester {
-    /// What the steps build, so that they only run it.
+    /// Builds the programs of all steps, so that the steps only run the programs.
     fn build(&self) -> Result<bool> {
         let builds = [
             self.build_of_tests(),

@@ -5,7 +5,7 @@ use std::fmt;
 /// The last line of the help of every command.
 pub const EXIT_STATUS: &str = "Exit status: 0 all is well, 1 something failed, 2 bad usage.";
 
-/// What was wrong with the arguments, and what would be right.
+/// The error in the arguments, and its correction.
 #[derive(Debug)]
 pub struct Usage(pub String);
 

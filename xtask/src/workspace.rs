@@ -1,4 +1,4 @@
-//! What cargo knows about this workspace: its packages, their targets, and which of them are patterns.
+//! The metadata of this workspace from cargo: its packages, their targets, and which packages are patterns.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

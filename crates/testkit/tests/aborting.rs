@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Trial};
 use towpath_fanout::Fanout;
 use towpath_pattern::PatternExt;
 
-/// What the same program is told when it is to panic, built in that way.
+/// The argument with which this program runs the job that panics.
 const CHILD: &str = "child";
 
 /// Building it anew is the most of it.
@@ -62,7 +62,7 @@ fn built() -> Result<std::path::PathBuf, String> {
     path.ok_or_else(|| format!("cargo {line} built no program"))
 }
 
-/// What the program says, and how it ended.
+/// The output of the program, and its exit status.
 fn run(program: std::path::PathBuf) -> Result<String, String> {
     let child = duct::cmd!(program, CHILD).env("RUST_BACKTRACE", "0").stdin_null().stderr_to_stdout();
     let child = child.stdout_capture().unchecked().start().map_err(|error| error.to_string())?;

@@ -53,7 +53,7 @@ fn passes(subject: &impl Subject) {
     }
 }
 
-/// What stops a run at every poll, and nothing else, says that `subject` breaks `law`.
+/// Asserts that the runtime that stops a run at every poll reports that `subject` breaks `law`.
 #[track_caller]
 fn breaks_at_a_poll(subject: impl Subject, law: Law) {
     let violations = violations(subject, Runtime::Stepped);

@@ -14,10 +14,10 @@ use towpath_semaphore::Semaphore;
 /// So many give up; one entry in a line has 32 bytes or more.
 const TIMES: usize = 200_000;
 
-/// What may be due to the allocator.
+/// The bytes for each wait that the allocator alone may account for.
 const MOST_BYTES_EACH: usize = 8;
 
-/// What the process has in memory, in bytes; zero where nothing tells.
+/// The resident memory of the process in bytes, or zero where the system does not report it.
 fn resident() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default() * 4_096

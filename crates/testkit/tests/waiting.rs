@@ -1,4 +1,4 @@
-//! What a job that waits costs. Alone in its process, whose heap is measured.
+//! The memory of a waiting job. The test has a process of its own, because it measures the heap.
 
 use std::sync::Arc;
 

@@ -30,7 +30,7 @@ pub fn tasks<'a>(only: &[String], subjects: &'a [Subject<'a>]) -> Result<Vec<Tas
     Ok(tasks)
 }
 
-/// What was measured so far.
+/// The measurements so far.
 pub struct Course {
     plan: Plan,
     progress: Progress,

@@ -14,7 +14,7 @@ use super::programs::Program;
 use super::report::Curve;
 use super::rounds::{Plan, Progress};
 
-/// What can grow of our programs, quantity by quantity, or with `only` one quantity.
+/// The growth cases of our programs, quantity by quantity, or with `only` those of one quantity.
 pub fn cases<'a>(programs: &'a [Program], only: Option<&str>) -> Result<Vec<Case<'a>>> {
     let mut cases = Vec::new();
     for program in programs.iter().filter(|program| program.ours) {
@@ -40,14 +40,14 @@ fn parse_list<'a>(listed: &str, program: &'a Program) -> Result<Vec<Case<'a>>> {
     listed.lines().map(case).collect()
 }
 
-/// What was measured, and the sentences about what is wrong with it.
+/// The measurements, and a sentence about each problem.
 #[derive(Default)]
 pub struct Growth {
     pub curves: Vec<Curve>,
     pub problems: Vec<String>,
 }
 
-/// Measures all of `cases`. What seems to grow too fast is measured as often again before it is said.
+/// Measures all of `cases`. A case that seems to grow too fast is measured as often again before it is reported.
 pub fn measure(cases: Vec<Case>, plan: &Plan, mut show: impl FnMut(&str)) -> Growth {
     let mut all: Vec<_> = cases.into_iter().map(|case| Grown { case, result: Ok(Readings::new()) }).collect();
     let values: usize = all.iter().map(|grown| grown.case.quantity.values(plan.quick).count()).sum();

@@ -1,10 +1,10 @@
-//! What readings of a growing quantity amount to: a line on logarithmic axes, its slope, and the slope that is
-//! too much.
+//! The fit of the readings of a growing quantity: a line on logarithmic axes, its slope, and the slope that is too
+//! much.
 //!
 //! The slope is the exponent: 1 is linear, 0 flat, 2 quadratic. It is fitted by least squares to the part where
 //! fixed costs (a runtime, a run's first spawn) do not dominate: from the first value on that takes four times
-//! the least of all, of which they are at most a quarter, but at least to the last three values. What never
-//! takes as much is fitted whole: it is nearly flat.
+//! the least of all, of which they are at most a quarter, but at least to the last three values. A quantity that
+//! never takes as much is nearly flat, and all its values are fitted.
 //!
 //! A time is the least of all rounds, since a busy machine only adds to it. Too much is a slope that is 0.25
 //! above that of n·log n at the same values. To feign that, noise would have to make the largest of two decades
@@ -67,7 +67,7 @@ impl Fit {
     }
 }
 
-/// What stands for all rounds: the least time, the median of the memory.
+/// The reading that stands for all rounds: the least time, the median of the memory.
 pub fn typical(unit: Unit, mut measured: Vec<f64>) -> Option<f64> {
     measured.sort_by(f64::total_cmp);
     let at = if unit == Unit::Ms { 0 } else { measured.len() / 2 };

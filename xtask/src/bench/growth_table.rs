@@ -9,7 +9,7 @@ use super::growth_fit::Fit;
 use super::table::{self, number};
 use super::workloads::Unit;
 
-/// What all subjects of one quantity showed: at the least value, at the most, and the exponent between.
+/// The results of all subjects of one quantity: at the least value, at the largest, and the exponent between.
 pub fn of(of_quantity: &[Grown], quick: bool) -> String {
     let Some(first) = of_quantity.first() else { return String::new() };
     let quantity = first.case.quantity;

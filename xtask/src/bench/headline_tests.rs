@@ -1,4 +1,4 @@
-//! What the small table compares with what.
+//! The comparisons of the small table.
 
 use super::*;
 use crate::bench::machine::Machine;

@@ -1,4 +1,4 @@
-//! What the numbers were measured on: machine, versions, commit.
+//! The origin of the measurements: machine, versions, commit.
 
 use std::fmt;
 use std::fs;

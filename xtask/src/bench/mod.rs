@@ -235,7 +235,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(failures == 0 && problems.is_empty())
 }
 
-/// What is to be measured.
+/// The measurements that the arguments ask for.
 #[derive(Debug, PartialEq)]
 struct Wanted {
     workloads: bool,
@@ -270,7 +270,7 @@ fn chosen_peers(list: &[Peers]) -> Result<Vec<Peers>> {
     Ok(list.iter().copied().filter(|peers| *peers != Peers::None).collect())
 }
 
-/// What of these wants Go or Python, for people.
+/// The names, for people, of those of `peers` that need Go or Python.
 fn needing(peers: &[Peers]) -> Vec<&'static str> {
     let named = [("peers in Go", Peers::Go), ("peers in Python", Peers::Python)];
     named.into_iter().filter(|(_, wanted)| peers.contains(wanted)).map(|(name, _)| name).collect()

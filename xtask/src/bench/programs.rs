@@ -63,7 +63,7 @@ impl Program {
         parse_list(&self.says("list")?).with_context(|| format!("{}: `list`", self.source))
     }
 
-    /// What it prints when it is asked what there is.
+    /// Returns the output of the program for `question`, such as `list`.
     pub fn says(&self, question: &str) -> Result<String> {
         let asked = self.with(&[question]).stdout_capture().stderr_capture();
         let output = process::within(LIST_LIMIT, &asked)
@@ -94,7 +94,7 @@ fn parse_list(text: &str) -> Result<Vec<(&'static Workload, String)>> {
     Ok(listed)
 }
 
-/// What all the programs can run.
+/// Returns the subjects of all programs.
 pub fn subjects(programs: &[Program]) -> Result<Vec<Subject<'_>>> {
     let mut subjects: Vec<Subject> = Vec::new();
     for program in programs {

@@ -49,7 +49,7 @@ pub struct Distribution {
 /// How time or memory of one subject grows with one quantity.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Curve {
-    /// What grows: `items`, `limit`, …
+    /// The quantity that grows: `items`, `limit`, …
     pub quantity: String,
     pub subject: String,
     pub unit: String,

@@ -30,14 +30,14 @@ impl Plan {
     }
 }
 
-/// What one subject showed: a reading per round, or why it has none that counts.
+/// The results of one subject: a reading per round, or the reason for which no reading counts.
 pub struct Measurements {
     pub subject: String,
     pub ours: bool,
     pub result: Result<Vec<Reading>, String>,
 }
 
-/// What a subject prints at the end of a run.
+/// The line that a subject prints at the end of a run.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Reading {
     answer: String,
@@ -65,7 +65,7 @@ impl Reading {
     }
 }
 
-/// Round 1 runs every subject once, in turn, round 2 again, and so on. What failed is not run again.
+/// Each round runs every subject once, in turn. A subject that failed is not run again.
 pub fn measure(
     workload: &Workload,
     subjects: &[&Subject],

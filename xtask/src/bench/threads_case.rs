@@ -36,7 +36,7 @@ pub static WORKLOADS: [Counted; 2] = [
     Counted { name: "waiting", about: "jobs that sleep 1 ms, at most 1,000 at once", items: 20_000 },
 ];
 
-/// What a program of ours prints.
+/// The line that a program of ours prints.
 #[derive(Deserialize)]
 struct Reading {
     answer: String,

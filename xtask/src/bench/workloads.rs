@@ -236,7 +236,7 @@ impl Workload {
         if quick { self.items / 100 } else { self.items }
     }
 
-    /// What every subject must answer.
+    /// The answer that every subject must give.
     pub fn answer(&self, items: u64) -> u64 {
         (self.answer)(items)
     }

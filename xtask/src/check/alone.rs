@@ -19,7 +19,7 @@ struct Trees {
 }
 
 /// Copies every pattern crate out, compiles all its targets there and runs its doc tests; its other tests are the same
-/// programs as those of `cargo xtask test`. What changes in the copy is the path of its neighbours, and an empty
+/// programs as those of `cargo xtask test`. A copy differs in the paths of its neighbours, and in an empty
 /// `[workspace]` that keeps cargo from finding ours.
 pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
     let mut problems = Vec::new();
@@ -34,7 +34,7 @@ pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
         for step in ["check --all-targets", "test --doc"] {
             let target = alone(workspace).join("target");
             let command = duct::cmd(cargo(), step.split(' ')).dir(&copy).env("CARGO_TARGET_DIR", target);
-            // Nobody debugs what is built here, and it is built in half the time.
+            // The copies are never debugged. Without debug information, the build takes half the time.
             if command.env("CARGO_PROFILE_DEV_DEBUG", "false").run().is_err() {
                 let (name, place) = (&package.name, copy.display());
                 problems
@@ -79,7 +79,7 @@ pub fn grown_trees(workspace: &Workspace) -> Result<Problems> {
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const TESTKIT: &str = "towpath-testkit";
 
-/// What is wrong with the tree of a user.
+/// The problem of the tree of a user, if there is one.
 fn changed(name: &str, crates: usize, kept: Option<usize>) -> Option<String> {
     let kept = match kept {
         None => return Some(format!("{name}: {crates} crates in a user's tree; add the number to {TREES}")),

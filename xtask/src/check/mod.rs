@@ -77,7 +77,7 @@ fn count(problems: usize) -> String {
     }
 }
 
-/// What packages everything but the models, whose `tokio` is a folder of this workspace.
+/// The command that packages all crates but the models, whose `tokio` is a folder of this workspace.
 fn package(workspace: &Workspace) -> String {
     let mut command = "package --workspace --no-verify --allow-dirty --quiet".to_owned();
     for package in models::packages(workspace) {

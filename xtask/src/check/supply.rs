@@ -1,5 +1,5 @@
-//! What the project is built from: licences, sources and unwanted crates of the whole tree, held against `deny.toml`,
-//! and the dependencies of the published crates, held against the table in `SECURITY.md`.
+//! The dependencies of the project: licences, sources and unwanted crates of the whole tree are compared with
+//! `deny.toml`, and the dependencies of the published crates with the table in `SECURITY.md`.
 //!
 //! The file is cargo-deny's. That tool itself is not run: it is some hundred crates more than the workspace has, and of
 //! all it does, these checks are what needs no network.

@@ -1,4 +1,4 @@
-//! What has to be the same in every crate, since the manifests inherit nothing. Also a test.
+//! The settings that must be the same in every crate, since the manifests inherit nothing. Also a test.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -16,7 +16,7 @@ pub struct Copied {
 }
 
 impl Copied {
-    /// Brings the copy up to date. What is as it was is not written again, and so not built again.
+    /// Brings the copy up to date. An unchanged file is not written again, and therefore not built again.
     pub fn of(workspace: &Workspace) -> Result<Self> {
         let (root, target) =
             (workspace.target.join("faults/workspace"), workspace.target.join("faults/target"));

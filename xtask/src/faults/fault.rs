@@ -18,7 +18,7 @@ pub struct Fault {
     edits: Vec<Edit>,
 }
 
-/// What the file holds; its number is in its name.
+/// The contents of the file of a fault. The number of the fault is in the file name.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

@@ -81,7 +81,7 @@ fn ended(name: &str, output: &Output) -> Seen {
     }
 }
 
-/// What a failed test said, from under its heading, in one line.
+/// The message of a failed test, from under its heading, in one line.
 fn message(name: &str, said: &str) -> String {
     let heading = format!("---- {name}");
     let under = said.lines().skip_while(|line| !line.starts_with(&heading)).skip(1);
@@ -108,7 +108,7 @@ impl Seen {
         if self.is_caught() { "caught".to_owned() } else { format!("NOT CAUGHT: {}", self.told()) }
     }
 
-    /// What was seen.
+    /// The result of the test in words.
     pub fn told(&self) -> String {
         match self {
             Self::Failed(told) | Self::None(told) => told.clone(),

@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(print(&problems, &counts, "all agree"))
 }
 
-/// What is wrong with the pages of these topics, or with all.
+/// The problems of the pages of `topics`, and with `all` those of the whole book.
 fn of_pages(book: &Book, docs: &Path, topics: &[&Topic], all: bool) -> Result<Problems> {
     let mut problems: Vec<_> = topics.iter().flat_map(|topic| book.problems_of(topic)).collect();
     if all {
@@ -115,7 +115,7 @@ fn print(problems: &[String], done: &str, well: &str) -> bool {
     problems.is_empty()
 }
 
-/// What of these wants the environment, for people.
+/// The names, for people, of the programs of `topics` that need the environment.
 fn needing(topics: &[&Topic]) -> Vec<&'static str> {
     let written = |language| topics.iter().any(|topic| topic.languages.contains(&language));
     let named = [("programs in Go", Language::Go), ("programs in Python", Language::Python)];

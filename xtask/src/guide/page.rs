@@ -13,7 +13,7 @@ pub struct Page {
     pub includes: Vec<(PathBuf, Option<String>)>,
     /// As they are written.
     pub links: BTreeSet<String>,
-    /// What is written as a link, `[text][name]`, by a name that the page does not define.
+    /// The links `[text][name]` whose name the page does not define.
     pub undefined: BTreeSet<String>,
     pub anchors: BTreeSet<String>,
     pub headings: usize,

@@ -1,5 +1,5 @@
-//! What is checked of the pages: that they show every program, that all of them are in the summary, that what
-//! they include is there and their links lead somewhere, and that both editions have the same.
+//! The checks of the pages: the pages show every program, the summary lists every page, every include and every link
+//! has a target, and both editions have the same contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -79,7 +79,7 @@ impl Book {
             .collect()
     }
 
-    /// What is wrong with the book as a whole.
+    /// The problems of the book as a whole.
     pub fn problems(&self) -> Result<Problems> {
         let mut problems = self.unlisted(&self.docs);
         if let Some(dir) = self.translation() {

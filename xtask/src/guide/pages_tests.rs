@@ -1,4 +1,4 @@
-//! What the pages are checked for, each on a small book of its own.
+//! The checks of the pages, each on a small book of its own.
 
 use std::fs;
 

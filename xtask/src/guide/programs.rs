@@ -43,7 +43,7 @@ impl<'a> Program<'a> {
     }
 }
 
-/// What the tools of Go and Python find in these topics, a line each.
+/// The findings of the tools of Go and Python in `topics`, a line each.
 pub fn lint(guide: &Path, topics: &[&Topic], environment: &Environment) -> Result<Problems> {
     let of = |language: Language| -> Vec<&OsStr> {
         let written = topics.iter().filter(|topic| topic.languages.contains(&language));

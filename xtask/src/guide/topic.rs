@@ -46,7 +46,7 @@ impl Language {
         }
     }
 
-    /// What a program that waits declares, so that a second is as long in all three.
+    /// The declaration in a program that waits, so that a second has the same length in all three languages.
     fn second(self) -> &'static str {
         match self {
             Self::Python => "SECOND = 0.01",
@@ -130,8 +130,7 @@ impl Topic {
         self.dir.join(language.program())
     }
 
-    /// What is wrong with the folder: programs and outputs that are missing or too many, a wait without the
-    /// shared unit.
+    /// The problems of the folder: missing or surplus programs and outputs, and waits without the shared unit.
     pub fn problems(&self) -> Result<Problems> {
         let name = &self.name;
         let mut problems = Vec::new();
@@ -183,7 +182,7 @@ pub fn chosen<'a>(topics: &'a [Topic], only: &[String]) -> Result<Vec<&'a Topic>
     Ok(topics.iter().filter(chosen).collect())
 }
 
-/// What is in the folder, by name.
+/// The entries of the folder, sorted by name.
 pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;

@@ -10,7 +10,7 @@ use super::runs::Ran;
 use super::topic::Topic;
 use crate::problems::Problems;
 
-/// What is wrong, a problem each.
+/// The problems of the programs that ran.
 pub fn problems(ran: &[Ran]) -> Problems {
     ran.iter().filter_map(|ran| problem(ran).map(|problem| line(ran.program, &problem))).collect()
 }

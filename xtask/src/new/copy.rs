@@ -129,7 +129,7 @@ fn replace_word(text: &str, before: &str, old: &str, new: &str) -> String {
     replaced + rest
 }
 
-/// What is in a folder, by name; nothing if it is not there.
+/// The entries of a folder, with their names. A missing folder has no entries.
 fn entries(dir: &Path) -> Result<Vec<(String, std::path::PathBuf)>> {
     let mut entries = Vec::new();
     if dir.is_dir() {

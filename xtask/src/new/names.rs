@@ -1,4 +1,4 @@
-//! What a pattern crate may be called, and the forms its name takes in text.
+//! The valid names of a pattern crate, and the forms of a name in text.
 
 const LONGEST: usize = 50;
 

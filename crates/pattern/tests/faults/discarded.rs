@@ -1,4 +1,4 @@
-//! What goes on while nobody takes anything.
+//! Discarding runs go on without a receiver of their outputs.
 
 use towpath_pattern::{Run, Scope, Settings, Source, Taken};
 

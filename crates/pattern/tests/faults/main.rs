@@ -48,7 +48,8 @@ async fn one_step() {
     .await;
 }
 
-/// What comes of it; if it does not, `what` says what was waited for. The clock should be paused.
+/// Returns the output of `future`. If `future` does not complete, the panic names it by `what`. The clock should be
+/// paused.
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
     tokio::select! {

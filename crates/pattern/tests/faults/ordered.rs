@@ -1,4 +1,4 @@
-//! What an ordered run yields when one of its items fails.
+//! The outputs of an ordered run in which one item fails.
 
 use tokio::task::yield_now;
 use towpath_pattern::{Scope, Settings};

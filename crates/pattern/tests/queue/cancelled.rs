@@ -1,4 +1,4 @@
-//! What a cancelled or served waiter leaves behind: nothing of its own, and everything of the others.
+//! A cancelled or served waiter leaves no waker and no entry in the queue, and takes nothing from the other waiters.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use towpath_pattern::queue::{self, SendError, TryRecvError, TrySendError};
 
 use crate::by_hand::{Hand, filled, hand};
 
-/// Polls a future once, in vain, and drops it; the queue must not keep its waker.
+/// Polls a future once, asserts that it is pending, and drops it. The queue must not keep its waker.
 fn cancel<F: Future>(mut waiting: Hand<F>) {
     assert!(waiting.poll().is_pending());
     let woken = Arc::clone(&waiting.woken);

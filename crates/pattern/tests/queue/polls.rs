@@ -111,7 +111,7 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
     });
     drop(receiver);
     (to..STEPS).for_each(|at| step(at, &mut others));
-    // Whoever still waits gets its turn now.
+    // The remaining waiters complete here.
     for _ in 0..3 * STEPS {
         if waiting.is_empty() && others.is_empty() {
             break;

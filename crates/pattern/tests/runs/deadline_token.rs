@@ -31,10 +31,10 @@ async fn cancelled_after(token: &CancellationToken) -> Option<Duration> {
     timeout(AFTER * 10, token.cancelled()).await.ok().map(|()| began.elapsed())
 }
 
-/// What is done with a scope.
+/// An action on a scope.
 type Act = fn(&Scope);
 
-/// What may live in a scope, or around its token.
+/// Puts a tenant into a scope or next to its token, and returns the token to watch.
 type Tenant = fn(&Scope) -> CancellationToken;
 
 const TENANTS: &[(&str, Tenant)] = &[
@@ -153,7 +153,7 @@ fn cancel_after_the_deadline_leaves_the_deadline_as_the_cause() {
     });
 }
 
-/// What watches the deadline holds nothing of the scope, and ends with it.
+/// The task that watches the deadline holds no handle of the scope, and ends with the scope.
 #[tokio::test(start_paused = true)]
 async fn watched_scope_that_is_dropped_leaves_no_task() {
     let alive = || Handle::current().metrics().num_alive_tasks();

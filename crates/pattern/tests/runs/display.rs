@@ -1,4 +1,4 @@
-//! What people are told: every message that the crate writes, and the sums in a report.
+//! The texts for people: every message that the crate writes, and the sums in a report.
 
 use std::error::Error as _;
 use std::sync::Arc;

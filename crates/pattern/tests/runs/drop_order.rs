@@ -1,4 +1,5 @@
-//! What panics in a drop comes after what was returned before it, and does not take its place.
+//! A panic in the drop of a future or stream is reported after the error that it returned, and does not replace the
+//! error.
 
 use std::fmt;
 use std::future::Future;
@@ -36,7 +37,7 @@ impl Drop for FailsAndPanics {
 
 const RETURNED: &str = "item 0 at stage `source` failed: returned first";
 
-/// The report of a run over `source` that nobody has taken anything of.
+/// The report of a run over `source` whose outputs were not taken.
 async fn report(source: Source<u32>, on_failure: OnFailure) -> Report {
     let settings = Settings::new("pass", 1).on_failure(on_failure);
     let pass = |item: u32| async move { Ok(item) };

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use towpath_pattern::{Completed, OnFailure, Order, Run, Scope, Settings, Source, Taken};
 
-/// What the first job does with its item; the others end theirs after a second.
+/// The behaviour of the first job with its item. The other jobs complete their items after a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum First {
     DropsItAndPanics,

@@ -1,4 +1,4 @@
-//! What a generator's `send` says to a task that it was moved into, and that nothing changes for the generator.
+//! The result of a generator's `send` in a task that the `Yield` was moved into. The generator itself sees no change.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};

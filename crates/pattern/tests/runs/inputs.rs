@@ -1,4 +1,4 @@
-//! What `run` takes, without a constructor and without an annotation of the job.
+//! The inputs that `run` accepts, without a constructor and without an annotation of the job.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What the jobs of a run start in their scope ends before the run does: each thing, at each depth of runs within jobs, for
-//! each ending of the outer run, alone and behind another stage, on both runtimes.
+//! Runs and tasks that the jobs of a run start in their scope end before the run does. The tests cover each thing, each
+//! depth of runs within jobs and each ending of the outer run, alone and behind another stage, on both runtimes.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use towpath_pattern::{Failure, Job, Run, Scope, Settings, anyhow};
 
 use crate::{run_in, settle};
 
-/// What a job starts.
+/// The thing that a job starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Thing {
     DroppedRun,

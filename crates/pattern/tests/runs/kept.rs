@@ -1,4 +1,4 @@
-//! What a source that is kept promises, however often it is resumed.
+//! The guarantees of a kept source, which hold after any number of resumptions.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use towpath_pattern::{Kept, Run, Scope, Settings, Source, Taken, anyhow};
 
 use crate::{Bomb, run_in, settle};
 
-/// The next so many outputs of a run over `source`, each with the index of its input, and what that run never began.
+/// The next `count` outputs of a run over `source`, each with the index of its input, and the items that the run did
+/// not start.
 async fn some_of(source: Source<u32>, count: usize) -> (Vec<(usize, u32)>, Source<u32>) {
     let (source, kept) = source.kept();
     let job = |item: u32| async move {

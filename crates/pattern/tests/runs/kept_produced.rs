@@ -1,4 +1,4 @@
-//! What is left of producers and their queue where the runtime of the run that took from it was shut down.
+//! The remains of producers and their queue after a shutdown of the runtime whose run took items from the queue.
 
 use std::future::pending;
 use std::sync::Arc;

@@ -71,7 +71,7 @@ async fn queue() -> Source<u32> {
     Source::produced(producers, consumer)
 }
 
-/// What is left of a source that a run has kept.
+/// The rest of a source that a run has kept.
 async fn left(source: Source<u32>) -> Source<u32> {
     let (source, kept) = source.kept();
     let mut run = run(source, |item: u32| async move { Ok(item) });

@@ -9,8 +9,8 @@ use towpath_pattern::{OnFailure, Run, Scope, Settings, Source, Taken, anyhow, dr
 
 use crate::{Bomb, Leaves};
 
-/// What the reports of runs of one job say: their counts, and their failures in order. One is of the job itself, the
-/// other of a work that awaits it.
+/// The reports of two runs of one job: their counts, and their failures in order. The first run has the job itself. The
+/// second run has a work that awaits the job.
 async fn said<Out, Fut>(on_failure: OnFailure, job: fn() -> Fut) -> [(String, Vec<String>); 2]
 where
     Out: Send + 'static,

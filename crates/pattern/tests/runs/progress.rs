@@ -179,8 +179,9 @@ async fn concurrent_sends_of_a_generator_take_turns() {
     assert_eq!(sum, 50);
 }
 
-/// Whoever makes way for a worker it has just got going has not begun what it took. (On two threads the second item
-/// may be a moment quicker; it was the first that was begun in nearly every run.)
+/// A worker that adds another worker makes its taken items ready again, so the first worker to run starts with the
+/// first item. On two threads the second item may start a moment earlier. The test therefore counts the runs in which
+/// the first item starts first: nearly all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_item_starts_first() {
     const RUNS: usize = 500;

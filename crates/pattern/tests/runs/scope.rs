@@ -1,4 +1,4 @@
-//! What a scope promises to its tasks, and to whoever waits for them.
+//! The guarantees of a scope for its tasks and for the callers of `wait`.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -250,7 +250,8 @@ async fn unreported_failure_that_panics_in_its_drop_does_not_abort() {
     drop((between, outer));
 }
 
-/// What a scope tells whose runtime is shut down when it has run for a while, after what `then` does.
+/// The result of `wait` on a scope whose runtime was shut down after `then`. If `begun` is set, the task was polled
+/// before.
 fn told_after_a_shutdown<F>(begun: bool, task: F, then: impl FnOnce(&Scope)) -> Result<(), String>
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What a scope has heard, and waited for, by the time it is closed.
+//! The failures that a scope has recorded, and the tasks that have ended, when `wait` returns.
 
 use std::future::{Future, pending};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A runtime that is shut down in mid-run: whoever has the run is told, and everything is accounted for.
+//! A runtime is shut down during a run: the owner of the run gets a failure, and every item is accounted for.
 
 use std::future::{Future, pending};
 use std::hint::spin_loop;

@@ -1,4 +1,4 @@
-//! What the sources promise.
+//! The guarantees of the sources.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

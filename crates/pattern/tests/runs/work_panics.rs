@@ -1,4 +1,4 @@
-//! What is promised to the author of a pattern, whatever becomes of what the work has in hand.
+//! The guarantees for the author of a pattern whose work panics before or after the completion of its item.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

@@ -1,4 +1,4 @@
-//! What the broken patterns share: each is a plain fan-out but for its flaw.
+//! The common part of the broken patterns: each pattern is a plain fan-out with one flaw.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

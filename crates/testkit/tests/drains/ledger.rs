@@ -1,4 +1,4 @@
-//! What the jobs of a drained run have done.
+//! The record of the jobs of a drained run.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

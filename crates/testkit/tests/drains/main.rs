@@ -19,7 +19,7 @@ const DRAINS: u64 = 250;
 /// The drains on several threads, for each subject.
 const DRAINS_ON_THREADS: u64 = 40;
 
-/// What is known after a drain.
+/// The results of a drain.
 struct Drained {
     report: Report,
     /// The outputs that the run yielded, if a receiver took them.

@@ -31,7 +31,7 @@ fn is_faulty(item: u32) -> bool {
     item % 7 == 3
 }
 
-/// What goes wrong for a faulty item.
+/// The fault of a faulty item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Error,

@@ -6,10 +6,10 @@ use std::task::{Context, Wake, Waker};
 
 use anyhow::{Result, ensure};
 
-/// What is done when a waker is woken (`false`), and when it is dropped (`true`).
+/// The action of a waker when it is woken (`false`), and when it is dropped (`true`).
 pub type Deed = Arc<dyn Fn(bool) + Send + Sync>;
 
-/// A waker that counts how often it was woken, and does something each time and when the last of it is dropped.
+/// A waker that counts its wake-ups. Each wake-up and the drop of the last clone run the deed.
 struct Bell {
     rung: Arc<AtomicUsize>,
     deed: Deed,
@@ -28,11 +28,11 @@ impl Drop for Bell {
     }
 }
 
-/// Where somebody waits. It keeps no waker of its own, so that the last is dropped where it was left.
+/// A waiter. The waiter keeps no waker of its own, so the last clone is dropped by the subject that stored it.
 pub struct Parked {
     bell: Weak<Bell>,
     rung: Arc<AtomicUsize>,
-    /// How often it had been woken until the last poll, and after it.
+    /// The number of wake-ups before the last poll, and after the last poll.
     before: [usize; 2],
     deed: Deed,
 }
@@ -62,20 +62,20 @@ impl Parked {
         self.rings() > self.before[0]
     }
 
-    /// Whether as many of its waker are kept as should be: one as long as nobody has called. Who was called while it
-    /// was polled has left its waker all the same.
+    /// Returns whether the subject keeps the right number of clones of the waker: one until the waiter is notified. A
+    /// waiter that was notified only during its poll may have left its waker.
     pub fn is_kept_rightly(&self) -> bool {
         let called_only_then = self.rings() == self.before[1] && self.was_called();
         self.copies() == usize::from(!self.was_called()) || called_only_then && self.copies() == 1
     }
 
-    /// Somebody does not wait any more.
+    /// Ends the wait. The subject must keep no clone of the waker.
     pub fn leave(self) -> Result<()> {
         ensure!(self.copies() == 0, "the waker of somebody who does not wait any more is kept");
         Ok(())
     }
 
-    /// How many there are of its waker.
+    /// Returns the number of clones of the waker.
     pub fn copies(&self) -> usize {
         self.bell.strong_count()
     }

@@ -19,10 +19,11 @@ const WATCHDOG: Duration = Duration::from_secs(5);
 /// How many times as many cases are played with `TOWPATH_LONG=1`.
 const LONG: u32 = 200;
 
-/// What the threads are called on which cases are played: no panic there is worth a line, since it is told.
+/// The name of the threads that play cases. A panic on such a thread prints no line, because the failure of the case
+/// reports it.
 const PLAYER: &str = "player";
 
-/// What was done in a case, for whoever reads of its failure.
+/// The steps of a case, for the message of its failure.
 #[derive(Clone, Default)]
 pub struct Steps(Arc<Mutex<Vec<String>>>);
 
@@ -31,7 +32,7 @@ impl Steps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
     }
 
-    /// Adds to the last step what came of it.
+    /// Adds a result to the last step.
     pub fn came(&self, what: impl std::fmt::Display) {
         if let Some(last) = self.0.lock().unwrap_or_else(PoisonError::into_inner).last_mut() {
             let _ = write!(last, ": {what}");

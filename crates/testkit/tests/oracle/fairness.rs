@@ -1,5 +1,5 @@
-//! What is always ready lets others run, and whoever wants a share gets one. All is counted, on one thread and a clock
-//! that is paused.
+//! A future that is always ready lets other tasks run, and every user of a shared queue or semaphore gets a share. The
+//! tests count items, on one thread and a paused clock.
 
 use std::collections::VecDeque;
 use std::future::{poll_fn, ready};
@@ -16,10 +16,10 @@ use towpath_fanout::Fanout;
 use towpath_pattern::{PatternExt, Run, Scope, Settings, Source, Taken, queue};
 use towpath_semaphore::{Semaphore, WithPermit};
 
-/// What is endless ends by itself after so many items.
+/// The number of items after which an endless source ends.
 const ENDLESS: usize = 300_000;
 
-/// At most so many go before others have a turn: a few budgets of a task, of some batches each.
+/// The largest number of items before another task runs: a few budgets of a task, of some batches each.
 const A_FEW: usize = 60_000;
 
 /// Counts items.
@@ -45,7 +45,7 @@ async fn lets_a_timer_fire<F: Future>(what: &str, busy: impl FnOnce(Count) -> F)
     assert!(count.get() < A_FEW, "{what}: {} items went before a timer fired", count.get());
 }
 
-/// What comes of what must come to an end; on a paused clock it is seen at once if it does not.
+/// Returns the output of `future`, which must complete. A paused clock shows at once that `future` hangs.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = timeout(Duration::from_secs(10), future).await;
     outcome.unwrap_or_else(|_| panic!("hung: {what}"))

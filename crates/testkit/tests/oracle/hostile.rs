@@ -1,5 +1,6 @@
-//! A queue among wakers that use it while they are woken and dropped, or panic, and with an item whose drop panics. What
-//! such a list of operations comes to is not told beforehand; but no item is lost, and nobody sleeps who could go on.
+//! A queue with wakers that use the queue when they are woken and dropped, or panic, and with an item whose drop
+//! panics. No model predicts the results of such operations. The checks are that no item is lost, and that no waiter
+//! sleeps that could go on.
 
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
@@ -91,7 +92,7 @@ struct Seat {
     parked: Parked,
 }
 
-/// What was taken, or came back.
+/// The items that were received, or returned to their sender.
 type Got = Arc<Mutex<Vec<Item>>>;
 
 struct Table {
@@ -283,7 +284,7 @@ impl Table {
     }
 }
 
-/// What is done by a waker; it has handles of its own.
+/// The action of a waker, which has its own handles of the queue.
 fn deed(wakers: Wakers, sender: &Sender<Item>, receiver: &Receiver<Item>, items: &Items, got: &Got) -> Deed {
     let (sender, receiver) = (sender.clone(), Mutex::new(receiver.clone()));
     let (items, got) = (items.clone(), Arc::clone(got));

@@ -1,5 +1,5 @@
-//! Every hand-off, permit and source against a plain list: random operations do to both the same, and nobody sleeps
-//! who could go on. And what is always ready starves nobody.
+//! The queue, the semaphore and the sources against plain lists: random operations give the same results in both, and
+//! no waiter sleeps that could go on. A future that is always ready starves no other task.
 
 mod bell;
 mod cases;

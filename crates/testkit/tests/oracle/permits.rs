@@ -16,7 +16,7 @@ use towpath_semaphore::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquir
 use crate::bell::{Deed, Parked};
 use crate::cases::{self, Steps};
 
-/// A semaphore and what is done with it. Whoever is meant by a number is the one at that place, counted round.
+/// A semaphore and the operations on it. A number in an operation is a position, modulo the number of candidates.
 #[derive(Clone, Debug)]
 struct Case {
     permits: usize,
@@ -27,9 +27,9 @@ struct Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wakers {
     Count,
-    /// They acquire when woken and when dropped, and give up or release at once.
+    /// Wakers that acquire when they are woken and dropped, and give up or release at once.
     Acquire,
-    /// They panic when woken.
+    /// Wakers that panic when they are woken.
     Panic,
 }
 
@@ -39,7 +39,7 @@ enum Operation {
     Acquire(u32),
     /// Polls again, with another waker or the same.
     Poll(usize, bool),
-    /// Drops what waits.
+    /// Drops a waiting future.
     GiveUp(usize),
     Release(usize),
     Add(usize),
@@ -68,7 +68,7 @@ fn cases() -> impl Strategy<Value = Case> {
 #[test]
 fn operations_on_permits_match_the_model() {
     cases::all(8_000, &cases(), |case, steps| {
-        // One that fails is left as it is: its drop might panic, too, and hide what was found.
+        // The table of a failed case is not dropped: a panic in its drop would hide the failure.
         let mut table = ManuallyDrop::new(Table::new(&case, steps));
         for operation in case.operations {
             table.operate(operation)?;
@@ -79,13 +79,13 @@ fn operations_on_permits_match_the_model() {
     });
 }
 
-/// What permits should do: a count, and a line in the order of coming.
+/// The model of a semaphore: a count, and a wait list in the order of arrival.
 #[derive(Default)]
 struct Model {
     free: usize,
-    /// Who waits, and for how many.
+    /// The waiters, each with the number of permits that it waits for.
     line: VecDeque<(usize, usize)>,
-    /// Whose permits have been counted off, and who has not seen it yet.
+    /// The waiters whose permits are assigned and that have not been polled since.
     served: Vec<(usize, usize)>,
     closed: bool,
     all: usize,
@@ -304,7 +304,7 @@ impl Table {
         Ok(())
     }
 
-    /// Polls whoever was called, and releases everything, until nobody waits who could have what there is.
+    /// Polls each notified waiter, and releases all permits, until no waiter is left that the permits suffice for.
     fn let_everybody_go_on(&mut self) -> Result<()> {
         loop {
             if let Some(at) = self.seats.iter().position(|seat| seat.parked.was_called()) {

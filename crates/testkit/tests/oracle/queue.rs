@@ -1,5 +1,5 @@
-//! The queue against its model: every list of operations does to both the same, and after each of them nobody sleeps
-//! who could go on.
+//! The queue against its model: every list of operations gives the same results in both, and after each operation no
+//! waiter sleeps that could go on.
 
 use crate::cases;
 use proptest::prelude::{Just, Strategy, any};
@@ -12,7 +12,7 @@ mod table;
 
 use table::Table;
 
-/// A queue and what is done with it. Whoever is meant by a number is the one at that place, counted round.
+/// A queue and the operations on it. A number in an operation is a position, modulo the number of candidates.
 #[derive(Clone, Debug)]
 struct Case {
     capacity: usize,
@@ -27,16 +27,16 @@ struct Case {
 enum Operation {
     TrySend,
     TryRecv(usize),
-    /// Begins a send, a batch if it says of how many, and polls it unless it is to wait for that.
+    /// Creates the future of a send, or of a batch of the given size, and polls it if the flag is set.
     Send(Option<usize>, bool),
-    /// Begins a recv, of up to so many.
+    /// Creates the future of a receive, or of a batch of at most the given size, and polls it if the flag is set.
     Recv(usize, Option<usize>, bool),
-    /// Polls a receiver as the stream that it is.
+    /// Polls a receiver as a stream.
     Next(usize),
     Join,
     /// Polls again, with another waker or the same.
     Poll(usize, bool),
-    /// Drops what waits.
+    /// Drops a waiting future.
     GiveUp(usize),
     CloneSender,
     CloneReceiver,

@@ -1,5 +1,5 @@
-//! Every kind of source against a plain list, by itself and behind stages: its items come in their order as soon as
-//! they are there, whoever waits for one is called, and none is lost with a wait that was given up.
+//! Every kind of source against a plain list, by itself and behind stages. Items are yielded in order as soon as they
+//! arrive, a waiting reader is notified, and a cancelled wait loses no item.
 
 mod gate;
 
@@ -270,7 +270,7 @@ impl Table {
         self.check()
     }
 
-    /// What comes next: an item, the failure, the end, or nothing yet.
+    /// Polls for the next result: an item, the failure, the end, or pending.
     fn poll(&mut self, other: bool) -> Result<()> {
         let waker = if other { " with another waker" } else { "" };
         self.steps.begin(format!("the next is asked for{waker}"));
@@ -290,7 +290,7 @@ impl Table {
         drop(before);
         let Poll::Ready((source, next)) = polled else {
             self.waiting = Some((waiting, parked));
-            // One that another task sends comes after the first poll, and whoever waits is called then.
+            // An item that another task sends arrives after the first poll. The waiting reader is notified then.
             return self.came("nothing yet", self.form == Form::SentByTask || !self.is_something_there());
         };
         self.source = Some(source);
@@ -340,7 +340,7 @@ impl Table {
 
     fn check(&self) -> Result<()> {
         let sleeps = self.waiting.as_ref().is_some_and(|(_, parked)| !parked.was_called());
-        ensure!(!sleeps || !self.is_something_there(), "whoever waits for the next sleeps, and it is there");
+        ensure!(!sleeps || !self.is_something_there(), "the reader sleeps, and a result is there");
         Ok(())
     }
 

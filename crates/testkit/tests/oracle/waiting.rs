@@ -36,7 +36,7 @@ impl<T> Waiting<T> {
 }
 
 impl GivesUp {
-    /// What comes of `future`, unless it is dropped before.
+    /// Returns the output of `future`, or `None` if the wait is given up before.
     pub async fn or<F: Future>(self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|cx| if self.0.get() { Poll::Ready(None) } else { future.as_mut().poll(cx).map(Some) }).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Set in the child.
 const CHILD: &str = "TOWPATH_CHILD";
 
-/// What a child says when it has come to its end.
+/// The line that a child prints at its end.
 const OVER: &str = "the child is over";
 
 /// All of them take a second at most.

@@ -1,4 +1,4 @@
-//! What may kill a process, each in a process of its own: how that ends, and what it says.
+//! Cases that may kill a process, each in its own process. The tests check the exit status and the output.
 
 mod chain;
 mod chains;

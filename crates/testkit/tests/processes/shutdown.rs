@@ -18,7 +18,7 @@ const ITEMS: usize = 6;
 /// Which item's job fails, if any.
 const FAILS: [Option<usize>; 4] = [None, Some(0), Some(2), Some(ITEMS - 1)];
 
-/// What is left of a run whose runtime is gone.
+/// The remains of a run whose runtime was shut down.
 struct Left {
     /// Which run this is, for a message.
     at: String,

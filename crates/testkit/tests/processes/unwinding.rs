@@ -77,7 +77,8 @@ fn job_and_item_that_both_panic_abort_with_a_message() {
     child.aborted_with("grenade 0");
 }
 
-/// As a `Vec` does: the queue is dropped by whoever has it, and by nothing of ours that could catch a panic.
+/// The owner of a queue drops the items, as the owner of a `Vec` does. No code of the engine calls that drop, so the
+/// engine cannot catch a panic of an item.
 #[test]
 fn queue_of_items_with_panicking_drops_is_dropped_as_a_vec_is() {
     let child = in_child("unwinding::queue_of_items_with_panicking_drops_is_dropped_as_a_vec_is", || {
@@ -86,13 +87,13 @@ fn queue_of_items_with_panicking_drops_is_dropped_as_a_vec_is() {
             assert!(producer.try_send(grenade(0)).is_ok());
             drop((producer, consumer));
         };
-        assert!(catch_unwind(one).is_err(), "the panic reaches whoever drops the queue");
+        assert!(catch_unwind(one).is_err(), "the panic reaches the owner of the queue");
         let _ = catch_unwind(|| {
             let (producer, _consumer) = queue::bounded(1);
             assert!(producer.try_send(grenade(1)).is_ok());
-            panic!("whoever has the queue");
+            panic!("the owner of the queue");
         });
     });
     child.aborted_with("panic in a destructor during cleanup");
-    child.aborted_with("whoever has the queue");
+    child.aborted_with("the owner of the queue");
 }

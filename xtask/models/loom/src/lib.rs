@@ -20,7 +20,7 @@ mod util {
 
         pub(crate) mod atomic {
             pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-            // Only how often one handle was used: whatever it is seen to be, nobody waits for it.
+            // Only for the number of uses of one handle. No thread waits for a value of this number.
             pub(crate) use std::sync::atomic::AtomicU8;
         }
     }
@@ -49,7 +49,7 @@ pub use explore::{exhaustively, with_preemptions};
 pub use permits_shipped::semaphore;
 use permits_shipped::{error, permit, permits};
 pub use shipped::queue;
-/// What `crates/semaphore/src/sync.rs` has.
+/// The items of `crates/semaphore/src/sync.rs`.
 mod sync {
     pub(crate) use crate::util::mutex::Mutex;
     pub(crate) use crate::util::panic;

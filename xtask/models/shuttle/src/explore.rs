@@ -28,8 +28,9 @@ const MAX_STEPS: usize = 50_000;
 /// For a task; a panic that prints itself needs some.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// Runs `model` under so many schedules: half of them choose whoever goes next at random, half by priorities that
-/// change a few times (PCT), which finds what needs somebody to be held back for long. Prints how many there were.
+/// Runs `model` under `schedules` schedules, and prints their number. Half of the schedules choose the next task at
+/// random. The other half choose by priorities that change a few times (PCT), which finds faults that need a task to be
+/// delayed for long.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! The shipped sources of the patterns, with shuttle's locks and atomics and a tokio under its scheduler: whoever
-//! runs next is chosen by a seed. The models are in `tests/`.
+//! The shipped sources of the patterns, with shuttle's locks and atomics and a tokio under its scheduler. A seed
+//! chooses the next task at each step. The models are in `tests/`.
 
 #![forbid(unsafe_code)]
 
@@ -74,7 +74,7 @@ pub mod fanout;
 #[path = "../../../../crates/pipeline/src/lib.rs"]
 pub mod pipeline;
 
-/// What `crates/semaphore/src/sync.rs` has.
+/// The items of `crates/semaphore/src/sync.rs`.
 mod sync {
     pub(crate) use crate::util::mutex::Mutex;
     pub(crate) use crate::util::panic;

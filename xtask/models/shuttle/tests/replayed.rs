@@ -8,7 +8,8 @@ use shuttle::future::{block_on, spawn};
 use shuttle::sync::Mutex;
 use towpath_models_shuttle::explore::{again, explore, replay};
 
-/// Room for one item. Who takes looks, unlocks, and only then registers: what is given in between wakes nobody.
+/// A queue with capacity for one item. The receiver looks, unlocks, and only then registers its waker. An item that is
+/// given in between wakes no receiver.
 #[derive(Default)]
 struct Broken {
     item: Mutex<Option<u32>>,

@@ -1,4 +1,4 @@
-//! What Towpath uses of tokio, under shuttle's scheduler.
+//! The part of tokio that Towpath uses, under shuttle's scheduler.
 //!
 //! `shuttle-tokio` does not serve here: its runtime has no threads to share work among, its clock is the machine's,
 //! so that no schedule could be replayed, and it has no cooperative budget. Here all three are chosen with each
@@ -58,7 +58,7 @@ pub mod runtime {
         }
     }
 
-    /// What is known of the runtime.
+    /// The metrics of the runtime.
     pub struct Metrics;
 
     impl Metrics {

@@ -147,7 +147,7 @@ pub async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Output, e
     .await
 }
 
-/// What can go wrong.
+/// The errors of time.
 pub mod error {
     use std::fmt;
 

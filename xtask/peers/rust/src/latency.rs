@@ -12,7 +12,7 @@ use crate::times::Times;
 
 const WORKERS: usize = 16;
 
-/// What may wait before the workers, and behind them: more than a burst.
+/// The capacity of the channels before and behind the workers: more than a burst.
 const ROOM: usize = 1_024;
 
 /// From the start to the first arrival.

@@ -1,6 +1,6 @@
-//! What the machine or tokio allows: of each workload only what every way of doing it has in common, without
-//! handing out items, bounding them or bringing their outputs back. No peers, but what all subjects are held
-//! against.
+//! The limits of the machine or of tokio: only the part of each workload that all its subjects have in common, without
+//! the distribution of items, a bound or the collection of outputs. The limits are not peers. All subjects are compared
+//! with the limits.
 
 pub mod cache_lines;
 pub mod memory;

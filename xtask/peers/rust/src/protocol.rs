@@ -1,4 +1,4 @@
-//! What every workload shares: how it is asked for, what it measures, how it answers.
+//! The common part of all workloads: the command line, the measurements, the output.
 
 use std::env;
 use std::fs;

@@ -52,7 +52,7 @@ async fn hand_over<I: Inlet, O: Outlet>(items: u32, producers: u32, inlet: I, ou
     Outcome::timed(sum, start.elapsed())
 }
 
-/// What is taken until the channel is closed.
+/// The sum of the items that are received until the channel is closed.
 pub async fn sum(mut outlet: impl Outlet) -> u64 {
     let mut sum = 0_u64;
     while let Some(item) = outlet.take().await {

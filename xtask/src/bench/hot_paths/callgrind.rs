@@ -27,7 +27,7 @@ pub struct Callgrind<'a> {
     pub folder: &'a Path,
 }
 
-/// What one run of a program cost.
+/// The cost of one run of a program.
 #[derive(Debug, PartialEq)]
 struct Cost {
     instructions: u64,

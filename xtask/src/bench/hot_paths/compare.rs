@@ -1,4 +1,4 @@
-//! What was counted held against what is kept: the table, and what is wrong, a line each.
+//! The comparison of the counted figures with the kept figures: the table, and a line for each problem.
 
 use anyhow::{Result, bail};
 use comfy_table::CellAlignment;
@@ -7,7 +7,7 @@ use super::figures::{FEW_ALLOCATIONS, Figures, allocates};
 use super::kept::Kept;
 use crate::bench::table;
 
-/// How far a number of instructions may be from what is kept, either way.
+/// The largest deviation of a number of instructions from the kept figure, either way.
 const BAND: f64 = 0.03;
 
 const RENEW: &str = "`cargo xtask bench --counts --accept`";
@@ -22,10 +22,10 @@ pub struct Compared {
     allocates_nothing: bool,
 }
 
-/// What there is to say of all the paths.
+/// The verdict on all paths.
 pub struct Verdict {
     pub problems: Vec<String>,
-    /// What is not held, since nothing is kept of it.
+    /// The paths that cannot be compared, since the file keeps no figures of them.
     pub missing: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What is held, what is not, and what `--accept` keeps.
+//! Paths within and out of the band, and the figures that `--accept` keeps.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ fn figures(instructions: f64, allocations: f64) -> Figures {
     Figures { instructions, allocations }
 }
 
-/// What the file keeps of one path.
+/// A file that keeps the figures of one path.
 fn kept(instructions: f64, allocations: f64) -> Kept {
     let mut kept = Kept::default();
     let path = Compared::new("fanout", figures(instructions, allocations), &kept, COMPILER);

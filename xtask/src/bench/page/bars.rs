@@ -36,7 +36,7 @@ pub fn of(rows: &[Row]) -> Drawing {
     let mut ranges = Vec::new();
     for row in rows.iter().rev() {
         bars = bars.with_colored_bar("", row.median.min(end), colour(row));
-        // What is beyond the end is not drawn.
+        // The part of a range beyond the end is not drawn.
         let beyond = (-end, end);
         ranges.push(if row.median > end { beyond } else { (row.median - row.min, row.max - row.median) });
     }

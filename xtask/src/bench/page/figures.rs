@@ -17,13 +17,13 @@ pub struct Section {
 }
 
 pub struct Figure {
-    /// What links to it: unique on the page.
+    /// The target of links, unique on the page.
     pub id: String,
     pub title: String,
     pub unit: String,
     pub about: &'static str,
     pub drawing: Drawing,
-    /// What the drawing shows, for those who do not see it.
+    /// A description of the drawing, for readers who do not see the drawing.
     pub label: String,
     /// One for each line of the drawing.
     pub keys: Vec<Key>,

@@ -11,7 +11,7 @@ use crate::chart::{self, Drawing};
 
 const HEIGHT: f64 = 270.0;
 
-/// What one subject showed.
+/// The results of one subject.
 pub struct Line {
     pub dashed: bool,
     pub points: Vec<(f64, f64)>,

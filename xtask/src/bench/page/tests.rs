@@ -1,4 +1,4 @@
-//! What the page holds, and that it needs nothing else.
+//! The contents of the page, which needs no other file.
 
 use super::*;
 use crate::bench::report::{Curve, Distribution, Row};
@@ -57,7 +57,7 @@ fn full() -> Report {
     }
 }
 
-/// What stands in the first cell of the table's line, and in all the others.
+/// The text of each line of the tables.
 fn lines(page: &str) -> Vec<String> {
     let text = |html: &str| {
         let mut text = String::new();

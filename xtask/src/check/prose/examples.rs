@@ -178,7 +178,7 @@ fn imports(tree: &UseTree) -> Vec<Import> {
 struct Missing {
     line: usize,
     name: String,
-    /// What may have the example instead.
+    /// The item that may have the example instead.
     right: String,
 }
 

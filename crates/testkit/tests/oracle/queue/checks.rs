@@ -1,5 +1,5 @@
-//! What holds after every operation on a queue: its length, that no item and no waker is anywhere it should not be, and
-//! that nobody sleeps who could go on.
+//! The checks after every operation on a queue: its length, the places of all items and wakers, and that no waiter
+//! sleeps that could go on.
 
 use anyhow::{Result, bail, ensure};
 
@@ -14,7 +14,8 @@ impl Table {
         let seen = seen
             .or_else(|| self.receivers.last().map(|seen| (seen.receiver.len(), seen.receiver.is_closed())));
         if let Some((len, closed)) = seen {
-            // What is deposited is let in at the latest when somebody comes for it.
+            // The queue admits deposited items at the latest when a receiver comes for them. Until then the model
+            // follows the length of the queue.
             let more = len.saturating_sub(self.model.items.len()).min(self.model.room(0));
             self.model.admit(more);
             let expected = self.model.items.len();
@@ -76,14 +77,14 @@ impl Table {
         if !items.is_empty() {
             receivers.some_are_called(1, "there is something to take")?;
         }
-        // What is deposited comes with its sender, who was called, below.
+        // Deposited items are not counted here: the check of the senders below includes them.
         if items.len() >= *capacity {
             receivers.some_are_called(items.len(), "the queue is full")?;
         }
         senders.some_are_called(self.model.room(0), "there is room")
     }
 
-    /// Polls whoever was called, until nobody is.
+    /// Polls each notified waiter, until no waiter is notified.
     pub(super) fn let_everybody_go_on(&mut self) -> Result<()> {
         for _ in 0..1_000 {
             let called = |parked: &Option<Parked>| parked.as_ref().is_some_and(Parked::was_called);

@@ -1,4 +1,4 @@
-//! What waits at a queue, as futures of one type that keep their handle and can be dropped before their end.
+//! The futures of a queue, as one type. Each future keeps its handle and can be dropped before it completes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use towpath_pattern::queue::{Receiver, SendError, Sender};
 
 use crate::item::Item;
 
-/// What came of it.
+/// The result of a future.
 pub enum Ended {
-    /// Whether all was send, unless it was dropped; and what was not.
+    /// Whether all items were sent, or `None` if the future was dropped; and the items that were not sent.
     Sent {
         all: Option<bool>,
         left: VecDeque<Item>,

@@ -1,4 +1,4 @@
-//! What a queue should do, stated as plainly as possible: lists that are searched from one end to the other.
+//! The model of a queue, as plain as possible: lists that are searched from one end to the other.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -17,7 +17,7 @@ use crate::bell::{Deed, Parked};
 use crate::cases::Steps;
 use crate::item::{Item, Items, NONE_PANICS};
 
-/// A receiver that nobody uses just now; it may stand in line all the same, as a stream that was polled.
+/// A receiver that no future uses. Such a receiver may be in the wait list, as a stream that was polled.
 pub(super) struct Resting {
     pub(super) who: Who,
     pub(super) receiver: Receiver<Item>,
@@ -35,7 +35,7 @@ pub(super) struct Seat {
 }
 
 pub(super) enum Kind {
-    /// What of it is not in the queue, nor deposited.
+    /// The items that are neither in the queue nor deposited.
     Send {
         left: VecDeque<u32>,
         is_batch: bool,
@@ -388,7 +388,7 @@ impl Table {
     }
 }
 
-/// What no longer waits has left no waker behind.
+/// Checks that a waiter that no longer waits has left no waker in the queue.
 fn no_copy(parked: Option<Parked>) -> Result<()> {
     parked.map_or(Ok(()), Parked::leave)
 }

@@ -1,4 +1,4 @@
-//! What a waiting job needs when there is nothing around it: its future in a box.
+//! The memory of a waiting job without an engine: its future in a box.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What is done for each item and cannot be left out: a poll, the job's own computing, a permit taken and given
-//! back.
+//! The steps of each item that no subject can leave out: a poll, the job's own computation, a permit acquired and
+//! released.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
