@@ -161,7 +161,7 @@ impl IntoLimit for usize {
 /// let settings = Settings::new("fetch", &limit);
 /// assert!(matches!(settings.limit, JobLimit::Live(_)));
 /// limit.set(2);
-/// assert_eq!(settings.limit.get(), 2);
+/// assert_eq!((settings.limit.get(), settings.limit.highest()), (2, 8));
 /// ```
 #[derive(Clone, Debug)]
 pub enum JobLimit {

@@ -11,9 +11,8 @@ use std::thread;
 use towpath_pattern::{Cause, Panic, Scope, TimedOut};
 
 use crate::guard::ResourceGuard;
-use crate::pool::Pool;
-use crate::resource::{JobOutcome, Resource};
-use crate::shard::{PlaceIndex, Shard};
+use crate::resource::JobOutcome;
+use crate::shard::{Owner, PlaceIndex, Shard};
 use crate::time::poll_once;
 
 /// The lease of a resource to a job. The drop of a lease that has not [ended](Lease::end) stands for a job that was stopped
@@ -45,13 +44,13 @@ impl<'a, S: Send + 'static> Lease<'a, S> {
     /// Returns a future of the final result if the job has created the scope of the resource. The future waits for the end
     /// of the scope, and then ends the lease.
     #[inline]
-    pub(crate) fn end<R, T>(
+    pub(crate) fn end<O, T>(
         self,
-        pool: &'a Pool<R>,
+        pool: &'a O,
         result: anyhow::Result<T>,
-    ) -> Result<anyhow::Result<T>, impl Future<Output = anyhow::Result<T>> + Send + use<'a, R, S, T>>
+    ) -> Result<anyhow::Result<T>, impl Future<Output = anyhow::Result<T>> + Send + use<'a, O, S, T>>
     where
-        R: Resource<State = S>,
+        O: Owner<S>,
         T: Send,
     {
         let shard = self.shard;
@@ -72,15 +71,12 @@ impl<'a, S: Send + 'static> Lease<'a, S> {
     }
 
     /// Waits for the end of the scope of the resource, ends the lease, and returns the final result of a job with `result`.
-    async fn end_after<R, T>(
+    async fn end_after<T>(
         self,
-        pool: &Pool<R>,
+        pool: &dyn Owner<S>,
         scope: Scope,
         result: anyhow::Result<T>,
-    ) -> anyhow::Result<T>
-    where
-        R: Resource<State = S>,
-    {
+    ) -> anyhow::Result<T> {
         let result = self.wait_for_scope(pool, scope, result).await;
         let shard = self.shard;
         let next = shard.complete_job(self.place, outcome_of(&result));
@@ -91,15 +87,12 @@ impl<'a, S: Send + 'static> Lease<'a, S> {
 
     /// Waits for the end of the scope, and returns the final result of a job with `result`. The error of a job cancels the
     /// scope.
-    async fn wait_for_scope<R, T>(
+    async fn wait_for_scope<T>(
         &self,
-        pool: &Pool<R>,
+        pool: &dyn Owner<S>,
         scope: Scope,
         result: anyhow::Result<T>,
-    ) -> anyhow::Result<T>
-    where
-        R: Resource<State = S>,
-    {
+    ) -> anyhow::Result<T> {
         if result.is_err() {
             scope.cancel();
         }
@@ -133,12 +126,12 @@ impl<'a, S: Send + 'static> Lease<'a, S> {
 }
 
 /// The result of a job, until the job returns. The drop records an error that was not returned.
-struct PendingResult<'a, R: Resource, T> {
-    pool: &'a Pool<R>,
+struct PendingResult<'a, S, T> {
+    pool: &'a dyn Owner<S>,
     result: Option<anyhow::Result<T>>,
 }
 
-impl<R: Resource, T> Drop for PendingResult<'_, R, T> {
+impl<S, T> Drop for PendingResult<'_, S, T> {
     fn drop(&mut self) {
         if let Some(Err(error)) = self.result.take() {
             self.pool.record(Cause::from_error(error));

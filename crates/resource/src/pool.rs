@@ -408,6 +408,10 @@ impl<R: Resource> Owner<R::State> for Pool<R> {
         self.notify_of_idle();
     }
 
+    fn record(&self, cause: Cause) {
+        self.record(cause);
+    }
+
     fn release_removed(self: Arc<Self>, removed: Removed<R::State>) {
         self.release([removed]);
     }

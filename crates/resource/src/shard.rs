@@ -14,7 +14,7 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use towpath_pattern::Scope;
+use towpath_pattern::{Cause, Scope};
 
 use crate::resource::JobOutcome;
 
@@ -28,6 +28,9 @@ const END: PlaceIndex = PlaceIndex::MAX;
 pub(crate) trait Owner<S>: Send + Sync {
     /// Notifies a waiter of an idle resource.
     fn notify_of_idle(&self);
+
+    /// Records a failure that belongs to no item.
+    fn record(&self, cause: Cause);
 
     /// Releases a resource.
     fn release_removed(self: Arc<Self>, removed: Removed<S>);

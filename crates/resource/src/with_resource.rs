@@ -248,7 +248,7 @@ impl<R: Resource, J> WithLease<R, J> {
             let (item, running) = taken.start();
             let job = self.job.call_in((lease.guard(state), item), scope);
             let result = drive_job(job, |cause| running.report(cause)).await;
-            let result = match lease.end(&self.pool, result) {
+            let result = match lease.end(&*self.pool, result) {
                 Ok(result) => result,
                 Err(ended) => ended.await,
             };
