@@ -114,7 +114,7 @@ pub use job::{
     ItemFn, Job, JobFn, JobGuard, JobResult, Scoped, ScopedFn, StateFn, WithState, drive_job, job_fn, scoped,
     with_state,
 };
-pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, ZeroLimit};
+pub use limit::{IntoJobLimit, IntoLimit, JobLimit, Limit, LiveLimit, WatchLimit, ZeroLimit};
 pub use limited_job::{HoldPermits, LimitedJob, hold_permits};
 pub use limiter::{Admitted, BothPermits, LimitedBy, Limiter, Limits};
 pub use observer::{Ended, ItemInfo, Observer, Observers, Outcome, RunInfo, RunObserver, Start};

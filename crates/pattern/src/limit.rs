@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::Weak;
 
 mod live;
 
-pub use live::LiveLimit;
-pub(crate) use live::WatchLimit;
+pub use live::{LiveLimit, WatchLimit};
 
 /// The number of jobs that a stage runs at once; never zero.
 ///
@@ -161,7 +161,7 @@ impl IntoLimit for usize {
 /// let settings = Settings::new("fetch", &limit);
 /// assert!(matches!(settings.limit, JobLimit::Live(_)));
 /// limit.set(2);
-/// assert_eq!((settings.limit.get(), settings.limit.highest()), (2, 8));
+/// assert_eq!(settings.limit.get(), 2);
 /// ```
 #[derive(Clone, Debug)]
 pub enum JobLimit {
@@ -181,12 +181,13 @@ impl JobLimit {
         }
     }
 
-    /// Returns the highest number so far: of a job that has started, the number of jobs at once was this number at most.
-    #[must_use]
-    pub fn highest(&self) -> usize {
-        match self {
-            Self::Fixed(limit) => limit.get(),
-            Self::Live(limit) => limit.highest(),
+    /// Adds a watcher, which every later change notifies. A dropped watcher is forgotten. A number that stays notifies no
+    /// watcher.
+    ///
+    /// A watcher is added before it reads the number for the first time. Otherwise it may miss a change in between.
+    pub fn watch(&self, watcher: Weak<dyn WatchLimit>) {
+        if let Self::Live(limit) = self {
+            limit.watch(watcher);
         }
     }
 }

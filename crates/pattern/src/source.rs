@@ -11,6 +11,7 @@ mod limited;
 mod merge;
 mod poll_source;
 mod resume;
+mod turns;
 mod woken;
 
 pub(crate) use chunks::ChunkLog;
@@ -20,4 +21,4 @@ pub use generator::Yield;
 pub use into_source::{AsIterator, AsSource, AsStream, IntoSource};
 pub(crate) use poll_source::{Closed, PollBatch, PollSource};
 pub use resume::Kept;
-pub(crate) use woken::WokenItems;
+pub(crate) use woken::WokenParts;

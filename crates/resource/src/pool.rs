@@ -7,12 +7,13 @@
 //! # Invariants
 //!
 //! - `alive` counts every resource from before the acquisition until after the release, wherever the resource is. The count
-//!   never exceeds the limit: so a discarded resource is gone before the next resource is acquired. After a change to a lower
-//!   limit, the count never exceeds the highest limit, because jobs have started under that limit, and wait for no change.
+//!   never exceeds the limit: so a discarded resource is gone before the next resource is acquired. A change to a lower
+//!   limit releases no resource, and lets no further resource be acquired.
 //! - Resources are taken in the order of arrival while a job waits: all jobs then queue for the `turn`, and only the job
 //!   with the turn takes a resource.
 //! - No wake-up is lost. A waiter counts itself in `waiting` before it searches the shards. The lock of the shard orders
-//!   the search and the return of a resource: either the search finds the resource, or the return reads the count.
+//!   the search and the return of a resource: either the search finds the resource, or the return reads the count. A change
+//!   of the limit notifies as well, because a job may wait that has started before a change to a lower limit.
 //! - The releases do not wait for each other. A release task takes one resource after the other. If a release is pending,
 //!   the task stays with the release, and a further task takes the other resources. While a task runs a release and a
 //!   resource is left, a task that has not started stands in the queue of the runtime. So a run that ends with thousands
@@ -34,7 +35,7 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::coop::consume_budget;
 use tokio_util::task::TaskTracker;
-use towpath_pattern::{Cause, Failure, JobLimit, Report, Scope, Settings, TimedOut, drive_job};
+use towpath_pattern::{Cause, Failure, JobLimit, Report, Scope, Settings, TimedOut, WatchLimit, drive_job};
 
 use crate::lease::Lease;
 use crate::resource::{JobOutcome, Resource};
@@ -60,7 +61,8 @@ pub(crate) struct Pool<R: Resource> {
     waiting: AtomicUsize,
     /// A permit for the first of the waiting jobs.
     turn: Semaphore,
-    /// Notifies the first waiting job, or the shutdown, of every resource that becomes idle or is gone.
+    /// Notifies the first waiting job, or the shutdown, of every resource that becomes idle or is gone, and of every change of
+    /// the limit.
     changed: Notify,
 }
 
@@ -105,7 +107,7 @@ impl<R: Resource> Pool<R> {
             JobLimit::Fixed(limit) => limit.get().min(threads),
             JobLimit::Live(_) => threads,
         };
-        Arc::new_cyclic(|pool: &Weak<Self>| {
+        let pool = Arc::new_cyclic(|pool: &Weak<Self>| {
             let shard = || Arc::new(Shard::new(Weak::<Self>::clone(pool) as Weak<dyn Owner<R::State>>));
             Self {
                 resource,
@@ -121,7 +123,10 @@ impl<R: Resource> Pool<R> {
                 turn: Semaphore::new(1),
                 changed: Notify::new(),
             }
-        })
+        });
+        let watcher: Weak<Self> = Arc::downgrade(&pool);
+        settings.limit.watch(watcher);
+        pool
     }
 
     fn lock(&self) -> MutexGuard<'_, State<R::State>> {
@@ -205,9 +210,8 @@ impl<R: Resource> Pool<R> {
     /// Takes a vacancy for a new resource, unless the pool is at its limit.
     fn take_vacancy(&self) -> Option<Vacancy<'_, R>> {
         let mut state = self.lock();
-        let free = state.alive < self.limit.get()
-            // The job has started under a higher limit. All resources are at jobs, or idle in a shard that was searched.
-            || state.releasing == 0 && state.alive < self.limit.highest();
+        // A paused run has at least one resource for the jobs that have started.
+        let free = state.alive < self.limit.get().max(1);
         state.alive += usize::from(free);
         free.then(|| Vacancy(self))
     }
@@ -400,6 +404,13 @@ impl<R: Resource> Pool<R> {
             )));
         }
         causes
+    }
+}
+
+impl<R: Resource> WatchLimit for Pool<R> {
+    /// Without a look at the number of waiting jobs: a job that starts to wait meanwhile finds the notification.
+    fn limit_changed(&self) {
+        self.changed.notify_one();
     }
 }
 

@@ -3,7 +3,7 @@
 mod log;
 
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use log::{Logged, RELEASE, Releases, State};
@@ -143,6 +143,31 @@ async fn started_job_gets_a_resource_though_the_limit_was_lower_meanwhile() {
     let last = timeout(2 * RELEASE, run.next()).await.expect("the last job has a resource");
     assert_eq!(last.unwrap().unwrap(), 3);
     assert_eq!(log.made(), (4, 3));
+}
+
+/// The guards of the first two jobs outlive their jobs, so the third job waits for a resource until the limit is higher.
+#[tokio::test(start_paused = true)]
+async fn higher_limit_gives_a_waiting_job_a_resource() {
+    let (limit, log) = (LiveLimit::new(2), Logged::default());
+    let kept = Arc::<Mutex<Vec<ResourceGuard<State>>>>::default();
+    let keeps = Arc::clone(&kept);
+    let job = move |(held, keep): (ResourceGuard<State>, bool)| {
+        let number = held.number;
+        if keep {
+            keeps.lock().unwrap().push(held);
+        }
+        async move { Ok(number) }
+    };
+    let mut run = WithResource::new(&limit, log.clone(), job).run([true, true, false]);
+    run.next().await.unwrap().unwrap();
+    run.next().await.unwrap().unwrap();
+    assert!(timeout(RELEASE, run.next()).await.is_err(), "no resource is left");
+    limit.set(3);
+    let last = timeout(RELEASE, run.next()).await.expect("the third job has a resource");
+    assert_eq!(last.unwrap().unwrap(), 2);
+    kept.lock().unwrap().clear();
+    assert!(run.next().await.is_none());
+    assert_eq!((log.made(), log.alive()), ((3, 3), 0));
 }
 
 /// The resource of a job with an error is reused.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::task::{JoinSet, yield_now};
 use towpath_semaphore::{AcquireError, Semaphore, SemaphorePermit, TryAcquireError};
 
@@ -153,16 +154,6 @@ fn permit_released_as_the_last_waiter_leaves_is_free() {
     assert_eq!(wrong, 0);
 }
 
-/// A pseudo-random generator with a fixed seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from(self.0 >> 33).expect("31 bits") % sides
-    }
-}
-
 /// Acquires and cancels in every way, and keeps the permits across an await or not.
 async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
     const PERMITS: usize = 4;
@@ -174,10 +165,10 @@ async fn contend(semaphore: Semaphore, held: Arc<AtomicUsize>, seed: u64) {
         }
         held.fetch_sub(count as usize, Ordering::SeqCst);
     };
-    let mut dice = Dice(seed);
+    let mut dice = Rng::with_seed(seed);
     for _ in 0..1_000 {
-        let (count, long) = (1 + dice.roll(3), dice.roll(4) == 0);
-        match dice.roll(8) {
+        let (count, long) = (1 + dice.u32(..3), dice.u32(..4) == 0);
+        match dice.u32(..8) {
             0 => {
                 // The call enters the wait list and is cancelled, perhaps while it is served.
                 let mut acquiring = pin!(semaphore.acquire_many(count));

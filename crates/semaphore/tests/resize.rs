@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 use towpath_semaphore::{
@@ -212,34 +213,24 @@ async fn run_follows_the_resizes_of_its_semaphore() {
     assert_eq!(numbers(&semaphore), (3, 3));
 }
 
-/// A pseudo-random generator with a fixed seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).expect("31 bits") % sides
-    }
-}
-
 /// Thousands of resizes between acquisitions, releases and cancelled waits agree with two counts and a list.
 #[test]
 fn thousands_of_resizes_agree_with_two_counts_and_a_list() {
-    let (mut dice, mut shrunk) = (Dice(7), 0);
+    let (mut dice, mut shrunk) = (Rng::with_seed(7), 0);
     for _ in 0..200 {
         let semaphore = Semaphore::new(2);
         let mut waiting: VecDeque<(usize, Acquiring<'_>)> = VecDeque::new();
         let (mut total, mut held): (usize, Vec<(usize, SemaphorePermit<'_>)>) = (2, Vec::new());
         for _ in 0..100 {
             let out: usize = held.iter().map(|held| held.0).sum();
-            match dice.roll(6) {
+            match dice.usize(..6) {
                 0 | 1 => {
-                    total = dice.roll(6);
+                    total = dice.usize(..6);
                     shrunk += usize::from(total < out);
                     semaphore.resize(total);
                 }
                 2 => {
-                    let count = 1 + dice.roll(3);
+                    let count = 1 + dice.usize(..3);
                     let mut acquiring: Acquiring<'_> =
                         Box::pin(semaphore.acquire_many(u32::try_from(count).expect("small")));
                     let free = waiting.is_empty() && out + count <= total;
@@ -250,8 +241,8 @@ fn thousands_of_resizes_agree_with_two_counts_and_a_list() {
                         None => waiting.push_back((count, acquiring)),
                     }
                 }
-                3 if !waiting.is_empty() => drop(waiting.remove(dice.roll(waiting.len()))),
-                4 | 5 if !held.is_empty() => drop(held.swap_remove(dice.roll(held.len()))),
+                3 if !waiting.is_empty() => drop(waiting.remove(dice.usize(..waiting.len()))),
+                4 | 5 if !held.is_empty() => drop(held.swap_remove(dice.usize(..held.len()))),
                 _ => {}
             }
             let mut out: usize = held.iter().map(|held| held.0).sum();
@@ -279,7 +270,7 @@ fn acquisition_during_resizes_never_exceeds_the_total() {
         for seed in 0..3 {
             let (semaphore, held, over, total) = (&semaphore, &held, &over, &total);
             scope.spawn(move || {
-                let (mut dice, mut kept) = (Dice(seed), Vec::new());
+                let (mut dice, mut kept) = (Rng::with_seed(seed), Vec::new());
                 while !over.load(SeqCst) {
                     let in_force = total.read().unwrap();
                     if let Ok(permit) = semaphore.try_acquire() {
@@ -288,7 +279,7 @@ fn acquisition_during_resizes_never_exceeds_the_total() {
                         kept.push(permit);
                     }
                     drop(in_force);
-                    if kept.len() > dice.roll(3) {
+                    if kept.len() > dice.usize(..3) {
                         held.fetch_sub(1, SeqCst);
                         kept.pop();
                     }
@@ -296,10 +287,10 @@ fn acquisition_during_resizes_never_exceeds_the_total() {
                 held.fetch_sub(kept.len(), SeqCst);
             });
         }
-        let mut dice = Dice(11);
+        let mut dice = Rng::with_seed(11);
         for _ in 0..RESIZES {
             let mut in_force = total.write().unwrap();
-            *in_force = dice.roll(5);
+            *in_force = dice.usize(..5);
             semaphore.resize(*in_force);
         }
         over.store(true, SeqCst);
@@ -316,11 +307,11 @@ async fn waits_during_resizes_lose_no_permit_or_wake_up() {
     for seed in 0..16 {
         let semaphore = semaphore.clone();
         tasks.spawn(async move {
-            let mut dice = Dice(seed);
+            let mut dice = Rng::with_seed(seed);
             for _ in 0..500 {
-                let count = u32::try_from(1 + dice.roll(3)).expect("small");
+                let count = u32::try_from(1 + dice.usize(..3)).expect("small");
                 let acquiring = semaphore.acquire_many_owned(count);
-                let permit: Option<OwnedSemaphorePermit> = if dice.roll(4) == 0 {
+                let permit: Option<OwnedSemaphorePermit> = if dice.usize(..4) == 0 {
                     tokio::select! {
                         biased;
                         permit = acquiring => Some(permit.expect("it is open")),
@@ -329,16 +320,16 @@ async fn waits_during_resizes_lose_no_permit_or_wake_up() {
                 } else {
                     Some(acquiring.await.expect("it is open"))
                 };
-                if dice.roll(2) == 0 {
+                if dice.usize(..2) == 0 {
                     yield_now().await;
                 }
                 drop(permit);
             }
         });
     }
-    let mut dice = Dice(99);
+    let mut dice = Rng::with_seed(99);
     for _ in 0..3_000 {
-        semaphore.resize(dice.roll(6));
+        semaphore.resize(dice.usize(..6));
         yield_now().await;
     }
     semaphore.resize(3);

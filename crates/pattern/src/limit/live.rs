@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 use crate::util::mutex::Mutex;
 use crate::util::panic::{catch, resume};
 use crate::util::sync::atomic::AtomicUsize;
-use crate::util::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use crate::util::sync::atomic::Ordering::{Acquire, Release};
 
 /// The number of watchers, dropped or alive, that the list may have in any case.
 const KEPT: usize = 8;
@@ -55,8 +55,6 @@ pub struct LiveLimit(Arc<Shared>);
 
 struct Shared {
     jobs: AtomicUsize,
-    /// The highest value of `jobs` so far.
-    highest: AtomicUsize,
     watchers: Mutex<Watchers>,
 }
 
@@ -67,8 +65,39 @@ struct Watchers {
     prune_at: usize,
 }
 
-/// The side of a stage that a change of a [`LiveLimit`] notifies.
-pub(crate) trait WatchLimit: Send + Sync {
+/// Learns of every change of a [`LiveLimit`]: a stage, or the values that a pattern keeps for its jobs.
+///
+/// For the author of a pattern whose jobs wait for more than the engine knows, for example for one of as many connections as
+/// jobs. A job that waits because of a low number would otherwise miss a change to a higher number.
+///
+/// # Examples
+///
+/// A counter of the changes; a pattern wakes its waiting jobs instead:
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use std::sync::{Arc, Weak};
+///
+/// use towpath_pattern::{LiveLimit, Settings, WatchLimit};
+///
+/// #[derive(Default)]
+/// struct Changes(AtomicUsize);
+///
+/// impl WatchLimit for Changes {
+///     fn limit_changed(&self) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+/// }
+///
+/// let limit = LiveLimit::new(2);
+/// let settings = Settings::new("fetch", &limit);
+/// let changes = Arc::new(Changes::default());
+/// let watcher: Weak<Changes> = Arc::downgrade(&changes);
+/// settings.limit.watch(watcher);
+/// limit.set(4);
+/// assert_eq!(changes.0.load(Ordering::Relaxed), 1);
+/// ```
+pub trait WatchLimit: Send + Sync {
     /// Reads the number again, and starts or wakes what the number allows.
     ///
     /// The call comes from the thread of [`LiveLimit::set`], perhaps outside the runtime, and under no lock. Calls of two
@@ -80,8 +109,7 @@ impl LiveLimit {
     /// Creates a limit of `jobs` at once; 0 pauses.
     #[must_use]
     pub fn new(jobs: usize) -> Self {
-        let [jobs, highest] = [jobs; 2].map(AtomicUsize::new);
-        Self(Arc::new(Shared { jobs, highest, watchers: Mutex::default() }))
+        Self(Arc::new(Shared { jobs: AtomicUsize::new(jobs), watchers: Mutex::default() }))
     }
 
     /// Returns the number of jobs at once.
@@ -91,33 +119,11 @@ impl LiveLimit {
         self.0.jobs.load(Acquire)
     }
 
-    /// Returns the highest number so far.
-    ///
-    /// A job may start just before a change to a lower number. A pattern with a value for every job, for example a
-    /// connection, makes no more values than this number, and so has a value for such a job.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use towpath_pattern::LiveLimit;
-    ///
-    /// let limit = LiveLimit::new(8);
-    /// limit.set(32);
-    /// limit.set(2);
-    /// assert_eq!((limit.get(), limit.highest()), (2, 32));
-    /// ```
-    #[must_use]
-    pub fn highest(&self) -> usize {
-        self.0.highest.load(Acquire)
-    }
-
     /// Sets the number of jobs at once, for all runs with this limit; 0 pauses.
     ///
     /// When the call returns, no job starts under the number before. The call may come from any thread, also outside the
     /// runtime.
     pub fn set(&self, jobs: usize) {
-        // First: a job that starts under the new number finds no lower highest number.
-        self.0.highest.fetch_max(jobs, AcqRel);
         self.0.jobs.store(jobs, Release);
         // A statement of its own: the lock is released before the loop.
         let watchers = self.0.watchers.lock().alive();

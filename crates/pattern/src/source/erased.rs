@@ -15,7 +15,7 @@ use crate::util::panic::catch;
 
 use super::generator::Yield;
 use super::poll_source::{self, Closed, PollBatch, PollSource};
-use super::woken::WokenItems;
+use super::woken::WokenParts;
 use super::{adapters, generator};
 
 /// The largest capacity of a channel, far beyond any useful capacity.
@@ -378,7 +378,7 @@ impl<T> Source<T> {
     }
 
     /// Returns the wake-ups of the items that the source holds for limiters.
-    pub(crate) fn woken(&self) -> Option<Arc<WokenItems>> {
+    pub(crate) fn woken(&self) -> Option<Arc<WokenParts>> {
         self.inner.woken()
     }
 

@@ -342,8 +342,8 @@ impl<T: Send + 'static> Source<T> {
     /// is [due later](Storage::next_due) keeps the source open. In a chain of stages, the jobs of the first stage count: a
     /// later stage must not add items, since the source may have ended. The run takes an item only when a job is free, so all
     /// other items are in the storage. With a [limiter by item](crate::Limiter::PER_ITEM), the run also takes the items that
-    /// wait without a slot: together up to the limit plus the capacity. The index of an item is its number in the order of the takes. The items that a
-    /// stopped run has not started go [back](Storage::give_back) to the storage.
+    /// wait without a slot: together up to the limit plus the capacity. The index of an item is its number in the order of
+    /// the takes. The items that a stopped run has not started go [back](Storage::give_back) to the storage.
     ///
     /// # Examples
     ///

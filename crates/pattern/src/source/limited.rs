@@ -23,7 +23,7 @@ use tokio::task::coop::unconstrained;
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource};
-use super::woken::{HeldWaker, WokenItem, WokenItems};
+use super::woken::{PartWaker, WokenPart, WokenParts};
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
 use crate::limiter::{Admitted, Refusal};
@@ -42,9 +42,9 @@ struct LimitedSource<In, A, F> {
     /// Acquires the permits of an item. `None` without a limiter that an item waits for without a slot.
     acquire: Option<A>,
     held: HeldItems<In, F>,
-    woken: Arc<WokenItems>,
+    woken: Arc<WokenParts>,
     /// The last list of woken items, empty.
-    last_woken: Vec<WokenItem>,
+    last_woken: Vec<WokenPart>,
     /// The last batch of the inner source, empty.
     batch: ItemBatch<In>,
     /// The number of items to take from the inner source before the next look at the number of held items.
@@ -70,7 +70,7 @@ struct HeldItems<In, F> {
 struct Place<In, F> {
     /// The future of the permit. `None` without an item, and once the run takes no more items.
     future: Pin<Box<Option<F>>>,
-    held_waker: Arc<HeldWaker>,
+    part_waker: Arc<PartWaker>,
     /// The same waker as a waker of a task.
     waker: Waker,
     /// `None` until the first poll of the future is pending.
@@ -88,12 +88,12 @@ impl<In, F> HeldItems<In, F> {
     }
 
     /// Returns the place for the next item.
-    fn next_place(&mut self, woken: &Arc<WokenItems>) -> &mut Place<In, F> {
+    fn next_place(&mut self, woken: &Arc<WokenParts>) -> &mut Place<In, F> {
         if self.free.is_empty() {
             let place = self.places.len();
-            let held_waker = Arc::new(HeldWaker::new(woken, place));
-            let waker = Waker::from(Arc::clone(&held_waker));
-            self.places.push(Place { future: Box::pin(None), held_waker, waker, item: None });
+            let part_waker = Arc::new(PartWaker::new(woken, place));
+            let waker = Waker::from(Arc::clone(&part_waker));
+            self.places.push(Place { future: Box::pin(None), part_waker, waker, item: None });
             self.free.push(place);
         }
         &mut self.places[self.free[self.free.len() - 1]]
@@ -164,7 +164,7 @@ where
         }
         woken.sort_unstable();
         without_budget(|| {
-            for WokenItem { place, .. } in woken.drain(..) {
+            for WokenPart { place, .. } in woken.drain(..) {
                 if let Some(item) = self.poll_place(place) {
                     into.push_ready(item);
                 }
@@ -178,7 +178,7 @@ where
     fn poll_place(&mut self, at: usize) -> Option<Item<Admitted<In, P>>> {
         // The places of a shrunk list are gone, with their wakers.
         let place = self.held.places.get_mut(at)?;
-        place.held_waker.unlist();
+        place.part_waker.unlist();
         if place.item.is_none() || place.future.is_none() {
             return None;
         }
@@ -218,7 +218,7 @@ where
             return Some(Item { position, value: Admitted::new(value) });
         };
         let place = self.held.next_place(&self.woken);
-        place.held_waker.set_number(position.seq);
+        place.part_waker.set_number(position.seq);
         let start = |mut future: Pin<&mut Option<F>>| future.set(Some(acquire(&value)));
         match poll_future(place.future.as_mut(), start, &mut Context::from_waker(&place.waker)) {
             Poll::Ready(acquired) => Some(Item { position, value: Admitted::with(value, acquired) }),
@@ -391,7 +391,7 @@ where
         true
     }
 
-    fn woken(&self) -> Option<Arc<WokenItems>> {
+    fn woken(&self) -> Option<Arc<WokenParts>> {
         Some(Arc::clone(&self.woken))
     }
 

@@ -2,37 +2,34 @@
 //!
 //! # Invariants
 //!
-//! - A member that may have an item is in `turns` or in the list of woken members, at most once in each. Every further
-//!   member has ended, or its next item wakes the member.
+//! - A member that may have an item is in `turns` or in the list of woken members. Every further member has ended, or its
+//!   next item wakes the member.
 //! - No member is polled twice in a poll without an item or a failure of the member in between. So a member that wakes
 //!   itself keeps no other task from the thread.
-//! - No waker is woken, cloned or dropped under the lock.
 //! - A member has a stage behind it, or is *plain*. An end of the taking reaches the first stages of the members with a
 //!   stage, and ends the plain members, which hand on the items that they hold, and are polled no more.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource, source_error};
+use super::turns::Turns;
+use super::woken::{PartWaker, WokenPart, WokenParts};
 use crate::failure::Cause;
 use crate::item::{Item, ItemBatch};
 use crate::upstream::Links;
-use crate::util::mutex::Mutex;
 use crate::util::panic::{Payload, catch, catch_each, first_of, resume};
-use crate::util::sync::atomic::{AtomicBool, Ordering};
-
-/// The most items of a turn.
-const LARGEST_TURN: usize = 16;
 
 impl<T: Send + 'static> Source<T> {
     /// Creates a source of the items of all `sources`. The source ends when all `sources` have ended.
     ///
     /// Sources with items take turns. In a turn, a source yields an equal share of the items for which the run asks, and 16
-    /// items at most, so no source waits for more than one turn of every other source. A poll costs time only for the sources
-    /// that were woken, for any number of sources. The items of each source stay in order.
+    /// items at most, so no source waits for more than one turn of every other source, and two sources that always have items
+    /// differ by one turn at most. A poll costs time only for the sources that were woken, for any number of sources. The items
+    /// of each source stay in order.
     ///
     /// A failure of a source is a failure of the run. If the run goes on after failures, the items of the other sources
     /// follow.
@@ -75,21 +72,21 @@ impl<T: Send + 'static> Source<T> {
     /// ```
     #[must_use]
     pub fn merge(sources: impl IntoIterator<Item = Self>) -> Self {
-        let woken = Arc::new(Woken::default());
+        let woken = Arc::<WokenParts>::default();
         let members: Vec<_> = sources
             .into_iter()
             .enumerate()
             .map(|(number, source)| {
-                let listed = AtomicBool::new(false);
-                let waker = Arc::new(MemberWaker { woken: Arc::clone(&woken), number, listed });
+                let waker = Arc::new(PartWaker::new(&woken, number));
                 let origin = if source.upstream().is_empty() { Origin::Plain } else { Origin::Stage };
-                Member { source, waker, origin, state: State::Waiting, in_turns: true, closed: false }
+                Member { source, waker, origin, state: State::Waiting, closed: false }
             })
             .collect();
         Self::of(MergedSource {
-            turns: (0..members.len()).collect(),
+            turns: Turns::new(members.len()),
             members,
             woken,
+            last_woken: Vec::new(),
             kept: false,
             polled: ItemBatch::default(),
             panicked: Vec::new(),
@@ -99,9 +96,10 @@ impl<T: Send + 'static> Source<T> {
 
 struct MergedSource<T> {
     members: Vec<Member<T>>,
-    /// The members that may have an item, in the order of their turns.
-    turns: VecDeque<usize>,
-    woken: Arc<Woken>,
+    turns: Turns,
+    woken: Arc<WokenParts>,
+    /// The last list of woken members, empty.
+    last_woken: Vec<WokenPart>,
     /// The source is kept: the values of ended members stay.
     kept: bool,
     /// The batch of a member, empty between two turns.
@@ -112,10 +110,9 @@ struct MergedSource<T> {
 
 struct Member<T> {
     source: Source<T>,
-    waker: Arc<MemberWaker>,
+    waker: Arc<PartWaker>,
     origin: Origin,
     state: State,
-    in_turns: bool,
     /// The upstream stages of the member have finished after a stop.
     closed: bool,
 }
@@ -138,76 +135,21 @@ enum State {
     Ended,
 }
 
-/// The woken members, and the task that waits for one of them.
-#[derive(Default)]
-struct Woken(Mutex<WokenMembers>);
-
-#[derive(Default)]
-struct WokenMembers {
-    numbers: Vec<usize>,
-    task: Option<Waker>,
-}
-
-impl Woken {
-    /// Stores the waker of a task. Returns `false` if a member was woken meanwhile.
-    fn register(&self, waker: &Waker) -> bool {
-        let mut waker = Some(waker.clone());
-        let mut members = self.0.lock();
-        let empty = members.numbers.is_empty();
-        if empty {
-            mem::swap(&mut members.task, &mut waker);
-        }
-        drop(members);
-        // The waker before is dropped after the unlock.
-        drop(waker);
-        empty
-    }
-}
-
-/// Adds a member to the list of woken members.
-struct MemberWaker {
-    woken: Arc<Woken>,
-    number: usize,
-    /// The member is in the list.
-    listed: AtomicBool,
-}
-
-impl Wake for MemberWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.listed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let task = {
-            let mut members = self.woken.0.lock();
-            members.numbers.push(self.number);
-            members.task.take()
-        };
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
-}
-
 impl<T> MergedSource<T> {
     /// Gives a turn to every woken member.
     fn admit_woken(&mut self) {
-        let numbers = mem::take(&mut self.woken.0.lock().numbers);
-        for number in numbers {
-            // The swap acquires the writes of the callers that woke the member.
-            self.members[number].waker.listed.swap(false, Ordering::AcqRel);
-            self.admit(number);
+        let mut woken = mem::take(&mut self.last_woken);
+        self.woken.take(&mut woken);
+        for WokenPart { place, .. } in woken.drain(..) {
+            self.members[place].waker.unlist();
+            self.admit(place);
         }
+        self.last_woken = woken;
     }
 
     fn admit(&mut self, number: usize) {
-        let member = &mut self.members[number];
-        if !member.in_turns && member.state != State::Ended {
-            member.in_turns = true;
-            self.turns.push_back(number);
+        if self.members[number].state != State::Ended {
+            self.turns.add(number);
         }
     }
 
@@ -277,14 +219,13 @@ fn merged_index(index: usize, count: usize, number: usize) -> usize {
 impl<T: Send> PollSource<T> for MergedSource<T> {
     fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize, into: &mut ItemBatch<T>) -> PollBatch {
         self.admit_woken();
-        let share = (max / self.turns.len().max(1)).clamp(1, LARGEST_TURN);
         let (first, before) = (into.next_number(), into.len());
         let mut passed_over = Vec::new();
         let polled = loop {
             if into.len() > before && into.len() - before >= max {
                 break PollBatch::Ready;
             }
-            let Some(number) = self.turns.pop_front() else {
+            let Some(number) = self.turns.next() else {
                 if !passed_over.is_empty() && max > 0 {
                     break PollBatch::Ready;
                 }
@@ -295,7 +236,6 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                 }
                 break state;
             };
-            self.members[number].in_turns = false;
             let taken = usize::try_from(into.next_number() - first).unwrap_or(max);
             let mut left = max.saturating_sub(taken);
             if self.members[number].origin == Origin::Halted {
@@ -311,11 +251,18 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                 passed_over.push(number);
                 continue;
             }
-            let had = into.len();
-            match self.poll_member(number, left.min(share), into) {
+            let (had, number_before) = (into.len(), into.next_number());
+            let turn = (left > 0).then(|| self.turns.begin(number, left));
+            match self.poll_member(number, turn.as_ref().map_or(0, |turn| turn.max), into) {
                 // The items of the member so far are held.
                 PollBatch::Ready if into.len() == had => passed_over.push(number),
-                PollBatch::Ready => self.admit(number),
+                PollBatch::Ready => match turn {
+                    Some(turn) => {
+                        let items = into.next_number() - number_before;
+                        self.turns.end(&turn, usize::try_from(items).unwrap_or(max));
+                    }
+                    None => self.admit(number),
+                },
                 PollBatch::Failed(failure) => {
                     self.admit(number);
                     let count = self.members.len();
@@ -530,7 +477,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
 impl<T> Drop for MergedSource<T> {
     fn drop(&mut self) {
         // A sender may keep the waker of a member for long.
-        let task = self.woken.0.lock().task.take();
+        let task = self.woken.take_task();
         resume(first_of(catch_each(task, drop), catch_each(self.members.drain(..), drop)));
     }
 }

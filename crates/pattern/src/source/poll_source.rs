@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::woken::WokenItems;
+use super::woken::WokenParts;
 use crate::failure::{Cause, Failure};
 use crate::item::{Item, ItemBatch};
 use crate::upstream::Links;
@@ -154,7 +154,7 @@ pub(crate) trait PollSource<T>: Send {
     }
 
     /// Returns the wake-ups of the items that the source holds for limiters.
-    fn woken(&self) -> Option<Arc<WokenItems>> {
+    fn woken(&self) -> Option<Arc<WokenParts>> {
         None
     }
 

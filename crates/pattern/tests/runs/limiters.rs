@@ -188,7 +188,10 @@ async fn granted_item_starts_before_ready_items_of_higher_numbers() {
         let seen = Arc::clone(&starts);
         let job = move |n: u32| {
             seen.lock().unwrap().push(n);
-            async move { Ok(sleep(Duration::from_millis(10)).await) }
+            async move {
+                sleep(Duration::from_millis(10)).await;
+                Ok(())
+            }
         };
         let begin = Instant::now();
         let run = run(Source::new(0..80), Settings::new("by key", 4).capacity(capacity), &limiter, job);

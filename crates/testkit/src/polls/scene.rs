@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fastrand::Rng;
 use towpath_pattern::OnFailure;
 
 use crate::probe::{End, Form, Plan, SourceFault, Wait};
@@ -145,7 +146,7 @@ const SHARES_IF_SMALL: usize = 12;
 
 /// Chooses settings: the same in every run, and different for every subject.
 pub(super) struct Choice {
-    random: u64,
+    random: Rng,
     turns: Turns,
 }
 
@@ -158,7 +159,7 @@ impl Choice {
             Share::Large => SHARES_IF_LARGE,
             Share::Small => SHARES_IF_SMALL,
         };
-        Self { random: number_of(tested), turns: Turns::new(tested, 1, shares) }
+        Self { random: Rng::with_seed(number_of(tested)), turns: Turns::new(tested, 1, shares) }
     }
 
     /// Returns whether the next scene is in the share of the subject.
@@ -167,11 +168,7 @@ impl Choice {
     }
 
     fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        // The constants are Knuth's. Only the high bits are random.
-        let next = self.random.wrapping_mul(6_364_136_223_846_793_005);
-        self.random = next.wrapping_add(1_442_695_040_888_963_407);
-        let place = usize::try_from((self.random >> 33) % all.len() as u64).unwrap_or(0);
-        all[place].clone()
+        all[self.random.usize(..all.len())].clone()
     }
 
     /// Returns a scene without a stop, with any receiver.

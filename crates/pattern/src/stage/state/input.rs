@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::item::{Item, ItemBatch};
-use crate::source::{Source, WokenItems};
+use crate::source::{Source, WokenParts};
 use crate::util::batch_size::BatchSize;
 
 /// The most items to poll for ahead of need. The items that the polling worker does not run wait where all workers
@@ -18,7 +18,7 @@ pub(crate) struct Input<In> {
     /// `None` while a worker holds the lease.
     source: Option<Source<In>>,
     /// The wake-ups of the items that the source holds. `None` without limiters.
-    woken: Option<Arc<WokenItems>>,
+    woken: Option<Arc<WokenParts>>,
     /// The source has no more items, or the run stops or takes no more items.
     ended: bool,
     /// The run takes no more items, and the ready items are never started.

@@ -72,13 +72,10 @@ impl<In, Out> State<In, Out> {
         let free = self.free();
         if free > 0 && self.input.ready() > 0 {
             // A granted item starts before the ready items of higher numbers.
-            if let Some(source) = self.input.lease_for_woken() {
-                // The poll replaces the waker of the listener for the held items.
-                self.workers.retire_listener();
-                let alone = self.workers.in_flight() == 0;
-                return Next::Poll(Lease { source, max: 0, seq: self.input.next_seq(), alone });
-            }
-            return self.take_ready(free, request, batch);
+            return match self.input.lease_for_woken() {
+                Some(source) => self.poll(source, 0),
+                None => self.take_ready(free, request, batch),
+            };
         }
         if !self.is_pollable(free)
             && let Some((slot, behind)) = self.jobs.pop_woken()
@@ -108,17 +105,22 @@ impl<In, Out> State<In, Out> {
                 request.batch.max(self.input.ahead())
             };
             let max = most.min(self.share(room, request.light));
-            // The poll replaces the waker of the listener in the source.
-            self.workers.retire_listener();
             self.workers.check_rest();
-            let alone = self.workers.in_flight() == 0;
-            return Next::Poll(Lease { source, max, seq: self.input.next_seq(), alone });
+            return self.poll(source, max);
         }
         if idle_enough {
             return Next::Leave;
         }
         self.workers.park(request.id, take_waker(request));
         Next::Park
+    }
+
+    /// Lets a worker poll the source for up to `max` new items, and for the items that the source holds.
+    fn poll(&mut self, source: Source<In>, max: usize) -> Next<In, Out> {
+        // The poll replaces the waker of the listener in the source.
+        self.workers.retire_listener();
+        let alone = self.workers.in_flight() == 0;
+        Next::Poll(Lease { source, max, seq: self.input.next_seq(), alone })
     }
 
     /// Takes the share of a worker in the ready items. There are ready items, and free jobs.
@@ -185,7 +187,7 @@ impl<In, Out> State<In, Out> {
         {
             return Next::Seal(lease.source);
         }
-        let is_for_woken = lease.max == 0;
+        let takes_new = lease.max > 0;
         self.input.end_lease(lease.source);
         match polled {
             // A worker that held an item may have put a further item between this poll and the completion of the job.
@@ -194,24 +196,21 @@ impl<In, Out> State<In, Out> {
             PollBatch::Exhausted => self.end_input(),
             PollBatch::Failed(failure) => self.forward(failure),
         }
-        if is_for_woken && !self.is_stopped() {
-            let free = self.free();
-            if free > 0 && self.input.ready() > 0 {
-                // The granted items and the ready items start in the order of taking.
-                self.make_ready(batch);
-                return self.take_ready(free, request, batch);
-            }
+        let free = if self.is_stopped() { 0 } else { self.free() };
+        if !takes_new && free > 0 && self.input.ready() > 0 {
+            // The granted items and the ready items start in the order of taking.
+            self.make_ready(batch);
+            return self.take_ready(free, request, batch);
         }
         if count > 0 {
-            let free = if self.is_stopped() { 0 } else { self.free() };
             let own = request.batch.min(self.share(free, request.light));
             self.input.make_ready(batch.drain_after(own));
             if !batch.is_empty() {
                 self.workers.take(batch.len());
                 return Next::Run;
             }
-        } else if is_for_woken && self.admission.room() > 0 {
-            // The source below the held items was not polled, and does not wake this worker.
+        } else if !takes_new && self.admission.room() > 0 {
+            // The source was polled for held items alone, and wakes this worker for no new item.
             return Next::Retry;
         } else if waits && !self.is_stopped() && !self.input.is_ended() && !self.input.is_ending_plain() {
             if let Some((slot, behind)) = self.jobs.pop_woken() {
