@@ -36,6 +36,14 @@ pub(super) struct WokenPart {
 }
 
 impl WokenParts {
+    /// Creates the wake-ups of a source with a woken part.
+    #[cfg(test)]
+    pub(crate) fn with_a_part() -> Arc<Self> {
+        let woken = Arc::<Self>::default();
+        Arc::new(PartWaker::new(&woken, 0)).wake();
+        woken
+    }
+
     /// Returns whether a part was woken since the last poll of the source. The answer may be a moment old.
     #[inline]
     pub(crate) fn any(&self) -> bool {

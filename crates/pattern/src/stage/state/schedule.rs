@@ -328,10 +328,31 @@ fn take_waker(request: &mut Request<'_>) -> Waker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::task::Context;
+
     use super::super::super::delivered::Delivered;
     use super::super::super::step::NewWorker;
     use super::super::tests::{TestWorker, state, state_of, wake_all};
     use super::*;
+    use crate::source::{PollSource, WokenParts};
+
+    /// A source with a held item that was woken.
+    struct Held(Arc<WokenParts>);
+
+    impl PollSource<u64> for Held {
+        fn poll_batch(&mut self, _: &mut Context<'_>, _: usize, _: &mut ItemBatch<u64>) -> PollBatch {
+            unreachable!("the test answers for the source")
+        }
+
+        fn needs_polling(&self) -> bool {
+            false
+        }
+
+        fn woken(&self) -> Option<Arc<WokenParts>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
 
     /// I1.
     #[test]
@@ -377,6 +398,19 @@ mod tests {
         assert_eq!(state.workers.idle(), state.threads);
         assert!(matches!(worker.polled(&mut state, lease, PollBatch::Ready, (0, 1)), Next::Retry));
         assert!(matches!(worker.next(&mut state, 1), Next::Poll(_)));
+    }
+
+    /// I3 and I12: the source was polled for its held items alone, and another worker has taken the ready item meanwhile.
+    #[test]
+    fn worker_that_polled_for_held_items_polls_for_new_items() {
+        let mut state = state_of(Source::of(Held(WokenParts::with_a_part())), 3, 0, 2);
+        let [mut busy, mut worker, mut other] = [(); 3].map(|()| TestWorker::new(&mut state));
+        busy.take(&mut state, 2, 1);
+        let lease = worker.lease(&mut state, 1);
+        assert_eq!(lease.max, 0);
+        assert!(matches!(other.next(&mut state, 1), Next::Run));
+        assert!(matches!(worker.polled(&mut state, lease, PollBatch::Pending, (0, 1)), Next::Retry));
+        assert_eq!(worker.lease(&mut state, 1).max, 1);
     }
 
     /// I3: only a poll makes progress.
