@@ -1,10 +1,10 @@
 //! `cargo xtask models`: every model in a process of its own, with a time limit, since a deadlock in one may abort
 //! it or go on without an end.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use crate::artifacts::{self, Executable};
 use crate::counts::{Counts, Tally};
@@ -58,26 +58,39 @@ pub fn build(workspace: &Workspace) -> String {
     format!("test --no-run {}", workspace::options(&packages(workspace)))
 }
 
-/// Builds and runs all there are; prints how many schedules they tried, and gives that too.
+/// Builds and runs every model, one for each core at a time. Prints and returns the number of schedules.
 pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Tally, u64)> {
     ensure!(!packages(workspace).is_empty(), "there is no package under xtask/models");
-    let mut tally = Tally::default();
-    let mut schedules = 0;
-    for program in artifacts::build(workspace, &build(workspace), "test")? {
-        for model in models(&program)? {
-            let name = format!("{} --test {} {model}", program.package, program.target);
-            let start = Instant::now();
-            match tried(&program.path, &program.dir, &model, long)? {
-                Ok(tried) => {
-                    let s = if tried == 1 { "" } else { "s" };
-                    println!("{name}: ok, {tried} schedule{s}, {}", seconds_since(start));
-                    schedules += tried;
-                    tally.pass();
-                }
-                Err(problem) => tally.fail(format!("{name}: {problem}")),
+    let programs = artifacts::build(workspace, &build(workspace), "test")?;
+    let mut all = Vec::new();
+    for program in &programs {
+        all.extend(models(program)?.into_iter().map(|model| (program, model)));
+    }
+    let results = all.par_iter().with_max_len(1).map(|(program, model)| {
+        let name = format!("{} --test {} {model}", program.package, program.target);
+        let start = Instant::now();
+        let result = schedules_of(program, model, long)?.map_err(|problem| format!("{name}: {problem}"));
+        match &result {
+            Ok(1) => println!("{name}: ok, 1 schedule, {}", seconds_since(start)),
+            Ok(schedules) => println!("{name}: ok, {schedules} schedules, {}", seconds_since(start)),
+            Err(failure) => println!("{failure}"),
+        }
+        Ok(result)
+    });
+    let (mut counts, mut schedules, mut failures) = (Counts::default(), 0, Vec::new());
+    for result in results.collect::<Result<Vec<_>>>()? {
+        match result {
+            Ok(of_model) => {
+                schedules += of_model;
+                counts.passed += 1;
+            }
+            Err(failure) => {
+                failures.push(failure);
+                counts.failed += 1;
             }
         }
     }
+    let tally = Tally::new(counts, failures);
     println!("{}", told(schedules, tally.counts()));
     Ok((tally, schedules))
 }
@@ -87,10 +100,10 @@ fn models(program: &Executable) -> Result<Vec<String>> {
     Ok(list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
 }
 
-/// Runs one model: how many schedules it tried, or what went wrong.
-fn tried(program: &Path, dir: &Path, model: &str, long: bool) -> Result<std::result::Result<u64, String>> {
+/// Runs one model. Returns the number of its schedules, or the text of its failure.
+fn schedules_of(program: &Executable, model: &str, long: bool) -> Result<std::result::Result<u64, String>> {
     let limit = if long { LONG_LIMIT } else { LIMIT };
-    let mut command = duct::cmd!(program, "--exact", model, "--nocapture").dir(dir);
+    let mut command = duct::cmd!(&program.path, "--exact", model, "--nocapture").dir(&program.dir);
     if long {
         command = command.env("TOWPATH_LONG", "1");
     }

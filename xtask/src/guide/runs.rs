@@ -2,14 +2,12 @@
 
 use std::fs;
 use std::io::IsTerminal;
-use std::num::NonZero;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::programs::Program;
 use super::site::Site;
@@ -27,27 +25,16 @@ pub struct Ran<'a> {
 /// Runs each once, as many at a time as there are cores, and gives them in their order.
 pub fn all<'a>(programs: &'a [Program<'a>], outputs: &Path) -> Result<Vec<Ran<'a>>> {
     fs::create_dir_all(outputs).with_context(|| format!("cannot make {}", outputs.display()))?;
-    let workers = thread::available_parallelism().map_or(2, NonZero::get).max(2);
     let bar = bar(programs.len());
-    let waiting = Mutex::new(programs.iter().enumerate());
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        let mut ran = Vec::new();
-        while let Some((place, program)) = next() {
-            bar.set_message(program.name());
-            ran.push((place, Ran { program, said: run(program, outputs) }));
-            bar.inc(1);
-        }
-        ran
-    };
-    let mut ran = thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join().ok().context("a thread panicked"));
-        joined.collect::<Result<Vec<_>>>().map(|ran| ran.into_iter().flatten().collect::<Vec<_>>())
-    })?;
+    let ran = programs.par_iter().with_max_len(1).map(|program| {
+        bar.set_message(program.name());
+        let said = run(program, outputs);
+        bar.inc(1);
+        Ran { program, said }
+    });
+    let ran = ran.collect();
     bar.finish_and_clear();
-    ran.sort_by_key(|(place, _)| *place);
-    Ok(ran.into_iter().map(|(_, ran)| ran).collect())
+    Ok(ran)
 }
 
 /// A progress bar on a terminal; elsewhere one line.
