@@ -1,6 +1,7 @@
 //! Sources: the inputs of a run.
 
 mod adapters;
+mod answers;
 mod chunks;
 mod erased;
 mod flatten;

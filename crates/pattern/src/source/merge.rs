@@ -14,6 +14,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::answers::Answers;
 use super::erased::Source;
 use super::poll_source::{Closed, PollBatch, PollSource, source_error};
 use super::turns::Turns;
@@ -83,6 +84,9 @@ impl<T: Send + 'static> Source<T> {
             })
             .collect();
         Self::of(MergedSource {
+            answers: Answers::of(members.iter().map(|member| &member.source)),
+            waiting: members.len(),
+            quiescent: 0,
             turns: Turns::new(members.len()),
             members,
             woken,
@@ -96,6 +100,10 @@ impl<T: Send + 'static> Source<T> {
 
 struct MergedSource<T> {
     members: Vec<Member<T>>,
+    answers: Answers,
+    /// The numbers of members in each state without an end.
+    waiting: usize,
+    quiescent: usize,
     turns: Turns,
     woken: Arc<WokenParts>,
     /// The last list of woken members, empty.
@@ -147,6 +155,25 @@ impl<T> MergedSource<T> {
         self.last_woken = woken;
     }
 
+    fn set_state(&mut self, number: usize, state: State) {
+        let before = mem::replace(&mut self.members[number].state, state);
+        for (is_counted, count) in
+            [(State::Waiting, &mut self.waiting), (State::Quiescent, &mut self.quiescent)]
+        {
+            *count = *count - usize::from(before == is_counted) + usize::from(state == is_counted);
+        }
+    }
+
+    fn update(&mut self, number: usize) {
+        self.answers.update(number, &self.members[number].source);
+    }
+
+    fn update_all(&mut self) {
+        for (number, member) in self.members.iter().enumerate() {
+            self.answers.update(number, &member.source);
+        }
+    }
+
     fn admit(&mut self, number: usize) {
         if self.members[number].state != State::Ended {
             self.turns.add(number);
@@ -157,9 +184,14 @@ impl<T> MergedSource<T> {
     /// the drop.
     #[cold]
     fn end_halted(&mut self, number: usize) -> Result<(), Payload> {
-        let member = &mut self.members[number];
-        let has_ended = mem::replace(&mut member.state, State::Ended) == State::Ended;
-        if self.kept || has_ended { Ok(()) } else { catch(|| member.source.stop()) }
+        let has_ended = self.members[number].state == State::Ended;
+        self.set_state(number, State::Ended);
+        if self.kept || has_ended {
+            return Ok(());
+        }
+        let stopped = catch(|| self.members[number].source.stop());
+        self.update(number);
+        stopped
     }
 
     /// Polls a member for up to `max` items.
@@ -169,6 +201,7 @@ impl<T> MergedSource<T> {
         let waker = Waker::from(Arc::clone(waker));
         self.polled.number_from(into.next_number());
         let polled = source.poll_batch(&mut Context::from_waker(&waker), max, &mut self.polled);
+        self.answers.update(number, source);
         into.number_from(self.polled.next_number());
         while let Some(Item { mut position, value }) = self.polled.pop_front() {
             position.index = merged_index(position.index, count, number);
@@ -183,20 +216,17 @@ impl<T> MergedSource<T> {
         let mut payloads = members.iter_mut().filter_map(|member| catch(|| f(&mut member.source)).err());
         let first = payloads.next();
         panicked.extend(payloads);
+        self.update_all();
         resume(first);
     }
 
     /// Returns the state of a source without an item.
     fn state(&self) -> PollBatch {
-        let mut ended = true;
-        for member in &self.members {
-            match member.state {
-                State::Waiting => return PollBatch::Pending,
-                State::Quiescent => ended = false,
-                State::Ended => {}
-            }
+        match (self.waiting, self.quiescent) {
+            (0, 0) => PollBatch::Exhausted,
+            (0, _) => PollBatch::Quiescent,
+            _ => PollBatch::Pending,
         }
-        if ended { PollBatch::Exhausted } else { PollBatch::Quiescent }
     }
 
     fn pass_on(&self, number: usize, inner: Closed<T>, closed: &mut Closed<T>) {
@@ -268,9 +298,9 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                     let count = self.members.len();
                     break PollBatch::Failed(failure.map_index(|index| merged_index(index, count, number)));
                 }
-                PollBatch::Pending => self.members[number].state = State::Waiting,
-                PollBatch::Quiescent => self.members[number].state = State::Quiescent,
-                PollBatch::Exhausted => self.members[number].state = State::Ended,
+                PollBatch::Pending => self.set_state(number, State::Waiting),
+                PollBatch::Quiescent => self.set_state(number, State::Quiescent),
+                PollBatch::Exhausted => self.set_state(number, State::Ended),
             }
         };
         for number in passed_over {
@@ -280,15 +310,16 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
     }
 
     fn needs_polling(&self) -> bool {
-        self.members.iter().any(|member| member.source.needs_polling())
+        debug_assert!(self.answers.are_of(self.members.iter().map(|member| &member.source)));
+        self.answers.needs_polling()
     }
 
     fn computes(&self) -> bool {
-        self.members.iter().any(|member| member.source.computes())
+        self.answers.computes()
     }
 
     fn is_queue(&self) -> bool {
-        self.members.iter().any(|member| member.source.is_queue())
+        self.answers.is_queue()
     }
 
     fn upstream(&self) -> Links {
@@ -302,16 +333,16 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
     fn seal(&mut self) -> bool {
         let mut sealed = true;
         for number in 0..self.members.len() {
-            let member = &mut self.members[number];
-            if member.state == State::Ended {
+            if self.members[number].state == State::Ended {
                 continue;
             }
-            if member.source.seal() {
-                member.state = State::Ended;
+            if self.members[number].source.seal() {
+                self.set_state(number, State::Ended);
             } else {
                 sealed = false;
                 self.admit(number);
             }
+            self.update(number);
         }
         sealed
     }
@@ -336,6 +367,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             }
             self.pass_on(number, inner, closed);
         }
+        self.update_all();
         let panicked = self.panicked.drain(..);
         closed.failures.extend(panicked.map(|payload| source_error(None, Cause::from_panic(payload))));
         all
@@ -347,6 +379,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             self.members[number].source.close_now(&mut inner);
             self.pass_on(number, inner, closed);
         }
+        self.update_all();
     }
 
     /// Every member ends at its failures itself.
@@ -360,6 +393,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             // A closed receiver of tokio wakes no task.
             self.admit(number);
         }
+        self.update_all();
     }
 
     fn release(&mut self) {
@@ -392,6 +426,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                 (Ok(()), _) => {}
             }
         }
+        self.update_all();
         resume(first);
     }
 
@@ -400,6 +435,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             self.members[number].source.complete_held();
             self.admit(number);
         }
+        self.update_all();
     }
 
     fn keep(&mut self) {
@@ -407,6 +443,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
         for member in &mut self.members {
             member.source.keep();
         }
+        self.update_all();
     }
 
     fn reopen(&mut self) -> bool {
@@ -418,16 +455,18 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                 member.origin = Origin::Plain;
             }
             if member.source.reopen() || halted {
-                member.state = State::Waiting;
+                self.set_state(number, State::Waiting);
                 self.admit(number);
                 open = true;
             }
         }
+        self.update_all();
         open
     }
 
     fn held(&self) -> usize {
-        self.members.iter().map(|member| member.source.held()).sum()
+        debug_assert!(self.answers.are_of(self.members.iter().map(|member| &member.source)));
+        self.answers.held()
     }
 
     fn take_held(&mut self) -> VecDeque<Item<T>> {
@@ -439,6 +478,7 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
                 item
             }));
         }
+        self.update_all();
         items.make_contiguous().sort_unstable_by_key(|item| item.position.seq);
         items
     }
@@ -465,11 +505,12 @@ impl<T: Send> PollSource<T> for MergedSource<T> {
             let member = &mut self.members[number];
             let rest = member.source.give_back(items);
             if rest.is_empty() {
-                member.state = State::Waiting;
+                self.set_state(number, State::Waiting);
                 self.admit(number);
             }
             returned.extend(rest.into_iter().map(|(index, item)| (merged_index(index, count, number), item)));
         }
+        self.update_all();
         returned
     }
 }
