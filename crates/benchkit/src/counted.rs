@@ -90,14 +90,14 @@ impl CountedWorkload {
         let run = match self {
             Self::Noop => runtime.spawn(async move {
                 let case = Case::new(64).capacity(1_024);
-                drained(subject.pattern(case, |item: u64| async move { Ok(item) }), items).await
+                drained(subject.pattern(case, |item: u64| async move { Ok(item) }), 0..items).await
             }),
             Self::Waiting => runtime.spawn(async move {
                 let job = |item: u64| async move {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                     Ok(item)
                 };
-                drained(subject.pattern(Case::new(1_000), job), items).await
+                drained(subject.pattern(Case::new(1_000), job), 0..items).await
             }),
         };
         let answer = runtime.block_on(run).context("the run panicked")??.answer;

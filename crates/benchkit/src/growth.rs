@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
-use towpath_pattern::{Pattern, PatternExt};
+use tokio::task::yield_now;
+use towpath_pattern::{Pattern, PatternExt, Source};
 
 use crate::measured::Measured;
 use crate::workloads::drained;
@@ -22,10 +23,12 @@ pub(crate) enum Quantity {
     Workers,
     /// Boxed patterns in a chain, over no-op items.
     Stages,
+    /// Sources of a merge, in front of a stage that is mostly full.
+    Sources,
 }
 
-pub(crate) const QUANTITIES: [Quantity; 4] =
-    [Quantity::Items, Quantity::Limit, Quantity::Workers, Quantity::Stages];
+pub(crate) const QUANTITIES: [Quantity; 5] =
+    [Quantity::Items, Quantity::Limit, Quantity::Workers, Quantity::Stages, Quantity::Sources];
 
 impl Quantity {
     pub(crate) fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl Quantity {
             Self::Limit => "limit",
             Self::Workers => "workers",
             Self::Stages => "stages",
+            Self::Sources => "sources",
         }
     }
 
@@ -52,13 +56,17 @@ impl Quantity {
         let run = match self {
             Self::Items | Self::Workers => runtime.spawn(async move {
                 // The limit is at least the largest number of threads, so no thread waits for the limit.
-                drained(subject.pattern(Case::new(64).capacity(1_024), noop), items).await
+                drained(subject.pattern(Case::new(64).capacity(1_024), noop), 0..items).await
             }),
             Self::Limit => {
                 ensure!(items.is_multiple_of(value as u64), "{items} items are no multiple of {value}");
-                runtime.spawn(async move { drained(in_groups(&subject, value), items).await })
+                runtime.spawn(async move { drained(in_groups(&subject, value), 0..items).await })
             }
-            Self::Stages => runtime.spawn(async move { drained(in_stages(&subject, value), items).await }),
+            Self::Stages => runtime.spawn(async move { drained(in_stages(&subject, value), 0..items).await }),
+            Self::Sources => runtime.spawn(async move {
+                let pattern = subject.pattern(Case::new(16).capacity(0), after_a_wait);
+                drained(pattern, merged(value as u64, items)).await
+            }),
         };
         runtime.block_on(run).context("the run panicked")?
     }
@@ -66,6 +74,17 @@ impl Quantity {
 
 async fn noop(item: u64) -> anyhow::Result<u64> {
     Ok(item)
+}
+
+async fn after_a_wait(item: u64) -> anyhow::Result<u64> {
+    yield_now().await;
+    Ok(item)
+}
+
+/// Returns the items from `sources` sources with the same number of items each.
+fn merged(sources: u64, items: u64) -> Source<u64> {
+    let each = items / sources;
+    Source::merge((0..sources).map(|number| Source::new(number * each..(number + 1) * each)))
 }
 
 /// Returns a pattern with groups of `limit` jobs. The jobs of a group wait until the whole group has started.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use towpath_pattern::{Job, Pattern, PatternExt};
+use towpath_pattern::{IntoSource, Job, Pattern, PatternExt};
 
 use crate::hash::hash;
 use crate::latency::{Arrivals, in_flight, latency};
@@ -122,13 +122,16 @@ async fn timed<S: Subject>(
     items: u64,
     job: impl Job<u64, Out = u64>,
 ) -> anyhow::Result<Measured> {
-    drained(subject.pattern(case, job), items).await
+    drained(subject.pattern(case, job), 0..items).await
 }
 
-/// Measures the time of a run of `pattern` on `items` items, and the sum of the outputs.
-pub(crate) async fn drained(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Result<Measured> {
+/// Measures the time of a run of `pattern` on the items of `source`, and the sum of the outputs.
+pub(crate) async fn drained<M>(
+    pattern: impl Pattern<u64, Out = u64>,
+    source: impl IntoSource<u64, M>,
+) -> anyhow::Result<Measured> {
     let began = Instant::now();
-    let mut run = pattern.run(0..items);
+    let mut run = pattern.run(source);
     let mut answer = 0_u64;
     while let Some(output) = run.next().await {
         answer = answer.wrapping_add(output?);

@@ -28,7 +28,7 @@ enum Items {
     Always(u64),
 }
 
-pub static QUANTITIES: [Quantity; 6] = [
+pub static QUANTITIES: [Quantity; 7] = [
     Quantity {
         name: "items",
         about: "jobs that return their item, at most 64 at once",
@@ -56,6 +56,13 @@ pub static QUANTITIES: [Quantity; 6] = [
         values: &[1, 2, 4, 8, 16, 32],
         quick: 32,
         items: Items::Always(100_000),
+    },
+    Quantity {
+        name: "sources",
+        about: "sources of a merge with 10 items each, in front of 16 jobs at once that wait once",
+        values: &[10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000],
+        quick: 1_000,
+        items: Items::Times(10),
     },
     Quantity {
         name: "producers",
