@@ -1,5 +1,5 @@
-// defer runs on return and on panic, and is told nothing.
-// In a goroutine left behind it runs only if that returns before main does.
+// A deferred call runs on return and on panic, without the outcome.
+// In a goroutine that is left behind, the call runs only if the goroutine returns before main.
 package main
 
 import (

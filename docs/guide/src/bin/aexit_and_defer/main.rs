@@ -1,5 +1,5 @@
-//! `Drop` runs on cancellation too, but cannot await;
-//! `with` releases with an await, and says after what.
+//! `Drop` also runs on a cancellation, and cannot await.
+//! `with` releases with an await, and passes the outcome of the work to the release.
 
 use std::time::Duration;
 

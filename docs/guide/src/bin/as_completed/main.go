@@ -1,4 +1,4 @@
-// Results in the order in which they are ready, not in the order in which they were asked for.
+// The results come in the order of completion, not in the order of the calls.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// An iterator function: range calls it, and it waits between the items that it yields.
+// An iterator function waits between two items. The range loop calls the function.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""An asynchronous generator: it awaits between the items that it yields."""
+"""An asynchronous generator awaits between two items."""
 
 import asyncio
 from collections.abc import AsyncGenerator

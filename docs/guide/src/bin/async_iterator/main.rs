@@ -1,5 +1,5 @@
-//! A generator as the source of items;
-//! it is polled by whoever takes them, and dropped with the source.
+//! A generator is the source of the items.
+//! The task that takes the items polls the generator. The drop of the source drops the generator.
 
 use std::time::Duration;
 

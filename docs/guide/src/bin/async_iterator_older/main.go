@@ -1,4 +1,5 @@
-// The older form: a goroutine that sends to a channel; who breaks out of the loop leaves it behind.
+// The older form: a goroutine sends to a channel.
+// A caller that breaks out of the loop leaves the goroutine behind.
 package main
 
 import (

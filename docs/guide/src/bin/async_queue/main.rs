@@ -1,4 +1,4 @@
-//! One task puts, another takes; the queue ends when its last producer is dropped.
+//! One task puts, another task takes. The queue ends when the last producer is dropped.
 
 use std::time::Duration;
 

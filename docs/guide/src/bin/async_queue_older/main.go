@@ -1,4 +1,4 @@
-// The older form: each function is handed the group, to count itself out of it.
+// The older form: each function has the group as a parameter, and reports its end to the group.
 package main
 
 import (

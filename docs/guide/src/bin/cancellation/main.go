@@ -1,4 +1,4 @@
-// A goroutine is never stopped from outside: it watches its context, cleans up, and returns.
+// No caller can stop a goroutine. The goroutine watches its context, cleans up, and returns.
 package main
 
 import (

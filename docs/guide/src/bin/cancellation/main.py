@@ -1,4 +1,4 @@
-"""A task that is cancelled learns of it at its await, cleans up, and ends as cancelled."""
+"""A cancelled task gets an exception at its await, cleans up, and ends as cancelled."""
 
 import asyncio
 

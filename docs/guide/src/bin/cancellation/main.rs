@@ -1,4 +1,4 @@
-//! A future that is cancelled is dropped at its await: what it owns cleans up, without an await.
+//! A cancelled future is dropped at its await. The values of the future clean up without an await.
 
 use std::time::Duration;
 

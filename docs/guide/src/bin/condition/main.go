@@ -1,4 +1,4 @@
-// A buyer waits until there is money enough; every deposit makes it look again.
+// A buyer waits for enough money. Every deposit wakes the buyer, which checks the balance again.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Acquired before, released by defer; and the same in a goroutine of its own.
+// The resource is acquired first, and released by defer: in the function, and in a separate goroutine.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Acquired before and released after, each with an await; and what needs no await."""
+"""The resource is acquired and released with an await, and another one without an await."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

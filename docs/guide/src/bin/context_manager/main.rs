@@ -1,4 +1,4 @@
-//! `with` for one piece of work, `WithResource` for many jobs, and `Drop` for what needs no await.
+//! `with` serves one future, `WithResource` serves many jobs, and `Drop` is for a release without an await.
 
 use std::time::Duration;
 

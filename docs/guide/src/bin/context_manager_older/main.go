@@ -1,4 +1,4 @@
-// The older form: the goroutine says over a channel that it is done.
+// The older form: the goroutine reports its end over a channel.
 package main
 
 import (
@@ -29,7 +29,7 @@ func (r *Resource) DoWork() {
 func main() {
 	done := make(chan bool)
 	go func() {
-		defer func() { done <- true }() // deferred first, so that it runs last
+		defer func() { done <- true }() // deferred first, so this call runs last
 		resource := (&Resource{}).Acquire()
 		defer resource.Release()
 		resource.DoWork()

@@ -1,4 +1,4 @@
-//! Who asks is known in every call of a request; a task that it starts is given it anew.
+//! Every call of a request knows the user. A task that the request starts sets the user again.
 
 use std::time::Duration;
 

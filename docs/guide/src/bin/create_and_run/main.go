@@ -1,4 +1,4 @@
-// A call runs where it stands; with go it runs beside whoever started it.
+// A call runs in its caller. A call with go runs concurrently with its caller.
 package main
 
 import (

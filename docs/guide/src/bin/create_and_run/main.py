@@ -1,4 +1,4 @@
-"""A coroutine runs where it is awaited; as a task it runs beside whoever made it."""
+"""An awaited coroutine runs in its caller. A task runs concurrently with its caller."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! A future runs where it is awaited; spawned in a scope it runs beside whoever spawned it.
+//! An awaited future runs in its caller. A future that is spawned in a scope runs concurrently with its caller.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// Before WaitGroup.Go: the group is counted by hand.
+// The form before WaitGroup.Go: the program counts the goroutines by hand.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Before `asyncio.run`: a loop of one's own, and a task that is awaited by hand."""
+"""The form before `asyncio.run`: the program makes the event loop, and runs a task on the loop."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One of three jobs fails: it stops the others, or each result is taken as it is."""
+"""One of three jobs fails. The failure stops the other jobs, or the caller takes the result of each job."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! One of three jobs fails: it stops the others, or each outcome is taken as it is.
+//! One of three jobs fails. The failure stops the other jobs, or the caller takes the outcome of each job.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-"""`gather` starts everything at once; a semaphore bounds what runs, but not the tasks that wait."""
+"""`gather` starts all tasks at once. A semaphore bounds the running tasks, but not the waiting tasks."""
 
 import asyncio
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-//! A `Fanout` has a limit; whoever wants everything at once says so, or spawns it.
+//! A `Fanout` always has a limit. The limit may be the number of items, or the caller spawns one task for each item.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

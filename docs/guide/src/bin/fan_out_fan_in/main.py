@@ -1,4 +1,4 @@
-"""Ten jobs go out at once, and their results come back in order."""
+"""Ten jobs run at once, and the results come in the order of the items."""
 
 import asyncio
 from time import perf_counter

@@ -1,4 +1,4 @@
-// The older form: a channel of results, which come in any order, and a goroutine that closes it.
+// The older form: the results come over a channel, in any order, and a goroutine closes the channel.
 package main
 
 import (

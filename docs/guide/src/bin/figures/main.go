@@ -1,4 +1,4 @@
-// The document's benchmark, held against the 0.5 s that the document gives Go at the least.
+// The benchmark of the document, with its lowest time for Go, 0.5 s, as the bound.
 package main
 
 import (

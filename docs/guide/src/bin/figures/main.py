@@ -1,4 +1,4 @@
-"""The document's benchmark, held against the 2 s that the document gives asyncio at the least."""
+"""The benchmark of the document, with its lowest time for asyncio, 2 s, as the bound."""
 
 import asyncio
 from time import perf_counter

@@ -1,4 +1,4 @@
-//! The document's benchmark, held against the least that the document gives asyncio and Go.
+//! The benchmark of the document, with the lowest times of the document for asyncio and Go as bounds.
 
 use std::time::{Duration, Instant};
 

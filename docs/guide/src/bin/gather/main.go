@@ -1,4 +1,4 @@
-// Three goroutines at once; each puts its result in its own place.
+// Three goroutines run at once. Each goroutine writes its result to its own index.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Three tasks at once; their results come in the order of the arguments."""
+"""Three tasks run at once. The results come in the order of the arguments."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""`gather` returns results in the order of its arguments, whichever finishes first."""
+"""`gather` returns the results in the order of its arguments, for any order of completion."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! One word decides: `ordered` is `gather`; without it, outputs come as the channel has them.
+//! With `ordered`, outputs come as from `gather`. Without `ordered`, outputs come as from a channel.
 
 use std::time::Duration;
 

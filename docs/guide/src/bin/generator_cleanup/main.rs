@@ -1,4 +1,4 @@
-//! A generator that is left before its end is cleaned up there and then.
+//! A loop that ends early cleans up its generator at once.
 
 use std::time::Duration;
 

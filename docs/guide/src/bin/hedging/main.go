@@ -1,4 +1,4 @@
-// A second request if the first is slow; the first answer counts, and the other one is stopped.
+// A slow request gets a second attempt. The first answer counts, and the other attempt is stopped.
 package main
 
 import (
@@ -30,7 +30,7 @@ func hedged(first, other replica) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
-	answers := make(chan string, 2) // nobody has to take the second one
+	answers := make(chan string, 2) // the second answer needs no receiver
 	requests.Go(func() { first.ask(ctx, answers) })
 	select {
 	case answer := <-answers:

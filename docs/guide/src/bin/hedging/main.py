@@ -1,4 +1,4 @@
-"""A second request if the first is slow; the first answer counts, and the other one is stopped."""
+"""A slow request gets a second attempt. The first answer counts, and the other attempt is stopped."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-// Six requests at once, and one at a time for each host: the host in a slot, and the host before the slot.
+// At most six requests run at once, and one for each host. A page waits for its host in or before its slot.
 package main
 
 import (
@@ -17,7 +17,7 @@ const (
 
 type page struct{ host, number int }
 
-// web knows what is fetched now, and what was fetched from each host.
+// web has the requests that run now, and the number of finished requests of each host.
 type web struct {
 	mu      sync.Mutex
 	busy    [hosts]int

@@ -1,4 +1,4 @@
-"""Six requests at once, and one at a time for each host: the host in a slot, and the host before the slot."""
+"""At most six requests run at once, and one for each host. A page waits for its host in or before its slot."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ Page = tuple[int, int]
 
 
 class Web:
-    """Knows what is fetched now, and what was fetched from each host."""
+    """Has the requests that run now, and the number of finished requests of each host."""
 
     def __init__(self) -> None:
         self._busy = [0] * HOSTS

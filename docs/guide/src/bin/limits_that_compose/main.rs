@@ -1,4 +1,4 @@
-//! Six requests at once, and one at a time for each host: the host in a slot, and the host before the slot.
+//! At most six requests run at once, and one for each host. A page waits for its host in or before its slot.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const SLOTS: usize = 6;
 
 type Page = (usize, usize);
 
-/// What is fetched now, and what was fetched from each host.
+/// The requests that run now, and the number of finished requests of each host.
 #[derive(Default)]
 struct Fetched {
     busy: [usize; HOSTS],

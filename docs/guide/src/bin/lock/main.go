@@ -1,4 +1,4 @@
-// A lock around a step with a wait in it, and an atomic for a step without one.
+// A step that waits needs a lock. A step that does not wait needs an atomic.
 package main
 
 import (

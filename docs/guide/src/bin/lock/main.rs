@@ -1,4 +1,4 @@
-//! tokio's lock around a step with an await, the standard library's around a step without one.
+//! A step with an await needs the lock of tokio. A step without an await needs the lock of the standard library.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

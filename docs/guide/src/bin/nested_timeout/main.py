@@ -1,4 +1,4 @@
-"""A limit for each step inside one for the whole request: whichever comes first ends the step."""
+"""Each step has a time limit within the time limit of the request. The earlier limit ends the step."""
 
 import asyncio
 

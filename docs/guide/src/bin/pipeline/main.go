@@ -1,4 +1,4 @@
-// Three stages, a channel between each two: while the last squares, the first doubles.
+// Three stages run at once, with channels in between: the last stage squares while the first stage doubles.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 
 const second = 10 * time.Millisecond
 
-// stage ends with its input, or with the context: nobody need drain it.
+// stage ends with its input, or with the context, so a caller need not drain the stage.
 func stage(ctx context.Context, in <-chan int, work func(int) int) <-chan int {
 	out := make(chan int)
 	go func() {

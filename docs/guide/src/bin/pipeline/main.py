@@ -1,4 +1,4 @@
-"""Three stages, a queue between each two: while the last squares, the first doubles."""
+"""Three stages run at once, with queues in between: the last stage squares while the first stage doubles."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-//! Three stages, each with a limit of its own: while the last squares, the first doubles.
+//! Three stages run at once, each with its own limit: the last stage squares while the first stage doubles.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: stages that only the end of their input can stop.
+// The older form: only the end of its input stops a stage.
 package main
 
 import (

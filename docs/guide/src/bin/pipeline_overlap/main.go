@@ -1,4 +1,4 @@
-// A goroutine for each stage: while the last squares one item, the first doubles another.
+// Each stage has a goroutine: the last stage squares one item while the first stage doubles another item.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Three awaits in a loop: an item begins when the one before it has passed all stages."""
+"""Three awaits in a loop: an item starts when the item before has passed all stages."""
 
 import asyncio
 

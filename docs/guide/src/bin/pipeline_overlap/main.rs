@@ -1,4 +1,4 @@
-//! Awaits in a loop are Python's form, a `Pipeline` is Go's.
+//! Awaits in a loop run one stage at a time, as in Python. A `Pipeline` runs all stages at once, as in Go.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-"""One producer, three consumers, a queue of ten; each consumer is sent its own end."""
+"""One producer, three consumers, and a queue of ten items. The producer sends an end to each consumer."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! One producer, three consumers, a queue of ten; the run ends by itself when all is consumed.
+//! One producer, three consumers, and a queue of ten items. The run ends when all items are consumed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: one WaitGroup, handed to each goroutine and counted by hand.
+// The older form: each goroutine has the WaitGroup as a parameter, and the program counts by hand.
 package main
 
 import (

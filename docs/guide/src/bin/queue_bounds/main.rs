@@ -1,4 +1,4 @@
-//! Here a queue has a capacity; the unbounded one has another name, and is tokio's.
+//! A queue always has a capacity. The unbounded channel of tokio has a different name.
 
 use tokio::sync::mpsc;
 use towpath_producer_consumer::queue;

@@ -1,4 +1,4 @@
-// One request every 6 s, however long they take: a limit of a rate, not of how many run at once.
+// One request starts every 6 s, for any duration of the requests: the rate has a limit, not the number.
 package main
 
 import (

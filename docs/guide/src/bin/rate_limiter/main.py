@@ -1,4 +1,4 @@
-"""One request every 6 s, however long they take: a limit of a rate, not of how many run at once."""
+"""One request starts every 6 s, for any duration of the requests: the rate has a limit, not the number."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ SECOND = 0.01
 
 
 class RateLimiter:
-    """Lets one through each period; whoever comes too early waits for a turn."""
+    """Admits one caller in each period. A caller that is too early waits for its turn."""
 
     def __init__(self, period: float) -> None:
         self._period = period

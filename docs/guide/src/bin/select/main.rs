@@ -1,4 +1,4 @@
-//! News or mail, whichever comes first, until both have ended; and a look that does not wait.
+//! The program takes news or mail in the order of arrival, until both have ended. A final check does not wait.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// close ends all receivers, once the channel is empty.
+// After the close, all receivers end once the channel is empty.
 package main
 
 import (

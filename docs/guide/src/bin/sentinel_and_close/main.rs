@@ -1,4 +1,4 @@
-//! No sentinel and no close: the queue ends for all consumers when its last producer is dropped.
+//! Without a sentinel and without a close, the queue ends for all consumers when the last producer is dropped.
 
 use tokio::task::JoinSet;
 use towpath_producer_consumer::queue;

@@ -1,4 +1,4 @@
-//! A request runs out of time; the saving that it has begun is not cut short with it.
+//! A request reaches its time limit. The save that the request has started completes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// Five callers want the same page at once: it is loaded once for all; a later call loads again.
+// Five callers want the same page at once. One load serves all five callers, and a later call loads again.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Five callers want the same page at once: it is loaded once for all; a later call loads again."""
+"""Five callers want the same page at once. One load serves all five callers, and a later call loads again."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ class Pages:
         if flight is None:
             flight = self._flights[name] = asyncio.create_task(self._load(name))
             flight.add_done_callback(lambda _: self._flights.pop(name))
-        return await asyncio.shield(flight)  # one caller that gives up does not stop it
+        return await asyncio.shield(flight)  # a caller that gives up does not stop the load
 
 
 async def main() -> None:

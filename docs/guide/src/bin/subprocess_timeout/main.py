@@ -1,4 +1,4 @@
-"""A program is run for so long and no longer; when its time is up it is killed, and waited for."""
+"""A program has a time limit. At the limit, the program is killed, and the caller waits for its end."""
 
 import asyncio
 from asyncio.subprocess import PIPE

@@ -1,4 +1,4 @@
-// Ten thousand goroutines of a millisecond each, at once, beside a thousand calls one by one.
+// Ten thousand goroutines of 1 ms run at once, and then a thousand calls of 1 ms run one after the other.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Ten thousand tasks of a millisecond each, at once, beside a thousand awaits one by one."""
+"""Ten thousand tasks of 1 ms run at once, and then a thousand awaits of 1 ms run one after the other."""
 
 import asyncio
 from time import perf_counter

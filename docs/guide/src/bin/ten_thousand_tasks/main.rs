@@ -1,4 +1,4 @@
-//! Ten thousand jobs of a millisecond each, at once, beside a thousand awaits one by one.
+//! Ten thousand jobs of 1 ms run at once, and then a thousand awaits of 1 ms run one after the other.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-// Work at a steady beat: what the work takes is not added to the time between two beats.
+// Work starts at a fixed interval. The duration of the work does not add to the interval.
 package main
 
 import (

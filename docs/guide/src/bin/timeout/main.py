@@ -1,4 +1,4 @@
-"""A limit on one await, a limit on a block, and a task that is in time."""
+"""A time limit for an await, a time limit for a block, and a task that ends in time."""
 
 import asyncio
 

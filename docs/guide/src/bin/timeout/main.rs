@@ -1,4 +1,4 @@
-//! tokio's `timeout` around one future, a scope's deadline for a run, and a task that is in time.
+//! `timeout` of tokio for a future, the deadline of a scope for a run, and a task that ends in time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A timeout drops the future, which ends it; around a spawned task it only stops waiting.
+//! A timeout drops its future, which ends the future. A timeout of a spawned task ends only the wait.
 
 use std::time::Duration;
 

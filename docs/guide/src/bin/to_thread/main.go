@@ -1,4 +1,4 @@
-// A goroutine may block: the scheduler runs the others meanwhile.
+// A goroutine may block. The scheduler runs the other goroutines meanwhile.
 package main
 
 import (

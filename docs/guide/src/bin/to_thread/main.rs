@@ -1,4 +1,4 @@
-//! Calls that block go to threads of their own; meanwhile the one thread of this runtime goes on.
+//! Blocking calls run on separate threads. The single thread of this runtime continues meanwhile.
 
 use std::pin::pin;
 use std::thread;

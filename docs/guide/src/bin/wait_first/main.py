@@ -1,4 +1,4 @@
-"""Three mirrors are asked for the same file; the first answer counts, the others are stopped."""
+"""Three mirrors get a request for the same file. The first answer counts, and the other requests are stopped."""
 
 import asyncio
 

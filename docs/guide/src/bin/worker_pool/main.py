@@ -1,4 +1,4 @@
-"""Nine jobs, three workers: whoever is free takes the next one."""
+"""Nine jobs, three workers. A free worker takes the next job."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ async def worker(machine: Machine, jobs: Iterator[int]) -> None:
 
 async def main() -> None:
     machine = Machine()
-    jobs = iter(range(1, 10))  # shared: each job goes to one worker
+    jobs = iter(range(1, 10))  # shared by the workers: each job goes to one worker
     async with asyncio.TaskGroup() as pool:
         for _ in range(3):
             pool.create_task(worker(machine, jobs))
