@@ -40,7 +40,7 @@ impl Semaphore {
 
     /// Creates a semaphore with a number of permits, which may be 0.
     ///
-    /// A number above [`Semaphore::MAX_PERMITS`] counts as that number.
+    /// A number above [`Semaphore::MAX_PERMITS`] counts as `MAX_PERMITS`.
     #[must_use]
     pub fn new(permits: usize) -> Self {
         Self(Arc::new(Permits::new(permits)))
