@@ -64,13 +64,15 @@
 //!
 //! # Cost
 //!
-//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with a capacity of a thousand and
-//! a receiver in a task. A pool of goroutines costs 70 ns a job, and a task per job 480 ns. A waiting job costs about
-//! 300 bytes, its own future of 128 included. A receiver in `block_on` costs more, and the smaller the capacity, the more: the thread is woken for each batch
-//! of outputs. `cargo xtask bench` measures these figures on another machine.
+//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with a capacity of a thousand
+//! and a receiver in a task. A pool of goroutines costs 70 ns a job, and a task per job 480 ns. A waiting job costs
+//! about 300 bytes, 128 bytes for its own future included. A receiver in `block_on` costs more, above all with a small
+//! capacity: the thread is woken for each batch of outputs. `cargo xtask bench` measures these figures on another
+//! machine.
 //!
-//! Workers are tasks on the threads of the runtime, about one for each thread. A waiting job is no task: its future stays in
-//! the run, and any worker resumes it. So a million quick jobs spawn a handful of tasks, and so do ten thousand sleeping jobs.
+//! Workers are tasks on the threads of the runtime, about one for each thread. A waiting job is no task: its future
+//! stays in the run, and any worker resumes it. So a run spawns only a few tasks, for a million quick jobs and for ten
+//! thousand sleeping jobs.
 
 #![forbid(unsafe_code)]
 
