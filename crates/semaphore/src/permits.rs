@@ -108,7 +108,7 @@ impl Permits {
         self.word.load(Acquire) & CLOSED != 0
     }
 
-    /// Takes `count` permits if they are free and no task waits.
+    /// Takes `count` permits if `count` permits are free and no task waits.
     #[inline]
     pub(crate) fn try_take(&self, count: usize) -> Result<(), TryAcquireError> {
         loop {

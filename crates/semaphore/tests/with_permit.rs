@@ -90,7 +90,7 @@ async fn two_stages_under_one_permit_complete_on_threads() {
     is_whole(&permit);
 }
 
-/// Two runs and a direct caller share the permits, and all of them make progress.
+/// Two runs and a direct caller share the permits, and both runs and the caller make progress.
 #[tokio::test(start_paused = true)]
 async fn runs_and_a_direct_caller_share_the_permits() {
     let semaphore = Semaphore::new(3);
