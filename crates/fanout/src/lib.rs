@@ -8,8 +8,8 @@
 //! - For jobs that are not `Send`: `futures::StreamExt::buffer_unordered`. These jobs run in the task that polls the
 //!   stream, and make no progress between the polls.
 //!
-//! A fan-out has the uses of `asyncio.gather`, of `asyncio.as_completed` and of a pool of goroutines behind a channel. It
-//! is bounded from the start and cancelled as a whole; no item is lost, and no panic is swallowed.
+//! A fan-out has the uses of `asyncio.gather`, of `asyncio.as_completed` and of a pool of goroutines behind a channel.
+//! A fan-out is bounded from the start and cancelled as a whole; no item is lost, and no panic is swallowed.
 //!
 //! # Example
 //!
