@@ -524,7 +524,8 @@ mod tests {
         assert!(matches!(ended, Ok(Ok(()))), "the resource has no scope");
     }
 
-    /// A resource that becomes idle belongs to the first of the waiting jobs, and a later job waits behind them.
+    /// A resource that becomes idle belongs to the first of the waiting jobs, and a later job waits behind the waiting
+    /// jobs.
     #[test]
     fn later_job_passes_over_no_waiting_job() {
         let runtime = Builder::new_current_thread().build().unwrap();

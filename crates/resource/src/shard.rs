@@ -25,7 +25,7 @@ pub(crate) type PlaceIndex = u32;
 /// The end of a list of places. An `Option` of an index would be two words, and would be copied as one.
 const END: PlaceIndex = PlaceIndex::MAX;
 
-/// The pool of the resources, as a guard and a shard see it.
+/// The pool of the resources, with the methods for a guard and a shard.
 pub(crate) trait Owner<S>: Send + Sync {
     /// Notifies a waiter of an idle resource.
     fn notify_of_idle(&self);
