@@ -66,9 +66,9 @@ impl<J> Retry<J> {
 
     /// Takes the delay from the error, for example from the header `Retry-After` of a response.
     ///
-    /// If `delay` returns `None`, the delay is that of the policy. Otherwise the returned delay replaces the delay of the
-    /// policy. The jitter, up to the delay of the policy, is added: a server sends the same delay to all clients. The
-    /// number of attempts is always that of the policy.
+    /// If `delay` returns `None`, the policy decides on the delay. Otherwise the returned delay replaces the delay of
+    /// the policy. The jitter, up to the delay of the policy, is added: a server sends the same delay to all clients.
+    /// The policy always decides on the number of attempts.
     ///
     /// # Examples
     ///
