@@ -175,7 +175,7 @@ impl Rate {
 
     /// Returns the rate with a burst: the number of starts that may come at the same moment after a pause.
     ///
-    /// The returned rate has a new budget, with the whole burst available. Clones made before keep the budget that they share.
+    /// The returned rate has a new budget, with the whole burst available. Earlier clones keep their shared budget.
     ///
     /// # Panics
     ///

@@ -79,7 +79,7 @@ async fn equal_keys_run_at_most_the_limit_at_once() {
 #[tokio::test(start_paused = true)]
 async fn frequent_key_occupies_no_slot() {
     const JOB: Duration = Duration::from_millis(100);
-    // Half of the items have the key 0, the others have keys of their own.
+    // Half of the items have the key 0, and the other items have keys of their own.
     let items: Vec<u32> = (0..100).map(|nth| if nth % 2 == 0 { 0 } else { nth }).collect();
     let limiter = per_key(1, |key: &u32| *key);
     let stage = Stage { limit: 6, bound: 100, abandoned: 0, seed: 5 };
