@@ -1,5 +1,5 @@
-//! A crawler with its frontier on a disk: a job adds the links of its page, and the crawl ends when no page is left. The second
-//! crawl goes on where the first was stopped.
+//! A crawler with its frontier on a disk: a job adds the links of its page, and the crawl ends when no page is left.
+//! The second crawl goes on where the first was stopped.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File, OpenOptions};

@@ -8,8 +8,8 @@
 //! - For jobs that are not `Send`: `futures::StreamExt::buffer_unordered`. These jobs run in the task that polls the
 //!   stream, and make no progress between the polls.
 //!
-//! A fan-out has the uses of `asyncio.gather`, of `asyncio.as_completed` and of a pool of goroutines behind a channel. It
-//! is bounded from the start and cancelled as a whole; no item is lost, and no panic is swallowed.
+//! A fan-out has the uses of `asyncio.gather`, of `asyncio.as_completed` and of a pool of goroutines behind a channel.
+//! A fan-out is bounded from the start and cancelled as a whole; no item is lost, and no panic is swallowed.
 //!
 //! # Example
 //!
@@ -64,13 +64,15 @@
 //!
 //! # Cost
 //!
-//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with a capacity of a thousand and
-//! a receiver in a task. A pool of goroutines costs 70 ns a job, and a task per job 480 ns. A waiting job costs about
-//! 300 bytes, its own future of 128 included. A receiver in `block_on` costs more, and the smaller the capacity, the more: the thread is woken for each batch
-//! of outputs. `cargo xtask bench` measures these figures on another machine.
+//! On two cores of a shared machine, a job that does nothing costs about 20 ns in a run with a capacity of a thousand
+//! and a receiver in a task. A pool of goroutines costs 70 ns a job, and a task per job 480 ns. A waiting job costs
+//! about 300 bytes, 128 bytes for its own future included. A receiver in `block_on` costs more, above all with a small
+//! capacity: the thread is woken for each batch of outputs. `cargo xtask bench` measures these figures on another
+//! machine.
 //!
-//! Workers are tasks on the threads of the runtime, about one for each thread. A waiting job is no task: its future stays in
-//! the run, and any worker resumes it. So a million quick jobs spawn a handful of tasks, and so do ten thousand sleeping jobs.
+//! Workers are tasks on the threads of the runtime, about one for each thread. A waiting job is no task: its future
+//! stays in the run, and any worker resumes it. So a run spawns only a few tasks, for a million quick jobs and for ten
+//! thousand sleeping jobs.
 
 #![forbid(unsafe_code)]
 

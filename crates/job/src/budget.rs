@@ -11,12 +11,12 @@ const ATTEMPT: u64 = 1_000_000;
 ///
 /// Not for a limit of one job: the policy has the number of attempts. A budget is for all jobs that call one service.
 ///
-/// Every success adds the share to the budget, and every further attempt takes one from the budget. With a share of 0.1,
-/// retries add at most a tenth to the load. Without the budget, three retries of every job multiply the load of a
-/// failing service by four.
+/// Every success adds the share to the budget, and every further attempt takes one attempt from the budget. With a
+/// share of 0.1, retries add at most a tenth to the load. Without the budget, three retries of every job multiply the
+/// load of a failing service by four.
 ///
-/// The budget starts with a reserve of ten attempts, and never holds more. So a service that fails after a quiet night
-/// gets ten further attempts, and not the savings of the night. [`with_reserve`](Self::with_reserve) sets the reserve.
+/// The budget starts with a reserve of ten attempts, and never holds more. So a service that fails after many successes
+/// gets ten further attempts, however many successes there were. [`with_reserve`](Self::with_reserve) sets the reserve.
 ///
 /// Clones share the budget, also between runs and between wrappers ([`Hedge::budget`](crate::Hedge::budget), and
 /// `Retry::budget` with the feature `retry`).
@@ -49,7 +49,7 @@ struct Shared {
 impl RetryBudget {
     /// Creates a budget: every success allows `share` of a further attempt.
     ///
-    /// With a share of 0, the reserve is all that the budget ever allows.
+    /// With a share of 0, the budget allows no attempts beyond the reserve.
     ///
     /// # Panics
     ///

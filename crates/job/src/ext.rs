@@ -104,8 +104,9 @@ pub trait JobExt<In>: Job<In> + Sized {
     /// Not for a job with an effect that must not happen twice. Not for a failed attempt: an error before `after` is the
     /// error of the job, and `retry` tries again.
     ///
-    /// `after` is about the 95th percentile of the times of the job: one job in twenty then has a second attempt.
-    /// [`Hedge::budget`] limits the share. At most two attempts run. The limit of the run counts jobs and not attempts.
+    /// The 95th percentile of the times of the job is a good value of `after`: one job in twenty then has a second
+    /// attempt. [`Hedge::budget`] limits the share. At most two attempts run. The limit of the run counts jobs and not
+    /// attempts.
     ///
     /// # Errors
     ///

@@ -117,7 +117,7 @@ where
 
 pin_project! {
     struct Keeping<'a, In, F> {
-        // Dropped before the entry: the input is in the list when nothing of the job is left.
+        // The job is dropped before the entry, so the input enters the list after the drop of the job.
         #[pin]
         job: F,
         entry: Entry<'a, In>,

@@ -77,7 +77,7 @@ where
                 guard.report(name, Cause::from_panic(payload));
             }
         };
-        // Usually, the job has a clone of the function.
+        // The drop of the last clone may panic. Usually, the job has a further clone of the function.
         if let Err(payload) = catch(|| drop(function)) {
             if let Ok(Ok(_)) = &ended {
                 ended = Err(payload);
@@ -91,8 +91,7 @@ where
     }
 }
 
-/// Drops the result of a closure whose job was dropped. The result of a job that was dropped is unwanted; a panic is
-/// reported.
+/// Drops the unwanted result of a closure whose job was dropped. A panic of the closure or of the drop is reported.
 fn discard<Out>(ended: Ended<Out>, report: impl Fn(Payload)) {
     match ended {
         Ok(result) => catch(|| drop(result)).err().into_iter().for_each(report),
@@ -110,10 +109,11 @@ struct Pending<'a, In, Out, F> {
 
 impl<In, Out, F> Drop for Pending<'_, In, Out, F> {
     fn drop(&mut self) {
-        // Dropped after the unlock.
+        // The work is dropped after the unlock.
         let work = self.unstarted.lock().take();
         drop(work);
-        // The closure may have ended in the meantime. After the close, its result stays with the closure.
+        // The closure may have ended in the meantime. After the close, the send of a later result fails, and the task
+        // of the closure discards the result.
         self.receiver.close();
         if let Ok(ended) = self.receiver.try_recv() {
             discard(ended, |payload| {

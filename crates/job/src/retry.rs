@@ -36,9 +36,9 @@ impl<J> Retry<J> {
 
     /// Retries only the errors for which `retryable` returns `true`; by default, all errors.
     ///
-    /// The function gets the error with all contexts: [`anyhow::Error::downcast_ref`] and [`anyhow::Error::chain`] find the
-    /// error of a library. A panic is never retried, and the function is not asked. The same holds for an error with the
-    /// cancellation of an inner run, except for a cancellation by a deadline.
+    /// The function gets the error with all contexts: [`anyhow::Error::downcast_ref`] and [`anyhow::Error::chain`] find
+    /// the error of a library. A panic is never retried, and the function is not called. The same holds for an error
+    /// with the cancellation of an inner run, except for a cancellation by a deadline.
     ///
     /// # Examples
     ///
@@ -66,9 +66,9 @@ impl<J> Retry<J> {
 
     /// Takes the delay from the error, for example from the header `Retry-After` of a response.
     ///
-    /// If `delay` returns `None`, the delay is that of the policy. Otherwise the returned delay replaces the delay of the
-    /// policy. The jitter, up to the delay of the policy, is added: a server sends the same delay to all clients. The
-    /// number of attempts is always that of the policy.
+    /// If `delay` returns `None`, the policy decides on the delay. Otherwise the returned delay replaces the delay of
+    /// the policy. The jitter, up to the delay of the policy, is added: a server sends the same delay to all clients.
+    /// The policy always decides on the number of attempts.
     ///
     /// # Examples
     ///
@@ -183,8 +183,8 @@ impl<J> Retry<J> {
 
     /// Waits exactly for the delay of the policy or of the error.
     ///
-    /// By default, the wait is longer by a random share of the delay of the policy: jobs that fail at the same time do not
-    /// come back at the same time. Use this method for tests, and for a policy with a jitter of its own.
+    /// By default, the wait is longer by a random share of the delay of the policy: jobs that fail at the same time do
+    /// not retry at the same time. Use this method for tests, and for a policy with a jitter of its own.
     ///
     /// # Examples
     ///

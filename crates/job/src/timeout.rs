@@ -29,7 +29,7 @@ impl<J> Timeout<J> {
         Self { job, limit: Limit { after, name: None } }
     }
 
-    /// Names the limit: the failure has the name. The name tells apart several limits of one job.
+    /// Names the limit: the failure has the name. The name distinguishes several limits of one job.
     ///
     /// # Examples
     ///
@@ -69,7 +69,8 @@ impl Limit {
     }
 }
 
-// A closure that is no job is hardly ever meant to be a wrapper.
+// A compile error about a closure that is no job does not suggest this wrapper, because such a closure is seldom meant
+// to be a wrapper.
 #[diagnostic::do_not_recommend]
 impl<In, J: Job<In>> Job<In> for Timeout<J> {
     type Out = J::Out;

@@ -10,7 +10,7 @@ use towpath_job::backon::ConstantBuilder;
 const NEVER: Duration = Duration::from_secs(1 << 30);
 
 towpath_testkit::conformance! {
-    // The wrappers without effect: a pattern with such a job keeps the laws as with the bare job.
+    // The wrappers have no effect here: a pattern with the wrapped job keeps the laws as with the bare job.
     wrapped(case, job) -> AsCompleted =>
         Fanout::new(
             case.limit,
@@ -18,7 +18,7 @@ towpath_testkit::conformance! {
                 JobExt::<In>::hedge(JobExt::<In>::timeout(job, NEVER), NEVER),
                 ConstantBuilder::new(),
             )
-            // No context: the checks know the texts of the failures.
+            // The errors get no context, because the checks compare the texts of the failures.
             .when(|_| false),
         )
         .capacity(case.capacity)

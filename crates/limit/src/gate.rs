@@ -3,7 +3,7 @@
 //! # Invariants
 //!
 //! 1. While a waiter is in the list, no pass is free. A returned pass goes to the first waiter at once.
-//! 2. A waiter with a pass is out of the list before its wake-up. Its drop returns the pass.
+//! 2. A waiter with a pass is out of the list before its wake-up. The drop of the waiter returns the pass.
 //! 3. No waker is cloned, woken or dropped under the lock.
 
 use std::future::Future;
@@ -65,7 +65,7 @@ impl Gate {
         first
     }
 
-    /// Removes a waiter. A pass that the waiter was handed goes to the next waiter, whose waker is returned as well.
+    /// Removes a waiter. A pass that the waiter already has goes to the next waiter, whose waker is returned as well.
     fn leave(&mut self, ticket: Ticket) -> Left {
         match self.waiters.as_mut().and_then(|waiters| waiters.remove(ticket)) {
             Some(own) => Left { own: Some(own), next: None },
@@ -88,7 +88,7 @@ pub(crate) struct Wait<K, T> {
 
 enum Step<K> {
     New(Arc<Table<K, Gate>>, K),
-    /// In the list, or handed a pass since the last poll.
+    /// The waiter is in the list, or has received a pass since the last poll.
     Waiting(Share<K, Gate>, Ticket),
     /// The permit was returned, or the key has panicked.
     Completed,
@@ -108,7 +108,7 @@ impl<K: Hash + Eq, T: From<Pass<K>>> Future for Wait<K, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Step::Waiting(share, ticket) = &self.step {
-            // Before the step is taken out: a panic of the clone leaves the wait as it is.
+            // The waker is cloned before the step is taken out: a panic of the clone leaves the wait unchanged.
             let mut waker = cx.waker().clone();
             if share.visit(|gate| gate.wait_again(*ticket, &mut waker)) {
                 return Poll::Pending;
@@ -119,7 +119,7 @@ impl<K: Hash + Eq, T: From<Pass<K>>> Future for Wait<K, T> {
                 let (share, passed) = table.enter(key, Gate::take);
                 if !passed {
                     let mut waker = Some(cx.waker().clone());
-                    // Since the first look, a pass may be free.
+                    // A pass may have become free since the first attempt.
                     let ticket = share.visit(|gate| {
                         if gate.take() { None } else { waker.take().map(|waker| gate.wait(waker)) }
                     });

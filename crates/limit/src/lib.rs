@@ -17,8 +17,9 @@
 //! | [`per_key`] | the jobs at once with equal keys, in input order | the same |
 //! | a pair `(A, B)` | both | without a slot, if either does |
 //!
-//! The semaphore of `towpath-semaphore` is a limiter, too: a permit for each item, or `semaphore.weighted(|item| cost)`. A
-//! limiter of one's own implements [`Limiter`] in twenty lines: the folder `examples/memory` has a limit of the bytes in memory.
+//! The semaphore of `towpath-semaphore` is a limiter, too: a permit for each item, or
+//! `semaphore.weighted(|item| cost)`. A custom limiter implements [`Limiter`] in twenty lines: the folder
+//! `examples/memory` has a limit of the bytes in memory.
 //!
 //! # Example
 //!
@@ -64,9 +65,10 @@
 //!
 //! # Comparison with governor
 //!
-//! [`Rate`] has the arithmetic of governor, the generic cell rate algorithm. The differences: a start counts when the job
-//! starts, and not when it is granted; waits are served first come, first served; the rate changes while it is used; the clock
-//! is the clock of tokio, so that `tokio::time::pause` moves it; idle keys are forgotten without a call of `retain_recent`.
+//! [`Rate`] has the arithmetic of governor, the generic cell rate algorithm. The differences: a start counts when the
+//! job starts, and not when the start is granted; waits are served first come, first served; the rate can change during
+//! its use; the clock is the clock of tokio, so that `tokio::time::pause` moves it; idle keys are forgotten without a
+//! call of `retain_recent`.
 //!
 //! # Cost
 //!

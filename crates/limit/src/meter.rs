@@ -1,20 +1,20 @@
 //! The arithmetic of a rate: the starts that a moment allows. No lock, no clock, no timer.
 //!
-//! The *continuous-state leaky bucket*, one of the two equal forms of the generic cell rate algorithm (GCRA) in the
-//! recommendation ITU-T I.371, "Traffic control and congestion control in B-ISDN", annex A. Every start fills a bucket by one
-//! interval, and the bucket leaks as time passes. A start is allowed if the bucket then holds no more than `burst` intervals.
-//! So in any window of length `t`, at most `burst + t / interval` starts are allowed.
+//! The meter is the *continuous-state leaky bucket*, one of the two equal forms of the generic cell rate algorithm
+//! (GCRA) in the recommendation ITU-T I.371, "Traffic control and congestion control in B-ISDN", annex A. Every start
+//! fills a bucket by one interval, and the bucket leaks as time passes. A start is allowed if the bucket then holds no
+//! more than `burst` intervals. So in any window of length `t`, at most `burst + t / interval` starts are allowed.
 //!
-//! The recommendation has a single event, the arrival of a cell. A limiter has two: the *grant* of a start, and the *start*,
-//! perhaps long after the grant. Only starts fill the bucket. Every granted start that has not started may start at any
-//! moment, so it has a place in the bucket until then:
+//! The recommendation has a single event, the arrival of a cell. A limiter has two events: the *grant* of a start, and
+//! the *start*, perhaps long after the grant. Only starts fill the bucket. Every granted start that has not started may
+//! start at any moment, so the granted start has a place in the bucket until then:
 //!
 //! ```text
 //! granted now if   level + (granted + 1) · interval  ≤  burst · interval
 //! ```
 //!
-//! If the sum fits once, it fits until the next grant: the level falls with time, and a start moves an interval from the
-//! granted starts to the level. A grant that is given back frees its place, and was never in the level.
+//! If the sum fits once, the sum fits until the next grant: the level falls with time, and a start moves an interval
+//! from the granted starts to the level. A grant that is given back frees its place, and was never in the level.
 //!
 //! The crate `governor` has the same arithmetic with one event. It counts grants, so that starts after a long wait exceed the
 //! rate; its quota is fixed, and its waits use clocks other than the clock of tokio.
@@ -52,8 +52,7 @@ impl Meter {
         allowed
     }
 
-    /// Returns when the next start can be granted, or `None` if that is only after a granted start has started or is given
-    /// back.
+    /// Returns the moment of the next possible grant, or `None` if a granted start must first start or be given back.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Instant> {
         self.leak(now);
         Some(later(self.at, self.due_in()?))
@@ -128,7 +127,8 @@ mod tests {
         Meter::new(Quota { burst, ..Quota::per_second(rate).unwrap() }, begin)
     }
 
-    /// Fails if a window has more than `burst + rate · t` starts: for every two starts, the window from the one to the other.
+    /// Fails if a window has more than `burst + rate · t` starts: for every two starts, the window from the earlier to
+    /// the later start.
     fn assert_windows(starts: &[u64], rate: u64, burst: usize, with: &str) {
         for (first, from) in starts.iter().enumerate() {
             for (last, to) in starts.iter().enumerate().skip(first) {
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// A job that starts as soon as possible: the number of starts is the largest that the rate allows.
+    /// Jobs that start at their grants reach the largest number of starts that the rate allows.
     #[test]
     fn starts_at_their_grants_reach_the_rate() {
         let begin = Instant::now();
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!((starts[1], starts[301].abs_diff(100 * SECOND) < 1_000), (0, true), "{}", starts[301]);
     }
 
-    /// What was granted and not started uses nothing: the next grant comes at the same moment.
+    /// A granted start that is given back uses nothing: the next grant comes at the same moment.
     #[test]
     fn grant_that_is_given_back_costs_nothing() {
         let begin = Instant::now();
@@ -245,7 +245,8 @@ mod tests {
         }
     }
 
-    /// Thousands of changes create no start: what starts is within the largest burst and the time at the quickest rate.
+    /// Thousands of changes create no start: the number of starts is within the largest burst and the starts that the
+    /// rates have allowed over time.
     #[test]
     fn changes_create_no_start() {
         let mut random = fastrand::Rng::with_seed(7);
@@ -305,7 +306,7 @@ mod tests {
         }
     }
 
-    /// A clock that goes back changes nothing, and a clock that stands still neither.
+    /// A clock that goes back or stands still allows no start.
     #[test]
     fn clock_that_goes_back_allows_no_start() {
         let begin = Instant::now() + Duration::from_secs(9);

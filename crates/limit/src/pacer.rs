@@ -5,7 +5,8 @@
 //! 1. While a waiter is in the list, no newcomer is granted a start: starts are granted in the order of the first polls.
 //! 2. Only the first waiter has a timer. If the first waiter can be granted a start at a known moment, then its timer is set to
 //!    that moment or earlier, or the first waiter was woken since its last poll and sets the timer in its next poll.
-//! 3. A waiter that is granted a start is out of the list before its wake-up. Its drop gives the start back.
+//! 3. A waiter that is granted a start is out of the list before its wake-up. The drop of the waiter gives the start
+//!    back.
 //! 4. No waker is cloned, woken or dropped under the lock.
 
 use std::fmt;
@@ -49,8 +50,8 @@ impl Pacer {
         state.wake_first(woken);
     }
 
-    /// Returns the moment from which on the pacer is like a new one, or `None` if it is now. A waiter or a granted start is not
-    /// considered.
+    /// Returns the moment at which the bucket of the meter is empty, or `None` if the bucket is empty now. The pacer is
+    /// then like a new pacer. Waiters and granted starts are not considered.
     pub(crate) fn rests_until(&self) -> Option<Instant> {
         self.0.lock().meter.empty_at()
     }
@@ -83,13 +84,14 @@ impl State {
         }
     }
 
-    /// Takes back a granted start. Without the time, the first waiter looks for itself.
+    /// Takes back a granted start. The current time is not known here, so the first waiter is woken and reads the
+    /// meter.
     fn give_back(&mut self, woken: &mut WakeList) {
         self.meter.give_back();
         self.wake_first(woken);
     }
 
-    /// Wakes the first waiter, which then looks at the meter: after events without a known moment.
+    /// Wakes the first waiter after an event without a known moment. The first waiter then reads the meter.
     fn wake_first(&mut self, woken: &mut WakeList) {
         woken.extend(self.waiters.first_mut().and_then(|(_, first)| first.waker.take()));
     }
@@ -118,7 +120,7 @@ enum Step {
 
 enum Look {
     Granted,
-    /// The moment to look again, besides a wake-up by the pacer.
+    /// The moment of the next look, unless the pacer wakes the task earlier.
     Wait(Option<Instant>),
 }
 
@@ -132,7 +134,7 @@ impl<P: Deref<Target = Pacer>, T> Wait<P, T> {
         let mut waker = Some(waker.clone());
         let mut woken = WakeList::default();
         let now = Instant::now();
-        // Declared last, and so dropped first.
+        // The guard is declared last, and so is dropped first.
         let mut state = pacer.0.lock();
         let ticket = match self.step {
             Step::Granted => return Look::Granted,
@@ -199,7 +201,7 @@ impl<P: Deref<Target = Pacer>, T> Drop for Wait<P, T> {
                 let was_first = state.waiters.first().is_some_and(|(first, _)| first == ticket);
                 match state.waiters.remove(ticket) {
                     Some(waiter) => woken.discard(waiter.waker),
-                    // Granted since the last poll.
+                    // The start was granted since the last poll.
                     None => return state.give_back(woken),
                 }
                 if was_first {

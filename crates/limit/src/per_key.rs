@@ -63,8 +63,8 @@ where
 ///
 /// # Meaning
 ///
-/// With a limit of 1, jobs with equal keys run strictly in input order. With a higher limit, they start in input order. Jobs
-/// with different keys do not wait for each other. The order of the *outputs* is the setting of the run.
+/// With a limit of 1, jobs with equal keys run strictly in input order. With a higher limit, these jobs start in input
+/// order. Jobs with different keys do not wait for each other. The order of the *outputs* is the setting of the run.
 ///
 /// An item that waits occupies no slot of the run, and a place in the stage. The capacity of the run is the look-ahead: a
 /// frequent key whose items fill limit and capacity stops all other keys. A run with such keys has a capacity of several

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The parts of a nanosecond that intervals are counted in, so that a rate of any fraction is exact enough.
+/// The ticks of a nanosecond. Intervals are counted in ticks, so that a rate of any fraction is exact enough.
 pub(crate) const TICKS: u128 = 1 << 20;
 
 /// The longest interval: the nanoseconds of 292 years.
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(nanos(Quota::every(Duration::from_millis(3))), 3_000_000);
     }
 
-    /// The interval of a third is rounded up: three intervals are never less than the second.
+    /// The interval of a third is rounded up: three intervals are never less than a second.
     #[test]
     fn interval_of_a_fraction_is_rounded_up() {
         for rate in 1..=10_000_u32 {

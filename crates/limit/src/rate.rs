@@ -175,7 +175,7 @@ impl Rate {
 
     /// Returns the rate with a burst: the number of starts that may come at the same moment after a pause.
     ///
-    /// The returned rate has a new budget, with the whole burst available. Clones made before keep the budget that they share.
+    /// The returned rate has a new budget, with the whole burst available. Earlier clones keep their shared budget.
     ///
     /// # Panics
     ///
@@ -203,8 +203,8 @@ impl Rate {
         Self::with(Quota { burst, ..self.0.quota() })
     }
 
-    /// Changes the rate and the burst to those of `rate`, while runs use it. All clones change, and waiting items wait under
-    /// the new rate.
+    /// Changes the rate and the burst to the numbers of `rate`, also during runs. All clones change, and waiting items
+    /// wait under the new rate.
     ///
     /// No change creates a start: the starts that were available before stay available up to the new burst, and a higher burst
     /// fills at the new rate. Starts that were granted before the change may still start.

@@ -112,7 +112,7 @@ impl Rate {
 }
 
 impl<F, K> RatePerKey<F, K> {
-    /// Changes the rate and the burst of every key to those of `rate`, as [`Rate::set`] does.
+    /// Changes the rate and the burst of every key to the numbers of `rate`, as [`Rate::set`] does.
     ///
     /// # Examples
     ///

@@ -1,13 +1,13 @@
 //! Values by keys: created for the first item with a key, shared by equal keys, and forgotten once the key is idle.
 //!
-//! The hash and the comparison of keys are user code, and so is the drop of a key. None of them runs under the lock. A key is
-//! hashed before the lock. Under the lock, the table finds a slot with the same hash and takes a share in the slot; the keys
-//! are compared after the unlock. If the keys differ, the share is dropped and the search continues with the next slot, in
-//! the order of creation. A key gets a slot if all slots with the hash were compared. With 64 bits of hash and random seeds, a
-//! second comparison is rare.
+//! The hash and the comparison of keys are user code, and so is the drop of a key. This code never runs under the lock.
+//! A key is hashed before the lock. Under the lock, the table finds a slot with the same hash and takes a share in the
+//! slot; the keys are compared after the unlock. If the keys differ, the share is dropped and the search continues with
+//! the next slot, in the order of creation. A key gets a slot if all slots with the hash were compared. With 64 bits of
+//! hash and random seeds, a second comparison is rare.
 //!
-//! A bucket of the map outlives its slots: the next key with the same hash changes the bucket, and not the map. The vacant
-//! buckets are removed together, once there are more of them than other buckets and than [`KEPT`].
+//! A bucket of the map outlives its slots: the next key with the same hash changes the bucket, and not the map. The
+//! vacant buckets are removed together, once their number exceeds the number of the other buckets and [`KEPT`].
 //!
 //! # Invariants
 //!
@@ -28,7 +28,8 @@ use tokio::time::Instant;
 
 use crate::sync::{Mutex, panic};
 
-/// The most resting slots that a call of [`Table::enter`] removes: more than a call adds, and few enough for a short call.
+/// The largest number of resting slots that a call of [`Table::enter`] removes: more than a call adds, and few enough
+/// for a short call.
 const SWEPT: usize = 16;
 
 /// The table keeps memory for this number of keys in any case.
@@ -36,13 +37,14 @@ const KEPT: usize = 1_024;
 
 /// A value of a table.
 pub(crate) trait Value {
-    /// What a new value is made from.
+    /// The data for a new value.
     type Seed;
 
     /// Creates the value for a key. Called under the lock.
     fn new(seed: &Self::Seed) -> Self;
 
-    /// Returns the moment at which a value without shares may be forgotten, or `None` if it is now. Called under the lock.
+    /// Returns the moment at which a value without shares may be forgotten, or `None` if the value may be forgotten
+    /// now. Called under the lock.
     fn rests_until(&self) -> Option<Instant>;
 }
 
@@ -75,7 +77,7 @@ struct Resting {
 struct Bucket<K, V> {
     /// `None` in a vacant bucket.
     first: Option<Slot<K, V>>,
-    /// In a box: nearly always empty.
+    /// In a box, because the list is nearly always empty.
     #[allow(clippy::box_collection, reason = "a bucket is small")]
     others: Option<Box<Vec<Slot<K, V>>>>,
 }
@@ -301,7 +303,7 @@ impl<K, V: Value> Slots<K, V> {
         let occupied = self.by_hash.len() - self.vacant;
         let kept = KEPT.max(occupied + occupied / 2);
         let by_hash = HashMap::with_capacity_and_hasher(kept, BuildHasherDefault::default());
-        // A removal from the map would leave a mark, and the map would grow for the marks.
+        // A removal from the map leaves a tombstone, and a map with many tombstones grows.
         let all = mem::replace(&mut self.by_hash, by_hash);
         self.by_hash.extend(all.into_iter().filter(|(_, bucket)| bucket.first.is_some()));
         self.vacant = 0;
@@ -367,7 +369,7 @@ impl<K, V: Value> Drop for Share<K, V> {
     }
 }
 
-/// A slot without shares, perhaps. The key is dropped after the unlock.
+/// The slot that a dropped share leaves without shares, if any. The key is dropped after the unlock.
 #[must_use = "the drop of the key may panic"]
 pub(crate) struct Forgotten<K, V>(Option<Slot<K, V>>);
 
@@ -379,7 +381,7 @@ impl<K, V> Forgotten<K, V> {
     }
 }
 
-/// A hash as it is: the keys of the map are hashes already.
+/// Passes a hash through, because the keys of the map are hashes already.
 #[derive(Default)]
 struct Hashed(u64);
 

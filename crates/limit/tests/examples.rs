@@ -123,7 +123,7 @@ async fn tenants_under_a_changing_limit_stay_in_order() {
     assert_eq!(applied.unwrap().len(), 2_000);
     let entries = ledger.entries();
     assert_eq!((entries.out_of_order, entries.starts.len()), (0, 2_000));
-    // Both limits were of use.
+    // Both limits were reached.
     assert!(entries.starts.iter().any(|(_, megabytes)| *megabytes == MEMORY));
     assert!(entries.starts.iter().any(|(events, _)| *events == 8));
 }
@@ -139,8 +139,8 @@ fn assert_limits(ledger: &Ledger, seen: usize, jobs: usize) -> usize {
     entries.starts.len()
 }
 
-/// A document waits for the bytes of others, of a different run, too; a document that never fits fails; the end of the runs
-/// returns all bytes.
+/// A document waits for the bytes of other documents, also of a different run. A document that never fits fails. At the
+/// end of the runs, all bytes are free.
 #[tokio::test(start_paused = true)]
 async fn memory_of_two_runs_is_bounded_together() {
     let memory = Memory::new(100);

@@ -1,4 +1,4 @@
-//! The memory of the limiters by key: a flood of keys, one after the other or all at once, leave nothing behind.
+//! The memory of the limiters by key: a flood of keys, one after the other or all at once, leaves no memory behind.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -53,7 +53,7 @@ async fn flood_of_keys_leaves_no_memory() {
     assert!(peak < 400 * keys as usize, "all at once: {} bytes each", peak / keys as usize);
     assert!(end < 200_000, "all at once: {end} bytes at the end");
 
-    // A hot key: a million waits, dropped from the middle outwards.
+    // A hot key: the later half of the waits is dropped, then the permit, and then the earlier half.
     let (_, end) = grown(|| {
         let held = poll(limiter.acquire(&0));
         let mut waits: Vec<_> = (0..keys / 10).map(|_| Box::pin(limiter.acquire(&0))).collect();
@@ -83,7 +83,7 @@ async fn flood_of_keys_leaves_no_memory() {
     assert!(end < 200_000, "a rate for each key: {end} bytes at the end");
 
     advance(Duration::from_secs(1)).await;
-    // A flood in one interval is forgotten by later uses, and so is its memory.
+    // Later uses forget the keys of a flood in one interval, and free their memory.
     for key in 0..keys / 4 {
         let Poll::Ready(Ok(mut permit)) = poll(limiter.acquire(&key)) else { panic!("no wait") };
         Limiter::<u32>::started(&limiter, &mut permit);

@@ -103,7 +103,7 @@ async fn calls<const A: bool, const B: bool>(item: u32) -> String {
     calls.lock().unwrap().clone()
 }
 
-/// A limiter for differing items comes first, and the start reaches both.
+/// A limiter for differing items comes first, and the start reaches both limiters.
 #[tokio::test]
 async fn pair_acquires_in_order_with_differing_items_first() {
     assert_eq!(calls::<false, false>(1).await, "ab!a!b-a-b");

@@ -36,7 +36,7 @@ fn jobs(seed: u64, number: usize, keys: u32) -> Vec<(u32, Duration)> {
     (0..number).map(|_| (random.u32(0..keys), Duration::from_millis(random.u64(0..40)))).collect()
 }
 
-/// With a limit of 1, equal keys start strictly in input order, however long the jobs, and whichever waits are dropped.
+/// With a limit of 1, equal keys start strictly in input order, for jobs of any length, and also if waits are dropped.
 #[tokio::test(start_paused = true)]
 async fn equal_keys_run_in_input_order() {
     for seed in 0..10 {
@@ -75,11 +75,11 @@ async fn equal_keys_run_at_most_the_limit_at_once() {
     }
 }
 
-/// The items of a frequent key occupy no slots: the others run as if the frequent key were not there.
+/// The waiting items of a frequent key occupy no slots: the items with other keys run in the other slots.
 #[tokio::test(start_paused = true)]
 async fn frequent_key_occupies_no_slot() {
     const JOB: Duration = Duration::from_millis(100);
-    // Half of the items have the key 0, the others have keys of their own.
+    // Half of the items have the key 0, and the other items have keys of their own.
     let items: Vec<u32> = (0..100).map(|nth| if nth % 2 == 0 { 0 } else { nth }).collect();
     let limiter = per_key(1, |key: &u32| *key);
     let stage = Stage { limit: 6, bound: 100, abandoned: 0, seed: 5 };
@@ -92,7 +92,7 @@ async fn frequent_key_occupies_no_slot() {
     assert_eq!(end(false), 10 * JOB, "50 items in five slots");
 }
 
-/// A wait is woken by the permit before it, and only then.
+/// A released permit belongs to the first wait at once.
 #[tokio::test(start_paused = true)]
 async fn permit_goes_to_the_first_wait_at_once() {
     let limiter = per_key(1, |key: &u8| *key);
@@ -100,7 +100,7 @@ async fn permit_goes_to_the_first_wait_at_once() {
     let mut waits: Vec<Waiting<u8>> = (0..3).map(|_| Box::pin(limiter.acquire(&1)) as Waiting<u8>).collect();
     assert!(waits.iter_mut().all(|waiting| poll(waiting).is_pending()));
     drop(first);
-    // The permit belongs to the first wait, though it is not polled since.
+    // The permit belongs to the first wait, though the wait was not polled since.
     let mut late: Waiting<u8> = Box::pin(limiter.acquire(&1));
     assert!(
         poll(&mut late).is_pending() && poll(&mut waits[2]).is_pending() && poll(&mut waits[1]).is_pending()
@@ -114,7 +114,8 @@ async fn permit_goes_to_the_first_wait_at_once() {
     assert_eq!(limiter.keys(), 0);
 }
 
-/// A wait may be dropped at any step, polled or not, served or not: the others are served in order, and nothing is left.
+/// A wait may be dropped at any step, polled or not, served or not: the other waits are served in order, and no key is
+/// left.
 #[tokio::test(start_paused = true)]
 async fn wait_dropped_at_any_step_harms_no_other() {
     const ITEMS: usize = 6;
@@ -170,7 +171,7 @@ async fn keys_with_the_same_hash_are_different_keys() {
     let mut waits: Vec<Waiting<Hostile>> =
         (0..20).map(|id| Box::pin(limiter.acquire(&id)) as Waiting<Hostile>).collect();
     assert!(waits.iter_mut().all(|waiting| poll(waiting).is_pending()));
-    // In a different order than they came.
+    // The permits are released in a different order than they were acquired.
     let mut permits: Vec<_> = permits.into_iter().map(Some).collect();
     for id in (0..20).map(|nth| nth * 7 % 20) {
         drop(permits[id].take());
@@ -211,7 +212,8 @@ fn panic_of_a_key_loses_nothing() {
             assert!(poll(&mut next).is_pending());
             panics.store(true, Ordering::SeqCst);
             let broken = catch_unwind(AssertUnwindSafe(|| {
-                // The drop of a key panics when the key is forgotten, or is found to be known.
+                // With `PanicInDrop`: the key 1 is known, so the new key is dropped at once. The key 2 is new, and is
+                // dropped when the table forgets the key.
                 let id = if round % 2 == 0 { 1 } else { 2 };
                 let mut waiting: Waiting<Hostile> = Box::pin(limiter.acquire(&id));
                 drop(poll(&mut waiting));
@@ -294,7 +296,7 @@ impl Wake for Count {
     }
 }
 
-/// Every poll may come with a different waker: the latest is woken, once, by the permit before it.
+/// Every poll may come with a different waker: the release of the permit wakes the latest waker, once.
 #[tokio::test(start_paused = true)]
 async fn wait_is_woken_by_the_waker_of_its_latest_poll() {
     let limiter = per_key(1, |key: &u8| *key);
@@ -328,7 +330,8 @@ fn limit_of_zero_panics_with_the_reason() {
     let _ = per_key(0, |key: &u8| *key);
 }
 
-/// Many threads, few keys: at every start, the number of running jobs of the key is within the limit, and nothing is left.
+/// Many threads, few keys: at every start, the number of running jobs of the key is within the limit, and no key is
+/// left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn threads_run_at_most_the_limit_of_a_key() {
     const LIMIT: usize = 2;
@@ -344,7 +347,7 @@ async fn threads_run_at_most_the_limit_of_a_key() {
                     let key = random.u32(0..3).to_string();
                     let mut waiting: Waiting<String> = Box::pin(limiter.acquire(&key));
                     if random.u8(0..4) == 0 {
-                        // Cancelled at once, or after a while.
+                        // The wait is cancelled at once, or after a yield.
                         let _ = std::future::poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_ready()))
                             .await;
                         if random.bool() {

@@ -78,7 +78,8 @@ async fn run_with_free_slots_reaches_the_rate() {
     }
 }
 
-/// Without a burst, the starts are evenly spaced from the beginning: no whole second of starts at once.
+/// Without a burst, the starts are evenly spaced from the beginning: the starts of the first second do not come at
+/// once.
 #[tokio::test(start_paused = true)]
 async fn rate_without_a_burst_spaces_the_first_starts() {
     let rate = Rate::per_second(10);
@@ -100,7 +101,7 @@ async fn high_rate_without_a_burst_is_reached() {
     assert!(took >= Duration::from_millis(985) && took < Duration::from_millis(1_010), "{took:?}");
 }
 
-/// Opens after a while: a limiter between the grant of the rate and the start.
+/// A limiter between the grant of the rate and the start, which grants after a while.
 #[derive(Clone)]
 struct Door(Arc<Semaphore>);
 
@@ -138,7 +139,7 @@ async fn starts_long_after_their_grants_keep_the_rate() {
     }
 }
 
-/// The waits are served in the order of their first polls, whatever the order of the later polls.
+/// The waits are served in the order of their first polls, in any order of the later polls.
 #[tokio::test(start_paused = true)]
 async fn waits_are_served_first_come_first_served() {
     let rate = Rate::per_second(10);
@@ -181,7 +182,7 @@ async fn cancelled_wait_leaves_its_start_to_the_next() {
     }
 }
 
-/// The first waiter of the next interval is woken if the waiter before it leaves: its timer is set.
+/// If the first waiter leaves, the next waiter is woken, and sets a timer.
 #[tokio::test(start_paused = true)]
 async fn cancelled_first_wait_leaves_its_timer_to_the_next() {
     let rate = Rate::per_second(1);
@@ -209,7 +210,7 @@ async fn cancelled_first_wait_leaves_its_timer_to_the_next() {
     assert_eq!(served, [SECOND, 2 * SECOND, 3 * SECOND]);
 }
 
-/// A start that was granted, but never polled for again, blocks the others, until its wait is dropped.
+/// A granted start whose wait is not polled again blocks the other waits, until the wait is dropped.
 #[tokio::test(start_paused = true)]
 async fn granted_wait_that_is_dropped_unpolled_gives_its_start_back() {
     let rate = Rate::per_second(1);
@@ -226,7 +227,7 @@ async fn granted_wait_that_is_dropped_unpolled_gives_its_start_back() {
     assert!(poll(&mut wait(&rate)).is_pending());
 }
 
-/// A permit that never starts gives its start back, also if the wait is over long ago.
+/// A permit that is dropped without a start gives the start back.
 #[tokio::test(start_paused = true)]
 async fn permit_that_never_starts_costs_nothing() {
     let rate = Rate::per_second(1).burst(3);
@@ -254,7 +255,8 @@ async fn second_call_of_started_counts_no_start() {
     assert!(poll(&mut wait(&rate)).is_pending());
 }
 
-/// A wait may be dropped at any step: the others are served in order, and the number of starts is the allowed number.
+/// A wait may be dropped at any step: the other waits are served in order, and the number of starts is the allowed
+/// number.
 #[tokio::test(start_paused = true)]
 async fn wait_dropped_at_any_step_harms_no_other() {
     for victim in 0..6 {
@@ -383,7 +385,7 @@ async fn paused_clock_moves_the_rate() {
     assert!(begin.elapsed() < 60 * SECOND);
 }
 
-/// Rates at the ends of their types wait, or do not wait, and never overflow.
+/// The largest and the smallest rates and bursts neither panic nor overflow.
 #[tokio::test(start_paused = true)]
 async fn extreme_rates_neither_panic_nor_overflow() {
     for rate in [Rate::per_second(f64::MAX), Rate::per_second(1).burst(usize::MAX)] {
@@ -406,7 +408,7 @@ async fn extreme_rates_neither_panic_nor_overflow() {
     assert_eq!(begin.elapsed(), 8 * SECOND);
 }
 
-/// A rate that is no rate is a panic at the line of the caller.
+/// A number that is no rate panics, and the message has the reason.
 #[test]
 fn rate_that_is_no_rate_panics_with_the_reason() {
     let reason = |make: fn() -> Rate| {
@@ -442,7 +444,7 @@ async fn waker_that_panics_loses_no_start() {
     start(&rate, granted(&mut second));
 }
 
-/// A wait that is due comes before a newcomer, also if the wait is not polled since.
+/// A wait that is due comes before a newcomer, also if the wait was not polled since.
 #[tokio::test(start_paused = true)]
 async fn newcomer_does_not_pass_a_wait_that_is_due() {
     let rate = Rate::per_second(1);
@@ -531,8 +533,8 @@ async fn panic_in_a_poll_gives_its_start_back() {
     assert!(poll(&mut wait(&rate)).is_pending());
 }
 
-/// Threads that start jobs and threads that change the rate: at every start, the number of starts is within the largest burst and
-/// the quickest rate.
+/// Threads that start jobs and threads that change the rate: at every start, the number of starts is within the largest
+/// burst and the highest rate.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn starts_of_many_threads_are_within_the_rate() {
     const RATE: u32 = 20_000;

@@ -76,7 +76,8 @@ async fn hosts_do_not_wait_for_each_other() {
     assert!(end >= best && end < best * 11 / 10, "{end:?}, and {best:?} is possible");
 }
 
-/// A key whose budget is not full is remembered, whatever other keys come: no key starts above its rate by being forgotten.
+/// A key whose budget is not full is remembered, also while other keys come: a forgotten key could start above its
+/// rate.
 #[tokio::test(start_paused = true)]
 async fn key_is_remembered_until_its_budget_is_full() {
     let limiter = Rate::per_second(1).burst(2).per_key(|key: &u32| *key);
@@ -108,7 +109,7 @@ async fn idle_keys_are_forgotten_by_later_uses() {
     assert_eq!(limiter.keys(), 1);
 }
 
-/// A slow key in front does not keep the others from being forgotten.
+/// A key that becomes idle late does not delay the removal of the other keys.
 #[tokio::test(start_paused = true)]
 async fn slow_key_keeps_no_other_remembered() {
     let limiter = Rate::per_second(1).burst(1_000).per_key(|key: &u32| *key);
@@ -149,7 +150,7 @@ async fn key_in_use_is_not_forgotten() {
     assert!(poll(&mut next).is_ready());
 }
 
-/// A key that was idle, and is in use again, is not forgotten at the moment of its earlier idleness.
+/// A key that was idle, and is in use again, is not forgotten at the moment that was set for its earlier rest.
 #[tokio::test(start_paused = true)]
 async fn key_in_use_again_is_not_forgotten() {
     let limiter = Rate::per_second(1).per_key(|key: &u32| *key);
@@ -165,7 +166,7 @@ async fn key_in_use_again_is_not_forgotten() {
     assert!(!starts(&limiter, 0), "the granted start of the key has not started");
 }
 
-/// A wait that is cancelled leaves nothing: neither a start nor a key.
+/// A cancelled wait uses no start, and leaves no key.
 #[tokio::test(start_paused = true)]
 async fn cancelled_wait_leaves_no_key() {
     let limiter = Rate::per_second(1).per_key(|key: &u32| *key);
@@ -213,7 +214,7 @@ async fn keys_with_the_same_hash_have_own_budgets() {
     }
 }
 
-/// Keys whose drops panic are forgotten all the same, several in one call, and the call is as good as the next.
+/// A call forgets several keys whose drops panic, and resumes a panic. The next call succeeds.
 #[tokio::test(start_paused = true)]
 async fn panic_in_the_drop_of_a_forgotten_key_loses_nothing() {
     let limiter = Rate::per_second(1)
@@ -228,7 +229,7 @@ async fn panic_in_the_drop_of_a_forgotten_key_loses_nothing() {
     assert!(starts(&limiter, 7) && !starts(&limiter, 7));
 }
 
-/// A started permit holds no key: a long job keeps no key from being forgotten.
+/// A started permit holds no key: the limiter forgets the key during a long job.
 #[tokio::test(start_paused = true)]
 async fn long_job_keeps_no_key_remembered() {
     let limiter = Rate::per_second(1).per_key(|key: &u32| *key);

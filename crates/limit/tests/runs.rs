@@ -22,8 +22,8 @@ where
     Run::spawn_limited(Scope::default(), Source::new(items), settings, limits, Arc::new(job))
 }
 
-/// A key for every item, and a hot key for every tenth. The number of remembered keys is bounded by the items in the stage at any
-/// time, and the keys with a budget that is not full.
+/// Every item has a key of its own, and every tenth item has a hot key. At any time, `per_key` remembers at most as
+/// many keys as there are items in the stage.
 #[tokio::test(start_paused = true)]
 async fn flood_of_keys_remembers_the_items_in_the_stage() {
     const BOUND: usize = 108;
@@ -54,7 +54,7 @@ async fn flood_of_keys_remembers_the_items_in_the_stage() {
     assert!(most <= BOUND, "{most} keys were remembered, and {BOUND} items are in the stage at most");
 }
 
-/// The largest number of jobs that may run at once, for every start.
+/// Checks at every start that no more jobs run at once than allowed.
 #[derive(Clone, Default)]
 struct Peak {
     running: Arc<AtomicUsize>,
@@ -64,7 +64,7 @@ struct Peak {
 
 impl Peak {
     fn start(&self) -> Running {
-        // The number is read first: it falls only after the engine has counted the running jobs.
+        // The allowed number is read first: the number falls only after the engine has counted the running jobs.
         let most = self.allowed.load(SeqCst);
         if self.running.fetch_add(1, SeqCst) >= most.max(self.allowed.load(SeqCst)) {
             self.exceeded.fetch_add(1, SeqCst);
@@ -73,7 +73,7 @@ impl Peak {
     }
 }
 
-/// A running job; no longer when dropped.
+/// A running job. The drop ends the job.
 struct Running(Arc<AtomicUsize>);
 
 impl Drop for Running {
@@ -82,8 +82,8 @@ impl Drop for Running {
     }
 }
 
-/// Thousands of changes of a live limit and of a rate, in a run of held items under several threads. Every start checks the number
-/// of running jobs, in all and with an equal key, and the order of equal keys.
+/// Thousands of changes of a live limit and of a rate, in a run of held items under several threads. Every start checks
+/// the number of running jobs, in all and with an equal key, and the order of equal keys.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn changed_limits_bound_every_start_of_held_items() {
     const CHANGES: usize = 3_000;

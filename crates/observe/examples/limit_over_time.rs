@@ -1,7 +1,8 @@
 //! The limits of both algorithms over time, at a simulated server whose best limit is known and doubles after a minute.
 //!
-//! Prints a line for every change of a limit, and one for every change of the server: a name, the time in milliseconds, and
-//! the limit. `cargo xtask plot` draws the lines. The clock is tokio's paused clock, so the lines are always the same.
+//! Prints a line for every change of a limit, and a line for every change of the server: a name, the time in
+//! milliseconds, and the limit. `cargo xtask plot` draws the lines. The clock is tokio's paused clock, so the lines are
+//! always the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use server::{Server, limits};
 
 const SLOTS: usize = 10;
 const MINUTE: Duration = Duration::from_secs(60);
-/// 100 requests a second in the first minute, and 200 in the second one.
+/// 100 requests a second in the first minute, and 200 in the second minute.
 const REQUESTS: u64 = 18_500;
 
 #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -4,8 +4,8 @@
 //!
 //! 1. A decision is made under the lock of the window, and sets the live limit after the unlock. A thread that has set the live
 //!    limit compares the number with the decided number, and sets the limit again after a difference. So no update is lost.
-//! 2. A sample counts only if its job started after the last decision to lower the limit. So the jobs of one overload lower the
-//!    limit once.
+//! 2. A sample counts only if its job started after the last decision to lower the limit, and with the gradient, after
+//!    the last decision. So the jobs of one overload lower the limit once.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -26,8 +26,8 @@ const LOWER: f64 = 0.1;
 
 /// A limit of jobs at once that adapts to the latencies and the failures of the jobs.
 ///
-/// An `Adaptive` is an observer of the jobs, and sets a [`LiveLimit`]. The limit belongs to the pattern, and the observer
-/// also: `Fanout::new(limit.limit(), job).observed(limit.clone())`. Clones share the limit.
+/// An `Adaptive` is an observer of the jobs, and sets a [`LiveLimit`]. A pattern takes both, the limit and the
+/// observer: `Fanout::new(limit.limit(), job).observed(limit.clone())`. Clones share the limit.
 ///
 /// The observer sees only the jobs of stages under its limit. In a pattern with a limit for producers and a limit for consumers,
 /// the jobs of the producers neither raise nor lower the limit of the consumers.
@@ -36,7 +36,7 @@ const LOWER: f64 = 0.1;
 ///
 /// - For a server with a known number of connections: a literal.
 /// - For a server with a quota: a rate, for example `towpath_limit::Rate`.
-/// - For jobs on the own cores: the number of the cores.
+/// - For jobs that compute: the number of the cores.
 ///
 /// # Meaning
 ///
@@ -44,8 +44,8 @@ const LOWER: f64 = 0.1;
 /// of the limit, so that an idle run does not drift to the upper end. Jobs that panic, and jobs that are cancelled, are not
 /// counted. A job that ran before a decrease is not counted either.
 ///
-/// Two runs with the same `Adaptive` share the samples and the number. Each run has the number for itself, so both together
-/// have up to twice as many jobs. A semaphore bounds the sum.
+/// Two runs with the same `Adaptive` share the samples and the number. Each run applies the number to its own jobs, so
+/// both runs together have up to twice as many jobs. A semaphore bounds the sum.
 ///
 /// # Retries
 ///
@@ -95,7 +95,7 @@ struct Window {
     in_flight: usize,
     /// The largest number of jobs in flight in this window.
     used: usize,
-    /// The number of decisions that make the running jobs worthless as samples.
+    /// The number of decisions after which the jobs in flight do not count as samples.
     generation: usize,
     samples: usize,
     /// The sum of the latencies, in seconds.
@@ -128,13 +128,14 @@ impl Adaptive {
         Self::new(range, Algorithm::Aimd { threshold: None })
     }
 
-    /// Creates a limit that follows the ratio of two latencies: the latency of a server without a queue, and the latency of the
-    /// last window. The limit has room for a short queue, a tenth of the limit.
+    /// Creates a limit that follows the ratio of two latencies: the latency of a server without a queue, and the
+    /// latency of the last window. The limit allows a short queue, a tenth of the limit.
     ///
-    /// This limit needs no threshold, and suits jobs of similar length. For a server that refuses requests above its capacity,
-    /// use [`aimd`](Adaptive::aimd): a refusal is quick, and this limit would grow. A window has as many jobs as the limit, and at least 16.
-    /// Every fiftieth window is a probe: the limit is halved, so that the queue drains, and the latency without a queue is
-    /// measured again. A timeout shrinks the limit by a tenth. The latency of an error is not counted, since errors may be quick.
+    /// This limit needs no threshold, and suits jobs of similar length. For a server that refuses requests above its
+    /// capacity, use [`aimd`](Adaptive::aimd): a refusal is quick, and this limit would grow. A window has as many jobs
+    /// as the limit, and at least 16. Every fiftieth window is a probe: the limit is halved, so that the queue drains,
+    /// and the latency without a queue is measured again. A timeout shrinks the limit by a tenth. The latency of an
+    /// error is not counted, since errors may be quick.
     ///
     /// The ratio comes from the `Gradient` limit of Netflix's *concurrency-limits* (2018), and the idea of a base latency from
     /// TCP Vegas (L. Brakmo and L. Peterson, 1995). The probe is the `ProbeRTT` phase of BBR (N. Cardwell et al., *BBR:
@@ -328,7 +329,7 @@ impl Adaptive {
             let queue = if window.is_used() { (window.limit / 10).max(1) } else { 0 };
             window.limit = (scaled(window.limit, gradient) + queue).clamp(self.least, self.most);
         }
-        // The jobs in flight have met the queue of the limit before.
+        // The jobs in flight have waited in the queue of the previous limit.
         window.generation += 1;
         window.begin();
     }

@@ -15,9 +15,9 @@
 //! | `Spans` | `tracing` | a span for each job |
 //! | `Metrics` | `metrics` | jobs in flight and waiting, completed jobs by outcome, histograms of the times |
 //!
-//! A pattern takes an observer with its builder `observed`. A second observer is called after the first one.
+//! A pattern takes an observer with its builder `observed`. A second observer is called after the first observer.
 //!
-//! An observer of one's own implements [`Observer`] and [`RunObserver`], which this crate re-exports with their arguments.
+//! A custom observer implements [`Observer`] and [`RunObserver`], which this crate re-exports with their arguments.
 //!
 //! # Example
 //!
@@ -47,7 +47,7 @@ pub use adaptive::{Adaptive, Attempt};
 pub use metrics::Metrics;
 #[cfg(feature = "tracing")]
 pub use spans::Spans;
-/// The traits of an observer of one's own, and the arguments of their methods.
+/// The traits of a custom observer, and the arguments of their methods.
 pub use towpath_pattern::{Ended, ItemInfo, Observer, Outcome, RunInfo, RunObserver};
 
 #[cfg(all(doctest, feature = "metrics", feature = "tracing"))]

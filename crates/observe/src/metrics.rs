@@ -26,8 +26,8 @@ const WAIT: &str = "towpath.job.wait";
 /// | `towpath.job.wait` | histogram, s | the wait of an item in its slot, before the start of the job |
 ///
 /// An item that waits without a slot, for a key or a weight, is in neither `waiting` nor `wait`: see
-/// [`RunObserver::started`]. [`Counts::waiting`](towpath_pattern::Counts::waiting) includes the item, and so a gauge of all waiting
-/// items reads the counts of [`Run::watch`](towpath_pattern::Run::watch).
+/// [`RunObserver::started`]. [`Counts::waiting`](towpath_pattern::Counts::waiting) includes the item, and so a gauge of
+/// all waiting items reads the counts of [`Run::watch`](towpath_pattern::Run::watch).
 ///
 /// The handles of the metrics are created at the start of a run, with the recorder of the caller. Runs of stages with the same
 /// name share their metrics.

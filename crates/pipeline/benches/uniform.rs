@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         .main()
 }
 
-/// Three stages that do nothing, `limit` workers each.
+/// Returns three stages that do nothing, with a limit of `limit` each.
 fn three_stages(limit: usize, capacity: usize) -> impl Pattern<u64, Out = u64> {
     let pass = |item: u64| async move { Ok(item) };
     Pipeline::new(limit, pass)
@@ -30,7 +30,7 @@ fn three_stages(limit: usize, capacity: usize) -> impl Pattern<u64, Out = u64> {
         .capacity(capacity)
 }
 
-/// Three stages that hash for 1 µs, `limit` workers each.
+/// Returns three stages that hash for 1 µs, with a limit of `limit` each.
 fn three_hashes(limit: usize) -> impl Pattern<u64, Out = u64> {
     let hash = |item: u64| async move { Ok(short_hash(item)) };
     Pipeline::new(limit, hash)
@@ -41,7 +41,7 @@ fn three_hashes(limit: usize) -> impl Pattern<u64, Out = u64> {
         .capacity(10)
 }
 
-/// Of what comes out of it.
+/// Returns the sum of the outputs of `pipeline`.
 async fn sum(
     pipeline: impl Pattern<u64, Out = u64>,
     items: impl Iterator<Item = u64> + Send + 'static,

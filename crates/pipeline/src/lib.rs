@@ -96,9 +96,9 @@ pub use upstream::{Each, Input};
 
 /// Applies the jobs of several stages to every item, with all stages at work at once.
 ///
-/// The type parameters are the [`Input`] or the pipeline of the stages before (in [`Each`] if the stage takes elements), and the job of the last stage. A pipeline
-/// is a description: it can be run any number of times, also at the same time, and every run has limits of its own. Clones
-/// share the jobs.
+/// The type parameters are the [`Input`] or the pipeline of the stages before (in [`Each`] if the stage takes
+/// elements), the job of the last stage, and the limiters of the last stage. A pipeline is a description: it can be run
+/// any number of times, also at the same time, and every run has limits of its own. Clones share the jobs.
 ///
 /// # Examples
 ///

@@ -37,7 +37,7 @@ async fn stages_with_a_limit_of_one_overlap_in_order() {
     assert!((7 * STEP..=7 * STEP + Duration::from_millis(7)).contains(&took), "it took {took:?}");
 }
 
-/// Fails in the middle stage, at item 3.
+/// Returns a pipeline that fails in the middle stage, at item 3.
 fn picky() -> impl PatternExt<u64, Out = u64> {
     Pipeline::new(2, pass)
         .named("before")
@@ -122,7 +122,7 @@ async fn index_behind_an_unordered_stage_is_of_the_input() {
         assert_eq!(output, format!("item {index}"));
         indexes.push(index);
     }
-    assert_eq!(indexes, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "the middle stage turned them round");
+    assert_eq!(indexes, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "the middle stage reverses the items");
 }
 
 /// Counts the jobs at the same time, and the maximum.
@@ -182,7 +182,7 @@ async fn stages_without_a_receiver_fill_their_capacities() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
-    // Without a receiver, a stage has taken the items of its own bound and of the bounds behind.
+    // Without a receiver, a stage has taken the items of its own bound and of the bounds of the later stages.
     let taken: Vec<usize> = run.report().stages.iter().map(|stage| stage.counts.taken).collect();
     assert_eq!(taken, [13 + 1 + 7, 1 + 7, 7]);
     assert_eq!(asked.load(Ordering::Relaxed), 21);
@@ -274,7 +274,7 @@ async fn job_fn_is_the_job_of_any_stage() {
     assert_eq!((failure.stage(), failure.index()), ("stage 2", Some(1)));
 }
 
-/// As `filter_map` and `flat_map`: the elements of the outputs are the items of the next stage.
+/// The elements of the outputs are the items of the next stage, as with `filter_map` and `flat_map`.
 #[tokio::test]
 async fn stage_takes_the_elements_of_the_outputs_in_order() {
     let words = |line: &'static str| async move { Ok(line.split_whitespace().collect::<Vec<_>>()) };
@@ -297,7 +297,7 @@ async fn stage_takes_the_elements_of_the_outputs_in_order() {
     assert_eq!(counts, [("stage 1", 4), ("stage 2", 8), ("last", 5)]);
 }
 
-/// After every number of outputs, each element is counted, and the stages before are stopped.
+/// A run that is stopped after any number of outputs counts every element, and stops the stages before.
 #[tokio::test]
 async fn stopped_pipeline_counts_the_elements_between_its_stages() {
     for outputs in 0..20 {

@@ -1,4 +1,4 @@
-//! The uniform benchmark of `cargo xtask bench`, and what is done to a queue directly.
+//! The uniform benchmark of `cargo xtask bench`, and the operations of a queue without the pattern.
 
 use std::process::ExitCode;
 

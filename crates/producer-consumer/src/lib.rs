@@ -33,8 +33,9 @@
 //! }
 //! ```
 //!
-//! A client, or other state that the consumers share, is a field of a type that implements [`Job`]. Every job borrows the field, without an
-//! `Arc`; a closure cannot do so. [`Job`] has two further ways to share a client, [`with_state`] and a clone for every item:
+//! A client, or other state that the consumers share, is a field of a type that implements [`Job`]. Every job borrows
+//! the field, without an `Arc`; a closure cannot do so. [`Job`] has two further ways to share a client, [`with_state`]
+//! and a clone for every item:
 //!
 //! ```
 //! use towpath_producer_consumer::{Job, PatternExt, ProducerConsumer, anyhow};

@@ -238,11 +238,11 @@ impl<In, Item, J, M, C, L> ProducerConsumer<Producers<In, Item, J, M>, C, L> {
     /// Adds a limiter to the consumers, for example a rate, a semaphore or an order for equal keys. The job of an item then
     /// runs with a permit of every limiter of the consumers. See [`Limiter`](crate::Limiter).
     ///
-    /// An item that waits for a permit without a slot is out of the queue, and counts against the limit plus the capacity of
-    /// the consumers.
+    /// An item that waits for a permit without a slot is out of the queue, and counts against the limit plus the
+    /// capacity of the consumers.
     ///
-    /// The order of the items is the order of the queue. Several producers send in any order, so an order for equal keys needs a
-    /// single producer for each key, for example [`ProducerConsumer::items`].
+    /// The order of the items is the order of the queue. Several producers send in any order, so an order for equal
+    /// keys needs a single producer for each key, for example [`ProducerConsumer::items`].
     ///
     /// # Examples
     ///
@@ -325,10 +325,10 @@ impl<In, Item, J, M, C, L> ProducerConsumer<Producers<In, Item, J, M>, C, L> {
 }
 
 builders! {
-    /// The [capacity](Self::capacity) bounds the items in the queue. It also bounds the further outputs that are ready and
-    /// not yet taken. With a capacity of zero, a producer sends an item only to a free consumer. The failure policy
-    /// applies to producers and consumers. The names of the stages are `producers` and `consumers`, behind the
-    /// [name](Self::named) if the pattern has a name.
+    /// The [capacity](Self::capacity) bounds the items in the queue. The capacity also bounds the further outputs that
+    /// are ready and not yet taken. With a capacity of zero, a producer sends an item only to a free consumer. The
+    /// failure policy applies to producers and consumers. The names of the stages are `producers` and `consumers`,
+    /// behind the [name](Self::named) if the pattern has a name.
     ///
     /// An [observer](Self::observed) observes producers and consumers. An adaptive limit observes only the stage under the
     /// limit.

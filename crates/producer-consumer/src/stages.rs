@@ -117,7 +117,7 @@ where
     }
 }
 
-/// Starts the stage of producers: they take `In` and send to the queue.
+/// Starts the stage of producers, which take `In` and send to the queue.
 #[track_caller]
 pub(crate) fn produce<In, Item, J, L>(
     input: Source<In>,

@@ -9,7 +9,7 @@ use towpath_producer_consumer::{
     Consumer, Failure, PatternExt, Produce, ProducerConsumer, Producers, QueueSender, QueueTrySender,
 };
 
-/// Fails the test if a run does not end; on a paused clock, at once.
+/// Awaits a run, and fails the test if the run does not end. On a paused clock, the test fails at once.
 async fn ends<F: Future>(run: F) -> F::Output {
     // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
@@ -19,7 +19,7 @@ async fn ends<F: Future>(run: F) -> F::Output {
     }
 }
 
-/// Visits every number up to `most` once: from 1, by way of `2n` and `2n + 1`.
+/// Visits the numbers up to `most` once, from 1: the consumer of `n` sends `2n` and `2n + 1`.
 fn tree(
     most: u64,
 ) -> ProducerConsumer<Producers<u64, u64, impl Produce<u64, u64>>, impl Consumer<u64, Out = u64>> {
@@ -59,7 +59,7 @@ async fn run_with_an_empty_queue_and_no_job_ends() -> Result<(), Failure> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn run_on_four_threads_ends_after_the_last_item() -> Result<(), Failure> {
     for most in (1..40).chain([1_000, 5_000]) {
-        // The clock is real, and the run takes a moment.
+        // The clock is not paused, so the run takes time.
         let found = tokio::time::timeout(Duration::from_secs(20), finds_everything(most)).await;
         found.unwrap_or_else(|_| panic!("the run over {most} numbers does not end"))?;
     }
@@ -105,11 +105,11 @@ async fn try_send_after_the_run_returns_closed() {
         async move { Ok(number) }
     });
     assert_eq!(ends(leaky.run([1]).collect()).await.unwrap(), [1]);
-    let queue = kept.lock().unwrap().take().expect("the job left it here");
+    let queue = kept.lock().unwrap().take().expect("the job has stored its handle");
     assert!(matches!(queue.try_send(2), Err(TrySendError::Closed(2))));
 }
 
-/// An item that a consumer sends has the index of the first input.
+/// An item that a consumer sends has the index of the input from which the item derives.
 #[tokio::test(start_paused = true)]
 async fn item_of_a_consumer_has_the_index_of_the_input() -> Result<(), Failure> {
     let mut run = tree(20).capacity(100).run([4, 5]).indexed();

@@ -12,7 +12,7 @@ use towpath_producer_consumer::{
     Scope, SendError, Source, TrySendError,
 };
 
-// The names of the queue stand here and in the imports alone.
+// Only the next functions and the imports use the names of the API of the queue.
 
 async fn sent(handle: &QueueSender<u64>, item: u64) -> Result<(), u64> {
     handle.send(item).await.map_err(|SendError(item)| item)
@@ -30,10 +30,10 @@ fn is_refused(refused: &TrySendError<u64>, item: u64) -> bool {
     matches!(refused, TrySendError::Closed(back) if *back == item)
 }
 
-/// Separates the items of the jobs, below, from the items of handles that outlive their jobs.
+/// The inputs are below this number. The items of consumers, and of handles that outlive their jobs, are above.
 const OUTLIVING: u64 = 1_000;
 
-/// The items of a handle that outlives its job.
+/// The number of items that a handle sends after its job, one by one, and in a batch.
 const EACH: u64 = 3;
 
 /// The accepted items, the consumed items, and the handles that are left.
@@ -55,7 +55,7 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the number of an item that a handle sends after its job.
+    /// Returns a further item, above [`OUTLIVING`].
     fn next(&self) -> u64 {
         let mut ledger = self.lock();
         ledger.next += 1;
@@ -84,7 +84,7 @@ impl Shared {
         }
     }
 
-    /// Joins the tasks with handles, and the tasks that they have spawned.
+    /// Joins the tasks with handles, until no task is left.
     async fn join(&self) {
         loop {
             let tasks = std::mem::take(&mut self.lock().tasks);
@@ -119,7 +119,7 @@ impl Shared {
 struct Plan {
     capacity: usize,
     newest_first: bool,
-    /// Whether a second pattern is chained behind.
+    /// Whether a second pattern is chained behind the first.
     then: bool,
     /// The yields of a task before its send.
     yields: usize,
@@ -140,7 +140,7 @@ async fn yields(times: usize) {
     }
 }
 
-/// Jobs that send an item, and leave handles in tasks, which send later, and in the ledger.
+/// Creates a pattern whose jobs send an item. The handles stay in tasks, which send later, and in the ledger.
 fn pattern(
     plan: Plan,
     ledger: &Shared,
@@ -192,7 +192,7 @@ fn pattern(
     if plan.newest_first { pattern.lifo() } else { pattern }
 }
 
-/// The inputs of a run, one of which leaves a handle without a task.
+/// The number of inputs of a run. The input 0 leaves its handles in the ledger, without a task.
 const INPUTS: u64 = 4;
 
 /// Yields the inputs, and fails after a number of yields.
@@ -233,7 +233,7 @@ async fn run(plan: Plan, ledger: &Shared) -> Report {
 }
 
 fn consumers(report: &Report) -> Counts {
-    // The first such stage has the handles under test.
+    // The first stage of this name has the handles under test. A chained pattern has a second stage of the name.
     let consumers = report.stages.iter().find(|stage| &*stage.stage == "consumers");
     consumers.expect("a stage of that name").counts
 }

@@ -16,7 +16,7 @@ fn counting(limit: usize) -> Producers<u64, u64, impl Produce<u64, u64>> {
     })
 }
 
-/// Fails the test if a run does not end; the clock is paused.
+/// Awaits a run, and fails the test if the run does not end. On a paused clock, the test fails at once.
 async fn ends<F: Future>(run: F) -> F::Output {
     // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
@@ -71,7 +71,7 @@ async fn largest_limits_and_capacity_run_all_jobs() {
 async fn run_of_no_items_yields_no_outputs() {
     let both = counting(1).consumers(1, |item: u64| async move { Ok(item) });
     assert!(ends(both.run([]).collect()).await.expect("it does not fail").is_empty());
-    assert!(ends(both.run([0, 0]).collect()).await.expect("it does not fail").is_empty(), "nothing was put");
+    assert!(ends(both.run([0, 0]).collect()).await.expect("it does not fail").is_empty(), "no item was sent");
 }
 
 /// A deadline on a runtime without timers panics, and the message names the timers.
@@ -101,7 +101,7 @@ async fn send_after_the_run_returns_the_items() {
     });
     let both = producing.consumers(1, |item: u64| async move { Ok(item) });
     assert_eq!(both.run([0]).collect().await.expect("it does not fail"), [1]);
-    let queue = handles.try_recv().expect("the job left it");
+    let queue = handles.try_recv().expect("the job has stored its handle");
     let refused = queue.send(2).await.expect_err("the run is over");
     assert_eq!((refused.to_string(), refused.0), ("the queue is closed".to_owned(), 2));
     let mut many = [3, 4].into();
@@ -120,7 +120,7 @@ async fn try_send_with_a_capacity_of_zero_returns_full() {
             _ => Ok(item),
         }
     });
-    let failure = both.capacity(0).run([1]).collect().await.expect_err("there is no room at all");
+    let failure = both.capacity(0).run([1]).collect().await.expect_err("the queue has no capacity");
     assert_eq!(format!("{failure:#}"), "item 0 at stage `consumers` failed: the queue is full");
 }
 

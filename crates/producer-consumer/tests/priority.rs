@@ -9,7 +9,7 @@ use towpath_producer_consumer::{PatternExt, ProducerConsumer, QueueSender, Queue
 
 type Item = (u8, u32);
 
-/// One consumer, which takes the first item before the producers have sent the others.
+/// The only consumer takes its first item, and holds the item until the producer has sent all items.
 #[tokio::test]
 async fn free_consumer_takes_the_most_urgent_item() {
     let all_sent = Arc::new(Semaphore::new(0));
@@ -36,14 +36,14 @@ async fn free_consumer_takes_the_most_urgent_item() {
     for _ in 0..3 {
         let taken = pattern.clone().run([items.to_vec()]).collect().await.expect("no failure");
         let (first, rest) = taken.split_first().expect("six items");
-        // The first item is the one that the consumer found first.
+        // The first output is the item that the consumer took first. The further items are taken by urgency.
         let mut expected: Vec<_> = items.iter().copied().filter(|item| item != first).collect();
         expected.sort_by_key(|item| std::cmp::Reverse(item.0));
         assert_eq!(rest, expected);
     }
 }
 
-/// An item that the job of the first item sends comes before a less urgent item that was there before.
+/// An item that a consumer sends is taken before a less urgent item that was in the queue earlier.
 #[tokio::test]
 async fn item_sent_by_a_consumer_passes_less_urgent_items() {
     let job = |(urgency, number): Item, queue: QueueTrySender<Item>| async move {
@@ -82,7 +82,7 @@ async fn panic_of_the_urgency_is_the_failure_of_the_producer() {
     assert!(consumed.load(Ordering::Relaxed) <= 3);
 }
 
-/// The last call counts.
+/// The last call of `lifo` or `by_priority` sets the order.
 #[tokio::test]
 async fn order_of_the_queue_is_the_last_that_was_named() {
     let job = |number: u32, queue: QueueTrySender<u32>| async move {

@@ -11,7 +11,7 @@ use towpath_producer_consumer::{
     Failure, OnFailure, PatternExt, Produce, ProducerConsumer, Producers, QueueSender, Report, Scope,
 };
 
-/// Fails the test if a run does not end; on a paused clock, at once.
+/// Awaits a run, and fails the test if the run does not end. On a paused clock, the test fails at once.
 async fn ends<F: Future>(run: F) -> F::Output {
     // Not `timeout`: at its end, `timeout` polls the run once more, which hides a lost wake-up.
     tokio::select! {
@@ -169,8 +169,8 @@ async fn producer_waiting_for_capacity_at_a_drop_is_gone() {
     assert_eq!(Arc::strong_count(&gate), 1);
 }
 
-/// Consumers run while the producer runs, as in asyncio's own example: ten items, a tenth of a second each; three
-/// consumers, two tenths each.
+/// Consumers run while the producer runs, as in the example of asyncio: the producer needs 0.1 s for each of ten items,
+/// and each of three consumers needs 0.2 s for an item.
 #[tokio::test(start_paused = true)]
 async fn consumers_run_while_the_producer_runs() -> Result<(), Failure> {
     let ten = ProducerConsumer::producers(1, |(), queue: QueueSender<u64>| async move {

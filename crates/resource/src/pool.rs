@@ -6,9 +6,9 @@
 //!
 //! # Invariants
 //!
-//! - `alive` counts every resource from before the acquisition until after the release, wherever the resource is. The count
-//!   never exceeds the limit: so a discarded resource is gone before the next resource is acquired. A change to a lower
-//!   limit releases no resource, and lets no further resource be acquired.
+//! - `alive` counts every resource from before the acquisition until after the release, wherever the resource is. The
+//!   count never exceeds the limit: so a discarded resource is gone before the next resource is acquired. A change to a
+//!   lower limit releases no resource. No resource is acquired until the count is below the lower limit.
 //! - Resources are taken in the order of arrival while a job waits: all jobs then queue for the `turn`, and only the job
 //!   with the turn takes a resource.
 //! - No wake-up is lost. A waiter counts itself in `waiting` before it searches the shards. The lock of the shard orders
@@ -85,7 +85,7 @@ pub(crate) struct CheckedOut<'a, S: Send + 'static> {
     pub(crate) state: S,
 }
 
-/// The right to a resource: an idle resource, or a vacancy for a new one.
+/// The right to a resource: an idle resource, or a vacancy for a new resource.
 enum Found<'a, R: Resource> {
     Idle(R::State),
     Vacancy(Vacancy<'a, R>),
@@ -408,7 +408,8 @@ impl<R: Resource> Pool<R> {
 }
 
 impl<R: Resource> WatchLimit for Pool<R> {
-    /// Without a look at the number of waiting jobs: a job that starts to wait meanwhile finds the notification.
+    /// Notifies without a read of the number of waiting jobs: a job that starts to wait at the same time finds the
+    /// notification.
     fn limit_changed(&self) {
         self.changed.notify_one();
     }
@@ -523,7 +524,8 @@ mod tests {
         assert!(matches!(ended, Ok(Ok(()))), "the resource has no scope");
     }
 
-    /// A resource that becomes idle belongs to the first of the waiting jobs, and a later job waits behind them.
+    /// A resource that becomes idle belongs to the first of the waiting jobs, and a later job waits behind the waiting
+    /// jobs.
     #[test]
     fn later_job_passes_over_no_waiting_job() {
         let runtime = Builder::new_current_thread().build().unwrap();

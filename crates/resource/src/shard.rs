@@ -8,7 +8,7 @@
 //!
 //! - A place is in the list of idle places, in the list of vacant places, or at a job and its guard. A list is linked
 //!   through its places.
-//! - An idle place has a resource without a scope. A vacant place has neither.
+//! - An idle place has a resource without a scope. A vacant place has no resource and no scope.
 //! - No user code runs under the lock.
 
 use std::mem;
@@ -18,13 +18,14 @@ use towpath_pattern::{Cause, Scope};
 
 use crate::resource::JobOutcome;
 
-/// The index of a place in its shard. Not a `usize`: a waiting job holds the index twice, and its place holds a further one.
+/// The index of a place in its shard. Not a `usize`: a waiting job holds the index twice, and its place holds a further
+/// index.
 pub(crate) type PlaceIndex = u32;
 
 /// The end of a list of places. An `Option` of an index would be two words, and would be copied as one.
 const END: PlaceIndex = PlaceIndex::MAX;
 
-/// The pool of the resources, as a guard and a shard see it.
+/// The pool of the resources, with the methods for a guard and a shard.
 pub(crate) trait Owner<S>: Send + Sync {
     /// Notifies a waiter of an idle resource.
     fn notify_of_idle(&self);
@@ -104,7 +105,7 @@ impl<S> Places<S> {
         if place.state.is_none() || place.outcome.is_none() {
             return NextStep::Wait;
         }
-        // No job has waited for a scope that is still here. The release waits for the scope.
+        // No job has waited for the scope if the place still has the scope. The release waits for the scope.
         if !(place.discarded || place.scope.is_some() || self.closing) {
             place.next = mem::replace(&mut self.idle, index);
             return NextStep::Reused;

@@ -18,12 +18,12 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Applies one job to each item, with a resource for every job.
 ///
-/// A resource is acquired for the first job without an idle resource, passed from job to job, and released with an await
-/// at the end of the run. A run has at most as many resources as jobs at once. A change of a [`LiveLimit`](crate::LiveLimit)
-/// to a lower number releases no resource. Every resource is released once: when the last job of the run is gone, or directly
-/// after a job that panics or [discards](ResourceGuard::discard) the resource. Then a new resource is acquired for the next
-/// job.
-/// Jobs that wait for a resource get one in the order of their arrival, and no later job passes over them.
+/// A resource is acquired for the first job without an idle resource, passed from job to job, and released with an
+/// await at the end of the run. A run has at most as many resources as jobs at once. A change of a
+/// [`LiveLimit`](crate::LiveLimit) to a lower number releases no resource. Every resource is released once: when the
+/// last job of the run is gone, or directly after a job that panics or [discards](ResourceGuard::discard) the resource.
+/// Then a new resource is acquired for the next job. Jobs that wait for a resource get a resource in the order of their
+/// arrival, and no later job passes over a waiting job.
 ///
 /// The run ends, and [`Scope::wait`] returns, when all resources are released. A failed release is a failure of the run,
 /// and never masks an earlier failure. If the acquisition fails, the item fails with the error. Dependents of a resource,

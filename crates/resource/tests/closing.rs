@@ -1,6 +1,6 @@
 //! Events during the releases of a run: a shutdown of the runtime, and a cancellation of the next stage.
 
-#[allow(dead_code, reason = "the tests of releases use all of it")]
+#[allow(dead_code, reason = "the tests of releases use the whole module")]
 mod log;
 
 use std::future::pending;
@@ -51,7 +51,7 @@ async fn failed_release_of_the_stage_before_masks_no_cancel() {
     assert!(failure.is_cancelled(), "{failure:#}");
     assert!(run.next().await.is_none());
     let report = run.finish().await;
-    assert_eq!(report.failures.len(), 1, "the release's failure is told: {report}");
+    assert_eq!(report.failures.len(), 1, "the failure of the release is reported: {report}");
 }
 
 /// Items that were never started are kept if the runtime shuts down while the stage before releases its resources.

@@ -133,7 +133,7 @@ fn panic_of_release_before_its_first_await_is_reported() {
     assert_eq!(format!("{failure:#}"), "stage `resource` panicked: broken");
 }
 
-/// Jobs whose guards outlive them pass one resource on, each after the drop of the guard before.
+/// Jobs whose guards outlive the jobs pass one resource on, each after the drop of the previous guard.
 #[test]
 fn resource_of_a_dropped_guard_goes_to_the_waiting_job() {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

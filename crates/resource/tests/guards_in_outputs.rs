@@ -1,6 +1,6 @@
 //! Guards in outputs: the resources are released before the run is over, whether or not the outputs are received.
 
-#[allow(dead_code, reason = "the tests of releases use all of it")]
+#[allow(dead_code, reason = "the tests of releases use the whole module")]
 mod log;
 
 use std::time::Duration;

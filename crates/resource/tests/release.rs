@@ -86,7 +86,7 @@ async fn scope_of_a_dropped_run_waits_for_the_releases() {
     let dropped = Instant::now();
     scope.wait().await.expect("nothing failed");
     assert_eq!((log.released().len(), log.alive()), (3, 0));
-    assert_eq!(dropped.elapsed(), RELEASE, "they are released at the same time");
+    assert_eq!(dropped.elapsed(), RELEASE, "the resources are released at the same time");
 }
 
 /// The end of a run comes after all releases.
@@ -128,8 +128,8 @@ async fn discarded_resource_is_gone_before_the_next_comes() {
     }
 }
 
-/// The fourth job starts, and waits for the release of a resource. A change to a lower limit and back in the meantime
-/// leaves it a resource.
+/// The fourth job starts, and waits for the release of a resource. The job gets a resource although the limit is
+/// lowered and raised again during the wait.
 #[tokio::test(start_paused = true)]
 async fn started_job_gets_a_resource_though_the_limit_was_lower_meanwhile() {
     let (limit, log) = (LiveLimit::new(3), Logged::default());
@@ -381,7 +381,7 @@ fn release_that_is_ready_needs_no_timers() {
     assert_eq!(seven.expect("it does not fail"), 7);
 }
 
-/// The last job of a resource has the outcome that the counts have, with the cause of the error below a context.
+/// The outcome of the last job agrees with the counts, also if the cause of the error is below a context.
 #[tokio::test]
 async fn outcome_of_an_error_agrees_with_the_counts() {
     let late = || anyhow::Error::from(TimedOut { after: RELEASE }).context("no answer");

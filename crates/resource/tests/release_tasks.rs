@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::block_in_place;
 use towpath_resource::{PatternExt, ResourceGuard, WithResource, resource_fn};
 
-/// The end of a test that fails: a blocked thread has no other one.
+/// The time limit of a blocked thread in a test that fails. No other limit ends the wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A count that a thread can wait for.
@@ -63,7 +63,7 @@ where
     Ok(())
 }
 
-/// Releases in `block_in_place` run at the same time, more of them than threads.
+/// More releases than threads run at the same time, each in `block_in_place`.
 #[test]
 fn release_in_block_in_place_holds_up_no_other() {
     let started = Arc::new(Count::default());

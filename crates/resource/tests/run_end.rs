@@ -57,10 +57,10 @@ async fn release_started_as_the_run_ends_is_awaited_and_reported() {
     });
 
     let report = run.finish().await;
-    assert_eq!(releasing.load(SeqCst), 0, "it is over");
+    assert_eq!(releasing.load(SeqCst), 0, "no release runs after the run");
     let told: Vec<_> = report.failures.iter().map(|failure| format!("{failure:#}")).collect();
     assert!(told.iter().any(|failure| failure.ends_with("release 0 failed")), "{told:?}");
-    around.wait().await.expect("all was told by the report");
+    around.wait().await.expect("the report has all failures");
 }
 
 /// At the end of the run, the scope of a resource that is still checked out is empty and cancelled.
@@ -81,8 +81,8 @@ async fn scope_of_a_guard_outliving_the_run_is_cancelled() {
         Ok(())
     });
     let report = run.finish().await;
-    assert_eq!(Arc::strong_count(&alive), 1, "it is gone");
-    assert_eq!(report.failures.len(), 1, "it is still held: {report}");
+    assert_eq!(Arc::strong_count(&alive), 1, "the dependent is gone");
+    assert_eq!(report.failures.len(), 1, "the resource is still checked out: {report}");
     let began = Arc::new(AtomicUsize::new(0));
     let begins = Arc::clone(&began);
     scope.spawn("late", async move {

@@ -17,7 +17,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Fails the test if `future` does not complete.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(60_000 * MS, future).await.expect("it is over soon")
+    timeout(60_000 * MS, future).await.expect("the future completes soon")
 }
 
 /// The names of the released resources, in order.
@@ -261,7 +261,7 @@ async fn scope_of_an_outliving_guard_lasts_until_the_drop() {
                     sleep(50 * MS).await;
                     with_in(&held.scope(), order.named("first", MS), |_| work(End::Success))
                         .await
-                        .expect("it goes on");
+                        .expect("the scope goes on");
                     leave(&held.scope(), order.named("second", 100 * MS), End::Drop);
                     sleep(50 * MS).await;
                     drop(scope);
@@ -275,7 +275,7 @@ async fn scope_of_an_outliving_guard_lasts_until_the_drop() {
         assert_eq!(
             order.now(),
             ["first", "second", "connection"].repeat(2),
-            "and is not lent with what is in it"
+            "the resource is not reused, and is released after its dependents"
         );
     }
 }
@@ -291,7 +291,7 @@ async fn scope_of_a_guard_dropped_too_late_is_cancelled() {
     leave(&scope, Logged::default(), End::Drop);
     assert_eq!(run.finish().await.failures.len(), 1, "it is still held");
     drop(held);
-    soon(around.wait()).await.expect("nothing in it failed");
+    soon(around.wait()).await.expect("nothing in the scope failed");
 }
 
 /// A guard that a task in its own scope owns is dropped when the job is stopped.
@@ -321,7 +321,7 @@ async fn scope_after_a_stop_or_the_run_starts_nothing() {
     let mut run = WithResource::new(1, Logged::default(), move |(held, ()): (ResourceGuard<State>, ())| {
         let send = send.lock().unwrap().take().expect("one job");
         async move {
-            send.send(held).expect("somebody waits");
+            send.send(held).expect("the test waits");
             pending::<anyhow::Result<()>>().await
         }
     })
@@ -346,7 +346,7 @@ async fn kept_child_scope_keeps_no_part_of_the_run() {
     let kept = with_in(&around, Arc::clone(&resource), |held| async move { Ok(held.scope()) }).await;
     let kept = kept.expect("it does not fail");
     soon(around.wait()).await.expect("nothing failed");
-    assert!(kept.token().is_cancelled(), "the resource was given back");
+    assert!(kept.token().is_cancelled(), "the resource was released");
     assert_eq!(Arc::strong_count(&resource), 1, "nothing of the run is left");
     drop(around);
     assert_eq!(kept.name(), "resource");

@@ -1,4 +1,4 @@
-//! `with`: every combination of what the work and the release come to, and both failures in the message.
+//! `with`: every combination of the outcomes of the work and of the release, and both failures in the message.
 
 mod log;
 
@@ -123,7 +123,7 @@ async fn with_in_a_passed_deadline_reports_the_deadline_and_the_release() {
     scope.wait().await.expect("the result has all failures");
 }
 
-/// A dropped future has nobody to return the failure to, so the scope has the failure.
+/// A dropped future returns no failure, so the scope has the failure of the release.
 #[tokio::test(start_paused = true)]
 async fn with_in_that_is_dropped_leaves_the_failure_to_the_scope() {
     let scope = Scope::new("request");

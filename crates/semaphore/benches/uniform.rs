@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         .main()
 }
 
-/// Tasks that share the permits, and acquire one `items` times in all.
+/// Acquires a permit `items` times in all, in tasks that share the permits.
 async fn share(items: u64) -> anyhow::Result<u64> {
     let semaphore = Semaphore::new(PERMITS);
     let mut tasks = JoinSet::new();
@@ -43,7 +43,7 @@ async fn share(items: u64) -> anyhow::Result<u64> {
     Ok(acquired)
 }
 
-/// Acquires and releases, with nobody else there.
+/// Acquires and releases the only permit, without contention.
 async fn permits(items: u64) -> anyhow::Result<u64> {
     let semaphore = Semaphore::new(1);
     let mut acquired = 0;
@@ -54,7 +54,7 @@ async fn permits(items: u64) -> anyhow::Result<u64> {
     Ok(acquired)
 }
 
-/// Two tasks in turn: each has the other wait.
+/// Acquires the only permit in two tasks in turn: each task waits for the other task.
 async fn permits_waited_for(items: u64) -> anyhow::Result<u64> {
     let semaphore = Semaphore::new(1);
     let acquire = |times: u64| {

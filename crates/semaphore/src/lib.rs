@@ -4,7 +4,7 @@
 //!
 //! - For the limit of a single run: `towpath-fanout`, with the limit as the first argument.
 //! - For permits alone, without a run: `tokio::sync::Semaphore`.
-//! - For one at a time around a value: `tokio::sync::Mutex`.
+//! - For exclusive access to a value: `tokio::sync::Mutex`.
 //! - For a number of jobs a second: a rate limiter. Permits limit the jobs at the same time, short or long.
 //!
 //! The pattern has the uses of `asyncio.Semaphore` and of Go's buffered channel of tokens: a limit of a resource
@@ -89,11 +89,11 @@
 //! # Cost
 //!
 //! On two cores of a shared machine, a hundred tasks that share three permits pay about 9 ns an acquisition, where a
-//! channel of tokens in Go takes 29 and `tokio::sync::Semaphore::acquire` 240: a free permit costs one atomic operation to
-//! take and one to release, and a thread that loses a race backs off for a moment. The back-off passes over no waiter,
-//! since no permit is free while a task waits. A wait costs as much as in tokio. A job that does nothing costs about 36 ns
-//! under a semaphore, and 20 in `towpath-fanout`; a job that waits costs about 840 bytes, and 700 there. `cargo xtask
-//! bench` measures these figures on another machine.
+//! channel of tokens in Go takes 29 and `tokio::sync::Semaphore::acquire` 240: a free permit costs one atomic operation
+//! to take and one to release, and a thread that loses a race backs off for a moment. The back-off passes over no
+//! waiter, since no permit is free while a task waits. A wait costs as much as in tokio. A job that does nothing costs
+//! about 36 ns under a semaphore, and 20 in `towpath-fanout`; a job that waits costs about 840 bytes under a semaphore,
+//! and 700 in `towpath-fanout`. `cargo xtask bench` measures these figures on another machine.
 
 #![forbid(unsafe_code)]
 

@@ -49,8 +49,8 @@ impl<In> Limiter<In> for Semaphore {
 impl Semaphore {
     /// Returns a limiter that acquires `cost(&item)` permits for each item.
     ///
-    /// An item waits without a slot of the limit. Items are served in input order: an item with a small cost does not pass an
-    /// item that waits for many permits. An item of cost 0 waits for no permit.
+    /// An item waits without a slot of the limit. Items are served in input order: an item with a small cost does not
+    /// pass an item that waits for many permits. An item of cost 0 waits for no permit.
     ///
     /// # Errors
     ///
@@ -92,8 +92,8 @@ impl Semaphore {
 /// # When not to use it
 ///
 /// - For items of equal cost: the [`Semaphore`] itself.
-/// - For costs that are known only after the start of the job: [`Semaphore::acquire_many`] in the job, which then waits in its
-///   slot.
+/// - For costs that are known only after the start of the job: [`Semaphore::acquire_many`] in the job, which then waits
+///   in its slot.
 ///
 /// Clones share the semaphore.
 pub struct Weighted<F> {
@@ -118,8 +118,8 @@ where
     }
 }
 
-/// The wait of an item for as many permits as it costs. Not an `async fn` around [`Semaphore::acquire_many_owned`]: most
-/// items do not wait, and the future would be several times as large.
+/// The wait of an item for as many permits as the item costs. Not an `async fn` around
+/// [`Semaphore::acquire_many_owned`]: most items do not wait, and the future would be several times as large.
 enum AcquireCost {
     New {
         permits: Arc<Permits>,
@@ -177,7 +177,8 @@ impl Future for AcquireCost {
             panic!("a future was polled after its completion")
         };
         let Poll::Ready(taken) = take.poll_in_pause(*awaits_total, cx) else {
-            // In the wait list, the end of a pause wakes the item. So the look comes after the entry.
+            // The end of a pause wakes the item only in the wait list. So the total is read after the entry into the
+            // wait list.
             if *awaits_total {
                 *awaits_total = Self::awaits_total(&take.permits, take.count)?;
             }

@@ -11,14 +11,14 @@
 //!
 //! 1. `WAITING` is set and cleared under the lock: at every unlock, set if and only if the wait list has a waiter or there
 //!    is a debt. A closed semaphore has no waiter.
-//! 2. While `WAITING` is set, permits are taken only under the lock, first for the debt and then for the first waiter. So
-//!    no waiter is passed over, and released permits gather in the word for a waiter that wants many.
+//! 2. While `WAITING` is set, permits are taken only under the lock, first for the debt and then for the first waiter.
+//!    So no waiter is passed over, and released permits gather in the word for a waiter that waits for many permits.
 //! 3. No wake-up is lost: if the word has enough for the debt or the first waiter, a thread is about to serve the wait
-//!    list. A release adds permits and reads `WAITING` in a single atomic operation, and serves if `WAITING` is set. The
-//!    first waiter sets `WAITING` by an atomic operation that finds too few permits in the word, and so does a debt. A
-//!    leaving waiter serves, too: there may be enough for the waiter behind.
+//!    list. A release adds permits and reads `WAITING` in a single atomic operation, and serves if `WAITING` is set.
+//!    The first waiter sets `WAITING` by an atomic operation that finds too few permits in the word, and so does a
+//!    debt. A waiter that leaves the wait list serves, too: the word may have enough for the next waiter.
 //! 4. No waker is cloned, woken or dropped under the lock.
-//! 5. At every unlock, the free and the taken permits are as many as the total and the debt.
+//! 5. At every unlock, the number of free and taken permits is the sum of the total and the debt.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -39,8 +39,8 @@ const WAITING: usize = 2;
 /// One free permit.
 const ONE: usize = 4;
 
-/// How long a thread leaves the word alone after a lost compare-and-swap: about a microsecond, enough for the winner to
-/// take and release a hundred permits.
+/// The spins of a thread after a lost compare-and-swap: about a microsecond, in which the winner can take and release a
+/// hundred permits.
 const PAUSES: u32 = 32;
 
 pub(crate) struct Permits {
@@ -72,7 +72,7 @@ impl Waiters {
     fn take_wakers_of_pause(&mut self, wakes: &mut WakeList) {
         for (_, waiter) in self.list.iter_mut_from(0) {
             if mem::take(&mut waiter.awaits_total) {
-                // The waker of nothing is no user code.
+                // The no-op waker runs no user code, so the clone under the lock is allowed.
                 wakes.push(mem::replace(&mut waiter.waker, Waker::noop().clone()));
             }
         }
@@ -80,7 +80,7 @@ impl Waiters {
 }
 
 impl Permits {
-    /// The largest number of permits, as in tokio's semaphore. Two of the three bits are flags here.
+    /// The largest number of permits, as in tokio's semaphore. Two of the three further bits are flags.
     pub(crate) const MAX: usize = usize::MAX >> 3;
 
     /// Creates `count` free permits, [`Permits::MAX`] at most.
@@ -108,7 +108,7 @@ impl Permits {
         self.word.load(Acquire) & CLOSED != 0
     }
 
-    /// Takes `count` permits if they are free and no task waits.
+    /// Takes `count` permits if `count` permits are free and no task waits.
     #[inline]
     pub(crate) fn try_take(&self, count: usize) -> Result<(), TryAcquireError> {
         loop {
@@ -165,7 +165,8 @@ impl Permits {
         }
     }
 
-    /// Removes free permits, and adds the rest to the debt: in one step, so that no free permit is refused meanwhile.
+    /// Removes free permits, and adds the rest to the debt. The word changes in one step, so that no call is refused
+    /// while a permit is free.
     fn remove(&self, count: usize, waiters: &mut Waiters) {
         let removed = |word: usize| count.min(word / ONE);
         let remove = |word| {
@@ -212,8 +213,8 @@ impl Permits {
         panic::resume(wakes.wake_all());
     }
 
-    /// Hands the permits in the word to the debt and to the waiters in order, one waiter in a locked section: a list of wakers would cost a
-    /// single waiter more than the lock.
+    /// Hands the permits in the word to the debt and to the waiters in order. A locked section serves one waiter: for a
+    /// single waiter, a list of wakers would cost more than the lock.
     #[cold]
     fn serve(&self) {
         let mut panicked = None;
@@ -323,7 +324,7 @@ impl<P: Deref<Target = Permits>> PendingTake<P> {
     /// Ready if the waiter was served, or the semaphore closed.
     fn check(&mut self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         if self.permits.is_closed() {
-            // The drop puts back what the waiter was served.
+            // The drop puts back the permits that the waiter was served.
             return Poll::Ready(Err(AcquireError));
         }
         if self.was_served(ticket) {
@@ -332,11 +333,11 @@ impl<P: Deref<Target = Permits>> PendingTake<P> {
         }
         let mut waker = cx.waker().clone();
         if let Some(waiter) = self.permits.waiters.lock().list.get_mut(ticket) {
-            // The waker before is dropped after the unlock.
+            // The previous waker is dropped after the unlock.
             mem::swap(&mut waiter.waker, &mut waker);
             return Poll::Pending;
         }
-        // Served in the meantime, or removed by a close.
+        // The waiter was served in the meantime, or removed by a close.
         self.check(ticket, cx)
     }
 

@@ -1,4 +1,4 @@
-//! The semaphore: the permits as tasks acquire them.
+//! The semaphore: the methods with which tasks acquire permits.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::permits::Permits;
 /// First come, first served: a released permit goes to the task that has waited longest, and no task with a small demand
 /// passes over a task that waits for many permits. Clones share the permits.
 ///
-/// The names are those of `tokio::sync::Semaphore`; the [crate](crate#differences-from-tokio) lists the differences.
+/// The names are the names of `tokio::sync::Semaphore`; the [crate](crate#differences-from-tokio) lists the
+/// differences.
 ///
 /// # Examples
 ///
@@ -40,7 +41,7 @@ impl Semaphore {
 
     /// Creates a semaphore with a number of permits, which may be 0.
     ///
-    /// A number above [`Semaphore::MAX_PERMITS`] counts as that number.
+    /// A number above [`Semaphore::MAX_PERMITS`] counts as `MAX_PERMITS`.
     #[must_use]
     pub fn new(permits: usize) -> Self {
         Self(Arc::new(Permits::new(permits)))
@@ -238,8 +239,8 @@ impl Semaphore {
     /// number removes free permits at once. If too few permits are free, the next released permits are removed as well:
     /// no call acquires a permit until fewer than `permits` are taken. Acquired permits stay valid.
     ///
-    /// A call that waits for more than `permits` permits goes on waiting, and all later calls wait behind it, until the
-    /// number grows again or the call is cancelled. With `resize(0)` the semaphore pauses: all calls wait.
+    /// A call that waits for more than `permits` permits goes on waiting, and all later calls wait behind the call,
+    /// until the number grows again or the call is cancelled. With `resize(0)` the semaphore pauses: all calls wait.
     ///
     /// # Panics
     ///

@@ -33,7 +33,7 @@ type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, Acq
 /// Returns a call that has entered the wait list.
 fn stand(semaphore: &Semaphore, count: u32) -> Acquiring<'_> {
     let mut acquiring: Acquiring<'_> = Box::pin(semaphore.acquire_many(count));
-    assert!(poll(acquiring.as_mut(), Waker::noop()).is_none(), "there should be too few");
+    assert!(poll(acquiring.as_mut(), Waker::noop()).is_none(), "there should be too few permits");
     acquiring
 }
 
@@ -65,8 +65,8 @@ impl Meeting {
     }
 }
 
-/// Releases the only permit on a second thread during `act`, repeatedly, and a little later every time. Returns the number of
-/// results of `act` that are not `right`.
+/// Releases the only permit on a second thread during `act`, in many rounds, and at a different moment of `act` in
+/// every round. Returns the number of results of `act` that are not `right`.
 fn wrong_while_a_permit_is_released<T, U>(
     semaphore: &Semaphore,
     prepare: impl Fn() -> T,
@@ -209,7 +209,7 @@ async fn tasks_on_four_threads_lose_no_permit_or_wake_up() {
             ended.expect("it does not panic");
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), all).await.expect("somebody waits for ever");
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("a task waits forever");
     assert_eq!((semaphore.available_permits(), semaphore.total_permits()), (4, 4));
 }
 
@@ -221,7 +221,7 @@ fn try_acquire_with_a_permit_per_thread_succeeds() {
         for _ in 0..3 {
             scope.spawn(|| {
                 for _ in 0..20_000 {
-                    drop(semaphore.try_acquire().expect("the others have one each"));
+                    drop(semaphore.try_acquire().expect("each of the other threads has one permit"));
                 }
             });
         }
@@ -229,7 +229,7 @@ fn try_acquire_with_a_permit_per_thread_succeeds() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
-/// After most waiters of a long list are cancelled, the others are served in order.
+/// After most waiters of a long list are cancelled, the other waiters are served in order.
 #[test]
 fn waiters_left_of_a_long_list_are_served_in_order() {
     let semaphore = Semaphore::new(1);
@@ -274,7 +274,7 @@ fn release_of_many_serves_all_waiters_that_fit() {
     // The third call needs one more permit, and the last call waits behind the third, though two permits are left.
     let outcomes: Vec<_> = line.iter_mut().map(|acquiring| now(acquiring.as_mut())).collect();
     assert_eq!(outcomes.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
-    assert_eq!(semaphore.available_permits(), 0, "what is free is kept for who waits");
+    assert_eq!(semaphore.available_permits(), 0, "the free permits are reserved for the waiters");
     drop(line);
     assert_eq!(semaphore.available_permits(), 2);
     drop(outcomes);
@@ -318,7 +318,7 @@ fn served_waiter_at_a_close_returns_the_permit() {
 fn acquire_of_zero_permits_never_waits() {
     let semaphore = Semaphore::new(0);
     let _waiting = stand(&semaphore, 1);
-    drop(semaphore.try_acquire_many(0).expect("none are always free"));
+    drop(semaphore.try_acquire_many(0).expect("zero permits are always free"));
     assert!(now(pin!(semaphore.acquire_many(0))).is_some());
     semaphore.close();
     assert_eq!(semaphore.try_acquire_many(0).expect_err("it is closed"), TryAcquireError::Closed);
@@ -345,7 +345,7 @@ fn panicking_waker_costs_no_other_waiter_its_wake_up() {
         assert!(poll(second.as_mut(), &Waker::from(Arc::clone(&bell))).is_none());
 
         let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wake(&semaphore)));
-        assert!(woken.is_err(), "the panic is nobody's secret");
+        assert!(woken.is_err(), "the panic should be resumed");
         assert_eq!(bell.rings(), 1);
         assert!(now(second).is_some());
     }

@@ -41,7 +41,7 @@ async fn weighted_jobs_cost_no_more_than_the_total_at_once() {
     assert_eq!(semaphore.available_permits(), 10);
 }
 
-/// The limit is two, and both jobs of cost 1 run although an item of cost 2 waits.
+/// The limit is one, and both jobs of cost 0 run although an item of cost 2 waits.
 #[tokio::test]
 async fn weighted_item_waits_without_a_slot() {
     let semaphore = Semaphore::new(2);
@@ -91,7 +91,7 @@ async fn item_under_a_closed_semaphore_fails_and_its_job_does_not_start() {
     }
 }
 
-/// A permit in each of two patterns, and a third run without the limiter.
+/// Three runs of one pattern share three permits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn permits_bound_the_jobs_of_all_runs_with_the_semaphore() {
     let semaphore = Semaphore::new(3);
@@ -118,7 +118,7 @@ async fn permits_bound_the_jobs_of_all_runs_with_the_semaphore() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
-/// The total changes while items wait, down and up; a cost above the smaller total goes on waiting.
+/// The total changes in both directions while items wait. With a total of 0, all items with a cost wait.
 #[tokio::test(start_paused = true)]
 async fn resized_semaphore_goes_on_with_the_items_that_wait() {
     let semaphore = Semaphore::new(8);
@@ -133,7 +133,7 @@ async fn resized_semaphore_goes_on_with_the_items_that_wait() {
         }
         dial.resize(8);
     });
-    // Of an item that arrives at a smaller total, the cost is checked then.
+    // The costs are at most 1, since an item whose cost is above the total at its arrival fails.
     let costs = (0..300).map(|n| usize::from(n % 2 == 0));
     assert_eq!(
         load.run(Source::new(costs))

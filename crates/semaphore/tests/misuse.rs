@@ -106,7 +106,7 @@ async fn acquire_beyond_the_total_waits_until_cancelled() {
     let mut many = Box::pin(semaphore.acquire_many(u32::MAX));
     assert!(poll_once(many.as_mut()).is_pending());
     let mut one = Box::pin(semaphore.acquire());
-    assert!(poll_once(one.as_mut()).is_pending(), "nobody passes whoever waits for many");
+    assert!(poll_once(one.as_mut()).is_pending(), "no later call passes the call for many permits");
     drop(many);
     assert!(matches!(poll_once(one.as_mut()), Poll::Ready(Ok(_))));
     drop(one);
@@ -138,7 +138,8 @@ async fn closed_semaphore_fails_calls_and_runs_with_the_reason() {
     );
 }
 
-/// A job that waits for its own semaphore waits until the run is stopped: the documented misuse. All permits are then free.
+/// A job that waits for its own semaphore waits until the run is stopped: the documented misuse. All permits are then
+/// free.
 #[tokio::test(start_paused = true)]
 async fn job_waiting_for_its_own_semaphore_waits_until_a_stop() {
     let semaphore = Semaphore::new(2);
@@ -151,8 +152,7 @@ async fn job_waiting_for_its_own_semaphore_waits_until_a_stop() {
         }
     });
     let scope = Scope::new("stopped").with_timeout(Duration::from_secs(1));
-    let failure =
-        twice.run_in(&scope, 0..5).collect().await.expect_err("nobody can have three permits of two");
+    let failure = twice.run_in(&scope, 0..5).collect().await.expect_err("no job has three permits of two");
     assert_eq!(
         format!("{failure:#}"),
         "stage `semaphore` was cancelled: the deadline of the scope `stopped` passed"

@@ -1,4 +1,4 @@
-//! Waiters that are dropped at every step, served or not, polled again or not, and semaphores that are closed at every step: no
+//! Waiters are dropped at every step, served or not, polled again or not, and semaphores are closed at every step: no
 //! other waiter is passed over, and no permit is lost or doubled.
 
 use std::collections::VecDeque;
@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 use towpath_semaphore::{AcquireError, Semaphore, SemaphorePermit};
 
 const PERMITS: usize = 3;
-/// The permits of the calls.
+/// The number of permits of each call.
 const WANTED: [u32; 6] = [1, 3, 0, 2, 1, 2];
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + 'a>>;
 
-/// A call, until it is served or dropped.
+/// A call that is neither served nor dropped.
 struct Comer<'a> {
     who: usize,
     waiting: Waiting<'a>,
@@ -58,7 +58,7 @@ impl<'a> Line<'a> {
             false
         });
         let held: usize = self.held.iter().map(|(who, _)| WANTED[*who] as usize).sum();
-        assert!(held + self.semaphore.available_permits() <= PERMITS, "more permits than there are");
+        assert!(held + self.semaphore.available_permits() <= PERMITS, "more permits than the total");
     }
 
     fn goes(&mut self, who: usize) {
@@ -66,10 +66,10 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Starts a call per step, and then drops the oldest permit per step. At step `at`, the call `victim` is dropped. An `asleep`
-/// victim is polled only once.
+/// Starts a call per step, and then drops the oldest permit per step. At step `at`, the call `victim` is dropped. An
+/// `asleep` victim is polled only once.
 fn play(victim: usize, at: usize, asleep: bool) {
-    let with = format!("who is dropped: {victim} at step {at}, asleep: {asleep}");
+    let with = format!("dropped call: {victim} at step {at}, asleep: {asleep}");
     let semaphore = Semaphore::new(PERMITS);
     let (waiting, held) = (VecDeque::new(), VecDeque::new());
     let mut line = Line { semaphore: &semaphore, waiting, held, served: Vec::new(), refused: Vec::new() };
@@ -93,9 +93,9 @@ fn play(victim: usize, at: usize, asleep: bool) {
     let others: Vec<_> = (0..WANTED.len()).filter(|who| *who != victim).collect();
     let mut served: Vec<_> = line.served.iter().copied().filter(|who| *who != victim).collect();
     let in_turn: Vec<_> = served.iter().copied().filter(|who| WANTED[*who] > 0).collect();
-    assert!(in_turn.is_sorted(), "served in the order of their coming: {in_turn:?} ({with})");
+    assert!(in_turn.is_sorted(), "the calls are served in order: {in_turn:?} ({with})");
     served.sort_unstable();
-    assert_eq!(served, others, "who was served ({with})");
+    assert_eq!(served, others, "the served calls ({with})");
     drop(line);
     assert_eq!(semaphore.available_permits(), PERMITS, "free at the end ({with})");
 }
@@ -129,7 +129,7 @@ fn close_at_any_step_serves_or_refuses_every_waiter() {
             }
             line.poll(None);
         }
-        assert!(line.waiting.is_empty(), "somebody waits at a semaphore that was closed at step {at}");
+        assert!(line.waiting.is_empty(), "a call waits at a semaphore that was closed at step {at}");
         let mut all: Vec<_> = line.served.iter().chain(&line.refused).copied().collect();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..WANTED.len()), "each is served or refused (closed at step {at})");

@@ -20,7 +20,7 @@ type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, Acq
 /// Returns a call that has entered the wait list.
 fn stand(semaphore: &Semaphore, count: u32) -> Acquiring<'_> {
     let mut acquiring: Acquiring<'_> = Box::pin(semaphore.acquire_many(count));
-    assert!(now(&mut acquiring).is_none(), "there should be too few");
+    assert!(now(&mut acquiring).is_none(), "there should be too few permits");
     acquiring
 }
 
@@ -100,7 +100,7 @@ fn growth_serves_waiters_in_order() {
     assert_eq!(numbers(&semaphore), (0, 6));
 }
 
-/// A growth after a shrink adds no permit for those that are still out.
+/// A growth after a shrink counts the permits that are still taken.
 #[test]
 fn growth_after_a_shrink_counts_the_taken_permits() {
     let semaphore = Semaphore::new(4);
@@ -117,7 +117,7 @@ fn growth_after_a_shrink_counts_the_taken_permits() {
     assert_eq!(numbers(&semaphore), (2, 2));
 }
 
-/// A waiter that is cancelled while released permits are removed changes nothing for the others.
+/// A waiter that is cancelled while released permits are removed changes nothing for the other waiters.
 #[test]
 fn cancelled_waiter_during_a_shrink_costs_no_permit() {
     let semaphore = Semaphore::new(3);
@@ -184,7 +184,8 @@ fn resize_above_the_maximum_panics() {
     assert_eq!(numbers(&semaphore), (Semaphore::MAX_PERMITS, Semaphore::MAX_PERMITS));
 }
 
-/// The jobs of a run follow the permits: none while the semaphore is resized to zero, and never more than the total.
+/// The number of jobs at once follows the total: no job runs at a total of zero, and never more jobs run than the
+/// total.
 #[tokio::test(start_paused = true)]
 async fn run_follows_the_resizes_of_its_semaphore() {
     let semaphore = Semaphore::new(4);
@@ -213,7 +214,7 @@ async fn run_follows_the_resizes_of_its_semaphore() {
     assert_eq!(numbers(&semaphore), (3, 3));
 }
 
-/// Thousands of resizes between acquisitions, releases and cancelled waits agree with two counts and a list.
+/// Thousands of resizes between acquisitions, releases and cancelled waits agree with a model of two counts and a list.
 #[test]
 fn thousands_of_resizes_agree_with_two_counts_and_a_list() {
     let (mut dice, mut shrunk) = (Rng::with_seed(7), 0);
@@ -264,7 +265,8 @@ fn thousands_of_resizes_agree_with_two_counts_and_a_list() {
 fn acquisition_during_resizes_never_exceeds_the_total() {
     const RESIZES: usize = 5_000;
     let (semaphore, held, over) = (Semaphore::new(3), AtomicUsize::new(0), AtomicBool::new(false));
-    // An acquisition reads, and a resize writes: the total in force cannot change between the acquisition and its check.
+    // An acquisition holds the read lock, and a resize holds the write lock: the total in force cannot change between
+    // the acquisition and its check.
     let total = RwLock::new(3);
     thread::scope(|scope| {
         for seed in 0..3 {

@@ -24,7 +24,7 @@ async fn stand(semaphore: &Semaphore, line: &Line, name: &'static str, count: u3
 /// Joins a task. On a paused clock, a task that never completes fails the test at once.
 async fn soon<T>(task: JoinHandle<T>) -> Result<T, JoinError> {
     let outcome = tokio::time::timeout(Duration::from_secs(10), task).await;
-    outcome.expect("it should not wait for ever")
+    outcome.expect("the task should not wait forever")
 }
 
 fn served(line: &Line) -> Vec<&'static str> {

@@ -56,7 +56,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     // Not `timeout`: at its end, `timeout` polls the future once more, which hides a lost wake-up.
     tokio::select! {
         biased;
-        () = sleep(Duration::from_secs(10)) => panic!("it should not wait for ever"),
+        () = sleep(Duration::from_secs(10)) => panic!("the future should not wait forever"),
         outcome = future => outcome,
     }
 }
@@ -90,7 +90,7 @@ async fn two_stages_under_one_permit_complete_on_threads() {
     is_whole(&permit);
 }
 
-/// Two runs and a direct caller share the permits, and all of them make progress.
+/// Two runs and a direct caller share the permits, and both runs and the caller make progress.
 #[tokio::test(start_paused = true)]
 async fn runs_and_a_direct_caller_share_the_permits() {
     let semaphore = Semaphore::new(3);
@@ -104,7 +104,7 @@ async fn runs_and_a_direct_caller_share_the_permits() {
         }
     };
     soon(direct).await;
-    // Both runs have made progress in the time of 50 direct calls, one in nine.
+    // In the time of 50 direct calls, both runs have made progress: one permit in nine goes to the direct caller.
     let done = runs.each_ref().map(|run: &Run<u64>| run.report().stages[0].counts.succeeded);
     assert!(done.iter().all(|done| *done > 2), "{done:?}");
     for run in runs {
@@ -177,7 +177,7 @@ async fn item_waiting_for_a_permit_at_a_stop_is_kept() {
     let semaphore = Semaphore::new(1);
     let pattern = WithPermit::new(3, &semaphore, for_ever);
     let kept = never_started(|source| pattern.run(source), Run::cancel).await;
-    assert_eq!(kept, [1, 2, 3, 4], "one had the permit");
+    assert_eq!(kept, [1, 2, 3, 4], "one item had the permit");
     is_whole(&semaphore);
 
     let taken = semaphore.acquire().await.expect("it is open");
@@ -240,7 +240,7 @@ async fn permits_after_an_unsuccessful_run_are_all_free() {
     is_whole(&semaphore);
 
     let scope = Scope::new("hurried").with_timeout(Duration::from_millis(5));
-    waits.run_in(&scope, 0..20).collect().await.expect_err("an hour is too long");
+    waits.run_in(&scope, 0..20).collect().await.expect_err("the deadline passes");
     is_whole(&semaphore);
 }
 

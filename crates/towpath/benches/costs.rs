@@ -11,7 +11,7 @@ use towpath::prelude::*;
 use towpath_benchkit::Benchmark;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Jobs at once.
+/// The limit of jobs at once.
 const LIMIT: usize = 16;
 const CAPACITY: usize = 1_024;
 /// The items of a chunk, and of a list of items.

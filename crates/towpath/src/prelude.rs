@@ -9,8 +9,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The other names are in the modules of the crates, for example [`RetryBudget`](crate::job::RetryBudget). A file that also
-//! imports a name from elsewhere by itself, for example `tokio::sync::Semaphore`, has the name from there.
+//! The other names are in the modules of the crates, for example [`RetryBudget`](crate::job::RetryBudget). An import of
+//! the same name in a file, for example of `tokio::sync::Semaphore`, takes precedence over the prelude.
 
 #[cfg(feature = "fanout")]
 pub use towpath_fanout::Fanout;

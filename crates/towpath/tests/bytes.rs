@@ -1,4 +1,4 @@
-//! The bytes of a waiting job do not grow: a program of its own, which counts its memory.
+//! The bytes of a waiting job do not grow. This test is a program of its own, because the allocator counts all memory.
 
 use std::future::pending;
 
@@ -29,7 +29,8 @@ async fn wait(_: usize) -> anyhow::Result<usize> {
     pending().await
 }
 
-/// The most bytes of each pattern, which are the counted bytes. A change that needs fewer bytes also lowers the number here.
+/// The maximum of the bytes for each pattern, which is the last count. A change that needs fewer bytes also lowers the
+/// number here.
 const MOST: [(&str, usize); 5] =
     [("fanout", 181), ("pipeline", 181), ("semaphore", 373), ("resource", 338), ("producer-consumer", 182)];
 

@@ -6,7 +6,7 @@ use towpath_fanout::{Fanout, Pattern, PatternExt};
 use towpath_limit::{Rate, per_key};
 use towpath_semaphore::Semaphore;
 
-/// Jobs at once.
+/// The limit of jobs at once.
 const LIMIT: usize = 16;
 const CAPACITY: usize = 1_024;
 const KEYS: u64 = 1_000;
@@ -39,7 +39,8 @@ async fn sum(pattern: impl Pattern<u64, Out = u64>, items: u64) -> anyhow::Resul
     Ok(sum)
 }
 
-/// Runs items at a rate, and returns the time from the moment at which each start was allowed to the start.
+/// Runs items at a rate. Returns for each start the time between the moment at which the start was allowed and the
+/// start.
 pub async fn rate(items: u64) -> anyhow::Result<(u64, Vec<Duration>)> {
     let begin = Instant::now();
     let start = Fanout::new(LIMIT, |item: u64| async move { Ok((item, Instant::now())) })

@@ -3,7 +3,7 @@
 use towpath_fanout::Fanout;
 
 towpath_testkit::subjects! {
-    /// Outputs as they are ready.
+    /// Outputs as jobs complete.
     pub fanout(case, job) -> AsCompleted =>
         Fanout::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure);
 

@@ -22,12 +22,14 @@ use super::offload;
 ///
 /// # Cancel safety
 ///
-/// A closure that has started cannot be stopped. After a stop, the run is not over before the end of the started closures,
-/// and so is a runtime. A closure that has not started does not start any more.
+/// A closure that has started cannot be stopped. After a stop, the run is over only when the started closures have
+/// ended. The drop of a runtime also waits for the started closures. A closure that has not started does not start any
+/// more.
 ///
-/// The same holds for a wrapper that drops the job. `blocking(f).timeout(s)` fails after `s`, the closure goes on, and the
-/// run starts the job of the next item, so more closures than the limit may run. A slower closure of a `hedge` goes on, too. A limit inside the closure is better, for example the read
-/// timeout of a socket. The result of a closure whose job was dropped is discarded; a panic is recorded in the run.
+/// The same holds for a wrapper that drops the job. `blocking(f).timeout(s)` fails after `s`, the closure goes on, and
+/// the run starts the job of the next item, so more closures than the limit may run. A slower closure of a `hedge` goes
+/// on, too. A limit inside the closure is better, for example the read timeout of a socket. The result of a closure
+/// whose job was dropped is discarded; a panic is recorded in the run.
 ///
 /// A wrapper of another crate that calls [`Job::call`] instead of [`Job::call_in`] passes no scope. The closure then may
 /// outlive the run.

@@ -66,7 +66,8 @@ impl Attempts {
         &self.stop
     }
 
-    /// Adds the attempts to the last error, unless the context would say nothing.
+    /// Adds the attempts to the last error, unless the context has no information: a single attempt, and an error that
+    /// is not retryable.
     pub(super) fn add_to(self, error: anyhow::Error) -> anyhow::Error {
         match self {
             Self { count: 1, stop: RetryStop::Refused } => error,

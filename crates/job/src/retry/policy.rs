@@ -126,7 +126,7 @@ enum Wait {
 }
 
 impl Retrying {
-    /// Counts a failed attempt, and starts the wait for the next attempt; returns the reason if there is none.
+    /// Counts a failed attempt, and starts the wait for the next attempt. Returns the reason if no attempt follows.
     pub(super) fn schedule(
         &mut self,
         policy: &Policy,
@@ -142,7 +142,7 @@ impl Retrying {
         if policy.is_too_late(delay, started) {
             return Err(RetryStop::TotalTime);
         }
-        // Last: an attempt that is not made takes nothing from the budget.
+        // The budget comes last, because an attempt that is not made takes nothing from the budget.
         if !policy.budget.as_ref().is_none_or(RetryBudget::withdraw) {
             return Err(RetryStop::Budget);
         }

@@ -40,7 +40,7 @@ async fn closure_returns_its_output_or_error() {
     assert_eq!(report.last().errored, 1);
 }
 
-/// The run bounds the closures.
+/// The limit of the run bounds the number of closures.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closures_are_never_more_than_the_limit() {
     let (now, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -56,7 +56,7 @@ async fn closures_are_never_more_than_the_limit() {
     assert!((1..=3).contains(&calls(&peak)), "{}", calls(&peak));
 }
 
-/// The payload is that of the closure.
+/// The payload of the panic is the payload of the closure.
 #[tokio::test]
 async fn panic_of_the_closure_keeps_its_payload() {
     let job = blocking(|x: u64| -> anyhow::Result<()> { panic_any(x) });
@@ -118,7 +118,7 @@ async fn scope_of_a_dropped_run_waits_for_a_started_closure() {
     end.await.expect("no failure");
 }
 
-/// A panic after the stop has no job any more, and is in the report of the run.
+/// A closure that panics after the stop has no job any more, and the panic is in the report of the run.
 #[tokio::test]
 async fn panic_after_the_stop_is_reported() {
     let (gate, starts, release) = gate();
@@ -165,7 +165,7 @@ fn panic_before_the_stop_that_no_poll_has_seen_is_reported() {
     });
 }
 
-/// An error after the stop is as unwanted as an output.
+/// An error after the stop is discarded, as an output is.
 #[tokio::test]
 async fn error_after_the_stop_is_discarded() {
     let (gate, starts, release) = gate();
@@ -208,7 +208,8 @@ async fn closure_goes_on_after_a_time_limit() {
     assert_eq!((report.last().timed_out, report.failures.len()), (1, 0), "{report}");
 }
 
-/// With one thread, the second closure waits for the thread. The stop drops its item, and it never starts.
+/// With one thread, the second closure waits for the thread. The stop drops the item of the second closure, and the
+/// closure never starts.
 #[test]
 fn closure_without_a_thread_does_not_start_after_the_stop() {
     let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
@@ -236,7 +237,7 @@ fn closure_without_a_thread_does_not_start_after_the_stop() {
     });
 }
 
-/// Without an item to start, a queued closure does not hold up the run: only the started one does.
+/// A stopped run does not wait for a closure in the queue of the threads. A started closure alone holds up a run.
 #[test]
 fn run_does_not_wait_for_the_queue_of_threads() {
     let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
@@ -310,7 +311,7 @@ fn shutdown_of_the_runtime_drops_an_unstarted_closure() {
     assert_eq!(calls(&started), 0);
 }
 
-/// Runs that are stopped at different moments: when a run is over, none of its closures runs.
+/// Runs that are stopped at different moments: when a run is over, no closure of the run runs.
 async fn no_closure_outlives_its_run<J, F>(wrap: F)
 where
     F: Fn(Box<dyn Fn(u64) -> anyhow::Result<u64> + Send + Sync>) -> J,

@@ -62,7 +62,7 @@ async fn budget_grows_by_the_share_of_the_successes() {
     assert_eq!(budget.attempts_left(), 1);
 }
 
-/// A long time of successes saves no more than the reserve.
+/// After many successes, the budget holds no more than the reserve.
 #[tokio::test(start_paused = true)]
 async fn budget_after_many_successes_holds_the_reserve() {
     let budget = RetryBudget::new(0.9).with_reserve(3);
@@ -85,7 +85,7 @@ async fn budget_without_a_retry_stays_as_it_is() {
     assert_eq!(budget.attempts_left(), 10);
 }
 
-/// A share that is no number panics, at the line of the caller.
+/// A share that is negative, infinite or not a number panics.
 #[test]
 fn budget_of_no_share_panics() {
     for share in [f64::NAN, f64::INFINITY, -0.1] {

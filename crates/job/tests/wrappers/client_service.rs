@@ -49,7 +49,7 @@ async fn service_is_ready_with_a_place_in_the_queue() {
     assert!(second.call(0).await.expect_err("zero").to_string().contains("fanout"));
 }
 
-/// The place of a service that is ready and never called.
+/// The drop of a service that is ready and never called frees the place of the service.
 #[tokio::test]
 async fn dropped_readiness_leaves_the_place_to_another() {
     let permits = Arc::new(Semaphore::new(9));

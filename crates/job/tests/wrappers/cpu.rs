@@ -25,7 +25,7 @@ async fn computation_runs_on_a_thread_of_rayon() {
     assert!(job.call(1).await.expect("no failure"));
 }
 
-/// A pool of one's own has other threads than the global pool.
+/// A pool that is passed to `on` runs the closures on its own threads.
 #[tokio::test]
 async fn computation_on_a_pool_runs_on_its_threads() {
     let pool = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "digests".to_owned()).build().unwrap();

@@ -14,7 +14,7 @@ use towpath_job::{HedgeFailed, JobExt, RetryBudget};
 
 use crate::{SetOnDrop, calls, error, flag, scripted, seconds, settle};
 
-/// Returns a job whose attempts take this many seconds, and then succeed or fail.
+/// Returns a job whose attempts take the given numbers of seconds, and then succeed or fail.
 fn timed(attempts: [(u64, bool); 2]) -> (Arc<AtomicUsize>, impl Job<u64, Out = usize>) {
     scripted(move |call| async move {
         let (takes, succeeds) = attempts[call];
@@ -80,7 +80,7 @@ async fn failed_second_attempt_is_not_polled_again() {
     assert_eq!(job.hedge(seconds(1)).call(0).await.expect("the first attempt"), 0);
 }
 
-/// The error of the attempt that failed first is the error, and the context has the other.
+/// The error of the job is the error of the attempt that failed first, and the context has the later error.
 #[tokio::test(start_paused = true)]
 async fn errors_of_both_attempts_are_in_the_failure() {
     for (attempts, first, later) in [([(3, false), (5, false)], 0, 1), ([(9, false), (1, false)], 1, 0)] {
@@ -118,7 +118,7 @@ async fn hedge_makes_at_most_two_attempts() {
     assert_eq!(calls(&counter), 2);
 }
 
-/// The loser is dropped although the run goes on.
+/// The slower attempt is dropped while the run goes on.
 #[tokio::test(start_paused = true)]
 async fn slower_attempt_is_dropped_at_the_first_success() {
     let (set, is_dropped) = flag();

@@ -37,7 +37,7 @@ impl<In: Send + 'static> Job<In> for Echo {
     }
 }
 
-/// The types have names, for the field of a struct.
+/// The types of the wrappers have names, so that a struct can have a field of the type.
 struct Client {
     pages: Fanout<KeepInput<Retry<Timeout<Double>>>>,
 }

@@ -48,7 +48,7 @@ async fn drain_within_its_budget_leaves_no_input() {
     assert!(cancelled.take().is_empty());
 }
 
-/// Every other end of a job is the end of the input, too.
+/// A job that returns an output or an error, or panics, leaves no input.
 #[tokio::test(start_paused = true)]
 async fn completed_job_leaves_no_input() {
     let job = |x: u64| async move {
@@ -66,7 +66,7 @@ async fn completed_job_leaves_no_input() {
     assert!(cancelled.take().is_empty());
 }
 
-/// The first failure cancels the jobs next to it.
+/// The first failure cancels the other running jobs.
 #[tokio::test(start_paused = true)]
 async fn failure_of_a_job_leaves_the_inputs_of_the_others() {
     let job = |x: u64| async move {
@@ -91,7 +91,7 @@ async fn timeout_leaves_an_input_outside_of_the_wrapper_only() {
     assert_eq!(cancelled.take(), [1]);
 }
 
-/// Clones of the job share the handle, and a call that was never polled was cancelled as well.
+/// Clones of the job share the handle, and a call that is dropped before its first poll counts as cancelled.
 #[tokio::test(start_paused = true)]
 async fn inputs_are_in_the_order_of_the_calls() {
     let (job, cancelled) = even.keep_cancelled();
@@ -106,7 +106,7 @@ async fn inputs_are_in_the_order_of_the_calls() {
     assert_eq!(cancelled.take(), [1, 2, 3]);
 }
 
-/// When the input is in the list, nothing of the job is left.
+/// The input enters the list after the drop of the job.
 #[tokio::test(start_paused = true)]
 async fn input_is_kept_after_the_drop_of_its_job() {
     struct Last(Arc<Mutex<Option<CancelledInputs<u64>>>>);

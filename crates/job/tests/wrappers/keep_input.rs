@@ -55,7 +55,7 @@ async fn job_without_keep_input_has_no_input() {
     assert!(failure.input::<String>().is_none());
 }
 
-/// A panic returns no error, so there is no place for the input.
+/// A job that panics returns no error, and so no context with the input.
 #[tokio::test(start_paused = true)]
 async fn panic_has_no_input() {
     let failure = Fanout::new(1, panics.keep_input()).run(page()).collect().await.unwrap_err();

@@ -42,7 +42,7 @@ async fn timeout_outside_of_retry_limits_all_attempts() {
     assert!(!error.is::<Attempts>());
 }
 
-/// A hedge inside: each of the three attempts is a pair.
+/// With the hedge inside of the retry, each of the three attempts is a pair of attempts.
 #[tokio::test(start_paused = true)]
 async fn hedge_inside_of_retry_hedges_every_attempt() {
     let (counter, job) = scripted(|call| async move {
@@ -53,7 +53,7 @@ async fn hedge_inside_of_retry_hedges_every_attempt() {
     assert_eq!((calls(&counter), error.downcast_ref::<Attempts>().unwrap().count()), (6, 3));
 }
 
-/// A hedge outside: two series of attempts, next to each other.
+/// With the hedge outside of the retry, two series of attempts run at the same time.
 #[tokio::test(start_paused = true)]
 async fn hedge_outside_of_retry_starts_a_second_series() {
     let started = Instant::now();

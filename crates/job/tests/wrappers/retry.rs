@@ -24,7 +24,7 @@ fn stop_of(error: &anyhow::Error) -> (u32, &RetryStop) {
     (attempts.count(), attempts.stop())
 }
 
-/// The waits are those of the policy: 1 s and 2 s.
+/// The waits are the delays of the policy: 1 s and 2 s.
 #[tokio::test(start_paused = true)]
 async fn retry_after_errors_returns_the_first_success() {
     let started = Instant::now();
@@ -44,7 +44,7 @@ async fn exhausted_policy_fails_with_the_number_of_attempts() {
     assert_eq!((attempts.count(), attempts.stop()), (3, &RetryStop::Exhausted));
 }
 
-/// A policy without a retry says that there was one attempt.
+/// The error under a policy without a retry states one attempt.
 #[tokio::test(start_paused = true)]
 async fn policy_without_retries_makes_one_attempt() {
     let (counter, job) = flaky(9);
@@ -70,7 +70,7 @@ async fn delays(exact: bool, asked: Option<Duration>) -> Vec<Duration> {
     delays
 }
 
-/// By default, jobs that fail at the same time come back at different times.
+/// By default, jobs that fail at the same time retry at different times.
 #[tokio::test(start_paused = true)]
 async fn jitter_is_on_by_default() {
     let delays = delays(false, None).await;
@@ -92,7 +92,7 @@ async fn retry_without_jitter_waits_for_the_exact_delay() {
     assert_eq!(delays(true, Some(seconds(30))).await, [seconds(30); 50]);
 }
 
-/// The delay of the error replaces that of the policy, in the wait itself.
+/// The job waits for the delay of the error in place of the delay of the policy.
 #[tokio::test(start_paused = true)]
 async fn delay_of_the_error_is_the_wait() {
     let started = Instant::now();
@@ -180,7 +180,7 @@ async fn panic_in_the_error_of_an_attempt_is_not_retried() {
     assert_eq!(calls(&counter), 1);
 }
 
-/// An inner run that was stopped would be stopped again.
+/// An attempt whose inner run was cancelled is not retried: the next inner run would be cancelled, too.
 #[tokio::test(start_paused = true)]
 async fn cancellation_of_an_inner_run_is_not_retried() {
     let (counter, job) = scripted(|_| async {
@@ -243,7 +243,7 @@ fn typed<J: Job<u64, Out = ()>>(job: J) -> J {
     job
 }
 
-/// A policy without delays and without an end leaves the thread between two attempts.
+/// Under a policy of zero delays without an end, the job yields between two attempts.
 #[tokio::test(start_paused = true)]
 async fn stop_between_attempts_without_a_delay_takes_effect() {
     let (counter, job) = flaky(10_000);

@@ -82,7 +82,7 @@ async fn boxed_error_of_a_service_is_found_by_its_type() {
     assert_eq!(format!("{failure:#}"), "item 0 at stage `fanout` failed: the service failed: refused");
 }
 
-/// A timeout of a tower layer counts as timed out: tokio's `Elapsed` is in the chain.
+/// A boxed error with tokio's `Elapsed` counts as timed out.
 #[tokio::test(start_paused = true)]
 async fn boxed_timeout_of_a_service_counts_as_timed_out() {
     let slow = service_fn(|_: u64| async {

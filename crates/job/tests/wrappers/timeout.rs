@@ -80,7 +80,7 @@ async fn wait_for_a_slot_does_not_count() {
     assert_eq!(outputs.expect("all are in time").len(), 3);
 }
 
-/// The same with a wait for a permit.
+/// The wait for a permit of the pattern does not count, either.
 #[tokio::test(start_paused = true)]
 async fn wait_for_a_permit_does_not_count() {
     let permits = Semaphore::new(1);
@@ -130,7 +130,7 @@ async fn timeout_of_the_largest_duration_never_passes() {
     assert_eq!(job.timeout(std::time::Duration::MAX).call(1).await.expect("in time"), 1);
 }
 
-/// A job that returns an error and panics in its drop after a timeout: the timeout is the failure of the item.
+/// A job panics in its drop after a timeout: the timeout is the failure of the item.
 #[tokio::test(start_paused = true)]
 async fn panic_in_the_drop_masks_no_timeout() {
     struct Panics;

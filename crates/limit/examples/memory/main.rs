@@ -1,4 +1,4 @@
-//! A limiter of one's own, in twenty lines: at most a megabyte of documents in memory, in two runs together.
+//! A custom limiter in twenty lines: at most a megabyte of documents in memory, in two runs together.
 
 mod memory;
 

@@ -1,4 +1,4 @@
-//! A limiter of one's own: the bytes in memory.
+//! A custom limiter: the bytes in memory.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use towpath_limit::Limiter;
 
-/// A limit of the bytes in memory. Clones share the bytes: every pattern with a clone is limited together with the others.
+/// A limit of the bytes in memory. Clones share the bytes, so the patterns with a clone are limited together.
 #[derive(Clone)]
 pub struct Memory {
     /// A permit for every byte. The semaphore of tokio serves its waiters in order, and a dropped wait leaves the list.

@@ -18,7 +18,7 @@ async fn main() -> anyhow::Result<()> {
     let web = Arc::new(Web::default());
     let begin = Instant::now();
     let mut pages = crawler(&web).run(urls());
-    // One future for all turns of the loop: a signal between two calls of `ctrl_c` is lost.
+    // All turns of the loop poll one future: a signal between two calls of `ctrl_c` would be lost.
     let mut interrupt = pin!(ctrl_c());
     let (mut bytes, mut cancelled) = (0, false);
     loop {

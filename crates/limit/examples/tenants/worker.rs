@@ -62,7 +62,7 @@ pub struct Entries {
     pub out_of_order: usize,
     /// The number of events at work right after every start, and their memory.
     pub starts: Vec<(usize, usize)>,
-    /// At work now.
+    /// The number of events at work now, and their memory.
     events: usize,
     megabytes: usize,
 }

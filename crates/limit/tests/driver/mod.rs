@@ -1,6 +1,6 @@
-//! A stage by hand, with the calls that the contract of `Limiter` promises: `acquire` in input order, the first poll at once,
-//! later polls only after a wake-up and in any order, a different waker for every poll, `started` right before the job, and the
-//! drop of the permit at the end of the job.
+//! A hand-written stage, with the calls that the contract of `Limiter` promises: `acquire` in input order, the first
+//! poll at once, later polls only after a wake-up and in any order, a different waker for every poll, `started` right
+//! before the job, and the drop of the permit at the end of the job.
 
 #![allow(dead_code)]
 
@@ -21,7 +21,7 @@ pub struct Stage {
     pub limit: usize,
     /// The items in the stage at once.
     pub bound: usize,
-    /// How many of a hundred items are dropped at a random step before their start.
+    /// The probability, in percent, that an item is dropped at each step before its start.
     pub abandoned: u32,
     pub seed: u64,
 }
@@ -155,7 +155,8 @@ pub fn started(events: &[Event]) -> Vec<usize> {
     events.iter().filter(|event| event.is_start).map(|event| event.index).collect()
 }
 
-/// Fails if a window has more than `burst + rate · t` starts: for every two starts, the window from the one to the other.
+/// Fails if a window has more than `burst + rate · t` starts: for every two starts, the window from the earlier to the
+/// later start.
 pub fn assert_windows(starts: &[Duration], rate: u32, burst: usize) {
     for (first, from) in starts.iter().enumerate() {
         for (last, to) in starts.iter().enumerate().skip(first) {

@@ -42,7 +42,7 @@ async fn gradient_at_a_queue_finds_the_slots() {
     }
 }
 
-/// The base latency is measured again: a slower server is not a longer queue for good.
+/// A probe measures the base latency again, so that the latency of a slower server is not taken for a queue.
 #[tokio::test(start_paused = true)]
 async fn gradient_at_a_slower_server_finds_the_slots() {
     let server = Arc::new(Server::new(10));
@@ -114,7 +114,7 @@ async fn failures_of_one_overload_lower_the_limit_once() {
     assert_eq!((before, limit.limit().get()), (11, 10));
 }
 
-/// A cancelled job says nothing about the server, and neither does a panic.
+/// A job that is cancelled or panics is not counted.
 #[tokio::test(start_paused = true)]
 async fn cancelled_and_panicked_jobs_are_not_counted() {
     for outcome in [Outcome::Cancelled, Outcome::Panicked] {
@@ -146,7 +146,7 @@ fn grown_to_ten() -> Adaptive {
     limit
 }
 
-/// The producers have a limit of their own, and their errors say nothing about the server of the consumers.
+/// The producers have a limit of their own, and their errors do not lower the limit of the consumers.
 #[tokio::test(start_paused = true)]
 async fn errors_of_producers_do_not_lower_the_limit() {
     let limit = grown_to_ten();
@@ -159,7 +159,7 @@ async fn errors_of_producers_do_not_lower_the_limit() {
     assert_eq!(limit.limit().get(), 10);
 }
 
-/// A number is no live limit, and a different live limit is not the limit of the observer.
+/// The limit of a stage that is not observed is a number, or the live limit of a different observer.
 #[tokio::test(start_paused = true)]
 async fn stage_under_a_different_limit_is_not_observed() {
     let limit = grown_to_ten();

@@ -12,7 +12,7 @@ use towpath_producer_consumer::ProducerConsumer;
 use towpath_resource::{WithResource, resource_fn};
 use towpath_semaphore::{Semaphore, WithPermit};
 
-/// Writes the calls down.
+/// Records the calls.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -160,7 +160,7 @@ async fn waiting_item_at_the_end_is_given_back() {
     assert_eq!(log.take()[1..], ["0 taken", "0 given_back None", "semaphore: ended"]);
 }
 
-/// Every stage asks once for each run.
+/// Every stage calls `observe` once for each run.
 #[tokio::test(start_paused = true)]
 async fn every_stage_asks_once() {
     let log = Log::default();
@@ -170,7 +170,7 @@ async fn every_stage_asks_once() {
     assert_eq!(asked.len(), 2, "{asked:?}");
 }
 
-/// An observer of one method that panics.
+/// An observer that panics in the method with the given name.
 #[derive(Clone)]
 struct Panics(&'static str, Arc<Mutex<usize>>);
 

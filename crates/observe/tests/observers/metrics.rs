@@ -56,7 +56,7 @@ fn metrics_have_the_times_and_the_outcomes() {
     for expected in [
         "towpath.jobs.completed stage=fetch outcome=errored: 1",
         "towpath.jobs.completed stage=fetch outcome=succeeded: 2",
-        // A snapshot of this recorder sets the gauges to zero, so these are the changes since the snapshot.
+        // A snapshot of this recorder sets the gauges to zero, so these values are the changes since the snapshot.
         "towpath.jobs.in_flight stage=fetch: -1",
         "towpath.jobs.waiting stage=fetch: -1",
         "towpath.job.duration stage=fetch: [2.0, 2.0, 2.0]",

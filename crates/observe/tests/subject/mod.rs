@@ -46,7 +46,7 @@ impl RunObserver for Idle {
 }
 
 towpath_testkit::subjects! {
-    /// Outputs as they are ready, with two observers.
+    /// Outputs as jobs complete, with two observers.
     pub observed(case, job) -> AsCompleted =>
         Fanout::new(case.limit, job).capacity(case.capacity).on_failure(case.on_failure).observed(Idle).observed(Broken);
 

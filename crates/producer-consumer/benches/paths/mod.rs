@@ -1,6 +1,6 @@
-//! The hot paths of a queue, for `cargo xtask bench --counts`: each way to send and to receive, and to be woken.
+//! The hot paths of a queue, for `cargo xtask bench --counts`: each way to send, to receive and to wake a task.
 //!
-//! What is done one by one is paid for by batches on the other side, which cost next to nothing.
+//! A path that sends or receives item by item has batches on the other side, because batches cost next to nothing.
 
 use std::collections::VecDeque;
 
@@ -65,7 +65,7 @@ pub async fn try_send_and_try_recv(items: u64) -> Result<u64> {
     Ok(taken)
 }
 
-/// With room for one item, so that each waits for the other.
+/// The queue has capacity for one item, so that the sender and the receiver wait for each other.
 pub async fn send_and_recv_in_turn(items: u64) -> Result<u64> {
     let (sender, mut receiver) = queue::bounded(1);
     let sending = tokio::spawn(async move {
@@ -82,7 +82,7 @@ pub async fn send_and_recv_in_turn(items: u64) -> Result<u64> {
     Ok(taken)
 }
 
-/// With room for a few, so that several are woken at once.
+/// The queue has capacity for ten items, so that several receivers are woken at once.
 pub async fn send_and_recv_by_several(items: u64) -> Result<u64> {
     let (sender, receiver) = queue::bounded(10);
     let mut tasks = JoinSet::new();

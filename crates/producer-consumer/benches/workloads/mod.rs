@@ -1,4 +1,4 @@
-//! Items through a queue, in batches, one by one, and by the pattern; and one item back and forth.
+//! Workloads of a queue: items in batches, items one by one, items through the pattern, and one item back and forth.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use towpath_producer_consumer::queue::{self, Receiver, Sender};
 use towpath_producer_consumer::{PatternExt, ProducerConsumer, QueueSender};
 
-/// How many put, how many take, and how many items may lie between them.
+/// The number of producers, the number of consumers, and the capacity of the queue.
 #[derive(Clone, Copy)]
 pub struct Shape {
     producers: u64,
@@ -22,7 +22,7 @@ pub const SHAPES: [(&str, Shape); 3] = [
     ("queue-mn", Shape { producers: 4, consumers: 4, capacity: 128 }),
 ];
 
-/// The shape with a growing number of senders, or receivers, and four tasks on the other side.
+/// A shape with a growing number of producers or consumers, and four tasks on the other side.
 type Growing = fn(usize) -> Shape;
 
 pub const GROWING: [(&str, Growing); 2] = [
@@ -31,13 +31,13 @@ pub const GROWING: [(&str, Growing); 2] = [
 ];
 
 impl Shape {
-    /// What each producer puts.
+    /// Returns the items of each producer.
     fn parts(self, items: u64) -> impl Iterator<Item = Range<u64>> {
         (0..self.producers)
             .map(move |part| items * part / self.producers..items * (part + 1) / self.producers)
     }
 
-    /// Runs a task for each producer and each consumer; the sum of what the consumers took.
+    /// Runs a task for each producer and each consumer. Returns the sum of the received items.
     async fn run<P, C>(
         self,
         items: u64,
@@ -65,7 +65,7 @@ impl Shape {
     }
 }
 
-/// In batches as large as the queue.
+/// Sends and receives batches as large as the capacity of the queue.
 pub async fn in_batches(shape: Shape, items: u64) -> Result<u64> {
     let size = shape.capacity;
     let put = move |producer: Sender<u64>, mut part: Range<u64>| async move {
@@ -103,7 +103,7 @@ pub async fn one_by_one(shape: Shape, items: u64) -> Result<u64> {
     shape.run(items, put, take).await
 }
 
-/// Each producer of the pattern puts its part in batches, each consumer returns the item.
+/// Each producer of the pattern sends its part in batches, and each consumer returns its item.
 pub async fn pattern(shape: Shape, items: u64) -> Result<u64> {
     let producers = usize::try_from(shape.producers)?;
     let size = shape.capacity;
@@ -127,7 +127,7 @@ pub async fn pattern(shape: Shape, items: u64) -> Result<u64> {
     Ok(sum)
 }
 
-/// Two tasks hand a number back and forth, each adding one.
+/// Two tasks send a number back and forth, and each task adds one.
 pub async fn ping_pong(handovers: u64) -> Result<u64> {
     let (there, mut arriving) = queue::bounded::<u64>(1);
     let (back, mut returning) = queue::bounded::<u64>(1);

@@ -1,5 +1,5 @@
-//! A queue between producers and consumers of all kinds, some of whom give up their waits or leave: every item that
-//! was put is taken once, in order where order is promised, or is still there at the end.
+//! The soak of a queue alone: producers and consumers use the queue in all ways, and cancel some waits. Every item that
+//! was sent is received once. In a first-in, first-out queue, the items of a producer are received in order.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -9,10 +9,10 @@ use towpath_pattern::anyhow::{self, ensure};
 use towpath_pattern::queue::{self, Receiver, Sender, TryRecvError, TrySendError};
 use towpath_testkit::until_poll;
 
-/// An item: whose it is, and which of theirs.
+/// An item: the index of its producer, and its number among the items of the producer.
 type Item = (usize, u64);
 
-/// Chooses a queue, producers and consumers by `seed`, and says how many items were put.
+/// Chooses a queue, producers and consumers by `seed`. Returns the number of sent items.
 pub async fn soak(seed: u64) -> anyhow::Result<u64> {
     let mut rng = Rng::with_seed(seed);
     let capacity = [0, 1, 2, 10, 100][rng.usize(..5)];
@@ -21,7 +21,7 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
         if newest_first { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) };
     let (producers, consumers) = (rng.usize(1..5), rng.usize(1..5));
     let each = rng.u64(..300);
-    // Somebody closes it in the middle, or it closes when the last producer is gone.
+    // A task closes the queue early, or the queue closes with the drop of the last sender.
     let closer = (rng.u32(..4) == 0).then(|| {
         let (closer, after) = (producer.clone(), rng.usize(..200));
         tokio::spawn(async move {
@@ -53,21 +53,21 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
     for task in taking {
         taken.extend(task.await??);
     }
-    ensure!(consumer.is_empty(), "{} items are left in a queue that all were taken from", consumer.len());
+    ensure!(consumer.is_empty(), "{} items are left in the queue at the end", consumer.len());
 
     let (items, out) = (put.len(), taken.len());
     let (put, taken): (BTreeSet<_>, BTreeSet<_>) = (put.into_iter().collect(), taken.into_iter().collect());
     ensure!(out == taken.len(), "{} items were taken twice", out - taken.len());
     if let Some((of, number)) = put.difference(&taken).next() {
-        anyhow::bail!("item {number} of producer {of} was put and never taken, with {items} put");
+        anyhow::bail!("item {number} of producer {of} was sent and never received, with {items} sent");
     }
     if let Some((of, number)) = taken.difference(&put).next() {
-        anyhow::bail!("item {number} of producer {of} was taken, and its put was not over");
+        anyhow::bail!("item {number} of producer {of} was received, and its send did not succeed");
     }
     Ok(items as u64)
 }
 
-/// Puts the items below `each` in every way there is, and says which of them were put.
+/// Sends the items below `each` in all ways, and returns the items that were sent.
 async fn put_all(producer: Sender<Item>, of: usize, each: u64, mut rng: Rng) -> anyhow::Result<Vec<Item>> {
     let mut put = Vec::new();
     let mut next = 0;
@@ -76,7 +76,7 @@ async fn put_all(producer: Sender<Item>, of: usize, each: u64, mut rng: Rng) -> 
             0 => match producer.try_send((of, next)) {
                 Ok(()) => put.push((of, next)),
                 Err(TrySendError::Full(item) | TrySendError::Closed(item)) => {
-                    ensure!(item == (of, next), "another item came back from a put");
+                    ensure!(item == (of, next), "a refused send returned another item");
                     yield_now().await;
                 }
             },
@@ -85,13 +85,16 @@ async fn put_all(producer: Sender<Item>, of: usize, each: u64, mut rng: Rng) -> 
                 let mut items: VecDeque<_> = (next..next + many).map(|number| (of, number)).collect();
                 let all = items.clone();
                 let _ = until_poll(rng.usize(1..5), producer.send_many(&mut items)).await;
-                ensure!(all.iter().rev().zip(items.iter().rev()).all(|(a, b)| a == b), "others came back");
+                ensure!(
+                    all.iter().rev().zip(items.iter().rev()).all(|(a, b)| a == b),
+                    "a batch returned other items"
+                );
                 put.extend(all.into_iter().take(many.try_into().unwrap_or(usize::MAX) - items.len()));
                 next += many;
                 continue;
             }
             2 => {
-                // Given up, it has not put the item.
+                // A cancelled `send` has not sent the item.
                 if let Some(Ok(())) = until_poll(rng.usize(1..5), producer.send((of, next))).await {
                     put.push((of, next));
                 }
@@ -107,7 +110,8 @@ async fn put_all(producer: Sender<Item>, of: usize, each: u64, mut rng: Rng) -> 
     Ok(put)
 }
 
-/// Takes to the end in every way there is; in a queue that is first in, first out, each producer's come in order.
+/// Receives items in all ways until the end, and returns the items. Checks the order of the items of each producer in a
+/// first-in, first-out queue.
 async fn take_all(
     mut consumer: Receiver<Item>,
     mut rng: Rng,
@@ -138,7 +142,7 @@ async fn take_all(
             },
         }
         if rng.u32(..50) == 0 {
-            // Another handle to the same queue.
+            // The clone is a further handle to the same queue.
             consumer = consumer.clone();
         }
     }

@@ -10,7 +10,7 @@ fn producers<In: Send + 'static>(case: Case) -> Producers<In, In, impl Produce<I
 }
 
 towpath_testkit::subjects! {
-    /// Each input starts a producer, which sends that one item.
+    /// Each input starts a producer, which sends the input as its only item.
     pub producer_consumer(case, job) -> AsCompleted { stages: 2 } =>
         producers(case).consumers(case.limit, job).capacity(case.capacity).on_failure(case.on_failure);
 }

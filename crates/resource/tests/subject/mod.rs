@@ -3,7 +3,7 @@
 use towpath_resource::{Job, Resource, ResourceGuard, Scope, WithResource, resource_fn};
 use towpath_testkit::{Case, while_holding};
 
-/// The job of the suite, while it holds a resource without a cost.
+/// The job of the suite, which holds a resource without a cost.
 struct HoldingNothing<J>(J);
 
 impl<In: Send + 'static, J: Job<In>> Job<(ResourceGuard<()>, In)> for HoldingNothing<J> {
@@ -36,7 +36,7 @@ fn holding<In: Send + 'static, J: Job<In>>(
 }
 
 towpath_testkit::subjects! {
-    /// Outputs as they are ready.
+    /// Outputs as jobs complete.
     pub resource(case, job) -> AsCompleted => holding::<In, J>(case, job);
 
     /// Outputs in the order of the inputs.

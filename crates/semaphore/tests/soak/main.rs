@@ -1,4 +1,4 @@
-//! The soak of `cargo xtask soak`, of the pattern and of a semaphore by itself; as a test, a few runs of it.
+//! The soak of the pattern and of a semaphore alone, for `cargo xtask soak`; as a test, a few runs of the soak.
 
 mod permits;
 #[path = "../subject/mod.rs"]

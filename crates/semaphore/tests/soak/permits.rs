@@ -1,5 +1,5 @@
-//! A semaphore by itself, whose permits are acquired in every way there is, given up, and made more: never more are
-//! held than there are, and at the end all are free.
+//! The soak of a semaphore alone: tasks acquire permits in all ways and cancel waits, and the total grows. The held
+//! permits never exceed the total, and at the end all permits are free.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -11,16 +11,16 @@ use towpath_pattern::anyhow::{self, ensure};
 use towpath_semaphore::{Semaphore, TryAcquireError};
 use towpath_testkit::until_poll;
 
-/// The permits that are held, as those who hold them see it.
+/// The number of held permits, counted by the tasks that hold the permits.
 #[derive(Default)]
 struct Held(AtomicUsize);
 
 impl Held {
-    /// Holds `count` of them for a moment.
+    /// Holds `count` permits for a moment.
     async fn hold(&self, semaphore: &Semaphore, count: u32, rng: &mut Rng) -> anyhow::Result<()> {
         let held = self.0.fetch_add(count as usize, SeqCst) + count as usize;
         let free = semaphore.available_permits();
-        // Read last: there are never fewer than before, and somebody may add some.
+        // The total is read last, because the total only grows, and may grow between the reads.
         let all = semaphore.total_permits();
         ensure!(held <= all, "{held} permits are held, and there are {all}");
         ensure!(free <= all, "{free} permits are free, and there are {all}");
@@ -34,7 +34,8 @@ impl Held {
     }
 }
 
-/// Chooses permits and who wants them by `seed`, and says how often some were acquired.
+/// Chooses the permits and the tasks by `seed`. Returns the number of calls without the cancelled calls and the calls
+/// after a close.
 pub async fn soak(seed: u64) -> anyhow::Result<u64> {
     let mut rng = Rng::with_seed(seed);
     let permits = rng.usize(..10);
@@ -48,7 +49,7 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
         })
         .collect();
 
-    // So many that nobody waits for ever.
+    // The total grows to `most`, so that no call waits forever.
     let mut more = most as usize - permits;
     while more > 0 {
         let some = rng.usize(1..=more);
@@ -68,11 +69,11 @@ pub async fn soak(seed: u64) -> anyhow::Result<u64> {
         acquired += task.await??;
     }
     let free = semaphore.available_permits();
-    ensure!(free == most as usize, "all is over, and {free} of {most} permits are free");
+    ensure!(free == most as usize, "all tasks have completed, and {free} of {most} permits are free");
     if !closes {
         let all = semaphore.try_acquire_many(most)?;
         let none = semaphore.try_acquire().err();
-        ensure!(none == Some(TryAcquireError::NoPermits), "all are held, and one more was to be had");
+        ensure!(none == Some(TryAcquireError::NoPermits), "all permits are held, and one more was acquired");
         drop(all);
     }
     Ok(acquired)

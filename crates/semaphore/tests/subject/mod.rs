@@ -1,9 +1,10 @@
-//! Jobs under a semaphore, for the laws, the soak and the benchmark: made from any job, with permits of their own.
+//! Patterns under a semaphore, for the laws, the soak and the benchmark: made from any job, each with a semaphore of
+//! its own.
 
 use towpath_semaphore::{Job, PatternExt, Semaphore, WithPermit};
 use towpath_testkit::Case;
 
-/// Under `semaphore`, with the limit of the case.
+/// Creates a pattern under `semaphore`, with the limit of the case.
 fn with_permit<In, J: Job<In>>(semaphore: &Semaphore, case: Case, job: J) -> WithPermit<J> {
     let pattern = WithPermit::new(case.limit, semaphore, job);
     pattern.capacity(case.capacity).on_failure(case.on_failure)
@@ -14,7 +15,7 @@ fn permits(case: Case) -> Semaphore {
 }
 
 towpath_testkit::subjects! {
-    /// Outputs as they are ready.
+    /// Outputs as jobs complete.
     pub semaphore(case, job) -> AsCompleted => with_permit::<In, J>(&permits(case), case, job);
 
     /// Outputs in the order of the inputs.
