@@ -20,7 +20,7 @@ class Pages:
         if flight is None:
             flight = self._flights[name] = asyncio.create_task(self._load(name))
             flight.add_done_callback(lambda _: self._flights.pop(name))
-        return await asyncio.shield(flight)  # a caller that gives up does not stop the load
+        return await asyncio.shield(flight)  # a caller that gives up stops no load
 
 
 async def main() -> None:
