@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(listed, expected, "left: the rows of the README, right: the weakened checks");
     }
 
-    /// Works as fan-out, and is unordered from the given number of patterns on: a fault that is seldom.
+    /// A fan-out that is unordered from the pattern with the given number on: a rare fault.
     #[derive(Clone)]
     struct UnorderedFrom {
         pattern: usize,
