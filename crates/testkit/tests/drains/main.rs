@@ -1,5 +1,5 @@
-//! Drains at random moments of random patterns: every item is in one place, no item is twice anywhere, and the drain ends
-//! within its budget.
+//! Drains at random moments of random patterns: every item is accounted for exactly once, and the drain ends within its
+//! budget.
 
 mod case;
 mod ledger;
@@ -22,7 +22,7 @@ const DRAINS_ON_THREADS: u64 = 40;
 /// The results of a drain.
 struct Drained {
     report: Report,
-    /// The outputs that the run yielded, if a receiver took them.
+    /// The outputs that the run yielded; `None` if no receiver took the outputs.
     outputs: Option<Vec<u64>>,
     took: Duration,
 }

@@ -35,7 +35,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The patterns, in all orders of the outputs that they have.
+    /// The patterns, in every order of the outputs of the pattern.
     pub const ALL: [(Self, Order); 9] = [
         (Self::Fanout, Order::AsCompleted),
         (Self::Pipeline, Order::AsCompleted),
