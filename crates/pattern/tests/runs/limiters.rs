@@ -34,7 +34,7 @@ impl<K> Keys<K> {
         Arc::clone(self.permits.lock().unwrap().entry(key).or_insert_with(|| Arc::new(Semaphore::new(1))))
     }
 
-    /// All permits are back.
+    /// Returns whether all permits are free.
     fn are_free(&self) -> bool {
         self.permits.lock().unwrap().values().all(|permits| permits.available_permits() == 1)
     }
@@ -232,7 +232,7 @@ async fn full_stage_with_held_items_continues_with_room() {
     assert_eq!(run.collect().await.unwrap(), [0, 5]);
 }
 
-/// Which items a stopped run gives back, in which order.
+/// Returns the items that a stopped run returns, in order.
 async fn rest(kept: &towpath_pattern::Kept<u32>) -> Vec<u32> {
     let mut rest = kept.take().expect("the run is over");
     let mut items = Vec::new();
@@ -325,7 +325,7 @@ async fn stopped_run_gives_permits_back_before_a_blocked_job_ends() {
     }
     run.cancel();
     drop(held);
-    // The wait lists have no item of the run any more, and a granted permit comes back.
+    // The wait lists have no more items of the run, and a granted permit comes back.
     drop(limiter.of(1).acquire_owned().await.unwrap());
     wait.wait();
     assert_eq!(run.finish().await.last().never_started, 3);
@@ -940,8 +940,8 @@ async fn future_and_permit_that_panic_in_their_drops_are_a_failure() {
     assert_eq!(report.last().panicked, 10, "{report}");
 }
 
-/// Runs and a plain source are merged in front of the limiter. Under threads, at a random moment, every item is in one place, and
-/// every permit is back.
+/// Runs and a plain source are merged in front of the limiter. At a random moment under threads, every item is
+/// accounted for once, and every permit is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stop_taking_of_a_limited_merge_loses_no_item() {
     for round in 0..60_u32 {

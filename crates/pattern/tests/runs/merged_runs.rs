@@ -314,7 +314,7 @@ async fn drain_of_merged_runs_ends_within_the_budget() {
     assert_eq!(rest_of(&kept, 1).await, [taken]);
 }
 
-/// Under many threads, at a random moment: every item of every branch is in one place.
+/// At a random moment under many threads, every item of every branch is accounted for once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stop_taking_of_merged_runs_loses_no_item() {
     const ITEMS: u64 = 2_000;
