@@ -105,7 +105,7 @@ async fn check(case: Case, on_threads: bool) {
     assert!(started.windows(2).all(|two| two[0] < two[1]), "an item was started twice: {context}");
     assert_eq!(first.taken, started.len() + first.never_started, "{context}");
 
-    // The started items and the items given back are all taken items, and the rest of the source follows.
+    // The started items and the returned items are all taken items, and the rest of the source follows.
     let given_back = items_of(&kept.expect("set before"), first.never_started + 1).await;
     assert!(given_back.windows(2).all(|two| two[0] < two[1]), "{given_back:?}: {context}");
     assert!(given_back.len() > first.never_started || case.source_is_lossy(), "{context}");
