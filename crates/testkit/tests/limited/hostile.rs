@@ -1,5 +1,5 @@
-//! Limiters that fail, that panic in any place, and keys whose hash, comparison or drop panics: in every pattern, no item and no
-//! permit is lost, after any kind of end.
+//! Limiters that fail, that panic in any place, and keys whose hash, comparison or drop panics: in every pattern, no
+//! item and no permit is lost, after any kind of end.
 
 use std::collections::BTreeSet;
 use std::future::Future;

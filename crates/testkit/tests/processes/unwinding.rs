@@ -12,7 +12,7 @@ use crate::patterns;
 
 const ITEMS: usize = 6;
 
-/// An item whose last clone panics when it is dropped.
+/// An item. The drop of the last clone panics.
 #[derive(Clone)]
 struct Grenade(Arc<Explosive>);
 
