@@ -329,8 +329,8 @@ impl Drop for SignalsOnDrop {
     }
 }
 
-/// The begin of the drain discards an output, whose drop sends the second signal. The future of the first signal runs the
-/// jobs, and then completes: the output comes neither before the first signal nor after the begin of the drain.
+/// The begin of the drain discards an output, whose drop sends the second signal. The future of the first signal runs
+/// the jobs, and then completes: the output comes neither before the first signal nor after the begin of the drain.
 #[test]
 fn second_signal_at_the_begin_of_a_drain_of_a_run_is_not_lost() {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");

@@ -75,8 +75,8 @@ impl Storage for Later {
     }
 }
 
-/// Starts a run of the items of a storage. An output is an item with the second of its start. The job of an item adds the item
-/// that `adds` returns.
+/// Starts a run of the items of a storage. An output is an item with the second of its start. The job of an item adds
+/// the item that `adds` returns.
 fn starts(
     storage: Later,
     limit: usize,

@@ -99,8 +99,8 @@ async fn unstarted_items_precede_items_given_back_later() {
     assert!(source.next().await.is_none());
 }
 
-/// The handle is dropped before the run, so the items and the source are dropped with the run. Without a catch of each drop,
-/// the second panic aborts the process.
+/// The handle is dropped before the run, so the items and the source are dropped with the run. Without a catch of each
+/// drop, the second panic aborts the process.
 #[tokio::test]
 async fn kept_items_without_a_handle_panic_in_their_drops() {
     // A stream is polled even if no job is free.

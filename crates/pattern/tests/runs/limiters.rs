@@ -178,8 +178,8 @@ async fn held_item_occupies_no_slot() {
     assert_eq!(run.finish().await.last().succeeded, 4);
 }
 
-/// The first 20 items have one key, and each of the others has a key of its own. The jobs of the frequent key take as long as
-/// the run.
+/// The first 20 items have one key, and every further item has a key of its own. The jobs of the frequent key take as
+/// long as the run.
 #[tokio::test(start_paused = true)]
 async fn granted_item_starts_before_ready_items_of_higher_numbers() {
     for capacity in [20, 30, 100, 1_000] {
@@ -242,7 +242,7 @@ async fn rest(kept: &towpath_pattern::Kept<u32>) -> Vec<u32> {
     items
 }
 
-/// Items 0, 4, 8 and so on have one key. The first waits forever, and the others complete.
+/// Items 0, 4, 8 and so on have one key. Item 0 waits forever, and the items of the other keys complete.
 #[tokio::test]
 async fn held_items_of_a_cancelled_run_were_never_started() {
     let limiter = keys(|n| if n % 4 == 0 { 0 } else { *n });
@@ -814,8 +814,8 @@ fn panicked(failures: &[Failure]) -> Vec<Option<usize>> {
     indices
 }
 
-/// The wait is dropped at the end of the taking, or at the stop of the run. A granted permit is dropped with an item that goes
-/// back.
+/// The wait is dropped at the end of the taking, or at the stop of the run. A granted permit is dropped with an item
+/// that goes back.
 #[tokio::test(start_paused = true)]
 async fn panic_of_a_dropped_wait_has_the_index_of_its_item() {
     let start = || {

@@ -1,4 +1,4 @@
-//! Several sources as one.
+//! Several sources, merged into a single source.
 
 use std::collections::HashMap;
 use std::future::pending;

@@ -150,7 +150,8 @@ async fn failure_with_continue_stops_no_other_task() {
     assert_eq!(server.spawn("next", async { Ok(()) }), Spawned::Accepted);
 }
 
-/// The policy belongs to the handle: the failure of the acceptor stops the server, the failure of a connection does not.
+/// The policy belongs to the handle: the failure of the acceptor stops the server, the failure of a connection does
+/// not.
 #[tokio::test]
 async fn policy_of_one_handle_leaves_other_handles_alone() {
     let server = Scope::new("server");
