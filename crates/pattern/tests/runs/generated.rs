@@ -1,5 +1,5 @@
-//! The result of the `send` of a generator, in a task that owns the `Yield`. The generator itself has no further part
-//! in the sends.
+//! The `send` of a generator in a task that owns the `Yield`: the result is `false` once the source has ended or was
+//! dropped. The generator itself never gets `false`, since a dropped source drops the generator at its `send`.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
