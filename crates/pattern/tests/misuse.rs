@@ -1,4 +1,4 @@
-//! What cannot be a job or a limit, and a run that was finished and is used, is refused by the compiler, with a reason.
+//! The compiler refuses types that cannot be a job or a limit, and a use of a finished run, with a reason.
 
 #[test]
 fn misuse_seen_by_the_compiler_names_the_way_out() {

@@ -6,15 +6,16 @@ use towpath_pattern::Order;
 
 /// The jobs that the limiters and features of a subject allow at once, and the time that a start may wait.
 ///
-/// Not for a subject without limiters and wrappers: the default of [`Subject::allowed`](crate::Subject::allowed) weakens no check.
+/// Not for a subject without limiters and wrappers: the default of [`Subject::allowed`](crate::Subject::allowed)
+/// weakens no check.
 ///
-/// The checks in the table of the README have a weakened form: they use [`at_once`](Self::at_once) in place of the limit, and
-/// add the [`delay`](Self::delay) to every expected time. All further checks are the same for all subjects.
+/// The checks in the table of the README have a weakened form: they use [`at_once`](Self::at_once) in place of the
+/// limit, and add the [`delay`](Self::delay) to every expected time. All further checks are the same for all subjects.
 ///
 /// # Examples
 ///
-/// Two permits, weights under which two or three items run at once, an order of the items, and a rate that delays a start by a
-/// millisecond:
+/// Two permits, weights under which two or three items run at once, an order of the items, and a rate that delays a
+/// start by a millisecond:
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,22 +105,22 @@ impl Allowed {
         Self { is_below: true, ..self }
     }
 
-    /// States that a wrapper waits before the job of the suite: an item that is cancelled during the wait has started for the
-    /// pattern, and has no job.
+    /// States that a wrapper waits before the job of the suite: an item that is cancelled during the wait has started
+    /// for the pattern, and has no job.
     #[must_use]
     pub const fn waits_before_the_job(self) -> Self {
         Self { waits_before: true, ..self }
     }
 
-    /// States that a stage behind the job has the same limiters: the outputs wait for the permits of later jobs, and pass this stage
-    /// in any order.
+    /// States that a stage behind the job has the same limiters: the outputs wait for the permits of later jobs, and
+    /// pass this stage in any order.
     #[must_use]
     pub const fn shared_with_a_later_stage(self) -> Self {
         Self { is_shared: true, ..self }
     }
 
-    /// States that a part of the jobs runs on threads outside the workers of the runtime. A paused clock does not wait for such a
-    /// thread, so the checks run on the runtimes with the real clock.
+    /// States that a part of the jobs runs on threads outside the workers of the runtime. A paused clock does not wait
+    /// for such a thread, so the checks run on the runtimes with the real clock.
     #[must_use]
     pub const fn on_threads(self) -> Self {
         Self { on_threads: true, ..self }
@@ -131,8 +132,8 @@ impl Allowed {
         Self { is_by_place: true, ..self }
     }
 
-    /// Returns the jobs behind a stage whose outputs have the given order. If the outputs come as completed, then two consecutive
-    /// items may have equal needs, and only one of these items runs at once.
+    /// Returns the jobs behind a stage whose outputs have the given order. If the outputs come as completed, then two
+    /// consecutive items may have equal needs, and only one of these items runs at once.
     #[must_use]
     pub fn behind_a_stage(self, order: Order) -> Self {
         if self.is_by_place && order == Order::AsCompleted { Self { at_once: 1, ..self } } else { self }

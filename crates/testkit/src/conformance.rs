@@ -39,7 +39,8 @@ fn repeated(forms: &[Tested], order: Order, law: &str, name: &str, times: NonZer
     Ok(())
 }
 
-/// Returns the subject, and the two chains of the subject with itself. Only this function is compiled for every subject.
+/// Returns the subject, and the two chains of the subject with itself. Only this function is compiled for every
+/// subject.
 fn forms(subject: impl Subject) -> Vec<Tested> {
     let chains = subject.chains_with_itself();
     let subject: Tested = Arc::new(subject);
@@ -86,8 +87,8 @@ fn checks() -> impl Iterator<Item = Check> {
 
 /// Makes every check of `subject`, in all forms and on all runtimes, and returns the observations against the laws.
 ///
-/// Not for a few subjects: [`conformance!`](crate::conformance) writes a test for every check. `violations` is for subjects that
-/// a test generates, for example all pairs of limiters.
+/// Not for a few subjects: [`conformance!`](crate::conformance) writes a test for every check. `violations` is for
+/// subjects that a test generates, for example all pairs of limiters.
 ///
 /// # Examples
 ///
@@ -119,9 +120,9 @@ pub struct Verdict {
 
 /// Makes every check of `subject` on `runtime`, and returns the verdicts.
 ///
-/// Not for tests of a pattern: [`conformance!`](crate::conformance) writes the tests. `verdicts` is for tests of the suite: a
-/// pattern broken on purpose must fail the right law, and no further law. The subject is not chained with itself. A
-/// check of all laws has a verdict for every law.
+/// Not for tests of a pattern: [`conformance!`](crate::conformance) writes the tests. `verdicts` is for tests of the
+/// suite: a pattern broken on purpose must fail the right law, and no further law. The subject is not chained with
+/// itself. A check of all laws has a verdict for every law.
 ///
 /// # Examples
 ///
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(listed, expected, "left: the rows of the README, right: the weakened checks");
     }
 
-    /// Works as fan-out, and is unordered from the given number of patterns on: a fault that is seldom.
+    /// A fan-out that is unordered from the pattern with the given number on: a rare fault.
     #[derive(Clone)]
     struct UnorderedFrom {
         pattern: usize,

@@ -8,7 +8,8 @@ pub(crate) fn is_long() -> bool {
     env::var("TOWPATH_LONG").is_ok_and(|value| value == "1")
 }
 
-/// Returns how often a check is made, with one form after another; 1 without the variable, with all forms.
+/// Returns the number of times that a check is made, one form after another. Without the variable, the number is 1, and
+/// the check is made of all forms.
 ///
 /// # Panics
 ///

@@ -28,8 +28,8 @@
 ///   order: `-> AsCompleted { stages: 3, job_stage: 1 } =>`. All further stages pass items on;
 /// - the expression of the pattern. The imports of the file are in scope.
 ///
-/// A line `fanout -> AsCompleted = subject::fanout();` has a [`Subject`](crate::Subject) in place of the pattern. Use such
-/// a line if a soak or a benchmark needs the same subject; [`subjects!`](crate::subjects) writes the function.
+/// A line `fanout -> AsCompleted = subject::fanout();` has a [`Subject`](crate::Subject) in place of the pattern. Use
+/// such a line if a soak or a benchmark needs the same subject; [`subjects!`](crate::subjects) writes the function.
 #[macro_export]
 macro_rules! conformance {
     () => {};
@@ -88,10 +88,11 @@ macro_rules! conformance {
     };
 }
 
-/// Writes functions that return a [`Subject`](crate::Subject), from the same lines as [`conformance!`](crate::conformance).
+/// Writes functions that return a [`Subject`](crate::Subject), from the same lines as
+/// [`conformance!`](crate::conformance).
 ///
-/// Not for conformance tests alone: [`conformance!`](crate::conformance) accepts the lines directly. Use this macro in a
-/// file that the conformance tests, the soak and the benchmark of a crate share.
+/// Not for conformance tests alone: [`conformance!`](crate::conformance) accepts the lines directly. Use this macro in
+/// a file that the conformance tests, the soak and the benchmark of a crate share.
 ///
 /// ```
 /// # use towpath_fanout::Fanout;
@@ -106,8 +107,8 @@ macro_rules! conformance {
 /// assert_eq!(fanout().name(), "fanout");
 /// ```
 ///
-/// Every line makes a function with the name of the subject. [`Subject::name`](crate::Subject::name) has blanks in place
-/// of `_`.
+/// Every line makes a function with the name of the subject. [`Subject::name`](crate::Subject::name) has blanks in
+/// place of `_`.
 #[macro_export]
 macro_rules! subjects {
     ($(

@@ -18,7 +18,8 @@ const WATCHDOG: Duration = Duration::from_secs(20);
 /// The time limit of a check with `TOWPATH_LONG=1` and many games.
 const WATCHDOG_LONG: Duration = Duration::from_secs(200);
 
-/// The time limit of a repeated check. Repetitions take hours, and a machine with other work may starve a check for a while.
+/// The time limit of a repeated check. Repetitions take hours, and a machine with other work may starve a check for a
+/// while.
 const WATCHDOG_REPEATED: Duration = Duration::from_secs(120);
 
 /// The longest wait for an event. A paused clock passes this time once no task can proceed.

@@ -1,5 +1,5 @@
-//! The share of the settings that a subject plays. Different subjects play different shares, and all subjects together play all
-//! settings.
+//! The share of the settings that a subject plays. Different subjects play different shares, and all subjects together
+//! play all settings.
 
 use fastrand::Rng;
 
@@ -27,9 +27,9 @@ impl Share {
     }
 }
 
-/// Chooses settings one after another. Of every group of consecutive settings, the same number is chosen, from a place that
-/// depends on the subject and on the group. A fixed step would have the same inner setting in every group, if the step and the
-/// number of inner settings had a common divisor.
+/// Chooses settings one after another. Of every group of consecutive settings, the same number is chosen, from a place
+/// that depends on the subject and on the group. A fixed step would have the same inner setting in every group, if the
+/// step and the number of inner settings had a common divisor.
 pub(crate) struct Turns {
     random: Rng,
     group: usize,
@@ -145,7 +145,8 @@ mod tests {
         (2..=12).flat_map(|group| [group, 2 * group + 1, 7 * group, 144].map(|all| (group, all)))
     }
 
-    /// The pairs of a pattern play every setting many times: a small share at least ten times, and a large share fifty times.
+    /// The pairs of a pattern play every setting many times: a small share at least ten times, and a large share fifty
+    /// times.
     #[test]
     fn shares_of_all_pairs_play_every_setting() {
         for (share_of, least) in [(Share::Small, 10), (Share::Large, 50), (Share::All, 272)] {
@@ -180,8 +181,8 @@ mod tests {
         }
     }
 
-    /// The settings of a check are often inner settings of outer settings: a subject plays several of the inner settings, even if
-    /// a group has as many settings as the inner list.
+    /// The settings of a check are often inner settings of outer settings: a subject plays several of the inner
+    /// settings, even if a group has as many settings as the inner list.
     #[test]
     fn small_share_plays_several_inner_settings() {
         for subject in subjects(Share::Small) {

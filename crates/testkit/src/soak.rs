@@ -1,7 +1,7 @@
 //! The soak: a sequence of runs chosen at random. No run may lose an item.
 //!
-//! `tests/soak.rs` of a crate is a program. `cargo xtask soak` starts the program with `soak SEED SECONDS`, or with `again
-//! SEED RUN SECONDS` to repeat one run; the program prints a line of JSON for every run. Without arguments, the
+//! `tests/soak.rs` of a crate is a program. `cargo xtask soak` starts the program with `soak SEED SECONDS`, or with
+//! `again SEED RUN SECONDS` to repeat one run; the program prints a line of JSON for every run. Without arguments, the
 //! program is a test with a few runs of a fixed seed.
 
 mod choice;

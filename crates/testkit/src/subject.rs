@@ -79,8 +79,8 @@ pub enum Share {
 
 /// A pattern made from any job.
 ///
-/// Not for most patterns: [`conformance!`](crate::conformance) and [`subjects!`](crate::subjects) write the implementation.
-/// Implement the trait if the subject needs a special name or a state.
+/// Not for most patterns: [`conformance!`](crate::conformance) and [`subjects!`](crate::subjects) write the
+/// implementation. Implement the trait if the subject needs a special name or a state.
 ///
 /// # Examples
 ///
@@ -141,8 +141,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
 
     /// Returns the number of stages that take items from the source. The stages come first in the report.
     ///
-    /// The default is one. A pattern that deals its items out to several runs, and merges the outputs of the runs, has a stage
-    /// for every run. The README lists the checks with a weakened form for several stages.
+    /// The default is one. A pattern that deals its items out to several runs, and merges the outputs of the runs, has
+    /// a stage for every run. The README lists the checks with a weakened form for several stages.
     fn first_stages(&self) -> usize {
         1
     }
@@ -154,7 +154,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
 
     /// Returns the bound of a stage, counted from zero: the largest number of items in the stage.
     ///
-    /// The default is the bound of the case. A pattern with a limit of its own in a stage without the job returns the smaller bound.
+    /// The default is the bound of the case. A pattern with a limit of its own in a stage without the job returns the
+    /// smaller bound.
     fn bound_of(&self, stage: usize, case: Case) -> usize {
         let _ = stage;
         case.bound()
@@ -167,8 +168,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
         self.stages() <= 2
     }
 
-    /// Returns the share of the settings, games and scenes that the checks of the subject play. The default is all of them.
-    /// One of many generated subjects plays a smaller share, and different subjects play different shares.
+    /// Returns the share of the settings, games and scenes that the checks of the subject play. The default is all of
+    /// them. One of many generated subjects plays a smaller share, and different subjects play different shares.
     fn share(&self) -> Share {
         Share::All
     }
@@ -178,8 +179,8 @@ pub trait Subject: Clone + Send + Sync + 'static {
         Allowed::ANY
     }
 
-    /// Returns the source of the runs: `source`, or a source of the same items in the same order around `source`. The items that a
-    /// run never started return to the handle of [`kept`](Source::kept) outside the returned source.
+    /// Returns the source of the runs: `source`, or a source of the same items in the same order around `source`. The
+    /// items that a run never started return to the handle of [`kept`](Source::kept) outside the returned source.
     fn source<In: Send + 'static>(&self, source: Source<In>) -> Source<In> {
         source
     }

@@ -38,8 +38,8 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
         stages[..self.first_stages()].iter().map(|stage| stage.counts.never_started).sum()
     }
 
-    /// Returns the number of items never started that do not return to the source: several first stages have no source to
-    /// which an item returns.
+    /// Returns the number of items never started that do not return to the source: several first stages have no source
+    /// to which an item returns.
     fn dropped(&self, stages: &[StageReport]) -> usize {
         if self.first_stages() == 1 { 0 } else { self.never_started(stages) }
     }
@@ -94,7 +94,8 @@ pub(crate) trait Testable: ChangesSource + Send + Sync {
         Case { limit: Limit::new(limit), ..case }
     }
 
-    /// Returns whether the checks play many more games, for rare faults. The subjects with limiters play the usual number of games.
+    /// Returns whether the checks play many more games, for rare faults. The subjects with limiters play the usual
+    /// number of games.
     fn plays_many(&self) -> bool {
         environment::is_long() && !self.is_limited() && self.share() == Share::All
     }

@@ -6,8 +6,8 @@ use std::task::Poll;
 
 /// Returns the output of `future`, or `None` if the future was dropped in place of poll number `poll`, counted from 1.
 ///
-/// Not for timeouts: the drop depends on a number of polls, not on time. Use the function in tests of cancel safety, since
-/// the future may have been woken before the drop.
+/// Not for timeouts: the drop depends on a number of polls, not on time. Use the function in tests of cancel safety,
+/// since the future may have been woken before the drop.
 ///
 /// # Examples
 ///

@@ -1,4 +1,5 @@
-//! A program built with `panic = "abort"`: the first panic of a job ends it, and says why.
+//! A program built with `panic = "abort"`: the first panic of a job ends the process, and the output has the message of
+//! the panic.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use towpath_pattern::PatternExt;
 /// The argument with which this program runs the job that panics.
 const CHILD: &str = "child";
 
-/// Building it anew is the most of it.
+/// Most of this time is for the build of the program.
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
-/// Where panics unwind, the panic of item 3 is a failure like any other.
+/// Runs a job that panics. If panics unwind, the panic of item 3 is a failure of the run, and the child goes on.
 fn child() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let job = |item: u32| async move {
@@ -36,7 +37,7 @@ fn child() -> ExitCode {
 fn parent() -> Result<(), String> {
     let unwinding = run(std::env::current_exe().map_err(|error| error.to_string())?)?;
     if !unwinding.contains("went on: Err(Failure(item 3 at stage `fanout` panicked: item 3 has no answer") {
-        return Err(format!("where panics unwind, it said: {unwinding}"));
+        return Err(format!("where panics unwind, the output is: {unwinding}"));
     }
     let aborting = run(built()?)?;
     let ended = if cfg!(unix) {
@@ -47,11 +48,11 @@ fn parent() -> Result<(), String> {
     if ended && aborting.contains("item 3 has no answer") && !aborting.contains("went on") {
         Ok(())
     } else {
-        Err(format!("where panics abort, it said: {aborting}"))
+        Err(format!("where panics abort, the output is: {aborting}"))
     }
 }
 
-/// This program, built with `panic = "abort"`; what it depends on is as it was.
+/// Builds this program with `panic = "abort"`, and returns the path. The flag does not apply to the dependencies.
 fn built() -> Result<std::path::PathBuf, String> {
     let line =
         "rustc -p towpath-testkit --test aborting --message-format=json-render-diagnostics -- -C panic=abort";
@@ -62,7 +63,7 @@ fn built() -> Result<std::path::PathBuf, String> {
     path.ok_or_else(|| format!("cargo {line} built no program"))
 }
 
-/// The output of the program, and its exit status.
+/// Runs the program, and returns the output and the exit status.
 fn run(program: std::path::PathBuf) -> Result<String, String> {
     let child = duct::cmd!(program, CHILD).env("RUST_BACKTRACE", "0").stdin_null().stderr_to_stdout();
     let child = child.stdout_capture().unchecked().start().map_err(|error| error.to_string())?;

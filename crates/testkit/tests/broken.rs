@@ -1,10 +1,9 @@
-//! The suite itself is tested: each pattern under `broken/` breaks one law, and the suite must say which.
+//! Tests of the suite: each pattern under `broken/` breaks a law on purpose, and the suite must name the broken law.
 //!
-//! A `Run` counts what it does by construction, so some breaks cannot be written against the public
-//! interface: nothing can be counted twice, an output cannot be yielded twice or under another item's
-//! index, a panic cannot get lost between the worker and the run, and jobs cannot be made to wait for a
-//! receiver. Those laws are broken around it instead: in the job that is handed to it, in the source, the
-//! settings, the scope, or with tasks of the pattern's own.
+//! A `Run` keeps some laws by construction. The public interface has no way to count an item twice, to yield an output
+//! twice or under the index of another item, to lose a panic between the worker and the run, or to make jobs wait for a
+//! receiver. The patterns break such a law outside the `Run` instead: in the job of the run, in the source, the
+//! settings or the scope, or with tasks of their own.
 
 mod broken {
     pub mod bounds;
@@ -29,13 +28,13 @@ use broken::{
 };
 use towpath_testkit::{Law, Runtime, Subject, verdicts};
 
-/// The laws that the suite says `subject` breaks on such a runtime, and the first sentence for each.
+/// Returns the laws that `subject` breaks on the runtime, with the observation of each verdict.
 fn violations(subject: impl Subject, on: Runtime) -> Vec<(Law, String)> {
     let failed = verdicts(subject, on).into_iter();
     failed.filter_map(|verdict| Some((verdict.law, verdict.violation?))).collect()
 }
 
-/// The suite says that `flaw` breaks `law` and the laws in `also`, and no further law.
+/// Asserts that the suite reports that `flaw` breaks `law` and the laws in `also`, and no further law.
 #[track_caller]
 fn breaks(flaw: impl Flaw, law: Law, also: &[Law]) {
     let violations = violations(Broken(flaw), Runtime::CurrentThread);
@@ -112,7 +111,7 @@ fn task_left_behind_breaks_structure() {
 
 #[test]
 fn jobs_without_a_scope_break_structure() {
-    // The check of law 7 cancels the scope that the jobs are given.
+    // The check of law 7 cancels the scope that a job receives.
     breaks(structure::GivesItsJobsNoScope, Law::Structure, &[Law::Cancellation]);
 }
 

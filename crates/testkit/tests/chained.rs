@@ -1,5 +1,5 @@
-//! The cost of a chain of runs: bytes and polls grow with the number of its stages, and no faster. Alone in its process, the
-//! heap of which is measured.
+//! The cost of a chain of runs: bytes and polls grow linearly with the number of stages. The test has a process of its
+//! own, because it measures the heap.
 
 #[path = "processes/chain.rs"]
 mod chain;
@@ -17,7 +17,7 @@ use chain::Chain;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// The patterns, and the stages of the shorter one of two chains.
+/// The patterns, and the number of stages of the shorter of two chains.
 const CHAINS: [(&str, usize); 5] =
     [("fanout", 3_000), ("pipeline", 500), ("semaphore", 500), ("resource", 500), ("producer consumer", 500)];
 
@@ -39,7 +39,7 @@ const COURSES: [(&str, Course); 5] = [
 
 /// Runs a chain on a runtime that polls `course` once between any two polls of tasks.
 fn cost(course: Course, chain: Chain) -> Cost {
-    // On a clock that stands still, a poll is never slow: the polls are the same on any machine.
+    // On a paused clock, no poll is slow, so the number of polls is the same on every machine.
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).event_interval(1).build().expect("a runtime");
     HEAP.reset_peak_usage();

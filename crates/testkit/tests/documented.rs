@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// Returns everything in backticks of the form `law::name_of_the_check`.
+/// Returns every text in backticks of the form `law::name_of_the_check`.
 fn named(docs: &str) -> BTreeSet<&str> {
     let is_check = |text: &&str| {
         let word = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
@@ -11,7 +11,7 @@ fn named(docs: &str) -> BTreeSet<&str> {
     docs.split('`').skip(1).step_by(2).filter(is_check).collect()
 }
 
-/// Every check that the laws in the documentation name is a test of the macro, and every law names one.
+/// The macro writes a test for every check that the documentation of a law names, and every law names a check.
 #[test]
 fn checks_named_in_the_laws_are_in_the_suite() {
     let docs = include_str!("../../pattern/src/pattern.rs").replace("///", "");

@@ -1,5 +1,5 @@
-//! Waits that are over or given up leave nothing behind, also behind somebody who stays in line. Alone in its process,
-//! whose memory is measured.
+//! A wait that has ended or was dropped leaves no memory behind, even while an earlier waiter stays in the wait list.
+//! The test has a process of its own, because it measures the memory.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -11,26 +11,29 @@ use towpath_fanout::Fanout;
 use towpath_pattern::{PatternExt, queue};
 use towpath_semaphore::Semaphore;
 
-/// So many give up; one entry in a line has 32 bytes or more.
+/// The number of dropped waits. An entry in a wait list has 32 bytes or more.
 const TIMES: usize = 200_000;
 
-/// The bytes for each wait that the allocator alone may account for.
+/// The largest growth in bytes for each wait. The allocator alone may cause this growth.
 const MOST_BYTES_EACH: usize = 8;
 
-/// The resident memory of the process in bytes, or zero where the system does not report it.
+/// Returns the resident memory of the process in bytes, or zero if the system does not report the value.
 fn resident() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default() * 4_096
 }
 
-/// Has a future wait and be dropped, again and again.
+/// Creates a future, polls the future once and drops the future, [`TIMES`] times. The memory must not grow.
 fn stays_flat<F: Future>(what: &str, mut wait: impl FnMut() -> F) {
     let before = resident();
     for _ in 0..TIMES {
-        assert!(pin!(wait()).poll(&mut Context::from_waker(Waker::noop())).is_pending(), "{what}: it waits");
+        assert!(
+            pin!(wait()).poll(&mut Context::from_waker(Waker::noop())).is_pending(),
+            "{what}: the future is pending"
+        );
     }
     let grown = resident().saturating_sub(before);
-    assert!(grown < TIMES * MOST_BYTES_EACH, "{what}: {TIMES} that gave up left {grown} bytes");
+    assert!(grown < TIMES * MOST_BYTES_EACH, "{what}: {TIMES} dropped waits left {grown} bytes");
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn for_an_item() {
     });
 }
 
-/// Of a run that goes on for long, every job of which waits.
+/// The same for a long run in which every job waits.
 fn for_jobs_that_wait() {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {

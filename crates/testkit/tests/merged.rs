@@ -1,4 +1,5 @@
-//! The nine laws of a pattern that deals the items of its source out to several runs, and merges the outputs of these runs.
+//! The nine laws of a pattern that deals the items of its source out to several runs, and merges the outputs of these
+//! runs.
 
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
@@ -12,7 +13,8 @@ use towpath_pattern::{Cause, Failure, Pattern, PatternExt, Run, Scope, Source, a
 /// The number of merged runs.
 const RUNS: usize = 3;
 
-/// A source whose items go to the parts in turn, so a merge of the parts gives every item the index that the item has in the source.
+/// A source whose items go to the parts in turn, so a merge of the parts gives every item the index that the item has
+/// in the source.
 struct Deal<T> {
     source: Source<T>,
     /// The part of the next item.

@@ -1,4 +1,4 @@
-//! The soak of any of our patterns behind each other.
+//! The soak of chains of the patterns of this workspace.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Runs that are stopped at any moment: nothing is lost, nothing counts twice, nothing lives on.
+//! Runs that are stopped at any moment: no item is lost, no item counts twice, and no job is left.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use towpath_pattern::{Run, Scope, Settings, Source};
 
 use crate::{one_step, run_in, settle, soon};
 
-/// Jobs that are alive.
+/// Counts the jobs that are alive.
 #[derive(Clone, Default)]
 struct Alive(Arc<()>);
 
@@ -34,7 +34,7 @@ async fn scope_wait_of_a_stopped_run_leaves_no_job_alive() {
     for (way, stop) in stops.into_iter().enumerate() {
         // In a task, which takes turns with the workers.
         let alive = tokio::spawn(alive_after(stop)).await.expect("no panic");
-        assert_eq!(alive, 0, "jobs lived on, stopped in way {way}");
+        assert_eq!(alive, 0, "jobs are left after the stop {way}");
     }
 }
 
@@ -53,7 +53,7 @@ async fn alive_after(stop: fn(&Scope, Run<u32>)) -> usize {
         }
     };
     let run = run_in(&scope, 0..JOBS, Settings::new("endless", JOBS as usize), job);
-    // The function is alive, too.
+    // The job function holds a guard, too.
     while alive.count() <= JOBS as usize {
         yield_now().await;
     }
@@ -79,7 +79,7 @@ async fn job_completed_before_a_stop_keeps_its_outcome() {
     let run = run_in(&Scope::default(), 0..100, settings, job);
     *own.lock().unwrap() = Some(run);
     settle().await;
-    let mut run = own.lock().unwrap().take().expect("nobody else takes it");
+    let mut run = own.lock().unwrap().take().expect("no other code takes the run");
     let mut outputs = Vec::new();
     let failure = loop {
         match run.next().await.expect("a failure comes last") {
@@ -93,7 +93,7 @@ async fn job_completed_before_a_stop_keeps_its_outcome() {
     assert_eq!((counts.succeeded, counts.cancelled, counts.delivered), (6, 0, 6), "{counts}");
 }
 
-/// Polls a run so many times and drops it; says how many of its items were begun, and how many given back.
+/// Polls a run the given number of times and drops the run. Returns the numbers of started and of returned items.
 async fn dropped_after(polls: usize, items: usize) -> (usize, usize) {
     let begun = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&begun);
@@ -135,11 +135,11 @@ async fn run_dropped_after_any_poll_loses_no_item() {
     for polls in 0..400 {
         // In a task, which takes turns with the workers.
         let (begun, given_back) = tokio::spawn(dropped_after(polls, ITEMS)).await.expect("no panic");
-        assert_eq!(begun + given_back, ITEMS, "{begun} begun, {given_back} given back, after {polls} polls");
+        assert_eq!(begun + given_back, ITEMS, "{begun} started, {given_back} returned, after {polls} polls");
     }
 }
 
-/// Stops the run it belongs to when it is dropped.
+/// Cancels its run in its drop.
 struct CancelsItsRun(Arc<Mutex<Option<Run<u32>>>>);
 
 impl Drop for CancelsItsRun {
@@ -153,7 +153,7 @@ async fn cancellation_right_after_a_failure_does_not_mask_it() {
     let own: Arc<Mutex<Option<Run<u32>>>> = Arc::default();
     let stopping = Arc::clone(&own);
     let job = move |item: u32| {
-        // The failure of one drops the job of the other, which is still there as it cancels.
+        // The failure of item 1 drops the job of item 0, and the drop cancels the run.
         let guard = (item == 0).then(|| CancelsItsRun(Arc::clone(&stopping)));
         async move {
             if guard.is_some() {
@@ -165,7 +165,7 @@ async fn cancellation_right_after_a_failure_does_not_mask_it() {
     let run = run_in(&Scope::default(), 0..2, Settings::new("cancelled late", 2), job);
     *own.lock().unwrap() = Some(run);
     settle().await;
-    let run = own.lock().unwrap().take().expect("nobody else takes it");
+    let run = own.lock().unwrap().take().expect("no other code takes the run");
     let failure = run.collect().await.expect_err("item 1 failed");
     assert_eq!(format!("{failure:#}"), "item 1 at stage `cancelled late` failed: the true cause");
 }

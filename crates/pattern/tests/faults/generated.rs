@@ -1,4 +1,4 @@
-//! A hand-over between two who poll each other: what comes between a look and the wait that follows it is seen.
+//! A generator and its source poll each other: the source sees an item that is sent between its poll and its wait.
 
 use towpath_pattern::Source;
 
@@ -6,7 +6,7 @@ use crate::{one_step, soon};
 
 #[tokio::test(start_paused = true)]
 async fn item_sent_between_poll_and_wait_is_taken() {
-    // The source looks, finds nothing, and polls the generator, which sends at once or a step later.
+    // The source finds no item and polls the generator, which sends an item at once or a step later.
     let mut source = Source::generate(|out| async move {
         for item in 0..6 {
             if item % 2 == 1 {

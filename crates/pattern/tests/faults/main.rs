@@ -1,4 +1,4 @@
-//! Defects that libraries like this one have had, each looked for by a small test of its own.
+//! Known defects of similar libraries, with a small test for each.
 
 mod cancelled;
 mod discarded;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use towpath_pattern::{IntoSource, Job, Run, Scope, Settings, Source};
 
-/// A run of `job` over `source`, in `scope`.
+/// Starts a run of `job` over `source`, in `scope`.
 fn run_in<In, J, Kind>(
     scope: &Scope,
     source: impl IntoSource<In, Kind>,
@@ -28,14 +28,14 @@ where
     Run::spawn(scope.clone(), Source::new(source), settings, Arc::new(job))
 }
 
-/// Lets everything go on that can without the clock.
+/// Lets all tasks proceed that do not wait for the clock.
 async fn settle() {
     for _ in 0..50 {
         yield_now().await;
     }
 }
 
-/// Goes to the back of the queue of the thread, once: everybody else who can go on takes one step.
+/// Yields once to the end of the queue of the thread: every task that can proceed takes one step.
 async fn one_step() {
     let mut stepped = false;
     poll_fn(|cx| {
@@ -48,10 +48,9 @@ async fn one_step() {
     .await;
 }
 
-/// Returns the output of `future`. If `future` does not complete, the panic names it by `what`. The clock should be
-/// paused.
+/// Returns the output of `future`, and panics with `what` if `future` does not complete. The clock should be paused.
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    // Not `timeout`: at its end that polls the future once more, which hides that nobody woke it.
+    // Not `timeout`: `timeout` polls the future once more at the end, and the poll hides a missing wake-up.
     tokio::select! {
         biased;
         () = tokio::time::sleep(Duration::from_secs(10)) => panic!("{what} never came"),

@@ -11,7 +11,7 @@ async fn ordered_run_yields_the_prefix_then_the_failure() {
     for failing in 0..8 {
         let job = move |item: usize| async move {
             if item == failing {
-                // Those behind it finish before.
+                // The jobs of later items complete before.
                 for _ in 0..20 {
                     yield_now().await;
                 }

@@ -1,4 +1,4 @@
-//! Panics that meet another panic, each in a process of its own, since it is the process that they may end.
+//! Panics during another panic. Every test has a process of its own, since such a panic may abort the process.
 
 use std::process::Command;
 
@@ -6,10 +6,10 @@ use towpath_pattern::{Scope, Settings};
 
 use crate::{run_in, settle};
 
-/// Set for a process that is to do what its test is about.
+/// The environment variable that is set in a child process.
 const CHILD: &str = "TOWPATH_CHILD";
 
-/// Runs the test of that name again in a process of its own, which does `act`; it must end well.
+/// Runs the test `name` again in a child process, which calls `act`. The child must succeed.
 fn survives(name: &str, act: fn()) {
     if std::env::var_os(CHILD).is_some() {
         return act();
@@ -17,11 +17,11 @@ fn survives(name: &str, act: fn()) {
     let program = std::env::current_exe().expect("a test knows its program");
     let child = Command::new(program).args(["--exact", name, "--nocapture"]).env(CHILD, "1").output();
     let output = child.expect("the program starts");
-    eprintln!("the process said: {}", String::from_utf8_lossy(&output.stderr));
+    eprintln!("the output of the process: {}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "the process was ended: {}", output.status);
 }
 
-/// Panics when it is dropped.
+/// Panics in its drop.
 struct Loud;
 
 impl Drop for Loud {
@@ -45,7 +45,7 @@ fn run_dropped_by_a_panic_with_panicking_outputs_does_not_abort() {
                 panic!("the first panic");
             });
             assert!(user.await.expect_err("it panicked").is_panic());
-            let failure = scope.wait().await.expect_err("nobody took it");
+            let failure = scope.wait().await.expect_err("no receiver took the failure");
             assert_eq!(format!("{failure:#}"), "stage `loud` panicked: dropped loudly");
         });
     });

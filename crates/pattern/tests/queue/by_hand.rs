@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use towpath_pattern::queue::{self, Receiver, Sender};
 
-/// Counts how often it was woken.
+/// Counts its wake-ups.
 #[derive(Default)]
 pub struct Woken(AtomicUsize);
 

@@ -38,10 +38,10 @@ fn cancelled_or_served_waiter_leaves_nothing_behind() {
         assert_eq!((served.poll(), Arc::strong_count(&served.woken)), (Poll::Ready(Ok(())), 1));
     }
 
-    // Without capacity a waiter shows at once: each waiting receiver is capacity for an item.
+    // In a queue without capacity, every waiting receiver is capacity for an item, so a remaining waiter shows at once.
     let (sender, mut receiver) = queue::bounded(0);
     cancel(hand(receiver.recv()));
-    assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)), "no receiver waits for it");
+    assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)), "no receiver waits for the item");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn item_outlives_the_cancelled_receiver_it_notified() {
     assert_eq!((taken, receiver.len(), returned), (ITEMS, 0, 0), "taken, queued and returned of {ITEMS}");
 }
 
-/// Panics in its drop if it is loud.
+/// Panics in its drop if `loud` is set.
 struct Item {
     loud: bool,
 }

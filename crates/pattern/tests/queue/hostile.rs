@@ -1,4 +1,4 @@
-//! Wakers and items that do what they should not.
+//! Wakers that use the queue, and wakers and items that panic.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -12,7 +12,7 @@ use towpath_pattern::queue::{self, Sender};
 
 use crate::by_hand::hand;
 
-/// A waker that locks the queue whenever it is woken or dropped: a deadlock if that happens under the lock.
+/// A waker that locks the queue in every wake-up and in its drop. Under the lock of the queue, both would deadlock.
 struct Looks(Sender<u8>, AtomicUsize);
 
 impl Wake for Looks {

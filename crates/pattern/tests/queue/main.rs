@@ -1,4 +1,4 @@
-//! The queue by itself: order, bounds, closing, joining, and what a cancelled or hostile waiter may not do.
+//! The queue alone: order, bounds, closing, joining, and the effects of a cancelled or hostile waiter.
 
 mod batches;
 mod by_hand;

@@ -1,7 +1,7 @@
 //! F8: no extension trait shadows an inherent method of the receiver.
 //!
-//! A trait's method that takes `self` wins over an inherent method that takes `&mut self`. So each inherent method is called
-//! with all the traits in scope that users of streams, futures and iterators import.
+//! A trait's method that takes `self` wins over an inherent method that takes `&mut self`. So each inherent method is
+//! called with all the traits in scope that users of streams, futures and iterators import.
 
 #[allow(unused_imports)]
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};

@@ -1,4 +1,4 @@
-//! Which waiter is notified of items and of capacity, and which is not passed over.
+//! The choice of the waiter that is notified of items and of capacity. No waiter is passed over.
 
 use std::collections::VecDeque;
 use std::task::Poll;

@@ -73,7 +73,7 @@ fn queue_without_capacity_takes_an_item_for_a_receiver() {
         );
         assert_eq!(recv.woken(), 1);
     }
-    // The receiver was cancelled before it took the item: the item is still there.
+    // The receiver was cancelled before it took the item, so the item is still in the queue.
     assert_eq!(hand(other.recv()).poll(), Poll::Ready(Some(1)));
 }
 

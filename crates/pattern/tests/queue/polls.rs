@@ -1,5 +1,5 @@
-//! Every operation that can wait, started at each step of others and dropped at each later step: the others go on, and no
-//! item is lost, doubled or out of its turn.
+//! Every operation that can wait, started at each step of other operations and dropped at each later step: the other
+//! operations proceed, and no item is lost, duplicated or out of order.
 
 use std::collections::VecDeque;
 use std::task::Poll;
@@ -8,7 +8,7 @@ use towpath_pattern::queue::{self, Receiver, Sender};
 
 use crate::by_hand::hand;
 
-/// The number of steps of the others: each sends an item, or receives one.
+/// The number of steps of the other operations. A step sends an item, receives an item, or does both.
 const STEPS: usize = 12;
 
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +29,10 @@ struct Items {
     taken: Vec<u32>,
 }
 
-/// The victim's items are 100 and more.
+/// The items of the victim have numbers from 100 on.
 const BATCH: [u32; 3] = [100, 101, 102];
 
-/// Does nothing but to let the victim be polled once by each call, and dropped when it returns.
+/// A caller of the function that polls the victim once. The victim is dropped when the caller returns.
 type Polls<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> bool);
 
 fn victim(kind: Victim, sender: &Sender<u32>, receiver: &mut Receiver<u32>, polls: Polls<'_>) -> Items {
@@ -76,7 +76,8 @@ fn victim(kind: Victim, sender: &Sender<u32>, receiver: &mut Receiver<u32>, poll
     items
 }
 
-/// The victim is there from step `from` to step `to`, and polled at each of them if `again`, and else only at first.
+/// Starts the victim at step `from` and drops the victim at step `to`. With `again`, the victim is polled at each of
+/// these steps, and otherwise only at the first step.
 fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) {
     let with = format!("{kind:?}, capacity {capacity}, from step {from} to {to}, polled again: {again}");
     let (sender, mut receiver) = queue::bounded(capacity);
@@ -118,7 +119,7 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
         }
         let mut recv = hand(others.recv());
         let mut took = recv.poll();
-        // Without capacity, an item goes from hand to hand: both must be there.
+        // Without capacity, a sender hands its item to a waiting receiver: both must wait at the same time.
         waiting.retain_mut(|send| send.poll().is_pending());
         if took.is_pending() {
             took = recv.poll();
@@ -144,7 +145,7 @@ fn play(kind: Victim, capacity: usize, (from, to): (usize, usize), again: bool) 
     let mut join = hand(sender.join());
     assert_eq!(join.poll(), Poll::Pending, "the last is not finished ({with})");
     drop(others);
-    assert!(join.poll().is_ready(), "nobody works on anything any more ({with})");
+    assert!(join.poll().is_ready(), "no item is in hand any more ({with})");
 }
 
 #[test]

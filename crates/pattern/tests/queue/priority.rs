@@ -65,7 +65,7 @@ fn cancelled_batch_keeps_its_unsent_items() {
     assert!(send.poll().is_pending());
     drop(send);
     assert_eq!(batch, [(3, 1), (2, 2)]);
-    // The urgencies of the rest are asked for again.
+    // The queue calls the function of the urgency again for the rest of the batch.
     assert!(hand(sender.send_many(&mut batch)).poll().is_pending());
     assert_eq!(taken(&mut receiver, 9), [(1, 0)]);
     let mut send = hand(sender.send_many(&mut batch));
@@ -131,7 +131,7 @@ fn items_left_at_the_close_come_by_urgency() {
     assert_eq!(hand(receiver.recv()).poll(), Poll::Ready(None));
 }
 
-/// The function of the urgency uses the queue, which would block for ever under the lock of the queue.
+/// The function of the urgency uses the queue. Under the lock of the queue, the function would deadlock.
 #[test]
 fn urgency_is_asked_for_once_and_without_the_lock() {
     static CALLS: AtomicUsize = AtomicUsize::new(0);

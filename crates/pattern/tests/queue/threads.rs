@@ -1,4 +1,4 @@
-//! Many tasks on several threads: no item is lost or received twice, and no task sleeps for ever.
+//! Many tasks on several threads: no item is lost or received twice, and every task ends.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ async fn receivers_do_not_sleep_while_items_wait() {
                 }
             });
         }
-        // No close wakes them: the sender and the receiver here live on.
+        // No close wakes the tasks, since the sender and the receiver of this function are still alive.
         let all = timeout(Duration::from_secs(30), consuming.join_all()).await;
         assert!(all.is_ok(), "a task sleeps at capacity {capacity}");
     }

@@ -1,4 +1,5 @@
-//! A source that has panicked has ended: nobody waits for it while the jobs of its run go on.
+//! A source that has panicked has ended: the source keeps no place in a wait list and no sender while the jobs of its
+//! run continue.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -11,7 +12,7 @@ use towpath_pattern::{OnFailure, Run, Scope, Settings, Source, anyhow, queue};
 
 use crate::{run_in, settle};
 
-/// A run whose job goes on for ever, after its source has panicked.
+/// Starts a run with a job that never completes, and returns the run after the panic of its source.
 async fn broken(source: Source<u32>) -> Run<u32> {
     let job = |_: u32| pending::<anyhow::Result<u32>>();
     let settings = Settings::new("goes on", 2).capacity(10).on_failure(OnFailure::Continue);
@@ -22,7 +23,7 @@ async fn broken(source: Source<u32>) -> Run<u32> {
     run
 }
 
-/// Gives one item, then waits for a queue, and panics.
+/// Yields an item, then waits for a queue, and panics.
 struct WaitsAndPanics {
     consumer: queue::Receiver<u32>,
     gave_one: bool,
@@ -49,7 +50,7 @@ async fn broken_source_keeps_no_place_in_a_wait_list() {
     settle().await;
     producer.send(7).await.expect("it is open");
     settle().await;
-    assert!(other.is_finished(), "it waits for an item that is there");
+    assert!(other.is_finished(), "the receiver sleeps, and the queue has an item");
 }
 
 #[tokio::test]
@@ -65,5 +66,5 @@ async fn task_sending_for_a_broken_generator_gets_an_error() {
         panic!("broken");
     });
     let _run = broken(source).await;
-    assert!(!sending.load(SeqCst), "it sends what nobody takes");
+    assert!(!sending.load(SeqCst), "the task sends to a source that has panicked");
 }

@@ -1,4 +1,4 @@
-//! A run whose jobs drive runs of the same scope, stopped from outside: always the same comes of it.
+//! A run whose jobs drive runs of the same scope, and a stop from outside: the result is the same in every round.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use towpath_pattern::{Cancelled, Cause, Failure, OnFailure, Run, Scope, Settings
 use crate::cancelled_task::{DRIVES, Drive, differing, endless};
 use crate::run_in;
 
-/// Has a run between the outer and the inner one.
+/// Drives a run between the outer run and the inner run.
 const NESTED: (&str, Drive) = ("nested", |scope| {
     Box::pin(async move {
         let within = scope.clone();
@@ -28,7 +28,7 @@ fn outer(scope: &Scope, on_failure: OnFailure, drive: Drive) -> Run<()> {
     run_in(scope, 0..4, settings, move |_: i32| drive(within.clone()))
 }
 
-/// Waits until two jobs of a run have begun, and for a different time in each round after that.
+/// Waits until two jobs of a run have started, and then for a time that depends on the round.
 async fn begun(run: &Run<()>, round: usize) {
     while run.report().stages[0].counts.running < 2 {
         yield_now().await;
@@ -116,7 +116,7 @@ fn outer_run_dropped_in_an_open_scope_leaves_no_failure() {
     });
 }
 
-/// A later stage does not take the cancellation of the first for a failure either.
+/// A later stage does not count the cancellation of the first stage as a failure either.
 #[test]
 fn later_stage_of_a_cancelled_scope_fails_as_cancelled() {
     try_all(|round, on_failure, drive| async move {
@@ -147,7 +147,7 @@ fn outer_run_at_the_deadline_fails_with_the_deadline() {
     });
 }
 
-/// A task that drives such an outer run adds nothing to it.
+/// A task that drives the outer run adds no failure.
 #[test]
 fn task_driving_nested_runs_in_a_cancelled_scope_leaves_no_failure() {
     try_all(|round, on_failure, drive| async move {

@@ -21,12 +21,12 @@ fn threads() -> Runtime {
     Builder::new_multi_thread().worker_threads(THREADS).build().expect("a runtime")
 }
 
-/// The runtimes, and how many jobs may start on each of them after a cancellation.
+/// Returns the runtimes, with the number of jobs that may start after a cancellation.
 fn runtimes() -> [(Runtime, usize); 2] {
     [(one_thread(), 0), (threads(), THREADS)]
 }
 
-/// The jobs that have started, and the state of affairs when the cancellation returned.
+/// The number of started jobs. At the return of the cancellation, `cancelled` gets this number and the thread.
 #[derive(Default)]
 struct Started {
     jobs: AtomicUsize,
@@ -44,7 +44,7 @@ impl Started {
         self.jobs.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Cancels, and records how many jobs had started when that returned.
+    /// Calls `cancel` once, and records the number of jobs that had started at the return.
     fn cancel(&self, cancel: impl FnOnce()) {
         if self.cancelled.get().is_none() {
             cancel();
@@ -63,7 +63,7 @@ impl Started {
 
 type Cancel = fn(&Scope, &Scope);
 
-/// By the scope, its parent, its token.
+/// The cancellations by the scope, by its parent and by its token.
 const CANCELS: [(&str, Cancel); 3] = [
     ("scope", |_, scope| scope.cancel()),
     ("parent", |parent, _| parent.cancel()),
@@ -88,7 +88,7 @@ fn cancel_from_the_receiver(
         started.cancel(|| cancel(&parent, &scope, &run));
         run.finish().await;
     };
-    // On a thread of the runtime.
+    // The receiver runs on a thread of the runtime.
     runtime.block_on(runtime.spawn(receiver)).expect("no panic");
 }
 
@@ -118,7 +118,7 @@ fn three_stages(scope: &Scope, started: &Arc<Started>, limit: usize) -> Run<usiz
     run_in(scope, second, settings(limit), stage())
 }
 
-/// Of a run with a limit of 16, as many as 32 jobs started before.
+/// Before the fix, up to 32 jobs of a run with a limit of 16 started.
 #[test]
 fn cancel_from_the_receiver_starts_no_further_job() {
     for (runtime, most) in runtimes() {
@@ -144,7 +144,7 @@ fn cancel_from_the_receiver_starts_no_further_job() {
     }
 }
 
-/// Of three stages, as many as 8,896 jobs started before.
+/// Before the fix, up to 8,896 jobs of three stages started.
 #[test]
 fn cancel_of_three_stages_starts_no_further_job() {
     for (runtime, most) in runtimes() {
@@ -168,7 +168,7 @@ fn cancel_of_three_stages_starts_no_further_job() {
     }
 }
 
-/// Of a run with a limit of 1,000, as many as 999 jobs started before.
+/// Before the fix, up to 999 jobs of a run with a limit of 1,000 started.
 #[test]
 fn cancel_within_a_job_starts_no_further_job() {
     for (runtime, most) in runtimes() {
@@ -193,7 +193,7 @@ fn cancel_within_a_job_starts_no_further_job() {
     }
 }
 
-/// The scope that a job is given is that of all jobs of the run.
+/// The scope that a job receives is the scope of all jobs of the run.
 #[test]
 fn cancel_of_the_scope_of_the_jobs_starts_no_further_job() {
     for (runtime, most) in runtimes() {

@@ -1,4 +1,4 @@
-//! A task of a scope that drives a run in that scope, stopped from outside: always the same comes of it.
+//! A task of a scope that drives a run in this scope, and a stop from outside: the result is the same in every round.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -17,14 +17,14 @@ pub(crate) fn threads() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime")
 }
 
-/// A run that never ends by itself.
+/// Starts a run that never ends by itself.
 pub(crate) fn endless(scope: &Scope) -> Run<()> {
     run_in(scope, 0..4, Settings::new("inner", 2), |_: i32| pending::<anyhow::Result<()>>())
 }
 
 pub(crate) type Driving = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// How a task, or a job, drives a run in a scope.
+/// A way in which a task, or a job, drives a run in a scope.
 pub(crate) type Drive = fn(Scope) -> Driving;
 
 pub(crate) const DRIVES: [(&str, Drive); 6] = [
@@ -50,7 +50,7 @@ pub(crate) const DRIVES: [(&str, Drive); 6] = [
     }),
 ];
 
-/// Lists how many rounds came to something else than expected, and the first of each.
+/// Returns a text for every way with unexpected results: the number of these rounds, and the first result.
 pub(crate) fn differing<F>(drives: &[(&str, Drive)], round: impl Fn(usize, Drive) -> F) -> Vec<String>
 where
     F: Future<Output = Result<(), String>> + Send + 'static,
@@ -58,7 +58,7 @@ where
     let runtime = threads();
     let mut differing = Vec::new();
     for (what, drive) in drives {
-        // Spawned, so that the round runs on a thread of the runtime and beside its tasks.
+        // The round is spawned, so it runs on a thread of the runtime, concurrently with the tasks of the round.
         let came_to = |at| runtime.block_on(runtime.spawn(round(at, *drive))).expect("no panic");
         let wrong: Vec<_> = (0..ROUNDS).filter_map(|at| came_to(at).err()).collect();
         if let Some(first) = wrong.first() {
@@ -68,7 +68,7 @@ where
     differing
 }
 
-/// Lets the tasks get to a different point in each round.
+/// Lets the tasks proceed to a point that depends on the round.
 pub(crate) async fn a_while(round: usize) {
     for _ in 0..round % 16 {
         yield_now().await;
@@ -127,7 +127,7 @@ fn task_driving_a_run_at_the_deadline_fails_with_the_deadline() {
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
-/// A cancellation of the run alone, or one after an error, excuses nothing.
+/// A cancellation of the run alone is a failure of the task that drives the run.
 #[tokio::test]
 async fn task_whose_run_is_cancelled_alone_has_failed() {
     let scope = Scope::new("both");
@@ -153,7 +153,7 @@ async fn task_that_fails_by_itself_in_a_cancelled_scope_has_failed() {
     assert_eq!(format!("{failure:#}"), "stage `failing` failed: by itself");
 }
 
-/// An inner scope with an earlier deadline of its own has failed the task, until the scope of the task is cancelled.
+/// The earlier deadline of an inner scope is a failure of the task, as long as the scope of the task is not cancelled.
 #[tokio::test(start_paused = true)]
 async fn task_driving_a_run_with_an_earlier_deadline_has_failed() {
     let scope = Scope::new("outer").with_timeout(Duration::from_secs(2));

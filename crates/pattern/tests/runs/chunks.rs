@@ -210,7 +210,7 @@ async fn index_of_a_chunk_is_the_index_of_its_first_item() {
     }
 }
 
-/// After every number of polls: each item was in the running chunk, or comes back, in order, and nothing twice.
+/// After every number of polls, each item was in the running chunk, or comes back, in order. No item occurs twice.
 #[tokio::test(start_paused = true)]
 async fn items_of_chunks_come_back_one_by_one_after_a_stop() {
     for polls in 0..40 {
@@ -246,7 +246,7 @@ async fn items_of_chunks_come_back_one_by_one_after_a_stop() {
     }
 }
 
-/// The source of a chunk keeps the indices of the items, although they do not follow each other.
+/// The source of a chunk keeps the indices of the items, although the indices are not consecutive.
 #[tokio::test(start_paused = true)]
 async fn items_that_come_back_keep_their_indices() {
     let numbers = |from: u32| {
@@ -265,7 +265,7 @@ async fn items_that_come_back_keep_their_indices() {
     run.cancel();
     assert!(run.finish().await.last().never_started > 0);
     let source = kept.take().expect("the run is over");
-    // The rest, with indices that say which source the items are from.
+    // The rest. The indices show the source of every item.
     let job = |item: u32| async move { Ok(item) };
     let mut again = run_in(&scope, source, Settings::new("again", 1).ordered(), job).indexed();
     for _ in 0..20 {
@@ -338,7 +338,7 @@ async fn failure_of_the_source_loses_no_item_of_a_chunk() {
     }
 }
 
-/// The last chunk of a queue does not wait for items that no job is left to send.
+/// The last chunk of a queue does not wait for further items, since no job is left that can send an item.
 #[tokio::test(start_paused = true)]
 async fn last_chunk_of_a_queue_is_handed_on_when_no_job_is_left() {
     let scope = Scope::default();

@@ -315,7 +315,7 @@ async fn call_from_a_job_of_the_service_ends_with_its_limit() {
     scope.cancel();
 }
 
-/// Sends every number that many times to a stage of consumers, and claims to be one-to-one.
+/// Sends every number `n` to a stage of consumers `n` times, and claims to be one-to-one.
 struct Several;
 
 impl Pattern<u64> for Several {
@@ -410,7 +410,7 @@ async fn elements_of_outputs_are_refused_as_a_service() {
     let _client = Pairs.then_each(gated).boxed().serve(&Scope::new("server"), 1);
 }
 
-/// Callers on many threads, a part of which give up at once or late.
+/// Callers on many threads. Some of the callers give up at once, and some give up late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn callers_on_many_threads_get_their_outputs() {
     let scope = Scope::new("server").on_failure(OnFailure::Continue);

@@ -92,13 +92,13 @@ async fn kept_source_is_closed_with_a_live_sender() {
     run.finish().await;
     sender.send(4).await.expect("the handle keeps the channel open");
     let source = kept.take().expect("the run is over");
-    // Kept once more.
+    // The source is kept a second time.
     let (source, _kept) = source.kept();
     assert_eq!(rest(source).await, [1, 2, 3, 4]);
     assert!(sender.send(5).await.is_err());
 }
 
-/// Nothing comes in from outside.
+/// The sources have no input from outside.
 #[tokio::test(start_paused = true)]
 async fn close_leaves_the_items_of_other_sources() {
     assert_eq!(rest(Source::new([1, 2])).await, [1, 2]);

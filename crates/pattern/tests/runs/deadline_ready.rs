@@ -15,10 +15,10 @@ use towpath_pattern::{Cancelled, Cause, Failure, Run, Scope, Settings, Source, a
 
 use crate::run_in;
 
-/// A loop ends by itself after that many steps, which take far longer than the deadline is away.
+/// The number of steps of a loop. The steps take far longer than the time to the deadline.
 const STEPS: usize = 1_000_000;
 
-/// The deadline is that far away.
+/// The time to the deadline.
 const AWAY: Duration = Duration::from_millis(2);
 
 /// One step of a loop: always ready, or pending only because the task has used up its budget.
@@ -42,7 +42,7 @@ fn over_source(mut source: impl FnMut() -> Source<u64>) -> Step {
     })
 }
 
-/// Every kind of loop, each made within the runtime that it is tried on.
+/// Returns every kind of loop. A loop is created within the runtime of its test.
 fn loops() -> Vec<(&'static str, MakeStep)> {
     vec![
         ("consume_budget", || Box::new(|| Box::pin(coop::consume_budget()))),
@@ -108,7 +108,7 @@ async fn take_steps(mut step: Step) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a loop runs in a scope with a deadline, and what comes of it.
+/// Runs a loop in a scope with a deadline, and returns the result.
 type Place = fn(Scope, Step) -> Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 
 const PLACES: [(&str, Place); 4] = [
@@ -141,7 +141,7 @@ async fn stopped_at_the_deadline(step: Step, place: Place, paused: bool) -> bool
     let scope = Scope::new("limited").with_timeout(AWAY);
     let came_to = place(scope, step);
     if paused {
-        // In a task that takes turns with the other: the clock does not move by itself while a task is ready.
+        // The advance is in a second task: a paused clock does not move by itself while a task is ready.
         tokio::spawn(advance(AWAY));
     }
     came_to.await.is_err_and(|failure| matches!(failure.cause(), Cause::Cancelled(Cancelled::Deadline)))

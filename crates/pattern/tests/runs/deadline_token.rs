@@ -1,4 +1,4 @@
-//! The token of a scope is cancelled by the scope's deadline, whatever lives in the scope.
+//! The deadline of a scope cancels the token of the scope, with any contents of the scope.
 
 use std::future::pending;
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn cancelled_after(token: &CancellationToken) -> Option<Duration> {
 /// An action on a scope.
 type Act = fn(&Scope);
 
-/// Puts a tenant into a scope or next to its token, and returns the token to watch.
+/// Puts a tenant (a task, a run or a child) into a scope, and returns the token to watch.
 type Tenant = fn(&Scope) -> CancellationToken;
 
 const TENANTS: &[(&str, Tenant)] = &[
@@ -68,7 +68,8 @@ fn token_at_deadline_is_cancelled_whatever_lives_in_the_scope() {
         let after = paused().block_on(async {
             let scope = limited();
             let token = tenant(&scope);
-            // The child that a tenant made is gone, which cancels its token; its parent's deadline does not.
+            // The drop of a child cancels the token of the child, and the deadline of the parent does not. The test
+            // watches the token of the scope instead.
             let token = if token.is_cancelled() { scope.token().clone() } else { token };
             settle().await;
             cancelled_after(&token).await
@@ -77,7 +78,7 @@ fn token_at_deadline_is_cancelled_whatever_lives_in_the_scope() {
     }
 }
 
-/// A blocking job that watches the token and nothing else.
+/// A blocking job that watches the token alone.
 #[tokio::test]
 async fn blocking_job_that_watches_the_token_stops_at_the_deadline() {
     let scope = Scope::new("limited").with_timeout(Duration::from_millis(1));
@@ -94,7 +95,7 @@ async fn blocking_job_that_watches_the_token_stops_at_the_deadline() {
     assert!(watches.await.expect("no panic"), "the token was not cancelled within ten seconds");
 }
 
-/// Whatever cancels the token first, the deadline stays the cause.
+/// The deadline is the cause of every failure, in any order of the cancellations of the tokens.
 #[test]
 fn deadline_with_a_watched_token_stays_the_cause() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
@@ -118,7 +119,7 @@ fn deadline_with_a_watched_token_stays_the_cause() {
     assert_eq!(lost, 0, "of 300 scopes");
 }
 
-/// The cause is written once: a deadline that passes after a cancellation by hand changes nothing.
+/// The cause is recorded once: a deadline that passes after a cancellation by hand does not change the cause.
 #[test]
 fn cancelled_scope_whose_deadline_passes_later_was_cancelled_by_hand() {
     let by_hand: [(&str, Act); 3] = [
@@ -183,7 +184,7 @@ async fn wait_with_a_watched_token_does_not_wait_for_the_deadline() {
     assert_eq!((began.elapsed(), token.is_cancelled()), (Duration::ZERO, false));
 }
 
-/// A scope may outlive the runtime in which its token was first asked for.
+/// A scope may outlive the runtime in which its token was first requested.
 #[test]
 fn token_across_two_runtimes_is_cancelled_at_the_deadline() {
     let scope = Scope::new("limited").with_timeout(Duration::from_millis(50));
@@ -198,7 +199,7 @@ fn token_across_two_runtimes_is_cancelled_at_the_deadline() {
     assert!(cancelled.is_ok(), "not within ten seconds");
 }
 
-/// The token may be asked for where there is no runtime; the next use of the scope in one starts the watch.
+/// The token may be requested outside of a runtime. The next use of the scope in a runtime starts the watch.
 #[test]
 fn token_from_outside_of_a_runtime_is_cancelled_at_the_deadline() {
     let uses: [(&str, Act); 3] = [
@@ -234,7 +235,7 @@ fn token_of_a_limited_scope_without_timers_panics_at_once() {
     runtime.block_on(async { drop(Scope::new("limited").with_timeout(AFTER).token().clone()) });
 }
 
-/// A run that is stopped by the deadline cancels the token, before its end is seen.
+/// A run that is stopped by the deadline cancels the token, before the receiver sees the end of the run.
 #[tokio::test(start_paused = true)]
 async fn run_stopped_by_the_deadline_has_cancelled_the_token() {
     let scope = limited();

@@ -11,7 +11,7 @@ use towpath_pattern::{
     ZeroLimit, anyhow,
 };
 
-/// A number for each group that no sum of others gives.
+/// Returns a count for each group. No count is the sum of other counts.
 fn counts() -> Counts {
     let mut counts = Counts::default();
     counts.taken = 2_000;
@@ -26,7 +26,7 @@ fn counts() -> Counts {
     counts
 }
 
-/// The failure of the only item of a run whose job gives `error`.
+/// Returns the failure of a run with a single item, whose job returns `error`.
 async fn failure(error: anyhow::Error) -> Failure {
     let error = std::sync::Mutex::new(Some(error));
     let job = move |_: u32| {

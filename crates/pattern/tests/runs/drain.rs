@@ -1,4 +1,4 @@
-//! The drain of a run and of a scope: one budget for everything that has started, and nothing new.
+//! The drain of a run and of a scope: a single budget for all started work, and no new work.
 
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -64,7 +64,7 @@ async fn drain_of_a_completed_run_is_not_forced() {
     assert_eq!((report.last().succeeded, report.forced), (1, false));
 }
 
-/// The time of the stages adds up to more than the budget: the budget is one for all.
+/// The times of the stages add up to more than the budget: all stages share a single budget.
 #[tokio::test(start_paused = true)]
 async fn budget_is_one_for_all_stages() {
     for (budget, succeeded, forced) in [(7, 2, false), (5, 0, true)] {
@@ -329,8 +329,8 @@ impl Drop for SignalsOnDrop {
     }
 }
 
-/// The begin of the drain discards an output, whose drop sends the second signal. The future of the first signal runs the
-/// jobs, and then completes: the output comes neither before the first signal nor after the begin of the drain.
+/// The begin of the drain discards an output, whose drop sends the second signal. The future of the first signal runs
+/// the jobs, and then completes: the output comes neither before the first signal nor after the begin of the drain.
 #[test]
 fn second_signal_at_the_begin_of_a_drain_of_a_run_is_not_lost() {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use towpath_pattern::{OnFailure, Report, Run, Scope, Settings, Source, Yield, anyhow};
 
-/// Fails as it is polled, and panics as it is dropped.
+/// Fails in its poll, and panics in its drop.
 struct FailsAndPanics;
 
 impl Future for FailsAndPanics {
@@ -37,7 +37,7 @@ impl Drop for FailsAndPanics {
 
 const RETURNED: &str = "item 0 at stage `source` failed: returned first";
 
-/// The report of a run over `source` whose outputs were not taken.
+/// Returns the report of a run over `source`. No outputs are taken.
 async fn report(source: Source<u32>, on_failure: OnFailure) -> Report {
     let settings = Settings::new("pass", 1).on_failure(on_failure);
     let pass = |item: u32| async move { Ok(item) };

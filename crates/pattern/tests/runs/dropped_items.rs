@@ -1,4 +1,5 @@
-//! Work that drops its item unbegun: it goes to another worker, or, if the work panics then, it counts as panicked.
+//! Work that drops its item before the start: the item goes to another worker. If the work panics at once, the item
+//! counts as panicked.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -96,7 +97,7 @@ async fn panic_long_after_a_dropped_item_stops_the_run() {
 async fn item_that_is_dropped_after_an_await_goes_to_another_worker() {
     let (sender, source) = Source::channel(4);
     let mut run = run(source, Settings::new("dropping", 4), First::WaitsAndDropsIt);
-    sender.send(5).await.expect("somebody receives");
+    sender.send(5).await.expect("the receiver is alive");
     let output = timeout(Duration::from_secs(100), run.next()).await.expect("another worker has it");
     assert_eq!(output.expect("an output").expect("no failure"), 5);
 }
@@ -125,7 +126,7 @@ async fn items_dropped_by_a_third_task_go_to_other_workers() {
     let (sender, source) = Source::channel(4);
     let mut run = Run::spawn(Scope::default(), source, Settings::new("dropping", 4), work);
     for item in [5, 6] {
-        sender.send(item).await.expect("somebody receives");
+        sender.send(item).await.expect("the receiver is alive");
     }
     while stolen.lock().expect("not poisoned").len() < 2 {
         yield_now().await;

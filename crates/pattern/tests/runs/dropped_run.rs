@@ -1,4 +1,4 @@
-//! A run that is dropped: its scope hears what came first, and not what a drop came to.
+//! A run that is dropped: the scope reports the first failure, and not a later panic of a drop.
 
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
@@ -20,7 +20,7 @@ fn roomy(limit: usize, order: Order) -> Settings {
     settings
 }
 
-/// The first waits for ever, the second is an output, the third an error.
+/// Item 0 waits forever, item 1 has an output, and the remaining items fail.
 async fn waits_gives_fails(item: u32) -> anyhow::Result<Bomb> {
     match item {
         0 => pending().await,
@@ -100,7 +100,7 @@ async fn error_precedes_the_panic_of_the_dropped_job() {
     }
 }
 
-/// Fails, and then closes with a failure.
+/// Fails, and then fails in `shutdown`.
 struct ClosesBadly;
 
 impl Work<u32, u32> for ClosesBadly {
@@ -158,7 +158,7 @@ fn error_of_a_dropped_collect_precedes_an_output() {
     }
 }
 
-/// Lets the work shut down, and panics.
+/// Its drop lets the shutdown of the work complete, and panics.
 struct Output(Arc<Notify>);
 
 impl Drop for Output {
@@ -168,7 +168,7 @@ impl Drop for Output {
     }
 }
 
-/// Fails twice, returns an output, and shuts down when the output is dropped.
+/// Fails twice, and then returns an output. The shutdown waits for the drop of the output.
 struct Meets {
     output_dropped: Arc<Notify>,
     closing: mpsc::Sender<()>,

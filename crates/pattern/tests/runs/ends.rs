@@ -1,4 +1,4 @@
-//! Defects that were found once in how a run ends, and in who is told what ended it.
+//! Former defects of the end of a run, and of the report of its cause.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ async fn nothing_begins_in_a_scope_that_was_over_before() {
     }
 }
 
-/// Cancels a scope when it is dropped.
+/// Cancels a scope in its drop.
 struct CancelsOnDrop(Scope);
 
 impl Drop for CancelsOnDrop {
@@ -63,7 +63,8 @@ impl Drop for CancelsOnDrop {
 async fn failure_before_a_cancellation_is_not_masked_downstream() {
     let (first_scope, second_scope) = (Scope::new("first"), Scope::new("second"));
     let cancels = second_scope.clone();
-    // The failure stops item 0's job, whose drop cancels the later stage before that one has noticed.
+    // The failure drops the job of item 0. The drop cancels the later stage, before the later stage has noticed the
+    // failure.
     let fails = move |item: usize| {
         let guard = (item == 0).then(|| CancelsOnDrop(cancels.clone()));
         async move {
@@ -85,7 +86,7 @@ async fn failure_before_a_cancellation_is_not_masked_downstream() {
     assert_eq!(format!("{failure:#}"), "item 3 at stage `first` failed: the true cause");
 }
 
-/// Panics when it is dropped, every one of them.
+/// Every value panics in its drop.
 #[derive(Debug)]
 struct Loud;
 
@@ -140,7 +141,7 @@ async fn panic_of_a_captured_value_is_reported_with_its_message() {
 
 #[test]
 fn runtime_shutdown_is_reported_in_any_order_of_task_drops() {
-    // That order comes from the tasks' numbers, of which each round uses up one more.
+    // The order depends on the numbers of the tasks. Every round uses up one more number.
     for round in 0..16 {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut run = runtime.block_on(async {
@@ -158,7 +159,7 @@ fn runtime_shutdown_is_reported_in_any_order_of_task_drops() {
         drop(runtime);
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let failure =
-            other.block_on(run.next()).expect("an end that says why").expect_err("it was cancelled");
+            other.block_on(run.next()).expect("an end with a failure").expect_err("it was cancelled");
         assert_eq!(format!("{failure:#}"), "stage `pass` was cancelled: the runtime was shut down");
     }
 }
@@ -183,7 +184,7 @@ fn runtime_dropped_by_a_panic_is_reported_as_shut_down() {
     assert_eq!(report.last().settled(), 2);
 }
 
-/// A job of a later stage may compute for long: the stages before it do not go on until it is done.
+/// A job of a later stage may compute for a long time. The earlier stages stop without a wait for this job.
 #[tokio::test]
 async fn stop_reaches_the_first_stage_at_once() {
     for failing in [false, true] {
@@ -207,7 +208,7 @@ async fn stop_reaches_the_first_stage_at_once() {
         let scope = Scope::default();
         let before = run_in(&scope, 0..2, Settings::new("first", 2), first);
         let run = run_in(&scope, before, Settings::new("next", 1), next);
-        // Of the later stage, no worker is gone before it was polled once more.
+        // A worker of the later stage ends only after a further poll.
         let stopped = loop {
             yield_now().await;
             let counts = run.report().stages[1].counts;
@@ -256,7 +257,7 @@ async fn failure_taken_by_a_dropped_future_is_recorded() {
     assert!(is_told(&told), "{told:#}");
 }
 
-/// Such a stage asks for nothing more, so that it hears of the failure in no other way.
+/// A stage whose jobs all wait takes no item, so no poll of the source shows the failure to the stage.
 #[tokio::test]
 async fn failure_stops_a_downstream_stage_whose_jobs_all_wait() {
     let fails = |item: u32| async move {

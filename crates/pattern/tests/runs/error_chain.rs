@@ -1,4 +1,4 @@
-//! The way of a job's own error into a log, and back to its type.
+//! The error of a job in a log, and the downcast of a failure to the type of the error.
 
 use std::error::Error;
 use std::fmt::{self, Write};
@@ -29,7 +29,7 @@ struct NoPage(u64);
 #[error("the import stopped")]
 struct ImportError(#[from] Failure);
 
-/// The error of a job around an error of tokio's.
+/// The error of a job around an error of tokio.
 #[derive(Debug, Error)]
 enum HashError {
     #[error("the hash broke")]
@@ -40,7 +40,7 @@ enum HashError {
 
 const ONE_LINE: &str = "item 0 at stage `fetch` failed: no answer: no page 7";
 
-/// The job that fails with `error`, and the report of its run.
+/// Runs a job that fails with `error`, and returns the failure and the counts of the run.
 async fn run_with(error: anyhow::Error) -> (Failure, Counts) {
     let error = Mutex::new(Some(error));
     let job = move |_: u64| {
@@ -66,7 +66,7 @@ async fn failure() -> Failure {
     run_with(anyhow::Error::from(NoPage(7)).context("no answer")).await.0
 }
 
-/// Every text of an error and of its sources.
+/// Returns the text of an error and of all its sources.
 fn texts(error: &(dyn Error + 'static)) -> Vec<String> {
     let sources = std::iter::successors(Some(error), |&error| error.source());
     sources.map(ToString::to_string).collect()
@@ -79,7 +79,7 @@ async fn failure_in_anyhow_shows_each_text_once() {
     let found = error.chain().find_map(|link| link.downcast_ref::<NoPage>());
     assert_eq!(found, Some(&NoPage(7)));
 
-    // As `main` prints an error.
+    // The format with which `main` prints an error.
     let printed = format!("{error:?}");
     assert!(printed.starts_with("item 0 at stage `fetch` failed\n\nCaused by:\n"), "{printed}");
     assert_eq!(printed.matches("no page 7").count(), 1, "{printed}");

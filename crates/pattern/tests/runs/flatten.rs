@@ -150,7 +150,7 @@ async fn items_without_a_taken_element_come_back() {
     }
 }
 
-/// In a batch, too.
+/// The same in a batch.
 #[tokio::test]
 async fn failure_of_a_batch_comes_after_its_elements() {
     let lists = (0..40)

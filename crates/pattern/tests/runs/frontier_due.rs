@@ -75,8 +75,8 @@ impl Storage for Later {
     }
 }
 
-/// Starts a run of the items of a storage. An output is an item with the second of its start. The job of an item adds the item
-/// that `adds` returns.
+/// Starts a run of the items of a storage. An output is an item with the second of its start. The job of an item adds
+/// the item that `adds` returns.
 fn starts(
     storage: Later,
     limit: usize,
@@ -292,7 +292,7 @@ impl Storage for NeverDue {
     }
 }
 
-/// The time limit of a stop holds for the due time as for a take.
+/// The time limit of a stop applies to a wait for the due time as to a take.
 #[tokio::test(start_paused = true)]
 async fn stop_drops_a_due_time_that_does_not_come() {
     let (_, source) = Source::frontier(NeverDue);

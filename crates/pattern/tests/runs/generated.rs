@@ -1,4 +1,5 @@
-//! The result of a generator's `send` in a task that the `Yield` was moved into. The generator itself sees no change.
+//! The `send` of a generator in a task that owns the `Yield`: the result is `false` once the source has ended or was
+//! dropped. The generator itself never gets `false`, since a dropped source drops the generator at its `send`.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +15,7 @@ async fn settle() {
     }
 }
 
-/// A source of what `feed`, a task in `scope`, sends; its generator has `held` and never returns.
+/// Returns a source of the items that `feed`, a task in `scope`, sends. The generator holds `held` and never returns.
 fn fed_by_a_task<T, F, Fut, H>(scope: &Scope, held: H, feed: F) -> Source<T>
 where
     T: Send + 'static,
@@ -131,7 +132,7 @@ async fn refused_sends_in_a_loop_let_other_tasks_run() {
     scope.wait().await.expect("it was asked for");
 }
 
-/// Panics when it is dropped.
+/// Panics in its drop.
 struct Loud(&'static str);
 
 impl Drop for Loud {
@@ -144,11 +145,12 @@ impl Drop for Loud {
 async fn drops_that_panic_end_no_process_and_leave_no_sender_asleep() {
     let scope = Scope::new("feeders");
     let source = fed_by_a_task(&scope, Loud("the generator"), |out| async move {
-        anyhow::ensure!(!out.send(Loud("an item")).await, "nobody takes it");
+        anyhow::ensure!(!out.send(Loud("an item")).await, "the item is not taken");
         Ok(())
     });
     settle().await;
-    let told = catch_unwind(AssertUnwindSafe(|| drop(source))).expect_err("it is dropped by hand");
+    let told = catch_unwind(AssertUnwindSafe(|| drop(source)))
+        .expect_err("the panic reaches the caller of the drop");
     assert_eq!(told.downcast_ref().map(String::as_str), Some("the generator"));
     scope.wait().await.expect("no failure");
 }

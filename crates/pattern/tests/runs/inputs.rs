@@ -53,7 +53,7 @@ impl Stream for Both {
     }
 }
 
-/// A type with an implementation of its own.
+/// A type with its own implementation of `IntoSource`.
 struct Countdown(u64);
 
 impl IntoSource<u64, AsSource> for Countdown {

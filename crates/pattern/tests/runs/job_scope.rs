@@ -16,7 +16,7 @@ use crate::{run_in, settle};
 
 const POLICIES: [OnFailure; 2] = [OnFailure::Stop, OnFailure::Continue];
 
-/// Waits for what must happen; the clock is paused, so the time is up when nothing else can happen.
+/// Returns the output of `future`. The clock is paused, so the time is up when no task can proceed.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(60), future).await.expect("it hangs")
 }
@@ -80,7 +80,7 @@ async fn failure_of_a_task_of_a_dropped_run_goes_to_the_scope() {
     assert_eq!(format!("{failure:#}"), "stage `task` failed: on purpose");
 }
 
-/// The other jobs wait, so nothing but the failure wakes the run.
+/// The other jobs wait, so only the failure wakes the run.
 #[tokio::test(start_paused = true)]
 async fn failure_of_a_task_stops_a_run_whose_jobs_wait() {
     for on_failure in POLICIES {
@@ -97,7 +97,7 @@ async fn failure_of_a_task_stops_a_run_whose_jobs_wait() {
     }
 }
 
-/// A failure of a task cancels what other jobs have started: their errors mask nothing.
+/// A failure of a task cancels the tasks of the other jobs. The errors of these jobs do not mask the failure.
 #[tokio::test(start_paused = true)]
 async fn failure_of_a_task_is_the_first_cause() {
     for on_failure in POLICIES {
@@ -138,7 +138,7 @@ async fn failure_in_a_child_that_its_job_waits_for_stops_no_other_job() {
     assert_eq!((report.stages[0].counts.succeeded, report.stages[0].counts.errored), (4, 1), "{report}");
 }
 
-/// The same from a child that nobody waits for: at the end of the run, and not lost.
+/// The failure of a child without a wait is reported at the end of the run, and is not lost.
 #[tokio::test(start_paused = true)]
 async fn failure_in_a_child_without_a_wait_is_reported_at_the_end() {
     let job = scoped(async |scope: &Scope, item: u32| {
@@ -235,7 +235,7 @@ async fn stage_that_waits_for_a_task_stops_for_the_downstream_stage() {
     soon(scope.wait()).await.expect("it was reported");
 }
 
-/// And the other way round: a task of the first stage fails while the second waits.
+/// A task of the first stage fails while the second stage waits.
 #[tokio::test(start_paused = true)]
 async fn failure_of_a_task_of_the_first_stage_stops_the_second() {
     let scope = Scope::new("outer");
@@ -317,7 +317,7 @@ async fn task_that_sends_to_the_source_of_its_run_ends() {
     assert_eq!(outputs.expect("no failure").len(), 11);
 }
 
-/// The first job has a task send ten more items, and drop the sender.
+/// The first job starts a task that sends ten more items and drops the sender.
 struct Feeds {
     sender: Arc<Mutex<Option<async_channel::Sender<u32>>>>,
 }
@@ -342,7 +342,7 @@ impl Job<u32> for Feeds {
     }
 }
 
-/// Called without a scope, a function of a scope waits for its own.
+/// A scoped function that is called without a scope waits for a scope of its own.
 #[tokio::test(start_paused = true)]
 async fn scoped_function_called_without_a_scope_waits_for_its_own() {
     let job = scoped(async |scope: &Scope, ended: Arc<AtomicUsize>| {

@@ -1,5 +1,6 @@
-//! Runs and tasks that the jobs of a run start in their scope end before the run does. The tests cover each thing, each
-//! depth of runs within jobs and each ending of the outer run, alone and behind another stage, on both runtimes.
+//! The runs and tasks that the jobs of a run start in their scope end before the run. The tests have each kind of
+//! thing, each depth of runs within jobs and each end of the outer run, alone and behind another stage, on both
+//! runtimes.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -50,7 +51,7 @@ const ENDINGS: [Ending; 7] = [
     Ending::Shutdown,
 ];
 
-/// The number of things that are alive, and of those that were ever started.
+/// The number of things that are alive, and the number of all started things.
 #[derive(Debug, Default)]
 struct Things {
     alive: AtomicUsize,
@@ -66,7 +67,7 @@ impl Alive {
         Self(Arc::clone(things))
     }
 
-    /// Goes on for a while, or until stopped.
+    /// Runs for a while. If `ends` is not set, runs until the stop.
     async fn goes_on(self, ends: bool) {
         if !ends {
             pending::<()>().await;
@@ -108,7 +109,7 @@ impl Starts {
                     Ok(())
                 }
             };
-            // With room for all items: a run without a receiver comes to its end.
+            // The capacity is for all items, so the run ends without a receiver.
             run_in(scope, 0..4, Settings::new("thing", 2).capacity(4), job)
         };
         match self.thing {
@@ -129,9 +130,10 @@ impl Starts {
                 let cancelled = Arc::clone(&self.cancelled);
                 self.things.started.fetch_add(1, Ordering::SeqCst);
                 spawn_blocking(move || {
-                    // Counted here: a runtime that shuts down drops the functions that have not started.
+                    // The function is counted here, since a runtime that shuts down drops the functions that have not
+                    // started.
                     blocking.fetch_add(1, Ordering::SeqCst);
-                    // Given up if the token is never cancelled, so that the test fails and does not hang.
+                    // The loop also ends without a cancellation of the token, so the test fails and does not hang.
                     while !token.is_cancelled() && !cancelled.load(Ordering::SeqCst) {
                         std::thread::yield_now();
                     }
@@ -167,7 +169,7 @@ impl Job<usize> for Starts {
                     settle().await;
                     anyhow::bail!("on purpose")
                 }
-                // Until it is stopped.
+                // The job waits until its stop.
                 _ => pending().await,
             }
         });
@@ -175,13 +177,13 @@ impl Job<usize> for Starts {
     }
 }
 
-/// A form to try.
+/// A form of the test.
 #[derive(Clone, Copy, Debug)]
 struct Form {
     thing: Thing,
     ending: Ending,
     depth: usize,
-    /// The jobs are those of the first of two stages.
+    /// The jobs are in the first of two stages.
     behind: bool,
 }
 
@@ -215,7 +217,7 @@ async fn end(form: Form, scope: Scope, job: Starts, things: Arc<Things>) {
         }
         Ending::Fails => {
             let report = run.finish().await;
-            // The inner run of another job may have failed, too.
+            // The inner run of another job may also have failed.
             let on_purpose = |failure: &Failure| format!("{failure:#}").ends_with("on purpose");
             assert!(!report.failures.is_empty(), "{form:?}: {report}");
             assert!(report.failures.iter().all(on_purpose), "{form:?}: {report}");
@@ -223,7 +225,7 @@ async fn end(form: Form, scope: Scope, job: Starts, things: Arc<Things>) {
         Ending::Cancelled => {
             run.cancel();
             let report = run.finish().await;
-            // A run within a job that was cancelled with it is no failure of its own.
+            // The cancellation of a run within a cancelled job is not a further failure.
             assert!(report.failures.len() == 1 && report.failures[0].is_cancelled(), "{form:?}: {report}");
         }
         Ending::Dropped => {
@@ -289,7 +291,7 @@ fn try_form(runtime: Runtime, form: Form) {
         let ending = end(form, scope.clone(), job, Arc::clone(&things));
         runtime.block_on(async { runtime.spawn(ending).await }).unwrap_or_else(|_| panic!("{form:?}"));
     }
-    // A thread has a moment to see the token.
+    // A thread may need a moment to see the cancellation of the token.
     for _ in 0..1_000_000 {
         if blocking.load(Ordering::SeqCst) == 0 {
             break;

@@ -48,7 +48,7 @@ async fn job_fn_with_own_error_fails_with_that_error() {
     }
 }
 
-/// Panics when it is dropped.
+/// Panics in its drop.
 struct PanicsInDrop;
 
 impl Drop for PanicsInDrop {
@@ -57,7 +57,7 @@ impl Drop for PanicsInDrop {
     }
 }
 
-/// A future that fails, and whose drop panics: only its owner can know both.
+/// A future that fails, and panics in its drop. Only the owner of the future can report both.
 struct FailsAndPanics(PanicsInDrop);
 
 impl Future for FailsAndPanics {
@@ -102,7 +102,7 @@ async fn drop_that_panics_does_not_mask_the_error() {
     }
 }
 
-/// State that counts its clones, and knows whether it was dropped.
+/// State that counts calls, records its drop, and is never cloned.
 #[derive(Default)]
 struct State {
     calls: AtomicUsize,
@@ -145,7 +145,7 @@ async fn with_state_gives_all_jobs_the_same_state() {
     );
 }
 
-/// Says, in its drop, whether the state was still there.
+/// Counts in its drop, if the state is still alive.
 struct Witness<'a> {
     state: &'a State,
     alive: Arc<AtomicUsize>,

@@ -10,8 +10,8 @@ use towpath_pattern::{Kept, Run, Scope, Settings, Source, Taken, anyhow};
 
 use crate::{Bomb, run_in, settle};
 
-/// The next `count` outputs of a run over `source`, each with the index of its input, and the items that the run did
-/// not start.
+/// Returns the next `count` outputs of a run over `source`, each with the index of its input, and the source of the
+/// items that the run did not start.
 async fn some_of(source: Source<u32>, count: usize) -> (Vec<(usize, u32)>, Source<u32>) {
     let (source, kept) = source.kept();
     let job = |item: u32| async move {
@@ -76,7 +76,7 @@ async fn source_resumed_many_times_stays_in_order() {
 
 #[tokio::test]
 async fn unstarted_items_precede_items_given_back_later() {
-    // Of four that were given back, a later run takes some, and begins none of them.
+    // A later run takes some of the four returned items, and starts none of them.
     let mut source = Source::new(0..100);
     for limit in [4, 1, 2, 1, 3] {
         let (again, kept) = source.kept();
@@ -99,8 +99,8 @@ async fn unstarted_items_precede_items_given_back_later() {
     assert!(source.next().await.is_none());
 }
 
-/// The handle is dropped before the run, so the items and the source are dropped with the run. Without a catch of each drop,
-/// the second panic aborts the process.
+/// The handle is dropped before the run, so the items and the source are dropped with the run. Without a catch of each
+/// drop, the second panic aborts the process.
 #[tokio::test]
 async fn kept_items_without_a_handle_panic_in_their_drops() {
     // A stream is polled even if no job is free.

@@ -1,4 +1,4 @@
-//! The remains of producers and their queue after a shutdown of the runtime whose run took items from the queue.
+//! Producers and their queue after the shutdown of the runtime whose run took items from the queue.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ fn single() -> Runtime {
     Builder::new_current_thread().build().expect("a runtime")
 }
 
-/// Has nothing to do, and closes when it is told to.
+/// Completes every item at once. The shutdown waits for the notification.
 struct ClosesLater(Arc<Notify>);
 
 impl Work<u32, ()> for ClosesLater {
@@ -27,8 +27,8 @@ impl Work<u32, ()> for ClosesLater {
     }
 }
 
-/// So many items, all taken by a run whose runtime was shut down before its producers had closed, which they have since;
-/// and what puts more into their queue.
+/// Returns a source of `items` items, and a sender to the queue of the source. A run on another runtime has taken all
+/// items, and that runtime was shut down before the producers had ended. The producers have ended since.
 fn resumed(items: usize, home: &Runtime) -> (Source<usize>, queue::Sender<usize>) {
     let (producer, consumer) = queue::bounded(100);
     let closes = Arc::new(Notify::new());

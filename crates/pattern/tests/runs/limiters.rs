@@ -34,7 +34,7 @@ impl<K> Keys<K> {
         Arc::clone(self.permits.lock().unwrap().entry(key).or_insert_with(|| Arc::new(Semaphore::new(1))))
     }
 
-    /// All permits are back.
+    /// Returns whether all permits are free.
     fn are_free(&self) -> bool {
         self.permits.lock().unwrap().values().all(|permits| permits.available_permits() == 1)
     }
@@ -178,8 +178,8 @@ async fn held_item_occupies_no_slot() {
     assert_eq!(run.finish().await.last().succeeded, 4);
 }
 
-/// The first 20 items have one key, and each of the others has a key of its own. The jobs of the frequent key take as long as
-/// the run.
+/// The first 20 items have one key, and every further item has a key of its own. The jobs of the frequent key take as
+/// long as the run.
 #[tokio::test(start_paused = true)]
 async fn granted_item_starts_before_ready_items_of_higher_numbers() {
     for capacity in [20, 30, 100, 1_000] {
@@ -232,7 +232,7 @@ async fn full_stage_with_held_items_continues_with_room() {
     assert_eq!(run.collect().await.unwrap(), [0, 5]);
 }
 
-/// Which items a stopped run gives back, in which order.
+/// Returns the items that a stopped run returns, in order.
 async fn rest(kept: &towpath_pattern::Kept<u32>) -> Vec<u32> {
     let mut rest = kept.take().expect("the run is over");
     let mut items = Vec::new();
@@ -242,7 +242,7 @@ async fn rest(kept: &towpath_pattern::Kept<u32>) -> Vec<u32> {
     items
 }
 
-/// Items 0, 4, 8 and so on have one key. The first waits forever, and the others complete.
+/// Items 0, 4, 8 and so on have one key. Item 0 waits forever, and the items of the other keys complete.
 #[tokio::test]
 async fn held_items_of_a_cancelled_run_were_never_started() {
     let limiter = keys(|n| if n % 4 == 0 { 0 } else { *n });
@@ -325,7 +325,7 @@ async fn stopped_run_gives_permits_back_before_a_blocked_job_ends() {
     }
     run.cancel();
     drop(held);
-    // The wait lists have no item of the run any more, and a granted permit comes back.
+    // The wait lists have no more items of the run, and a granted permit comes back.
     drop(limiter.of(1).acquire_owned().await.unwrap());
     wait.wait();
     assert_eq!(run.finish().await.last().never_started, 3);
@@ -814,8 +814,8 @@ fn panicked(failures: &[Failure]) -> Vec<Option<usize>> {
     indices
 }
 
-/// The wait is dropped at the end of the taking, or at the stop of the run. A granted permit is dropped with an item that goes
-/// back.
+/// The wait is dropped at the end of the taking, or at the stop of the run. A granted permit is dropped with an item
+/// that goes back.
 #[tokio::test(start_paused = true)]
 async fn panic_of_a_dropped_wait_has_the_index_of_its_item() {
     let start = || {
@@ -940,8 +940,8 @@ async fn future_and_permit_that_panic_in_their_drops_are_a_failure() {
     assert_eq!(report.last().panicked, 10, "{report}");
 }
 
-/// Runs and a plain source are merged in front of the limiter. Under threads, at a random moment, every item is in one place, and
-/// every permit is back.
+/// Runs and a plain source are merged in front of the limiter. At a random moment under threads, every item is
+/// accounted for once, and every permit is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stop_taking_of_a_limited_merge_loses_no_item() {
     for round in 0..60_u32 {

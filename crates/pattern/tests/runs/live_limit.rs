@@ -11,7 +11,7 @@ use towpath_pattern::{LiveLimit, Run, Scope, Settings, Source};
 
 use super::run_in;
 
-/// Lets every task of the runtime run until it waits.
+/// Lets every task of the runtime run until the task waits.
 async fn settle() {
     for _ in 0..50 {
         yield_now().await;
@@ -144,7 +144,7 @@ async fn changed_limit_bounds_every_start() {
         let (running, allowed, exceeded) =
             (Arc::clone(&running), Arc::clone(&allowed), Arc::clone(&exceeded));
         move |n: u32| {
-            // The number is read first: it falls only after the engine has counted the running jobs.
+            // The number is read first, since the number falls only after the engine has counted the running jobs.
             let most = allowed.load(SeqCst);
             if running.fetch_add(1, SeqCst) >= most.max(allowed.load(SeqCst)) {
                 exceeded.fetch_add(1, SeqCst);

@@ -1,4 +1,4 @@
-//! How far a run takes items ahead of its jobs, which depends on what stands behind its source.
+//! The number of items that a run takes ahead of its jobs. The number depends on the kind of the source.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use towpath_pattern::{Job, Run, Scope, Settings, Source, async_channel, queue};
 
 const ITEMS: u32 = 100;
 
-/// Beyond the one job's, there is room for so many items.
+/// The capacity in addition to the single job.
 const CAPACITY: usize = 16;
 
 /// A stream of numbers that is always ready.
@@ -52,7 +52,7 @@ fn receivers() -> [Source<u32>; 3] {
     [Source::new(asynchronous), Source::new(bounded), Source::new(unbounded)]
 }
 
-/// All is in the queue before anybody takes from it.
+/// Returns a source of producers. All items are in the queue before the first take.
 async fn queue() -> Source<u32> {
     let (producer, consumer) = queue::bounded(ITEMS as usize);
     let put = move |item: u32| {
@@ -71,7 +71,7 @@ async fn queue() -> Source<u32> {
     Source::produced(producers, consumer)
 }
 
-/// The rest of a source that a run has kept.
+/// Returns the rest of a source after a run.
 async fn left(source: Source<u32>) -> Source<u32> {
     let (source, kept) = source.kept();
     let mut run = run(source, |item: u32| async move { Ok(item) });
@@ -86,7 +86,8 @@ fn run(source: Source<u32>, job: impl Job<u32, Out = u32>) -> Run<u32> {
     Run::spawn(Scope::default(), source, settings, Arc::new(job))
 }
 
-/// How many items a run has taken and not begun, after so many jobs that wait once and one that waits for ever.
+/// Returns the number of items that a run has taken and not started. The first `jobs` jobs wait once, and the next job
+/// waits forever.
 async fn ahead_of(jobs: usize, source: Source<u32>) -> usize {
     let begun = AtomicUsize::new(0);
     let run = run(source, move |item: u32| {
@@ -124,5 +125,5 @@ async fn queue_source_is_taken_only_as_far_as_jobs_run() {
     for source in [queue().await, queue().await.kept().0, left(queue().await).await] {
         assert_eq!(ahead_of(10, source).await, 0);
     }
-    assert_ne!(ahead_of(10, channel()).await, 0, "of a channel it is taken ahead, which costs less");
+    assert_ne!(ahead_of(10, channel()).await, 0, "a run takes items of a channel ahead, which costs less");
 }

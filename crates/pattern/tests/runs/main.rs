@@ -1,4 +1,4 @@
-//! Runs, what they are made of and what becomes of them: sources, workers, scopes, ends.
+//! Runs with their sources, workers, scopes and ends.
 
 mod broken_source;
 mod cancelled_inside;
@@ -60,7 +60,7 @@ use std::task::{Context, Poll};
 use tokio::task::yield_now;
 use towpath_pattern::{IntoSource, Job, Run, Scope, Settings, Source, anyhow};
 
-/// A run of `job` over `source`, in `scope`.
+/// Starts a run of `job` over `source`, in `scope`.
 fn run_in<In, J, Kind>(
     scope: &Scope,
     source: impl IntoSource<In, Kind>,
@@ -74,7 +74,7 @@ where
     Run::spawn(scope.clone(), Source::new(source), settings, Arc::new(job))
 }
 
-/// Lets everything happen that can.
+/// Lets all tasks proceed that do not wait for the clock.
 async fn settle() {
     for _ in 0..50 {
         yield_now().await;
@@ -90,7 +90,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Ends at once, and panics in its drop.
+/// Completes at once, and panics in its drop.
 struct Leaves<Out> {
     result: Option<anyhow::Result<Out>>,
     _later: Bomb,

@@ -1,4 +1,4 @@
-//! A job that goes wrong twice: what came first is told as its outcome, and what came later is told, too.
+//! A job with two failures: the first failure is the outcome of the job, and the later failure is reported, too.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -60,7 +60,7 @@ async fn error_is_not_masked_by_a_panic_of_its_future() {
     }
 }
 
-/// Panics as it is polled, and again in its drop.
+/// Panics in its poll, and again in its drop.
 struct Panics {
     _later: Bomb,
 }
@@ -85,7 +85,7 @@ async fn job_that_panics_twice_is_reported_twice() {
     }
 }
 
-/// A future that panics in its drop, though it has ended.
+/// A future that panics in its drop, even after its completion.
 struct Loud<F> {
     future: Pin<Box<F>>,
     _later: Bomb,

@@ -1,4 +1,4 @@
-//! Several sources as one.
+//! Several sources, merged into a single source.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -51,7 +51,7 @@ async fn merged_sources_yield_all_items_in_their_orders() {
     }
 }
 
-/// At every moment, two sources differ by at most one turn, whatever the sizes of the batches.
+/// At every moment, the positions of two sources differ by at most one turn, with all sizes of the batches.
 #[tokio::test]
 async fn sources_with_items_take_turns() {
     for count in [2, 3, 7, 50] {
@@ -97,7 +97,7 @@ async fn endless_source_does_not_starve_a_channel() {
     }
 }
 
-/// Counts its polls; ready when its channel has an item.
+/// Counts its polls. A poll is ready if the channel has an item.
 struct Counted(Pin<Box<async_channel::Receiver<u32>>>, Arc<AtomicUsize>);
 
 impl Stream for Counted {

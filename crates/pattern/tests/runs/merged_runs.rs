@@ -134,7 +134,8 @@ async fn stop_taking_ends_the_sources_next_to_a_run() {
     assert!(outputs.iter().zip(1_000..).all(|(item, expected)| *item == expected), "{outputs:?}");
 }
 
-/// The job of the first item of the channel waits for the error of the sender, so the receiver is dropped before the end.
+/// The job of the first item of the channel waits for the error of the sender, so the receiver is dropped before the
+/// end.
 #[tokio::test(start_paused = true)]
 async fn channel_next_to_a_run_is_dropped_before_the_end() {
     let scope = Scope::default();
@@ -188,8 +189,8 @@ async fn full_stage_drops_the_receiver_next_to_a_run() {
     assert_eq!(report.last().succeeded, 1);
 }
 
-/// The request comes while the merged source is polled, after the source has looked for a request. No other member wakes the
-/// source afterwards.
+/// The request comes while the merged source is polled, after the source has looked for a request. No other member
+/// wakes the source afterwards.
 #[tokio::test(start_paused = true)]
 async fn stop_taking_during_a_poll_of_a_source_is_seen() {
     let scope = Scope::default();
@@ -238,8 +239,8 @@ async fn kept_merge_of_a_run_and_a_source_yields_the_rest() {
     assert!(outputs.iter().copied().eq(0..500), "{outputs:?}");
 }
 
-/// Merges the chunks of a channel with the chunks of a run, and ends the taking after three items of the channel. Returns the
-/// run at its end. The outputs have the three items.
+/// Merges the chunks of a channel with the chunks of a run, and ends the taking after three items of the channel.
+/// Returns the run at its end. The outputs have the three items.
 async fn stopped_within_a_chunk(
     sender: &async_channel::Sender<u64>,
     chunks: Source<Vec<u64>>,
@@ -314,7 +315,7 @@ async fn drain_of_merged_runs_ends_within_the_budget() {
     assert_eq!(rest_of(&kept, 1).await, [taken]);
 }
 
-/// Under many threads, at a random moment: every item of every branch is in one place.
+/// At a random moment under many threads, every item of every branch is accounted for once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stop_taking_of_merged_runs_loses_no_item() {
     const ITEMS: u64 = 2_000;

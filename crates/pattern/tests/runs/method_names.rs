@@ -1,5 +1,5 @@
-//! F8: no extension trait shadows an inherent method of a run, a source or what these return (for the queue see
-//! `tests/queue/method_names.rs`).
+//! F8: no extension trait shadows an inherent method of a run, of a source, or of the types that these methods return.
+//! `tests/queue/method_names.rs` has the same test for the queue.
 
 #[allow(unused_imports)]
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
@@ -41,7 +41,7 @@ async fn source_methods_are_not_shadowed_by_extension_traits() {
     let (mut source, kept) = Source::new(vec![1, 2, 3]).kept();
     assert_eq!(source.next().await.unwrap().unwrap(), 1);
     drop(source);
-    let mut rest = kept.take().expect("what was not taken is kept");
+    let mut rest = kept.take().expect("the items that were not taken are kept");
     assert_eq!(rest.next().await.unwrap().unwrap(), 2);
 }
 

@@ -85,7 +85,7 @@ async fn monitor_of_an_indexed_run_is_the_monitor_of_the_run() {
     assert_eq!(indexed.finish().await.stages, monitor.report().stages);
 }
 
-/// Counts how many values of each kind are alive.
+/// Counts the values that are alive.
 #[derive(Clone, Debug, Default)]
 struct Alive(Arc<AtomicUsize>);
 
@@ -118,7 +118,8 @@ fn source(alive: &Alive) -> Source<Value> {
     }))
 }
 
-/// The job keeps a value, and returns another after the first items; later items wait.
+/// Creates a job that holds a value, and that returns a new value for each of the first three items. The jobs of later
+/// items wait.
 fn job(alive: &Alive) -> impl Job<Value, Out = Value> + use<> {
     let (own, outputs, alive) = (alive.value(), AtomicUsize::new(0), alive.clone());
     move |item: Value| {
@@ -131,7 +132,7 @@ fn job(alive: &Alive) -> impl Job<Value, Out = Value> + use<> {
     }
 }
 
-/// The monitor of a dropped run: everything of the run is gone, the scope is closed, and the counts are final.
+/// The monitor of a dropped run: all values of the run are dropped, the scope has ended, and the counts are final.
 #[tokio::test]
 async fn monitor_keeps_nothing_of_a_dropped_run() {
     for stages in [1, 2] {
@@ -159,7 +160,7 @@ async fn monitor_keeps_nothing_of_a_dropped_run() {
     }
 }
 
-/// The outputs that nobody took are gone with the run.
+/// The outputs that were not taken are dropped with the run.
 #[tokio::test]
 async fn monitor_of_a_finished_run_has_the_counts_of_its_report() {
     for on_failure in [OnFailure::Stop, OnFailure::Continue] {
@@ -176,7 +177,7 @@ async fn monitor_of_a_finished_run_has_the_counts_of_its_report() {
     }
 }
 
-/// The yielded outputs of a dropped run are counted, whatever the portions.
+/// The yielded outputs of a dropped run are counted, with all sizes of the portions.
 #[tokio::test]
 async fn monitor_counts_what_a_dropped_run_has_yielded() {
     for taken in 0..40 {
@@ -239,7 +240,7 @@ fn chain_with_monitors_is_dropped_without_recursion() {
     thread.join().expect("no panic");
 }
 
-/// The scope waits for a run whose outputs nobody takes, and the report says why.
+/// The scope waits for a run without a receiver, and the report has the reason.
 #[tokio::test]
 async fn run_at_its_bound_without_a_receiver_says_so() {
     let scope = Scope::new("outer");
@@ -252,7 +253,7 @@ async fn run_at_its_bound_without_a_receiver_says_so() {
     assert_eq!(monitor.report().to_string(), text);
     assert!(run.report().stages[0].waits_for_receiver);
 
-    // The receiver comes.
+    // The receiver takes the outputs.
     while run.next().await.is_some() {}
     assert!(!monitor.report().stages[0].waits_for_receiver);
     assert_eq!(monitor.report().to_string(), "fetch: 20 taken, 20 succeeded");

@@ -1,4 +1,4 @@
-//! Defects that were found once, each by a run that behaved otherwise than its laws say.
+//! Former defects, each shown by a run that broke a law.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -129,7 +129,7 @@ async fn source_that_panicked_gives_back_unstarted_items() {
     assert_eq!((given_back, report.last().never_started), (4, 4), "{report}");
 }
 
-/// A stream of five items that panics instead of the sixth.
+/// A stream of five items that panics in place of the sixth item.
 struct Breaking(u32);
 
 impl Stream for Breaking {
@@ -169,7 +169,7 @@ async fn concurrent_sends_of_a_generator_take_turns() {
                 }
             }
         };
-        // Polls the first one first, always: without turns the second would never send.
+        // `join` always polls the first future first. Without turns, the second future would never send.
         join(endless(0), endless(1)).await;
     });
     let mut sum = 0;
@@ -204,7 +204,7 @@ async fn first_item_starts_first() {
     assert!(in_order > RUNS / 2, "in {in_order} of {RUNS} runs");
 }
 
-/// A producer may close the queue while others still run: the run waits for them.
+/// A producer may close the queue while other producers are still running: the run waits for all producers.
 #[tokio::test(start_paused = true)]
 async fn queue_closed_by_one_sender_delivers_items_of_the_others() {
     let (producer, consumer) = queue::bounded::<u64>(4);
@@ -234,7 +234,7 @@ async fn queue_closed_by_one_sender_delivers_items_of_the_others() {
     assert_eq!((report.stages[0].counts.succeeded, report.stages[1].counts.succeeded), (2, 1));
 }
 
-/// Outputs that nobody takes are in nobody's order: a failure does not wait for one that is gone.
+/// Discarded outputs have no order: a failure does not wait for a discarded output.
 #[tokio::test(start_paused = true)]
 async fn discarding_run_ends_in_any_order() {
     let settings = Settings::new("discarding", 1).ordered().on_failure(OnFailure::Continue).capacity(0);

@@ -9,7 +9,7 @@ use futures_core::stream::FusedStream;
 use tokio::task::yield_now;
 use towpath_pattern::{Job, OnFailure, Report, Run, Scope, Settings, Source, anyhow};
 
-/// A run of `job` over so many items in their order, which goes on after failures.
+/// Starts an ordered run of `job` over the given number of items. The run continues after failures.
 fn going_on<J: Job<u32>>(scope: &Scope, items: u32, job: J) -> Run<J::Out> {
     let settings = Settings::new("check", 2).ordered().on_failure(OnFailure::Continue);
     Run::spawn(scope.clone(), Source::new(0..items), settings, Arc::new(job))
@@ -29,7 +29,7 @@ async fn collect_returns_the_first_failure_and_scope_the_next() {
     assert_eq!(format!("{next:#}"), "item 3 at stage `check` failed: 3 is odd");
 }
 
-/// An error that is counted while it lives.
+/// An error that is counted until its drop.
 #[derive(Debug)]
 struct Living(Arc<AtomicUsize>);
 
@@ -100,7 +100,7 @@ async fn indexed_run_yields_the_index_of_outputs_and_failures() {
     });
     let mut stopped = stopped.indexed();
     stopped.cancel();
-    let failure = stopped.next().await.expect("an end that says why").expect_err("it was cancelled");
+    let failure = stopped.next().await.expect("an end with a failure").expect_err("it was cancelled");
     assert_eq!((failure.index(), failure.is_cancelled()), (None, true));
     assert!(stopped.into_inner().next().await.is_none());
 }
@@ -134,7 +134,7 @@ async fn failure_held_back_for_order_is_reported_after_a_stop() {
     );
 }
 
-/// Panics when it is dropped.
+/// Panics in its drop.
 struct PanicsInDrop;
 
 impl Drop for PanicsInDrop {
@@ -195,12 +195,12 @@ async fn failures_of_a_dropped_future_come_first_in_the_scope() {
         drop(taking);
         let failure = scope.wait().await.expect_err("all are bad");
         assert_eq!(format!("{failure:#}"), "item 0 at stage `check` failed: 0 is bad");
-        // The next round begins without the others.
+        // The next round starts without the other failures.
         assert!(!scope.take_failures().is_empty());
     }
 }
 
-/// Outputs that panic as they are dropped, and after three of them a failure, or nothing for ever.
+/// Starts a run of three outputs that panic in their drops. The fourth job fails, or waits forever.
 fn three_that_panic(scope: &Scope, fails: bool) -> Run<PanicsInDrop> {
     let job = move |item: u32| async move {
         if item == 3 && fails {

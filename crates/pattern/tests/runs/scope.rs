@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use tokio::time::Instant;
 use towpath_pattern::{Cancelled, Cause, Run, Scope, Settings, Source};
 
-/// Counts those that are alive.
+/// Counts the guards that are alive.
 #[derive(Clone, Default)]
 struct Alive(Arc<AtomicUsize>);
 
@@ -62,7 +62,7 @@ async fn first_failed_task_stops_the_others_and_is_reported() {
     let failure = scope.wait().await.expect_err("one failed");
     assert_eq!(format!("{failure:#}"), "stage `failing` failed: no such host");
     assert_eq!(alive.count(), 0);
-    scope.wait().await.expect("it was told once");
+    scope.wait().await.expect("the failure was reported once");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn cancelled_scope_ends_without_a_failure() {
     let (scope, alive) = (Scope::new("group"), Alive::default());
     scope.spawn("endless", endless(alive.guard()));
     scope.cancel();
-    scope.wait().await.expect("a cancellation that was asked for is no failure");
+    scope.wait().await.expect("a requested cancellation is no failure");
     assert_eq!(alive.count(), 0);
 }
 
@@ -151,7 +151,7 @@ async fn wait_on_a_parent_waits_for_the_child_and_its_failure() {
     assert_eq!((failure.stage(), alive.count()), ("failing", 0));
 }
 
-/// A future of `closed` polled so many times and dropped has taken nothing from the next one.
+/// A future of `wait` that is dropped after any number of polls takes no failure from the next `wait`.
 #[tokio::test]
 async fn wait_may_be_dropped_at_every_poll() {
     for polls in 0..12 {
@@ -182,7 +182,7 @@ async fn wait_may_be_dropped_at_every_poll() {
             None => inner.wait().await,
         };
         assert_eq!(format!("{:#}", told.expect_err("one failed")), "stage `failing` failed: deep inside");
-        outer.wait().await.expect("it was told once");
+        outer.wait().await.expect("the failure was reported once");
         assert_eq!(alive.count(), 0);
     }
 }
@@ -232,7 +232,7 @@ async fn unreported_failure_that_panics_in_its_drop_does_not_abort() {
         let job = move |(): ()| fails();
         Run::<()>::spawn(scope.clone(), Source::new([()]), Settings::new("loud", 1), Arc::new(job))
     };
-    // The second that is heard is dropped at once, the first as the last of its scope is.
+    // The failures of a scope move to the parent with the last owner, or are dropped with the last owner.
     let (outer, inner) = (Scope::new("outer"), Scope::new("inner"));
     let between = outer.child("between");
     for scope in [&inner, &between] {
@@ -250,8 +250,8 @@ async fn unreported_failure_that_panics_in_its_drop_does_not_abort() {
     drop((between, outer));
 }
 
-/// The result of `wait` on a scope whose runtime was shut down after `then`. If `begun` is set, the task was polled
-/// before.
+/// Returns the result of `wait` on a scope whose runtime was shut down after `then`. If `begun` is set, the task was
+/// polled before.
 fn told_after_a_shutdown<F>(begun: bool, task: F, then: impl FnOnce(&Scope)) -> Result<(), String>
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,

@@ -8,7 +8,7 @@ use towpath_pattern::{Job, OnFailure, Report, Run, Scope, Settings, Source, anyh
 
 const ABOVE: usize = Report::KEPT_FAILURES + 500;
 
-/// The failure of a task in a scope of its own.
+/// Returns the failure of a task in a scope of its own.
 async fn failure(stage: &'static str) -> towpath_pattern::Failure {
     let scope = Scope::new(stage);
     scope.spawn(stage, async { anyhow::bail!("the release") });
@@ -99,7 +99,7 @@ async fn panic_in_the_source_of_an_error_is_the_failure_of_the_task() {
     assert_eq!(failure.to_string(), "stage `task` panicked: no source");
 }
 
-/// Failures that were each followed by an earlier one are one list.
+/// Failures that are each followed by an earlier failure form a single list.
 #[tokio::test]
 async fn failures_followed_by_followed_failures_need_no_stack() {
     let mut all = failure("first").await;
@@ -135,7 +135,7 @@ async fn scoped_job_whose_drop_panics_keeps_its_error() {
             panic!("in the drop");
         }
     }
-    /// Fails. The drop panics.
+    /// Fails, and panics in its drop.
     struct Fails(Bomb);
     impl Future for Fails {
         type Output = anyhow::Result<()>;

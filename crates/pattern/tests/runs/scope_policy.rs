@@ -25,7 +25,8 @@ fn stages<'a>(failures: impl IntoIterator<Item = &'a Failure>) -> Vec<&'a str> {
 
 // The list of failures.
 
-/// Both tasks are woken before the cancellation, and the second fails in its next poll: the first cause is the first.
+/// Both tasks are woken before the cancellation, and the second task fails in its next poll: the first cause is the
+/// failure of the first task.
 #[tokio::test]
 async fn failures_of_tasks_are_returned_first_cause_first() {
     let scope = Scope::new("group");
@@ -149,7 +150,8 @@ async fn failure_with_continue_stops_no_other_task() {
     assert_eq!(server.spawn("next", async { Ok(()) }), Spawned::Accepted);
 }
 
-/// The policy belongs to the handle: the failure of the acceptor stops the server, the failure of a connection does not.
+/// The policy belongs to the handle: the failure of the acceptor stops the server, the failure of a connection does
+/// not.
 #[tokio::test]
 async fn policy_of_one_handle_leaves_other_handles_alone() {
     let server = Scope::new("server");
@@ -195,7 +197,7 @@ async fn deadline_stops_a_scope_that_continues() {
 
 // Refused tasks.
 
-/// Pending for ever, and counts its drops.
+/// Is never polled, and counts its drops.
 struct Dropped(Arc<AtomicUsize>);
 
 impl Future for Dropped {
@@ -232,7 +234,7 @@ async fn spawn_in_a_child_of_a_cancelled_scope_is_refused() {
     assert_eq!(parent.child("child").spawn("late", pending()), Spawned::Refused(Cancelled::Scope));
 }
 
-/// The deadline cut the task short, whether its first poll came or not.
+/// The deadline cuts the task short before or after the first poll.
 #[tokio::test(start_paused = true)]
 async fn spawn_after_the_deadline_is_refused_and_a_failure() {
     let scope = Scope::new("hurried").with_timeout(SECOND);
@@ -305,7 +307,7 @@ async fn passed_deadline_of_a_run_names_the_scope() {
     }
 }
 
-/// The earlier deadline passes, so its scope is named, wherever it stands.
+/// The earlier deadline passes, and the failure names the scope of this deadline: the outer scope or the inner scope.
 #[tokio::test(start_paused = true)]
 async fn nested_deadlines_name_the_scope_of_the_earlier_one() {
     for (outer, inner, named) in [(1, 2, "outer"), (2, 1, "inner"), (1, 1, "outer")] {

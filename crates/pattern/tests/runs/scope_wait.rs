@@ -17,8 +17,9 @@ fn single() -> Runtime {
     Builder::new_current_thread().build().expect("a runtime")
 }
 
-/// Of 300 runs whose first job fails and whose second waits, each in a scope of its own inside that which is closed, and
-/// dropped on a thread of its own: how many were told only after that.
+/// Returns the number of runs, of 300, whose failure is recorded only after the end of the outer scope. The first job
+/// of a run fails, and the second job waits. A run is in a child of the outer scope, and is dropped on a thread of its
+/// own.
 fn told_too_late(collects: bool) -> usize {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     let mut too_late = 0;
@@ -88,7 +89,7 @@ async fn wait_includes_a_task_spawned_since_the_last_end() {
     assert!(!waiting.await.expect("no panic"), "the second is alive");
 }
 
-/// Its second job fails, and its run is never over.
+/// The job of item 1 fails, and the shutdown never completes.
 struct NeverCloses;
 
 impl Work<u32, u32> for NeverCloses {

@@ -8,7 +8,7 @@ use towpath_pattern::{
     Cause, IntoSource, OnFailure, PatternExt, Report, Run, Scope, Settings, Source, StageReport, Taken, queue,
 };
 
-/// Everything a source has, and the failure it ended with, if it did.
+/// Returns the items of a source up to the first failure, and the failure.
 async fn drain<T: Send + 'static>(mut source: Source<T>) -> (Vec<T>, Option<String>) {
     let mut items = Vec::new();
     while let Some(item) = source.next().await {
@@ -20,7 +20,7 @@ async fn drain<T: Send + 'static>(mut source: Source<T>) -> (Vec<T>, Option<Stri
     (items, None)
 }
 
-/// A stream of what a vector has, pending once before each item.
+/// A stream of the items of a vector, pending once before each item.
 struct Hesitant<T>(Vec<T>, bool);
 
 impl<T: Unpin> Stream for Hesitant<T> {
@@ -36,7 +36,7 @@ impl<T: Unpin> Stream for Hesitant<T> {
     }
 }
 
-/// A run in which each item of `source` is handed on as it is.
+/// Starts a run that passes every item of `source` on unchanged, and fails for item 7.
 fn hand_on<Kind>(source: impl IntoSource<u64, Kind>, on_failure: OnFailure) -> Run<u64> {
     let settings = Settings::new("hand on", 2).ordered().on_failure(on_failure);
     let work = |taken: Taken<u64, u64>| async move {
@@ -73,7 +73,7 @@ async fn channel_ends_when_its_senders_are_gone() {
     let (sender, source) = Source::channel(2);
     let feeds = tokio::spawn(async move {
         for item in 0..5 {
-            sender.send(item).await.expect("somebody receives");
+            sender.send(item).await.expect("the receiver is alive");
         }
     });
     assert_eq!(drain(source).await, (vec![0, 1, 2, 3, 4], None));
@@ -99,7 +99,7 @@ async fn generator_goes_on_only_when_its_item_was_taken() {
     let (told, sent) = async_channel::unbounded();
     let mut source = Source::generate(move |out| async move {
         for item in 0..3 {
-            told.send(item).await.expect("somebody listens");
+            told.send(item).await.expect("the receiver is alive");
             out.send(item).await;
         }
     });

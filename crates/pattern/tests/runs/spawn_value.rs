@@ -120,7 +120,7 @@ async fn dropped_handle_does_not_cancel_the_task() {
     assert_eq!(done.load(SeqCst), 1);
 }
 
-/// A wait that is dropped at any poll loses nothing.
+/// A wait that is dropped at any poll loses no result.
 #[tokio::test]
 async fn wait_for_a_handle_may_be_dropped_at_every_poll() {
     for on_failure in POLICIES {
@@ -195,7 +195,7 @@ fn handle_of_a_task_whose_runtime_is_shut_down_says_so() {
     runtime.block_on(tokio::task::yield_now());
     drop(runtime);
     let other = Builder::new_current_thread().build().unwrap();
-    let failure = other.block_on(handle).expect_err("the runtime is gone");
+    let failure = other.block_on(handle).expect_err("the runtime was shut down");
     assert_eq!(cancelled_by(&failure), Some(Cancelled::Runtime));
 }
 

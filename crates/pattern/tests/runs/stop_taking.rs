@@ -1,4 +1,4 @@
-//! A run that takes no more items completes what has started, and gives the rest back.
+//! A run that takes no more items completes the started work, and returns the rest of the items.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ async fn rest_of<T: Send + 'static>(kept: &Kept<T>, items: usize) -> Vec<T> {
     rest
 }
 
-/// Outputs and items given back are one unbroken series, in order.
+/// The outputs and the returned items are one unbroken series, in order.
 #[tokio::test]
 async fn endless_source_ends_and_gives_back_in_order() {
     let (source, kept) = Source::new(0_u64..).kept();
@@ -246,7 +246,7 @@ async fn ordered_outputs_behind_an_item_never_started_are_yielded() {
     assert_eq!(outputs, [0, 2, 4]);
     assert_eq!(report.to_string(), "odd: 5 taken, 3 succeeded, 2 never started");
     assert_eq!(rest_of(&kept, 9).await, [1, 3]);
-    assert_eq!(Arc::strong_count(&odd), 1, "the work of the run is gone");
+    assert_eq!(Arc::strong_count(&odd), 1, "the work of the run was dropped");
 }
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn failure_and_cancel_after_the_call_stop_the_run() {
     assert!(report.failures.iter().all(Failure::is_cancelled));
 }
 
-/// Under many threads, at a random moment: every item is in one place.
+/// At a random moment under many threads, every item is accounted for once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn call_at_any_moment_loses_no_item() {
     for round in 0..200_u64 {

@@ -1,4 +1,4 @@
-//! `OnFailure::Tolerate`: some failures are yielded, and the next one stops.
+//! `OnFailure::Tolerate`: some failures are yielded, and the next failure stops the run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

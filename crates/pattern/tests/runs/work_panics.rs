@@ -35,7 +35,7 @@ async fn item_with_a_panic_before_its_start_counts_as_panicked() {
     assert!(kept.take().expect("it is over").next().await.is_none());
 }
 
-/// A future that panics when it is dropped, though it has ended.
+/// A future that panics in its drop, even after its completion.
 struct LoudAtItsEnd<F>(AssertUnwindSafe<Pin<Box<F>>>);
 
 impl<F: Future> Future for LoudAtItsEnd<F> {

@@ -32,7 +32,7 @@ async fn jobs_that_wait_are_no_tasks() {
         Run::spawn(Scope::default(), source, Settings::new("workers", MANY as usize), Arc::new(job));
     for _ in 0..3 {
         for item in 0..MANY {
-            sender.send(item).await.expect("somebody receives");
+            sender.send(item).await.expect("the receiver is alive");
         }
         while run.report().stages[0].counts.running < MANY as usize {
             yield_now().await;
@@ -71,7 +71,7 @@ async fn with_a_limit_of_one_no_two_jobs_compute_at_the_same_time() {
     let run = Run::spawn(Scope::default(), source, settings, Arc::new(job));
     let sending = async {
         for item in 0..20_000 {
-            sender.send(item).await.expect("somebody receives");
+            sender.send(item).await.expect("the receiver is alive");
         }
         drop(sender);
     };
@@ -80,7 +80,7 @@ async fn with_a_limit_of_one_no_two_jobs_compute_at_the_same_time() {
     assert!(!met.load(Ordering::SeqCst), "two jobs ran at the same time");
 }
 
-/// Goes to the back of the queue of the runtime. tokio's `yield_now` waits for a poll of the timers as well.
+/// Yields to the end of the queue of the runtime. The `yield_now` of tokio also waits for a poll of the timers.
 async fn wake_itself() {
     let mut woken = false;
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! Wrong uses that a compiler cannot see, and what comes of them: a message, an error, or nothing bad.
+//! Wrong uses that the compiler cannot detect, and their results: a message, an error, or no harm.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use towpath_pattern::{Cancelled, Cause, Failure, Report, Run, Scope, Settings, S
 
 const LONGEST_SLEEP: Duration = Duration::from_secs(3 * 365 * 24 * 3_600);
 
-/// The message of the panic that `wrong` makes.
+/// Returns the message of the panic of `wrong`.
 #[track_caller]
 fn panic_of<R>(wrong: impl FnOnce() -> R) -> String {
     let payload = catch_unwind(AssertUnwindSafe(|| drop(wrong()))).expect_err("it should panic");
@@ -108,7 +108,7 @@ async fn run_in_a_cancelled_scope_starts_no_job() {
     let report = passing(&scope).finish().await;
     assert_eq!(cancelled_by(report.failures.first()), Some(Cancelled::Scope));
     assert_eq!(report.last().taken, 0);
-    scope.wait().await.expect("a cancellation that was asked for is no failure");
+    scope.wait().await.expect("a requested cancellation is no failure");
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +125,7 @@ async fn task_in_a_cancelled_scope_is_never_polled() {
     cancelled.spawn("too late by a moment", task());
     cancelled.cancel();
     cancelled.spawn("too late", task());
-    cancelled.wait().await.expect("a cancellation that was asked for is no failure");
+    cancelled.wait().await.expect("a requested cancellation is no failure");
 
     let hurried = Scope::new("hurried").with_timeout(Duration::from_secs(1));
     sleep(Duration::from_secs(2)).await;
@@ -158,7 +158,7 @@ async fn deadline_in_the_past_is_reported_and_a_far_one_kept() {
         let failure = passing(&late).collect().await.expect_err("there is no time");
         assert_eq!(cancelled_by(Some(&failure)), Some(Cancelled::Deadline));
     }
-    // tokio's timers reach two years.
+    // The timers of tokio reach two years.
     let job = |item: u64| async move {
         sleep(LONGEST_SLEEP).await;
         Ok(item)

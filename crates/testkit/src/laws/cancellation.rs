@@ -198,8 +198,8 @@ async fn cancelled_before(tested: Tested) -> Outcome {
     }
 }
 
-/// Returns the number of jobs that may start after a cancellation has returned: a job for every worker thread except the
-/// thread of the cancellation.
+/// Returns the number of jobs that may start after a cancellation has returned: a job for every worker thread except
+/// the thread of the cancellation.
 fn may_start() -> usize {
     if is_multi_thread() { Handle::current().metrics().num_workers() } else { 0 }
 }

@@ -139,8 +139,8 @@ pub(crate) fn nothing_twice(played: &Played) -> Outcome {
     }
 }
 
-/// Checks that every item was started or returned. An item that was cancelled in a wrapper before the job is known by its number
-/// only, and a dropped run has no numbers.
+/// Checks that every item was started or returned. An item that was cancelled in a wrapper before the job is known by
+/// its number only, and a dropped run has no numbers.
 pub(crate) fn all_are_started_or_kept(tested: &dyn Testable, items: usize, played: &Played) -> Outcome {
     let seen = played.ledger.seen();
     let known: BTreeSet<_> = seen.started.iter().chain(&played.kept).copied().collect();
@@ -172,8 +172,8 @@ async fn every_moment(tested: Tested, game: Game) -> Outcome {
     Ok(())
 }
 
-/// Checks the counts of an idle run: three jobs wait, or the number that the limiters allow, and no further job can proceed. An
-/// item in a slot counts as running during the wait for a limiter, although the job has not started.
+/// Checks the counts of an idle run: three jobs wait, or the number that the limiters allow, and no further job can
+/// proceed. An item in a slot counts as running during the wait for a limiter, although the job has not started.
 async fn standing_still(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let supplied = Form::Iterator.supply(&*tested, &ledger, 100);

@@ -1,5 +1,5 @@
-//! The further ends of a run, and the further views of a run: a drain, a run that takes no more items, the first output, a closure
-//! for every output, the counts for a progress bar, a run as a service, tolerated failures.
+//! The further ends of a run, and the further views of a run: a drain, a run that takes no more items, the first
+//! output, a closure for every output, the counts for a progress bar, a run as a service, tolerated failures.
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -168,8 +168,8 @@ pub(crate) fn every_outcome(tested: &dyn Testable, plans: &[Plan], played: &Play
     Ok(())
 }
 
-/// Checks that a run yields the outputs of items 0, 1 and 2, then the failure of item 3, then the end. Item 3 fails after
-/// the three jobs have completed.
+/// Checks that a run yields the outputs of items 0, 1 and 2, then the failure of item 3, then the end. Item 3 fails
+/// after the three jobs have completed.
 async fn finished_before(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let ended = Arc::clone(&ledger);

@@ -106,8 +106,9 @@ async fn slots(tested: Tested) -> Outcome {
     Ok(())
 }
 
-/// Checks that earlier items are yielded, and later items completed, while item `at` waits for an hour and the clock stands
-/// still. Later items may need the permit of item `at`: under limiters, all items complete within the hour and the delays.
+/// Checks that earlier items are yielded, and later items completed, while item `at` waits for an hour and the clock
+/// stands still. Later items may need the permit of item `at`: under limiters, all items complete within the hour and
+/// the delays.
 async fn next_to_a_waiting_job(tested: Tested, at: usize) -> Outcome {
     const BEHIND: usize = 100;
     for form in share(&*tested, Form::ALL.len(), Form::ALL) {

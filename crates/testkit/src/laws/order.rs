@@ -46,8 +46,8 @@ async fn input_order(tested: Tested, mut game: Game) -> Outcome {
     }
 }
 
-/// Checks that the jobs start in the order of the items, if the limiters promise the order. A stage before the stage of the
-/// job may change the order.
+/// Checks that the jobs start in the order of the items, if the limiters promise the order. A stage before the stage of
+/// the job may change the order.
 pub(crate) fn starts_in_order(tested: &dyn Testable, played: &Played) -> Outcome {
     let started = &played.ledger.seen().started;
     if tested.allowed().is_in_order && tested.job_stage() == 0 && !started.is_sorted() {
@@ -56,8 +56,8 @@ pub(crate) fn starts_in_order(tested: &dyn Testable, played: &Played) -> Outcome
     Ok(())
 }
 
-/// Checks the input order when the last job of every five completes first: every earlier job waits for the next job. Under
-/// limiters, no job waits for a later job, since the items may have their permits in any order.
+/// Checks the input order when the last job of every five completes first: every earlier job waits for the next job.
+/// Under limiters, no job waits for a later job, since the items may have their permits in any order.
 async fn reversed(tested: Tested) -> Outcome {
     let window = if tested.is_limited() { 1 } else { 5 };
     let ledger = Ledger::new();
@@ -200,8 +200,8 @@ async fn indexes(tested: Tested) -> Outcome {
     Ok(())
 }
 
-/// Checks that the returned items of a stopped run keep their indexes in a second run. Several first stages count the indexes from
-/// the first returned item.
+/// Checks that the returned items of a stopped run keep their indexes in a second run. Several first stages count the
+/// indexes from the first returned item.
 async fn kept_indexes(tested: Tested) -> Outcome {
     let ledger = Ledger::new();
     let supplied = Form::Stream.supply(&*tested, &ledger, 100);

@@ -160,8 +160,8 @@ fn is_the_stop(scene: &Scene, ended: &[(usize, Fate)], cause: &Failure) -> Outco
     }
 }
 
-/// Checks that every failure of a job is reported once, with message and stage: by the run, or by the scope of a dropped
-/// or collected run.
+/// Checks that every failure of a job is reported once, with message and stage: by the run, or by the scope of a
+/// dropped or collected run.
 fn no_silence(_: &dyn Testable, scene: &Scene, witness: &Witness) -> Outcome {
     let source_failed = witness.source_failed;
     let ended = witness.played.ledger.seen().ended.clone();

@@ -131,7 +131,8 @@ async fn one_poll() {
     .await;
 }
 
-/// Waits until the scope ends, and drops the first future that waits. Returns the first failure, and the further failures.
+/// Waits until the scope ends, and drops the first future that waits. Returns the first failure, and the further
+/// failures.
 async fn closed(scope: &Scope) -> Result<(Result<(), Failure>, Vec<Failure>), String> {
     let first = pin!(scope.wait()).poll(&mut Context::from_waker(Waker::noop()));
     let closed = match first {
@@ -336,8 +337,8 @@ async fn tasks_left() -> usize {
 }
 
 impl Witness {
-    /// Runs the same pattern again, with as many jobs as the limit and the limiters allow, and lets every job wait until all have started. The run
-    /// completes only if the first run has released all permits and resources.
+    /// Runs the same pattern again, with as many jobs as the limit and the limiters allow, and lets every job wait
+    /// until all have started. The run completes only if the first run has released all permits and resources.
     pub(super) async fn runs_again(self, tested: &dyn Testable, scene: &Scene) -> Result<(), String> {
         let limit = tested.at_once(scene.case.limit.get());
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(limit)));

@@ -136,8 +136,9 @@ const PLANS: [[Plan; 6]; 4] = [
 /// Limits and capacities.
 const CASES: [(usize, usize); 4] = [(2, 1), (1, 0), (3, 2), (2, 0)];
 
-/// A subject of several stages, or with limiters, plays a single scene out of this number of scenes, since the plays are long.
-/// Different subjects play different scenes. With `TOWPATH_LONG=1`, a subject without limiters plays all scenes.
+/// A subject of several stages, or with limiters, plays a single scene out of this number of scenes, since the plays
+/// are long. Different subjects play different scenes. With `TOWPATH_LONG=1`, a subject without limiters plays all
+/// scenes.
 const SHARES: usize = 6;
 
 /// The same for one of many subjects, with a large and with a small share.

@@ -86,8 +86,8 @@ impl Ledger {
         result
     }
 
-    /// Runs `action` within the event after `moments` further events: during a poll of a job or of the source, or during
-    /// the drop of an item.
+    /// Runs `action` within the event after `moments` further events: during a poll of a job or of the source, or
+    /// during the drop of an item.
     pub(crate) fn after(&self, moments: usize, action: impl FnOnce() + Send + 'static) {
         *self.alarm() = Some(Alarm { moments, action: Box::new(action) });
     }

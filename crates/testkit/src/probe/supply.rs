@@ -12,7 +12,7 @@ use towpath_pattern::{AsIterator, AsStream, Kept, Source, Storage, anyhow, queue
 use super::ledger::{Ledger, Token};
 use crate::panics;
 
-/// A subject, as a source sees the subject.
+/// The part of a subject that changes the source of a run.
 pub(crate) trait ChangesSource {
     /// Returns the source of the runs of the subject.
     fn change(&self, source: Source<Token>) -> Source<Token>;
@@ -49,7 +49,7 @@ impl Form {
         matches!(self, Self::Channel | Self::Priority | Self::Frontier)
     }
 
-    /// Creates a source of this form with the items `0..items`, as the subject changes the source.
+    /// Creates a source of this form with the items `0..items`, changed by the subject.
     pub(crate) fn supply(self, tested: &dyn ChangesSource, ledger: &Arc<Ledger>, items: usize) -> Supplied {
         self.supply_until(tested, ledger, items, None)
     }

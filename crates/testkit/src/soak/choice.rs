@@ -1,4 +1,5 @@
-//! The choices for a round. All choices depend on the seed and the number of the round, so a round can be repeated alone.
+//! The choices for a round. All choices depend on the seed and the number of the round, so a round can be repeated
+//! alone.
 
 use std::fmt;
 

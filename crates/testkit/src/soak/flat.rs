@@ -10,8 +10,9 @@ const WARM_UP: u64 = 400;
 /// The allowed growth of the heap: the allocations of the runtimes and threads between two runs vary a little.
 const HEAP_MAY_GROW: usize = 256 << 10;
 
-/// The allowed growth of the resident memory. The process keeps the memory of the largest run, and fragments. The largest
-/// run is the record of an endless source with a late stop on a busy machine. A leak per run shows on the heap.
+/// The allowed growth of the resident memory. The process keeps the memory of the largest run, and the memory
+/// fragments. The largest run records the items of an endless source with a late stop on a busy machine. A leak per run
+/// shows on the heap.
 const RESIDENT_MAY_GROW_KIB: u64 = 2 << 20;
 
 /// The resident memory is read once in this number of runs: a read costs as much as a small run.

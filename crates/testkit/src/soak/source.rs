@@ -134,7 +134,8 @@ impl Supplying {
     }
 }
 
-/// Sleeps if `pauses` is set and `index` is a power of two. The pauses are rare, since a sleep takes at least a millisecond.
+/// Sleeps if `pauses` is set and `index` is a power of two. The pauses are rare, since a sleep takes at least a
+/// millisecond.
 async fn pause(pauses: bool, index: usize) {
     if pauses && index.is_power_of_two() {
         tokio::time::sleep(Duration::from_micros(200)).await;

@@ -192,7 +192,8 @@ fn bounds(choice: &Choice, seen: &Seen) -> Outcome {
         }
     }
     let by_hand = seen.taken.is_whole && seen.taken.yielded.len() < seen.ledgers[0].seen().asked;
-    // A queue without capacity admits an item for a free worker. A failure that passes through may occupy the worker first.
+    // A queue without capacity admits an item for a free worker. A failure that passes through may occupy the worker
+    // first.
     let exact = by_hand && failed(seen).is_empty();
     match seen.most_ahead {
         Some(ahead) if exact && ahead > choice.bound() => Err(format!(

@@ -10,7 +10,7 @@ pub(super) const AT_MOST: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// Names `what` as late.
+/// When `future` does not complete within the limit. The message names `what`.
 pub(super) async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
     let waited = tokio::time::timeout(AT_MOST, future).await;
     waited.map_err(|_| format!("progress: hung: {what} did not come within {} s", AT_MOST.as_secs()))

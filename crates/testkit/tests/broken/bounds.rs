@@ -1,4 +1,4 @@
-//! Law 2, broken: more jobs, or more items, than was said.
+//! Law 2, broken: more jobs or more items than the settings allow.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Flaw for OneMoreJob {
     }
 }
 
-/// Has room for one item more than limit and capacity.
+/// Has capacity for one item more than the settings.
 #[derive(Clone)]
 pub struct OneMoreItem;
 
@@ -38,7 +38,7 @@ impl Flaw for OneMoreItem {
     }
 }
 
-/// Fetches items on a task of its own, ahead of the room there is for them.
+/// Fetches items in a task of its own, before the stage has capacity for the items.
 #[derive(Clone)]
 pub struct FetchesAhead;
 

@@ -1,4 +1,4 @@
-//! Law 7, broken: runs that do not notice that they are to stop, or notice it late.
+//! Law 7, broken: runs that ignore a stop, or notice a stop late.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
 
-/// Runs in a scope that nobody else knows.
+/// Runs in a new scope, in place of the scope of the caller.
 #[derive(Clone)]
 pub struct IgnoresItsScope;
 
@@ -23,7 +23,7 @@ impl Flaw for IgnoresItsScope {
     }
 }
 
-/// Passes its scope's cancellation on, and forgets the deadline.
+/// Passes the cancellation of the scope on to the run, and ignores the deadline.
 #[derive(Clone)]
 pub struct IgnoresTheDeadline;
 
@@ -49,7 +49,7 @@ impl Flaw for IgnoresTheDeadline {
     }
 }
 
-/// Has a task pass the cancellation of its scope on, so that jobs begin until the task is polled.
+/// Passes the cancellation of the scope on in a task, so jobs start until the task is polled.
 #[derive(Clone)]
 pub struct NoticesTheCancelLater;
 

@@ -1,4 +1,4 @@
-//! Law 1, broken: items that are neither begun nor given back.
+//! Law 1, broken: items that are neither started nor returned to the source.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
 
-/// Takes an item in hand before it may begin its job: cancelled in between, the item is gone.
+/// Starts an item one await before the job. An item that is cancelled during the await is lost.
 #[derive(Clone)]
 pub struct BeginsTooEarly;
 

@@ -36,7 +36,7 @@ impl Flaw for SaysCancelled {
     }
 }
 
-/// Cancels all its jobs when one fails, that one included.
+/// Under `Stop`, cancels all jobs when a job fails, including the failed job.
 #[derive(Clone)]
 pub struct CancelsItself;
 

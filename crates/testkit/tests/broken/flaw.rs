@@ -6,9 +6,9 @@ use std::sync::Arc;
 use towpath_pattern::{Job, Order, Pattern, Run, Scope, Settings, Source};
 use towpath_testkit::{Case, Subject};
 
-/// One way of being broken: how a run is started.
+/// A flaw of a pattern, in the start of a run.
 pub trait Flaw: Clone + Send + Sync + 'static {
-    /// The order it claims to yield in.
+    /// The order of the outputs that the pattern claims.
     const ORDER: Order = Order::AsCompleted;
 
     fn start<In, J>(case: Case, job: Arc<J>, input: Source<In>, scope: Scope) -> Run<J::Out>
@@ -17,7 +17,7 @@ pub trait Flaw: Clone + Send + Sync + 'static {
         J: Job<In>;
 }
 
-/// The settings of a pattern that is not broken.
+/// Returns the settings of a pattern without a flaw.
 pub fn settings(case: Case, order: Order) -> Settings {
     let Case { limit, capacity, on_failure } = case;
     let mut settings = Settings::new("broken", limit).capacity(capacity).on_failure(on_failure);
@@ -25,7 +25,7 @@ pub fn settings(case: Case, order: Order) -> Settings {
     settings
 }
 
-/// No flaw at all.
+/// A pattern without a flaw.
 #[derive(Clone)]
 pub struct Sound;
 

@@ -1,4 +1,4 @@
-//! Law 9, broken: an item waits for another's await.
+//! Law 9, broken: an item waits for the await of another item.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
 
-/// Lets a moment pass before it begins an item that is there.
+/// Sleeps for a millisecond before the start of every item.
 #[derive(Clone)]
 pub struct Naps;
 
@@ -31,7 +31,7 @@ impl Flaw for Naps {
     }
 }
 
-/// After a while it begins items two by two, the second when the first has ended.
+/// From item 4,096 on, runs the jobs in pairs: the second job of a pair starts when the first job has completed.
 #[derive(Clone)]
 pub struct WaitsForItsNeighbour;
 

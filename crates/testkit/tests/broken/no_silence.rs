@@ -11,7 +11,7 @@ use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
 
-/// Makes a panic an error that does not say what happened.
+/// Replaces a panic by an error without the message of the panic.
 #[derive(Clone)]
 pub struct SwallowsPanics;
 

@@ -1,4 +1,4 @@
-//! Law 8, broken: another order than was said.
+//! Law 8, broken: the outputs have another order than the pattern claims.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
 
-/// Says that it keeps the order, and does not.
+/// Claims the input order, and yields the outputs as completed.
 #[derive(Clone)]
 pub struct OutOfOrder;
 
@@ -23,7 +23,7 @@ impl Flaw for OutOfOrder {
     }
 }
 
-/// Keeps an order nobody asked for: what is ready waits for what is not.
+/// Claims no order, and yields the outputs in input order: a ready output waits for an earlier output.
 #[derive(Clone)]
 pub struct HoldsBack;
 
@@ -37,7 +37,7 @@ impl Flaw for HoldsBack {
     }
 }
 
-/// Passes items on as if they were the first, so that their indexes are lost.
+/// Sends the items through a new source, which loses their indexes.
 #[derive(Clone)]
 pub struct NumbersAnew;
 

@@ -1,4 +1,4 @@
-//! Law 4, broken: jobs stand still while nobody takes outputs.
+//! Law 4, broken: jobs stop while no outputs are taken.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use towpath_testkit::{Case, Subject};
 
 use super::flaw::{Flaw, settings};
 
-/// Keeps a slot until its output is taken, so that the capacity is never used.
+/// Has no capacity: an output occupies a slot until the output is taken.
 #[derive(Clone)]
 pub struct StopsAtTheLimit;
 
@@ -22,7 +22,7 @@ impl Flaw for StopsAtTheLimit {
     }
 }
 
-/// Takes a permit for each job, and does not put it back when the job is stopped: for a later run there are fewer.
+/// Acquires a permit for every job, and releases no permit if the job is stopped. A later run has fewer permits.
 #[derive(Clone)]
 pub struct ForgetsItsPermits;
 

@@ -1,4 +1,4 @@
-//! Law 3, broken: something outlives the run.
+//! Law 3, broken: a job or a task outlives the run.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use towpath_testkit::Case;
 
 use super::flaw::{Flaw, settings};
 
-/// Runs its jobs on tasks of their own, which nobody stops.
+/// Runs every job in a separate task. The stop of the run does not stop the task.
 #[derive(Clone)]
 pub struct DetachesItsJobs;
 
@@ -48,7 +48,7 @@ impl Flaw for LeavesATask {
     }
 }
 
-/// Gives its jobs no scope.
+/// Calls the jobs without the scope of the jobs.
 #[derive(Clone)]
 pub struct GivesItsJobsNoScope;
 

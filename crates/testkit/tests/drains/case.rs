@@ -58,7 +58,7 @@ pub struct Case {
     pause: u64,
     pub budget: Duration,
     pub end: End,
-    /// One of so many jobs fails.
+    /// One out of this number of jobs fails.
     fails: u64,
     /// The longest job, in milliseconds.
     longest: u64,

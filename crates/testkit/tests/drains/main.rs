@@ -1,5 +1,5 @@
-//! Drains at random moments of random patterns: every item is in one place, no item is twice anywhere, and the drain ends
-//! within its budget.
+//! Drains at random moments of random patterns: every item is accounted for exactly once, and the drain ends within its
+//! budget.
 
 mod case;
 mod ledger;
@@ -22,7 +22,7 @@ const DRAINS_ON_THREADS: u64 = 40;
 /// The results of a drain.
 struct Drained {
     report: Report,
-    /// The outputs that the run yielded, if a receiver took them.
+    /// The outputs that the run yielded; `None` if no receiver took the outputs.
     outputs: Option<Vec<u64>>,
     took: Duration,
 }
@@ -105,7 +105,7 @@ async fn check(case: Case, on_threads: bool) {
     assert!(started.windows(2).all(|two| two[0] < two[1]), "an item was started twice: {context}");
     assert_eq!(first.taken, started.len() + first.never_started, "{context}");
 
-    // The started items and the items given back are all taken items, and the rest of the source follows.
+    // The started items and the returned items are all taken items, and the rest of the source follows.
     let given_back = items_of(&kept.expect("set before"), first.never_started + 1).await;
     assert!(given_back.windows(2).all(|two| two[0] < two[1]), "{given_back:?}: {context}");
     assert!(given_back.len() > first.never_started || case.source_is_lossy(), "{context}");

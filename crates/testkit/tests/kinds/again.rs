@@ -1,4 +1,4 @@
-//! A source that has ended yields nothing more, and polls its value never again.
+//! A source that has ended yields no further item, and never polls its value again.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -10,7 +10,7 @@ use super::{Outcomes, runtimes};
 
 const ITEMS: usize = 3;
 
-/// Takes everything from a source by hand.
+/// Takes all outcomes from a source by hand.
 async fn rest_of(source: &mut Source<usize>) -> Outcomes {
     let mut outcomes = Outcomes::default();
     while let Some(outcome) = source.next().await {
@@ -40,7 +40,7 @@ fn source_read_to_its_end_stays_ended() {
     }
 }
 
-/// The source is read by hand, and run again, after a run that ended or that the failure of the source stopped.
+/// After a run that ended, or that the failure of the source stopped, the source is run again, and then read by hand.
 #[test]
 fn source_run_to_its_end_stays_ended() {
     for (policy, runtime) in [OnFailure::Stop, OnFailure::Continue]

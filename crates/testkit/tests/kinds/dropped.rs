@@ -1,4 +1,4 @@
-//! The value of a source is dropped at its end, while jobs of the run go on.
+//! The value of a source is dropped at the end of the source, while jobs of the run are still running.
 
 use towpath_fanout::Fanout;
 use towpath_pattern::{OnFailure, Pattern, PatternExt};
@@ -14,7 +14,8 @@ const NUMBERS: [usize; 5] = [1, 2, 5, 16, 33];
 /// More than all items of a run.
 const CAPACITY: usize = 64;
 
-/// Creates the patterns alone, before and behind another one. The job of the first item waits for the drop of the value.
+/// Creates every pattern alone, in front of another pattern and behind another pattern. The job of the first item waits
+/// for the drop of the value.
 fn all(case: Case, gone: &Gone) -> impl Iterator<Item = (String, Box<dyn Pattern<usize, Out = usize>>)> {
     let gone = gone.clone();
     let waits = move |item: usize| {
@@ -63,7 +64,7 @@ fn assert_fails_once(name: &str, end: End, outcomes: &Outcomes) {
     assert!(all, "{name}: {:?}", outcomes.failures);
 }
 
-/// A job waits for the end of a channel, the sender of which the source owns.
+/// A job waits for the end of a channel. The source owns the sender of the channel.
 #[test]
 fn value_is_dropped_while_a_job_waits_for_the_drop() {
     let case = Case::new(2).capacity(CAPACITY);
@@ -83,7 +84,7 @@ fn failure_at_the_end_that_stops_the_run_is_recorded_once() {
     });
 }
 
-/// The value is captured by the jobs of a run, and not by its source.
+/// The jobs of a run capture the value, and the source does not.
 #[test]
 fn work_of_a_run_is_dropped_before_the_next_stage_ends() {
     let case = Case::new(2).capacity(CAPACITY);

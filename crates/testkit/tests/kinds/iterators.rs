@@ -1,4 +1,4 @@
-//! The end of an iterator, wherever it stands in a batch.
+//! The end of an iterator at every position of a batch.
 
 use towpath_fanout::Fanout;
 use towpath_pattern::{OnFailure, PatternExt};

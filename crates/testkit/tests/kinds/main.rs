@@ -1,5 +1,5 @@
-//! Sources of every kind at their end, in runs of every pattern: the value that a source was made of is dropped there, and is
-//! never polled again.
+//! Sources of every kind at their end, in runs of every pattern: the source drops its value at the end, and never polls
+//! the value again.
 
 mod again;
 mod dropped;
@@ -18,7 +18,8 @@ use towpath_pattern::{Failure, Run};
 /// A run takes less than a second.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Returns a runtime of each kind. On a paused clock a run that hangs ends at once. The panics of sources print nothing.
+/// Returns a runtime of each kind. On the paused clock, the time limit of a hung run passes at once. The panics of the
+/// sources print nothing.
 fn runtimes() -> [Runtime; 2] {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {

@@ -1,4 +1,4 @@
-//! Sources of every kind, the value of which is watched.
+//! Sources of every kind, with witnesses of the value of the source.
 
 use std::future::Future;
 use std::ops::Range;
@@ -40,7 +40,7 @@ pub enum End {
     Error,
     /// The value panics in the poll that finds no more items.
     Panic,
-    /// The value panics as it is dropped.
+    /// The value panics in its drop.
     DropPanic,
 }
 
@@ -60,13 +60,13 @@ pub enum Way {
 pub struct Watched {
     pub source: Source<usize>,
     pub gone: Gone,
-    /// How often the value was polled after its end.
+    /// The number of polls of the value after its end.
     pub polls_after_end: Arc<AtomicUsize>,
     /// The handles of the way.
     kept: Vec<Kept<usize>>,
 }
 
-/// Every kind of source with every end that it has, on every way.
+/// Returns every kind of source with every end of the kind, on every way.
 pub fn all() -> impl Iterator<Item = (Kind, End, Way)> {
     let kinds = [
         (Kind::Iterator, &[End::Quiet, End::Panic, End::DropPanic][..]),
@@ -117,7 +117,7 @@ pub fn watched(kind: Kind, items: usize, end: End) -> Watched {
 }
 
 impl Watched {
-    /// Leads the items along a way, which stops at no failure.
+    /// Sends the items along a way. The stages of the way continue after a failure.
     pub fn on(mut self, way: Way) -> Self {
         self.source = match way {
             Way::Direct => self.source,
@@ -146,7 +146,7 @@ impl Watched {
     }
 }
 
-/// Leads the items through a queue: a producer sends each of them.
+/// Sends the items through a queue: a producer sends every item.
 fn produced(source: Source<usize>) -> Source<usize> {
     let (sender, receiver) = queue::bounded(64);
     let sends = move |taken: Taken<usize, ()>| {
@@ -160,7 +160,7 @@ fn produced(source: Source<usize>) -> Source<usize> {
     Source::produced(Run::spawn_discarding(Scope::default(), source, settings, sends), receiver)
 }
 
-/// Learns when the value of a source has been dropped.
+/// A witness of the drop of the value of a source.
 #[derive(Clone)]
 pub enum Gone {
     /// The value owns the sender of this channel.
@@ -261,7 +261,7 @@ impl Stream for Streamed {
     }
 }
 
-/// A generator that keeps its value when it has returned.
+/// A generator that keeps its value after its return.
 struct Generator {
     body: Pin<Box<dyn Future<Output = ()> + Send>>,
     value: Value,

@@ -1,5 +1,5 @@
-//! Chunks whose items come back: the items of a kept source reach a subject in chunks, and the run is stopped in every way. Every
-//! item is in one started chunk, or comes back, and the unfinished chunk comes back with the rest.
+//! Chunks whose items come back: the items of a kept source reach a subject in chunks, and the run is stopped in every
+//! way. Every item is in one started chunk, or comes back, and the unfinished chunk comes back with the rest.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -194,7 +194,8 @@ fn conserved(
         return Err(format!("{seen}: the counts do not add up: {report}"));
     }
     let missing = usize::try_from(ITEMS).expect("small") - all.len();
-    // The first stage has taken every chunk that is neither started nor back: the chunk is behind the stage, or was cancelled.
+    // The first stage has taken every chunk that is neither started nor back: the chunk is behind the stage, or was
+    // cancelled.
     let first = report.stages[0].counts;
     let behind = (started.len() + first.never_started).abs_diff(first.taken);
     let is_right =

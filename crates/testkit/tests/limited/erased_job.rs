@@ -63,8 +63,8 @@ impl<Out> Ended<Out> {
     }
 }
 
-/// Returns a future of the job in the `async` block of `block`. The block calls [`Ended::keep`] last, and so never completes: the end
-/// of the block would drop the completed job, and the pattern must drop the job.
+/// Returns a future of the job in the `async` block of `block`. The block calls [`Ended::keep`] last, and so never
+/// completes: the end of the block would drop the completed job, and the pattern must drop the job.
 pub fn keeping<Out, F: Future<Output = ()> + Send>(
     block: impl FnOnce(Ended<Out>) -> F,
 ) -> impl Future<Output = anyhow::Result<Out>> {

@@ -92,7 +92,7 @@ impl Feature {
         }
     }
 
-    /// Returns whether the pattern has the feature. The type refuses the others: they have no such method.
+    /// Returns whether the pattern has the feature. The types of the remaining patterns have no such method.
     pub fn is_of(self, form: Form) -> bool {
         match self {
             Self::Priority | Self::Sending => form.has_queue(),

@@ -1,5 +1,5 @@
-//! Limiters that fail, that panic in any place, and keys whose hash, comparison or drop panics: in every pattern, no item and no
-//! permit is lost, after any kind of end.
+//! Limiters that fail, that panic in any place, and keys whose hash, comparison or drop panics: in every pattern, no
+//! item and no permit is lost, after any kind of end.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -24,7 +24,7 @@ use towpath_semaphore::WithPermit;
 use crate::kinds::{Erased, Permits};
 use crate::patterns::Form;
 
-/// The number of items. Every seventh meets the fault.
+/// The number of items. Every seventh item is faulty.
 const ITEMS: u32 = 60;
 
 fn is_faulty(item: u32) -> bool {
@@ -71,7 +71,7 @@ impl Fault {
     }
 }
 
-/// Panics in its drop, if it is set.
+/// Panics in the drop, if the flag is set.
 #[derive(Default)]
 struct Bomb(bool);
 
@@ -194,7 +194,7 @@ enum Ending {
 const ENDINGS: [Ending; 5] =
     [Ending::Finish, Ending::Cancel, Ending::CancelScope, Ending::Deadline, Ending::Drop];
 
-/// The permits of a run: those of the faulty limiter, and those of the limiter before.
+/// The permits of a run: the permits of the faulty limiter, and the permits of the limiter in front of it.
 struct Limits {
     fault: Fault,
     out: Arc<AtomicUsize>,
@@ -361,7 +361,7 @@ async fn conserves(
     if (out, free, (limits.keys)()) != (0, 3, 0) {
         return Err(format!("{out} permits and {} keys are out, and {free} of 3 are free", (limits.keys)()));
     }
-    // No item is lost or there twice: started, refused by a limiter, or returned.
+    // No item is lost or occurs twice: an item is started, refused by a limiter, or returned.
     for items in [&yielded, &started, &rest] {
         if items.iter().collect::<BTreeSet<_>>().len() != items.len() {
             return Err(format!("an item is there twice in {items:?}"));

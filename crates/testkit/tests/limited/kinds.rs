@@ -38,7 +38,7 @@ pub enum Kind {
     ResizedWeights,
     /// Broken: two permits, and the limiter promises one job at once.
     Generous,
-    /// Broken: two permits, of which every dropped wait takes one along.
+    /// Broken: two permits. Every dropped wait loses a permit.
     Leaky,
     /// Broken: the last item that waits is the first to be granted.
     Backwards,
@@ -103,18 +103,20 @@ impl Kind {
         !matches!(self, Self::Rate | Self::Semaphore | Self::Resized | Self::Generous)
     }
 
-    /// Creates the limiter of two stages. The stages acquire at the same time, and an item fails if its weight is above the total,
-    /// so the total is never below the weights.
+    /// Creates the limiter of two stages. The stages acquire at the same time, and an item fails if its weight is above
+    /// the total, so the total is never below the weights.
     pub fn shared_limiter<const PER_ITEM: bool>(self) -> OfAny<PER_ITEM> {
         OfAny(self.limiter_with([2, 2, 3]))
     }
 
-    /// Creates the limiter of a stage. The weight of an item is above a total of 1, and the item waits for the last size.
+    /// Creates the limiter of a stage. The weight of an item is above a total of 1, and the item waits for the last
+    /// size.
     pub fn limiter<In: Send + 'static, const PER_ITEM: bool>(self) -> Erased<In, PER_ITEM> {
         self.limiter_with([0, 1, 3])
     }
 
-    /// Creates the limiter, with the sizes for weights. The key of an item is its position, since the items of a subject may be of any type.
+    /// Creates the limiter, with the sizes for weights. The key of an item is its position, since the items of a
+    /// subject may be of any type.
     fn limiter_with<In: Send + 'static, const PER_ITEM: bool>(
         self,
         totals: [usize; 3],
@@ -219,7 +221,7 @@ impl<In> Limiter<In> for Weights {
     }
 }
 
-/// A broken limiter: a dropped wait keeps a permit.
+/// A broken limiter: every dropped wait loses a permit.
 struct Leaky(Arc<Semaphore>);
 
 impl<In> Limiter<In> for Leaky {
@@ -231,7 +233,7 @@ impl<In> Limiter<In> for Leaky {
         &self,
         _: &In,
     ) -> impl Future<Output = anyhow::Result<OwnedSemaphorePermit>> + Send + 'static + use<In> {
-        /// Takes a permit along in its drop.
+        /// Forgets a permit of the semaphore in its drop.
         struct Leak(Arc<Semaphore>);
 
         impl Drop for Leak {
@@ -253,7 +255,7 @@ impl<In> Limiter<In> for Leaky {
     }
 }
 
-/// A broken limiter: one job at a time, the last that waits first.
+/// A broken limiter: one job at a time, the last waiting item first.
 #[derive(Clone, Default)]
 struct Backwards(Arc<Mutex<Waiting>>);
 
@@ -263,7 +265,7 @@ struct Waiting {
     senders: Vec<oneshot::Sender<Turn>>,
 }
 
-/// The permit: the next turn is handed to the last that waits.
+/// The permit. The drop hands the turn to the last waiting item.
 struct Turn(Backwards);
 
 impl Drop for Turn {
@@ -275,7 +277,8 @@ impl Drop for Turn {
                 waiting.is_taken = next.is_some();
                 next
             };
-            // The wait was dropped if the turn comes back; the drop of that turn goes on.
+            // If the turn comes back, the wait was dropped. The returned turn is forgotten, and this drop continues
+            // with the next wait.
             match next {
                 Some(next) => match next.send(Turn(self.0.clone())) {
                     Ok(()) => return,

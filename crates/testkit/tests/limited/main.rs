@@ -1,6 +1,6 @@
-//! Features and limiters: every pattern under every limiter, with every feature, and with every pair of them through the
-//! conformance suite. With `TOWPATH_LONG=1` all of them, otherwise a subject for every pattern. With `TOWPATH_PART=3/16` as well,
-//! every sixteenth subject, from the third on.
+//! Features and limiters in the conformance suite: every pattern with every limiter, with every feature, and with every
+//! pair of limiters and features. `TOWPATH_LONG=1` tests all these subjects. By default, a selection has every pattern.
+//! `TOWPATH_LONG=1` with `TOWPATH_PART=3/16` tests every sixteenth subject, from the third on.
 
 mod chunked;
 mod erased_job;
@@ -48,7 +48,7 @@ fn conforms(subject: &Composed) -> Result<(), libtest_mimic::Failed> {
     if violations.is_empty() { Ok(()) } else { Err(violations.join("\n\n").into()) }
 }
 
-/// The suite names the law that a broken limiter breaks, and no law without a relation to the flaw.
+/// Tests that the suite names the law that a broken limiter breaks, and no law without a relation to the flaw.
 fn broken() -> impl Iterator<Item = Trial> {
     let cases = [
         (Kind::Generous, &[Law::Bounds][..]),
@@ -113,7 +113,7 @@ fn all() -> Vec<Composed> {
         }));
     }
     for form in Form::OF_LIMITERS {
-        // Two stages share a single limiter, so that the order of the acquisitions is the same in both.
+        // Two stages share a single limiter, so the order of the acquisitions is the same in both stages.
         let limiters = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Live).map(Part::Limiter);
         subjects.extend(limiters.map(|limiter| Composed {
             is_long: true,
@@ -124,7 +124,7 @@ fn all() -> Vec<Composed> {
     subjects
 }
 
-/// Every kind of limiter, every feature, and every pattern.
+/// Returns subjects that together have every kind of limiter, every feature, and every pattern.
 fn some() -> Vec<Composed> {
     use Feature::{
         Adaptive, Blocking, Chunks, FlatMap, Hedge, KeepCancelled, KeepInput, Merge, MergedRuns, Observer,

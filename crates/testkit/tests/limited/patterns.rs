@@ -35,7 +35,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The patterns, in all orders of the outputs that they have.
+    /// The patterns, in every order of the outputs of the pattern.
     pub const ALL: [(Self, Order); 9] = [
         (Self::Fanout, Order::AsCompleted),
         (Self::Pipeline, Order::AsCompleted),
@@ -127,8 +127,8 @@ impl Composed {
         self.parts().filter_map(|part| if let Part::Limiter(kind) = part { Some(kind) } else { None })
     }
 
-    /// Returns the features of the source outside of a pattern, and behind these the features that return items to a source that was
-    /// kept before.
+    /// Returns the features of the source outside of a pattern, and behind these the features that return items to a
+    /// source that was kept before.
     fn sources(&self) -> (Vec<Feature>, Vec<Feature>) {
         let mut outside: Vec<_> = self.features().collect();
         let last = outside.iter().rposition(|feature| feature.keeps_no_part()).map_or(0, |last| last + 1);
@@ -270,8 +270,8 @@ impl Subject for Composed {
         self.chains
     }
 
-    /// With `TOWPATH_LONG=1`, a pattern with a single limiter or feature plays all settings. The patterns with limiters in a further
-    /// place play fewer, since their chains have four stages.
+    /// With `TOWPATH_LONG=1`, a pattern with a single limiter or feature plays all settings. The patterns with limiters
+    /// in a further place play fewer, since their chains have four stages.
     fn share(&self) -> Share {
         let is_of_limiters = Form::OF_LIMITERS.iter().any(|(form, _)| *form == self.form);
         match (self.is_long, self.second) {

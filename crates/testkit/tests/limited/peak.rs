@@ -9,7 +9,7 @@ use towpath_testkit::while_holding;
 
 use crate::observers::Broken;
 
-/// Counts the jobs at once, and records a number above the largest.
+/// Counts the jobs at once, and records an observation if the number exceeds `most`.
 #[derive(Clone)]
 pub struct Peak {
     jobs: Arc<AtomicUsize>,

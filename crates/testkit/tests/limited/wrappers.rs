@@ -1,5 +1,5 @@
-//! The wrappers of a job, in a form that a check can judge: every item has a single job. The first attempt of a retry fails before
-//! the job. The second attempt of a hedge fails after the job, in the poll in which the job has failed.
+//! The wrappers of a job, in a form that a check can judge: every item has a single job. The first attempt of a retry
+//! fails before the job. The second attempt of a hedge fails after the job, in the poll in which the job has failed.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -66,8 +66,8 @@ pub fn behind_a_service<In: Send + 'static, J: Job<In>>(job: J) -> Wrapped<In, J
 /// The time of a closure.
 const A_WHILE: Duration = Duration::from_micros(20);
 
-/// Returns the item after a while, so that a run is also stopped during a closure. The closure does not yield its thread: on a
-/// machine with other work, every yield takes milliseconds.
+/// Returns the item after a while, so that a run is also stopped during a closure. The closure does not yield its
+/// thread: on a machine with other work, every yield takes milliseconds.
 #[allow(clippy::unnecessary_wraps, reason = "the result of a closure")]
 fn slowly<In>(item: In) -> anyhow::Result<In> {
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Wakers that count, and do what a waker should not.
+//! Wakers that count their wake-ups, and run an action that wakers should not run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -42,7 +42,7 @@ impl Parked {
         Self { bell: Weak::new(), rung: Arc::default(), before: [0; 2], deed: Arc::clone(deed) }
     }
 
-    /// Polls something with the waker that it had, if there is one yet.
+    /// Calls `poll` with the current waker, or with a new waker if no clone of the current waker is left.
     pub fn poll<R>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
         let make = || Arc::new(Bell { rung: Arc::clone(&self.rung), deed: Arc::clone(&self.deed) });
         let bell = self.bell.upgrade().unwrap_or_else(make);
@@ -57,7 +57,7 @@ impl Parked {
         self.rung.load(Ordering::SeqCst)
     }
 
-    /// Whether it was woken since the last poll began.
+    /// Returns whether the waiter was notified since the start of the last poll.
     pub fn was_called(&self) -> bool {
         self.rings() > self.before[0]
     }
@@ -71,7 +71,7 @@ impl Parked {
 
     /// Ends the wait. The subject must keep no clone of the waker.
     pub fn leave(self) -> Result<()> {
-        ensure!(self.copies() == 0, "the waker of somebody who does not wait any more is kept");
+        ensure!(self.copies() == 0, "the waker of a waiter that waits no more is kept");
         Ok(())
     }
 

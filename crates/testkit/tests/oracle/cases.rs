@@ -1,5 +1,5 @@
-//! How generated cases are played: the same ones in every run, each under a watchdog; a failure tells the shortest
-//! case that fails so, step by step.
+//! The play of generated cases: the same cases in every run, each under a watchdog. The message of a failure has the
+//! steps of the shortest failing case.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
@@ -13,10 +13,10 @@ use anyhow::{Result, anyhow};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-/// How long one case may take, which takes well under a millisecond.
+/// The time limit of a case. A case takes well under a millisecond.
 const WATCHDOG: Duration = Duration::from_secs(5);
 
-/// How many times as many cases are played with `TOWPATH_LONG=1`.
+/// The factor for the number of cases with `TOWPATH_LONG=1`.
 const LONG: u32 = 200;
 
 /// The name of the threads that play cases. A panic on such a thread prints no line, because the failure of the case
@@ -48,7 +48,7 @@ impl Steps {
 
 type Play<C> = fn(C, Steps) -> Result<()>;
 
-/// Plays so many cases, and panics with the shortest that fails.
+/// Plays the given number of cases, and panics with the shortest failing case.
 pub fn all<C>(cases: u32, strategy: &impl Strategy<Value = C>, play: Play<C>)
 where
     C: Clone + std::fmt::Debug + Send + 'static,
@@ -61,7 +61,7 @@ where
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::XorShift));
     let (thread, played, failed) = (RefCell::new(Player::new(play)), Cell::new(0), Cell::new(false));
     let outcome = runner.run(strategy, |case| {
-        // Those after the first that fails are shorter ones, to find the shortest.
+        // The cases after the first failing case are shorter forms of this case, and do not count.
         played.set(played.get() + u32::from(!failed.get()));
         let outcome = thread.borrow_mut().play(case);
         failed.set(failed.get() || outcome.is_err());
@@ -72,13 +72,13 @@ where
         Err(TestError::Abort(reason)) => panic!("no cases could be made: {reason}"),
         Err(TestError::Fail(_, case)) => {
             let again = thread.borrow_mut().play(case);
-            let reason = again.expect_err("a case fails each time it is played, or not at all");
-            panic!("case {} of {cases} failed; the shortest that does: {reason}", played.get());
+            let reason = again.expect_err("a case fails in every play or in no play");
+            panic!("case {} of {cases} failed; the shortest failing case: {reason}", played.get());
         }
     }
 }
 
-/// A thread that plays cases; one that hangs is left behind.
+/// A thread that plays cases. A hung thread is never joined.
 struct Player<C> {
     play: Play<C>,
     cases: Sender<(C, Steps)>,

@@ -27,7 +27,7 @@ const A_FEW: usize = 60_000;
 struct Count(Arc<AtomicUsize>);
 
 impl Count {
-    /// One more, and whether it should go on.
+    /// Counts an item, and returns whether the counted future goes on.
     fn more(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) < ENDLESS
     }
@@ -37,7 +37,7 @@ impl Count {
     }
 }
 
-/// Has `busy` count its items until a timer fires, whose time is due once another task has had a turn.
+/// Runs `busy`, which counts its items, until a timer fires. Another task must run before the timer is due.
 async fn lets_a_timer_fire<F: Future>(what: &str, busy: impl FnOnce(Count) -> F) {
     let (count, due) = (Count::default(), Duration::from_millis(1));
     tokio::spawn(advance(due));
@@ -186,7 +186,8 @@ async fn cancellation_by_another_task_ends_a_run_that_is_always_ready() {
     }
 }
 
-/// How many items each of three took that share a queue, and each of three put, when so many went in all.
+/// Returns the numbers of items that each of three receivers took and that each of three senders sent, after the
+/// receivers of the shared queue took `all` items.
 async fn shares(capacity: usize, batch: usize, all: usize) -> ([usize; 3], [usize; 3]) {
     let (producer, consumer) = queue::bounded(capacity);
     let (taken, put) = ([(); 3].map(|()| Count::default()), [(); 3].map(|()| Count::default()));
@@ -258,10 +259,14 @@ async fn request_for_all_permits_is_not_starved_by_small_requests() {
     }
     let mut before = 0;
     for time in 0..TIMES {
-        let permits = soon("who wants all permits", semaphore.acquire_many(4)).await.expect("it is open");
+        let permits =
+            soon("the request for all permits", semaphore.acquire_many(4)).await.expect("it is open");
         let since = light.get() - before;
-        assert!(since <= 24, "{since} went first at time {time}: twelve hold one or wait for it");
-        assert!(since > 0 || time == 0, "nobody else got one before time {time}");
+        assert!(
+            since <= 24,
+            "{since} requests went first at time {time}, and at most twelve hold a permit or wait"
+        );
+        assert!(since > 0 || time == 0, "no other request got a permit before time {time}");
         before = light.get();
         drop(permits);
         yield_now().await;

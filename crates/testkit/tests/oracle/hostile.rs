@@ -76,7 +76,7 @@ fn cases() -> impl Strategy<Value = Case> {
 #[test]
 fn queue_with_hostile_wakers_loses_no_item_and_no_waiter() {
     cases::all(5_000, &cases(), |case, steps| {
-        // One that fails is left as it is: its drop might panic, too, and hide what was found.
+        // The table of a failed case is not dropped: a panic in its drop would hide the failure.
         let mut table = ManuallyDrop::new(Table::new(&case, steps));
         for operation in case.operations {
             table.operate(operation)?;
@@ -175,13 +175,13 @@ impl Table {
         }
     }
 
-    /// Does what may panic because a waker does; if it does not, no item was dropped in it.
+    /// Calls `act`. A waker may panic in the call. A call without a panic must drop no item.
     fn lossless<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> Result<Option<R>> {
         let before = self.items.dropped();
         match catch_unwind(AssertUnwindSafe(|| act(self))) {
             Ok(done) => {
                 let lost = self.items.dropped() - before;
-                ensure!(lost == 0, "{lost} items were dropped in it");
+                ensure!(lost == 0, "{lost} items were dropped in a call without a panic");
                 Ok(Some(done))
             }
             Err(payload) if !self.panics => resume_unwind(payload),
@@ -232,7 +232,7 @@ impl Table {
         let Seat { name, future, parked } = self.seats.remove(at);
         self.steps.begin(format!("{name} is dropped"));
         if name.starts_with("send(") {
-            // The item is dropped with it.
+            // The item is dropped with the future.
             let _ = catch_unwind(AssertUnwindSafe(|| future.give_up()));
         } else if let Some(ended) = self.lossless(|_| future.give_up())? {
             self.keep(ended);
@@ -247,7 +247,7 @@ impl Table {
             };
             self.poll(at, false)?;
         }
-        bail!("they call each other again and again")
+        bail!("the waiters notify each other without an end")
     }
 
     fn nobody_sleeps_who_could_go_on(&mut self) -> Result<()> {
@@ -275,7 +275,7 @@ impl Table {
         }
         self.let_everybody_go_on()?;
         let Self { sender, receiver, items, got, deed, .. } = self;
-        // It takes what is left with it, the item whose drop panics perhaps included.
+        // The queue is dropped with the remaining items. The drop of one of these items may panic.
         let sender = Arc::into_inner(sender);
         let everything = (receiver, deed, sender);
         let _ = catch_unwind(AssertUnwindSafe(|| drop(everything)));
@@ -290,7 +290,7 @@ fn deed(wakers: Wakers, sender: &Sender<Item>, receiver: &Receiver<Item>, items:
     let (items, got) = (items.clone(), Arc::clone(got));
     Arc::new(move |dropped| match wakers {
         Wakers::Recv => {
-            // One that is woken by this take finds it in use.
+            // A waker that runs within this `try_recv` finds the receiver locked.
             let taken = receiver.try_lock().ok().and_then(|mut receiver| receiver.try_recv().ok());
             keep(&got, taken);
         }
@@ -324,18 +324,18 @@ fn item_whose_drop_panics_does_not_keep_the_queue_open() {
     let deed: Deed = Arc::new(|_| {});
     let mut parked = [(); 3].map(|()| Parked::new(&deed));
     for (parked, future) in parked.iter_mut().zip([&mut single, &mut batch, &mut join]) {
-        assert!(parked.poll(|cx| future.poll(cx)).is_pending(), "it is full, and nothing is finished");
+        assert!(parked.poll(|cx| future.poll(cx)).is_pending(), "the queue is full, and no item is finished");
     }
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(receiver)));
-    let payload = dropped.expect_err("the panic is its who dropped the receiver");
+    let payload = dropped.expect_err("the panic reaches the owner of the receiver");
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"an item that panics"));
-    assert!(parked.iter().all(Parked::was_called), "somebody sleeps");
+    assert!(parked.iter().all(Parked::was_called), "a waiter sleeps");
     let ends = [single, batch, join].map(|mut future| Parked::new(&deed).poll(|cx| future.poll(cx)));
     let [Poll::Ready(Ended::Sent { all: single, left: one }), batch, join] = ends else {
-        panic!("a put waits")
+        panic!("a send waits")
     };
     let Poll::Ready(Ended::Sent { all: batch, left: other }) = batch else { panic!("a batch waits") };
-    assert!(matches!(join, Poll::Ready(Ended::Joined(false))), "nobody can finish what was dropped");
+    assert!(matches!(join, Poll::Ready(Ended::Joined(false))), "a dropped item is never finished");
     assert_eq!((single, one.len(), batch, other.len()), (Some(false), 1, Some(false), 1));
     assert_eq!((sender.is_closed(), sender.len(), items.dropped()), (true, 0, 3));
 }
@@ -359,6 +359,6 @@ fn handle_dropped_by_a_panic_with_panicking_wakers_aborts_not() {
         }));
         let told = job.expect_err("it panics");
         assert_eq!(told.downcast_ref(), Some(&"the job's own panic"));
-        assert!(seats.iter().all(|(_, parked)| parked.was_called()), "somebody sleeps");
+        assert!(seats.iter().all(|(_, parked)| parked.was_called()), "a waiter sleeps");
     }
 }

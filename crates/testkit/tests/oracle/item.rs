@@ -1,17 +1,17 @@
-//! Items that tell when they are dropped.
+//! Items that record their drops.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
 
-/// The number of the item whose drop panics, where none does.
+/// The number of the hostile item in a case without a hostile item.
 pub const NONE_PANICS: u32 = u32::MAX;
 
-/// All items of a case, and how often each was dropped.
+/// All items of a case, with the number of drops of each item.
 #[derive(Clone, Default)]
 pub struct Items(Arc<Mutex<Vec<u32>>>);
 
-/// One of them.
+/// An item of a case.
 pub struct Item {
     pub number: u32,
     all: Items,
@@ -23,7 +23,7 @@ impl Items {
         see(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The next one; the one with the number `hostile` panics when it is dropped.
+    /// Creates the next item. The drop of the item with the number `hostile` panics.
     pub fn make(&self, hostile: u32) -> Item {
         let number = self.drops(|drops| {
             drops.push(0);
@@ -32,12 +32,12 @@ impl Items {
         Item { number: u32::try_from(number).expect("few items"), all: self.clone(), hostile }
     }
 
-    /// How many have been dropped.
+    /// Returns the number of dropped items.
     pub fn dropped(&self) -> usize {
         self.drops(|drops| drops.iter().filter(|times| **times > 0).count())
     }
 
-    /// How many have not been dropped.
+    /// Returns the number of items that are not dropped.
     pub fn alive(&self) -> usize {
         self.drops(|drops| drops.iter().filter(|times| **times == 0).count())
     }

@@ -1,4 +1,4 @@
-//! The permits of a semaphore against a count and a line: every list of operations does to both the same.
+//! The permits of a semaphore against a count and a wait list: every list of operations has the same results in both.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -27,7 +27,7 @@ struct Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wakers {
     Count,
-    /// Wakers that acquire when they are woken and dropped, and give up or release at once.
+    /// Wakers that poll an acquire when they are woken and dropped, and drop the acquire and its permits at once.
     Acquire,
     /// Wakers that panic when they are woken.
     Panic,
@@ -107,7 +107,7 @@ impl Model {
         Ok(())
     }
 
-    /// A poll of somebody who waits, or comes: `None` while it waits.
+    /// Polls a waiter or a new caller. Returns `None` while the caller waits.
     fn poll(&mut self, who: usize, count: usize) -> Option<Result<(), AcquireError>> {
         if self.closed {
             self.give_up(who);
@@ -178,7 +178,7 @@ impl Table {
         let (seen, wakers) = (semaphore.clone(), case.wakers);
         let deed: Deed = Arc::new(move |dropped| match wakers {
             Wakers::Count => {}
-            // Where none is free, it stands in line for a moment.
+            // If the permits do not suffice, the acquire is in the wait list until the drop.
             Wakers::Acquire => {
                 let _ = pin!(seen.acquire_many(2)).poll(&mut Context::from_waker(Waker::noop()));
             }
@@ -247,7 +247,7 @@ impl Table {
         }
     }
 
-    /// Does what may wake somebody.
+    /// Calls `act`, which may notify a waiter.
     fn may_panic(&self, act: impl FnOnce(&Semaphore)) {
         let outcome = catch_unwind(AssertUnwindSafe(|| act(&self.semaphore)));
         if let Err(payload) = outcome {
@@ -290,7 +290,7 @@ impl Table {
             let sleeps = model.line.iter().any(|waiting| waiting.0 == seat.who);
             ensure!(
                 seat.parked.was_called() != sleeps,
-                "future {} was called: {}, and it is in line: {sleeps}",
+                "future {} was notified: {}, and is in the wait list: {sleeps}",
                 seat.who,
                 seat.parked.was_called()
             );
@@ -319,7 +319,7 @@ impl Table {
         let first = self.model.line.front().map(|first| first.1);
         ensure!(
             first.is_none_or(|count| count > self.model.all),
-            "somebody waits for {first:?}, and all are free"
+            "a waiter waits for {first:?} permits, and all permits are free"
         );
         Ok(())
     }
@@ -336,7 +336,7 @@ impl Table {
 
     fn came<T: Debug + PartialEq>(&self, real: &T, expected: &T) -> Result<()> {
         self.steps.came(format_args!("{real:?}"));
-        ensure!(real == expected, "it came to {real:?}, and should to {expected:?}");
+        ensure!(real == expected, "the result is {real:?}, and should be {expected:?}");
         Ok(())
     }
 }

@@ -18,15 +18,16 @@ use crate::cases::{self, Steps};
 use crate::item::{Item, Items, NONE_PANICS};
 use crate::waiting::Waiting;
 
-/// A source, and what is done with it.
+/// A source, and the operations on the source.
 #[derive(Clone, Debug)]
 struct Case {
     form: Form,
-    /// How many items it has, room for how many is in what it has to go through, and whether it fails at its end.
+    /// The number of items, the capacity of every channel, queue and stage of the source, and whether the source fails
+    /// at its end.
     items: usize,
     capacity: usize,
     fails: bool,
-    /// Stages that it goes through.
+    /// The number of stages behind the source.
     stages: usize,
     operations: Vec<Operation>,
 }
@@ -43,21 +44,21 @@ enum Form {
     Channel,
     Queue,
     Produced,
-    /// Behind a source without items.
+    /// Merged with a source without items.
     Merged,
-    /// In chunks of the items that are ready, and their elements.
+    /// Chunks of the items that are ready, and the elements of the chunks.
     Chunks,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
-    /// So many more items are there.
+    /// This number of further items becomes ready.
     Come(usize),
     End,
-    /// Asks for the next item, or asks again, with another waker or the same.
+    /// Polls for the next result, or polls again, with another waker or the same.
     Poll(bool),
     GiveUp,
-    /// Drops the source, and goes on with what was kept of it.
+    /// Drops the source, and continues with the kept source.
     Resume,
 }
 
@@ -108,12 +109,12 @@ fn operations_on_a_source_match_the_model() {
     });
 }
 
-/// The clock is paused: this is over when nothing else can happen.
+/// Waits until no task can proceed. The clock is paused.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// A run in which each item is handed on as it is.
+/// Starts a run that passes every item on unchanged.
 fn hand_on(source: Source<Item>, capacity: usize) -> Run<Item> {
     let settings = Settings::new("hand on", 2).ordered().capacity(capacity);
     Run::spawn(Scope::default(), source, settings, |taken: Taken<Item, Item>| async move {
@@ -122,7 +123,7 @@ fn hand_on(source: Source<Item>, capacity: usize) -> Run<Item> {
     })
 }
 
-/// A source of that form; a task of the case's own feeds what has to be fed.
+/// Creates the source of a case. A separate task sends the items to a channel, a queue or a generator.
 fn source(case: &Case, gate: Gate) -> Source<Item> {
     let (capacity, fails) = (case.capacity, case.fails);
     match case.form {
@@ -204,7 +205,7 @@ struct Table {
     taken: usize,
     form: Form,
     stages: usize,
-    /// It has yet to fail.
+    /// The failure of the source is still to come.
     to_fail: bool,
     over: bool,
     deed: Deed,
@@ -259,7 +260,7 @@ impl Table {
             Operation::GiveUp => self.give_up()?,
             Operation::Resume => {
                 self.give_up()?;
-                self.steps.begin("the source is dropped, and what was kept of it goes on".to_owned());
+                self.steps.begin("the source is dropped, and the kept source continues".to_owned());
                 drop(self.source.take());
                 let rest = self.kept.take().ok_or_else(|| anyhow!("nothing was kept"))?;
                 let (source, kept) = rest.kept();
@@ -302,7 +303,7 @@ impl Table {
                 self.came(format_args!("item {number}"), there && number == expected)
             }
             Some(Err(failure)) => {
-                // It stops a stage, and with it what is on its way there.
+                // The failure stops a stage, so the items on the way to the stage are dropped.
                 let on_time = self.to_fail && self.is_at_end() && (self.stages > 0 || self.is_all_taken());
                 (self.to_fail, self.over) = (false, true);
                 self.came(format_args!("the failure {failure:#}"), on_time)
@@ -321,7 +322,7 @@ impl Table {
         let (source, next) = waiting.give_up();
         self.source = Some(source);
         drop(parked);
-        ensure!(next.is_none(), "something came to a wait that was dropped");
+        ensure!(next.is_none(), "a result came to a dropped wait");
         Ok(())
     }
 
@@ -333,7 +334,7 @@ impl Table {
         self.taken == self.gate.come()
     }
 
-    /// Whether an item, the failure or the end is there to be had.
+    /// Returns whether an item, the failure or the end is ready.
     fn is_something_there(&self) -> bool {
         self.over || self.is_at_end() || !self.is_all_taken()
     }

@@ -1,4 +1,4 @@
-//! Futures that keep what they borrow when they are dropped before their end.
+//! Futures that return their borrowed values when they are dropped before their end.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// A future that ends early, too, when it gives up.
+/// A future that also ends when the wait is given up.
 pub struct Waiting<T> {
     future: Pin<Box<dyn Future<Output = T>>>,
     gives_up: GivesUp,
@@ -25,12 +25,12 @@ impl<T> Waiting<T> {
         self.future.as_mut().poll(cx)
     }
 
-    /// Drops the future that it waits for, and hands back what that had borrowed.
+    /// Drops the inner future, and returns the values that the inner future has borrowed.
     pub fn give_up(mut self) -> T {
         self.gives_up.0.set(true);
         match self.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => ended,
-            Poll::Pending => unreachable!("it waits for nothing any more"),
+            Poll::Pending => unreachable!("the wait was given up"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs chained one behind the other.
+//! Chains of runs.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ enum Acts {
 }
 
 impl Chain {
-    /// Returns the pattern of the link, with that job.
+    /// Returns the pattern of the link with the given job.
     fn link(self, acts: Acts) -> Box<dyn Pattern<usize, Out = usize>> {
         let job = move |item: usize| {
             let acts = acts.clone();
@@ -59,7 +59,7 @@ impl Chain {
         self.link(last).run_in(scope, run)
     }
 
-    /// Chains runs, the last job of which waits, until it waits.
+    /// Chains runs with a last job that waits, and returns after the start of this job.
     pub async fn waiting(self, scope: &Scope) -> Run<usize> {
         let started = Arc::new(AtomicUsize::new(0));
         let run = self.run(scope, Acts::Passes, Acts::Waits(Arc::clone(&started)));

@@ -1,4 +1,4 @@
-//! Runs chained more often than a stack is deep: a stage neither ends, nor stops, nor is dropped by recursion.
+//! Chains with more stages than a stack has frames for: neither the end nor the stop nor the drop of a stage recurses.
 
 use std::thread;
 
@@ -11,17 +11,17 @@ use crate::child::in_child;
 use crate::patterns;
 use crate::stack::SMALL;
 
-/// Stages on a small stack: a frame of 220 bytes for each overflows it.
+/// The number of stages on a small stack: a frame of 220 bytes for each stage overflows the stack.
 const STAGES: usize = 600;
 
-/// The stack of a thread, unless it is given less.
+/// The default stack size of a thread.
 const USUAL: usize = 2 << 20;
 
-/// Stages on a stack of the usual size.
+/// The number of stages on a stack of the default size.
 const MOST_STAGES: usize = 9_000;
 
-/// Calls `body` for a chain of every pattern on both runtimes and small stacks, and for the longest chain on a stack of the
-/// usual size.
+/// Calls `body` for a chain of every pattern on both runtimes and small stacks, and for the longest chain on a stack of
+/// the default size.
 fn each(test: &str, body: fn(Runtime, Chain)) {
     let child = in_child(test, || {
         on_stack(SMALL, move || {

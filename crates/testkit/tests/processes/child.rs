@@ -1,24 +1,24 @@
-//! A test that runs once more in a process of its own, which may die.
+//! A test that runs again in a child process. The child may abort.
 
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// Set in the child.
+/// The environment variable that is set in the child.
 const CHILD: &str = "TOWPATH_CHILD";
 
 /// The line that a child prints at its end.
 const OVER: &str = "the child is over";
 
-/// All of them take a second at most.
+/// The time limit of a child. Every child takes a second at most.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How a child ended, and all that it said.
+/// The exit status of a child, and its output.
 pub struct Ended {
     status: ExitStatus,
     said: String,
 }
 
-/// Runs `body` in a process of its own: that of the test named `test`, which calls this and nothing before it.
+/// Runs `body` in a child process. The child runs the test named `test`, which calls this function first.
 #[track_caller]
 pub fn in_child(test: &str, body: impl FnOnce()) -> Ended {
     if std::env::var_os(CHILD).is_some() {
@@ -39,21 +39,24 @@ pub fn in_child(test: &str, body: impl FnOnce()) -> Ended {
 }
 
 impl Ended {
-    /// It came to its end by itself, and all was well.
+    /// Asserts that the child succeeded, and that `body` returned in the child.
     #[track_caller]
     pub fn well(&self) {
         let Self { status, said } = self;
-        assert!(status.success() && said.contains(OVER), "the child ended with {status}; it said: {said}");
+        assert!(
+            status.success() && said.contains(OVER),
+            "the child ended with {status}, and its output is: {said}"
+        );
     }
 
-    /// It was aborted, and had said `message` before.
+    /// Asserts that the child was aborted, and that the output has `message`.
     #[track_caller]
     pub fn aborted_with(&self, message: &str) {
         let Self { status, said } = self;
         #[cfg(unix)]
         {
             let signal = std::os::unix::process::ExitStatusExt::signal(status);
-            assert_eq!(signal, Some(6), "the child ended with {status}; it said: {said}");
+            assert_eq!(signal, Some(6), "the child ended with {status}, and its output is: {said}");
         }
         assert!(!status.success() && said.contains(message), "no `{message}` in: {said}");
     }

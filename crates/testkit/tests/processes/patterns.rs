@@ -1,4 +1,4 @@
-//! Every pattern, of any job.
+//! Every pattern, with any job.
 
 use towpath_pattern::{Job, Pattern, PatternExt};
 use towpath_testkit::{Case, Subject};
@@ -20,7 +20,7 @@ pub struct Named<T> {
     pub pattern: Box<dyn Pattern<T, Out = T>>,
 }
 
-/// Each pattern with such a job.
+/// Returns every pattern with the given job.
 pub fn all<T, J>(case: Case, job: &J) -> Vec<Named<T>>
 where
     T: Clone + Send + 'static,

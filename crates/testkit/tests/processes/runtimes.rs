@@ -1,4 +1,4 @@
-//! A runtime that goes away in the middle of a run.
+//! A runtime that is shut down in the middle of a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,8 +34,8 @@ fn kinds() -> [Runtime; 2] {
         .map(|mut kind| kind.enable_time().build().expect("a runtime"))
 }
 
-/// Every pattern on both kinds of runtime; that runtime goes away in each way there is, and what is left of the run
-/// is given to `then`, which can use another runtime and closes the scope.
+/// Runs every pattern on both kinds of runtime, shuts the runtime down in every way, and calls `then` with the run.
+/// `then` can use another runtime, and waits for the end of the scope.
 fn each(then: fn(&str, Run<usize>, &Scope, &Runtime)) {
     let other = Builder::new_current_thread().enable_time().build().expect("a runtime");
     for goes in GOES {
@@ -66,7 +66,11 @@ fn each(then: fn(&str, Run<usize>, &Scope, &Runtime)) {
                 });
                 goes(runtime);
                 then(&name, run, &scope, &other);
-                assert_eq!(alive.load(Ordering::SeqCst), 0, "{name}: jobs of a scope that is closed");
+                assert_eq!(
+                    alive.load(Ordering::SeqCst),
+                    0,
+                    "{name}: jobs are left after the end of the scope"
+                );
                 assert!(kept.take().is_some(), "{name}: the source was not given back");
             }
         }

@@ -1,4 +1,5 @@
-//! A runtime that goes away after each number of polls in turn, until the run is over by then.
+//! A runtime that is shut down after each number of polls in turn, up to the first number at which the run has ended
+//! before.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,25 +16,25 @@ use crate::patterns;
 
 const ITEMS: usize = 6;
 
-/// Which item's job fails, if any.
+/// The item whose job fails, if any.
 const FAILS: [Option<usize>; 4] = [None, Some(0), Some(2), Some(ITEMS - 1)];
 
 /// The remains of a run whose runtime was shut down.
 struct Left {
-    /// Which run this is, for a message.
+    /// The description of the run in messages.
     at: String,
     run: Run<usize>,
     scope: Scope,
     kept: Kept<usize>,
     yielded: Vec<Result<usize, Failure>>,
-    /// How many jobs have returned an error.
+    /// The number of jobs that have returned an error.
     errors: Arc<AtomicUsize>,
-    /// The runtime went away when all was over.
+    /// The scope of the run ended before the shutdown.
     was_over: bool,
 }
 
 impl Left {
-    /// Of a run of the pattern at `position`, whose runtime goes away after so many polls.
+    /// Starts a run of the pattern at `position`, and shuts its runtime down after the given number of polls.
     fn after(polls: usize, position: usize, fails: Option<usize>) -> Self {
         let errors = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&errors);
@@ -51,7 +52,7 @@ impl Left {
         let patterns::Named { name, pattern } = patterns::all(Case::new(3), &job).swap_remove(position);
         let scope = Scope::new("shutdown");
         let (source, kept) = Source::new(0..ITEMS).kept();
-        // One task is polled between two polls of what it blocks on.
+        // The runtime polls one task between two polls of the future of `block_on`.
         let runtime = Builder::new_current_thread().event_interval(1).build().expect("a runtime");
         let mut yielded = Vec::new();
         let (run, was_over) = runtime.block_on(async {
@@ -76,7 +77,7 @@ async fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
-/// Takes what is left, which tells that it is not all.
+/// Takes the remaining outputs. The run must report that outputs are missing.
 async fn is_taken(left: Left) {
     let Left { at, mut run, scope, kept, mut yielded, errors, was_over } = left;
     while let Some(result) = run.next().await {
@@ -92,12 +93,12 @@ async fn is_taken(left: Left) {
     let by_runtime =
         failures.iter().any(|failure| matches!(failure.cause(), Cause::Cancelled(Cancelled::Runtime)));
     assert!(outputs == ITEMS || failures.len() == 1, "{at}: {outputs} outputs, {} failures", failures.len());
-    assert!(!(was_over && by_runtime), "{at}: it was over before");
+    assert!(!(was_over && by_runtime), "{at}: the run ended before the shutdown");
     let scoped = scope.wait().await.err();
     is_told(&at, &errors, failures.iter().chain(&report.failures).chain(&scoped));
 }
 
-/// Drops what is left, of which the scope tells.
+/// Drops the run. The scope must report the failures.
 async fn is_dropped(left: Left) {
     let Left { at, run, scope, kept, yielded, errors, .. } = left;
     drop(run);
@@ -106,13 +107,14 @@ async fn is_dropped(left: Left) {
     is_told(&at, &errors, yielded.iter().filter_map(|result| result.as_ref().err()).chain(&scoped));
 }
 
-/// Each failure of a job is told once: by the run, by its report or by the scope.
+/// Asserts that each failure of a job is reported once: by the run, by its report or by the scope.
 fn is_told<'a>(at: &str, errors: &AtomicUsize, failures: impl Iterator<Item = &'a Failure>) {
     let told = failures.filter(|failure| format!("{failure:#}").contains("is a bad one")).count();
-    assert_eq!(told, errors.load(Ordering::SeqCst), "{at}: how many failures of jobs were told");
+    assert_eq!(told, errors.load(Ordering::SeqCst), "{at}: the number of reported failures of jobs");
 }
 
-/// Does `then` with what is left of each pattern's run after each number of polls, until it is over by itself.
+/// Calls `then` with the remains of a run of each pattern after each number of polls, until the run has ended before
+/// the shutdown.
 fn after_each_poll(then: impl AsyncFn(Left)) {
     let other = Builder::new_current_thread().build().expect("a runtime");
     let patterns = patterns::all(Case::new(3), &|item: usize| std::future::ready(anyhow::Ok(item)));

@@ -1,4 +1,4 @@
-//! Depths and numbers that would overflow a small stack, were anything recursive.
+//! Depths and numbers that overflow a small stack if the engine recurses.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use crate::patterns;
 
 const MANY: usize = 1_000_000;
 
-/// A new thread has 2 MiB, unless it is given less.
+/// The size of a small stack. The default of a thread is 2 MiB.
 pub const SMALL: usize = 128 << 10;
 
 fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
@@ -27,7 +27,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
-/// Polls each once, so that it waits in line.
+/// Polls each future once, so the future is in the wait list.
 fn parked<F: Future>(futures: impl Iterator<Item = F>) -> Vec<Pin<Box<F>>> {
     let mut parked: Vec<_> = futures.map(Box::pin).collect();
     let mut cx = Context::from_waker(Waker::noop());
@@ -130,7 +130,7 @@ fn deeply_nested_scopes_are_cancelled_and_dropped() {
             drop(outermost);
             drop(innermost);
 
-            // The task is in the scope when all who own it are gone.
+            // The task is in the scope when the last owner of the scope is dropped.
             let runtime = runtime();
             let innermost = nested();
             let entered = runtime.enter();

@@ -1,4 +1,4 @@
-//! No more threads to be had.
+//! Runs that spawn no thread, and a runtime that cannot spawn a thread.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ fn job_without_a_blocking_thread_fails_its_item() {
             Ok(item)
         };
         for patterns::Named { name, pattern } in patterns::all(Case::new(2).going_on(), &job) {
-            // More than there are addresses.
+            // A stack larger than the address space: the runtime cannot spawn a thread.
             let runtime =
                 Builder::new_current_thread().thread_stack_size(1 << 60).build().expect("a runtime");
             let outcomes = runtime.block_on(async { pattern.run(0..10).outcomes().await.0 });

@@ -12,7 +12,7 @@ use crate::patterns;
 
 const ITEMS: usize = 6;
 
-/// An item whose last clone panics when it is dropped.
+/// An item. The drop of the last clone panics.
 #[derive(Clone)]
 struct Grenade(Arc<Explosive>);
 
@@ -42,7 +42,7 @@ fn receiver_that_panics_with_panicking_outputs_does_not_abort() {
                     runtime.block_on(async {
                         let mut run = pattern.run_in(&scope, (0..ITEMS).map(grenade));
                         std::mem::forget(run.next().await);
-                        // Other threads may be slow to come to the rest.
+                        // Other threads may still run the remaining jobs.
                         while run.report().stages.last().is_some_and(|stage| stage.counts.succeeded < ITEMS) {
                             tokio::task::yield_now().await;
                         }
@@ -61,7 +61,7 @@ fn receiver_that_panics_with_panicking_outputs_does_not_abort() {
     child.well();
 }
 
-/// The language ends the process then, before anybody can catch anything; at least it says why.
+/// A panic in a drop during a panic aborts the process, and no code can catch the abort. The output has the message.
 #[test]
 fn job_and_item_that_both_panic_abort_with_a_message() {
     let child = in_child("unwinding::job_and_item_that_both_panic_abort_with_a_message", || {

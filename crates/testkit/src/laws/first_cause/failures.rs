@@ -5,7 +5,8 @@ use towpath_pattern::{Cause, Failure, Run};
 use crate::probe::Token;
 use crate::runtime::{Outcome, soon};
 
-/// Checks that `failure` is the error `message` of the job of item `index`. A wrapper of the job may add context to the error.
+/// Checks that `failure` is the error `message` of the job of item `index`. A wrapper of the job may add context to the
+/// error.
 pub(super) fn is_of_job(failure: &Failure, index: usize, message: &str, stage: &str) -> Outcome {
     let is = match failure.cause() {
         Cause::Errored(error) => error.root_cause().to_string() == message,

@@ -30,10 +30,10 @@ impl Table {
         let held =
             self.model.items.len() + self.model.deposited() + self.seats.iter().map(held).sum::<usize>();
         let alive = self.items.alive();
-        ensure!(alive == held, "{alive} items exist, and should {held}");
+        ensure!(alive == held, "{alive} items exist, and should be {held}");
         for parked in self.parked() {
-            let called = if parked.was_called() { "who was called" } else { "who sleeps" };
-            ensure!(parked.is_kept_rightly(), "{} wakers are kept of one {called}", parked.copies());
+            let called = if parked.was_called() { "a notified waiter" } else { "a sleeping waiter" };
+            ensure!(parked.is_kept_rightly(), "{} wakers of {called} are kept", parked.copies());
         }
         self.nobody_sleeps_who_could_go_on()
     }
@@ -58,7 +58,7 @@ impl Table {
                     let deposited = deposited.map(|(_, deposited)| deposited.len());
                     ensure!(
                         deposited.is_some() || parked.is_none_or(Parked::was_called),
-                        "future {} sleeps, and all that it deposited went in",
+                        "future {} sleeps, and all its deposited items were admitted",
                         seat.who
                     );
                     let deposited = deposited.filter(|deposited| *deposited > 0);
@@ -68,14 +68,14 @@ impl Table {
             }
         }
         if self.model.joined().is_some() || self.model.abandoned {
-            joiners.all_are_called("all is finished, or nobody can")?;
+            joiners.all_are_called("all items are finished, or no receiver is left")?;
         }
         if *closed {
             receivers.all_are_called("the queue is closed")?;
             return senders.all_are_called("the queue is closed");
         }
         if !items.is_empty() {
-            receivers.some_are_called(1, "there is something to take")?;
+            receivers.some_are_called(1, "the queue has an item")?;
         }
         // Deposited items are not counted here: the check of the senders below includes them.
         if items.len() >= *capacity {
@@ -98,7 +98,7 @@ impl Table {
             self.count_handles();
             self.check()?;
         }
-        bail!("they call each other again and again")
+        bail!("the waiters notify each other without an end")
     }
 
     pub(super) fn clear_up(mut self) -> Result<()> {
@@ -120,10 +120,10 @@ impl Table {
     }
 }
 
-/// Those who wait at one side.
+/// The waiters of one side of a queue.
 #[derive(Default)]
 struct Line {
-    /// How much those want together who were called.
+    /// The number of items that the notified waiters want together.
     called: usize,
     asleep: bool,
 }
@@ -140,14 +140,14 @@ impl Line {
     fn some_are_called(&self, enough: usize, why: &str) -> Result<()> {
         ensure!(
             !self.asleep || self.called >= enough,
-            "somebody sleeps: {why}, for {enough}, and those who were called want {}",
+            "a waiter sleeps: {why}, for {enough}, and the notified waiters want {}",
             self.called
         );
         Ok(())
     }
 
     fn all_are_called(&self, why: &str) -> Result<()> {
-        ensure!(!self.asleep, "somebody sleeps: {why}");
+        ensure!(!self.asleep, "a waiter sleeps: {why}");
         Ok(())
     }
 }

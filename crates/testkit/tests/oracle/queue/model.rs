@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// A sender, receiver or joiner, for as long as the list of operations goes on.
+/// The number of a sender, receiver or joiner. The number is the same during the whole list of operations.
 pub type Who = usize;
 
 pub struct Model {
@@ -19,7 +19,7 @@ pub struct Model {
     pub closed: bool,
     /// The last receiver is gone.
     pub abandoned: bool,
-    /// The number of items that were dropped with it.
+    /// The number of items that were dropped with the last receiver.
     pub discarded: usize,
 }
 
@@ -75,7 +75,8 @@ impl Model {
         Ok(())
     }
 
-    /// Polls a send: `Some` when it is over, with whether all items were sent. Items in `left` are with their sender.
+    /// Polls a send. Returns `None` while the send waits, and then whether all items were sent. The items in `left` are
+    /// with their sender.
     pub fn send(&mut self, who: Who, waited: bool, is_batch: bool, left: &mut VecDeque<u32>) -> Option<bool> {
         let first =
             self.senders.first().is_some_and(|(first, deposited)| *first == who && deposited.is_empty());
@@ -151,7 +152,7 @@ impl Model {
         self.receivers.retain(|receiver| *receiver != who);
     }
 
-    /// Returns whether all items were taken and finished; `None` while that is open.
+    /// Returns whether all items were taken and finished; `None` while the answer is open.
     pub fn joined(&self) -> Option<bool> {
         let all =
             self.items.is_empty() && self.discarded == 0 && self.in_hand.values().all(|taken| *taken == 0);

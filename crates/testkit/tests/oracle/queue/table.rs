@@ -1,4 +1,4 @@
-//! A queue, those who use it, and the model that everything is done to as well.
+//! A queue with its users, and the model of the queue. Every operation is done to both.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -29,7 +29,7 @@ pub(super) struct Seat {
     pub(super) who: Who,
     future: Waiting,
     pub(super) kind: Kind,
-    /// How it waits, if it was polled.
+    /// The waiter of the future, if the future was polled.
     pub(super) parked: Option<Parked>,
     polled: bool,
 }
@@ -212,7 +212,7 @@ impl Table {
                 let (all, back) = match polled {
                     Poll::Pending => (None, None),
                     Poll::Ready(Ended::Sent { all, left }) => (all, Some(left)),
-                    Poll::Ready(_) => bail!("a put ended as something else"),
+                    Poll::Ready(_) => bail!("a send has the result of another operation"),
                 };
                 let should_be_left = left.clone();
                 self.came(&all, &expected)?;
@@ -230,7 +230,7 @@ impl Table {
                     return self.came(&Took::NoneNow, &expected);
                 };
                 let Ended::Received { receiver, items } = ended else {
-                    bail!("a take ended as something else")
+                    bail!("a receive has the result of another operation")
                 };
                 self.seats.remove(at);
                 self.receivers.push(Resting { who, receiver, parked: None });
@@ -244,7 +244,7 @@ impl Table {
                 let joined = match polled {
                     Poll::Pending => None,
                     Poll::Ready(Ended::Joined(all)) => Some(all),
-                    Poll::Ready(_) => bail!("a join ended as something else"),
+                    Poll::Ready(_) => bail!("a join has the result of another operation"),
                 };
                 self.came(&joined, &self.model.joined())?;
                 if joined.is_some() {
@@ -257,7 +257,7 @@ impl Table {
         Ok(())
     }
 
-    /// A put is over, and what was not put is back.
+    /// Checks the items that a completed send returns.
     fn came_back(
         &mut self,
         at: usize,
@@ -310,9 +310,9 @@ impl Table {
                 ensure!(back == left, "{back:?} came back, and not {left:?}");
             }
             (Ended::Received { receiver, items }, Kind::Recv { .. }) => {
-                ensure!(items.is_empty(), "{} items came to a take that was dropped", items.len());
+                ensure!(items.is_empty(), "{} items came to a dropped receive", items.len());
                 if !polled {
-                    // It stands where it stood before.
+                    // The receiver keeps its place in the wait list.
                     self.receivers.push(Resting { who, receiver, parked });
                     return Ok(());
                 }
@@ -320,7 +320,7 @@ impl Table {
                 self.receivers.push(Resting { who, receiver, parked: None });
             }
             (Ended::Joined(_), Kind::Join) => {}
-            _ => bail!("a future ended as something else"),
+            _ => bail!("a future has the result of another operation"),
         }
         no_copy(parked)
     }
@@ -370,7 +370,7 @@ impl Table {
         Ok(())
     }
 
-    /// Whether the last handle of a side is gone.
+    /// Closes or abandons the model after the drop of the last handle of a side.
     pub(super) fn count_handles(&mut self) {
         let takes = |seat: &Seat| matches!(seat.kind, Kind::Recv { .. });
         if self.senders.is_empty() && self.seats.iter().all(takes) {
@@ -383,7 +383,7 @@ impl Table {
 
     fn came<T: Debug + PartialEq>(&self, real: &T, expected: &T) -> Result<()> {
         self.steps.came(format_args!("{real:?}"));
-        ensure!(real == expected, "it came to {real:?}, and should to {expected:?}");
+        ensure!(real == expected, "the result is {real:?}, and should be {expected:?}");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Where the items of a source come from.
+//! The origin of the items of a source.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,13 +10,13 @@ use futures_core::Stream;
 
 use crate::item::{Item, Items, NONE_PANICS};
 
-/// Where items come from: as many as were let through.
+/// The origin of items. A gate yields the items that were let through.
 #[derive(Clone)]
 pub(super) struct Gate(Arc<Mutex<Gated>>);
 
 struct Gated {
     items: Items,
-    /// Of so many, so many were let through, and so many went.
+    /// The number of all items, of the items that were let through, and of the yielded items.
     all: usize,
     come: usize,
     gone: usize,
@@ -38,7 +38,7 @@ impl Gate {
         self.lock().items.clone()
     }
 
-    /// How many were let through.
+    /// Returns the number of items that were let through.
     pub(super) fn come(&self) -> usize {
         self.lock().come
     }
@@ -64,7 +64,7 @@ impl Gate {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// Lets more through, or says that no more will come.
+    /// Lets `more` items through, and records the end if `ended` is set.
     pub(super) fn open(&self, more: usize, ended: bool) {
         let mut gate = self.lock();
         if !gate.ended {
@@ -85,7 +85,7 @@ impl Stream for Gate {
     }
 }
 
-/// The items of a stream, and an error behind them.
+/// The items of a gate as a stream, with an error in place of the end if the flag is set.
 pub(super) struct Failing(pub(super) Gate, pub(super) bool);
 
 impl Stream for Failing {
