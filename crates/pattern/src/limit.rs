@@ -184,7 +184,35 @@ impl JobLimit {
     /// Adds a watcher, which every later change notifies. A dropped watcher is forgotten. A number that stays notifies no
     /// watcher.
     ///
-    /// A watcher is added before it reads the number for the first time. Otherwise it may miss a change in between.
+    /// Add a watcher before its first look at the number. Otherwise the watcher may miss a change in between.
+    ///
+    /// # Examples
+    ///
+    /// A watcher that wakes the next of the waiting jobs of a pattern:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::sync::{Arc, Weak};
+    ///
+    /// use tokio::sync::Notify;
+    /// use towpath_pattern::{JobLimit, LiveLimit, WatchLimit};
+    ///
+    /// struct Waiting(Notify);
+    ///
+    /// impl WatchLimit for Waiting {
+    ///     fn limit_changed(&self) {
+    ///         self.0.notify_one();
+    ///     }
+    /// }
+    ///
+    /// let limit = LiveLimit::new(2);
+    /// let waiting = Arc::new(Waiting(Notify::new()));
+    /// let watcher: Weak<Waiting> = Arc::downgrade(&waiting);
+    /// JobLimit::Live(limit.clone()).watch(watcher);
+    /// limit.set(3);
+    /// waiting.0.notified().await;
+    /// # }
+    /// ```
     pub fn watch(&self, watcher: Weak<dyn WatchLimit>) {
         if let Self::Live(limit) = self {
             limit.watch(watcher);
