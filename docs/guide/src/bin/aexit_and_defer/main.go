@@ -1,5 +1,5 @@
-// defer runs on return and on panic, and is told nothing.
-// In a goroutine left behind it runs only if that returns before main does.
+// A deferred call runs on return and on panic, and gets no information about the outcome.
+// In an abandoned goroutine it runs only if the goroutine returns before main does.
 package main
 
 import (

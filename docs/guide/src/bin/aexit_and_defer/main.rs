@@ -1,5 +1,5 @@
-//! `Drop` runs on cancellation too, but cannot await;
-//! `with` releases with an await, and says after what.
+//! `Drop` also runs on cancellation, but cannot await.
+//! A release of `with_in` can await, and gets the outcome of the job.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-"""Results in the order in which they are ready, not in the order in which they were asked for."""
+"""Prints results in the order of completion, not in the order of the input."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-// An iterator function: range calls it, and it waits between the items that it yields.
+// An iterator function, called by range. The function sleeps before each item.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""An asynchronous generator: it awaits between the items that it yields."""
+"""An asynchronous generator. The generator awaits before each item."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,5 +1,5 @@
-//! A generator as the source of items;
-//! it is polled by whoever takes them, and dropped with the source.
+//! A generator as the source of items.
+//! The task that takes items polls the generator. Dropping the source drops the generator.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: a goroutine that sends to a channel; who breaks out of the loop leaves it behind.
+// The older form: a goroutine that sends to a channel. A break in the loop leaks the goroutine.
 package main
 
 import (

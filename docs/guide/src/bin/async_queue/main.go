@@ -1,4 +1,4 @@
-// One goroutine sends, another receives; close says that nothing more comes.
+// One goroutine sends, another receives. close marks the end of the items.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""One task puts, another takes; `None` says that nothing more comes."""
+"""One task puts, another gets. `None` marks the end of the items."""
 
 import asyncio
 

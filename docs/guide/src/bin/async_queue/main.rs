@@ -1,4 +1,4 @@
-//! One task puts, another takes; the queue ends when its last producer is dropped.
+//! One task sends, another receives. The queue ends when its last sender is dropped.
 
 use std::time::Duration;
 

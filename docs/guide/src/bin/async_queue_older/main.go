@@ -1,4 +1,4 @@
-// The older form: each function is handed the group, to count itself out of it.
+// The older form: each function gets the WaitGroup as a parameter and calls Done.
 package main
 
 import (

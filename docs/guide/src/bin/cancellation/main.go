@@ -1,4 +1,4 @@
-// A goroutine is never stopped from outside: it watches its context, cleans up, and returns.
+// A goroutine cannot be stopped from outside. It watches its context, cleans up and returns.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""A task that is cancelled learns of it at its await, cleans up, and ends as cancelled."""
+"""Cancellation raises `CancelledError` at the await of a task. The task cleans up and ends."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! A future that is cancelled is dropped at its await: what it owns cleans up, without an await.
+//! A cancelled future is dropped at its await. Its variables clean up in `Drop`, without an await.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-"""A buyer waits until there is money enough; every deposit makes it look again."""
+"""A withdrawal waits until the balance is sufficient, and checks again after every deposit."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-// Acquired before, released by defer; and the same in a goroutine of its own.
+// A resource, acquired first and released by defer: in main and in a separate goroutine.
 package main
 
 import (

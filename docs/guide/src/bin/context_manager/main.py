@@ -1,4 +1,4 @@
-"""Acquired before and released after, each with an await; and what needs no await."""
+"""A resource that is acquired and released with an await, and a guard that needs no await."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-//! `with` for one piece of work, `WithResource` for many jobs, and `Drop` for what needs no await.
+//! `with` for one job, `WithResource` for many jobs, and `Drop` for a release without an await.
 
 use std::time::Duration;
 

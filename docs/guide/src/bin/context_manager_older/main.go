@@ -1,4 +1,4 @@
-// The older form: the goroutine says over a channel that it is done.
+// The older form: the goroutine signals its completion over a channel.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Who asks is known in every call and goroutine of a request, through their context.
+// Every call and goroutine of a request knows the user, through the context.
 package main
 
 import (

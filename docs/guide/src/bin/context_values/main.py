@@ -1,4 +1,4 @@
-"""Who asks is known in every call and task of a request, without being a parameter."""
+"""Every call and task of a request knows the user, without a parameter."""
 
 import asyncio
 from contextvars import ContextVar

@@ -1,4 +1,4 @@
-//! Who asks is known in every call of a request; a task that it starts is given it anew.
+//! Every call of a request knows the user. Each spawned task must get the user explicitly.
 
 use std::time::Duration;
 

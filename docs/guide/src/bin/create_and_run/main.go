@@ -1,4 +1,4 @@
-// A call runs where it stands; with go it runs beside whoever started it.
+// A call runs in the calling goroutine. A function started with WaitGroup.Go runs concurrently.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""A coroutine runs where it is awaited; as a task it runs beside whoever made it."""
+"""A coroutine runs where it is awaited. A task runs concurrently."""
 
 import asyncio
 

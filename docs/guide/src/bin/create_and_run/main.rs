@@ -1,4 +1,4 @@
-//! A future runs where it is awaited; spawned in a scope it runs beside whoever spawned it.
+//! A future runs where it is awaited. A future spawned in a scope runs concurrently.
 
 use std::time::Duration;
 

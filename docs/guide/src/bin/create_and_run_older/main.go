@@ -1,4 +1,4 @@
-// Before WaitGroup.Go: the group is counted by hand.
+// Before WaitGroup.Go: explicit calls of Add and Done.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Before `asyncio.run`: a loop of one's own, and a task that is awaited by hand."""
+"""Before `asyncio.run`: an explicit event loop, and an explicit await of the task."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! One of three jobs fails: it stops the others, or each outcome is taken as it is.
+//! One of three jobs fails: the failure cancels the others, or the others complete.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-"""Three guests wait for the door to open; whoever comes later does not wait."""
+"""Three guests wait for the door to open. A later guest does not wait."""
 
 import asyncio
 
