@@ -1,4 +1,4 @@
-// A goroutine for each item is as many as there are items; a pool is as many as one says.
+// One goroutine per item has no limit. A pool has a fixed number of goroutines.
 package main
 
 import (

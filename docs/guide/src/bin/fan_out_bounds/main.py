@@ -1,4 +1,4 @@
-"""`gather` starts everything at once; a semaphore bounds what runs, but not the tasks that wait."""
+"""`gather` starts all jobs at once. A semaphore limits the running jobs, but not the tasks."""
 
 import asyncio
 from contextlib import nullcontext

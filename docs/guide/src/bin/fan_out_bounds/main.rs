@@ -1,4 +1,4 @@
-//! A `Fanout` has a limit; whoever wants everything at once says so, or spawns it.
+//! A `Fanout` always has a limit. Spawned tasks have none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

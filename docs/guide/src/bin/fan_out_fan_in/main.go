@@ -1,4 +1,4 @@
-// Ten jobs go out at once, and their results come back in order.
+// Ten jobs run at once. Their results are in the order of the input.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// The older form: a channel of results, which come in any order, and a goroutine that closes it.
+// The older form: a channel of results, in any order, and a goroutine that closes the channel.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""The document's benchmark, held against the 2 s that the document gives asyncio at the least."""
+"""The document's benchmark, compared with the document's lowest figure for asyncio, 2 s."""
 
 import asyncio
 from time import perf_counter

@@ -1,4 +1,4 @@
-//! The document's benchmark, held against the least that the document gives asyncio and Go.
+//! The document's benchmark, compared with the document's lowest figures for asyncio and Go.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-// Three goroutines at once; each puts its result in its own place.
+// Three goroutines at once. Each stores its result at its own index.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Results that come over a channel are in the order of completion, not of the arguments.
+// Results received from a channel are in the order of completion, not of the arguments.
 package main
 
 import (

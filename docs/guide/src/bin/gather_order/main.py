@@ -1,4 +1,4 @@
-"""`gather` returns results in the order of its arguments, whichever finishes first."""
+"""`gather` returns results in the order of its arguments, not of completion."""
 
 import asyncio
 

@@ -1,4 +1,5 @@
-//! One word decides: `ordered` is `gather`; without it, outputs come as the channel has them.
+//! `ordered` yields outputs in the order of the input, as `gather` does.
+//! The default is the order of completion, as with a channel.
 
 use std::time::Duration;
 

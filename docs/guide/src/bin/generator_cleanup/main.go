@@ -1,4 +1,4 @@
-// A generator that is left before its end is cleaned up there and then.
+// A generator that is abandoned before its end is cleaned up immediately.
 package main
 
 import (
@@ -24,7 +24,7 @@ func rows() iter.Seq[int] {
 
 func first(rows iter.Seq[int]) int {
 	next, stop := iter.Pull(rows)
-	defer stop() // else the generator stays where it is, for ever
+	defer stop() // without this call the generator never cleans up
 	row, _ := next()
 	fmt.Println("first row", row)
 	return row

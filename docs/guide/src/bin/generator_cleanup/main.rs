@@ -1,4 +1,4 @@
-//! A generator that is left before its end is cleaned up there and then.
+//! A generator that is abandoned before its end is cleaned up immediately.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! On SIGINT no new request is taken, and those that have begun are finished.
+//! After SIGINT the program takes no new requests and completes the started requests.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_millis(10);
 async fn handle(number: u32) -> anyhow::Result<()> {
     println!("request {number} begins");
     if number == 3 {
-        kill_process(getpid(), Signal::INT)?; // somebody presses Ctrl-C
+        kill_process(getpid(), Signal::INT)?; // simulates Ctrl-C
     }
     sleep(100 * SECOND).await;
     println!("finished: request {number}");
@@ -24,12 +24,12 @@ async fn main() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let requests = Scope::new("requests");
     let mut arrivals = interval(20 * SECOND);
-    // Requests that are made up for all at once could outrun the signal.
+    // `Burst`, the default, could start several late requests before the signal arrives.
     arrivals.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut number = 0;
     loop {
         tokio::select! {
-            biased; // the signal first
+            biased; // polls the signal first
             _ = interrupt.recv() => break,
             _ = arrivals.tick() => {
                 number += 1;

@@ -1,4 +1,4 @@
-"""A second request if the first is slow; the first answer counts, and the other one is stopped."""
+"""Sends a second request if the first is slow. The first answer cancels the other request."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-// A lock around a step with a wait in it, and an atomic for a step without one.
+// A lock for a step that waits, and an atomic for a step that does not wait.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""A lock around a step with a wait in it; a step without one needs no lock in asyncio."""
+"""A lock for a step with an await. A step without an await needs no lock in asyncio."""
 
 import asyncio
 

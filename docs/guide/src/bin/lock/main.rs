@@ -1,4 +1,4 @@
-//! tokio's lock around a step with an await, the standard library's around a step without one.
+//! tokio's lock for a step with an await, the standard library's lock for a step without one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A limit for each step inside one for the whole request: whichever comes first ends the step.
+//! A time limit for each step within one for the request. The earlier limit ends the step.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// Three requests need the settings; whoever comes first loads them, once, and the others wait.
+// Three requests need the settings. The first request loads them once; the others wait.
 package main
 
 import (

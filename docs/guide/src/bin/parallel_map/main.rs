@@ -1,4 +1,4 @@
-//! Each item of a stream is worked on, three at a time; the results come in the items' order.
+//! Maps the items of a stream, three at a time. The results are in the order of the items.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;

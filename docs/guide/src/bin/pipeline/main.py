@@ -1,4 +1,4 @@
-"""Three stages, a queue between each two: while the last squares, the first doubles."""
+"""Three stages with queues between them. The first stage doubles while the last squares."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-//! Three stages, each with a limit of its own: while the last squares, the first doubles.
+//! Three stages, each with its own limit. The first stage doubles while the last squares.
 
 use std::time::Duration;
 

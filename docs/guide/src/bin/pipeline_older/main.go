@@ -1,4 +1,4 @@
-// The older form: stages that only the end of their input can stop.
+// The older form: stages that stop only at the end of their input.
 package main
 
 import (

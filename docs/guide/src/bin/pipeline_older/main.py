@@ -1,4 +1,4 @@
-"""The older form: each item goes through all stages before the next one begins."""
+"""The older form: each item passes through all stages before the next item starts."""
 
 import asyncio
 

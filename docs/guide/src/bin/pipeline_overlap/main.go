@@ -1,4 +1,4 @@
-// A goroutine for each stage: while the last squares one item, the first doubles another.
+// One goroutine per stage. The first stage doubles one item while the last squares another.
 package main
 
 import (

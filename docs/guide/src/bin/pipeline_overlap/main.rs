@@ -1,4 +1,4 @@
-//! Awaits in a loop are Python's form, a `Pipeline` is Go's.
+//! Awaits in a loop run one step at a time. The stages of a `Pipeline` run concurrently.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-"""One producer, three consumers, a queue of ten; each consumer is sent its own end."""
+"""One producer, three consumers, a queue of capacity ten. Each consumer gets its own sentinel."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! One producer, three consumers, a queue of ten; the run ends by itself when all is consumed.
+//! One producer, three consumers, a queue of capacity ten. The run ends after the last item.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: one WaitGroup, handed to each goroutine and counted by hand.
+// The older form: one WaitGroup, passed to each goroutine, with explicit calls of Add and Done.
 package main
 
 import (

@@ -1,4 +1,4 @@
-//! Everything that is published goes to every subscriber, from the moment of its subscription on.
+//! Every subscriber receives every message that is published after its subscription.
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
