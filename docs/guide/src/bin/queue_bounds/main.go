@@ -1,9 +1,9 @@
-// A channel is always bounded; without a capacity a send waits until somebody receives.
+// A channel is always bounded. Without a capacity, a send waits for a receive.
 package main
 
 import "fmt"
 
-// sendWithoutAReceiver sends up to 1,000 items, as many as there is room for.
+// sendWithoutAReceiver sends up to 1,000 items, until the channel is full.
 func sendWithoutAReceiver(queue chan int) int {
 	for item := range 1000 {
 		select {

@@ -1,10 +1,10 @@
-"""A queue without `maxsize` takes everything: nothing ever tells its producer to wait."""
+"""A queue without `maxsize` is unbounded: its producer never waits."""
 
 import asyncio
 
 
 def put_without_a_consumer(queue: asyncio.Queue[int]) -> int:
-    """Puts up to 1,000 items, as many as there is room for."""
+    """Puts up to 1,000 items, until the queue is full."""
     for item in range(1000):
         try:
             queue.put_nowait(item)

@@ -1,4 +1,4 @@
-//! Here a queue has a capacity; the unbounded one has another name, and is tokio's.
+//! `queue::bounded` takes a capacity. An unbounded channel is tokio's, with a name that says so.
 
 use tokio::sync::mpsc;
 use towpath_producer_consumer::queue;

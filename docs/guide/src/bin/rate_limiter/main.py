@@ -1,4 +1,4 @@
-"""One request every 6 s, however long they take: a limit of a rate, not of how many run at once."""
+"""One request every 6 s: limits the rate of starts, not the number of running requests."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ SECOND = 0.01
 
 
 class RateLimiter:
-    """Lets one through each period; whoever comes too early waits for a turn."""
+    """Admits one request per period. An early request waits for its turn."""
 
     def __init__(self, period: float) -> None:
         self._period = period

@@ -1,4 +1,4 @@
-//! One request every 6 s, however long they take: a limit of a rate, not of how many run at once.
+//! One request every 6 s: limits the rate of starts, not the number of running requests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

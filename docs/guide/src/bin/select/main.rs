@@ -1,4 +1,4 @@
-//! News or mail, whichever comes first, until both have ended; and a look that does not wait.
+//! Receives once without waiting, then receives news or mail until both have ended.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// Ten downloads, three at once: a buffered channel holds a token for each that runs.
+// Ten downloads, three at once. A buffered channel holds a token for each running download.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	tokens := make(chan struct{}, 3)
 	var wg sync.WaitGroup
 	for i := range contents {
-		tokens <- struct{}{} // before the goroutine is started: three of them, not ten
+		tokens <- struct{}{} // before the goroutine starts: three goroutines, not ten
 		wg.Go(func() {
 			defer func() { <-tokens }()
 			url := fmt.Sprintf("url%d", i)

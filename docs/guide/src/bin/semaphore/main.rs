@@ -1,4 +1,4 @@
-//! Ten downloads, three at once; the semaphore could be shared with any other run.
+//! Ten downloads, three at once. Other runs can share the semaphore.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

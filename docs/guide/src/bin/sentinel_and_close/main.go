@@ -1,4 +1,4 @@
-// close ends all receivers, once the channel is empty.
+// close ends all receivers after the channel has become empty.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""A sentinel ends the one consumer that takes it; the others wait for ever."""
+"""A sentinel ends only the consumer that gets it. The other consumers never end."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! No sentinel and no close: the queue ends for all consumers when its last producer is dropped.
+//! No sentinel and no close: dropping the last sender ends the queue for all receivers.
 
 use tokio::task::JoinSet;
 use towpath_producer_consumer::queue;

@@ -1,4 +1,4 @@
-// A request runs out of time; the saving that it has begun is not cut short with it.
+// A request times out. The save that the request has started is not cancelled.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Five callers want the same page at once: it is loaded once for all; a later call loads again."""
+"""Five concurrent calls for one page share a single load. A later call loads the page again."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ class Pages:
         if flight is None:
             flight = self._flights[name] = asyncio.create_task(self._load(name))
             flight.add_done_callback(lambda _: self._flights.pop(name))
-        return await asyncio.shield(flight)  # one caller that gives up does not stop it
+        return await asyncio.shield(flight)  # a cancelled caller does not stop the load
 
 
 async def main() -> None:

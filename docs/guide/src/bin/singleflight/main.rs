@@ -1,4 +1,4 @@
-//! Five callers want the same page at once: it is loaded once for all; a later call loads again.
+//! Five concurrent calls for one page share a single load. A later call loads the page again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-// A program is run for so long and no longer; when its time is up it is killed, and waited for.
+// Runs a program with a time limit. At the limit, kills the program and waits for its end.
 package main
 
 import (

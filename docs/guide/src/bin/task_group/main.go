@@ -1,4 +1,4 @@
-// A task group: the first failure stops the others, and the group waits for all of them.
+// A task group: the first failure stops the other tasks, and the group waits for all tasks.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	start := func(table string, takes time.Duration) {
 		group.Go(func() {
 			if err := load(ctx, table, takes); err != nil {
-				cancel(err) // only the first one counts
+				cancel(err) // only the first call has an effect
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-"""A task group: the first failure stops the others, and the group waits for all of them."""
+"""A task group: the first failure stops the other tasks, and the group waits for all tasks."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-// Ten thousand goroutines of a millisecond each, at once, beside a thousand calls one by one.
+// Ten thousand concurrent goroutines of 1 ms each, compared with a thousand sequential calls.
 package main
 
 import (

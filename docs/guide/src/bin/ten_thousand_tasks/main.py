@@ -1,4 +1,4 @@
-"""Ten thousand tasks of a millisecond each, at once, beside a thousand awaits one by one."""
+"""Ten thousand concurrent tasks of 1 ms each, compared with a thousand sequential awaits."""
 
 import asyncio
 from time import perf_counter

@@ -1,4 +1,4 @@
-// Work at a steady beat: what the work takes is not added to the time between two beats.
+// Periodic work: the duration of the work is not added to the period.
 package main
 
 import (

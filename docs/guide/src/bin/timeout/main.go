@@ -1,4 +1,4 @@
-// A limit by select, a limit by context, and a task that is in time.
+// A time limit by select, a time limit by context, and a task that completes in time.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 
 const second = 10 * time.Millisecond
 
-// task gives up when its context ends, as every function that waits should.
+// task returns when its context ends, as every function that waits should.
 func task(ctx context.Context, delay time.Duration) (string, error) {
 	select {
 	case <-time.After(delay):
@@ -21,7 +21,7 @@ func task(ctx context.Context, delay time.Duration) (string, error) {
 
 func bySelect() string {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel() // ends the goroutine when nobody waits for it any more
+	defer cancel() // ends the goroutine when this function returns
 	result := make(chan string, 1)
 	go func() {
 		if done, err := task(ctx, 50*second); err == nil {

@@ -1,4 +1,4 @@
-"""A limit on one await, a limit on a block, and a task that is in time."""
+"""A time limit on one await, a time limit on a block, and a task that completes in time."""
 
 import asyncio
 

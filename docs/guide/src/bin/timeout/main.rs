@@ -1,4 +1,4 @@
-//! tokio's `timeout` around one future, a scope's deadline for a run, and a task that is in time.
+//! A `timeout` for one future, a scope's deadline for a run, and a task that completes in time.
 
 use std::time::Duration;
 

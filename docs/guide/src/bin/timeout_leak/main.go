@@ -1,4 +1,4 @@
-// After the timeout the goroutine goes on, and then waits for ever to send what nobody receives.
+// After the timeout the goroutine continues. Its send then never ends, without a receiver.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""`wait_for` cancels what it has waited for, and waits until that is gone."""
+"""`wait_for` cancels its task at the timeout, and waits until the task has ended."""
 
 import asyncio
 

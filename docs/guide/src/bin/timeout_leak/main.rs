@@ -1,4 +1,4 @@
-//! A timeout drops the future, which ends it; around a spawned task it only stops waiting.
+//! A timeout around a future drops the future. A timeout around a spawned task only stops waiting.
 
 use std::time::Duration;
 

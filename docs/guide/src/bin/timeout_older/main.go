@@ -1,4 +1,4 @@
-// The older form: the caller stops waiting, and the goroutine is left behind.
+// The older form: the caller stops waiting, and the goroutine leaks.
 package main
 
 import (
@@ -13,7 +13,7 @@ func longTask() <-chan string {
 	result := make(chan string)
 	go func() {
 		time.Sleep(50 * second)
-		result <- "Done" // nobody receives it: this goroutine never ends
+		result <- "Done" // without a receiver, this goroutine never ends
 	}()
 	return result
 }

@@ -1,4 +1,4 @@
-// A goroutine may block: the scheduler runs the others meanwhile.
+// A goroutine can block: the scheduler runs the other goroutines meanwhile.
 package main
 
 import (

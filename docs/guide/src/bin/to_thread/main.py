@@ -1,4 +1,4 @@
-"""Calls that block go to threads; meanwhile the event loop goes on."""
+"""Blocking calls run on threads. The event loop runs other tasks meanwhile."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ SECOND = 0.01
 
 
 def digest(file: str) -> str:
-    time.sleep(15 * SECOND)  # a library that knows nothing of asyncio
+    time.sleep(15 * SECOND)  # a library that blocks
     return f"digest of {file}"
 
 

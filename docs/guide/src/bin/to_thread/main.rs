@@ -1,4 +1,4 @@
-//! Calls that block go to threads of their own; meanwhile the one thread of this runtime goes on.
+//! Blocking calls run on threads. The only thread of this runtime runs other tasks meanwhile.
 
 use std::pin::pin;
 use std::thread;

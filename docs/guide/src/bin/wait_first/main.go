@@ -1,4 +1,4 @@
-// Three mirrors are asked for the same file; the first answer counts, the others are stopped.
+// Requests one file from three mirrors. The first answer cancels the other requests.
 package main
 
 import (

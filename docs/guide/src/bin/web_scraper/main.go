@@ -1,4 +1,4 @@
-// Crawl a site: a goroutine for each page found, five of which hold a slot.
+// Crawls a site: one goroutine for each page, and a slot for at most five of them.
 package main
 
 import (
@@ -21,12 +21,12 @@ type crawler struct {
 	wg    sync.WaitGroup
 	stop  context.CancelCauseFunc
 
-	mu     sync.Mutex // guards what is below
+	mu     sync.Mutex // guards the fields below
 	levels map[string]int
 	links  int
 }
 
-// visit starts the crawl of a page that was not seen before.
+// visit starts the crawl of a page, unless the page was seen before.
 func (c *crawler) visit(ctx context.Context, page *url.URL, level int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,7 +49,7 @@ func (c *crawler) visit(ctx context.Context, page *url.URL, level int) {
 	})
 }
 
-// linksOf gives the pages of the same site that this one links to.
+// linksOf returns the links of a page to pages of the same site.
 func (c *crawler) linksOf(ctx context.Context, page *url.URL) ([]*url.URL, error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -72,7 +72,7 @@ func (c *crawler) linksOf(ctx context.Context, page *url.URL) ([]*url.URL, error
 	return parse(response.Body, page)
 }
 
-// parse reads HTML with what the standard library has; golang.org/x/net/html is the real parser.
+// parse reads HTML with the standard library's XML decoder. golang.org/x/net/html parses all HTML.
 func parse(body io.Reader, page *url.URL) ([]*url.URL, error) {
 	decoder := xml.NewDecoder(body)
 	decoder.Strict = false

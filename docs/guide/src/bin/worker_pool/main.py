@@ -1,4 +1,4 @@
-"""Nine jobs, three workers: whoever is free takes the next one."""
+"""Nine jobs, three workers. A free worker takes the next job."""
 
 import asyncio
 from collections.abc import Iterator

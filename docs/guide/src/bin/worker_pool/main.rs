@@ -1,4 +1,4 @@
-//! Nine jobs, three at once: whoever is free takes the next one.
+//! Nine jobs, three at once. A free worker takes the next job.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
