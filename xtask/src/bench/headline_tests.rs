@@ -49,7 +49,7 @@ fn headline_without_quicker_peers_shows_a_dash() {
     assert!(text.contains(" | 14.0 | – | tokio Semaphore 1.0× |\n"), "{text}");
 }
 
-/// A pattern of `cargo xtask new` needs no line in the sources of the benchmark; a variant of a pattern has none.
+/// A pattern of `cargo xtask new` needs no line in the sources of the benchmark. A variant of a pattern has no line.
 #[test]
 fn headline_of_an_unknown_pattern_is_added() {
     let rows = vec![
