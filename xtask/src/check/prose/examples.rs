@@ -1,7 +1,7 @@
 //! Public functions and their examples.
 //!
-//! Public is what a user of the crate can name: public items of public modules, and public re-exports of items in private
-//! modules. Functions from macros are not seen.
+//! An item is public if a user of the crate can name the item: public items of public modules, and public re-exports of
+//! items in private modules. Functions from macros are not found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
