@@ -1,4 +1,4 @@
-// At most six requests, one for each host. A page waits for its host with a slot, or without one.
+// At most six requests, one for each host. A page waits for its host with or without a slot.
 package main
 
 import (
