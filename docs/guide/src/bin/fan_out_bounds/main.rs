@@ -1,4 +1,4 @@
-//! A `Fanout` always has a limit. Spawned tasks have none.
+//! A `Fanout` always has a limit. Spawned tasks have no limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! `queue::bounded` takes a capacity. An unbounded channel is tokio's, with a name that says so.
+//! `queue::bounded` takes a capacity. The unbounded queue is tokio's `unbounded_channel`.
 
 use tokio::sync::mpsc;
 use towpath_producer_consumer::queue;
