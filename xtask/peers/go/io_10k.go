@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ioJob stands for a call over the network.
+// ioJob simulates a call over the network.
 func ioJob(item uint64) uint64 {
 	time.Sleep(time.Millisecond)
 	return item

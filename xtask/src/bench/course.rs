@@ -1,4 +1,4 @@
-//! Measures the chosen workloads one after another, and shows the tables in the order for readers.
+//! Measures the chosen workloads one after another, and shows their tables after the table of the document.
 
 use anyhow::{Result, ensure};
 

@@ -40,7 +40,7 @@ fn headline_of_a_pattern_has_its_own_ratios() {
     assert_eq!(text, format!("{HEADER}{line}\nMedians of 5 rounds on A CPU, 2 cores; commit abc.\n"));
 }
 
-/// A peer with the same median stands on the right, as 1.0×.
+/// A peer with the same median is on the right, as 1.0×.
 #[test]
 fn headline_without_quicker_peers_shows_a_dash() {
     let rows =

@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "report",
           conflicts_with_all = ["json", "quick", "only", "growth", "peers", "rounds", "floors"])]
     from: Option<PathBuf>,
-    /// A hundredth of the items in three rounds: shows that everything runs, not how fast
+    /// A hundredth of the items in three rounds: checks that every subject runs, and does not measure the speed
     #[arg(long)]
     quick: bool,
     /// Only this workload; may be given several times

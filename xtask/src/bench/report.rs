@@ -24,7 +24,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns the number of rounds, for people: `5 rounds`, `5 rounds (io-10k: 60)`.
+    /// Returns the number of rounds, for messages: `5 rounds`, `5 rounds (io-10k: 60)`.
     pub fn rounds(&self) -> String {
         let has_spread = |row: &&Row| Workload::named(&row.workload).is_some_and(Workload::has_spread);
         let (many, usual): (Vec<_>, Vec<_>) = self.rows.iter().partition(has_spread);

@@ -226,7 +226,7 @@ impl Workload {
         WORKLOADS.iter().find(|workload| workload.name == name)
     }
 
-    /// Returns whether the spread of the rounds has a table of its own. Such a workload has many rounds: its times
+    /// Returns whether the spread of the rounds has its own table. Such a workload has many rounds: its times
     /// differ between two states of the machine, and five rounds may see a single state.
     pub fn has_spread(&self) -> bool {
         self.name == "io-10k"

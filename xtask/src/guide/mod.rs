@@ -26,7 +26,7 @@ use crate::environment;
 use crate::problems::{Problems, count};
 use crate::workspace::Workspace;
 
-/// Run every program of the guide and compare what they print, or build the book.
+/// Run every program of the guide and compare the outputs, or build the book.
 ///
 /// Each topic under docs/guide/src/bin has the same small program in Python, Go and Rust. All programs are linted
 /// (gofmt, go vet, ruff), built and run. A program must succeed, print nothing to standard error, and print the text of

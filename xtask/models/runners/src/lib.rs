@@ -2,7 +2,7 @@
 //! of the state of a stage that the protocol needs. `harness.rs` adds a lock and tasks, and is included twice: with the
 //! locks of loom and with the locks of shuttle. The models are in `tests/`.
 //!
-//! No model but those of a stop ends a run early: a stop wakes all tasks, and so hides a lost wake-up. A fault can
+//! Only the models of a stop end a run early: a stop wakes all tasks, and so hides a lost wake-up. A fault can
 //! be planted by a parameter ([`fault::Fault`]), and a model finds each fault.
 
 #![forbid(unsafe_code)]

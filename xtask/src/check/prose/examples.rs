@@ -40,7 +40,7 @@ pub fn missing(tree: &Tree, read: Read<'_>, shown: &dyn Fn(&Path) -> String) -> 
     found.into_iter().map(line).collect()
 }
 
-/// The modules of a library, and what is public.
+/// The modules of a library, and the public items.
 struct Library<'a> {
     modules: BTreeMap<Module, Part<'a>>,
     /// Public items by the modules of their definitions.
