@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(problems_of(&changed("<h2 id=\"rust\">", "<h2 id=\"towpath\">")), wanted);
     }
 
-    /// A heading of Rust above Python has its own program, but programs.js does not find such a heading.
+    /// The headings of Python and Go are swapped.
     #[test]
     fn page_with_languages_in_another_order_is_found() {
         let (python, go) = ("id=\"python\"", "id=\"go\"");
