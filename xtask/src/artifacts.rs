@@ -1,4 +1,4 @@
-//! Building executables with cargo and learning where they are.
+//! Builds executables with cargo, and finds their paths.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -15,17 +15,18 @@ pub struct Executable {
     pub package: String,
     /// The member's folder.
     pub dir: PathBuf,
-    /// The name in the manifest, or of the file.
+    /// The name of the target in the manifest, or the name of the file.
     pub target: String,
     pub path: PathBuf,
 }
 
 #[cfg(test)]
 impl Executable {
-    /// A shell script in `dir` that stands for a program.
+    /// Returns a shell script in `dir` in place of a program.
     ///
-    /// Another process writes it: a file that this process has open for writing is open in every child that another
-    /// thread starts meanwhile, until the child executes its program, and no open file can be executed ("text file busy").
+    /// Another process writes the script. A file that this process has open for writing is also open in every child
+    /// that another thread starts meanwhile, until the child executes its program. A file that is open for writing
+    /// cannot be executed ("text file busy").
     pub fn script(dir: &std::path::Path, target: &str, script: &str) -> Self {
         let path = dir.join(target);
         let write = duct::cmd!("sh", "-c", r#"cat > "$0" && chmod +x "$0""#, &path);
@@ -42,7 +43,7 @@ struct Message {
     executable: Option<PathBuf>,
 }
 
-/// Runs `cargo LINE` and gives the executables of that kind (`bin`, `example`, `test`, `bench`) that it built.
+/// Runs `cargo LINE`, and returns the built executables of `kind` (`bin`, `example`, `test`, `bench`).
 pub fn build(workspace: &Workspace, line: &str, kind: &str) -> Result<Vec<Executable>> {
     let output = command(workspace, line).run()?;
     built(workspace, line, kind, &output)
@@ -55,14 +56,14 @@ fn built(workspace: &Workspace, line: &str, kind: &str, output: &Output) -> Resu
     Ok(executables(workspace, &String::from_utf8_lossy(&output.stdout), kind))
 }
 
-/// The same with these flags for the compiler, after those of the environment.
+/// Like [`build`], with `flags` for the compiler after the flags of the environment.
 pub fn build_with(workspace: &Workspace, line: &str, kind: &str, flags: &str) -> Result<Vec<Executable>> {
     let flags = format!("{} {flags}", std::env::var("RUSTFLAGS").unwrap_or_default());
     let output = command(workspace, line).env("RUSTFLAGS", flags.trim()).run()?;
     built(workspace, line, kind, &output)
 }
 
-/// The same without showing what cargo says; that comes back where it fails.
+/// Like [`build_with`], but does not show the output of cargo. The error of a failed build has the output.
 pub fn build_quietly(
     workspace: &Workspace,
     line: &str,
@@ -82,7 +83,7 @@ fn command(workspace: &Workspace, line: &str) -> Expression {
 
 fn executables(workspace: &Workspace, messages: &str, kind: &str) -> Vec<Executable> {
     let mut found = Vec::new();
-    // Build scripts may print lines of their own among cargo's.
+    // Build scripts can print lines between the messages of cargo.
     for message in messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok()) {
         let Message { reason, package_id: Some(id), target: Some(target), executable: Some(path) } = message
         else {

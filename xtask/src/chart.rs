@@ -5,18 +5,18 @@ use kuva::render::layout::Layout;
 use kuva::render::render::Scene;
 use kuva::render::theme::Theme;
 
-/// In px at the size of a small phone; the page scales it.
+/// In px at the size of a small phone. The page scales the drawing.
 pub const WIDTH: f64 = 320.0;
 pub const TEXT: u32 = 12;
 
-/// How many different colours the CSS has for lines.
+/// The number of colours that the CSS has for lines.
 const COLOURS: usize = 8;
 
 pub fn colour(nth: usize) -> String {
     format!("var(--line-{})", nth % COLOURS)
 }
 
-/// Both axes from end to end as given.
+/// Returns a layout with exactly the given ranges of both axes.
 pub fn layout(x: (f64, f64), y: (f64, f64), height: f64) -> Layout {
     let theme = Theme {
         background: "none".to_owned(),
@@ -44,8 +44,8 @@ pub fn layout(x: (f64, f64), y: (f64, f64), height: f64) -> Layout {
         .with_grid_line_width(1.0)
 }
 
-/// A drawing for the page, without the `<svg …>` that begins it: the library would write a file of its own
-/// there, with a namespace that HTML does not want and a fixed size.
+/// A drawing for the page, without the opening `<svg …>` of the library, which is for a file: with a namespace that
+/// HTML does not need, and with a fixed size.
 pub struct Drawing {
     pub width: f64,
     pub height: f64,

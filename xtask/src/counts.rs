@@ -1,4 +1,4 @@
-//! How many tests passed and failed, and the text of every failure.
+//! The numbers of passed and failed tests, and the text of every failure.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -28,7 +28,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Keeps the text of each failure for the end, where it is found without a search through the whole output.
+/// Keeps the text of each failure for the end of the output, so that a reader need not search the whole output.
 #[derive(Debug, Default)]
 pub struct Tally {
     counts: Counts,
@@ -36,12 +36,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The failures are already in `counts`.
+    /// Creates a tally. `counts` already has the failures.
     pub fn new(counts: Counts, failures: Vec<String>) -> Self {
         Self { counts, failures }
     }
 
-    /// A single failure, which is printed.
+    /// Creates a tally of a single failure, and prints the failure.
     pub fn of_failure(failure: String) -> Self {
         let mut tally = Self::default();
         tally.fail(failure);

@@ -19,7 +19,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// `go ARGS`, with nothing from the network.
+    /// Returns the command `go ARGS`, without access to the network.
     pub fn go<U: Into<OsString>>(&self, args: impl IntoIterator<Item = U>) -> Expression {
         duct::cmd(&self.go, args)
             .env("GOTOOLCHAIN", "local")
@@ -28,15 +28,15 @@ impl Environment {
             .env("GOCACHE", &self.go_cache)
     }
 
-    /// Where `gofmt` is, next to the real `go`.
+    /// Returns the path of `gofmt`, next to the real `go`.
     pub fn gofmt(&self) -> Result<PathBuf> {
         let root = self.go(["env", "GOROOT"]).read().context("`go env GOROOT` failed")?;
         Ok(Path::new(&root).join("bin/gofmt"))
     }
 }
 
-/// Makes the environment where `needing`, which names what wants Go or Python, is not empty. `None`: nothing
-/// needs it, or it cannot be and that was said; where CI is set, that is an error.
+/// Creates the environment, unless `needing`, the names of the parts that need Go or Python, is empty. Returns `None`
+/// if `needing` is empty, or if the environment cannot be created, which is printed and, with CI set, is an error.
 pub fn prepare(workspace: &Workspace, needing: &[&str]) -> Result<Option<Environment>> {
     if needing.is_empty() {
         return Ok(None);
@@ -67,7 +67,7 @@ fn environment(workspace: &Workspace) -> Result<Environment> {
         go_cache: workspace.target.join("peers/go-cache"),
     };
 
-    // Written last, so that a half-made environment is never taken for a whole one.
+    // Written last, so that an incomplete environment is never used.
     let stamp = venv.join("made-from.txt");
     let made_from = fs::read_to_string(&stamp).unwrap_or_default();
     if made_from != wanted || !works(&environment) {
@@ -102,7 +102,7 @@ fn is_python_3(name: &str) -> bool {
     version.is_ok_and(|version| minor(&version).is_some_and(|minor| minor >= 11))
 }
 
-/// Runs it without a word, unless it fails: then what it said that tells most.
+/// Runs a command without output. The error of a failed command has the most informative line of the output.
 fn quiet(what: &str, command: &duct::Expression) -> Result<()> {
     let output = command.stderr_to_stdout().stdout_capture().unchecked().run()?;
     if !output.status.success() {

@@ -1,11 +1,11 @@
-//! Files that are written whole or not at all.
+//! Writes files atomically.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Writes the whole file or nothing.
+/// Writes the whole file, or leaves the file unchanged.
 pub fn replace(file: &Path, text: &str) -> Result<()> {
     let temporary = beside(file);
     fs::write(&temporary, text)
@@ -13,7 +13,7 @@ pub fn replace(file: &Path, text: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Where the new text stands until it takes the file's place.
+/// Returns the path of the new text until it replaces the file.
 pub fn beside(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));

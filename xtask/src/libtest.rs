@@ -1,8 +1,9 @@
-//! The output of a test program, as the standard harness prints it.
+//! Reads the output of a test program, as the standard harness prints it.
 
 use crate::counts::{Counts, Tally};
 
-/// Counts the results that the test programs of `command` printed. An unsuccessful end without a failed test is one failure.
+/// Counts the results that the test programs of `command` printed. An unsuccessful end without a failed test is one
+/// failure.
 pub fn tally(command: &str, successful: bool, output: &str) -> Tally {
     let counts = counts(output);
     let failures = failures(output).into_iter().map(|(test, said)| format!("{test}: {said}")).collect();
@@ -13,7 +14,7 @@ pub fn tally(command: &str, successful: bool, output: &str) -> Tally {
     tally
 }
 
-/// Adds up the lines `test result: ok. 3 passed; 0 failed; …`, one of each test program.
+/// Adds up the lines `test result: ok. 3 passed; 0 failed; …`, one for each test program.
 pub fn counts(output: &str) -> Counts {
     let mut counts = Counts::default();
     for line in output.lines() {
@@ -52,7 +53,7 @@ pub fn failures(output: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// The list of names that follows the last block belongs to no test.
+/// Returns the output of the test itself, without the list of names that follows the last block.
 fn own(said: &str) -> &str {
     said.split_once("\nfailures:\n").map_or(said, |(own, _)| own).trim()
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask`: the project's own commands. This file only reads the arguments and hands over; each
-//! command is a module of its own.
+//! `cargo xtask`: the project's own commands. This file reads the arguments and calls the command; each command is a
+//! separate module.
 
 #![forbid(unsafe_code)]
 
@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand};
 
 /// Test, measure, check and soak the workspace, or begin a new pattern.
 ///
-/// Patterns are found, not listed: a crate under crates/ takes part in `test` through its test target
+/// Patterns are found by their targets, not listed: a crate under crates/ takes part in `test` through its test target
 /// `conformance`, in `bench` through its bench target `uniform`, in `soak` through its test target `soak`.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = usage::EXIT_STATUS)]

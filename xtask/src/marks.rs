@@ -1,4 +1,4 @@
-//! Texts that a command writes into a page, between two marks; the rest of the page is people's.
+//! Texts that a command writes into a page, between two marks. The rest of the page is written by hand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::files;
 use crate::workspace::Workspace;
 
-/// The file, and its text with `section` between its marks.
+/// Returns the file, and its text with `section` between its marks.
 pub fn filled(file: &Path, mark: &str, section: &str) -> Result<(PathBuf, String)> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let text = between(&text, mark, section).with_context(|| file.display().to_string())?;
@@ -26,12 +26,12 @@ fn between(text: &str, mark: &str, section: &str) -> Result<String> {
     Ok(format!("{}\n{section}{}", &text[..begin + begin_mark.len()], &text[end..]))
 }
 
-/// Keeps what a command has said at its end in docs/reliability.md, at the mark of that name, with the commit that it is of.
+/// Writes the last line of a command into docs/reliability.md with the commit, at the mark named after the command.
 pub fn record(workspace: &Workspace, command: &str, said: &str) -> Result<()> {
     record_at(workspace, command.split(' ').next().unwrap_or(command), command, said)
 }
 
-/// The same at another mark, for a command that records two lines.
+/// Like [`record`] at another mark, for a command that records two lines.
 pub fn record_at(workspace: &Workspace, mark: &str, command: &str, said: &str) -> Result<()> {
     let commit = workspace.commit().context("what is recorded belongs to a commit, and git tells none")?;
     let line = format!("- `cargo xtask {command}`: {said}; commit {commit}\n");

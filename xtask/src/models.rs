@@ -1,5 +1,5 @@
-//! `cargo xtask models`: every model in a process of its own, with a time limit, since a deadlock in one may abort
-//! it or go on without an end.
+//! `cargo xtask models`: runs every model in its own process with a time limit, since a deadlock in a model may abort
+//! the process or never end.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ const LONG_LIMIT: Duration = Duration::from_secs(900);
 
 /// Run the models: the queue, the permits and the patterns in very many schedules.
 ///
-/// They are the tests of the crates under xtask/models/, which have the shipped sources with other locks and
-/// atomics under them: loom's, for every order of the steps of something tiny, and shuttle's, for orders chosen by
-/// fixed seeds. `cargo xtask test` does the same. The line before the last says how many schedules were tried.
+/// The models are the tests of the crates under xtask/models/. These crates have the shipped sources with other locks
+/// and atomics: loom's, for every order of the steps of a tiny model, and shuttle's, for orders chosen by fixed seeds.
+/// `cargo xtask test` runs the models too. The line before the last has the number of schedules.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(counts.failed == 0)
 }
 
-/// The packages of models.
+/// Returns the packages of models.
 pub fn packages(workspace: &Workspace) -> Vec<&Package> {
     let models = workspace.root.join("xtask/models");
     workspace.packages.iter().filter(|package| package.manifest_path.starts_with(&models)).collect()
@@ -53,12 +53,12 @@ fn told(schedules: u64, counts: Counts) -> String {
     format!("{schedules} schedules of {} models", counts.total())
 }
 
-/// The arguments of cargo for the build.
+/// Returns the arguments of cargo for the build.
 pub fn build(workspace: &Workspace) -> String {
     format!("test --no-run {}", workspace::options(&packages(workspace)))
 }
 
-/// Builds and runs every model, one for each core at a time. Prints and returns the number of schedules.
+/// Builds and runs all models. Prints and returns the number of schedules.
 pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Tally, u64)> {
     ensure!(!packages(workspace).is_empty(), "there is no package under xtask/models");
     let programs = artifacts::build(workspace, &build(workspace), "test")?;
@@ -100,8 +100,8 @@ fn models(program: &Executable) -> Result<Vec<String>> {
     Ok(list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
 }
 
-/// Runs one model. Returns the number of its schedules, or the text of its failure.
-fn schedules_of(program: &Executable, model: &str, long: bool) -> Result<std::result::Result<u64, String>> {
+/// Runs one model. Returns the number of schedules, or the problem.
+fn tried(program: &Path, dir: &Path, model: &str, long: bool) -> Result<std::result::Result<u64, String>> {
     let limit = if long { LONG_LIMIT } else { LIMIT };
     let mut command = duct::cmd!(&program.path, "--exact", model, "--nocapture").dir(&program.dir);
     if long {
@@ -119,7 +119,7 @@ fn schedules_of(program: &Executable, model: &str, long: bool) -> Result<std::re
     tried.map(Ok)
 }
 
-/// From the line `815 schedules`; one that fails on purpose says more.
+/// Reads the line `815 schedules`. A model that fails on purpose prints further lines.
 fn schedules_in(said: &str) -> Option<u64> {
     said.lines().find_map(|line| line.split_once(" schedule")?.0.parse().ok())
 }

@@ -28,7 +28,7 @@ const ALGORITHMS: [&str; 2] = ["aimd", "gradient"];
 const HALVES: [(u64, u64); 2] = [(0, 60_000), (60_000, 120_000)];
 const START_UP: u64 = 20_000;
 const HEIGHT: f64 = 270.0;
-/// As wide as in the text of a page.
+/// The width in the text of a page.
 const DISPLAYED: f64 = 640.0;
 
 /// Draw the limits of both adaptive algorithms over time, and write the figures, for docs/adaptive-limits.md.
@@ -38,12 +38,12 @@ const DISPLAYED: f64 = 640.0;
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
-    /// Write nothing, and fail where the drawing or the table is another one
+    /// Write nothing, and fail if the drawing or the table has changed
     #[arg(long)]
     check: bool,
 }
 
-/// The limit from a time in milliseconds on.
+/// Steps of the limit: each limit holds from a time in milliseconds on.
 type Steps = Vec<(u64, u32)>;
 
 pub fn run(args: &Args) -> Result<bool> {
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(current || !args.check)
 }
 
-/// Writes a file that has another text, unless it is only checked; returns whether it had the text.
+/// Writes the text to a file with another text, unless `check` is set. Returns whether the file already had the text.
 fn written(file: &Path, text: &str, check: bool) -> Result<bool> {
     if fs::read_to_string(file).is_ok_and(|before| before == text) {
         return Ok(true);
@@ -95,7 +95,7 @@ fn parse(said: &str) -> Result<BTreeMap<String, Steps>> {
     Ok(lines)
 }
 
-/// The time that the limit holds in each step, between two times.
+/// Returns the duration and the limit of each step between two times.
 fn spans(steps: &Steps, from: u64, to: u64) -> impl Iterator<Item = (u64, u32)> {
     let ends = steps.iter().skip(1).map(|step| step.0).chain([u64::MAX]);
     let held = move |(start, end): (u64, u64)| end.min(to).saturating_sub(start.max(from));
@@ -170,7 +170,7 @@ fn seconds(milliseconds: u64) -> f64 {
     quotient(milliseconds, 1_000)
 }
 
-/// A file of its own: the colours are legible on a light and on a dark page.
+/// Returns the drawing as a separate file: the colours are legible on a light and on a dark page.
 fn file(drawing: &Drawing) -> String {
     let Drawing { width, height, content } = drawing;
     format!(

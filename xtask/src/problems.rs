@@ -1,6 +1,6 @@
 //! The problems that a command found.
 
-/// A line for every problem; the differing lines of an output follow on lines of their own.
+/// A line for every problem. The differing lines of an output follow on separate lines.
 pub type Problems = Vec<String>;
 
 /// `1 topic`, `2 topics`

@@ -1,4 +1,4 @@
-//! Running other programs: with a time limit, or with their output both shown and kept.
+//! Runs other programs: with a time limit, or with their output both shown and kept.
 
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::process::{ExitStatus, Output};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use duct::Expression;
 
-/// Runs to the end, or kills the program after `limit` and gives `None`.
+/// Runs the program to its end. Kills the program after `limit` and returns `None`.
 pub fn within(limit: Duration, command: &Expression) -> std::io::Result<Option<Output>> {
     let handle = command.unchecked().start()?;
     if let Some(output) = handle.wait_timeout(limit)? {
@@ -18,7 +18,7 @@ pub fn within(limit: Duration, command: &Expression) -> std::io::Result<Option<O
     Ok(None)
 }
 
-/// Runs to the end, showing the output as it comes, and gives whether it went well and what it said.
+/// Runs the program to its end and shows the output at once. Returns whether the program succeeded, and its output.
 pub fn shown(command: &Expression) -> Result<(bool, String)> {
     let colour = if std::io::stdout().is_terminal() { "always" } else { "never" };
     let reader = command.env("CARGO_TERM_COLOR", colour).stderr_to_stdout().unchecked().reader()?;
@@ -35,12 +35,12 @@ pub fn shown(command: &Expression) -> Result<(bool, String)> {
     Ok((ended.status.success(), said))
 }
 
-/// Whether `CI` is set in the environment: then what would be left out elsewhere is an error.
+/// Returns whether `CI` is set in the environment. With `CI` set, a part that would be left out is an error.
 pub fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|ci| !ci.is_empty())
 }
 
-/// How a program ended, for people: `exit status 2`, `signal 6`.
+/// Returns the end of a program, for messages: `exit status 2`, `signal 6`.
 pub fn ending(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -49,7 +49,8 @@ pub fn ending(status: ExitStatus) -> String {
     status.code().map_or("no status".to_owned(), |code| format!("exit status {code}"))
 }
 
-/// The line of an error output that says most: a Go panic's first, else the last that is not a hint.
+/// Returns the most informative line of an error output: the first line of a Go panic, else the last line that is not a
+/// hint.
 pub fn telling_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -60,7 +61,7 @@ pub fn telling_line(stderr: &[u8]) -> String {
         .to_owned()
 }
 
-/// `12.3 s` since then.
+/// Returns the time since `start`, as `12.3 s`.
 pub fn seconds_since(start: Instant) -> String {
     format!("{:.1} s", start.elapsed().as_secs_f64())
 }

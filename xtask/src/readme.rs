@@ -1,4 +1,4 @@
-//! The examples of the workspace's README, which are compiled and run as doc tests. Nothing else is here.
+//! The examples of the workspace's README, which are compiled and run as doc tests. This file has no other contents.
 
 #![forbid(unsafe_code)]
 

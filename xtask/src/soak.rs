@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: runs chosen at random for as long as one likes, and nothing may be lost; with `--conformance`, the
-//! checks of the patterns again and again.
+//! `cargo xtask soak`: random runs for a chosen time, in which no item may be lost; with `--conformance`, repetitions
+//! of the checks of the patterns.
 
 mod chosen;
 mod conformance;
@@ -21,31 +21,31 @@ use crate::workspace::{self, Workspace};
 use self::chosen::chosen;
 use self::minutely::Minutely;
 
-/// Run patterns with random settings for minutes, and see that nothing is lost.
+/// Run patterns with random settings for minutes, and check that nothing is lost.
 ///
-/// Sources, jobs, failures, receivers, scopes and runtimes are chosen for each run by the seed and the run's number. After
-/// each, items are counted one by one, and no job, task or item may be left; memory may not grow. A crate under
-/// crates/ takes part through its test target `soak`; they share the time. The first failure ends it, and tells the
-/// command that makes the same run again. The last line is plain: `N runs, M items, nothing lost`.
+/// The seed and the number of a run choose its sources, jobs, failures, receivers, scopes and runtimes. After each run,
+/// items are counted one by one, and no job, task or item may be left; memory may not grow. A crate under crates/ takes
+/// part through its test target `soak`; the crates share the time. The first failure ends the command, and the command
+/// that repeats the run is printed. The last line is plain: `N runs, M items, nothing lost`.
 ///
-/// With --conformance, no runs are chosen: the checks of the conformance suite are repeated, for faults that depend on the
-/// order of threads. Repetitions take the forms of a pattern in turn (alone, in front of itself, behind itself), each on
-/// all runtimes of the check, in release. By default the checks of order and of progress are repeated, with --all the
-/// checks of all laws. The first failure, or a check that hangs for two minutes, ends the repetitions; its name, its
-/// output and a command that repeats it are printed.
+/// With --conformance, no runs are chosen: the checks of the conformance suite are repeated, for faults that depend on
+/// the order of threads. Repetitions take the forms of a pattern in turn (alone, in front of itself, behind itself),
+/// each on all runtimes of the check, in release. By default, the checks of order and of progress are repeated, with
+/// --all the checks of all laws. The first failure, or a check that hangs for two minutes, ends the repetitions; its
+/// name, its output and a command that repeats the check are printed.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
-    /// How long, in minutes; 1 by default, and with --run as long as one run takes
+    /// The time in minutes; 1 by default, and with --run the time of one run
     #[arg(long, value_name = "N")]
     minutes: Option<f64>,
     /// The seed of all choices; by default another seed each time, and for --conformance the usual games first
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Only that crate: its folder under crates/
+    /// Only this crate: its folder under crates/
     #[arg(long, value_name = "CRATE")]
     only: Option<String>,
-    /// Only that run of the seed, again and again: what it does in each is chosen alike, and the threads are as they are
+    /// Only this run of the seed, repeated: each repetition has the same choices, but another order of threads
     #[arg(long, value_name = "K", requires = "seed", requires = "only")]
     run: Option<u64>,
     /// Write the last line into docs/reliability.md, with the commit, if all is well
@@ -102,7 +102,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(true)
 }
 
-/// Small enough to be typed again.
+/// Returns a seed from the current time, short enough to type.
 fn seed_of_now() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     u64::from(since.subsec_micros())
@@ -147,7 +147,7 @@ enum Line {
     Said(Said),
 }
 
-/// One program at work.
+/// A running program.
 struct Soaking<'a> {
     folder: &'a str,
     program: &'a Executable,
@@ -157,7 +157,7 @@ struct Soaking<'a> {
 }
 
 impl Soaking<'_> {
-    /// Runs the program to its end; `before` is what others have done.
+    /// Runs the program to its end. `before` has the numbers of the programs before.
     fn run(&self, before: &Said) -> Result<Result<Said, Failed>> {
         let Self { folder, program, seed, run, seconds } = self;
         let (seed, seconds) = (seed.to_string(), seconds.to_string());
@@ -215,7 +215,7 @@ struct Progress {
 
 impl Progress {
     fn new(folder: &str, seconds: f64) -> Self {
-        // Draws on standard error, and nothing where that is no terminal.
+        // Draws on standard error, if standard error is a terminal.
         let bar = ProgressBar::new(Duration::from_secs_f64(seconds).as_secs());
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} s {msg}") {
             bar.set_style(style);

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that can be run is run, and a step in which nothing ran has failed.
+//! `cargo xtask test`: runs all tests, models and examples. A step in which nothing ran has failed.
 
 use std::time::{Duration, Instant};
 
@@ -21,16 +21,16 @@ const ORDERINGS: &str = "::order::";
 /// Build and test everything.
 ///
 /// In this order: unit and integration tests and the conformance of every pattern, the models (as `cargo xtask
-/// models`), doc tests, every example under crates/ (60 s each), and once more in release those conformance tests that
-/// are about orderings; with --long also `cargo xtask faults`. A step in which nothing ran has failed. The last line is
-/// plain: `N passed, N failed`.
+/// models`), doc tests, every example under crates/ (60 s each), and again in release the conformance tests of
+/// orderings; with --long also `cargo xtask faults`. A step in which nothing ran has failed. The last line is plain: `N
+/// passed, N failed`.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
-    /// Build all of it, and run nothing
+    /// Build all programs, and run nothing
     #[arg(long, conflicts_with = "long")]
     no_run: bool,
-    /// Also what takes longer than five minutes (tests see it as `TOWPATH_LONG=1`)
+    /// Also run the parts that take longer than five minutes (tests read `TOWPATH_LONG=1`)
     #[arg(long)]
     long: bool,
 }
@@ -93,7 +93,7 @@ impl Tester {
         Ok(true)
     }
 
-    /// All targets, so that a broken benchmark shows here.
+    /// Returns the command that builds all targets, so that a broken benchmark fails here.
     fn build_of_tests(&self) -> String {
         self.of_tested("test --no-run --all-targets")
     }
@@ -102,7 +102,8 @@ impl Tester {
         self.of_tested("build --examples")
     }
 
-    /// Of the same packages as the benchmarks, with which it then shares what they depend on.
+    /// Returns the command that builds the orderings, for the packages of the benchmarks, so that both share the
+    /// dependencies.
     fn build_of_orderings(&self) -> Result<String> {
         let conforming = self.workspace.crates_with("test", "conformance");
         ensure!(!conforming.is_empty(), "no crate under crates/ has a test target named conformance");
@@ -115,12 +116,12 @@ impl Tester {
         let compiled = self.cargo(&build).unchecked().run()?;
         ensure!(compiled.status.success(), "cargo {build} failed");
 
-        // Not `--all-targets`: that would also start the benchmarks.
+        // Not `--all-targets`, which would also start the benchmarks.
         let all = self.of_tested("test --no-fail-fast --lib --bins --tests --examples");
         self.tally_of(&all)
     }
 
-    /// The command for all packages but those that have commands of their own: the models, and the programs of the
+    /// Returns the command for all packages but those with their own commands: the models, and the programs of the
     /// guide and of the benchmark, which have no tests.
     fn of_tested(&self, command: &str) -> String {
         let mut all = format!("{command} --workspace --exclude towpath-guide --exclude towpath-peers");

@@ -1,4 +1,4 @@
-//! The error that is the caller's: it ends the program with exit status 2 instead of 1.
+//! The error in the arguments, which ends the program with exit status 2 instead of 1.
 
 use std::fmt;
 

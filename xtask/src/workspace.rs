@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// The workspace that the current directory belongs to.
 #[derive(Deserialize)]
 pub struct Workspace {
-    /// The members; what they depend on is not among them.
+    /// The members, without their dependencies.
     pub packages: Vec<Package>,
     #[serde(rename = "workspace_root")]
     pub root: PathBuf,
@@ -50,7 +50,7 @@ impl Workspace {
         Self::load_in(Path::new("."))
     }
 
-    /// The workspace that this folder belongs to.
+    /// Returns the workspace of this folder.
     pub fn load_in(dir: &Path) -> Result<Self> {
         let json = duct::cmd(cargo(), ["metadata", "--no-deps", "--format-version", "1"])
             .dir(dir)
@@ -60,7 +60,7 @@ impl Workspace {
         serde_json::from_str(&json).context("cargo metadata printed something unexpected")
     }
 
-    /// The commit, short; with `+` when files were changed since. `None` outside git.
+    /// Returns the short commit, followed by `+` if files were changed since. Returns `None` outside git.
     pub fn commit(&self) -> Option<String> {
         let git = |args: &[&str]| duct::cmd("git", args).dir(&self.root).stderr_null().read().ok();
         let commit = git(&["rev-parse", "--short", "HEAD"]).filter(|commit| !commit.is_empty())?;
@@ -68,23 +68,23 @@ impl Workspace {
         Some(if changed { commit + "+" } else { commit })
     }
 
-    /// `cargo` with these arguments, separated by blanks, in the workspace's root.
+    /// Returns the command `cargo` with these arguments, separated by blanks, in the root of the workspace.
     pub fn cargo(&self, line: &str) -> Expression {
         duct::cmd(cargo(), line.split_whitespace()).dir(&self.root)
     }
 
-    /// The members under `crates/`.
+    /// Returns the members under `crates/`.
     pub fn crates(&self) -> impl Iterator<Item = &Package> {
         let crates = self.root.join("crates");
         self.packages.iter().filter(move |package| package.manifest_path.starts_with(&crates))
     }
 
-    /// The members under `crates/` that have a target of this kind and name.
+    /// Returns the members under `crates/` that have a target of this kind and name.
     pub fn crates_with(&self, kind: &str, name: &str) -> Vec<&Package> {
         self.crates().filter(|package| package.has_target(kind, name)).collect()
     }
 
-    /// The pattern crates: those that go through the conformance suite and the uniform benchmark.
+    /// Returns the pattern crates: the crates with the conformance suite and the uniform benchmark.
     pub fn patterns(&self) -> Vec<&Package> {
         let mut patterns = self.crates_with("test", "conformance");
         patterns.retain(|package| package.has_target("bench", "uniform"));
@@ -93,12 +93,12 @@ impl Workspace {
 }
 
 impl Package {
-    /// The folder that the package is in.
+    /// Returns the folder of the package.
     pub fn dir(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(Path::new("."))
     }
 
-    /// The name of that folder, such as `fanout` for `towpath-fanout`.
+    /// Returns the name of the folder, such as `fanout` for `towpath-fanout`.
     pub fn folder(&self) -> String {
         let name = self.dir().file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
@@ -115,13 +115,13 @@ impl Package {
     }
 }
 
-/// `-p NAME` for each of these packages.
+/// Returns `-p NAME` for each of these packages.
 pub fn options(packages: &[&Package]) -> String {
     let option = |package: &&Package| format!("-p {}", package.name);
     packages.iter().map(option).collect::<Vec<_>>().join(" ")
 }
 
-/// The cargo that runs us, or the one on the path.
+/// Returns the cargo that runs this program, or the cargo on the path.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

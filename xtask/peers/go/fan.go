@@ -2,11 +2,12 @@ package main
 
 import "sync"
 
-// poolBuffer lets workers go on while the feeder or the collector has its turn.
+// poolBuffer lets workers continue while the feeder or the collector runs.
 const poolBuffer = 128
 
-// goroutineEach runs the job on 0..items, a goroutine for each. The channel closes after the last result;
-// it has room for all of them, so that no goroutine lives on only to hand over its result.
+// goroutineEach runs the job on 0..items, a goroutine for each. The channel closes after the last
+// result. The channel has capacity for all results, so no goroutine stays alive only to send its
+// result.
 func goroutineEach(items int, job func(uint64) uint64) <-chan uint64 {
 	results := make(chan uint64, items)
 	go func() {
@@ -20,7 +21,8 @@ func goroutineEach(items int, job func(uint64) uint64) <-chan uint64 {
 	return results
 }
 
-// pool runs the job on 0..items by a fixed number of workers. The channel closes after the last result.
+// pool runs the job on 0..items by a fixed number of workers. The channel closes after the last
+// result.
 func pool(count, items int, job func(uint64) uint64) <-chan uint64 {
 	jobs := make(chan uint64, poolBuffer)
 	go func() {
@@ -32,7 +34,8 @@ func pool(count, items int, job func(uint64) uint64) <-chan uint64 {
 	return workers(count, poolBuffer, jobs, job)
 }
 
-// workers run the job on what is received, with room for so many results. The channel closes after the last.
+// workers run the job on the received items. The channel of results has capacity room and closes
+// after the last result.
 func workers[In, Out any](count, room int, jobs <-chan In, job func(In) Out) <-chan Out {
 	results := make(chan Out, room)
 	var wg sync.WaitGroup

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// ioJob stands for a call over the network.
+// ioJob simulates a call over the network.
 func ioJob(item uint64) uint64 {
 	time.Sleep(time.Millisecond)
 	return item
 }
 
-// io10kWaitGroup starts everything at once. Each goroutine has a slot of its own for its output.
+// io10kWaitGroup starts all jobs at once. Each goroutine has its own slot for its output.
 func io10kWaitGroup(items int) outcome {
 	start := time.Now()
 	outputs := make([]uint64, items)

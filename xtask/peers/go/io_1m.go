@@ -7,7 +7,7 @@ import (
 
 const atOnce = 10_000
 
-// io1mSemaphore runs a goroutine per item, of which a buffered channel lets only so many exist at once.
+// io1mSemaphore runs a goroutine per item. A buffered channel limits the number of goroutines.
 func io1mSemaphore(items int) outcome {
 	start := time.Now()
 	results := make(chan uint64, atOnce)

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// latencyRoom is more than a burst: what may wait before the workers, and behind them.
+	// latencyRoom is the capacity of the channels before and behind the workers: more than a burst.
 	latencyRoom = 1_024
 	// latencyLead is the time before the first arrival.
 	latencyLead = 5 * time.Millisecond
-	// latencyNear: less than this before an item is due its sender does not yield any more.
+	// latencyNear: the sender does not yield in this last interval before an item is due.
 	latencyNear = 5 * time.Microsecond
 )
 
-// arrivals are so many items together, once in so long.
+// arrivals are bursts of items, with a period between the bursts.
 type arrivals struct {
 	burst int
 	every time.Duration
@@ -30,8 +30,8 @@ func (a arrivals) due(first time.Time, item int) time.Time {
 	return first.Add(time.Duration(item/a.burst) * a.every)
 }
 
-// latencyPool sends each item when it is due to a pool of workers that do nothing. The time of an item counts
-// from when it was due, by a schedule that nothing delays, until its output is received.
+// latencyPool sends each item at its due time to a pool of workers that do nothing. The time of an
+// item counts from its due time, by a fixed schedule, until its output is received.
 func latencyPool(schedule arrivals) func(items int) outcome {
 	return func(items int) outcome {
 		first := time.Now().Add(latencyLead)
@@ -54,14 +54,14 @@ func latencyPool(schedule arrivals) func(items int) outcome {
 	}
 }
 
-// sent is an item, and when it was sent.
+// sent is an item, and the time of its send.
 type sent struct {
 	item uint64
 	at   time.Time
 }
 
-// latencyInFlight keeps so many items with a pool of workers that do nothing: each output sends the next item.
-// The time of an item counts from its send until its output is received.
+// latencyInFlight keeps inFlight items with a pool of workers that do nothing: each output sends
+// the next item. The time of an item counts from its send until its output is received.
 func latencyInFlight(inFlight int) func(items int) outcome {
 	return func(items int) outcome {
 		jobs := make(chan sent, latencyRoom)
@@ -90,7 +90,7 @@ func latencyInFlight(inFlight int) func(items int) outcome {
 	}
 }
 
-// until yields: to sleep would be to wait for a timer of the system, which is less exact.
+// until yields and does not sleep: a timer of the system is less exact.
 func until(due time.Time) {
 	for {
 		left := time.Until(due)

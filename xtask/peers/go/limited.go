@@ -13,7 +13,8 @@ const (
 	limitedPermits = 32
 )
 
-// keyed has a lock for each key. A lock is forgotten when nobody holds it or waits for it.
+// keyed has a lock for each key. A lock is removed when no goroutine holds the lock or waits for
+// the lock.
 type keyed struct {
 	mu    sync.Mutex
 	locks map[uint64]*keyLock
@@ -57,7 +58,7 @@ func keysMutexMap(items int) outcome {
 	return timed(sum(results), time.Since(start))
 }
 
-// bucket is a token bucket: a taker reserves its moment, and sleeps until then.
+// bucket is a token bucket: a caller reserves a time, and sleeps until that time.
 type bucket struct {
 	mu     sync.Mutex
 	tokens float64
@@ -77,7 +78,7 @@ func (b *bucket) wait() {
 	}
 }
 
-// rateBucket takes a token in the job, and tells how late each start was.
+// rateBucket takes a token in the job, and reports the delay of each start.
 func rateBucket(items int) outcome {
 	begin := time.Now()
 	tokens := bucket{tokens: rateBurst, last: begin}
@@ -102,7 +103,7 @@ func rateBucket(items int) outcome {
 	return told
 }
 
-// weighted is a semaphore of weights by hand.
+// weighted is a weighted semaphore, built from a mutex and a condition variable.
 type weighted struct {
 	mu    sync.Mutex
 	freed sync.Cond

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// mixedAtOnce is also how many outputs may wait.
+// mixedAtOnce is the limit of concurrent jobs and the capacity for outputs.
 const mixedAtOnce = 1_000
 
-// mixedOutput has a time if the job does nothing: when it began.
+// mixedOutput has the start time of a job that does nothing.
 type mixedOutput struct {
 	value uint64
 	begun time.Time
 }
 
-// mixedJob does nothing but for one of 1,000, which computes for 2 ms, and 100 that sleep for 1 to 5 ms.
+// mixedJob does nothing for most items. Of 1,000 jobs, one computes for 2 ms, and 100 sleep for 1
+// to 5 ms.
 func mixedJob(item uint64) mixedOutput {
 	switch place := item % 1_000; {
 	case place == 500:
@@ -43,7 +44,7 @@ func mixedPool(items int) outcome {
 	return mixedTimed(start, items, workers(mixedAtOnce, mixedAtOnce, jobs, mixedJob))
 }
 
-// mixedSemaphore runs a goroutine per item, of which a buffered channel lets only so many exist at once.
+// mixedSemaphore runs a goroutine per item. A buffered channel limits the number of goroutines.
 func mixedSemaphore(items int) outcome {
 	start := time.Now()
 	results := make(chan mixedOutput, mixedAtOnce)

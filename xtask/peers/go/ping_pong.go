@@ -2,8 +2,9 @@ package main
 
 import "time"
 
-// pingPongChannels hands one item back and forth between two goroutines; each hand-over adds 1 to it. The
-// channels are unbuffered, which is how one hands over in Go; the others have queues with room for one.
+// pingPongChannels passes one item back and forth between two goroutines. Each pass adds 1 to the
+// item. The channels are unbuffered, as is usual in Go; the peers in other languages have queues of
+// capacity one.
 func pingPongChannels(items int) outcome {
 	start := time.Now()
 	there, back := make(chan uint64), make(chan uint64)

@@ -12,7 +12,7 @@ func pipelineChannels(capacity int) func(items int) outcome {
 	return pipeline(capacity, 1, noop)
 }
 
-// pipeline passes 0..items through stages of the job, a number of goroutines each.
+// pipeline passes 0..items through stages of the job, with limit goroutines for each stage.
 func pipeline(capacity, limit int, job func(uint64) uint64) func(items int) outcome {
 	return func(items int) outcome {
 		start := time.Now()

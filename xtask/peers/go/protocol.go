@@ -18,7 +18,7 @@ type outcome struct {
 	Ms        *float64 `json:"ms,omitempty"`
 	PeakKiB   *uint64  `json:"peak_kib,omitempty"`
 	BytesEach *float64 `json:"bytes_each,omitempty"`
-	// Percentiles, and the µs that so many of the items took at most.
+	// Percentiles, each with the largest time in µs of that part of the items.
 	Latency [][2]float64 `json:"latency,omitempty"`
 }
 
@@ -27,7 +27,7 @@ func timed(answer uint64, elapsed time.Duration) outcome {
 	return outcome{Answer: strconv.FormatUint(answer, 10), Ms: &ms}
 }
 
-// withPeak adds the peak memory of this process, where the system tells it.
+// withPeak adds the peak memory of this process, if the system reports the peak.
 func (o outcome) withPeak() outcome {
 	if kib, ok := memoryKiB("VmHWM"); ok {
 		o.PeakKiB = &kib
@@ -35,7 +35,7 @@ func (o outcome) withPeak() outcome {
 	return o
 }
 
-// memoryKiB reads one of the memory fields of /proc/self/status, where there is one.
+// memoryKiB reads a memory field of /proc/self/status, if the system has the file and the field.
 func memoryKiB(field string) (kib uint64, ok bool) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -50,7 +50,7 @@ func memoryKiB(field string) (kib uint64, ok bool) {
 	return 0, false
 }
 
-// request is what the command line asks for: the list, or a run of one subject.
+// request is the request of the command line: the list, or a run of one subject.
 type request struct {
 	list    bool
 	subject subject

@@ -23,7 +23,7 @@ func produce(producers, capacity, items int) <-chan uint64 {
 	return queue
 }
 
-// queueChannel hands 0..items from producers to consumers, which keep what they receive.
+// queueChannel passes 0..items from producers to consumers, which keep the received items.
 func queueChannel(producers, consumers, capacity int) func(items int) outcome {
 	return func(items int) outcome {
 		start := time.Now()
@@ -39,8 +39,9 @@ func queueChannel(producers, consumers, capacity int) func(items int) outcome {
 	}
 }
 
-// queueOutputs hands 0..items from producers to consumers, and the output of each item to one receiver: each item
-// crosses two channels of the same capacity, as in a run of producers and consumers.
+// queueOutputs passes 0..items from producers to consumers, and the output of each item to one
+// receiver. Each item passes through two channels of the same capacity, as in a run of producers
+// and consumers.
 func queueOutputs(producers, consumers, capacity int) func(items int) outcome {
 	return func(items int) outcome {
 		start := time.Now()

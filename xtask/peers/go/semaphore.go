@@ -10,7 +10,7 @@ const (
 	semaphorePermits = 3
 )
 
-// semaphoreChannel uses a buffered channel as the semaphore: to send is to acquire, to receive is to release.
+// semaphoreChannel uses a buffered channel as the semaphore: a send acquires, a receive releases.
 func semaphoreChannel(items int) outcome {
 	start := time.Now()
 	permits := make(chan struct{}, semaphorePermits)

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// percentiles are those that every subject tells, in whatever language.
+// percentiles are the percentiles that every subject reports, in all languages.
 var percentiles = []float64{0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 100}
 
-// points are each percentile and the µs that so many of the times took at most. They are exact.
+// points returns each percentile, with the largest time in µs of that part of the times. The points
+// are exact.
 func points(times []time.Duration) [][2]float64 {
 	slices.Sort(times)
 	told := make([][2]float64, 0, len(percentiles))

@@ -23,7 +23,7 @@ func init() {
 	)
 }
 
-// io10kErrgroup starts everything at once, in a group that returns the first error.
+// io10kErrgroup starts all jobs at once, in a group that returns the first error.
 func io10kErrgroup(items int) outcome {
 	start := time.Now()
 	outputs := make([]uint64, items)
@@ -44,7 +44,8 @@ func io10kErrgroup(items int) outcome {
 	return timed(total, time.Since(start)).withPeak()
 }
 
-// noopErrgroup runs a goroutine an item, of which the group lets as many exist at once as the pool has workers.
+// noopErrgroup runs a goroutine per item. The group limits the goroutines to the number of workers
+// of the pool.
 func noopErrgroup(items int) outcome {
 	start := time.Now()
 	results := make(chan uint64, poolBuffer)
@@ -65,7 +66,8 @@ func noopErrgroup(items int) outcome {
 	return timed(sum(results), time.Since(start))
 }
 
-// cancelErrgroup measures from the cancel of the group's parent until the last goroutine has returned.
+// cancelErrgroup measures from the cancel of the group's parent until the last goroutine has
+// returned.
 func cancelErrgroup(items int) outcome {
 	parent, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -1,4 +1,4 @@
-"""Items that go, one by one, from producers to consumers through one bounded queue."""
+"""Items that pass, one by one, from producers to consumers through one bounded queue."""
 
 import asyncio
 from functools import partial
@@ -23,8 +23,8 @@ async def queue(items: int, *, producers: int, consumers: int, capacity: int) ->
     async with asyncio.TaskGroup() as group:
         consuming = [group.create_task(consume()) for _ in range(consumers)]
         await asyncio.gather(*(produce(share) for share in range(producers)))
-        # The queue is in order, so an end for each consumer is enough: nobody has to
-        # count with task_done() and wait with join() before.
+        # The queue keeps the order, so one sentinel for each consumer is enough: the calls of
+        # task_done() and join() are not needed.
         for _ in range(consumers):
             await queue.put(None)
 

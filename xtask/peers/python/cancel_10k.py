@@ -1,4 +1,4 @@
-"""Tasks that would sleep for an hour, and how long it takes to be rid of them."""
+"""Tasks that would sleep for an hour, and the time until the last of them is gone."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from protocol import Outcome, Stopwatch, on_asyncio, outcome
 
 
 class Stop(Exception):
-    """Raised in a task group to end it, as asyncio's documentation has it."""
+    """Raised in a task group to end the group, as in the documentation of asyncio."""
 
 
 async def task_group(items: int) -> Outcome:
@@ -24,7 +24,7 @@ async def task_group(items: int) -> Outcome:
         async with asyncio.TaskGroup() as group:
             for _ in range(items):
                 group.create_task(sleeper())
-            await asyncio.sleep(0)  # One turn of the loop: now all of them sleep.
+            await asyncio.sleep(0)  # After one turn of the loop, all tasks sleep.
             watch = Stopwatch()
             raise Stop
     except* Stop:

@@ -6,7 +6,7 @@ from protocol import Outcome, Stopwatch, memory_kib, on_both_loops, outcome
 
 
 async def io_job(item: int) -> int:
-    """Stand for a call over the network."""
+    """Simulate a call over the network."""
     await asyncio.sleep(0.001)
     return item
 

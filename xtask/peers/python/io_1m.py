@@ -19,8 +19,8 @@ async def semaphore(items: int) -> Outcome:
         finally:
             permits.release()
 
-    # Acquiring here and not in the task means that only those that may run exist, and
-    # that one waits: release() walks past every waiter it has woken in the same turn.
+    # Acquired outside the task: only the tasks that may run exist, and a single waiter waits.
+    # release() iterates over all waiters that were woken before in the same turn.
     async with asyncio.TaskGroup() as group:
         for item in range(items):
             await permits.acquire()

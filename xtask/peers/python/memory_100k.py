@@ -1,4 +1,4 @@
-"""Tasks that wait for an event, and what each of them costs meanwhile."""
+"""Tasks that wait for an event, and the memory of each of them meanwhile."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ async def tasks(items: int) -> Outcome:
         return await release.wait()
 
     waiting = [asyncio.create_task(waiter()) for _ in range(items)]
-    await asyncio.sleep(0)  # One turn of the loop: now all of them wait.
+    await asyncio.sleep(0)  # After one turn of the loop, all tasks wait.
     during = memory_kib("VmRSS")
     release.set()
     released = await asyncio.gather(*waiting)

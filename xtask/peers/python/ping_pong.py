@@ -1,4 +1,4 @@
-"""Two tasks that hand one item back and forth, each through a queue of its own with room for one."""
+"""Two tasks that pass one item back and forth, each through its own queue of capacity one."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from protocol import Outcome, Stopwatch, on_both_loops, outcome
 
 
 async def queues(items: int) -> Outcome:
-    """Each hand-over adds 1 to the item; there and back are two."""
+    """Each pass adds 1 to the item; a round trip has two passes."""
     watch = Stopwatch()
     there: asyncio.Queue[int] = asyncio.Queue(1)
     back: asyncio.Queue[int] = asyncio.Queue(1)

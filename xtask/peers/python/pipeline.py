@@ -11,7 +11,7 @@ Queue = asyncio.Queue[int | None]
 
 
 async def queues(items: int, *, capacity: int) -> Outcome:
-    """A task for the source, for each stage and for the collector. None is the end."""
+    """A task for the source, for each stage and for the collector. None marks the end."""
     watch = Stopwatch()
 
     async def source(to: Queue) -> None:

@@ -1,4 +1,4 @@
-"""What every workload shares: how it is asked for, what it measures, how it answers."""
+"""The common part of all workloads: the command line, the measurements, the output."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ USAGE = "usage: peers.py list | peers.py run WORKLOAD SUBJECT ITEMS"
 
 
 class Subject(NamedTuple):
-    """One way to do a workload: a coroutine function of the items, and who runs it."""
+    """An implementation of a workload: a coroutine function of the items, and its runner."""
 
     workload: str
     name: str
@@ -29,12 +29,12 @@ class Subject(NamedTuple):
 
 
 def on_asyncio(workload: str, how: str, main: Main) -> list[Subject]:
-    """The subject on asyncio's own loop."""
+    """Return the subject on asyncio's own loop."""
     return [Subject(workload, f"asyncio {how}", main, asyncio.run)]
 
 
 def on_both_loops(workload: str, how: str, main: Main) -> list[Subject]:
-    """The subject on asyncio's own loop and, where it is installed, on uvloop's."""
+    """Return the subject on asyncio's own loop and, if uvloop is installed, on uvloop's loop."""
     subjects = on_asyncio(workload, how, main)
     if uvloop:
         subjects.append(Subject(workload, f"uvloop {how}", main, uvloop.run))
@@ -42,7 +42,7 @@ def on_both_loops(workload: str, how: str, main: Main) -> list[Subject]:
 
 
 class Stopwatch:
-    """Runs from its making."""
+    """A stopwatch that starts at its creation."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -52,7 +52,7 @@ class Stopwatch:
 
 
 def memory_kib(field: str) -> int | None:
-    """One of the memory fields of /proc/self/status, where there is one."""
+    """Return a memory field of /proc/self/status, if the system has the file and the field."""
     try:
         with open("/proc/self/status") as status:
             found = re.search(rf"^{field}:\s+(\d+) kB$", status.read(), re.MULTILINE)
@@ -62,13 +62,13 @@ def memory_kib(field: str) -> int | None:
 
 
 def outcome(answer: int, **units: float | None) -> Outcome:
-    """The line that a run prints, without the units that could not be measured."""
+    """Return the line of a run, without the units that could not be measured."""
     known = {unit: value for unit, value in units.items() if value is not None}
     return {"answer": str(answer), **known}
 
 
 def main(args: Sequence[str], subjects: Sequence[Subject]) -> int:
-    """Do what the command line asks for and return the exit status."""
+    """Carry out the request of the command line and return the exit status."""
     match args:
         case ["list"]:
             for subject in subjects:
@@ -87,6 +87,6 @@ def main(args: Sequence[str], subjects: Sequence[Subject]) -> int:
 
 
 def refuse(why: str) -> int:
-    """Say in one line what is wrong with the arguments."""
+    """Print in one line the problem of the arguments."""
     print(f"peers.py: {why}", file=sys.stderr)
     return 2

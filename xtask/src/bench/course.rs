@@ -1,4 +1,4 @@
-//! One go through the chosen workloads: measured one after another, shown in the order that people want.
+//! Measures the chosen workloads one after another, and shows their tables after the table of the document.
 
 use anyhow::{Result, ensure};
 
@@ -10,8 +10,8 @@ use super::{document, spread, table};
 
 pub type Task<'a> = (&'static Workload, Vec<&'a Subject<'a>>);
 
-/// The chosen workloads, each with the subjects that can do it. One that was not named and that none of
-/// these subjects can do is left out, and that is said.
+/// Returns the chosen workloads, each with its subjects. A workload without a subject is left out with a message, or is
+/// an error if `only` names the workload.
 pub fn tasks<'a>(only: &[String], subjects: &'a [Subject<'a>]) -> Result<Vec<Task<'a>>> {
     let mut tasks = Vec::new();
     for workload in &WORKLOADS {
@@ -46,8 +46,8 @@ impl Course {
         Self { plan, progress, rows: Vec::new(), distributions: Vec::new(), failures: 0 }
     }
 
-    /// Shows tables as soon as they are there; those of the document's workloads wait for its own table,
-    /// which comes before them.
+    /// Shows each table after its workload. The tables of the document's workloads follow the table of the document,
+    /// and so are shown later.
     pub fn measure_all(&mut self, tasks: &[Task], mut show: impl FnMut(&str)) {
         let (of_document, others): (Vec<_>, Vec<_>) =
             tasks.iter().partition(|(workload, _)| document::WORKLOADS.contains(&workload.name));
@@ -63,7 +63,7 @@ impl Course {
         self.progress.finish();
     }
 
-    /// Gives the tables.
+    /// Returns the tables.
     fn measure(&mut self, (workload, able): &Task) -> String {
         let measured = rounds::measure(workload, able, &self.plan, &self.progress);
         let rows = report::rows(workload, &measured);
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn table_of_the_document_is_shown_first() {
-        // $2 is the workload, of which each has another answer.
+        // $2 is the workload. The answer depends on the workload.
         let script = r#"case $2 in io-10k) answer=4950 ;; ping-pong) answer=10000 ;; *) answer=49995000 ;; esac
             echo "{\"answer\": \"$answer\", \"ms\": 3, \"peak_kib\": 1024}""#;
         let program = Program::script(script);

@@ -1,5 +1,5 @@
-//! The table of the document that the benchmark answers, its figures for asyncio and Go next to those
-//! measured here, and a column of ours.
+//! The table of the document that the benchmark answers: the document's figures for asyncio and Go, the measured
+//! figures next to them, and a column for Towpath.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::report::Row;
 use super::table::{self, number};
 use super::workloads::{Unit, Workload};
 
-/// The workloads it is computed from. They are measured first, since it is shown first.
+/// The workloads of the table. The table is shown first, so these workloads are measured first.
 pub const WORKLOADS: [&str; 2] = ["io-10k", "ping-pong"];
 
 pub const HEADER: [&str; 6] = [
@@ -48,16 +48,16 @@ const SCENARIOS: [Scenario; 3] = [
 
 struct Scenario {
     name: &'static str,
-    /// As the document has it.
+    /// The figure of the document.
     asyncio: &'static str,
     go: &'static str,
     workload: &'static str,
     unit: Unit,
-    /// A measured value of this number of items.
+    /// Formats a measured value of a number of items.
     shown: fn(f64, u64) -> String,
 }
 
-/// Whose column a row belongs to.
+/// The column of a row.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Asyncio,
@@ -71,7 +71,7 @@ pub struct Document {
     quick: bool,
 }
 
-/// `None` where nothing of it was measured.
+/// Returns `None` if no workload of the table was measured.
 pub fn of(rows: &[Row], quick: bool) -> Option<Document> {
     let measured = rows.iter().any(|row| WORKLOADS.contains(&row.workload.as_str()));
     let lines = SCENARIOS.iter().map(|scenario| scenario.line(rows, quick)).collect();
@@ -91,7 +91,7 @@ impl Scenario {
         ]
     }
 
-    /// The best median of that side, and whose it is where that is not said by the column.
+    /// Returns the best median of a side, and its subject if the column does not name the subject.
     fn best(&self, rows: &[Row], side: Side, quick: bool) -> Option<String> {
         let best = rows
             .iter()
@@ -108,7 +108,7 @@ impl Scenario {
 }
 
 impl Side {
-    /// Peers in Go and Python are called after the language or the loop; those in Rust have no column.
+    /// The names of peers in Go and Python begin with the language or the loop. Peers in Rust have no column.
     fn of(row: &Row) -> Option<Self> {
         match first_word(&row.subject) {
             _ if row.ours => Some(Self::Towpath),
@@ -129,7 +129,7 @@ fn first_word(text: &str) -> &str {
 }
 
 impl Document {
-    /// For a terminal.
+    /// Returns the table for a terminal.
     pub fn text(&self) -> String {
         let quick = if self.quick { " (quick: measured with a hundredth of the items)" } else { "" };
         let mut table = table::empty();

@@ -1,4 +1,4 @@
-//! Which rows the document's table takes its cells from.
+//! The rows from which the document's table takes its cells.
 
 use super::*;
 use crate::bench::workloads;

@@ -1,8 +1,8 @@
-//! The floors of `xtask/floors.toml`, compared with the rows of one or several runs. A floor informs: a missed floor fails
-//! nothing.
+//! The floors of `xtask/floors.toml`, compared with the rows of one or several runs. A missed floor is reported, and is
+//! not an error.
 //!
-//! The rounds of several runs are pooled. A floor is *held* if the median keeps it, and *missed* if the interval with 90 % of the
-//! rounds does not reach it. In between, the rounds do not decide.
+//! The rounds of several runs are pooled. A floor is *held* if the median keeps it, and *missed* if the interval with
+//! 90 % of the rounds does not reach it. In between, the rounds do not decide.
 
 use std::fmt::Write;
 
@@ -85,8 +85,8 @@ impl Outcome {
     }
 }
 
-/// Returns a verdict for every subject and peer of every floor, in the order of the file, from the rows of one or several
-/// runs.
+/// Returns a verdict for every subject and peer of every floor, in the order of the file, from the rows of one or
+/// several runs.
 pub fn verdicts(runs: &[&[Row]]) -> Result<Vec<Verdict>> {
     Ok(parse(FLOORS)?.iter().flat_map(|floor| floor.verdicts(runs)).collect())
 }

@@ -1,10 +1,10 @@
-//! Growth: time and memory of our patterns as one quantity becomes larger, with the exponent of it.
+//! Growth: time and memory of our patterns as one quantity becomes larger, and the exponent of the growth.
 //!
-//! Every program of ours tells with `growths` which quantities of which subjects can grow (a line
-//! `QUANTITY<TAB>SUBJECT` each), and measures one with `grow QUANTITY VALUE SUBJECT ITEMS`. A round measures
-//! every value of every case once, so that a busy minute of the machine hits all of them a little, and none
-//! in all rounds. `grown` has the quantities and the readings, `growth_fit` says what the
-//! readings amount to, `growth_table` shows it.
+//! Every program of ours lists with `growths` the quantities of its subjects that can grow (a line
+//! `QUANTITY<TAB>SUBJECT` each), and measures a case with `grow QUANTITY VALUE SUBJECT ITEMS`. A round measures
+//! every value of every case once, so a busy minute of the machine disturbs a single round of every case.
+//! `grown` has the quantities and the readings, `growth_fit` fits a line to the readings, `growth_table` shows the
+//! results.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -14,7 +14,7 @@ use super::programs::Program;
 use super::report::Curve;
 use super::rounds::{Plan, Progress};
 
-/// The growth cases of our programs, quantity by quantity, or with `only` those of one quantity.
+/// Returns the growth cases of our programs, quantity by quantity, or with `only` the cases of one quantity.
 pub fn cases<'a>(programs: &'a [Program], only: Option<&str>) -> Result<Vec<Case<'a>>> {
     let mut cases = Vec::new();
     for program in programs.iter().filter(|program| program.ours) {
@@ -47,7 +47,8 @@ pub struct Growth {
     pub problems: Vec<String>,
 }
 
-/// Measures all of `cases`. A case that seems to grow too fast is measured as often again before it is reported.
+/// Measures all `cases`. A case that seems to grow too fast is measured for as many further rounds before it is
+/// reported.
 pub fn measure(cases: Vec<Case>, plan: &Plan, mut show: impl FnMut(&str)) -> Growth {
     let mut all: Vec<_> = cases.into_iter().map(|case| Grown { case, result: Ok(Readings::new()) }).collect();
     let values: usize = all.iter().map(|grown| grown.case.quantity.values(plan.quick).count()).sum();

@@ -1,18 +1,19 @@
 //! The fit of the readings of a growing quantity: a line on logarithmic axes, its slope, and the slope that is too
 //! much.
 //!
-//! The slope is the exponent: 1 is linear, 0 flat, 2 quadratic. It is fitted by least squares to the part where
-//! fixed costs (a runtime, a run's first spawn) do not dominate: from the first value on that takes four times
-//! the least of all, of which they are at most a quarter, but at least to the last three values. A quantity that
-//! never takes as much is nearly flat, and all its values are fitted.
+//! The slope is the exponent: 1 is linear, 0 flat, 2 quadratic. The line is fitted by least squares to the part where
+//! fixed costs (a runtime, a run's first spawn) do not dominate. That part begins with the first reading that is four
+//! times the least reading: fixed costs are at most a quarter of such a reading. The part has at least the last three
+//! values. If no reading is four times the least reading, the quantity is nearly flat, and all its values are fitted.
 //!
-//! A time is the least of all rounds, since a busy machine only adds to it. Too much is a slope that is 0.25
-//! above that of n·log n at the same values. To feign that, noise would have to make the largest of two decades
-//! three times as slow in every round and leave the smallest alone; a quadratic case is 0.5 or more above it.
+//! A time is the least of all rounds, since a busy machine only adds to a time. A slope that is 0.25 above the slope of
+//! n·log n at the same values is too much. Noise causes such a slope only if the largest value of two decades is three
+//! times as slow in every round and the smallest value is not. The slope of a quadratic case is at least 0.5 above the
+//! slope of n·log n.
 //!
-//! Memory is the median of the rounds. Where it must be flat, the line is fitted to the last two decades, before
-//! which some threads may not have had anything to do, and a slope of 0.1 is too much: half as much again at the
-//! end. One byte an item is more.
+//! Memory is the median of the rounds. Memory that must be flat is fitted over the last two decades: at smaller values,
+//! some threads may have had no work. A slope of 0.1 is then too much: 1.6 times the memory over two decades. One byte
+//! an item is more.
 
 use super::workloads::Unit;
 
@@ -23,16 +24,16 @@ const FLAT: f64 = 0.1;
 const TWO_DECADES: f64 = 100.0;
 
 pub struct Fit {
-    /// Value and what was measured there.
+    /// The values, each with its reading.
     pub points: Vec<(f64, f64)>,
-    /// How many of the first points are left out of the line.
+    /// The number of first points that the line leaves out.
     pub skipped: usize,
     pub exponent: f64,
     flat: bool,
 }
 
 impl Fit {
-    /// `None` without two points, through which a line could go. `flat`: it must not grow at all.
+    /// Returns `None` for fewer than two points. With `flat`, the quantity must not grow at all.
     #[expect(clippy::cast_precision_loss, reason = "no value is so large")]
     pub fn of(points: Vec<(u64, f64)>, flat: bool) -> Option<Self> {
         let points: Vec<_> = points.into_iter().map(|(value, measured)| (value as f64, measured)).collect();
@@ -47,12 +48,12 @@ impl Fit {
         Some(Self { points, skipped, exponent, flat })
     }
 
-    /// From which value on the line is fitted.
+    /// Returns the first value of the line.
     pub fn from(&self) -> f64 {
         self.points[self.skipped].0
     }
 
-    /// How it grows too fast, if it does.
+    /// Returns a description of the growth, if it is too fast.
     pub fn problem(&self) -> Option<String> {
         let (most, wanted) = if self.flat {
             (FLAT, "flat")
@@ -67,17 +68,17 @@ impl Fit {
     }
 }
 
-/// The reading that stands for all rounds: the least time, the median of the memory.
+/// Returns the reading that represents all rounds: the least time, or the median of the memory.
 pub fn typical(unit: Unit, mut measured: Vec<f64>) -> Option<f64> {
     measured.sort_by(f64::total_cmp);
     let at = if unit == Unit::Ms { 0 } else { measured.len() / 2 };
     measured.get(at).copied()
 }
 
-/// By least squares on logarithmic axes.
+/// Returns the slope of the least-squares line on logarithmic axes.
 #[expect(clippy::cast_precision_loss, reason = "there are a dozen points")]
 fn slope(points: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    // Nothing takes less than a nanosecond; zero would have no logarithm.
+    // No time is less than a nanosecond, and zero has no logarithm.
     let points: Vec<_> = points.map(|(x, y)| (x.ln(), y.max(1e-6).ln())).collect();
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / points.len() as f64;
     let (mean_x, mean_y) = (mean(|point| point.0), mean(|point| point.1));

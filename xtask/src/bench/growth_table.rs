@@ -1,4 +1,4 @@
-//! Growth for people: a table per quantity.
+//! Growth for readers: a table for each quantity.
 
 use std::fmt::Write;
 

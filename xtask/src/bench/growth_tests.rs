@@ -1,4 +1,4 @@
-//! Growth over small scripts that stand for our programs.
+//! Growth with small scripts in place of our programs.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::report::{Report, Row};
 use super::table::{number, ratio};
 use super::workloads::{Unit, Workload};
 
-/// A row of the table: a subject of ours and the workload that shows what the subject is for.
+/// A row of the table: a subject of ours and the workload that shows the purpose of the subject.
 struct Headline {
     subject: &'static str,
     workload: &'static str,

@@ -40,7 +40,7 @@ fn headline_of_a_pattern_has_its_own_ratios() {
     assert_eq!(text, format!("{HEADER}{line}\nMedians of 5 rounds on A CPU, 2 cores; commit abc.\n"));
 }
 
-/// A peer with the same median stands on the right, as 1.0×.
+/// A peer with the same median is on the right, as 1.0×.
 #[test]
 fn headline_without_quicker_peers_shows_a_dash() {
     let rows =
@@ -49,7 +49,7 @@ fn headline_without_quicker_peers_shows_a_dash() {
     assert!(text.contains(" | 14.0 | – | tokio Semaphore 1.0× |\n"), "{text}");
 }
 
-/// A pattern of `cargo xtask new` needs no line in the sources of the benchmark; a variant of a pattern has none.
+/// A pattern of `cargo xtask new` needs no line in the sources of the benchmark. A variant of a pattern has no line.
 #[test]
 fn headline_of_an_unknown_pattern_is_added() {
     let rows = vec![

@@ -1,5 +1,5 @@
-//! The table of `ARCHITECTURE.md` that holds ours against what the machine or tokio allows, from the rows whose
-//! subjects are called `limit: …`.
+//! The table of `ARCHITECTURE.md` that compares our patterns with the limits of the machine or of tokio. The limits are
+//! the rows of the subjects named `limit: …`.
 
 use std::fmt::Write;
 
@@ -61,7 +61,7 @@ fn words(workload: &str, unit: &str) -> Option<Words> {
     Some(Words { bound, why })
 }
 
-/// `None` where no limit was measured.
+/// Returns `None` if no limit was measured.
 pub fn section(report: &Report) -> Result<Option<String>> {
     let machine = &report.machine;
     let mut lines = String::new();
@@ -69,7 +69,7 @@ pub fn section(report: &Report) -> Result<Option<String>> {
         let least = |of: fn(&Row) -> bool| {
             rows.iter().filter(|row| of(row)).min_by(|a, b| a.median.total_cmp(&b.median))
         };
-        // Of several ways that are all open, the limit is that of the best.
+        // Of several possible ways, the limit is the best.
         let Some((limit, ours)) = least(Row::is_limit).zip(least(|row| row.ours)) else { continue };
         let (workload, unit) = (&limit.workload, &limit.unit);
         let Words { bound, why } = words(workload, unit)

@@ -14,11 +14,11 @@ pub struct Machine {
     pub cores: usize,
     pub os: String,
     pub rustc: String,
-    /// `None` where it was left out.
+    /// `None` if Go was left out.
     pub go: Option<String>,
     pub python: Option<String>,
     pub uvloop: Option<String>,
-    /// Short; `+` when files were changed since; `unknown` outside git.
+    /// The short commit, followed by `+` if files were changed since; `unknown` outside git.
     pub commit: String,
     pub quick: bool,
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: our patterns and their peers on the same workloads, in turn, in one run.
 //!
-//! `programs` builds what is measured, `course` goes through the
-//! workloads, `rounds` runs one of them, `report` computes the rows; `document`, `headline`, `table`, `spread`, `floors`,
-//! `limits`, `readme`, `page` and the JSON file show them. `growth` is about how our patterns grow. `threads` and `hot_paths`, which is
-//! `--counts`, count and measure no time.
+//! `programs` builds the measured programs, `course` goes through the workloads, `rounds` runs a workload, `report`
+//! computes the rows. `document`, `headline`, `table`, `spread`, `floors`, `limits`, `readme`, `page` and the JSON file
+//! show the rows. `growth` measures the growth of our patterns. `threads` and `hot_paths` (`--counts`) count, and
+//! measure no time.
 
 mod course;
 mod document;
@@ -49,41 +49,40 @@ use crate::workspace::Workspace;
 
 /// Measure our patterns and their peers in Go, Python and plain Rust on the same workloads.
 ///
-/// Every round runs every subject once, in turn, each in a fresh process, and checks its answer. A subject
-/// whose first run took over 15 s gets that one round. Every subject of ours has its own ratio to every peer: above
-/// 1, ours is better. Under a table stands the limit, what the machine or tokio allows; it is no peer. The table of the
-/// document that this project answers comes first, its figures for asyncio and Go
-/// next to the measured ones; it wants io-10k and ping-pong, and a dash stands for what was not measured.
+/// Every round runs every subject once, in turn, each in a fresh process, and checks the answer. A subject whose first
+/// run took over 15 s gets a single round. Every subject of ours has its own ratio to every peer: above 1, ours is
+/// better. The limit of the machine or of tokio is shown under a table; the limit is not a peer. The table of the
+/// document that this project answers is shown first, with the document's figures for asyncio and Go next to the
+/// measured figures. The table needs io-10k and ping-pong; a dash marks a figure that was not measured.
 ///
-/// The latency workloads are open loops: when each item is due is fixed beforehand, and its time counts from
-/// then, so that waiting to be sent counts too (no coordinated omission). p99.9 and max show what one stop of
-/// the machine does. With --json, the percentiles of each subject's median round are in the file.
+/// The latency workloads are open loops: the due time of each item is fixed beforehand, and the time of an item counts
+/// from its due time, so waiting to be sent counts too (no coordinated omission). p99.9 and max show the effect of one
+/// stop of the machine. With --json, the percentiles of each subject's median round are in the file.
 ///
-/// Go and Python come from a virtual environment that is made under target/ from
-/// xtask/requirements.txt; where that cannot be, they are left out with one line that says why, or,
-/// with CI set in the environment, it is an error. A wrong answer, a crash or a timeout is an error too,
-/// after all the others were measured.
+/// Go and Python come from a virtual environment that is created under target/ from xtask/requirements.txt. If the
+/// environment cannot be created, their peers are left out with one line that says why; with CI set in the environment,
+/// this is an error. A wrong answer, a crash or a timeout is an error too, after all other subjects were measured.
 ///
-/// With --growth, and without --only, no workload is measured, but how our patterns grow: time and peak memory
-/// as the items go from 1,000 to 10,000,000, the limit to 100,000, the threads of the runtime to 64, boxed
-/// stages to 32, producers and consumers to 16. The exponent is the slope on logarithmic axes: 1 is linear, 0
-/// flat. A case that grows worse than n·log n is an error, and so is memory that grows with the number of items;
-/// one that seems to is measured a second time first. With --quick it is smaller and no exponent is an error.
+/// With --growth, and without --only, no workload is measured, but the growth of our patterns: time and peak memory as
+/// the items grow from 1,000 to 10,000,000, the limit to 100,000, the threads of the runtime to 64, boxed stages to 32,
+/// producers and consumers to 16. The exponent is the slope on logarithmic axes: 1 is linear, 0 flat. A case that grows
+/// faster than n·log n is an error, and so is memory that grows with the number of items. Such a case is measured a
+/// second time before it is an error. With --quick, the values are smaller and no exponent is an error.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS, after_long_help = workload_list())]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Args {
-    /// Write the results there as JSON
+    /// Write the results to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the results there as a page for the browser, index.html; the folder is made where it is missing
+    /// Write the results to this folder as a page for the browser, index.html; a missing folder is created
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Run nothing; make the page of --report from this JSON file
     #[arg(long, value_name = "FILE", requires = "report",
           conflicts_with_all = ["json", "quick", "only", "growth", "peers", "rounds", "floors"])]
     from: Option<PathBuf>,
-    /// A hundredth of the items in three rounds: shows that everything runs, not how fast
+    /// A hundredth of the items in three rounds: checks that every subject runs, and does not measure the speed
     #[arg(long)]
     quick: bool,
     /// Only this workload; may be given several times
@@ -91,10 +90,10 @@ pub struct Args {
     only: Vec<String>,
     /// Measure growth: alone, or after the workloads that --only names; --report measures both. With `threads`, count
     ///
-    /// QUANTITY is one of the quantities; without it, all that take time are measured. `threads` stands alone: on
-    /// runtimes with 1 to 64 threads, it counts the lock acquisitions, contended acquisitions, wake-ups and polls of an
-    /// item, and measures no time. A count is an error if it is over 1.5 times the larger count of 1 and 2 threads, plus 0.1
-    /// an item. Locks count only in a build of their own, in target/counted.
+    /// QUANTITY is one of the quantities; by default, all quantities that take time are measured. `threads` is
+    /// separate: on runtimes with 1 to 64 threads, it counts the lock acquisitions, contended acquisitions, wake-ups
+    /// and polls of an item, and measures no time. A count is an error if it is over 1.5 times the larger count of 1
+    /// and 2 threads, plus 0.1 an item. Locks count only in a separate build, in target/counted.
     #[arg(long, value_name = "QUANTITY", num_args = 0..=1, default_missing_value = ALL,
           value_parser = known_quantities())]
     growth: Option<String>,
@@ -104,10 +103,10 @@ pub struct Args {
     /// The peers to compare with, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "go,python,rust")]
     peers: Vec<Peers>,
-    /// How often each subject runs [default: 5, io-10k 60; with --quick 3]
+    /// The number of runs of each subject [default: 5, io-10k 60; with --quick 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
-    /// Hold the results against the floors of xtask/floors.toml, as every full run does; a missed floor is no error
+    /// Compare the results with the floors of xtask/floors.toml, as every full run does; a missed floor is no error
     #[arg(long)]
     floors: bool,
     /// Pool the rounds in this JSON file with the others for the floors; may be given several times
@@ -116,14 +115,14 @@ pub struct Args {
     /// floors of the page are compared with the rounds of all files.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "report", "from", "quick", "only", "growth", "rounds"])]
     pool: Vec<PathBuf>,
-    /// Measure no time: count instructions and allocations per item of our hot paths under valgrind, and hold
-    /// them against xtask/hot-paths.toml
+    /// Measure no time: count instructions and allocations per item of our hot paths under valgrind, and compare
+    /// the counts with xtask/hot-paths.toml
     ///
-    /// More than 3 % off either way is an error. With no figures for this rustc nothing is held, which is an error
-    /// only where CI is set. Callgrind's files are left in target/hot-paths/, for `callgrind_annotate`.
+    /// A deviation of more than 3 % either way is an error. Without figures for this rustc nothing is compared, which
+    /// is an error only if CI is set. Callgrind's files are left in target/hot-paths/, for `callgrind_annotate`.
     #[arg(long, conflicts_with_all = ["json", "report", "quick", "only", "growth", "peers", "rounds", "floors"])]
     counts: bool,
-    /// Keep what was counted: after a change that was meant, or for another rustc
+    /// Keep the counts, after an intended change or for another rustc
     #[arg(long, requires = "counts")]
     accept: bool,
     /// Run nothing; write the results in this JSON file into README.md, docs/benchmark.md and ARCHITECTURE.md,
@@ -270,7 +269,7 @@ fn chosen_peers(list: &[Peers]) -> Result<Vec<Peers>> {
     Ok(list.iter().copied().filter(|peers| *peers != Peers::None).collect())
 }
 
-/// The names, for people, of those of `peers` that need Go or Python.
+/// Returns the names, for messages, of the `peers` that need Go or Python.
 fn needing(peers: &[Peers]) -> Vec<&'static str> {
     let named = [("peers in Go", Peers::Go), ("peers in Python", Peers::Python)];
     named.into_iter().filter(|(_, wanted)| peers.contains(wanted)).map(|(name, _)| name).collect()

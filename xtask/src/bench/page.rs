@@ -1,6 +1,6 @@
-//! The results as one HTML page that needs nothing else: no network, no script. `bars` and `lines` are its
-//! charts, `chart` is what those share, `figures` is which of them a report has, with a table next to each; the
-//! page itself is `templates/report.html`, its looks are `templates/report.css`.
+//! The results as one self-contained HTML page: no network, no script. `bars` and `lines` are its charts, `chart` is
+//! their common part, and `figures` chooses the charts of a report, with a table next to each. The page itself is
+//! `templates/report.html`, its style is `templates/report.css`.
 
 mod bars;
 mod figures;
@@ -31,7 +31,7 @@ struct Page<'a> {
     sections: Vec<Section>,
 }
 
-/// Makes the folder where it is missing, and finds out before the long run whether the page can be written.
+/// Creates a missing folder, and checks before the long run that the page can be written.
 pub fn prepare(folder: &Path) -> Result<()> {
     let shown = folder.display();
     ensure!(!folder.exists() || folder.is_dir(), "--report {shown}: that is a file, not a folder");
@@ -39,7 +39,7 @@ pub fn prepare(folder: &Path) -> Result<()> {
     report::check_writable("--report", &folder.join(FILE))
 }
 
-/// Writes the whole page or nothing, and says where.
+/// Writes the whole page or nothing, and prints its path.
 pub fn write(folder: &Path, report: &Report) -> Result<()> {
     let file = folder.join(FILE);
     files::replace(&file, &of(report)?)?;

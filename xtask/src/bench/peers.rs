@@ -8,6 +8,6 @@ pub enum Peers {
     Go,
     Python,
     Rust,
-    /// Ours alone
+    /// Our patterns alone
     None,
 }

@@ -1,8 +1,8 @@
-//! The programs that are measured, and what each can run.
+//! The measured programs, and the workloads of each.
 //!
-//! Every one of them, in whatever language, understands `list` (a line `WORKLOAD<TAB>SUBJECT` for each thing
-//! it can do) and `run WORKLOAD SUBJECT ITEMS` (one line of JSON with the answer and the measurements). Ours
-//! understand what `growth` asks them, too.
+//! Every program, in any language, understands `list` (a line `WORKLOAD<TAB>SUBJECT` for each subject of a workload)
+//! and `run WORKLOAD SUBJECT ITEMS` (one line of JSON with the answer and the measurements). Our programs also
+//! understand the commands of `growth`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -24,15 +24,15 @@ const LIST_LIMIT: Duration = Duration::from_secs(30);
 
 /// A program that runs one or more subjects.
 pub struct Program {
-    /// For messages: where its source is.
+    /// The path of the source, for messages.
     pub source: String,
     pub ours: bool,
     start: Vec<OsString>,
-    /// Where Python keeps its compiled files, away from the source.
+    /// The folder for Python's compiled files, outside the sources.
     cache: PathBuf,
 }
 
-/// One way of doing one workload.
+/// A program's implementation of a workload.
 pub struct Subject<'a> {
     pub workload: &'static Workload,
     pub name: String,
@@ -48,7 +48,7 @@ impl Program {
             .stdin_null()
     }
 
-    /// A shell script that stands for a program.
+    /// Returns a shell script in place of a program.
     #[cfg(test)]
     pub fn script(script: &str) -> Self {
         Self {
@@ -147,13 +147,13 @@ fn ours(workspace: &Workspace) -> Result<Vec<Program>> {
     Ok(build_ours(workspace)?.into_iter().map(ours).collect())
 }
 
-/// The uniform benchmark of each pattern crate.
+/// Builds the uniform benchmark of each pattern crate.
 pub fn build_ours(workspace: &Workspace) -> Result<Vec<Executable>> {
     eprintln!("building our patterns");
     artifacts::build(workspace, &line_of_ours(workspace)?, "bench")
 }
 
-/// The features in use, with hot paths alone.
+/// Builds the programs of the features in use, which have only hot paths.
 pub fn build_costs(workspace: &Workspace) -> Result<Vec<Executable>> {
     let packages = workspace.crates_with("bench", COSTS);
     ensure!(!packages.is_empty(), "no crate under crates/ has a bench target named {COSTS}");
@@ -172,7 +172,7 @@ fn line_of_ours(workspace: &Workspace) -> Result<String> {
 /// The locks of the engine count, and tokio has its unstable metrics.
 const COUNTED: &str = "--cfg towpath_counted --cfg tokio_unstable";
 
-/// Our patterns with locks that count, in a folder of their own: no other command builds them in this way.
+/// Builds our patterns with counting locks, in a separate folder: no other command uses this build.
 pub fn build_counted(workspace: &Workspace) -> Result<Vec<Program>> {
     eprintln!("building our patterns with locks that count, and all that they depend on");
     let line = format!("{} --target-dir {}", line_of_ours(workspace)?, "target/counted");

@@ -22,15 +22,15 @@ const FLOORS: &str = "The floors are the figures that Towpath is to keep (`xtask
 const SPREAD: &str = "The rounds of this workload differ between two states of the machine. The table has the rounds of every \
                       subject, the best p90 first.";
 
-/// Around that table, so that a page of the book can include it.
+/// The marks around the document's table, so that a page of the book can include the table.
 const ANCHOR: [&str; 2] = ["<!-- ANCHOR: document -->", "<!-- ANCHOR_END: document -->"];
 
 const README: &str = "README.md";
 const BENCHMARK: &str = "docs/benchmark.md";
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
-/// Writes the results into the pages of `root`, between the marks. The floors are compared with the pooled rounds of the results
-/// and of the `pooled` runs. Writes no page if a page has no marks.
+/// Writes the results into the pages of `root`, between the marks. The floors are compared with the pooled rounds of
+/// the results and of the `pooled` runs. Writes no page if a page has no marks.
 pub fn update(root: &Path, results: &Path, pooled: &[Report]) -> Result<()> {
     let report = report::read(results)?;
     let shown = results.display();

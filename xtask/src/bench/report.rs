@@ -24,7 +24,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns the number of rounds, for people: `5 rounds`, `5 rounds (io-10k: 60)`.
+    /// Returns the number of rounds, for messages: `5 rounds`, `5 rounds (io-10k: 60)`.
     pub fn rounds(&self) -> String {
         let has_spread = |row: &&Row| Workload::named(&row.workload).is_some_and(Workload::has_spread);
         let (many, usual): (Vec<_>, Vec<_>) = self.rows.iter().partition(has_spread);
@@ -36,7 +36,7 @@ impl Report {
     }
 }
 
-/// How the added time of one subject at one latency workload is distributed, in its median round.
+/// The distribution of the added time of one subject at one latency workload, in its median round.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Distribution {
     pub workload: String,
@@ -46,14 +46,14 @@ pub struct Distribution {
     pub points: Vec<(f64, f64)>,
 }
 
-/// How time or memory of one subject grows with one quantity.
+/// The growth of the time or memory of one subject with one quantity.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Curve {
     /// The quantity that grows: `items`, `limit`, …
     pub quantity: String,
     pub subject: String,
     pub unit: String,
-    /// Quantity and what was measured, in `unit`.
+    /// The values of the quantity, each with its reading in `unit`.
     pub points: Vec<(f64, f64)>,
     /// The slope of the fitted line on logarithmic axes: 1 is linear, 0 is flat.
     pub exponent: f64,
@@ -76,7 +76,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether it is no peer, but what the machine or tokio allows: the least that every subject must do.
+    /// Returns whether the row is a limit of the machine or of tokio, the least work of every subject, and not a peer.
     pub fn is_limit(&self) -> bool {
         self.subject.starts_with("limit: ")
     }
@@ -123,7 +123,7 @@ pub fn rows(workload: &Workload, measured: &[Measurements]) -> Vec<Row> {
     rows
 }
 
-/// How the items' times of each subject are distributed, in the round whose p99 is the median.
+/// Returns the distribution of the items' times of each subject, in the round whose p99 is the median.
 pub fn distributions(workload: &Workload, measured: &[Measurements]) -> Vec<Distribution> {
     let points = |measurements: &Measurements| {
         let mut readings: Vec<_> = measurements.result.as_deref().unwrap_or_default().iter().collect();
@@ -167,7 +167,7 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Some(f64::midpoint(sorted[sorted.len() / 2 - 1], upper))
 }
 
-/// Finds out before the long run whether the file can be written after it.
+/// Checks before the long run that the file can be written after the run.
 pub fn check_writable(option: &str, file: &Path) -> Result<()> {
     anyhow::ensure!(!file.is_dir(), "{option} {}: that is a folder", file.display());
     let temporary = files::beside(file);

@@ -1,4 +1,4 @@
-//! Running the subjects of a workload in rounds, each run a fresh process, and checking every answer.
+//! Runs the subjects of a workload in rounds, each run in a fresh process, and checks every answer.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub struct Plan {
     pub many_within: Duration,
     /// A run that takes longer is killed.
     pub limit: Duration,
-    /// A subject whose first run takes longer gets no second.
+    /// A subject whose first run takes longer gets no second run.
     pub slow: Duration,
 }
 
@@ -164,7 +164,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(runs: u64) -> Self {
-        // Draws on standard error, and nothing where that is no terminal.
+        // Draws on standard error, if standard error is a terminal.
         let bar = ProgressBar::new(runs);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {elapsed} {msg}") {
             bar.set_style(style);
@@ -173,7 +173,7 @@ impl Progress {
         Self { bar }
     }
 
-    /// Prints what is measured, where there is no bar.
+    /// Prints `what` and the numbers of subjects and rounds, if there is no bar.
     pub fn begin(what: &str, subjects: usize, rounds: u32) {
         if !std::io::stderr().is_terminal() {
             eprintln!("{what}: {subjects} subjects, rounds: {rounds}");
@@ -188,7 +188,7 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    /// Prints something else while the bar is away.
+    /// Hides the bar during `print`.
     pub fn aside(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }

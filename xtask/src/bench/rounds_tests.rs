@@ -1,4 +1,4 @@
-//! Readings, and rounds over small scripts that stand for subjects.
+//! Readings, and rounds with small scripts in place of subjects.
 
 use super::*;
 use crate::bench::programs::Program;

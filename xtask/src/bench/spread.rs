@@ -1,6 +1,6 @@
-//! The spread of a workload over many rounds: p50, p90 and the slowest round of every subject, in a table of its own.
+//! The spread of a workload over many rounds: p50, p90 and the slowest round of every subject, in a separate table.
 //!
-//! Every round is a process of its own, as for every workload, and a round runs every subject once. So the subjects are
+//! Every run is a separate process, as for every workload, and a round runs every subject once. So the subjects are
 //! interleaved run by run, and a state of the machine that lasts for seconds meets all of them.
 
 use std::fmt::Write;

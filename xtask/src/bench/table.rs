@@ -1,4 +1,4 @@
-//! The results for people: a table per workload and unit, and under it what the limit is.
+//! The results for readers: a table for each workload and unit, and the limit under the table.
 
 use std::fmt::Write;
 
@@ -69,7 +69,7 @@ pub fn cells<'a>(row: &Row, rows: impl IntoIterator<Item = &'a Row>) -> Vec<Stri
 fn table(rows: &[&Row], unit: &str) -> Table {
     let mut table = empty();
     table.set_header(headings(rows.iter().copied(), unit));
-    // The usual number is the most that any subject has.
+    // The usual number is the largest number of rounds of a subject.
     let usual = rows.iter().map(|row| row.rounds).max().unwrap_or_default();
     for row in rows {
         let rounds = if row.rounds == 1 && usual > 1 { " (1 round)" } else { "" };
@@ -92,7 +92,7 @@ pub fn marked(subject: &str, ours: bool) -> String {
     format!("{} {subject}", if ours { '▸' } else { ' ' })
 }
 
-/// Three digits are as many as such a measurement has.
+/// Formats a value with three digits, the precision of such a measurement.
 pub fn number(value: f64) -> String {
     match value {
         v if v >= 100.0 => format!("{v:.0}"),

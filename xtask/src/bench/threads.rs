@@ -1,7 +1,8 @@
-//! `cargo xtask bench --growth threads`: what an item costs on runtimes with 1, 2, 4 … 64 threads, counted and not timed.
+//! `cargo xtask bench --growth threads`: the cost of an item on runtimes with 1, 2, 4 … 64 threads, counted and not
+//! timed.
 //!
 //! A machine with few cores cannot show the time of many threads, but it can show the number of lock acquisitions,
-//! contended acquisitions, wake-ups and polls of an item. Where no number grows with the threads, the work of an item
+//! contended acquisitions, wake-ups and polls of an item. If no number grows with the threads, the work of an item
 //! does not grow either. `threads_case` has the numbers and their bounds, `threads_table` shows them.
 
 use anyhow::{Result, bail, ensure};

@@ -1,4 +1,4 @@
-//! Counts over small scripts that stand for our programs.
+//! Counts with small scripts in place of our programs.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn count_that_stays_the_same_is_no_problem() {
     assert_eq!(problems(&counted(&program, false), false), [""; 0]);
 }
 
-/// The bound is not of the end alone.
+/// The bound applies to every number of threads, not only to the largest.
 #[test]
 #[cfg(unix)]
 fn count_that_is_large_in_between_is_named() {

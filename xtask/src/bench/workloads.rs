@@ -1,10 +1,10 @@
-//! The workloads: what is done how often, in what it is measured, and what the right answer is.
+//! The workloads: the work of each, the number of items, the units, and the right answer.
 
-/// Something that every subject which can do it is measured at.
+/// The work at which subjects are measured.
 pub struct Workload {
     pub name: &'static str,
     pub about: &'static str,
-    /// Full size; `--quick` does a hundredth.
+    /// The number of items; a run with `--quick` has a hundredth.
     pub items: u64,
     pub units: &'static [Unit],
     answer: fn(u64) -> u64,
@@ -13,7 +13,7 @@ pub struct Workload {
 const HASH_ROUNDS: u32 = 11_000;
 const SHORT_HASH_ROUNDS: u32 = 550;
 
-/// The units of the time of single items. One stop of the machine makes the last two.
+/// The units of the time of single items. A single stop of the machine determines the last two.
 const LATENCY: &[Unit] = &[Unit::P50, Unit::P99, Unit::P999, Unit::Max];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ pub enum Unit {
     Mib,
     /// Memory of each waiting job.
     BytesEach,
-    /// The time that half of the items took at most.
+    /// The largest time of the faster half of the items.
     P50,
     P99,
     P999,
-    /// The longest that any item took.
+    /// The longest time of an item.
     Max,
 }
 
@@ -45,7 +45,7 @@ impl Unit {
         }
     }
 
-    /// Of a unit that is one point of the distribution of the items' times, which.
+    /// Returns the percentile of a unit that is one point of the distribution of the items' times.
     pub fn percentile(self) -> Option<f64> {
         match self {
             Self::Ms | Self::Mib | Self::BytesEach => None,
@@ -56,13 +56,13 @@ impl Unit {
         }
     }
 
-    /// Memory is measured on Linux alone.
+    /// Returns whether the unit is memory, which is measured on Linux alone.
     pub fn is_memory(self) -> bool {
         matches!(self, Self::Mib | Self::BytesEach)
     }
 }
 
-/// In the order in which they are measured and shown: first those of the document's table.
+/// The workloads in the order in which they are measured and shown: first the workloads of the document's table.
 pub const WORKLOADS: [Workload; 22] = [
     Workload {
         name: "io-10k",
@@ -226,7 +226,7 @@ impl Workload {
         WORKLOADS.iter().find(|workload| workload.name == name)
     }
 
-    /// Returns whether the spread of the rounds has a table of its own. Such a workload has many rounds: its times
+    /// Returns whether the spread of the rounds has its own table. Such a workload has many rounds: its times
     /// differ between two states of the machine, and five rounds may see a single state.
     pub fn has_spread(&self) -> bool {
         self.name == "io-10k"
@@ -246,7 +246,7 @@ pub fn sum(items: u64) -> u64 {
     (0..items).fold(0, u64::wrapping_add)
 }
 
-/// The rounds of three stages in a row are the rounds of one hash.
+/// The rounds of the three stages together are the rounds of one hash.
 fn sum_of_short_hashes(items: u64) -> u64 {
     (0..items).map(|item| hash_for(item, 3 * SHORT_HASH_ROUNDS)).fold(0, u64::wrapping_add)
 }
@@ -262,7 +262,7 @@ fn sum_of_mixed(items: u64) -> u64 {
     (0..items).map(output).fold(0, u64::wrapping_add)
 }
 
-/// Every subject's hashing, in the same number of rounds.
+/// The hash of every subject, with the same number of rounds.
 fn hash(item: u64) -> u64 {
     hash_for(item, HASH_ROUNDS)
 }

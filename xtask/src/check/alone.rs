@@ -1,4 +1,5 @@
-//! Whether a pattern crate stands alone: copied out of the workspace, and as somebody's only dependency.
+//! Checks that a pattern crate is independent: as a copy outside the workspace, and as the only dependency of a
+//! project.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,9 +19,9 @@ struct Trees {
     crates: BTreeMap<String, usize>,
 }
 
-/// Copies every pattern crate out, compiles all its targets there and runs its doc tests; its other tests are the same
-/// programs as those of `cargo xtask test`. A copy differs in the paths of its neighbours, and in an empty
-/// `[workspace]` that keeps cargo from finding ours.
+/// Copies every pattern crate out of the workspace, compiles all targets of the copy and runs its doc tests. The other
+/// tests are the same programs as in `cargo xtask test`. A copy differs in the paths of its neighbours, and in an empty
+/// `[workspace]` that keeps cargo from finding this workspace.
 pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
     let mut problems = Vec::new();
     for package in workspace.patterns() {
@@ -46,8 +47,8 @@ pub fn broken_copies(workspace: &Workspace) -> Result<Problems> {
     Ok(problems)
 }
 
-/// Counts the crates of an outside project that depends on a published crate with its default features and on tokio, itself
-/// left out. The test kit, which is a dependency of tests, is not counted.
+/// Counts the crates of an outside project that depends on tokio and on a published crate with its default features.
+/// The project itself is not counted. The test kit is a dependency of tests, and has no count.
 pub fn grown_trees(workspace: &Workspace) -> Result<Problems> {
     let tokio = requirement(workspace, "tokio").unwrap_or("1");
     let text =
@@ -79,7 +80,7 @@ pub fn grown_trees(workspace: &Workspace) -> Result<Problems> {
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const TESTKIT: &str = "towpath-testkit";
 
-/// The problem of the tree of a user, if there is one.
+/// Returns the problem of the tree of an outside project, if there is one.
 fn changed(name: &str, crates: usize, kept: Option<usize>) -> Option<String> {
     let kept = match kept {
         None => return Some(format!("{name}: {crates} crates in a user's tree; add the number to {TREES}")),
@@ -98,7 +99,7 @@ fn alone(workspace: &Workspace) -> PathBuf {
     workspace.target.join("alone")
 }
 
-/// An empty folder for a copy; what an earlier check left there goes.
+/// Returns an empty folder for a copy. Removes the files of an earlier check.
 fn fresh_dir(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let dir = alone(workspace).join("copies").join(name);
     if dir.exists() {
@@ -108,7 +109,8 @@ fn fresh_dir(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The same versions as the workspace's; cargo takes out of the copy what is not needed there.
+/// Copies the lock file, so that the copy has the versions of the workspace. Cargo removes the packages that the copy
+/// does not need.
 fn copy_lock(workspace: &Workspace, dir: &Path) -> Result<()> {
     fs::copy(workspace.root.join("Cargo.lock"), dir.join("Cargo.lock")).context("cannot copy Cargo.lock")?;
     Ok(())
@@ -130,7 +132,7 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The manifest of the copy: `../pattern` becomes the full path.
+/// Returns the manifest of the copy: `../pattern` becomes the full path.
 fn moved(manifest: &str, crates: &Path) -> String {
     let neighbours = format!("path = \"{}/", crates.display().to_string().replace('\\', "/"));
     manifest.replace("path = \"../", &neighbours) + "\n[workspace]\n"
@@ -151,7 +153,7 @@ fn requirement<'a>(workspace: &'a Workspace, dependency: &str) -> Option<&'a str
     all.find(|d| d.name == dependency).map(|d| d.req.as_str())
 }
 
-/// The crates that `cargo tree --prefix none` lists under the project, which is its first line.
+/// Returns the crates in the output of `cargo tree --prefix none`, without its first line, the project.
 fn crates_in(tree: &str) -> BTreeSet<String> {
     let name_and_version = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     tree.lines().skip(1).filter(|line| !line.is_empty()).map(name_and_version).collect()

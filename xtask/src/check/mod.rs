@@ -1,4 +1,4 @@
-//! `cargo xtask check`: format, lints, docs, manifests alike, imports, and every pattern crate alone.
+//! `cargo xtask check`: format, lints, docs, equal settings of the manifests, imports, and every pattern crate alone.
 
 mod alone;
 mod prose;
@@ -18,13 +18,13 @@ use crate::workspace::Workspace;
 
 /// Check that everything is in order, without changing anything.
 ///
-/// Formatting; clippy and docs with warnings denied; manifests, licences and READMEs alike; imports against the
-/// tiers of xtask/tiers.toml, and no import circle between the files of a crate; the words of docs and messages against
-/// xtask/prose.toml, and an example for every public function of a published crate; licences, sources and unwanted crates
-/// of the whole tree against deny.toml, and what published crates depend on against SECURITY.md; what would be published
-/// can be packaged; every pattern crate copied out alone still compiles with its tests and passes its doc tests; the tree
-/// of an outside project that depends on one has the crates of xtask/trees.toml. Every step runs even if one before it failed;
-/// each problem is one line.
+/// Formatting; clippy and docs with warnings denied; equal settings in manifests, licences and READMEs; imports against
+/// the tiers of xtask/tiers.toml, and no import circle between the files of a crate; the words of docs and messages
+/// against xtask/prose.toml, and an example for every public function of a published crate; licences, sources and
+/// unwanted crates of the whole tree against deny.toml, and the dependencies of published crates against SECURITY.md;
+/// published crates can be packaged; a copy of every pattern crate outside the workspace compiles with its tests and
+/// passes its doc tests; the tree of an outside project with a pattern crate has the crates of xtask/trees.toml. Every
+/// step runs, even after a failed step; each problem is one line.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
@@ -77,7 +77,7 @@ fn count(problems: usize) -> String {
     }
 }
 
-/// The command that packages all crates but the models, whose `tokio` is a folder of this workspace.
+/// Returns the command that packages all crates but the models, whose `tokio` is a folder of this workspace.
 fn package(workspace: &Workspace) -> String {
     let mut command = "package --workspace --no-verify --allow-dirty --quiet".to_owned();
     for package in models::packages(workspace) {
@@ -87,7 +87,8 @@ fn package(workspace: &Workspace) -> String {
     command
 }
 
-/// The docs of all crates, and once more those of the facade as docs.rs builds them: its links lead to every feature.
+/// Builds the docs of all crates, and again the docs of the facade as docs.rs builds them: the links of the facade lead
+/// to every feature.
 fn docs(workspace: &Workspace) -> Problems {
     let mut problems = cargo_step(workspace, "doc --workspace --exclude towpath-guide --no-deps");
     problems.extend(cargo_step(workspace, "doc -p towpath --all-features --no-deps"));

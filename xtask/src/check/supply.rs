@@ -1,8 +1,8 @@
 //! The dependencies of the project: licences, sources and unwanted crates of the whole tree are compared with
 //! `deny.toml`, and the dependencies of the published crates with the table in `SECURITY.md`.
 //!
-//! The file is cargo-deny's. That tool itself is not run: it is some hundred crates more than the workspace has, and of
-//! all it does, these checks are what needs no network.
+//! `deny.toml` is the file of cargo-deny. The tool itself is not run: cargo-deny has some hundred crates more than the
+//! workspace, and these checks are the part of the tool that needs no network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +18,7 @@ use crate::workspace::{Workspace, cargo};
 const BEGIN: &str = "<!-- dependencies -->";
 const END: &str = "<!-- /dependencies -->";
 
-/// The parts of cargo-deny's file that are ours.
+/// The parts of cargo-deny's file that these checks use.
 #[derive(Deserialize)]
 struct Policy {
     licenses: Licenses,
@@ -41,7 +41,7 @@ struct Banned {
     #[serde(rename = "crate")]
     name: String,
     reason: String,
-    /// Those who may depend on it all the same.
+    /// The crates that may depend on a banned crate.
     #[serde(default)]
     wrappers: Vec<String>,
 }
@@ -52,7 +52,7 @@ struct Sources {
     allow_registry: Vec<String>,
 }
 
-/// All that is in the tree, for any platform.
+/// The packages of the tree, for all platforms.
 #[derive(Deserialize)]
 struct Tree {
     packages: Vec<Package>,
@@ -63,9 +63,9 @@ struct Package {
     name: String,
     version: String,
     license: Option<String>,
-    /// `None` for a folder.
+    /// `None` for a package in a folder.
     source: Option<String>,
-    /// Where it may be published; `None` is anywhere.
+    /// The registries that accept the package; `None` is any.
     publish: Option<Vec<String>>,
     dependencies: Vec<Dependency>,
 }
@@ -73,7 +73,7 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
-    /// `None` for what is no dependency of tests or of a build script.
+    /// `None` for a normal dependency, neither of tests nor of a build script.
     kind: Option<String>,
     #[serde(default)]
     optional: bool,
@@ -149,7 +149,7 @@ fn several_versions(tree: &Tree) -> BTreeMap<&str, Vec<&str>> {
     versions
 }
 
-/// Every dependency of a published crate has a row that says why, and every row is about one.
+/// Every dependency of a published crate has a row with the reason, and every row has a dependency.
 fn against_table(tree: &Tree, document: &str) -> Result<Problems> {
     let (_, after) = document.split_once(BEGIN).with_context(|| format!("SECURITY.md has no {BEGIN}"))?;
     let (table, _) = after.split_once(END).with_context(|| format!("SECURITY.md has no {END}"))?;

@@ -1,4 +1,4 @@
-//! The settings that must be the same in every crate, since the manifests inherit nothing. Also a test.
+//! The settings that must be the same in every crate, since the manifests inherit nothing. The check is also a test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +30,7 @@ pub fn problems(workspace: &Workspace) -> Result<Problems> {
     }
     problems.extend(requirements(&workspace.packages));
     problems.extend(shared_examples(&workspace.packages));
-    // The programs of the book are for reading, and their manifests forbid it for all of them.
+    // The programs of the book are for reading, and the manifests of their packages forbid unsafe code for all of them.
     let of_the_book = |package: &&Package| ["towpath-guide", "towpath-programs"].contains(&&*package.name);
     for package in workspace.packages.iter().filter(|package| !of_the_book(package)) {
         problems.extend(roots_without_forbid(package)?);
@@ -70,7 +70,8 @@ fn inherits(value: &Value) -> bool {
     }
 }
 
-/// One requirement per dependency in all the members. A path without a version has none.
+/// Returns a line for every dependency with different requirements in the members. A path without a version has no
+/// requirement.
 fn requirements(packages: &[Package]) -> Problems {
     let mut seen: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     for package in packages {
@@ -90,7 +91,8 @@ fn requirements(packages: &[Package]) -> Problems {
     problems
 }
 
-/// Cargo puts the examples of all the members into one folder, where one overwrites the other.
+/// Returns a line for every example with the name of another example. Cargo puts the examples of all members into one
+/// folder, where an example would overwrite the other.
 fn shared_examples(packages: &[Package]) -> Problems {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     let mut problems = Vec::new();

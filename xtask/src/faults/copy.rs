@@ -1,4 +1,4 @@
-//! A copy of the files that git knows of, in which faults are planted.
+//! A copy of the files that git lists, in which faults are planted.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,8 +10,8 @@ use crate::workspace::Workspace;
 
 pub struct Copied {
     root: PathBuf,
-    /// Cargo knows the packages of both workspaces by the same names. In a common target folder, cargo takes a library with
-    /// a planted fault for the library of the workspace, if no file of the workspace is newer.
+    /// Cargo knows the packages of both workspaces by the same names. In a common target folder, cargo takes a library
+    /// with a planted fault for the library of the workspace, if no file of the workspace is newer.
     pub target: PathBuf,
 }
 
@@ -20,14 +20,14 @@ impl Copied {
     pub fn of(workspace: &Workspace) -> Result<Self> {
         let (root, target) =
             (workspace.target.join("faults/workspace"), workspace.target.join("faults/target"));
-        // New ones that are not ignored, too.
+        // Includes new files that are not ignored.
         let list = duct::cmd!("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard");
         let listed = list.dir(&workspace.root).read();
         let listed = listed.context("cannot list the workspace's files: `git ls-files` failed")?;
         let mut kept = HashSet::new();
         for file in listed.split('\0').filter(|file| !file.is_empty()) {
             let (from, to) = (workspace.root.join(file), root.join(file));
-            // A file that was removed and not committed yet is still tracked.
+            // A file whose removal is not committed is still tracked.
             if from.is_file() {
                 copy_changed(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
                 kept.insert(to);
@@ -51,7 +51,7 @@ fn copy_changed(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::write(to, content)
 }
 
-/// A test file that is gone would still be found by cargo.
+/// Removes files that the workspace no longer has. Otherwise cargo would still find a removed test file.
 fn remove_others(dir: &Path, kept: &HashSet<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

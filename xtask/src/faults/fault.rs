@@ -1,4 +1,4 @@
-//! A fault as its file tells it: what it is, the edits that plant it, and the test that finds it.
+//! A fault as its file describes it: the fault, the edits that plant the fault, and the test that finds the fault.
 
 use std::fmt;
 use std::fs;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub struct Fault {
     pub number: u32,
-    /// The name of its file.
+    /// The name of the fault's file.
     file: String,
     pub what: String,
     pub seen_at: Vec<String>,
@@ -37,7 +37,8 @@ pub struct Test {
     pub name: String,
 }
 
-/// Text that is there exactly once, and what comes in its place. It survives changes around it, as a diff does not.
+/// Text that occurs exactly once, and its replacement. Unlike a diff, an edit stays valid if the code around it
+/// changes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edit {
@@ -46,7 +47,7 @@ struct Edit {
     replace: String,
 }
 
-/// All that there are, by number.
+/// Returns all faults, by number.
 pub fn read_all(root: &Path) -> Result<Vec<Fault>> {
     let dir = root.join("xtask/faults");
     let mut faults = Vec::new();
@@ -69,7 +70,7 @@ fn read(file: &str, text: &str) -> Result<Fault> {
     Ok(Fault { number, file: file.to_owned(), what, seen_at, test, edits })
 }
 
-/// Without this a fault could be left out by a wrong name or a file that is gone.
+/// Checks that every number occurs once. Otherwise a wrong name or a removed file could leave out a fault.
 fn check_numbers(faults: &[Fault]) -> Result<()> {
     for (place, fault) in faults.iter().enumerate() {
         let wanted = place + 1;
@@ -79,12 +80,12 @@ fn check_numbers(faults: &[Fault]) -> Result<()> {
 }
 
 impl Fault {
-    /// Whether every edit finds what it replaces.
+    /// Checks that every edit finds its text.
     pub fn applies_to(&self, root: &Path) -> Result<()> {
         self.edited(root).map(drop)
     }
 
-    /// Plants it in the workspace at `root`.
+    /// Plants the fault in the workspace at `root`.
     pub fn plant(&self, root: &Path) -> Result<Originals> {
         let mut originals = Vec::new();
         for (path, before, after) in self.edited(root)? {
@@ -94,7 +95,7 @@ impl Fault {
         Ok(Originals(originals))
     }
 
-    /// The files it changes: where each is, as it is and as it would be.
+    /// Returns the changed files: the path, the text, and the text with the fault.
     fn edited(&self, root: &Path) -> Result<Vec<(PathBuf, String, String)>> {
         let mut files: Vec<(PathBuf, String, String)> = Vec::new();
         for edit in &self.edits {
@@ -125,7 +126,7 @@ impl Edit {
     }
 }
 
-/// The files that a fault changed, as they were.
+/// The original texts of the files that a fault changed.
 #[must_use = "the copy keeps its fault until they are restored"]
 pub struct Originals(Vec<(PathBuf, String)>);
 
@@ -140,7 +141,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 impl Test {
-    /// The test program that it is in.
+    /// Returns the package and the target of the test.
     pub fn program(&self) -> (&str, &str) {
         (&self.package, &self.target)
     }

@@ -1,7 +1,7 @@
-//! `cargo xtask faults`: plants known defects, one at a time, and sees whether the test that is there for each finds it.
+//! `cargo xtask faults`: plants known defects, one at a time, and checks that the test of each defect finds the defect.
 //!
-//! A fault is a file in `xtask/faults/` (`fault`); it is planted in a copy of the workspace (`copy`), never in
-//! the workspace itself, and `trial` builds and runs its test there.
+//! A fault is a file in `xtask/faults/` (`fault`). A fault is planted in a copy of the workspace (`copy`), never in
+//! the workspace itself, and `trial` builds and runs the test of the fault in the copy.
 
 mod copy;
 mod fault;
@@ -24,19 +24,20 @@ use crate::workspace::Workspace;
 
 const THIRDS: u32 = 3;
 
-/// Plant known defects of such libraries, one at a time, and see that its test finds each.
+/// Plant known defects of such libraries, one at a time, and check that the test of each defect finds it.
 ///
-/// Each fault is a file in xtask/faults: what it is, where it was seen, the edits that plant it, and the test
-/// that must find it. The files that git knows of are copied to a folder under target/; there, all these tests must
-/// pass without a fault, and then each must fail with its own, by its own assertion: a test that cannot be built, dies
-/// or hangs (60 s) has not caught it. An edit that does not apply any more is an error that says which.
+/// Each fault is a file in xtask/faults: a description, the places where the fault was seen, the edits that plant the
+/// fault, and the test that must find it. The files that git lists are copied to a folder under target/. In the copy,
+/// all these tests must pass without a fault. Then each test must fail with its fault, by its own assertion: a test
+/// that cannot be built, dies or hangs (60 s) has not caught the fault. An edit that no longer applies is an error that
+/// names the edit.
 #[derive(clap::Args, Default)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// Only the fault of this number; may be given several times
     #[arg(long, value_name = "N")]
     only: Vec<u32>,
-    /// Only a third of them: 1, 2 or 3, or `commit` for one that depends on the commit
+    /// Only a third of the faults: 1, 2 or 3, or `commit` for a third that depends on the commit
     #[arg(long, value_name = "K", conflicts_with = "only")]
     third: Option<Third>,
     /// Write the last line into docs/reliability.md, with the commit, if all is well
@@ -48,7 +49,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(count(args)?.failed == 0)
 }
 
-/// How many were caught, and how many were not.
+/// Returns the numbers of caught and of missed faults.
 pub fn count(args: &Args) -> Result<Counts> {
     let start = Instant::now();
     let workspace = Workspace::load()?;
@@ -57,7 +58,7 @@ pub fn count(args: &Args) -> Result<Counts> {
         fault.applies_to(&workspace.root)?;
     }
     let mut chosen = choose(all, args, &workspace)?;
-    // Faults of one test program stand together, so that little is built again.
+    // Faults of one test program are adjacent, so that little is built again.
     chosen.sort_by(|a, b| a.test.program().cmp(&b.test.program()).then(a.number.cmp(&b.number)));
 
     let copied = Copied::of(&workspace)?;
@@ -89,7 +90,7 @@ pub fn count(args: &Args) -> Result<Counts> {
     Ok(Counts { passed: caught as u64, failed: (chosen.len() - caught) as u64 })
 }
 
-/// Runs the tests of all these faults without any; says how many do not pass.
+/// Runs the tests of all these faults without a fault, and returns the number of tests that do not pass.
 fn control(trial: &Trial, faults: &[Fault]) -> Result<u64> {
     let start = Instant::now();
     let mut tests: Vec<_> = faults.iter().map(|fault| &fault.test).collect();
@@ -122,7 +123,7 @@ fn choose(all: Vec<Fault>, args: &Args, workspace: &Workspace) -> Result<Vec<Fau
     Ok(all.into_iter().filter(is_chosen).collect())
 }
 
-/// Changes from commit to commit, and is the same for one commit.
+/// Returns a third that differs between commits, and is always the same for one commit.
 fn third_of_commit(workspace: &Workspace) -> Result<u32> {
     let head = duct::cmd!("git", "rev-parse", "--short=7", "HEAD").dir(&workspace.root).read();
     let commit = head.context("`--third commit` wants a git repository; give 1, 2 or 3")?;
@@ -132,7 +133,7 @@ fn third_of_commit(workspace: &Workspace) -> Result<u32> {
     Ok(third)
 }
 
-/// Which third of the faults.
+/// A third of the faults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Third {
     Numbered(u32),

@@ -1,4 +1,4 @@
-//! Building one test program in the copy, running one test of it, and telling how that ended.
+//! Builds a test program in the copy, runs a test of the program, and classifies the result.
 
 use std::process::Output;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::artifacts;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// A test that is not over by then has not noticed that it hangs.
+/// The time limit of a test. A test that reaches the limit has not detected its hang.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Trial {
@@ -19,13 +19,13 @@ pub struct Trial {
     target: String,
 }
 
-/// How a test ended.
+/// The result of a test.
 #[derive(Debug, PartialEq)]
 pub enum Seen {
-    /// It failed, and said this.
+    /// The test failed with this message.
     Failed(String),
     Passed,
-    /// It does not count: what happened instead of a verdict.
+    /// The test has no verdict, for this reason.
     None(String),
 }
 
@@ -38,7 +38,7 @@ impl Trial {
         Ok(Self { workspace: Workspace::load_in(copied.root())?, target })
     }
 
-    /// Builds what the test is in, and runs it.
+    /// Builds the program of the test, and runs the test.
     pub fn run(&self, test: &Test) -> Result<Seen> {
         let (package, target) = test.program();
         let line = format!("test -p {package} --test {target} --no-run --target-dir {}", self.target);
@@ -81,12 +81,12 @@ fn ended(name: &str, output: &Output) -> Seen {
     }
 }
 
-/// The message of a failed test, from under its heading, in one line.
+/// Returns the message of a failed test, from below its heading, in one line.
 fn message(name: &str, said: &str) -> String {
     let heading = format!("---- {name}");
     let under = said.lines().skip_while(|line| !line.starts_with(&heading)).skip(1);
     let lines: Vec<_> = under.take_while(|line| !line.starts_with("failures:")).collect();
-    // The last panic is the one that was not caught.
+    // The last panic is the uncaught one.
     let panic = lines.iter().rposition(|line| line.contains("panicked at ")).map_or(0, |at| at + 1);
     let told = lines[panic.min(lines.len())..].iter().map(|line| line.trim());
     let told: Vec<_> = told.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty()).collect();
@@ -103,12 +103,12 @@ impl Seen {
         matches!(self, Self::Failed(_))
     }
 
-    /// In a few words.
+    /// Returns the verdict in a few words.
     pub fn verdict(&self) -> String {
         if self.is_caught() { "caught".to_owned() } else { format!("NOT CAUGHT: {}", self.told()) }
     }
 
-    /// The result of the test in words.
+    /// Returns the result of the test in words.
     pub fn told(&self) -> String {
         match self {
             Self::Failed(told) | Self::None(told) => told.clone(),

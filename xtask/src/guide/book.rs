@@ -1,7 +1,7 @@
-//! `--book`: the pages made into a book by mdBook, both editions, in `target/guide`.
+//! `--book`: builds both editions of the book with mdBook, in `target/guide`.
 //!
-//! mdBook is a program of its own under `target/`, of one version. As a library of xtask it would bring some sixty
-//! crates that nothing else here needs, and be no quicker to build.
+//! mdBook is a separate program under `target/`, of a fixed version. As a library of xtask, mdBook would add some sixty
+//! crates that xtask does not need otherwise, and would not build faster.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub fn build(workspace: &Workspace, docs: &Path, book: &Book) -> Result<Vec<Path
     let mdbook = mdbook(workspace)?;
     let into = workspace.target.join("guide");
     let mut editions = vec![(docs.to_owned(), into.clone())];
-    // After the original, which empties its folder.
+    // Built after the original, whose build empties its folder.
     editions.extend(book.translation().map(|dir| (dir, into.join("zh"))));
     for (pages, into) in &editions {
         let args = ["build".as_ref(), pages.as_os_str(), "--dest-dir".as_ref(), into.as_os_str()];
@@ -34,7 +34,8 @@ pub fn build(workspace: &Workspace, docs: &Path, book: &Book) -> Result<Vec<Path
     Ok(editions.into_iter().map(|(_, into)| into).collect())
 }
 
-/// The program, built where it is not there yet. Unoptimised: the book takes a second or two either way.
+/// Returns the program, and builds a missing program. The build is unoptimised: the book takes one or two seconds
+/// either way.
 fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
     let root = workspace.target.join("mdbook");
     let program = root.join("bin/mdbook").with_extension(std::env::consts::EXE_EXTENSION);

@@ -1,5 +1,5 @@
-//! The topics in the built book: every program is in the page itself, under the heading of its language. So a browser
-//! without scripts shows every program, and programs.js finds the headings.
+//! Checks the topics in the built book: every program is in the page itself, under the heading of its language. So a
+//! browser without scripts shows every program, and programs.js finds the headings.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn problems(edition: &Path, topics: &[&Topic]) -> Result<Problems> {
 
 fn problem_of(html: &str, language: Language, program: &str) -> Option<String> {
     let name = language.title();
-    // Without the languages of the headings before, which come in the order of `Language::ALL`.
+    // The headings come in the order of `Language::ALL`, so the search starts at the last heading before.
     let before = Language::ALL.into_iter().take_while(|&other| other != language);
     let from = before.filter_map(|other| html.find(&heading(other))).max().unwrap_or(0);
     let Some(start) = html[from..].find(&heading(language)) else {
@@ -69,7 +69,7 @@ fn problem_of_page(html: &str) -> Option<String> {
     (!script).then(|| "theme/programs.js is not loaded".to_owned())
 }
 
-/// As mdBook writes it.
+/// Returns the heading as mdBook writes it.
 fn heading(language: Language) -> String {
     format!("<h2 id=\"{}\">", language.name())
 }
@@ -119,7 +119,7 @@ mod tests {
         found.into_iter().map(|problem| problem.split_once(": ").unwrap().1.to_owned()).collect()
     }
 
-    /// The same page with one thing changed.
+    /// Returns the page with one change.
     fn changed(from: &str, to: &str) -> String {
         assert!(PAGE.contains(from), "{from}");
         PAGE.replace(from, to)
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(problems_of(&changed("<h2 id=\"rust\">", "<h2 id=\"towpath\">")), wanted);
     }
 
-    /// A heading of Rust above Python has a program of its own, and is still no place for programs.js to cut.
+    /// The headings of Python and Go are swapped.
     #[test]
     fn page_with_languages_in_another_order_is_found() {
         let (python, go) = ("id=\"python\"", "id=\"go\"");

@@ -1,12 +1,12 @@
-//! Whether a program said what is expected of it, and if not, where it differs.
+//! Compares the output of a program with the expected output.
 
 use similar::{ChangeTag, TextDiff};
 
-/// How many lines of a difference are shown.
+/// The number of lines of a difference that are shown.
 const SHOWN: usize = 12;
 
-/// The same text for all outputs that count as the same: the lines with one of these prefixes, which may come
-/// in any order among themselves, are sorted, in the places where such lines are.
+/// Returns the same text for all equivalent outputs. Lines with a prefix in `unordered` may come in any order among
+/// themselves; they are sorted, within the places of such lines.
 pub fn canonical(text: &str, unordered: &[String]) -> String {
     let is_free = |line: &str| unordered.iter().any(|prefix| line.starts_with(prefix.as_str()));
     let mut sorted: Vec<_> = text.lines().filter(|line| is_free(line)).collect();
@@ -21,7 +21,8 @@ pub fn canonical(text: &str, unordered: &[String]) -> String {
     canonical
 }
 
-/// The lines in which two texts differ, `-` what was expected and `+` what was said. Empty if in none.
+/// Returns the lines in which two texts differ, `-` for the expected text and `+` for the output. Returns an empty text
+/// for equal texts.
 pub fn difference(expected: &str, said: &str) -> String {
     let diff = TextDiff::from_lines(expected, said);
     let differing: Vec<_> =

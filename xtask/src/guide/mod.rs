@@ -1,8 +1,8 @@
 //! `cargo xtask guide`: the programs of the guide, run and compared in all their languages, and its pages.
 //!
-//! `topic` reads the folders, `programs` lints and builds, `runs` runs with `site` for the crawlers, `verdict`
-//! holds the outputs against the expected ones with `compare`; `pages` and `page` are about the text, `book` is
-//! what is read, and `built` checks the built topics. `whole` has the whole programs of `docs/programs`.
+//! `topic` reads the folders, `programs` lints and builds, `runs` runs with `site` for the crawlers, `verdict` compares
+//! the outputs with the expected files by `compare`. `pages` and `page` check the text, `book` builds the book, and
+//! `built` checks the built topics. `whole` has the whole programs of `docs/programs`.
 
 mod book;
 mod built;
@@ -26,26 +26,26 @@ use crate::environment;
 use crate::problems::{Problems, count};
 use crate::workspace::Workspace;
 
-/// Run every program of the guide and compare what they print, or build the book.
+/// Run every program of the guide and compare the outputs, or build the book.
 ///
-/// Each topic under docs/guide/src/bin has the same small program in Python, Go and Rust. All are linted (gofmt,
-/// go vet, ruff), built and run, and must end well, print nothing to standard error, and print the text of the
-/// expected file in the folder; so the languages print the same. Lines with a prefix that topic.toml calls unordered may change
-/// places among themselves. The whole programs of docs/programs are tested in Rust and in Go. Checked too: that each
-/// topic's page shows its programs, that SUMMARY.md lists every page, that every include, link and anchor leads somewhere,
-/// and that neither edition has lost a row or a heading; with `--book`, that every topic of the built book has its programs
-/// under the headings of the languages.
+/// Each topic under docs/guide/src/bin has the same small program in Python, Go and Rust. All programs are linted
+/// (gofmt, go vet, ruff), built and run. A program must succeed, print nothing to standard error, and print the text of
+/// the expected file in the folder, so the languages print the same. Lines with a prefix that topic.toml calls
+/// unordered may change places among themselves. The whole programs of docs/programs are tested in Rust and in Go.
+/// Further checks: each topic's page shows its programs, SUMMARY.md lists every page, every include, link and anchor
+/// has a target, and neither edition has lost a row or a heading; with `--book`, every topic of the built book has its
+/// programs under the headings of the languages.
 ///
-/// Go and Python come from a virtual environment that is made under target/ from xtask/requirements.txt; where
-/// that cannot be, they are left out with one line that says why, or, with CI set in the environment, it is an
-/// error.
+/// Go and Python come from a virtual environment that is created under target/ from xtask/requirements.txt. If the
+/// environment cannot be created, their programs are left out with one line that says why; with CI set in the
+/// environment, this is an error.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// Only this topic; may be given several times. The book as a whole is not checked then
     #[arg(long, value_name = "TOPIC")]
     only: Vec<String>,
-    /// Write what the programs print as what is expected, where the languages that should agree do
+    /// Write the outputs of the programs into the expected files, if the languages that must agree do agree
     #[arg(long)]
     accept: bool,
     /// Check the pages and build the book in target/guide; run nothing
@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(print(&problems, &counts, "all agree"))
 }
 
-/// The problems of the pages of `topics`, and with `all` those of the whole book.
+/// Returns the problems of the pages of `topics`, and with `all` the problems of the whole book.
 fn of_pages(book: &Book, docs: &Path, topics: &[&Topic], all: bool) -> Result<Problems> {
     let mut problems: Vec<_> = topics.iter().flat_map(|topic| book.problems_of(topic)).collect();
     if all {
@@ -104,7 +104,7 @@ fn of_pages(book: &Book, docs: &Path, topics: &[&Topic], all: bool) -> Result<Pr
     Ok(problems)
 }
 
-/// Prints the problems, and a last line of what was done, with `well` or the number of problems. Returns whether there is
+/// Prints the problems, and a last line with `done` and with `well` or the number of problems. Returns whether there is
 /// no problem.
 fn print(problems: &[String], done: &str, well: &str) -> bool {
     for problem in problems {
@@ -115,7 +115,7 @@ fn print(problems: &[String], done: &str, well: &str) -> bool {
     problems.is_empty()
 }
 
-/// The names, for people, of the programs of `topics` that need the environment.
+/// Returns the names, for messages, of the programs of `topics` that need the environment.
 fn needing(topics: &[&Topic]) -> Vec<&'static str> {
     let written = |language| topics.iter().any(|topic| topic.languages.contains(&language));
     let named = [("programs in Go", Language::Go), ("programs in Python", Language::Python)];

@@ -1,4 +1,4 @@
-//! A page of the book as mdBook reads it: with its includes, its links, and the anchors of its headings.
+//! A page of the book as mdBook reads it: the includes, the links, and the anchors of the headings.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -9,15 +9,15 @@ use pulldown_cmark::{BrokenLink, Event, LinkType, Options, Parser, Tag, TagEnd};
 
 pub struct Page {
     pub path: PathBuf,
-    /// The files that it includes, and what stands behind their name: `name` in `{{#include FILE:name}}`.
+    /// The included files, and the text after the name of the file: `name` in `{{#include FILE:name}}`.
     pub includes: Vec<(PathBuf, Option<String>)>,
-    /// As they are written.
+    /// The links as they are written.
     pub links: BTreeSet<String>,
     /// The links `[text][name]` whose name the page does not define.
     pub undefined: BTreeSet<String>,
     pub anchors: BTreeSet<String>,
     pub headings: usize,
-    /// Of all its tables together, without their heads.
+    /// The number of rows of all tables, without the heads.
     pub rows: usize,
 }
 
@@ -43,10 +43,10 @@ impl Page {
         page
     }
 
-    /// Headings get the anchors that mdBook gives them; those of raw HTML count too.
+    /// Reads Markdown. Headings get the anchors of mdBook; anchors of raw HTML count too.
     fn read_markdown(&mut self, text: &str) {
         let mut used = HashSet::new();
-        // The text of the heading that we are in, unless it names its anchor.
+        // The text of the current heading, unless the heading names its anchor.
         let mut heading: Option<String> = None;
         let undefined = |link: BrokenLink<'_>| Some((link.reference.into_string().into(), "".into()));
         for event in Parser::new_with_broken_link_callback(text, options(), Some(undefined)) {
@@ -90,7 +90,7 @@ impl Page {
     }
 }
 
-/// Those that mdBook sets by default.
+/// Returns the options that mdBook sets by default.
 fn options() -> Options {
     Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -100,7 +100,7 @@ fn options() -> Options {
         | Options::ENABLE_DEFINITION_LIST
 }
 
-/// The file and the part of each include.
+/// Returns the file and the part of each include.
 fn includes(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let starts = text.match_indices("{{#").map(|(start, mark)| &text[start + mark.len()..]);
     starts.filter_map(|rest| {
@@ -116,7 +116,7 @@ fn values<'a>(html: &'a str, attribute: &'a str) -> impl Iterator<Item = &'a str
         .filter_map(move |(start, _)| html[start + attribute.len()..].split('"').next())
 }
 
-/// As mdBook 0.5 does it.
+/// Returns the anchor of a heading, as in mdBook 0.5.
 fn anchor(heading: &str) -> String {
     let kept = |c: char| match c {
         c if c.is_alphanumeric() || c == '_' || c == '-' => Some(c),
@@ -126,7 +126,7 @@ fn anchor(heading: &str) -> String {
     heading.trim().to_lowercase().chars().filter_map(kept).collect()
 }
 
-/// The second of a name is `name-1`.
+/// Returns a unique anchor. The second anchor of a name is `name-1`.
 fn unique(anchor: String, used: &mut HashSet<String>) -> String {
     let numbered = (1..).map(|n: u32| format!("{anchor}-{n}"));
     let free = std::iter::once(anchor.clone()).chain(numbered).find(|name| !used.contains(name));
@@ -135,7 +135,7 @@ fn unique(anchor: String, used: &mut HashSet<String>) -> String {
     free
 }
 
-/// The path from `dir`, without `..`, whether or not there is such a file.
+/// Returns the path from `dir`, without `..`. The file need not exist.
 pub fn joined(dir: &Path, path: &str) -> PathBuf {
     let mut joined = PathBuf::new();
     for component in dir.join(path).components() {

@@ -14,10 +14,10 @@ use crate::problems::{Problems, count};
 const SUMMARY: &str = "SUMMARY.md";
 const TRANSLATION: &str = "zh";
 const INDEX: &str = "by-name.md";
-/// How many names the index has at least.
+/// The least number of names in the index.
 const NAMES: usize = 80;
 
-/// Both editions, read. Folders that hold no pages are left out.
+/// The pages of both editions. Folders without pages are left out.
 pub struct Book {
     docs: PathBuf,
     pages: BTreeMap<PathBuf, Page>,
@@ -39,13 +39,13 @@ impl Book {
         Ok(Self { docs: docs.to_owned(), pages })
     }
 
-    /// The folder of the translation, where there is one.
+    /// Returns the folder of the translation, if there is a translation.
     pub fn translation(&self) -> Option<PathBuf> {
         let dir = self.docs.join(TRANSLATION);
         self.pages.keys().any(|path| path.starts_with(&dir)).then_some(dir)
     }
 
-    /// Whether the topic's page shows each of its programs and what they print. The older form of a topic may be
+    /// Checks that the topic's page shows each program of the topic and its output. The older form of a topic may be
     /// shown on the page of the topic.
     pub fn problems_of(&self, topic: &Topic) -> Problems {
         let of = |name: &str| self.pages.get(&self.docs.join("topics").join(name).with_extension("md"));
@@ -79,7 +79,7 @@ impl Book {
             .collect()
     }
 
-    /// The problems of the book as a whole.
+    /// Returns the problems of the book as a whole.
     pub fn problems(&self) -> Result<Problems> {
         let mut problems = self.unlisted(&self.docs);
         if let Some(dir) = self.translation() {
@@ -109,8 +109,8 @@ impl Book {
         path.strip_prefix(root).unwrap_or(path).display().to_string()
     }
 
-    /// Pages of the edition in `dir` that its summary does not list. (What it lists and is not there is a broken
-    /// link of it.)
+    /// Returns the pages of the edition in `dir` that its summary does not list. (A listed page that is missing is a
+    /// broken link of the summary.)
     fn unlisted(&self, dir: &Path) -> Problems {
         let Some(summary) = self.pages.get(&dir.join(SUMMARY)) else {
             return vec![format!("{} is missing", self.name(&dir.join(SUMMARY)))];
@@ -125,7 +125,8 @@ impl Book {
         unlisted.map(|path| format!("{}: {SUMMARY} does not list it", self.name(path))).collect()
     }
 
-    /// Where the topics of the translation in `dir` are not those of the original, or include something else.
+    /// Returns a line for every topic that only the original or the translation in `dir` has, and for every file that
+    /// only one of both versions of a topic includes.
     fn untranslated(&self, dir: &Path) -> Problems {
         let lacking = |page: &Page, other: &Page| -> Problems {
             let (here, there) = (self.name(&page.path), self.name(&other.path));
@@ -163,8 +164,8 @@ impl Book {
         problems
     }
 
-    /// Pages that the translation in `dir` has with another number of headings or rows: something is lost there.
-    /// The summary may be shorter, since not everything is translated.
+    /// Returns the pages of the translation in `dir` with another number of headings or rows than the original. The
+    /// summary may be shorter, since not all pages are translated.
     fn unequal(&self, dir: &Path) -> Problems {
         let mut problems = Vec::new();
         let pages = self.pages.values().filter(|page| page.path.starts_with(dir));
@@ -211,7 +212,7 @@ impl Book {
         match (self.pages.get(&target), anchor) {
             (None, None) if target.is_file() || is_index => None,
             (None, _) => Some(format!("the link {link} leads nowhere")),
-            // Named README.md for those who read the folder; in the book it is the index.
+            // Named README.md for readers of the folder; in the book this page is the index.
             (Some(_), _) if path.ends_with("README.md") && !page.path.ends_with(SUMMARY) => {
                 Some(format!("the link {link} is none in the book, where that page is index.html"))
             }

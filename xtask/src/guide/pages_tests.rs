@@ -1,4 +1,4 @@
-//! The checks of the pages, each on a small book of its own.
+//! The checks of the pages, each on its own small book.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ const SUMMARY: &str = "[Home](README.md)\n- [Gather](topics/gather.md)\n";
 const PAGE: &str = "# Gather\n\n```python\n{{#include ../guide/src/bin/gather/main.py}}\n```\n\n```text\n\
     {{#include ../guide/src/bin/gather/expected.txt}}\n```\n\n## Mind\n\n[itself](#gather) [home](../SUMMARY.md)\n";
 
-/// A book without a problem, and then these files.
+/// Returns a book without a problem, changed by `files`.
 fn book(files: &[(&str, &str)]) -> TempDir {
     let dir = TempDir::new().unwrap();
     let whole = [
@@ -42,7 +42,7 @@ fn problems(files: &[(&str, &str)]) -> Vec<String> {
     problems
 }
 
-/// The same page with one thing changed.
+/// Returns the page with one change.
 fn changed(from: &str, to: &str) -> String {
     assert!(PAGE.contains(from));
     PAGE.replace(from, to)

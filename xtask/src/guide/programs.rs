@@ -1,4 +1,4 @@
-//! The programs of the chosen topics: linted, built, and ready to be started.
+//! Lints and builds the programs of the chosen topics.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -19,7 +19,7 @@ const PACKAGE: &str = "towpath-guide";
 pub struct Program<'a> {
     pub topic: &'a Topic,
     pub language: Language,
-    /// Whatever stands before the arguments.
+    /// The words of the command before the arguments.
     start: Vec<PathBuf>,
 }
 
@@ -37,13 +37,13 @@ impl Program<'_> {
 
 #[cfg(test)]
 impl<'a> Program<'a> {
-    /// One that cannot be started.
+    /// Returns a program that cannot be started.
     pub fn of(topic: &'a Topic, language: Language) -> Self {
         Self { topic, language, start: Vec::new() }
     }
 }
 
-/// The findings of the tools of Go and Python in `topics`, a line each.
+/// Returns the findings of the tools of Go and Python in `topics`, a line each.
 pub fn lint(guide: &Path, topics: &[&Topic], environment: &Environment) -> Result<Problems> {
     let of = |language: Language| -> Vec<&OsStr> {
         let written = topics.iter().filter(|topic| topic.languages.contains(&language));
@@ -92,7 +92,7 @@ fn relative(dir: &Path, line: &str) -> String {
     line.replace(&format!("{}/", dir.display()), "")
 }
 
-/// Builds the programs of these topics, all of one language at once. Without the environment those in Go and
+/// Builds the programs of the topics, all programs of one language at once. Without the environment, programs in Go and
 /// Python are left out.
 pub fn build<'a>(
     workspace: &Workspace,

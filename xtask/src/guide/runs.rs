@@ -1,4 +1,4 @@
-//! Running the programs, a few at a time, and keeping what each said.
+//! Runs the programs, a few at a time, and keeps the output of each.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -13,16 +13,16 @@ use super::programs::Program;
 use super::site::Site;
 use crate::process;
 
-/// A program is killed after this. It should take a second or two, on a machine that does nothing else.
+/// A program is killed after this time. On an idle machine, a program takes one or two seconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A program, and what it said, or what went wrong with it.
+/// A program, and its output or its problem.
 pub struct Ran<'a> {
     pub program: &'a Program<'a>,
     pub said: Result<String>,
 }
 
-/// Runs each once, as many at a time as there are cores, and gives them in their order.
+/// Runs each program once, as many at a time as there are cores, and returns the results in the order of the programs.
 pub fn all<'a>(programs: &'a [Program<'a>], outputs: &Path) -> Result<Vec<Ran<'a>>> {
     fs::create_dir_all(outputs).with_context(|| format!("cannot make {}", outputs.display()))?;
     let bar = bar(programs.len());

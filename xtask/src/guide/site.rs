@@ -1,7 +1,7 @@
 //! The site that the guide's web scrapers crawl: fifty linked pages on loopback, and a record of the visits.
 //!
-//! The pages are a tree, three to each page. A page links to its children, to the next page of its parent, and
-//! up. So a crawler finds each page first through its parent, at the same depth in any order.
+//! The pages are a tree, with three children of a page. A page links to its children, to the next child of its parent,
+//! and to its parent. So a crawler finds each page first through its parent, and at the same depth in any order.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,15 +19,15 @@ use tokio::runtime::Runtime;
 const PAGES: usize = 50;
 const CHILDREN: usize = 3;
 
-/// How many pages a crawler may ask for at once.
+/// The largest number of concurrent requests of a crawler.
 const AT_ONCE: usize = 5;
 
-/// How long a page takes. Long enough for the requests of one crawler to meet.
+/// The duration of a request, long enough for the requests of one crawler to overlap.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// Served until it is dropped.
+/// A site that is served until its drop.
 pub struct Site {
-    /// Where it begins, as in `http://127.0.0.1:40000/`.
+    /// The address of the first page, as in `http://127.0.0.1:40000/`.
     pub address: String,
     visits: Arc<Mutex<Visits>>,
     _server: Runtime,
@@ -51,19 +51,19 @@ impl Site {
             .route("/", get(|state| page(Path("0.html".to_owned()), state)))
             .route("/pages/{name}", get(page))
             .with_state(Arc::clone(&visits));
-        // The runtime keeps it, and takes it along when it is dropped.
+        // The runtime owns the task, and drops the task at its own drop.
         server.spawn(async move { axum::serve(listener, app).await });
         Ok(Self { address, visits, _server: server })
     }
 
-    /// So far.
+    /// Returns the visits until now.
     pub fn visits(&self) -> Visits {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Visits {
-    /// That each page was asked for once, several at once but no more than allowed.
+    /// Checks that each page was requested once, with several concurrent requests but no more than allowed.
     pub fn check(&self) -> Result<()> {
         for (page, &times) in self.pages.iter().enumerate() {
             ensure!(times == 1, "page {page} of the site was asked for {times} times, not once");
@@ -94,7 +94,8 @@ async fn page(
     Ok(Html(html(number)))
 }
 
-/// With what a crawler must see through: relative addresses, one with a fragment, and one of another site.
+/// Returns a page with links that a crawler must resolve: relative addresses, an address with a fragment, and an
+/// address of another site.
 fn html(page: usize) -> String {
     let mut links = String::new();
     let mut link = |to: &str, text: &str| {

@@ -1,4 +1,4 @@
-//! A topic of the guide: a folder with the same small program in several languages, and what it prints.
+//! A topic of the guide: a folder with the same small program in several languages, and the expected output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ impl Language {
         }
     }
 
-    /// The name in headings.
+    /// Returns the name in headings.
     pub fn title(self) -> &'static str {
         match self {
             Self::Python => "Python",
@@ -37,7 +37,7 @@ impl Language {
         }
     }
 
-    /// The file name of a program in it.
+    /// Returns the file name of a program in this language.
     pub fn program(self) -> &'static str {
         match self {
             Self::Python => "main.py",
@@ -46,7 +46,7 @@ impl Language {
         }
     }
 
-    /// The declaration in a program that waits, so that a second has the same length in all three languages.
+    /// Returns the declaration in a program that waits, so that a second has the same length in all three languages.
     fn second(self) -> &'static str {
         match self {
             Self::Python => "SECOND = 0.01",
@@ -55,7 +55,7 @@ impl Language {
         }
     }
 
-    /// Calls that wait for a time, or for something no longer than a time.
+    /// Returns the calls that wait for a time, or for an event with a time limit.
     fn waits(self) -> &'static [&'static str] {
         match self {
             Self::Python => &["sleep(", "timeout(", "timeout_at(", "wait_for(", "timeout=", "call_later("],
@@ -72,16 +72,16 @@ struct Settings {
     title: String,
     #[serde(default = "every_language")]
     languages: Vec<Language>,
-    /// Lines that begin with one of these may come in any order among themselves.
+    /// Prefixes of lines that may come in any order among themselves.
     #[serde(default)]
     unordered: Vec<String>,
     /// Whether all languages print the same.
     #[serde(default = "yes")]
     same: bool,
-    /// Whether the programs wait in true seconds, as those do that are held against the document's figures.
+    /// Whether the programs wait in real seconds, as programs do that are compared with the document's figures.
     #[serde(default)]
     real_time: bool,
-    /// Whether the programs crawl a site, whose address they get as their argument.
+    /// Whether the programs crawl a site. The address of the site is their argument.
     #[serde(default)]
     site: bool,
 }
@@ -119,7 +119,7 @@ impl Topic {
         Ok(Self { name, dir: dir.to_owned(), languages, unordered, same, real_time, site })
     }
 
-    /// The file with what this language's program prints.
+    /// Returns the file with the expected output of the program in `language`.
     pub fn expected(&self, language: Language) -> PathBuf {
         let name =
             if self.same { "expected.txt".to_owned() } else { format!("expected.{}.txt", language.name()) };
@@ -130,7 +130,7 @@ impl Topic {
         self.dir.join(language.program())
     }
 
-    /// The problems of the folder: missing or surplus programs and outputs, and waits without the shared unit.
+    /// Returns the problems of the folder: missing or surplus programs and outputs, and waits without the shared unit.
     pub fn problems(&self) -> Result<Problems> {
         let name = &self.name;
         let mut problems = Vec::new();
@@ -162,7 +162,7 @@ impl Topic {
     }
 }
 
-/// All topics in the folder, by name.
+/// Returns all topics in the folder, by name.
 pub fn all(programs: &Path) -> Result<Vec<Topic>> {
     let dirs = files(programs)?.into_iter().filter(|path| path.is_dir());
     let topics = dirs.map(|dir| Topic::load(&dir)).collect::<Result<Vec<_>>>()?;
@@ -170,7 +170,7 @@ pub fn all(programs: &Path) -> Result<Vec<Topic>> {
     Ok(topics)
 }
 
-/// Those that are named, or all.
+/// Returns the topics that `only` names, or all topics.
 pub fn chosen<'a>(topics: &'a [Topic], only: &[String]) -> Result<Vec<&'a Topic>> {
     for name in only {
         if !topics.iter().any(|topic| topic.name == *name) {
@@ -182,7 +182,7 @@ pub fn chosen<'a>(topics: &'a [Topic], only: &[String]) -> Result<Vec<&'a Topic>
     Ok(topics.iter().filter(chosen).collect())
 }
 
-/// The entries of the folder, sorted by name.
+/// Returns the entries of the folder, sorted by name.
 pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! The outputs of the programs against the expected files, which `--accept` writes.
+//! Compares the outputs of the programs with the expected files. `--accept` writes the expected files.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use super::runs::Ran;
 use super::topic::Topic;
 use crate::problems::Problems;
 
-/// The problems of the programs that ran.
+/// Returns the problems of the programs that ran.
 pub fn problems(ran: &[Ran]) -> Problems {
     ran.iter().filter_map(|ran| problem(ran).map(|problem| line(ran.program, &problem))).collect()
 }
@@ -33,8 +33,8 @@ fn problem(ran: &Ran) -> Option<String> {
     (!difference.is_empty()).then(|| format!("it does not print what {name} says{difference}"))
 }
 
-/// Writes the expected outputs that are others now, and gives why some could not be written: a program failed,
-/// is left out, or differs from another language's that should say the same.
+/// Writes the expected outputs that have changed. Returns the reasons why some could not be written: a program failed,
+/// is left out, or differs from the program in another language that must print the same.
 pub fn accept(topics: &[&Topic], ran: &[Ran]) -> Result<Problems> {
     let mut problems = Vec::new();
     for topic in topics {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::guide::topic::Language;
 
-    /// A topic in two languages, of which these are the outputs, and what is expected of them.
+    /// A topic in two languages, with these outputs and expected outputs.
     fn judged(
         expected: Option<&str>,
         python: Result<&str>,

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use super::names::Names;
 use super::rename::{self, Kind};
 
-/// Copies what belongs to the crate, renamed. Compile-fail cases do not: what they expect is the
-/// compiler's text about the other crate.
+/// Copies the files of the crate, renamed. Compile-fail cases are not copied: their expected errors are the compiler's
+/// text about the other crate.
 pub fn copy(template: &Path, dir: &Path, from: &Names, to: &Names) -> Result<()> {
     let copy = Copy { from, to, examples: examples(&template.join("examples"), from, to)? };
     copy.folder(template, dir)
@@ -21,7 +21,8 @@ struct Copy<'a> {
     examples: Vec<Example>,
 }
 
-/// Cargo puts the examples of all the crates of a workspace into one folder, so their names differ.
+/// An example of the crate. Cargo puts the examples of all crates of a workspace into one folder, so their names
+/// differ.
 struct Example {
     old: String,
     new: String,
@@ -112,7 +113,7 @@ fn replace_listed(text: &str, old: &str, new: &str) -> String {
     text.split_inclusive('\n').map(line).collect()
 }
 
-/// Replaces the word after `before`, but not where it goes on.
+/// Replaces the word `old` after `before`, but not as the beginning of a longer word.
 fn replace_word(text: &str, before: &str, old: &str, new: &str) -> String {
     let mut replaced = String::new();
     let mut rest = text;
@@ -129,7 +130,7 @@ fn replace_word(text: &str, before: &str, old: &str, new: &str) -> String {
     replaced + rest
 }
 
-/// The entries of a folder, with their names. A missing folder has no entries.
+/// Returns the entries of a folder, with their names. A missing folder has no entries.
 fn entries(dir: &Path) -> Result<Vec<(String, std::path::PathBuf)>> {
     let mut entries = Vec::new();
     if dir.is_dir() {
@@ -141,7 +142,7 @@ fn entries(dir: &Path) -> Result<Vec<(String, std::path::PathBuf)>> {
     Ok(entries)
 }
 
-/// A folder of compile-fail cases has the compiler's errors next to the cases.
+/// Returns whether a folder has compile-fail cases: the compiler's errors are next to the cases.
 fn has_expected_errors(dir: &Path) -> Result<bool> {
     Ok(entries(dir)?.iter().any(|(name, _)| name.ends_with(".stderr")))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask new`: a new pattern crate, made from one that is there.
+//! `cargo xtask new`: creates a pattern crate from an existing pattern crate.
 
 mod copy;
 mod names;
@@ -13,17 +13,17 @@ use self::names::Names;
 use crate::usage::Usage;
 use crate::workspace::Workspace;
 
-/// Make a new pattern crate, crates/NAME, from one that is there.
+/// Create a pattern crate, crates/NAME, from an existing pattern crate.
 ///
-/// The copy has the other's source, tests, examples, benchmark and README under its own name; it builds,
-/// passes the conformance suite and takes part in `test` and `bench` at once. Compile-fail cases stay
-/// behind: what they expect is the compiler's text about the other crate. A bad name changes nothing.
+/// The copy has the source, tests, examples, benchmark and README of the existing crate under its own name. The copy
+/// builds, passes the conformance suite and takes part in `test` and `bench` at once. Compile-fail cases are not
+/// copied: their expected errors are the compiler's text about the existing crate. A bad name changes nothing.
 #[derive(clap::Args)]
 #[command(after_help = crate::usage::EXIT_STATUS)]
 pub struct Args {
     /// The new pattern's name: lower-case words joined by hyphens, like `rate-window`
     name: String,
-    /// The pattern crate to begin from: its folder under crates/
+    /// The existing pattern crate: its folder under crates/
     #[arg(long, value_name = "CRATE", default_value = "fanout")]
     from: String,
 }
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(true)
 }
 
-/// The folder of the new crate, if nothing has its name yet.
+/// Returns the folder of the new crate, if its name is free.
 fn free_dir(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     names::check(name).map_err(Usage)?;
     let dir = workspace.root.join("crates").join(name);
@@ -86,7 +86,7 @@ fn template(workspace: &Workspace, from: &str) -> Result<PathBuf> {
 fn make(workspace: &Workspace, template: &Path, dir: &Path, from: &str, to: &str) -> Result<()> {
     copy::copy(template, dir, &Names::of(from), &Names::of(to))?;
     let package = format!("towpath-{to}");
-    // Names of another length break lines elsewhere, and sort elsewhere among imports.
+    // A name of another length changes line breaks, and another name changes the order of imports.
     if workspace.cargo(&format!("fmt -p {package}")).run().is_err() {
         eprintln!("crates/{to} is not formatted: cargo fmt did not run");
     }

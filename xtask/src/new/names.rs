@@ -2,7 +2,7 @@
 
 const LONGEST: usize = 50;
 
-/// Words that Rust keeps for itself, of all editions, and names whose crates would shadow Rust's own.
+/// The keywords of all editions of Rust, and names whose crates would shadow Rust's own crates.
 const RUSTS_OWN: &[&str] = &[
     "abstract",
     "alloc",
@@ -63,10 +63,10 @@ const RUSTS_OWN: &[&str] = &[
     "yield",
 ];
 
-/// Names that the project uses for something other than a pattern.
+/// Names that the project uses for other things than patterns.
 const OURS: &[&str] = &["benchkit", "limit", "pattern", "testkit", "towpath", "xtask"];
 
-/// Why `name` cannot be a new pattern's, and what would be right; `Ok` if it can.
+/// Returns the reason why `name` cannot be the name of a new pattern, and the correction; `Ok` for a valid name.
 pub fn check(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("the name is empty; a name is like `rate-window`".to_owned());

@@ -1,9 +1,8 @@
-//! Replacing a crate's name by another in the text of its files.
+//! Replaces the name of a crate with another name in the text of its files.
 //!
-//! The name stands there in several forms. `RateWindow` and `RATE_WINDOW` are easy to tell apart; in lower case a
-//! name of one word looks the same in code, where it must become `rate_window`, and in prose, where it
-//! becomes `rate-window`. So the text is divided into code and prose first, and what stands directly
-//! next to a name has the last word.
+//! The name has several forms. `RateWindow` and `RATE_WINDOW` are unambiguous. In lower case, a name of one word is the
+//! same in code, where the new name must be `rate_window`, and in prose, where the new name is `rate-window`. So the
+//! text is divided into code and prose first, and the characters directly next to a name take precedence.
 
 use std::ops::Range;
 
@@ -13,7 +12,7 @@ use super::names::Names;
 pub enum Kind {
     Rust,
     Markdown,
-    /// Toml, licences, expected output and whatever else there is.
+    /// Toml, licences, expected output and all other files.
     Other,
 }
 
@@ -27,12 +26,12 @@ impl Kind {
     }
 }
 
-/// `name` of a file or a folder inside the crate, renamed; these are names of modules or targets.
+/// Returns the new name of a file or a folder inside the crate. Such names are names of modules or targets.
 pub fn file_name(name: &str, from: &Names, to: &Names) -> String {
     replace(name, from, to, |_| true)
 }
 
-/// The text of a file of that kind, renamed.
+/// Returns the renamed text of a file of `kind`.
 pub fn text(text: &str, kind: Kind, from: &Names, to: &Names) -> String {
     let code = match kind {
         Kind::Rust => rust_code(text, 0),
@@ -59,7 +58,7 @@ fn replace(text: &str, from: &Names, to: &Names, is_code: impl Fn(usize) -> bool
     renamed
 }
 
-/// If a form of the name begins here: its length and what it becomes.
+/// Returns the length and the replacement of the form of the name with which `rest` begins, if there is one.
 fn form_at<'a>(
     before: &str,
     rest: &str,
@@ -96,7 +95,7 @@ fn form_at<'a>(
     Some((length, if snake { &to.snake } else { &to.kebab }))
 }
 
-/// `sync::Semaphore` is tokio's: it stays.
+/// Returns whether the path leads to another module: `sync::Semaphore` is tokio's, and stays.
 fn is_of_another_module(before: &str, from: &Names) -> bool {
     let Some(path) = before.strip_suffix("::") else { return false };
     let module = path.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
@@ -104,7 +103,8 @@ fn is_of_another_module(before: &str, from: &Names) -> bool {
     !own && module.starts_with(|c: char| c.is_lowercase())
 }
 
-/// `fanout-noop` is a workload's name and `towpath-fanout-extra` another crate's: they stay.
+/// Returns whether the name is a part of another name: the workload `fanout-noop` and the crate `towpath-fanout-extra`
+/// stay.
 fn is_part_of_another_word(before: &str, after: &str) -> bool {
     let mut next = after.chars();
     let goes_on = next.next() == Some('-') && next.next().is_some_and(char::is_alphanumeric);
@@ -128,7 +128,7 @@ fn wants_snake(before: &str, after: &str, is_code: impl Fn() -> bool) -> bool {
         || is_code()
 }
 
-/// Where `text` is Rust code: neither comment nor string, but for the code blocks in its doc comments.
+/// Returns the ranges of Rust code in `text`: neither comments nor strings, but code blocks in doc comments.
 fn rust_code(text: &str, offset: usize) -> Vec<Range<usize>> {
     let mut code = Vec::new();
     let mut fenced = false;
@@ -163,7 +163,7 @@ fn rust_code(text: &str, offset: usize) -> Vec<Range<usize>> {
     code
 }
 
-/// The length of the block comment, string or character that begins here.
+/// Returns the length of the block comment, string or character with which `rest` begins.
 fn literal_length(rest: &str) -> Option<usize> {
     let ends_with = |from: usize, end: &str| {
         let found = rest.get(from..).and_then(|inner| inner.find(end));
@@ -196,7 +196,7 @@ fn literal_length(rest: &str) -> Option<usize> {
     inner[char..].starts_with('\'').then_some(char + 2)
 }
 
-/// The Rust code in a Markdown file's fenced blocks.
+/// Returns the ranges of Rust code in the fenced blocks of a Markdown file.
 fn markdown_code(text: &str) -> Vec<Range<usize>> {
     let mut code = Vec::new();
     let mut block: Option<(usize, bool)> = None;

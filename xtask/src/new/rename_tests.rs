@@ -1,4 +1,4 @@
-//! Names in every place they can stand.
+//! Names in every possible place.
 
 use super::*;
 

@@ -5,7 +5,7 @@ use anyhow::{Result, bail, ensure};
 use crate::usage::Usage;
 use crate::workspace::{Package, Workspace};
 
-/// The crates with a test target of this name, or the only one of these.
+/// Returns the crates with a test target of this name, or the one of these crates that `only` names.
 pub fn chosen<'a>(workspace: &'a Workspace, target: &str, only: Option<&str>) -> Result<Vec<&'a Package>> {
     let mut chosen = workspace.crates_with("test", target);
     ensure!(!chosen.is_empty(), "no crate under crates/ has a test target named {target}");

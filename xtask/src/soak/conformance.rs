@@ -2,7 +2,7 @@
 //!
 //! A test program repeats its checks itself (`TOWPATH_REPEAT`), since a process for each repetition of each check would
 //! cost more than the check. The repetitions come in blocks of some seconds. After a block of one program, the next
-//! program has its block, and every block has games of its own (`TOWPATH_SEED`).
+//! program has its block, and every block has its own games (`TOWPATH_SEED`).
 
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ pub fn run(workspace: &Workspace, plan: &Plan, record: bool) -> Result<bool> {
 /// The completed repetitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Done {
-    /// Of every program.
+    /// The repetitions of every program.
     repetitions: u32,
     /// The checks of all programs.
     checks: u64,
@@ -205,7 +205,7 @@ struct Progress {
 
 impl Progress {
     fn new(repetitions: u32, programs: usize) -> Self {
-        // Draws on standard error, and nothing where that is no terminal.
+        // Draws on standard error, if standard error is a terminal.
         let bar = ProgressBar::new(u64::from(repetitions) * programs as u64);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent} %, {elapsed}, {eta} left; {msg}")
         {

@@ -1,4 +1,4 @@
-//! Repetitions over small scripts that stand for test programs.
+//! Repetitions with small scripts in place of test programs.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn script(dir: &tempfile::TempDir, script: &str) -> Executable {
 
 const THREE: &str = "echo 'test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 80 filtered out'";
 
-/// As libtest prints a failure.
+/// A script that prints a failure as libtest does.
 const FAILED: &str = r"cat <<'END'
 
 running 3 tests

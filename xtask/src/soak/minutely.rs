@@ -1,4 +1,4 @@
-//! Progress off a terminal: a line a minute.
+//! Progress without a terminal: a line a minute.
 
 use std::cell::Cell;
 use std::io::IsTerminal;

@@ -1,23 +1,23 @@
-//! Running a model in every order of its steps, or in those with few preemptions.
+//! Runs a model in every order of its steps, or in the orders with few preemptions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs `model` once for every order of its steps. Prints how many there were.
+/// Runs `model` once for every order of its steps. Prints the number of orders.
 ///
 /// # Panics
 ///
-/// When one of them fails, or ends with somebody who waits.
+/// Panics if a run fails, or ends while a thread waits.
 pub fn exhaustively(model: fn()) {
     explore(&loom::model::Builder::new(), model);
 }
 
-/// Runs `model` for every order with at most so many preemptions: those in which a thread is stopped that could
-/// go on. Prints how many there were.
+/// Runs `model` for every order with at most `most` preemptions. A preemption stops a thread that could continue.
+/// Prints the number of orders.
 ///
 /// # Panics
 ///
-/// As [`exhaustively`].
+/// Panics as [`exhaustively`] does.
 pub fn with_preemptions(most: usize, model: fn()) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(most);
@@ -33,7 +33,7 @@ fn explore(builder: &loom::model::Builder, model: fn()) {
     });
 }
 
-/// Says at the end, also that of a panic, how many schedules were begun.
+/// Prints the number of started schedules at its drop, also during a panic.
 struct Tried(Arc<AtomicUsize>);
 
 impl Drop for Tried {

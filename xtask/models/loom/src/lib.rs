@@ -1,10 +1,10 @@
-//! The shipped queue and permits, with loom's locks and atomics: every order of their steps is tried, and every value
-//! that an atomic may be seen to have. The models are in `tests/`.
+//! The shipped queue and permits, with loom's locks and atomics. Loom tries every order of the steps, and every value
+//! that a load of an atomic may return. The models are in `tests/`.
 
 #![forbid(unsafe_code)]
 
 // An inline module with the shipped folder's path, so that files are looked for there.
-// Only the engine uses all of it.
+// Only the engine uses every item.
 #[allow(dead_code)]
 #[path = "../../../../crates/pattern/src/util"]
 mod util {
@@ -28,7 +28,7 @@ mod util {
 
 #[path = "../../../../crates/pattern/src"]
 mod shipped {
-    // Only a stage uses all of it.
+    // Only a stage uses every item.
     #[allow(dead_code, unused_imports)]
     pub mod queue;
 }

@@ -7,7 +7,7 @@ use loom::thread;
 use towpath_models_loom::semaphore::Semaphore;
 use towpath_models_loom::{exhaustively, with_preemptions};
 
-/// Takes one permit, in turn, and puts it back.
+/// Acquires one permit and releases the permit.
 fn visit(semaphore: &Semaphore) {
     drop(block_on(semaphore.acquire()).unwrap());
 }

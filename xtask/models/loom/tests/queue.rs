@@ -1,5 +1,5 @@
-//! The queue, in every order of its steps. No model closes it before the end: a close wakes all waiters, and so hides a lost
-//! wake-up.
+//! The queue, in every order of its steps. No model closes it before the end: a close wakes all waiters, and so hides a
+//! lost wake-up.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use loom::future::block_on;
 use loom::thread;
 use towpath_models_loom::{exhaustively, queue, with_preemptions};
 
-/// Polls a future once, for nobody.
+/// Polls a future once, with a waker that does nothing.
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -29,7 +29,7 @@ fn up_to_2_preemptions_two_receivers_get_an_item_each() {
     with_preemptions(2, || {
         let (sender, mut one) = queue::bounded(3);
         let mut two = one.clone();
-        // They live on: the drop of one would notify the other.
+        // The receivers stay alive: the drop of a receiver would notify the other receiver.
         let one = thread::spawn(move || (block_on(one.recv()), one));
         let two = thread::spawn(move || (block_on(two.recv()), two));
         sender.try_send(1).unwrap();

@@ -5,9 +5,9 @@
 pub enum Fault {
     /// The protocol without a fault.
     None,
-    /// The counter of the first sketch: a runner with a batch counts as one. A job that begins to wait is added at the next
-    /// look of the runner that started the job, and a job that has ended is subtracted at the next look of the runner that
-    /// resumed the job. The two looks have no order.
+    /// The counter of the first sketch: a runner with a batch counts as 1. A job that begins to wait is added at the
+    /// next look of the runner that started the job, and a job that has ended is subtracted at the next look of the
+    /// runner that resumed the job. The two looks have no order.
     CountsRunners,
     /// A runner looks, unlocks, and only then parks.
     ParksAfterTheUnlock,
@@ -19,8 +19,8 @@ pub enum Fault {
     NoNotifyForAJob,
     /// A delivered output makes room and notifies no runner.
     NoNotifyForRoom,
-    /// The listening runner is recorded apart from the parking list. It is notified for a job before an idle runner is, and
-    /// counts as listening while it runs that job.
+    /// The listening runner is recorded apart from the parking list. It is notified for a job before an idle runner is,
+    /// and counts as listening while it runs that job.
     ListensWhileItRuns,
     /// A wake-up during a poll is lost.
     LosesAWakeDuringAPoll,

@@ -274,7 +274,7 @@ impl Runner {
                 }
                 Next::Sweep(job) => {
                     self.last = Last::Nothing;
-                    // As a waker does; where the caller has to queue the job, the caller owns it.
+                    // Wakes the job as its waker does. If the caller must queue the job, the caller owns the job.
                     if job.change(Slot::wake) {
                         self.cancel(&job);
                     }
@@ -412,7 +412,7 @@ impl Stage {
         spawn(task);
     }
 
-    /// Takes the next output, or `None` once the run is over.
+    /// Receives the next output, or `None` once the run is over.
     pub async fn next(&self) -> Option<usize> {
         std::future::poll_fn(|cx| {
             let waker = cx.waker().clone();
@@ -433,11 +433,11 @@ impl Stage {
         .await;
     }
 
-    /// Takes all outputs, and waits until all runners have left.
+    /// Receives all outputs, and waits until all runners have left.
     ///
     /// # Panics
     ///
-    /// If an output is missing, the limit was exceeded, or a job is left.
+    /// Panics if an output is missing, if the limit was exceeded, or if a job is left.
     pub fn run_to_its_end(&self, items: usize) {
         let mut outputs = block_on(async {
             let mut outputs = Vec::new();
@@ -456,7 +456,7 @@ impl Stage {
     ///
     /// # Panics
     ///
-    /// If an item is not counted, or a job is left.
+    /// Panics if an item is not counted, or if a job is left.
     pub fn run_to_its_stop(&self, items: usize) {
         let taken = block_on(async {
             let mut taken = 0;

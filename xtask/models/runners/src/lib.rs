@@ -1,8 +1,8 @@
-//! The protocol of the runners of a stage. [`workers`] and [`slot`] are pure state machines, and [`stage`] is as much of the
-//! state of a stage as they need. `harness.rs` adds a lock and tasks; it is included twice, with the locks of loom and with
-//! those of shuttle. The models are in `tests/`.
+//! The protocol of the runners of a stage. [`workers`] and [`slot`] are pure state machines, and [`stage`] is the part
+//! of the state of a stage that the protocol needs. `harness.rs` adds a lock and tasks, and is included twice: with the
+//! locks of loom and with the locks of shuttle. The models are in `tests/`.
 //!
-//! No model but those of a stop ends a run early: a stop wakes all tasks, and so hides a lost wake-up. A fault can
+//! Only the models of a stop end a run early: a stop wakes all tasks, and so hides a lost wake-up. A fault can
 //! be planted by a parameter ([`fault::Fault`]), and a model finds each fault.
 
 #![forbid(unsafe_code)]
@@ -54,6 +54,6 @@ pub mod shuttled {
 #[path = "../../shuttle/src/explore.rs"]
 pub mod explore;
 
-/// The same for loom's models.
+/// The exploration of loom's models.
 #[path = "../../loom/src/explore.rs"]
 pub mod explore_loom;

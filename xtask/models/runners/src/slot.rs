@@ -29,7 +29,7 @@ impl Slot {
     ///
     /// # Panics
     ///
-    /// If no state has that number.
+    /// Panics if no state has that number.
     #[must_use]
     pub fn from_u8(number: u8) -> Self {
         let states = [Self::Running, Self::Woken, Self::Waiting, Self::Queued, Self::Ended];
@@ -50,7 +50,7 @@ impl Slot {
     ///
     /// # Panics
     ///
-    /// If no runner owns the job.
+    /// Panics if no runner owns the job.
     #[must_use]
     pub fn pause(self) -> (Self, bool) {
         match self {
@@ -64,7 +64,7 @@ impl Slot {
     ///
     /// # Panics
     ///
-    /// If the job was not in the run queue.
+    /// Panics if the job was not in the run queue.
     #[must_use]
     pub fn resume(self) -> Self {
         assert_eq!(self, Self::Queued, "a job that was not queued");

@@ -1,4 +1,5 @@
-//! The rest of a stage, as far as the protocol of the runners needs it: items, admission and outputs. Pure, too.
+//! The part of a stage that the protocol of the runners needs: items, admission and outputs. This module is also a pure
+//! state machine.
 
 use std::collections::VecDeque;
 
@@ -36,7 +37,7 @@ pub struct Done {
 /// The counters of the first sketch.
 #[derive(Debug, Default)]
 pub struct Sketch {
-    /// The runner had a batch in hand.
+    /// Whether the runner had a batch in hand.
     pub busy: bool,
     /// Jobs that have begun to wait.
     pub detached: usize,
@@ -186,7 +187,7 @@ impl<J, W> State<J, W> {
     ///
     /// # Panics
     ///
-    /// If no runner had the lease, or the stage has more items than its bound.
+    /// Panics if no runner had the lease, or if the stage has more items than its bound.
     pub fn unlease(&mut self, polled: Polled) {
         assert!(!self.source_home, "the source was leased twice");
         self.source_home = true;
@@ -209,7 +210,7 @@ impl<J, W> State<J, W> {
         }
     }
 
-    /// Takes an output, and so makes room. Keeps the waker if no output is there.
+    /// Removes an output, which frees capacity. Keeps the waker if the stage has no output.
     ///
     /// # Errors
     ///
@@ -243,7 +244,7 @@ impl<J, W> State<J, W> {
     ///
     /// # Panics
     ///
-    /// If the assertion fails.
+    /// Panics if the assertion fails.
     pub fn assert_over(&self) {
         assert_eq!(self.workers.live(), 0, "runners are left");
         assert!(self.workers.is_empty(), "a runner is parked, or a job is left");

@@ -1,6 +1,6 @@
-//! The runners of a stage: the run queue of woken jobs, the parking list, the notification of runners, and the end. A pure
-//! state machine: no lock, no wake and no user code. The wakes and the spawn of each change are returned as [`Effects`]
-//! and carried out after the unlock.
+//! The runners of a stage: the run queue of woken jobs, the parking list, the notification of runners, and the end. A
+//! pure state machine: no lock, no wake and no user code. The wakes and the spawn of each change are returned as
+//! [`Effects`] and carried out after the unlock.
 //!
 //! # The states of a runner
 //!
@@ -39,7 +39,7 @@ pub struct Offer {
     pub startable: bool,
     /// The source is there and has not ended, the stage has room, and the limit has room for a job.
     pub pollable: bool,
-    /// No item can start any more, and no item is in flight.
+    /// No item can start, and no item is in flight.
     pub over: bool,
 }
 

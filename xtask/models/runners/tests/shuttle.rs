@@ -28,7 +28,7 @@ const WAITS_FOR_THE_NEXT: MakeJob = |world, item| {
     })
 };
 
-/// A job that waits for a mark of its own.
+/// A job that waits for its own mark.
 const WAITS_FOR_OUTSIDE: MakeJob = |world, item| Box::pin(async move { world.until(item).await });
 
 /// A job that blocks its thread until the job of the next item has ended, except for the last of each two.
@@ -41,7 +41,7 @@ const COMPUTES_UNTIL_THE_NEXT: MakeJob = |world, item| {
     })
 };
 
-/// A job that waits for a mark of its own. The first job then blocks its thread until the second has ended.
+/// A job that waits for its own mark. The first job then blocks its thread until the second has ended.
 const COMPUTES_AFTER_A_WAIT: MakeJob = |world, item| {
     Box::pin(async move {
         world.until(100 + item).await;

@@ -1,8 +1,8 @@
-//! Running a model under many schedules, or under one that was found before.
+//! Runs a model under many schedules, or under a schedule that was found before.
 //!
-//! Seeds are fixed, so every run tries the same schedules. One that fails is printed by shuttle, with its seed if it
-//! was chosen by chance: mend the fault with the help of [`replay`], and keep the seed in a test beside the model, with
-//! [`again`].
+//! Seeds are fixed, so every run tries the same schedules. Shuttle prints a failing schedule, with its seed if the
+//! schedule was random. Correct the fault with the help of [`replay`], and keep the seed in a test next to the model,
+//! with [`again`].
 
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -16,16 +16,17 @@ use shuttle::{Config, MaxSteps, Runner};
 
 const SEED: u64 = 0x70_7770_6174_6800;
 
-/// How many tasks PCT holds back at points of its own choice, in one schedule.
+/// The number of tasks that PCT delays in one schedule, at points that PCT chooses.
 const PCT_DEPTH: usize = 3;
 
-/// With `TOWPATH_LONG=1`, so many times as many schedules.
+/// The factor on the number of schedules with `TOWPATH_LONG=1`.
 const LONG: usize = 50;
 
-/// More than any model needs: who gets here goes round and round.
+/// The limit on the steps of a schedule. No model needs this number of steps: a schedule that reaches the limit is in
+/// an endless loop.
 const MAX_STEPS: usize = 50_000;
 
-/// For a task; a panic that prints itself needs some.
+/// The stack of a task. Printing a panic needs some stack.
 const STACK_BYTES: usize = 128 * 1024;
 
 /// Runs `model` under `schedules` schedules, and prints their number. Half of the schedules choose the next task at
@@ -34,7 +35,7 @@ const STACK_BYTES: usize = 128 * 1024;
 ///
 /// # Panics
 ///
-/// When one of them fails, or ends with somebody who waits; shuttle says which schedule that was.
+/// Panics if a schedule fails, or ends while a task waits. Shuttle prints that schedule.
 pub fn explore(schedules: usize, model: fn()) {
     let long = std::env::var("TOWPATH_LONG").is_ok_and(|value| value == "1");
     let each = schedules / 2 * if long { LONG } else { 1 };
@@ -44,21 +45,21 @@ pub fn explore(schedules: usize, model: fn()) {
     run(PctScheduler::new_from_seed(SEED, PCT_DEPTH, each), model, &tried);
 }
 
-/// Runs `model` once, under the schedule of a seed that shuttle has printed: for what was found and mended, since it
-/// goes on where the steps are not the same any more.
+/// Runs `model` once, under the schedule of a seed that shuttle has printed. For a corrected fault: the schedule
+/// continues after the steps of the model have changed.
 ///
 /// # Panics
 ///
-/// As [`explore`].
+/// Panics as [`explore`] does.
 pub fn again(seed: u64, model: fn()) {
     run(RandomScheduler::new_from_seed(seed, 1), model, &Tried { schedules: Arc::default(), by: "its seed" });
 }
 
-/// Runs `model` once, under a schedule that shuttle has printed: for what was found and is not mended yet.
+/// Runs `model` once, under a schedule that shuttle has printed. For a fault that is not corrected yet.
 ///
 /// # Panics
 ///
-/// As [`explore`], and when `model` takes other steps now than it did then.
+/// Panics as [`explore`] does, and if the steps of `model` have changed since the schedule was printed.
 pub fn replay(schedule: &str, model: fn()) {
     let scheduler = ReplayScheduler::new_from_encoded(schedule);
     run(scheduler, model, &Tried { schedules: Arc::default(), by: "itself" });
@@ -68,7 +69,8 @@ fn run(scheduler: impl Scheduler + 'static, model: fn(), tried: &Tried) {
     let mut config = Config::new();
     config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
     config.stack_size = STACK_BYTES;
-    // That it takes every atomic for a sequentially consistent one: loom's models are there for the others.
+    // The warning is that shuttle treats every atomic as sequentially consistent. Loom's models cover the other
+    // orderings.
     config.silence_warnings = true;
     let begun = Arc::clone(&tried.schedules);
     Runner::new(scheduler, config).run(move || {
@@ -77,7 +79,7 @@ fn run(scheduler: impl Scheduler + 'static, model: fn(), tried: &Tried) {
     });
 }
 
-/// Says at the end, also that of a panic, how many schedules were begun.
+/// Prints the number of started schedules at its drop, also during a panic.
 struct Tried {
     schedules: Arc<AtomicUsize>,
     by: &'static str,
@@ -94,24 +96,24 @@ impl Drop for Tried {
     }
 }
 
-/// A number that the schedule chooses.
+/// Returns a number that the schedule chooses.
 #[must_use]
 pub fn any(range: RangeInclusive<usize>) -> usize {
     thread_rng().gen_range(range)
 }
 
-/// Whether it is the one time out of so many.
+/// Returns true once in `times` calls on average.
 #[must_use]
 pub fn once_in(times: u32) -> bool {
     thread_rng().gen_ratio(1, times)
 }
 
-/// Polls a future once, for nobody.
+/// Polls a future once, with a waker that does nothing.
 pub fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Lets others run for a while, however long the schedule likes.
+/// Lets other tasks run for as long as the schedule chooses.
 pub async fn a_while() {
     for _ in 0..any(0..=12) {
         shuttle::future::yield_now().await;

@@ -1,7 +1,7 @@
-//! Jobs that are watched, and what every run of them has to come to.
+//! Jobs that are counted, and assertions on the result of every run.
 //!
-//! Jobs fail but do not panic: shuttle runs all tasks on one thread, where one that unwinds would have the others
-//! believe that they do.
+//! Jobs fail but do not panic: shuttle runs all tasks on one thread, so while one task unwinds, every task would appear
+//! to be panicking.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,22 +11,22 @@ use shuttle::future::{spawn, yield_now};
 use crate::explore::{a_while, any, once_in};
 use crate::{Failure, Fanout, Job, Report, Run, Scope};
 
-/// How many jobs run, and the most that may.
+/// The number of running jobs, and the largest allowed number.
 #[derive(Clone)]
 pub struct Live(Arc<AtomicUsize>, usize);
 
 impl Live {
-    /// So many may run.
+    /// Creates a counter that allows `most` running jobs.
     #[must_use]
     pub fn at_most(jobs: usize) -> Self {
         Self(Arc::default(), jobs)
     }
 
-    /// One more runs, until what this returns is dropped.
+    /// Counts one more running job until the returned value is dropped.
     ///
     /// # Panics
     ///
-    /// When it is one too many.
+    /// Panics if the number exceeds the allowed number.
     #[must_use]
     pub fn enter(&self) -> Running {
         let running = self.0.fetch_add(1, Ordering::Relaxed) + 1;
@@ -34,7 +34,7 @@ impl Live {
         Running(Arc::clone(&self.0))
     }
 
-    /// A job that waits now and then.
+    /// Runs a job that sometimes waits.
     pub async fn job(&self, item: usize) -> usize {
         let _running = self.enter();
         for _ in 0..any(0..=2) {
@@ -43,18 +43,18 @@ impl Live {
         item
     }
 
-    /// None runs.
+    /// Asserts that no job runs.
     ///
     /// # Panics
     ///
-    /// When one does.
+    /// Panics if a job runs.
     #[track_caller]
     pub fn is_over(&self) {
         assert_eq!(self.0.load(Ordering::Relaxed), 0, "jobs are left");
     }
 }
 
-/// A job that runs.
+/// A running job.
 pub struct Running(Arc<AtomicUsize>);
 
 impl Drop for Running {
@@ -63,10 +63,10 @@ impl Drop for Running {
     }
 }
 
-/// How many items most models have.
+/// The number of items of most models.
 pub const ITEMS: usize = 4;
 
-/// A fan-out of two jobs at once, and the jobs.
+/// Returns a fan-out of two jobs at once, and the counter of its jobs.
 #[must_use]
 pub fn fanout() -> (Fanout<impl Job<usize, Out = usize>>, Live) {
     let live = Live::at_most(2);
@@ -79,11 +79,11 @@ pub fn fanout() -> (Fanout<impl Job<usize, Out = usize>>, Live) {
     (if once_in(2) { fanout.ordered() } else { fanout }, live)
 }
 
-/// Every item is in one group of its stage.
+/// Asserts that every item that a stage has taken is settled.
 ///
 /// # Panics
 ///
-/// When one is not.
+/// Panics if an item is not settled.
 #[track_caller]
 pub fn adds_up(report: &Report) {
     for stage in &report.stages {
@@ -91,18 +91,18 @@ pub fn adds_up(report: &Report) {
     }
 }
 
-/// The outputs are those of all `items`.
+/// Asserts that the outputs are the outputs of all `items`.
 ///
 /// # Panics
 ///
-/// When they are not.
+/// Panics if the outputs differ.
 #[track_caller]
 pub fn are_all(mut outputs: Vec<usize>, items: usize) {
     outputs.sort_unstable();
     assert!(outputs.iter().copied().eq(0..items), "of 0 to {items} there are {outputs:?}");
 }
 
-/// Takes everything, now and then after a while.
+/// Receives all outputs, sometimes after a delay.
 pub async fn take_all(run: &mut Run<usize>) -> (Vec<usize>, Option<Failure>) {
     let mut outputs = Vec::new();
     loop {
@@ -117,7 +117,7 @@ pub async fn take_all(run: &mut Run<usize>) -> (Vec<usize>, Option<Failure>) {
     }
 }
 
-/// Cancels the scope, whenever the schedule likes.
+/// Cancels the scope at a time that the schedule chooses.
 pub fn cancel_in_a_while(scope: &Scope) {
     let scope = scope.clone();
     spawn(async move {

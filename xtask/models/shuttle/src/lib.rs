@@ -9,7 +9,7 @@ pub mod explore;
 pub mod jobs;
 
 // An inline module with the shipped folder's path, so that files are looked for there.
-// Only the engine uses all of it.
+// Only the engine uses every item.
 #[allow(dead_code)]
 #[path = "../../../../crates/pattern/src/util"]
 mod util {

@@ -1,4 +1,4 @@
-//! One stage: every item is accounted for, nothing of a run is left when it says so, and it always ends.
+//! One stage: every item is accounted for, no job is left at the end of a run, and every run ends.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use towpath_models_shuttle::explore::{a_while, any, explore, once_in};
 use towpath_models_shuttle::jobs::{ITEMS, Live, adds_up, are_all, cancel_in_a_while, fanout, take_all};
 use towpath_models_shuttle::{Failure, Fanout, Job, OnFailure, PatternExt, Scope, Source, anyhow, queue};
 
-/// A fan-out of two jobs at once; that of item 2 fails.
+/// A fan-out of two jobs at once. The job of item 2 fails.
 fn failing(on_failure: OnFailure) -> (Fanout<impl Job<usize, Out = usize>>, Live) {
     let live = Live::at_most(2);
     let jobs = live.clone();
@@ -257,7 +257,7 @@ fn items_taken_are_within_the_bound() {
             let run = Fanout::new(2, job).capacity(capacity).run(0..ITEMS);
             a_while().await;
             let taken = run.report().stages[0].counts.taken;
-            assert!(taken <= 2 + capacity, "{taken} items were taken, and nobody took an output");
+            assert!(taken <= 2 + capacity, "{taken} items were taken, and no output was received");
             are_all(run.collect().await.unwrap(), ITEMS);
         });
         live.is_over();

@@ -1,5 +1,5 @@
-//! Runs with limiters: held items, grants from other tasks, a stop, and the lease of the source. And a limit that changes
-//! while a stage runs.
+//! Runs with limiters: held items, grants from other tasks, a stop, and the lease of the source. And a limit that
+//! changes while a stage runs.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl<const PER_ITEM: bool> Limiter<usize> for Permits<PER_ITEM> {
 /// The number of permits.
 const PERMITS: usize = 2;
 
-/// A task that takes a permit and returns the permit, some times.
+/// A task that takes a permit and returns the permit, several times.
 fn visitor(permits: &Semaphore) -> JoinHandle<()> {
     let permits = permits.clone();
     spawn(async move {
@@ -47,7 +47,7 @@ fn visitor(permits: &Semaphore) -> JoinHandle<()> {
     })
 }
 
-/// A fan-out whose jobs run under at most `PERMITS` permits, also those of the visitors; the job of item `fails` fails.
+/// A fan-out whose jobs and the visitors share `PERMITS` permits. The job of item `fails` fails.
 fn limited<const PER_ITEM: bool>(
     permits: &Semaphore,
     fails: Option<usize>,
@@ -66,7 +66,7 @@ fn limited<const PER_ITEM: bool>(
     (if once_in(2) { fanout.ordered() } else { fanout }, live)
 }
 
-/// A source that is ready, or waits now and then.
+/// A source that is ready, or sometimes waits.
 fn source() -> Source<usize> {
     if once_in(2) {
         return Source::new(0..ITEMS);
@@ -81,7 +81,7 @@ fn source() -> Source<usize> {
     })
 }
 
-/// All permits are back, once the visitors have left.
+/// Asserts that all permits are free, once the visitors have ended.
 async fn is_free(permits: &Semaphore, visitors: Vec<JoinHandle<()>>) {
     for visitor in visitors {
         visitor.await.expect("a visitor");
@@ -115,7 +115,8 @@ fn items_in_slots_are_granted_by_other_tasks() {
     explore(1_000, all_items_complete::<false>);
 }
 
-/// The scope is cancelled while items are held, granted and started. A visitor may have the permit that a held item needs.
+/// The scope is cancelled while items are held, granted and started. A visitor may have the permit that a held item
+/// needs.
 #[test]
 fn cancelled_run_returns_held_items_and_permits() {
     explore(1_000, || {
@@ -188,8 +189,8 @@ fn failure_returns_the_permits_of_held_items() {
     });
 }
 
-/// A limit that another task changes. `allowed` is the largest number of jobs that may run, and falls only after the engine
-/// has counted the running jobs.
+/// A limit that another task changes. `allowed` is the largest number of jobs that may run, and falls only after the
+/// engine has counted the running jobs.
 #[test]
 fn changed_limit_bounds_every_start() {
     explore(1_000, || {

@@ -1,5 +1,5 @@
-//! The permits of a semaphore: never more are held than there are, all of them are there again at the end, and
-//! nobody waits while there are enough.
+//! The permits of a semaphore: the held permits never exceed the permits of the semaphore, all permits are free at the
+//! end, and no task waits while enough permits are free.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use towpath_models_shuttle::explore::{a_while, explore, once_in, poll};
 use towpath_models_shuttle::{AcquireError, Semaphore};
 
-/// A semaphore, and how many of its permits are held.
+/// A semaphore, and the number of its held permits.
 #[derive(Clone)]
 struct Watched {
     semaphore: Semaphore,
@@ -23,7 +23,7 @@ impl Watched {
         Self { semaphore: Semaphore::new(most), held: Arc::default(), most }
     }
 
-    /// Holds so many for a moment.
+    /// Holds `count` permits for a moment.
     async fn visit(&self, count: u32) -> Result<(), AcquireError> {
         let at_once = if once_in(2) { self.semaphore.try_acquire_many(count).ok() } else { None };
         let permit = match at_once {
@@ -205,7 +205,7 @@ fn taken_permits_never_exceed_a_total_that_was_in_force_throughout() {
         let last = semaphore.semaphore.try_acquire_owned().unwrap();
         semaphore.semaphore.resize(1);
         let shrunk = Watched { most: 1, ..semaphore };
-        // One of the permits stays out: its holder counts, and nobody else may come in.
+        // One permit stays held and counts, so no other task may acquire a permit.
         let counted = Held::new(&shrunk, 1);
         let visitors = [1, 1].map(|count| shrunk.visitor(count));
         let released = holders.map(|holder| spawn(async move { drop(holder) }));

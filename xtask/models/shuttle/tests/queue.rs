@@ -1,5 +1,5 @@
-//! The queue by itself: each item that is sent is received, comes back, or is still there, and no task waits for items that
-//! are there.
+//! The queue alone: each sent item is received, returned to its sender, or still in the queue, and no task waits for an
+//! item that is in the queue.
 //!
 //! Only the model of closing closes the queue before all tasks are done: a close wakes all waiters, and so hides a lost
 //! wake-up.
@@ -13,13 +13,13 @@ use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use towpath_models_shuttle::explore::{a_while, again, any, explore, once_in, poll};
 use towpath_models_shuttle::queue::{self, Receiver, Sender};
 
-/// Where the items end up, whatever becomes of the task that had them.
+/// The items of all tasks, also of cancelled tasks.
 #[derive(Clone, Default)]
 struct Ledger(Arc<Mutex<Vec<u32>>>);
 
 impl Ledger {
     fn note(&self, items: impl IntoIterator<Item = u32>) {
-        // Collected first: nobody else may run while this lock, which is not shuttle's, is held.
+        // Collected first: no other task may run while this lock, which is not shuttle's, is held.
         let items: Vec<u32> = items.into_iter().collect();
         self.0.lock().unwrap().extend(items);
     }
@@ -29,7 +29,7 @@ impl Ledger {
         self.note(std::iter::from_fn(|| receiver.try_recv().ok()));
     }
 
-    /// Every item up to `given` is there once.
+    /// Asserts that every item up to `given` is noted once.
     #[track_caller]
     fn is_all_of(&self, given: u32) {
         let mut seen = self.0.lock().unwrap().clone();
@@ -51,7 +51,7 @@ fn queue(capacity: usize) -> (Sender<u32>, Receiver<u32>) {
     if once_in(4) { queue::bounded_lifo(capacity) } else { queue::bounded(capacity) }
 }
 
-/// Receives one item. The receiver lives on: its drop would notify the next one.
+/// Receives one item. The receiver stays alive: its drop would notify the next receiver.
 fn recv(mut receiver: Receiver<u32>, ledger: &Ledger) -> JoinHandle<Receiver<u32>> {
     let ledger = ledger.clone();
     spawn(async move {
@@ -76,7 +76,7 @@ fn two_waiting_receivers_get_an_item_each() {
     explore(6_000, two_receivers);
 }
 
-/// With a capacity of three the second item notifies no receiver: the first receiver has to.
+/// With a capacity of three, the second item notifies no receiver: the first receiver must notify the second.
 #[test]
 fn receiver_notifies_the_next_in_the_schedule_that_once_failed() {
     again(9_720_186_455_290_177_743, two_receivers);

@@ -1,4 +1,4 @@
-//! That these schedules find faults, and find them again: a hand-off with a fault of a well-known kind.
+//! Schedules find a fault, and find the fault again: a queue with a well-known fault.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use shuttle::future::{block_on, spawn};
 use shuttle::sync::Mutex;
 use towpath_models_shuttle::explore::{again, explore, replay};
 
-/// A queue with capacity for one item. The receiver looks, unlocks, and only then registers its waker. An item that is
-/// given in between wakes no receiver.
+/// A queue with capacity for one item. The receiver checks, unlocks, and only then registers its waker. An item that is
+/// sent in between wakes no receiver.
 #[derive(Default)]
 struct Broken {
     item: Mutex<Option<u32>>,

@@ -1,4 +1,4 @@
-//! Runs under one semaphore, with others who acquire from it.
+//! Runs that share a semaphore with other tasks.
 
 use shuttle::future::{block_on, yield_now};
 use towpath_models_shuttle::explore::explore;

@@ -1,4 +1,4 @@
-//! Several stages: pipelines, chains, and a queue between producers and consumers that may put, too.
+//! Several stages: pipelines, chains, and a queue between producers and consumers that may also send.
 
 use shuttle::future::block_on;
 use towpath_models_shuttle::explore::{any, explore};
@@ -6,7 +6,7 @@ use towpath_models_shuttle::handles::{QueueSender, QueueTrySender};
 use towpath_models_shuttle::jobs::{ITEMS, Live, adds_up, are_all, cancel_in_a_while, fanout, take_all};
 use towpath_models_shuttle::{PatternExt, Pipeline, ProducerConsumer, Scope, Then, anyhow};
 
-/// Two stages with little room, and the jobs of each.
+/// Two stages with a small capacity, and the counter of the jobs of each.
 fn two_stages() -> (Then<impl PatternExt<usize, Out = usize>, impl PatternExt<usize, Out = usize>>, [Live; 2])
 {
     let ((first, before), (second, after)) = (fanout(), fanout());
@@ -73,7 +73,7 @@ fn pipeline_whose_first_stage_fails_ends_with_that_failure() {
     });
 }
 
-/// From 0 by way of `2n + 1` and `2n + 2` every number below `most` once; `fails` fails.
+/// Consumers that reach every number below `most` once, from 0 by `2n + 1` and `2n + 2`. The job of `fails` fails.
 fn frontier(most: usize, fails: Option<usize>) -> (impl PatternExt<usize, Out = usize>, Live) {
     let live = Live::at_most(2);
     let jobs = live.clone();

@@ -1,38 +1,38 @@
 //! The part of tokio that Towpath uses, under shuttle's scheduler.
 //!
-//! `shuttle-tokio` does not serve here: its runtime has no threads to share work among, its clock is the machine's,
-//! so that no schedule could be replayed, and it has no cooperative budget. Here all three are chosen with each
-//! schedule, by shuttle's generator: how many threads there are, how long everything takes, and when a task has used
-//! up its budget. A deadline passes whenever the scheduler likes.
+//! `shuttle-tokio` is not sufficient: its runtime has no threads to share work, its clock is the clock of the machine,
+//! so no schedule can be replayed, and it has no cooperative budget. In this crate, shuttle's generator chooses all
+//! three with each schedule: the number of threads, the time between two readings of the clock, and the end of a task's
+//! budget. A deadline passes when the scheduler chooses.
 
 #![forbid(unsafe_code)]
 
 pub use real_tokio::sync;
 pub use shuttle::future::spawn;
 
-/// Tasks and the threads they run on.
+/// Tasks and the threads that run the tasks.
 pub mod runtime {
     use shuttle::future::JoinHandle;
     use shuttle::rand::{Rng, thread_rng};
 
-    /// The schedule's runtime.
+    /// The runtime of the schedule.
     #[derive(Clone, Debug)]
     pub struct Handle;
 
-    /// As tokio's; there is one runtime.
+    /// As tokio's. There is one runtime.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Id(());
 
-    /// There is no runtime.
+    /// The error of a missing runtime.
     #[derive(Debug)]
     pub struct TryCurrentError(());
 
     impl Handle {
-        /// There always is one.
+        /// Returns the runtime, which always exists.
         ///
         /// # Errors
         ///
-        /// Never.
+        /// Never fails.
         pub fn try_current() -> Result<Self, TryCurrentError> {
             Ok(Self)
         }
@@ -62,7 +62,7 @@ pub mod runtime {
     pub struct Metrics;
 
     impl Metrics {
-        /// One to three.
+        /// Returns a number from one to three.
         #[must_use]
         pub fn num_workers(&self) -> usize {
             thread_rng().gen_range(1..=3)
@@ -89,7 +89,7 @@ pub mod task {
         }
 
         impl Drop for RestoreOnPending {
-            /// No unit is ever lacking that would have to be given back.
+            /// Does nothing: no unit of a budget must be restored.
             fn drop(&mut self) {}
         }
 
@@ -101,13 +101,13 @@ pub mod task {
             future
         }
 
-        /// As tokio's: spent once in so many times.
+        /// As tokio's. False once in `BUDGET` calls on average.
         #[must_use]
         pub fn has_budget_remaining() -> bool {
             !thread_rng().gen_ratio(1, BUDGET)
         }
 
-        /// Pending once in so many times.
+        /// The average number of polls until the budget is used up.
         const BUDGET: u32 = 16;
 
         /// As tokio's.

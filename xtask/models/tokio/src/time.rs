@@ -1,4 +1,4 @@
-//! A clock that goes as the schedule likes.
+//! A clock whose steps the schedule chooses.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -12,12 +12,13 @@ use shuttle::rand::{Rng, thread_rng};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(Duration);
 
-/// Between two looks at the clock as much goes by: nothing mostly, sometimes more than a batch may take.
+/// The possible times between two readings of the clock: mostly zero, sometimes more than a batch may take.
 const STEPS: [Duration; 4] =
     [Duration::ZERO, Duration::ZERO, Duration::from_micros(20), Duration::from_micros(80)];
 
 thread_local! {
-    // Nobody may look at it but by what has gone by since: one schedule's clock goes on from the last one's.
+    // Only differences of readings have a meaning: the clock of a schedule continues from the clock of the schedule
+    // before.
     static CLOCK: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
@@ -54,7 +55,7 @@ pub fn sleep(_: Duration) -> impl Future<Output = ()> {
     std::future::ready(())
 }
 
-/// As tokio's: passes after a few polls, as many as the schedule chooses.
+/// As tokio's. The sleep ends after a few polls; the schedule chooses the number.
 #[derive(Debug)]
 pub struct Sleep {
     deadline: Instant,
@@ -101,7 +102,7 @@ pub enum MissedTickBehavior {
     Skip,
 }
 
-/// As tokio's: a tick comes after a few polls, as many as the schedule chooses.
+/// As tokio's. A tick comes after a few polls; the schedule chooses the number.
 #[derive(Debug)]
 pub struct Interval(Pin<Box<Sleep>>);
 
@@ -112,7 +113,7 @@ pub fn interval(_: Duration) -> Interval {
 }
 
 impl Interval {
-    /// As tokio's; no tick is missed here.
+    /// As tokio's. No tick is missed in a model.
     pub fn set_missed_tick_behavior(&mut self, _: MissedTickBehavior) {}
 
     /// As tokio's.
@@ -126,11 +127,11 @@ impl Interval {
     }
 }
 
-/// As tokio's; the deadline passes when the schedule likes.
+/// As tokio's. The deadline passes when the schedule chooses.
 ///
 /// # Errors
 ///
-/// When it has passed before the future was ready.
+/// Fails if the deadline passes before the future is ready.
 pub async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Output, error::Elapsed> {
     let mut future = pin!(future);
     let mut alarm = shuttle::future::spawn(async {

@@ -13,7 +13,7 @@ use tokio_util::task::{JoinQueue, TaskTracker};
 use crate::in_one_task;
 use crate::protocol::Outcome;
 
-/// Counts the jobs that have begun, and the jobs that are dropped.
+/// Counts the started jobs, and the dropped jobs.
 struct Sleepers {
     begun: Arc<Semaphore>,
     gone: Arc<AtomicU64>,
@@ -102,7 +102,7 @@ pub async fn join_queue(items: u32) -> Outcome {
     sleepers.outcome(start.elapsed())
 }
 
-/// Every job asks the token itself.
+/// Every job checks the token itself.
 #[tokio::main]
 pub async fn task_tracker(items: u32) -> Outcome {
     let (sleepers, token, tracker) = (Sleepers::new(), CancellationToken::new(), TaskTracker::new());

@@ -1,15 +1,15 @@
-//! One face for the bounded channels of several crates, so that a workload is written once for all of them.
+//! A common interface for the bounded channels of several crates, so that a workload is written once for all channels.
 
 use tokio::sync::mpsc;
 
-/// Where items go in. The channel closes when the last clone is dropped.
+/// The sending side of a channel. The channel closes when the last clone is dropped.
 pub trait Inlet: Clone + Send + Sync + 'static {
     fn put(&self, item: u64) -> impl Future<Output = ()> + Send;
 }
 
-/// Where items come out.
+/// The receiving side of a channel.
 pub trait Outlet: Send + 'static {
-    /// `None`: closed, and everything is taken.
+    /// Receives an item. Returns `None` if the channel is closed and empty.
     fn take(&mut self) -> impl Future<Output = Option<u64>> + Send;
 }
 

@@ -20,7 +20,8 @@ fn hash_for(item: u64, rounds: u32) -> u64 {
     (0..rounds).fold(item, |h, _| (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd).wrapping_add(1))
 }
 
-/// The hashes of three stages, one after another on one thread: no pipeline, and the measure of a pipeline's cores.
+/// The hashes of three stages, one after another on one thread: not a pipeline, but the measure of a pipeline's use of
+/// cores.
 pub fn three_short_hashes(items: u32) -> Outcome {
     let start = Instant::now();
     let hashes = (0..u64::from(items)).map(|item| short_hash(short_hash(short_hash(item))));
@@ -28,7 +29,7 @@ pub fn three_short_hashes(items: u32) -> Outcome {
     Outcome::timed(sum, start.elapsed())
 }
 
-/// Rayon's pool is started before the clock is, as tokio's is.
+/// Rayon's pool is started before the clock, as tokio's pool is.
 pub fn rayon(items: u32) -> Outcome {
     rayon::broadcast(|_| ());
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Jobs that do nothing, so that what is left is the cost of handing them out and back.
+//! Jobs that do nothing, so that only the cost of distributing items and collecting outputs is measured.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! The libraries that poll all jobs in the task of the caller: the sum of the outputs, in each library's own words.
+//! The libraries that poll all jobs in the task of the caller: the sum of the outputs, with the functions of each
+//! library.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;

@@ -10,7 +10,7 @@ use crate::protocol::Outcome;
 
 pub const AT_ONCE: usize = 10_000;
 
-/// Stands for a call over the network.
+/// Simulates a call over the network.
 pub async fn io_job(item: u64) -> u64 {
     tokio::time::sleep(Duration::from_millis(1)).await;
     item
@@ -42,7 +42,7 @@ pub async fn buffer_unordered(items: u32) -> Outcome {
     Outcome::timed(sum, start.elapsed()).with_peak()
 }
 
-/// In the order of the items.
+/// The outputs come in the order of the items.
 #[tokio::main]
 pub async fn join_queue(items: u32) -> Outcome {
     let start = Instant::now();

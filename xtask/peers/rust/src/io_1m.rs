@@ -10,7 +10,7 @@ use crate::protocol::Outcome;
 
 const AT_ONCE: usize = 10_000;
 
-/// A task per item, made once there is a permit for it, and a channel to bring the outputs back.
+/// A task per item, spawned once its permit is acquired, and a channel for the outputs.
 #[tokio::main]
 pub async fn semaphore(items: u32) -> Outcome {
     let start = Instant::now();

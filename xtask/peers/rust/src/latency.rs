@@ -1,6 +1,6 @@
 //! Items that arrive by a schedule at a pool of workers that do nothing.
 //!
-//! The time of an item counts from when it was due, which nothing delays, until its output is received.
+//! The time of an item counts from its due time, by a fixed schedule, until its output is received.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ const WORKERS: usize = 16;
 /// The capacity of the channels before and behind the workers: more than a burst.
 const ROOM: usize = 1_024;
 
-/// From the start to the first arrival.
+/// The time before the first arrival.
 const LEAD: Duration = Duration::from_millis(5);
 
-/// Less than this before an item is due its sender does not yield any more.
+/// The sender does not yield in this last interval before an item is due.
 const NEAR: Duration = Duration::from_micros(5);
 
-/// So many items together, once in so long.
+/// Bursts of items, with a period between the bursts.
 #[derive(Clone, Copy)]
 pub struct Arrivals {
     burst: u64,
@@ -37,8 +37,7 @@ impl Arrivals {
     }
 }
 
-/// The workers share the one receiver that there is under tokio's own lock, which its documentation has for
-/// what is held while one waits.
+/// The workers share the only receiver under tokio's lock, which is for guards that are held across an await.
 #[tokio::main]
 pub async fn mpsc(items: u32, arrivals: Arrivals) -> Outcome {
     let first = Instant::now() + LEAD;
@@ -61,7 +60,7 @@ pub async fn mpsc(items: u32, arrivals: Arrivals) -> Outcome {
     receiver.await.unwrap()
 }
 
-/// The same workers; each output sends the next item, so that this number of items is in flight.
+/// The same workers. Each output sends the next item, so that this number of items is in flight.
 #[tokio::main]
 pub async fn in_flight(items: u32, in_flight: usize) -> Outcome {
     let (jobs, mut outputs) = workers();

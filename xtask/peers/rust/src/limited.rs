@@ -1,4 +1,4 @@
-//! Jobs without work under a limit for each key, a rate, and weights: the limit is in the job.
+//! Jobs without work under a limit for each key, a rate, or weights. Each job acquires the limit itself.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

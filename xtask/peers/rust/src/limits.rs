@@ -1,6 +1,5 @@
-//! The limits of the machine or of tokio: only the part of each workload that all its subjects have in common, without
-//! the distribution of items, a bound or the collection of outputs. The limits are not peers. All subjects are compared
-//! with the limits.
+//! The limits of the machine or of tokio: only the common part of all subjects of a workload, without the distribution
+//! of items, a bound or the collection of outputs. The limits are not peers. All subjects are compared with the limits.
 
 pub mod cache_lines;
 pub mod memory;
@@ -27,7 +26,7 @@ fn parts(items: u32) -> impl Iterator<Item = Range<u64>> {
 }
 
 /// The sum of `work` over chunks of `0..items`, on a thread for each core that takes one chunk after another.
-/// The clock starts when all threads have.
+/// The clock starts after all threads have started.
 fn on_each_core(items: u32, work: impl Fn(Range<u64>) -> u64 + Sync) -> Outcome {
     let items = u64::from(items);
     let chunk = (items / (64 * cores() as u64)).max(1);

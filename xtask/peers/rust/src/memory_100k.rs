@@ -10,7 +10,7 @@ use tokio_util::task::JoinQueue;
 use crate::in_one_task;
 use crate::protocol::{Outcome, memory_kib};
 
-/// A semaphore without permits that closes is passed by all its waiters, as a closed channel is in Go.
+/// A semaphore without permits. Closing the semaphore releases all waiters, as closing a channel does in Go.
 struct Gate {
     before: Option<u32>,
     begun: Arc<Semaphore>,
@@ -26,7 +26,7 @@ impl Gate {
         }
     }
 
-    /// Gives 1 after the gate has opened.
+    /// Returns a job that completes with 1 after the gate has opened.
     fn job(&self) -> impl Future<Output = u64> + Send + use<> {
         let (begun, closed) = (self.begun.clone(), self.closed.clone());
         async move {
@@ -39,7 +39,7 @@ impl Gate {
         self.begun.acquire_many(items).await.unwrap().forget();
     }
 
-    /// Opens the gate; the growth of the memory until then, for each item.
+    /// Opens the gate. Returns the growth of the memory before, for each item.
     fn open(&self, items: u32) -> Option<f64> {
         let during = memory_kib("VmRSS");
         self.closed.close();
@@ -110,7 +110,7 @@ async fn polled(items: u32, gate: &Gate, jobs: impl Future<Output = u64>) -> Out
     Outcome::sized(jobs.await, each)
 }
 
-/// The bytes for each item, where the system told the KiB before and during the wait.
+/// Returns the bytes for each item, if the system reported the KiB before and during the wait.
 pub fn growth(before: Option<u32>, during: Option<u32>, items: u32) -> Option<f64> {
     let (before, during) = before.zip(during)?;
     Some((f64::from(during) - f64::from(before)) * 1024.0 / f64::from(items))

@@ -1,7 +1,7 @@
 //! Jobs of which most do nothing, some sleep, and a few compute.
 //!
-//! Beside the time of it all it is told how long those that do nothing took from their first step until
-//! their output was received.
+//! Besides the total time, the subjects report the time of jobs that do nothing, from the first step of a job until its
+//! output is received.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +13,11 @@ use crate::fanout_cpu::hash;
 use crate::protocol::Outcome;
 use crate::times::Times;
 
-/// Jobs at once, and outputs that may wait.
+/// The limit of concurrent jobs, and the capacity for outputs.
 const AT_ONCE: usize = 1_000;
 
-/// One of 1,000 computes for 2 ms, 100 sleep for 1 to 5 ms, the others do nothing: these tell when they began.
+/// Of 1,000 jobs, one computes for 2 ms, 100 sleep for 1 to 5 ms, and the others do nothing and return their start
+/// time.
 async fn job(item: u64) -> (u64, Option<Instant>) {
     match item % 1_000 {
         500 => ((0..100).fold(item, |hashed, _| hash(hashed)), None),
@@ -35,7 +36,7 @@ pub async fn buffer_unordered(items: u32) -> Outcome {
     tokio::spawn(timed(start, outputs)).await.unwrap()
 }
 
-/// A task per item, made once there is a permit for it, and a channel to bring the outputs back.
+/// A task per item, spawned once its permit is acquired, and a channel for the outputs.
 #[tokio::main]
 pub async fn semaphore(items: u32) -> Outcome {
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Two tasks that hand one item back and forth, each through a channel of its own with room for one.
+//! Two tasks that pass one item back and forth, each through its own channel of capacity one.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub fn mpsc(items: u32) -> Outcome {
     hand_back(items, mpsc::channel(1), mpsc::channel(1))
 }
 
-/// Each hand-over adds 1 to the item; there and back are two.
+/// Each pass adds 1 to the item; a round trip has two passes.
 #[tokio::main]
 async fn hand_back<I: Inlet, O: Outlet>(items: u32, there: (I, O), back: (I, O)) -> Outcome {
     let start = Instant::now();

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::times::Times;
 
-/// One way to do a workload. `run` is given the number of items.
+/// An implementation of a workload. The argument of `run` is the number of items.
 pub struct Subject {
     workload: &'static str,
     name: &'static str,
@@ -34,7 +34,7 @@ pub struct Outcome {
     peak_kib: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes_each: Option<f64>,
-    /// Percentiles, and the µs that so many of the items took at most.
+    /// Percentiles, each with the largest time in µs of that part of the items.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<Vec<(f64, f64)>>,
 }
@@ -50,7 +50,7 @@ impl Outcome {
         }
     }
 
-    /// Adds the peak memory of this process, where the system tells it.
+    /// Adds the peak memory of this process, if the system reports the peak.
     pub fn with_peak(self) -> Self {
         Self { peak_kib: memory_kib("VmHWM"), ..self }
     }
@@ -68,7 +68,7 @@ impl Outcome {
     }
 }
 
-/// One of the memory fields of `/proc/self/status`, where there is one.
+/// Returns a memory field of `/proc/self/status`, if the system has the file and the field.
 pub fn memory_kib(field: &str) -> Option<u32> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     status
@@ -80,7 +80,7 @@ pub fn memory_kib(field: &str) -> Option<u32> {
         .ok()
 }
 
-/// Does what the command line asks for.
+/// Carries out the request of the command line.
 pub fn main(subjects: &[Subject]) -> ExitCode {
     let args: Vec<String> = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();

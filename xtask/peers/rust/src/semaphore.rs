@@ -11,7 +11,7 @@ use crate::protocol::Outcome;
 const TASKS: u32 = 100;
 const PERMITS: usize = 3;
 
-/// Every task acquires, counts and releases, again and again.
+/// Every task acquires, counts and releases, repeatedly.
 #[tokio::main]
 pub async fn acquire(items: u32) -> Outcome {
     let start = Instant::now();

@@ -1,5 +1,5 @@
-//! Counting under valgrind's callgrind: the difference between N items and twice as many, so that the start
-//! of the program and of the run cancels.
+//! Counts under valgrind's callgrind. A count is the difference between N items and twice as many items, which cancels
+//! the start of the program and of the run.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,14 +15,14 @@ use crate::process;
 const ITEMS: u32 = 20_000;
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The functions of the C library that allocate, one of which every allocation of Rust's goes through.
+/// The allocating functions of the C library. Every allocation of Rust calls one of them.
 const ALLOCATING: [&str; 6] = ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"];
 
-/// A program with hot paths, and where callgrind may write.
+/// A program with hot paths, and a folder for the files of callgrind.
 #[derive(Clone, Copy)]
 pub struct Callgrind<'a> {
     pub program: &'a Path,
-    /// For messages: where its source is.
+    /// The path of the source, for messages.
     pub source: &'a str,
     pub folder: &'a Path,
 }
@@ -86,7 +86,7 @@ impl Callgrind<'_> {
     }
 }
 
-/// The program's own last words, among valgrind's.
+/// Returns the last message of the program itself, without the messages of valgrind.
 fn complaint(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let own: Vec<_> = text.lines().filter(|line| !line.starts_with("==")).collect();
@@ -103,7 +103,7 @@ fn per_item(once: u64, twice: u64) -> f64 {
     difference / f64::from(ITEMS)
 }
 
-/// A file of callgrind's: functions have a number, and a name where they first occur.
+/// Parses a file of callgrind. Functions have a number, and at their first occurrence also a name.
 fn parse(written: &str) -> Option<Cost> {
     let mut names = HashMap::new();
     let (mut instructions, mut allocations, mut allocates) = (None, 0, false);

@@ -12,13 +12,13 @@ const BAND: f64 = 0.03;
 
 const RENEW: &str = "`cargo xtask bench --counts --accept`";
 
-/// One path.
+/// The figures of one path.
 #[derive(Clone, Debug)]
 pub struct Compared {
     pub name: String,
     pub counted: Figures,
     kept: Option<Figures>,
-    /// It is known not to.
+    /// Whether the path is known to allocate nothing.
     allocates_nothing: bool,
 }
 
@@ -39,12 +39,12 @@ impl Compared {
         }
     }
 
-    /// Nothing is wrong with it.
+    /// Returns whether the path has no problem.
     pub fn is_held(&self) -> bool {
         self.problems().next().is_none()
     }
 
-    /// In instructions, as a part of what is kept.
+    /// Returns the change of the instructions, relative to the kept figure.
     fn change(&self) -> Option<f64> {
         self.kept.map(|kept| self.counted.instructions / kept.instructions - 1.0)
     }
@@ -69,7 +69,7 @@ impl Compared {
         ))
     }
 
-    /// It allocates, and did not.
+    /// Returns the problem of a path that allocates now and did not allocate before.
     fn allocates_now(&self) -> Option<String> {
         let (name, allocations) = (&self.name, self.counted.allocations);
         (self.allocates_nothing && allocates(allocations))
@@ -98,11 +98,11 @@ pub fn verdict(compared: &[Compared], compiler: &str) -> Verdict {
     Verdict { problems, missing }
 }
 
-/// Keeps the counted figures in place of those that were kept for the compiler.
+/// Replaces the kept figures for the compiler with the counted figures.
 ///
 /// # Errors
 ///
-/// A path allocates that did not.
+/// Fails if a path allocates now and did not allocate before.
 pub fn accept(counted: &[Compared], kept: &mut Kept, compiler: &str) -> Result<()> {
     let allocating: Vec<_> = counted.iter().filter_map(Compared::allocates_now).collect();
     if !allocating.is_empty() {
@@ -112,7 +112,7 @@ pub fn accept(counted: &[Compared], kept: &mut Kept, compiler: &str) -> Result<(
     Ok(())
 }
 
-/// For a terminal.
+/// Returns the table for a terminal.
 pub fn table(compared: &[Compared]) -> String {
     let mut table = table::empty();
     table.set_header(["path", "instructions", "kept", "change", "allocations"]);

@@ -97,7 +97,7 @@ fn accepted_figures_are_in_the_file_one_line_per_path() {
                   \"queue: put\" = { instructions = 372.0, allocations = 0.00 }\n";
     assert!(text.ends_with(wanted), "{text}");
 
-    // Renewed, a path that is gone is not in it any more, and other compilers' figures are.
+    // The replacement removes paths that no longer exist, and keeps the figures of other compilers.
     let mut kept = Kept::read(&file).unwrap();
     accept(&counted[1..], &mut kept, COMPILER).unwrap();
     kept.write(&file).unwrap();

@@ -1,4 +1,5 @@
-//! The instructions of the features in use, as tables of `docs/features.md`: what `--accept` keeps is what the pages say.
+//! The instructions of the features in use, as tables of `docs/features.md`. The pages show the figures that `--accept`
+//! keeps.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -44,7 +45,7 @@ const ROWS: [(&str, &str, Option<&str>); 16] = [
 ///
 /// # Errors
 ///
-/// A figure or the marks of a page are missing.
+/// Fails if a figure or the marks of a page are missing.
 pub fn write(root: &Path, compiler: &str, figures: &BTreeMap<String, Figures>) -> Result<()> {
     for (page, text) in filled(root, compiler, figures)? {
         files::replace(&page, &text)?;
@@ -99,7 +100,7 @@ mod tests {
         assert!(table.contains("| – | 200 | – | 0.00 |\n"), "{table}");
     }
 
-    /// The pages say what is kept: neither is edited by hand.
+    /// The pages show the kept figures: neither is edited by hand.
     #[test]
     fn tables_of_the_pages_have_the_kept_figures() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

@@ -23,7 +23,7 @@ const HEAD: &str = "\
 pub struct Kept(BTreeMap<String, BTreeMap<String, Figures>>);
 
 impl Kept {
-    /// Nothing is kept where there is no such file.
+    /// Reads the figures. A missing file has no figures.
     pub fn read(file: &Path) -> Result<Self> {
         let text = match fs::read_to_string(file) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
@@ -40,7 +40,8 @@ impl Kept {
         self.0.get(compiler)
     }
 
-    /// Whether the path does so under a compiler for which there are figures: that does not depend on which.
+    /// Returns whether the figures of at least one compiler have no allocations for the path. Whether a path allocates
+    /// does not depend on the compiler.
     pub fn allocates_nothing(&self, path: &str) -> bool {
         self.0.values().filter_map(|paths| paths.get(path)).any(|figures| !allocates(figures.allocations))
     }
@@ -56,7 +57,7 @@ impl Kept {
         for (compiler, paths) in &self.0 {
             let _ = writeln!(text, "\n[{}]", quoted(compiler));
             for (path, Figures { instructions, allocations }) in paths {
-                // Not minus zero.
+                // Avoids minus zero.
                 let allocations = if allocates(*allocations) { *allocations } else { 0.0 };
                 let path = quoted(path);
                 let _ = writeln!(

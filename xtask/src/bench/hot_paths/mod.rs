@@ -1,8 +1,8 @@
-//! `cargo xtask bench --counts`: what an item costs on each hot path, in instructions and allocations, held
-//! against the figures in `xtask/hot-paths.toml`. Unlike times, these do not depend on what else the machine does.
+//! `cargo xtask bench --counts`: the cost of an item on each hot path, in instructions and allocations, compared with
+//! the figures in `xtask/hot-paths.toml`. Unlike times, the counts do not depend on other work of the machine.
 //!
-//! `callgrind` counts, `kept` is the file, `compare` holds the one against the other, `figures` is what both are about, `costs`
-//! writes the figures of the features into their page.
+//! `callgrind` counts, `kept` is the file, `compare` compares the counts with the file, `figures` is the common type of
+//! both, `costs` writes the figures of the features into their page.
 
 mod callgrind;
 mod compare;
@@ -25,7 +25,8 @@ use crate::workspace::Workspace;
 
 const FILE: &str = "xtask/hot-paths.toml";
 
-/// Counts, shows, and says whether all is as it was; with `accept`, keeps what was counted instead.
+/// Counts, shows the table, and returns whether the counts match the kept figures. With `accept`, keeps the counts
+/// instead.
 pub fn run(workspace: &Workspace, accept: bool) -> Result<bool> {
     callgrind::check_installed()?;
     let file = workspace.root.join(FILE);
@@ -61,7 +62,7 @@ fn compiler() -> Result<String> {
     Ok(format!("{release} {host}"))
 }
 
-/// Every path, held against what is kept of it.
+/// Counts every path, and pairs the counts with the kept figures.
 fn count(workspace: &Workspace, kept: &Kept, compiler: &str) -> Result<Vec<Compared>> {
     let mut programs = programs::build_ours(workspace)?;
     programs.extend(programs::build_costs(workspace)?);
@@ -91,7 +92,7 @@ fn progress(paths: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         eprintln!("counting on {paths} paths");
     }
-    // Draws on standard error, and nothing where that is no terminal.
+    // Draws on standard error, if standard error is a terminal.
     let bar = ProgressBar::new(paths as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} paths, {elapsed} {msg}") {
         bar.set_style(style);

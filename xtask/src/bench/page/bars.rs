@@ -13,13 +13,13 @@ const ROW: f64 = 32.0;
 const THICKNESS: f64 = 9.0;
 const TOP: f64 = 5.0;
 
-/// Where the drawing ends below: the lowest bar is at 1.
+/// The lower end of the drawing. The lowest bar is at 1.
 const BELOW: f64 = 0.8;
 
 /// The number of characters that fit on a line.
 const LINE: usize = 42;
 
-/// A bar that would dwarf the others is cut: a bar is cut above this multiple of the median bar.
+/// A bar is cut above this multiple of the median bar, so that the other bars stay legible.
 const DWARFS: f64 = 4.0;
 
 /// All rows must be of one workload and one unit.
@@ -72,7 +72,7 @@ pub fn of(rows: &[Row]) -> Drawing {
 fn colour(row: &Row) -> &'static str {
     match row {
         row if row.ours => "var(--ours)",
-        // No peer, but what the machine allows.
+        // The limit of the machine is not a peer.
         row if row.is_limit() => "var(--limit)",
         _ => "var(--others)",
     }
@@ -111,7 +111,7 @@ fn shortened(name: &str, room: usize) -> String {
     name.chars().take(room - 1).chain(['…']).collect()
 }
 
-/// Two strokes of the background through the bar's end.
+/// Returns two strokes in the colour of the background through the end of the bar.
 fn cut(end: f64, middle: f64) -> [Primitive; 2] {
     [22.0, 16.0].map(|from_end| Primitive::Line {
         x1: end - from_end,

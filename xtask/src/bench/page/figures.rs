@@ -1,4 +1,4 @@
-//! Which charts a report has, and the table next to each.
+//! The charts of a report, and the table next to each.
 
 use super::bars;
 use super::lines::{self, short};
@@ -31,7 +31,7 @@ pub struct Figure {
     pub entries: Vec<Entry>,
 }
 
-/// Which line of a drawing is whose.
+/// The subject of a line of a drawing.
 pub struct Key {
     pub name: String,
     pub colour: String,
@@ -46,7 +46,7 @@ pub struct Entry {
     pub cells: Vec<String>,
 }
 
-/// Those that have anything in them.
+/// Returns the sections that are not empty.
 pub fn sections(report: &Report) -> Vec<Section> {
     let workloads = Section {
         title: "Workloads",
@@ -87,7 +87,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
     sections
 }
 
-/// Groups in the order of their first members, which need not stand side by side.
+/// Returns groups in the order of their first members. The members of a group need not be adjacent in `all`.
 fn grouped<T>(all: &[T], alike: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
     let mut groups: Vec<Vec<&T>> = Vec::new();
     for one in all {
@@ -207,7 +207,7 @@ fn keys<T>(of: &[&T], name_and_ours: impl Fn(&T) -> (String, bool), drawn: &[lin
     of.iter().zip(drawn).enumerate().map(key).collect()
 }
 
-/// Never a negative zero.
+/// Returns the exponent as text, without the sign of a negative zero.
 fn exponent(curve: &Curve) -> String {
     format!("{:.2}", (curve.exponent * 100.0).round() / 100.0 + 0.0)
 }
@@ -225,7 +225,7 @@ fn at_each(places: &[f64], points: &[(f64, f64)]) -> Vec<String> {
     places.iter().map(|place| at(place).map_or("–".to_owned(), |(_, value)| number(*value))).collect()
 }
 
-/// Nothing where it is a workload that this version does not know.
+/// Returns the description of a workload, or an empty text if this version does not know the workload.
 fn about(workload: &str) -> &'static str {
     Workload::named(workload).map_or("", |workload| workload.about)
 }

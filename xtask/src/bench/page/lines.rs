@@ -1,4 +1,4 @@
-//! Lines on logarithmic axes: how something grows, and how long the slowest of many took.
+//! Lines on logarithmic axes: the growth of a quantity, and the distribution of the times of items.
 
 use std::sync::Arc;
 
@@ -17,22 +17,22 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Whether there are so few that each gets a mark.
+/// The number of points. Each of a few points gets a mark.
 #[derive(Clone, Copy, PartialEq)]
 enum Points {
     Few,
     Many,
 }
 
-/// Straight where it is a power: a steeper line grows faster.
+/// Draws the growth. A power is a straight line, and a steeper line grows faster.
 pub fn growth(lines: &[Line], quantity: &str, unit: &str) -> Drawing {
     drawn(lines, Points::Few, |layout| {
         layout.with_x_label(quantity).with_y_label(unit).with_x_tick_format(custom(short))
     })
 }
 
-/// Points of percentile and µs. Every further nine of the percentile is as wide as the one before. The last of
-/// all, at 100 %, would be infinitely far to the right.
+/// Draws points of percentile and µs. Every further nine of the percentile is as wide as the nine before. The point at
+/// 100 % is not drawn: its distance would be infinite.
 pub fn latency(lines: &[Line]) -> Drawing {
     let lines: Vec<_> = lines
         .iter()
@@ -50,7 +50,7 @@ pub fn latency(lines: &[Line]) -> Drawing {
     })
 }
 
-/// One of this number of items takes longer.
+/// Returns the number of items of which one takes longer.
 fn one_in(percentile: f64) -> f64 {
     100.0 / (100.0 - percentile)
 }
@@ -76,12 +76,13 @@ fn drawn(lines: &[Line], points: Points, axes: impl FnOnce(Layout) -> Layout) ->
     chart::drawing(&render_multiple(plots, axes(layout)))
 }
 
-/// Logarithmic axes have no place for others.
+/// Returns the points with positive coordinates. Logarithmic axes show no other points.
 fn shown(line: &Line) -> impl Iterator<Item = (f64, f64)> {
     line.points.iter().copied().filter(|(x, y)| *x > 0.0 && *y > 0.0)
 }
 
-/// Of an axis: a decade at least, so that it has ticks and what is flat looks flat, and a margin at both ends.
+/// Returns the range of an axis: at least a decade, so that the axis has ticks and a flat line looks flat, and a margin
+/// at both ends.
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let ends = values.map(f64::log10).fold(None, |ends, value| match ends {
         None => Some((value, value)),

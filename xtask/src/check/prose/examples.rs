@@ -1,7 +1,7 @@
 //! Public functions and their examples.
 //!
-//! Public is what a user of the crate can name: public items of public modules, and public re-exports of items in private
-//! modules. Functions from macros are not seen.
+//! An item is public if a user of the crate can name the item: public items of public modules, and public re-exports of
+//! items in private modules. Functions from macros are not found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,7 +40,7 @@ pub fn missing(tree: &Tree, read: Read<'_>, shown: &dyn Fn(&Path) -> String) -> 
     found.into_iter().map(line).collect()
 }
 
-/// The modules of a library, and what is public.
+/// The modules of a library, and the public items.
 struct Library<'a> {
     modules: BTreeMap<Module, Part<'a>>,
     /// Public items by the modules of their definitions.

@@ -1,7 +1,7 @@
 //! The prose: pronouns for a hundred words, banned words, and an example for every public function.
 //!
-//! `table` is the rules as data, `text` the words of a text, `source` the comments and strings of a source file;
-//! `words` holds the words against the table, `examples` the public functions.
+//! `table` is the rules as data, `text` the words of a text, `source` the comments and strings of a source file.
+//! `words` compares words with the table, `examples` checks public functions.
 
 mod examples;
 mod source;
@@ -61,7 +61,7 @@ pub fn problems(workspace: &Workspace) -> Result<Problems> {
     Ok(all)
 }
 
-/// Prints findings that the table lets pass, and the number of findings in each file.
+/// Prints the findings that the table allows, and the number of findings in each file.
 fn print_passed(found: &Problems) {
     let mut files: BTreeMap<&str, usize> = BTreeMap::new();
     for problem in found {
@@ -103,8 +103,8 @@ fn sources(root: &Path, folders: impl IntoIterator<Item = PathBuf>) -> Result<Ve
     Ok(files)
 }
 
-/// Reads the documents: of the root, of the book and of the crates. The translation is not in English, and the changelog
-/// is history.
+/// Reads the documents: of the root, of the book and of the crates. The translation is not in English, and the
+/// changelog is history.
 fn documents(root: &Path) -> Result<Vec<File>> {
     let mut paths = Vec::new();
     for folder in ["", "docs", "docs/programs", "docs/topics"] {

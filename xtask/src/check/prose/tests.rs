@@ -1,4 +1,5 @@
-//! Planted findings, against the shipped table. The banned words here are planted, too: the table exempts this file.
+//! Planted findings, against the shipped table. The banned words in this file are planted too: the table exempts this
+//! file.
 
 use std::collections::BTreeMap;
 use std::io;

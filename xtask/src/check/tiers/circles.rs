@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn circles_are_found_the_largest_first() {
-        // 0 and 1 import each other; 2, 3 and 4 do in a row; 3 also goes back to 2.
+        // 0 and 1 import each other; 2, 3 and 4 are a longer circle; 3 also imports 2.
         let found = found(&[&[1, 2], &[0], &[3], &[2, 4], &[2]]);
         assert_eq!(found[0], Circle { files: vec![2, 3, 4], way: vec![2, 3, 2] });
         assert_eq!(found[1], Circle { files: vec![0, 1], way: vec![0, 1, 0] });

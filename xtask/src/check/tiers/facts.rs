@@ -1,4 +1,4 @@
-//! The facts that the rules need of a file: imports, calls, names, visible fields and doc comments.
+//! The facts of a file that the rules need: imports, calls, names, visible fields and doc comments.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -92,7 +92,8 @@ impl Visitor<'_> {
 
     /// Looks for paths and calls in the arguments of a macro, which are tokens and not syntax.
     ///
-    /// A path from `$crate` is no import: a macro writes the path into a crate of a user, where only the root is visible.
+    /// A path from `$crate` is no import: a macro writes the path into a crate of a user, where only the root is
+    /// visible.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<_> = tokens.into_iter().collect();
         let mut at = 0;

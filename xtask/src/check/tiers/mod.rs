@@ -1,7 +1,7 @@
 //! The imports between files: the tiers of `crates/pattern`, and circles in every crate.
 //!
 //! `table` is the rules as data, `tree` the files with their modules, `facts` the code of a file in the terms of the
-//! rules, `circles` the search for circles. `rules` holds the facts against the table.
+//! rules, `circles` the search for circles. `rules` compares the facts with the table.
 
 mod circles;
 mod facts;

@@ -84,7 +84,7 @@ impl Table {
     }
 }
 
-/// Returns whether `module` is `group`, or stands below `group`.
+/// Returns whether `module` is `group`, or is below `group`.
 pub fn is_in(module: &str, group: &str) -> bool {
     module.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -53,7 +53,7 @@ const INPUT: (&str, &str) = ("stage/state/input.rs", "pub(super) struct Input { 
 const UTIL: (&str, &str) = ("util/mod.rs", "pub mod sync;\n");
 const SYNC: (&str, &str) = ("util/sync.rs", "pub use std::sync::Mutex;\n");
 
-/// A crate that keeps every rule, with some of its files in other words.
+/// A crate that keeps every rule, with some of its files changed.
 fn with<'a>(changed: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut files = vec![LIB, FAILURE, JOB, QUEUE, RUN, SOURCE, STAGE, STATE, INPUT, UTIL, SYNC];
     for (path, text) in changed {

@@ -1,5 +1,5 @@
-// A deferred call runs on return and on panic, without the outcome.
-// In a goroutine that is left behind, the call runs only if the goroutine returns before main.
+// A deferred call runs on return and on panic, and gets no information about the outcome.
+// In an abandoned goroutine it runs only if the goroutine returns before main does.
 package main
 
 import (

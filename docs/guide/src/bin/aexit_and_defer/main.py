@@ -1,4 +1,4 @@
-"""`__aexit__` has the exception as a parameter, may await, and also runs when the task is cancelled."""
+"""`__aexit__` gets the exception, can await, and also runs when the task is cancelled."""
 
 import asyncio
 

@@ -1,5 +1,5 @@
-//! `Drop` also runs on a cancellation, and cannot await.
-//! `with` releases with an await, and passes the outcome of the work to the release.
+//! `Drop` also runs on cancellation, but cannot await.
+//! A release of `with_in` can await, and gets the outcome of the job.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-"""The results come in the order of completion, not in the order of the calls."""
+"""Prints results in the order of completion, not in the order of the input."""
 
 import asyncio
 

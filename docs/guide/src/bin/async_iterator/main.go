@@ -1,4 +1,4 @@
-// An iterator function waits between two items. The range loop calls the function.
+// An iterator function, called by range. The function sleeps before each item.
 package main
 
 import (

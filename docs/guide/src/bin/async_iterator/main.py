@@ -1,4 +1,4 @@
-"""An asynchronous generator awaits between two items."""
+"""An asynchronous generator. The generator awaits before each item."""
 
 import asyncio
 from collections.abc import AsyncGenerator

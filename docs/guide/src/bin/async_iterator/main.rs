@@ -1,5 +1,5 @@
-//! A generator is the source of the items.
-//! The task that takes the items polls the generator. The drop of the source drops the generator.
+//! A generator as the source of items.
+//! The task that takes items polls the generator. Dropping the source drops the generator.
 
 use std::time::Duration;
 

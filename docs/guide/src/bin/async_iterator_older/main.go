@@ -1,5 +1,4 @@
-// The older form: a goroutine sends to a channel.
-// A caller that breaks out of the loop leaves the goroutine behind.
+// The older form: a goroutine that sends to a channel. A break in the loop leaks the goroutine.
 package main
 
 import (

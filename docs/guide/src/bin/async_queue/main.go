@@ -1,4 +1,4 @@
-// One goroutine sends, another goroutine receives. The close of the channel marks the end of the items.
+// One goroutine sends, another receives. close marks the end of the items.
 package main
 
 import (

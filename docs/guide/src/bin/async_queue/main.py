@@ -1,4 +1,4 @@
-"""One task puts, another task takes. `None` marks the end of the items."""
+"""One task puts, another gets. `None` marks the end of the items."""
 
 import asyncio
 

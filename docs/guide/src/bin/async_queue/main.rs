@@ -1,4 +1,4 @@
-//! One task puts, another task takes. The queue ends when the last producer is dropped.
+//! One task sends, another receives. The queue ends when its last sender is dropped.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: each function has the group as a parameter, and reports its end to the group.
+// The older form: each function gets the WaitGroup as a parameter and calls Done.
 package main
 
 import (

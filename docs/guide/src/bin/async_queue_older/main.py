@@ -1,4 +1,4 @@
-"""The older form: a queue without a bound, and `gather` to wait for both ends."""
+"""The older form: an unbounded queue, and `gather` to wait for the producer and the consumer."""
 
 import asyncio
 

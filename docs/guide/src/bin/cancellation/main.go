@@ -1,4 +1,4 @@
-// No caller can stop a goroutine. The goroutine watches its context, cleans up, and returns.
+// A goroutine cannot be stopped from outside. It watches its context, cleans up and returns.
 package main
 
 import (

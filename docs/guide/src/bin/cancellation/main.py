@@ -1,4 +1,4 @@
-"""A cancelled task gets an exception at its await, cleans up, and ends as cancelled."""
+"""Cancellation raises `CancelledError` at the await of a task. The task cleans up and ends."""
 
 import asyncio
 

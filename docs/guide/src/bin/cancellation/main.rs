@@ -1,4 +1,4 @@
-//! A cancelled future is dropped at its await. The values of the future clean up without an await.
+//! A cancelled future is dropped at its await. Its variables clean up in `Drop`, without an await.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// A buyer waits for enough money. Every deposit wakes the buyer, which checks the balance again.
+// A withdrawal waits until the balance is sufficient, and checks again after every deposit.
 package main
 
 import (

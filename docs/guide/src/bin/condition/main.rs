@@ -1,4 +1,4 @@
-//! A buyer waits for enough money. Every deposit wakes the buyer, which checks the balance again.
+//! A withdrawal waits until the balance is sufficient, and checks again after every deposit.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Account {
 
     async fn withdraw(&self, amount: u32) {
         loop {
-            let changed = self.changed.notified(); // before the check: a later change wakes the buyer
+            let changed = self.changed.notified(); // created first: no later change is missed
             if self.try_withdraw(amount) {
                 return;
             }

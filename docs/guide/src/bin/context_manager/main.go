@@ -1,4 +1,4 @@
-// The resource is acquired first, and released by defer: in the function, and in a separate goroutine.
+// A resource, acquired first and released by defer: in main and in a separate goroutine.
 package main
 
 import (

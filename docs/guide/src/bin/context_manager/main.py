@@ -1,4 +1,4 @@
-"""The resource is acquired and released with an await, and another one without an await."""
+"""A resource that is acquired and released with an await, and a guard that needs no await."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

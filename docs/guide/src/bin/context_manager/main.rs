@@ -1,4 +1,4 @@
-//! `with` serves one future, `WithResource` serves many jobs, and `Drop` is for a release without an await.
+//! `with` for one job, `WithResource` for many jobs, and `Drop` for a release without an await.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: the goroutine reports its end over a channel.
+// The older form: the goroutine signals its completion over a channel.
 package main
 
 import (

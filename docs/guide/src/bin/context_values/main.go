@@ -1,4 +1,4 @@
-// Every call and every goroutine of a request knows the user from the context.
+// Every call and goroutine of a request knows the user, through the context.
 package main
 
 import (

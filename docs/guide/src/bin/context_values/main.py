@@ -1,4 +1,4 @@
-"""Every call and every task of a request knows the user without a parameter."""
+"""Every call and task of a request knows the user, without a parameter."""
 
 import asyncio
 from contextvars import ContextVar

@@ -1,4 +1,4 @@
-//! Every call of a request knows the user. A task that the request starts sets the user again.
+//! Every call of a request knows the user. Each spawned task must get the user explicitly.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// A call runs in its caller. A call with go runs concurrently with its caller.
+// A call runs in the calling goroutine. A function started with WaitGroup.Go runs concurrently.
 package main
 
 import (

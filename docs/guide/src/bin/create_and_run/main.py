@@ -1,4 +1,4 @@
-"""An awaited coroutine runs in its caller. A task runs concurrently with its caller."""
+"""A coroutine runs where it is awaited. A task runs concurrently."""
 
 import asyncio
 

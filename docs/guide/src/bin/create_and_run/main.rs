@@ -1,4 +1,4 @@
-//! An awaited future runs in its caller. A future that is spawned in a scope runs concurrently with its caller.
+//! A future runs where it is awaited. A future spawned in a scope runs concurrently.
 
 use std::time::Duration;
 

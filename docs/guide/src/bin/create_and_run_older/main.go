@@ -1,4 +1,4 @@
-// The form before WaitGroup.Go: the program counts the goroutines by hand.
+// Before WaitGroup.Go: explicit calls of Add and Done.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""The form before `asyncio.run`: the program makes the event loop, and runs a task on the loop."""
+"""Before `asyncio.run`: an explicit event loop, and an explicit await of the task."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-// One of three jobs fails. The failure stops the other jobs, or the caller takes the result of each job.
+// One of three jobs fails: the failure cancels the others, or the others complete.
 package main
 
 import (
@@ -31,7 +31,7 @@ func stopAtTheFirst() {
 	for i := range errs {
 		wg.Go(func() {
 			if _, errs[i] = job(ctx, i+1); errs[i] != nil {
-				cancel(errs[i]) // only the first call counts
+				cancel(errs[i]) // only the first call has an effect
 			}
 		})
 	}

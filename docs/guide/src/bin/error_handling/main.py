@@ -1,4 +1,4 @@
-"""One of three jobs fails. The failure stops the other jobs, or the caller takes the result of each job."""
+"""One of three jobs fails: the failure cancels the others, or the others complete."""
 
 import asyncio
 

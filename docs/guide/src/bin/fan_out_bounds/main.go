@@ -1,4 +1,4 @@
-// One goroutine for each item has no limit. A pool has a fixed number of goroutines.
+// One goroutine per item has no limit. A pool has a fixed number of goroutines.
 package main
 
 import (

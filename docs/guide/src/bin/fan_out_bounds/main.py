@@ -1,4 +1,4 @@
-"""`gather` starts all tasks at once. A semaphore bounds the running tasks, but not the waiting tasks."""
+"""`gather` starts all jobs at once. A semaphore limits the running jobs, but not the tasks."""
 
 import asyncio
 from contextlib import nullcontext

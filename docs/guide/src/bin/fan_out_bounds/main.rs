@@ -1,4 +1,4 @@
-//! A `Fanout` always has a limit. The limit may be the number of items, or the caller spawns one task for each item.
+//! A `Fanout` always has a limit. Spawned tasks have no limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

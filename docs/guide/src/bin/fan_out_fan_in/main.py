@@ -1,4 +1,4 @@
-"""Ten jobs run at once, and the results come in the order of the items."""
+"""Ten jobs run at once. Their results are in the order of the input."""
 
 import asyncio
 from time import perf_counter

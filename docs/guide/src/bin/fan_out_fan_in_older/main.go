@@ -1,4 +1,4 @@
-// The older form: the results come over a channel, in any order, and a goroutine closes the channel.
+// The older form: a channel of results, in any order, and a goroutine that closes the channel.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""The older form: `gather` of a list."""
+"""The older form: `gather` with a list of coroutines."""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-// The benchmark of the document, with its lowest time for Go, 0.5 s, as the bound.
+// The document's benchmark, compared with the document's lowest figure for Go, 0.5 s.
 package main
 
 import (

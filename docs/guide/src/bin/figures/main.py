@@ -1,4 +1,4 @@
-"""The benchmark of the document, with its lowest time for asyncio, 2 s, as the bound."""
+"""The document's benchmark, compared with the document's lowest figure for asyncio, 2 s."""
 
 import asyncio
 from time import perf_counter

@@ -1,4 +1,4 @@
-//! The benchmark of the document, with the lowest times of the document for asyncio and Go as bounds.
+//! The document's benchmark, compared with the document's lowest figures for asyncio and Go.
 
 use std::time::{Duration, Instant};
 

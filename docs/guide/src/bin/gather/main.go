@@ -1,4 +1,4 @@
-// Three goroutines run at once. Each goroutine writes its result to its own index.
+// Three goroutines at once. Each stores its result at its own index.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Three tasks run at once. The results come in the order of the arguments."""
+"""Three tasks at once. Their results are in the order of the arguments."""
 
 import asyncio
 

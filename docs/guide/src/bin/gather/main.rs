@@ -1,4 +1,4 @@
-//! Three jobs run at once. `ordered` yields the results in the order of the input.
+//! Three jobs at once. `ordered` yields their results in the order of the input.
 
 use std::time::Duration;
 

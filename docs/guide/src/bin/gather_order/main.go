@@ -1,4 +1,4 @@
-// Results from a channel come in the order of completion, not in the order of the arguments.
+// Results received from a channel are in the order of completion, not of the arguments.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""`gather` returns the results in the order of its arguments, for any order of completion."""
+"""`gather` returns results in the order of its arguments, not of completion."""
 
 import asyncio
 

@@ -1,4 +1,5 @@
-//! With `ordered`, outputs come as from `gather`. Without `ordered`, outputs come as from a channel.
+//! `ordered` yields outputs in the order of the input, as `gather` does.
+//! The default is the order of completion, as with a channel.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// A loop that ends early cleans up its generator at once.
+// A generator that is abandoned before its end is cleaned up immediately.
 package main
 
 import (
@@ -24,7 +24,7 @@ func rows() iter.Seq[int] {
 
 func first(rows iter.Seq[int]) int {
 	next, stop := iter.Pull(rows)
-	defer stop() // without this call, the generator never ends
+	defer stop() // without this call the generator never cleans up
 	row, _ := next()
 	fmt.Println("first row", row)
 	return row

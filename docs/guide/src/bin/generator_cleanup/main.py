@@ -1,4 +1,4 @@
-"""A loop that ends early cleans up its generator at once."""
+"""A generator that is abandoned before its end is cleaned up immediately."""
 
 import asyncio
 from collections.abc import AsyncGenerator

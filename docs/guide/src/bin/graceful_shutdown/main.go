@@ -1,4 +1,4 @@
-// After SIGINT, the server takes no new request, and completes the started requests.
+// After SIGINT the program takes no new requests and completes the started requests.
 package main
 
 import (
@@ -16,7 +16,7 @@ const second = 10 * time.Millisecond
 func handle(number int) {
 	fmt.Printf("request %d begins\n", number)
 	if number == 3 {
-		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil { // as Ctrl-C does
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil { // simulates Ctrl-C
 			panic(err)
 		}
 	}
@@ -34,7 +34,7 @@ func main() {
 	for number := 1; ctx.Err() == nil; number++ {
 		requests.Go(func() { handle(number) })
 		select {
-		case <-arrivals.C: // the next request
+		case <-arrivals.C: // the next request has arrived
 		case <-ctx.Done():
 		}
 	}

@@ -1,4 +1,4 @@
-"""After SIGINT, the server takes no new request, and completes the started requests."""
+"""After SIGINT the program takes no new requests and completes the started requests."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ SECOND = 0.01
 async def handle(number: int) -> None:
     print(f"request {number} begins")
     if number == 3:
-        signal.raise_signal(signal.SIGINT)  # as Ctrl-C does
+        signal.raise_signal(signal.SIGINT)  # simulates Ctrl-C
     await asyncio.sleep(100 * SECOND)
     print(f"finished: request {number}")
 
@@ -27,7 +27,7 @@ async def main() -> None:
                 async with asyncio.timeout(20 * SECOND):
                     await stop.wait()
             except TimeoutError:
-                pass  # the next request
+                pass  # the next request has arrived
         print("no new requests")
     print("shut down")
 

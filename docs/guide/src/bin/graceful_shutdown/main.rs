@@ -1,4 +1,4 @@
-//! After SIGINT, the server takes no new request, and completes the started requests.
+//! After SIGINT the program takes no new requests and completes the started requests.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_millis(10);
 async fn handle(number: u32) -> anyhow::Result<()> {
     println!("request {number} begins");
     if number == 3 {
-        kill_process(getpid(), Signal::INT)?; // as Ctrl-C does
+        kill_process(getpid(), Signal::INT)?; // simulates Ctrl-C
     }
     sleep(100 * SECOND).await;
     println!("finished: request {number}");
@@ -24,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let requests = Scope::new("requests");
     let mut arrivals = interval(20 * SECOND);
-    // Requests that are all ready at once could all start before the signal arrives.
+    // `Burst`, the default, could start several late requests before the signal arrives.
     arrivals.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut number = 0;
     loop {

@@ -1,4 +1,4 @@
-// A slow request gets a second attempt. The first answer counts, and the other attempt is stopped.
+// Sends a second request if the first is slow. The first answer cancels the other request.
 package main
 
 import (
@@ -30,7 +30,7 @@ func hedged(first, other replica) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
-	answers := make(chan string, 2) // the second answer needs no receiver
+	answers := make(chan string, 2) // so that a second send does not block
 	requests.Go(func() { first.ask(ctx, answers) })
 	select {
 	case answer := <-answers:

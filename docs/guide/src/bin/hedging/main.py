@@ -1,4 +1,4 @@
-"""A slow request gets a second attempt. The first answer counts, and the other attempt is stopped."""
+"""Sends a second request if the first is slow. The first answer cancels the other request."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-// At most six requests run at once, and one for each host. A page waits for its host in or before its slot.
+// At most six requests, one for each host. A page waits for its host with or without a slot.
 package main
 
 import (
@@ -17,7 +17,7 @@ const (
 
 type page struct{ host, number int }
 
-// web has the requests that run now, and the number of finished requests of each host.
+// web records the current requests and the fetched pages of each host.
 type web struct {
 	mu      sync.Mutex
 	busy    [hosts]int
@@ -56,7 +56,7 @@ func hostInASlot(w *web) {
 	requests.Wait()
 }
 
-// hostBeforeTheSlot has a goroutine for each host, which takes a slot for one page after the other.
+// hostBeforeTheSlot starts a goroutine for each host, which takes a slot for each page in turn.
 func hostBeforeTheSlot(w *web) {
 	free := make(chan struct{}, slots)
 	var crawlers sync.WaitGroup

@@ -1,4 +1,4 @@
-"""At most six requests run at once, and one for each host. A page waits for its host in or before its slot."""
+"""At most six requests, one for each host. A page waits for its host with or without a slot."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ Page = tuple[int, int]
 
 
 class Web:
-    """Has the requests that run now, and the number of finished requests of each host."""
+    """Records the current requests and the fetched pages of each host."""
 
     def __init__(self) -> None:
         self._busy = [0] * HOSTS
@@ -47,7 +47,7 @@ async def crawl(
 ) -> tuple[float, Web]:
     clock = asyncio.get_running_loop().time
     begin, limits, web = clock(), Limits(), Web()
-    # The pages of a host follow each other, as in a list of links.
+    # The pages of a host are consecutive, as in a list of links.
     pages = [(host, number) for host in range(HOSTS) for number in range(PAGES)]
     await asyncio.gather(*(get(limits, web, page) for page in pages))
     if web.polite:

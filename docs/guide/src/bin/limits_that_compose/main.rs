@@ -1,4 +1,4 @@
-//! At most six requests run at once, and one for each host. A page waits for its host in or before its slot.
+//! At most six requests, one for each host. A page waits for its host with or without a slot.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const SLOTS: usize = 6;
 
 type Page = (usize, usize);
 
-/// The requests that run now, and the number of finished requests of each host.
+/// The current requests and the fetched pages of each host.
 #[derive(Default)]
 struct Fetched {
     busy: [usize; HOSTS],
@@ -74,7 +74,7 @@ async fn crawl(
     pages: impl Pattern<Page, Out = ()>,
 ) -> Result<Duration, Failure> {
     let begin = Instant::now();
-    // The pages of a host follow each other, as in a list of links.
+    // The pages of a host are consecutive, as in a list of links.
     let links = (0..HOSTS).flat_map(|host| (0..PAGES).map(move |number| (host, number)));
     let fetched = pages.run(links).collect().await?.len();
     if !web.state().rude {

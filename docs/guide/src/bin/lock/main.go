@@ -1,4 +1,4 @@
-// A step that waits needs a lock. A step that does not wait needs an atomic.
+// A lock for a step that waits, and an atomic for a step that does not wait.
 package main
 
 import (

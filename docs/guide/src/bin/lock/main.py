@@ -1,4 +1,4 @@
-"""A step with an await needs a lock. A step without an await needs no lock in asyncio."""
+"""A lock for a step with an await. A step without an await needs no lock in asyncio."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! A step with an await needs the lock of tokio. A step without an await needs the lock of the standard library.
+//! tokio's lock for a step with an await, the standard library's lock for a step without one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-"""Each step has a time limit within the time limit of the request. The earlier limit ends the step."""
+"""A time limit for each step within a limit for the request. The earlier limit ends the step."""
 
 import asyncio
 

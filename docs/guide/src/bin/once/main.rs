@@ -1,4 +1,4 @@
-//! Three requests need the settings. The first request loads the settings, and the other requests wait.
+//! Three requests need the settings. The first request loads them once; the others wait.
 
 use std::sync::Arc;
 use std::time::Duration;

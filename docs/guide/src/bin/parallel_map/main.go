@@ -1,4 +1,4 @@
-// A function is applied to each item of a stream, three at a time. The results come in the order of the items.
+// Maps the items of a stream, three at a time. The results are in the order of the items.
 package main
 
 import (
@@ -44,7 +44,7 @@ func square(number int) int {
 }
 
 func main() {
-	slots := make(chan struct{}, 3) // an item holds a slot until its result is taken
+	slots := make(chan struct{}, 3) // an item holds a slot until its result is printed
 	begun := make(chan (<-chan int), cap(slots))
 	go func() {
 		defer close(begun)

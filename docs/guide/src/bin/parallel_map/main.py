@@ -1,4 +1,4 @@
-"""A function is applied to each item of a stream, three at a time. The results come in the order of the items."""
+"""Maps the items of a stream, three at a time. The results are in the order of the items."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ SECOND = 0.01
 
 async def numbers() -> AsyncIterator[int]:
     for number in range(1, 9):
-        await asyncio.sleep(0)  # stands for the read of the next item
+        await asyncio.sleep(0)  # a real source reads here
         yield number
 
 
@@ -25,7 +25,7 @@ class Squares:
 
 async def main() -> None:
     squares = Squares()
-    slots = asyncio.Semaphore(3)  # an item holds a slot until its result is taken
+    slots = asyncio.Semaphore(3)  # an item holds a slot until its result is printed
     begun: asyncio.Queue[asyncio.Task[int] | None] = asyncio.Queue()
 
     async def begin(group: asyncio.TaskGroup) -> None:

@@ -1,4 +1,4 @@
-//! A function is applied to each item of a stream, three at a time. The results come in the order of the items.
+//! Maps the items of a stream, three at a time. The results are in the order of the items.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;

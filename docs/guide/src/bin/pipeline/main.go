@@ -1,4 +1,4 @@
-// Three stages run at once, with channels in between: the last stage squares while the first stage doubles.
+// Three stages with channels between them. The first stage doubles while the last squares.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 
 const second = 10 * time.Millisecond
 
-// stage ends with its input, or with the context, so a caller need not drain the stage.
+// stage ends when its input or the context ends, so its output need not be drained.
 func stage(ctx context.Context, in <-chan int, work func(int) int) <-chan int {
 	out := make(chan int)
 	go func() {

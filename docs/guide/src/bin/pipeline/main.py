@@ -1,4 +1,4 @@
-"""Three stages run at once, with queues in between: the last stage squares while the first stage doubles."""
+"""Three stages with queues between them. The first stage doubles while the last squares."""
 
 import asyncio
 from collections.abc import Callable

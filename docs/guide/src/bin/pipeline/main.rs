@@ -1,4 +1,4 @@
-//! Three stages run at once, each with its own limit: the last stage squares while the first stage doubles.
+//! Three stages, each with its own limit. The first stage doubles while the last squares.
 
 use std::time::Duration;
 

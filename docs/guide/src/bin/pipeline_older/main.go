@@ -1,4 +1,4 @@
-// The older form: only the end of its input stops a stage.
+// The older form: stages that stop only at the end of their input.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""The older form: an item passes all stages before the next item starts."""
+"""The older form: each item passes through all stages before the next item starts."""
 
 import asyncio
 

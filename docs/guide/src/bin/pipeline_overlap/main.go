@@ -1,4 +1,4 @@
-// Each stage has a goroutine: the last stage squares one item while the first stage doubles another item.
+// One goroutine per stage. The first stage doubles one item while the last squares another.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Three awaits in a loop: an item starts when the item before has passed all stages."""
+"""Three awaits in a loop. An item starts after the previous item has passed through all stages."""
 
 import asyncio
 

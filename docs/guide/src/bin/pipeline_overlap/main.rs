@@ -1,4 +1,4 @@
-//! Awaits in a loop run one stage at a time, as in Python. A `Pipeline` runs all stages at once, as in Go.
+//! Awaits in a loop run one step at a time. The stages of a `Pipeline` run concurrently.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-// One producer, three consumers, and a channel of ten items. The close ends all consumers.
+// One producer, three consumers, a channel of capacity ten. close ends all consumers.
 package main
 
 import (

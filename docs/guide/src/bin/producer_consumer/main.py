@@ -1,4 +1,4 @@
-"""One producer, three consumers, and a queue of ten items. The producer sends an end to each consumer."""
+"""One producer, three consumers, a queue of capacity ten. Each consumer gets its own sentinel."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-//! One producer, three consumers, and a queue of ten items. The run ends when all items are consumed.
+//! One producer, three consumers, a queue of capacity ten. The run ends after the last item.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: each goroutine has the WaitGroup as a parameter, and the program counts by hand.
+// The older form: one WaitGroup, passed to each goroutine, with explicit calls of Add and Done.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""The older form: `task_done` for each item, `join` for all items, then a sentinel for each consumer."""
+"""The older form: `task_done` for each item, `join` for all items, a sentinel for each consumer."""
 
 import asyncio
 from asyncio import Queue

@@ -1,4 +1,4 @@
-// Every subscriber gets all messages that are published after its subscription.
+// Every subscriber receives every message that is published after its subscription.
 package main
 
 import (

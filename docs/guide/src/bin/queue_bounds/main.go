@@ -1,9 +1,9 @@
-// A channel is always bounded. Without a capacity, a send waits for a receiver.
+// A channel is always bounded. Without a capacity, a send waits for a receive.
 package main
 
 import "fmt"
 
-// sendWithoutAReceiver sends up to 1,000 items, until the queue is full.
+// sendWithoutAReceiver sends up to 1,000 items, until the channel is full.
 func sendWithoutAReceiver(queue chan int) int {
 	for item := range 1000 {
 		select {

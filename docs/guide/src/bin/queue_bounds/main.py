@@ -1,4 +1,4 @@
-"""A queue without `maxsize` takes any number of items, and its producer never waits."""
+"""A queue without `maxsize` is unbounded: its producer never waits."""
 
 import asyncio
 

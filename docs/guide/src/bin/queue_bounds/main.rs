@@ -1,4 +1,4 @@
-//! A queue always has a capacity. The unbounded channel of tokio has a different name.
+//! `queue::bounded` takes a capacity. The unbounded queue is tokio's `unbounded_channel`.
 
 use tokio::sync::mpsc;
 use towpath_producer_consumer::queue;

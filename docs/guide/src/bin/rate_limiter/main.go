@@ -1,4 +1,4 @@
-// One request starts every 6 s, for any duration of the requests: the rate has a limit, not the number.
+// One request every 6 s: limits the rate of starts, not the number of running requests.
 package main
 
 import (

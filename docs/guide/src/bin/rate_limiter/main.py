@@ -1,4 +1,4 @@
-"""One request starts every 6 s, for any duration of the requests: the rate has a limit, not the number."""
+"""One request every 6 s: limits the rate of starts, not the number of running requests."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ SECOND = 0.01
 
 
 class RateLimiter:
-    """Admits one caller in each period. A caller that is too early waits for its turn."""
+    """Admits one request per period. An early request waits for its turn."""
 
     def __init__(self, period: float) -> None:
         self._period = period

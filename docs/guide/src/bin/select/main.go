@@ -1,4 +1,4 @@
-// The program takes news or mail in the order of arrival, until both have ended. A final check does not wait.
+// Receives once without waiting, then receives news or mail until both have ended.
 package main
 
 import (

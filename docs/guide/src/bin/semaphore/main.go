@@ -34,7 +34,7 @@ func main() {
 	tokens := make(chan struct{}, 3)
 	var wg sync.WaitGroup
 	for i := range contents {
-		tokens <- struct{}{} // before the start: there are three goroutines, not ten
+		tokens <- struct{}{} // before the goroutine starts: three goroutines, not ten
 		wg.Go(func() {
 			defer func() { <-tokens }()
 			url := fmt.Sprintf("url%d", i)

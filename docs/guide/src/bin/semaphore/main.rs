@@ -1,4 +1,4 @@
-//! Ten downloads, three at once. Other runs could share the semaphore.
+//! Ten downloads, three at once. Other runs can share the semaphore.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

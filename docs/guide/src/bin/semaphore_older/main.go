@@ -1,4 +1,4 @@
-// The older form: ten goroutines each wait for a token, and send to a channel of results.
+// The older form: ten goroutines, each of which waits for a token, and a channel of results.
 package main
 
 import (

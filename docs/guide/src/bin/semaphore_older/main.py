@@ -1,4 +1,4 @@
-"""The older form: `gather` of a list of coroutines, each under the semaphore."""
+"""The older form: `gather` with a list of coroutines, each of which acquires the semaphore."""
 
 import asyncio
 

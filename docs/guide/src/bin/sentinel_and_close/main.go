@@ -1,4 +1,4 @@
-// After the close, all receivers end once the channel is empty.
+// close ends all receivers after the channel has become empty.
 package main
 
 import (

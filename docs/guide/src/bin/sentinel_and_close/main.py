@@ -1,4 +1,4 @@
-"""A sentinel ends one consumer. The other consumers never end."""
+"""A sentinel ends only the consumer that gets it. The other consumers never end."""
 
 import asyncio
 

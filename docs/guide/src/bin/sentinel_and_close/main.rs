@@ -1,4 +1,4 @@
-//! Without a sentinel and without a close, the queue ends for all consumers when the last producer is dropped.
+//! No sentinel and no close: dropping the last sender ends the queue for all receivers.
 
 use tokio::task::JoinSet;
 use towpath_producer_consumer::queue;

@@ -1,4 +1,4 @@
-// A request reaches its time limit. The save that the request has started completes.
+// A request times out. The save that the request has started is not cancelled.
 package main
 
 import (

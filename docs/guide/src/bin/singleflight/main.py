@@ -1,4 +1,4 @@
-"""Five callers want the same page at once. One load serves all five callers, and a later call loads again."""
+"""Five concurrent calls for one page share a single load. A later call loads the page again."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ class Pages:
         if flight is None:
             flight = self._flights[name] = asyncio.create_task(self._load(name))
             flight.add_done_callback(lambda _: self._flights.pop(name))
-        return await asyncio.shield(flight)  # a caller that gives up stops no load
+        return await asyncio.shield(flight)  # a cancelled caller does not stop the load
 
 
 async def main() -> None:

@@ -1,4 +1,4 @@
-//! Five callers want the same page at once. One load serves all five callers, and a later call loads again.
+//! Five concurrent calls for one page share a single load. A later call loads the page again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-// A program has a time limit. At the limit, the program is killed, and the caller waits for its end.
+// Runs a program with a time limit. At the limit, kills the program and waits for its end.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// In a task group, the first failure stops the other tasks, and the group waits for all tasks.
+// A task group: the first failure stops the other tasks, and the group waits for all tasks.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	start := func(table string, takes time.Duration) {
 		group.Go(func() {
 			if err := load(ctx, table, takes); err != nil {
-				cancel(err) // only the first call counts
+				cancel(err) // only the first call has an effect
 			}
 		})
 	}

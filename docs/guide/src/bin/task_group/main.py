@@ -1,4 +1,4 @@
-"""In a task group, the first failure stops the other tasks, and the group waits for all tasks."""
+"""A task group: the first failure stops the other tasks, and the group waits for all tasks."""
 
 import asyncio
 

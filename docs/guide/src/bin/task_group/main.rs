@@ -1,4 +1,4 @@
-//! In a task group, the first failure stops the other tasks, and the group waits for all tasks.
+//! A task group: the first failure stops the other tasks, and the group waits for all tasks.
 
 use std::mem;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Drop for Stopped<'_> {
 async fn load(table: &str, takes: Duration) -> anyhow::Result<()> {
     let stopped = Stopped(table);
     sleep(takes).await;
-    mem::forget(stopped); // not reached
+    mem::forget(stopped); // this task was not stopped
     anyhow::ensure!(table != "prices", "no such table");
     println!("{table} loaded");
     Ok(())

@@ -1,4 +1,4 @@
-"""Ten thousand tasks of 1 ms run at once, and then a thousand awaits of 1 ms run one after the other."""
+"""Ten thousand concurrent tasks of 1 ms each, compared with a thousand sequential awaits."""
 
 import asyncio
 from time import perf_counter

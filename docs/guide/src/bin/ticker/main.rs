@@ -1,4 +1,4 @@
-//! Work starts at a fixed interval. The duration of the work does not add to the interval.
+//! Periodic work: the duration of the work is not added to the period.
 
 use std::time::Duration;
 

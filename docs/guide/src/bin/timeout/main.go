@@ -1,4 +1,4 @@
-// A time limit by select, a time limit by context, and a task that ends in time.
+// A time limit by select, a time limit by context, and a task that completes in time.
 package main
 
 import (
@@ -21,7 +21,7 @@ func task(ctx context.Context, delay time.Duration) (string, error) {
 
 func bySelect() string {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel() // ends the goroutine when the caller no longer waits
+	defer cancel() // ends the goroutine when this function returns
 	result := make(chan string, 1)
 	go func() {
 		if done, err := task(ctx, 50*second); err == nil {

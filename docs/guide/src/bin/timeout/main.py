@@ -1,4 +1,4 @@
-"""A time limit for an await, a time limit for a block, and a task that ends in time."""
+"""A time limit on one await, a time limit on a block, and a task that completes in time."""
 
 import asyncio
 

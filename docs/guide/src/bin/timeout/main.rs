@@ -1,4 +1,4 @@
-//! `timeout` of tokio for a future, the deadline of a scope for a run, and a task that ends in time.
+//! A `timeout` for one future, a scope's deadline for a run, and a task that completes in time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// After the timeout, the goroutine goes on, and its send never ends without a receiver.
+// After the timeout the goroutine continues. Its send then never ends, without a receiver.
 package main
 
 import (

@@ -1,4 +1,4 @@
-//! A timeout drops its future, which ends the future. A timeout of a spawned task ends only the wait.
+//! A timeout around a future drops the future. A timeout around a spawned task only stops waiting.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-// The older form: the caller stops waiting, and leaves the goroutine behind.
+// The older form: the caller stops waiting, and the goroutine leaks.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// A goroutine may block. The scheduler runs the other goroutines meanwhile.
+// A goroutine can block: the scheduler runs the other goroutines meanwhile.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Blocking calls run on separate threads. The event loop continues meanwhile."""
+"""Blocking calls run on threads. The event loop runs other tasks meanwhile."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-//! Blocking calls run on separate threads. The single thread of this runtime continues meanwhile.
+//! Blocking calls run on threads. The only thread of this runtime runs other tasks meanwhile.
 
 use std::pin::pin;
 use std::thread;

@@ -1,4 +1,4 @@
-// Three mirrors get a request for the same file. The first answer counts, and the other requests are stopped.
+// Requests one file from three mirrors. The first answer cancels the other requests.
 package main
 
 import (

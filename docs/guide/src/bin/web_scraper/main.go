@@ -1,4 +1,4 @@
-// Crawls a site: each page has a goroutine, and five goroutines at once hold a slot.
+// Crawls a site: one goroutine for each page, and a slot for at most five of them.
 package main
 
 import (
@@ -26,7 +26,7 @@ type crawler struct {
 	links  int
 }
 
-// visit starts the crawl of a new page.
+// visit starts the crawl of a page, unless the page was seen before.
 func (c *crawler) visit(ctx context.Context, page *url.URL, level int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,7 +49,7 @@ func (c *crawler) visit(ctx context.Context, page *url.URL, level int) {
 	})
 }
 
-// linksOf returns the pages of the same site to which the page links.
+// linksOf returns the links of a page to pages of the same site.
 func (c *crawler) linksOf(ctx context.Context, page *url.URL) ([]*url.URL, error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -72,7 +72,7 @@ func (c *crawler) linksOf(ctx context.Context, page *url.URL) ([]*url.URL, error
 	return parse(response.Body, page)
 }
 
-// parse reads HTML with the standard library. A full parser is golang.org/x/net/html.
+// parse reads HTML with the standard library's XML decoder. golang.org/x/net/html parses all HTML.
 func parse(body io.Reader, page *url.URL) ([]*url.URL, error) {
 	decoder := xml.NewDecoder(body)
 	decoder.Strict = false

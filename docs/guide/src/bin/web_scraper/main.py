@@ -1,4 +1,4 @@
-"""Crawls a site: five workers share a queue of pages, and add the links of each page to the queue."""
+"""Crawls a site: five workers share a queue of pages, and put new links into the queue."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ class LinkParser(HTMLParser):
 
 
 async def links_of(session: aiohttp.ClientSession, page: str) -> list[str]:
-    """The pages of the same site to which the page links."""
+    """Returns the links of a page to pages of the same site."""
     async with session.get(page, raise_for_status=True) as response:
         parser = LinkParser()
         parser.feed(await response.text())
@@ -31,7 +31,7 @@ async def links_of(session: aiohttp.ClientSession, page: str) -> list[str]:
 
 
 async def crawl(start: str) -> tuple[dict[str, int], int]:
-    """The level of each page, and the number of links."""
+    """Returns the level of each page, and the number of links."""
     levels = {start: 0}
     links = 0
     queue = asyncio.Queue[str]()

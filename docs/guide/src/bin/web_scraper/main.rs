@@ -1,4 +1,4 @@
-//! Crawls a site: five consumers share a queue of pages, and add the links of each page to the queue.
+//! Crawls a site: five consumers share a queue of pages, and send new links to the queue.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use towpath_producer_consumer::{PatternExt, ProducerConsumer, QueueTrySender};
 const AT_ONCE: usize = 5;
 const MOST_PAGES: usize = 1000;
 
-/// The pages of the same site to which the page links.
+/// Returns the links of a page to pages of the same site.
 async fn links_of(client: &Client, page: &Url) -> anyhow::Result<Vec<Url>> {
     let response = client.get(page.clone()).send().await?.error_for_status()?;
     let html = response.text().await?;

@@ -1,4 +1,4 @@
-//! Items that go from one core to another: the cache lines they are in, and one that says how many there are.
+//! Items that pass from one core to another: the cache lines of the items, and a cache line with their number.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use crate::protocol::Outcome;
 
-/// Far enough from others that no other data shares a cache line with it, or the one fetched along with it.
+/// Aligned so that no other data shares its cache line, or the cache line that is fetched with it.
 #[repr(align(128))]
 #[derive(Default)]
 struct Alone(AtomicU64);
 
-/// One thread puts as many as there is room for, another takes as many as are there; neither sleeps.
+/// One thread writes as many items as there are free slots, another thread reads all written items. Neither sleeps.
 pub fn batches(items: u32, capacity: usize) -> Outcome {
     let items = u64::from(items);
     let slots: Vec<AtomicU64> = (0..capacity).map(|_| AtomicU64::new(0)).collect();
@@ -43,13 +43,13 @@ pub fn batches(items: u32, capacity: usize) -> Outcome {
     })
 }
 
-/// The slots from that of item `begin` on, around and around.
+/// Returns the slots from the slot of item `begin` on, cyclically.
 fn from(slots: &[AtomicU64], begin: u64) -> impl Iterator<Item = &AtomicU64> {
     let first = usize::try_from(begin).unwrap_or_default() % slots.len();
     slots[first..].iter().chain(slots.iter().cycle())
 }
 
-/// Tells the other thread, or lets it go on where there is nothing to tell.
+/// Publishes the progress to the other thread, or spins once if there is no progress.
 fn pass(line: &Alone, begin: u64, end: u64) {
     if begin < end {
         line.0.store(end, Ordering::Release);

@@ -24,7 +24,7 @@ pub fn polls_in_stages(items: u32) -> Outcome {
     Outcome::timed(sum, start.elapsed())
 }
 
-/// Neither the job nor its output is known to the optimizer.
+/// Polls a job. The optimizer knows neither the job nor its output.
 fn polled(item: u64) -> u64 {
     black_box(noop(black_box(item)).now_or_never().unwrap_or_default())
 }
@@ -34,7 +34,7 @@ pub fn hashing(items: u32) -> Outcome {
     on_each_core(items, |part| part.map(hash).fold(0, u64::wrapping_add))
 }
 
-/// Takes a permit that nobody else wants and gives it back, two compare-and-swaps, on all cores.
+/// Takes an uncontended permit and returns the permit, two compare-and-swaps, on all cores.
 pub fn compare_and_swap(items: u32) -> Outcome {
     on_each_core(items, |part| {
         let permits = AtomicU64::new(1);

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::protocol::Outcome;
 
-/// A turn for each hand-over.
+/// One turn for each pass of the item.
 #[tokio::main(flavor = "current_thread")]
 pub async fn hand_overs(items: u32) -> Outcome {
     let start = Instant::now();
@@ -17,7 +17,7 @@ pub async fn hand_overs(items: u32) -> Outcome {
     Outcome::timed(turns, start.elapsed())
 }
 
-/// One task fills a buffer of `capacity` items in its turn, the other empties it in its own.
+/// One task fills a buffer of `capacity` items in its turn, the other task empties the buffer in its turn.
 #[tokio::main(flavor = "current_thread")]
 pub async fn batches(items: u32, capacity: usize) -> Outcome {
     struct Buffer {
@@ -44,7 +44,7 @@ pub async fn batches(items: u32, capacity: usize) -> Outcome {
     Outcome::timed(sum, start.elapsed())
 }
 
-/// Two tasks do `work` in turn, so many turns in all, and each wakes the other for the next.
+/// Two tasks do `work` in turn, `turns` turns in all. Each task wakes the other for the next turn.
 async fn take_turns(turns: u64, work: impl Fn(u64) + Clone + Send + 'static) -> u64 {
     let turn = Arc::new(AtomicU64::new(0));
     let wakers = Arc::new([const { OnceLock::<Waker>::new() }; 2]);
@@ -56,7 +56,7 @@ async fn take_turns(turns: u64, work: impl Fn(u64) + Clone + Send + 'static) -> 
             if now < turns && now % 2 == mine as u64 {
                 work(now);
                 turn.store(now + 1, Ordering::Relaxed);
-                // One that was not yet polled will be, without being woken.
+                // A task that was not polled yet is polled without a wake-up.
                 wakers[other].get().inspect(|waker| waker.wake_by_ref());
             }
             if turn.load(Ordering::Relaxed) < turns { Poll::Pending } else { Poll::Ready(()) }

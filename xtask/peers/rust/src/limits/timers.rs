@@ -1,4 +1,4 @@
-//! Tokio's timers, held in one vector a core, without a task or an allocation for each sleep.
+//! Tokio's timers, held in one vector for each core, without a task or an allocation for each sleep.
 
 use std::future::poll_fn;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use crate::protocol::Outcome;
 
 const IO: Duration = Duration::from_millis(1);
 
-/// As many timers as jobs may sleep at once, each set again when it has fired.
+/// As many timers as concurrently sleeping jobs. Each timer is reset after it fires.
 #[tokio::main]
 pub async fn sleeps(items: u32) -> Outcome {
     let start = Instant::now();
@@ -49,7 +49,7 @@ async fn sleep_for_each(mut items: Range<u64>, at_once: usize) -> u64 {
     poll_fn(all_fired).await
 }
 
-/// A timer for each of `items`, polled once, so that it wakes the task.
+/// Returns a timer for each of `items`, polled once, so that the timer wakes the task.
 async fn started(items: impl Iterator<Item = u64>, time: Duration) -> Vec<(u64, Pin<Box<Sleep>>)> {
     let mut timers: Vec<_> = items.map(|item| (item, Box::pin(sleep(time)))).collect();
     poll_fn(|cx| {
