@@ -58,7 +58,7 @@ pub fn build(workspace: &Workspace) -> String {
     format!("test --no-run {}", workspace::options(&packages(workspace)))
 }
 
-/// Builds and runs all models. Prints and returns the number of schedules.
+/// Builds and runs all models, one for each core at a time. Prints and returns the number of schedules.
 pub fn run_all(workspace: &Workspace, long: bool) -> Result<(Tally, u64)> {
     ensure!(!packages(workspace).is_empty(), "there is no package under xtask/models");
     let programs = artifacts::build(workspace, &build(workspace), "test")?;
@@ -101,7 +101,7 @@ fn models(program: &Executable) -> Result<Vec<String>> {
 }
 
 /// Runs one model. Returns the number of schedules, or the problem.
-fn tried(program: &Path, dir: &Path, model: &str, long: bool) -> Result<std::result::Result<u64, String>> {
+fn schedules_of(program: &Executable, model: &str, long: bool) -> Result<std::result::Result<u64, String>> {
     let limit = if long { LONG_LIMIT } else { LIMIT };
     let mut command = duct::cmd!(&program.path, "--exact", model, "--nocapture").dir(&program.dir);
     if long {
