@@ -13,7 +13,7 @@ use super::figures::{Figures, allocates};
 use crate::files;
 
 const HEAD: &str = "\
-# What an item costs on each hot path, counted by valgrind's callgrind, for each release and target of rustc.
+# The cost of an item on each hot path, counted by valgrind's callgrind, for each release and target of rustc.
 # Written by `cargo xtask bench --counts --accept`. A path that allocates nothing must stay so: to allow it to
 # allocate, remove its lines first.
 ";
