@@ -7,6 +7,7 @@
 //!   goes on in the next poll. So two members that always have items differ by at most one turn, whatever the polls ask for.
 
 use std::collections::VecDeque;
+use std::mem;
 
 /// The most items of a turn.
 const LARGEST_TURN: usize = 16;
@@ -20,8 +21,8 @@ pub(super) struct Turns {
     left: usize,
     /// The items of every turn of the round.
     size: usize,
-    /// The member whose turn was cut short, and the rest of the turn.
-    cut: Option<(usize, usize)>,
+    /// Of every member: the rest of a turn that was cut short, or zero.
+    rest: Vec<usize>,
 }
 
 /// A turn of a member.
@@ -36,7 +37,8 @@ pub(super) struct Turn {
 impl Turns {
     /// Gives a turn to each of the members, by their numbers.
     pub(super) fn new(members: usize) -> Self {
-        Self { queue: (0..members).collect(), queued: vec![true; members], left: 0, size: 0, cut: None }
+        let (queued, rest) = (vec![true; members], vec![0; members]);
+        Self { queue: (0..members).collect(), queued, left: 0, size: 0, rest }
     }
 
     /// Adds a member at the end of the queue, unless the member is in the queue.
@@ -56,9 +58,9 @@ impl Turns {
 
     /// Begins the turn of the [next](Self::next) member, or goes on with it, in a poll that still asks for `wanted` items.
     pub(super) fn begin(&mut self, number: usize, wanted: usize) -> Turn {
-        let size = match self.cut.take_if(|(member, _)| *member == number) {
-            Some((_, rest)) => rest,
-            None => self.begin_new(wanted),
+        let size = match mem::take(&mut self.rest[number]) {
+            0 => self.begin_new(wanted),
+            rest => rest,
         };
         let max = size.min(wanted);
         Turn { number, max, rest: size - max }
@@ -81,7 +83,7 @@ impl Turns {
         } else if !self.queued[turn.number] {
             self.queued[turn.number] = true;
             self.queue.push_front(turn.number);
-            self.cut = Some((turn.number, turn.rest));
+            self.rest[turn.number] = turn.rest;
         }
     }
 }
@@ -111,7 +113,7 @@ mod tests {
             for seed in 0..20 {
                 let (mut turns, mut taken) = (Turns::new(members), vec![0; members]);
                 let mut wanted: usize = seed;
-                for _ in 0..500 {
+                for _ in 0..100 {
                     wanted = (wanted * 7 + seed + 3) % 131;
                     poll(&mut turns, 1 + wanted, &mut taken);
                 }
@@ -130,6 +132,27 @@ mod tests {
                 Some(usize::from(polls % 3 != 0))
             );
         }
+    }
+
+    /// A turn of a second member is cut short before the turn of the first member goes on.
+    #[test]
+    fn turns_of_two_members_cut_short_both_go_on() {
+        let mut turns = Turns::new(3);
+        let mut play = |member, wanted| {
+            let number = turns.next();
+            assert_eq!(number, Some(member));
+            let turn = turns.begin(member, wanted);
+            turns.end(&turn, turn.max);
+            turn.max
+        };
+        assert_eq!(play(0, 48), 16);
+        assert_eq!(play(1, 10), 10);
+        assert_eq!(turns.next(), Some(1));
+        assert_eq!(turns.next(), Some(2));
+        let cut = turns.begin(2, 7);
+        turns.end(&cut, 7);
+        assert_eq!(turns.begin(1, 100).max, 6);
+        assert_eq!(turns.begin(2, 100).max, 9);
     }
 
     #[test]
