@@ -29,8 +29,9 @@ impl<T: Send + 'static> Source<T> {
     ///
     /// Sources with items take turns. In a turn, a source yields an equal share of the items for which the run asks, and 16
     /// items at most, so no source waits for more than one turn of every other source, and two sources that always have items
-    /// differ by one turn at most. A poll costs time only for the sources that were woken, for any number of sources. The items
-    /// of each source stay in order.
+    /// differ by one turn at most. A source with an unfinished chunk may lose a part of a turn.
+    /// A poll costs time only for the sources that were woken, for any number of sources. The items of each source stay in
+    /// order.
     ///
     /// A failure of a source is a failure of the run. If the run goes on after failures, the items of the other sources
     /// follow.
